@@ -1,0 +1,67 @@
+// The manifest that Slipway puts into a `.pte` as named data (docs/formats/manifest.md).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "slipway/result.h"
+#include "slipway/tree.h"
+
+namespace slipway::engine {
+
+inline constexpr std::string_view kManifestKey = "slipway.manifest";
+inline constexpr int kManifestFormat = 1;
+
+// One flattened input or output of a method.
+struct ManifestValue {
+  std::string name;
+  // PyTorch's dtype name for a tensor; "int", "float", "bool", "str" or "none" for a literal.
+  std::string type;
+  // Tensors: each size as text: "3", "s77", "2*s77 + 1".
+  std::vector<std::string> sizes;
+  // Inputs: the largest size of each dimension, parallel to sizes.
+  std::vector<int64_t> max_sizes;
+  std::vector<int64_t> min_sizes;
+  bool mutated = false;  // an input that the program writes to
+};
+
+struct ManifestMethod {
+  std::string name;
+  std::string source_sha256;  // of the archive it was compiled from
+  std::string source_torch_version;
+  Tree input_tree;
+  Tree output_tree;
+  std::vector<ManifestValue> inputs;
+  std::vector<ManifestValue> outputs;
+  std::vector<std::string> mutable_buffers;  // fully qualified names
+  // Where each instruction came from, for messages: "node_name: File ..., line ..." one per
+  // instruction of the chain; may be empty.
+  std::vector<std::string> instruction_origins;
+};
+
+struct ManifestSegment {
+  uint32_t index = 0;
+  // "constants", "mutable:<method>", "engine", "named:<key>"
+  std::string content;
+  uint64_t size = 0;
+  std::string xxh3;  // of the segment's bytes, kXxh3HexDigits digits
+};
+
+struct Manifest {
+  int format = kManifestFormat;
+  std::string tool_version;
+  std::string program_xxh3;  // of the file's bytes from 0 to the end of the program part
+  std::vector<ManifestMethod> methods;
+  std::vector<ManifestSegment> segments;  // all but the manifest's own
+};
+
+// JSON with the manifest's own checksum over the rest of it. The length depends on everything but
+// the checksums' values, so that it is known before they are.
+std::string write_manifest(const Manifest& manifest);
+// Checks the format number, the checksum, counts and lengths. Unknown fields are ignored.
+Result<Manifest> read_manifest(std::string_view json);
+
+}  // namespace slipway::engine
