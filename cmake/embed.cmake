@@ -1,0 +1,24 @@
+# slipway_embed(<layer> <file> <symbol>): compiles a text file into the layer as
+# `extern const std::string_view slipway::<layer>::<symbol>` (the reader declares it).
+function(slipway_embed layer file symbol)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  string(REPLACE "/" "::" namespace ${layer})
+  string(REPLACE "/" "_" target slipway_${layer})
+  file(READ ${file} text)
+  string(LENGTH "${text}" length)
+  file(SIZE ${file} size)
+  if(NOT length EQUAL size OR text MATCHES "\\)embedded\"")
+    message(FATAL_ERROR "${file} cannot be embedded: it is not plain ASCII text")
+  endif()
+  set(generated ${PROJECT_BINARY_DIR}/generated/${layer}/${symbol}.cc)
+  file(
+    CONFIGURE OUTPUT ${generated} @ONLY CONTENT
+    "#include <string_view>
+
+namespace slipway::@namespace@ {
+extern const std::string_view @symbol@;
+constinit const std::string_view @symbol@ = R\"embedded(@text@)embedded\";
+}  // namespace slipway::@namespace@
+")
+  target_sources(${target} PRIVATE ${generated})
+endfunction()

@@ -1,0 +1,81 @@
+# Makes a library slipway_<layer> of each layer in layers.txt. A folder without sources yet, or with headers only, becomes an
+# INTERFACE library, so that others can name it all the same.
+
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/layers.txt)
+file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/layers.txt rows REGEX "^[^#]")
+
+set(SLIPWAY_LAYERS)
+foreach(row IN LISTS rows)
+  string(REPLACE "|" ";" columns "${row}|||||")
+  list(TRANSFORM columns STRIP)
+  list(GET columns 0 layer)
+  list(GET columns 1 library)
+  list(GET columns 2 includes)
+  list(GET columns 3 third_party)
+  list(GET columns 4 tests)
+  list(APPEND SLIPWAY_LAYERS ${layer})
+  string(REPLACE "/" "_" target slipway_${layer})
+
+  set(folder ${PROJECT_SOURCE_DIR}/src/${layer})
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz|benchmark)\\.cc$")
+  list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
+  file(GLOB texts CONFIGURE_DEPENDS ${folder}/*.txt)
+  if(sources OR texts)
+    set(scope PUBLIC)
+    add_library(${target} STATIC ${sources})
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX ARCHIVE_OUTPUT_DIRECTORY layers)
+    list(APPEND SLIPWAY_LAYERS_OF_${library} ${target})
+  else()
+    set(scope INTERFACE)
+    add_library(${target} INTERFACE)
+  endif()
+  target_include_directories(
+    ${target} ${scope} ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
+                       ${PROJECT_BINARY_DIR}/generated)
+
+  separate_arguments(includes)
+  separate_arguments(third_party)
+  separate_arguments(tests)
+  set(SLIPWAY_TESTS_OF_${target} ${tests})
+  foreach(name IN LISTS includes)
+    string(REPLACE "/" "_" name slipway_${name})
+    if(NOT TARGET ${name})
+      message(FATAL_ERROR "layers.txt: ${layer} includes ${name}, which is not a layer above it")
+    endif()
+    target_link_libraries(${target} ${scope} ${name})
+  endforeach()
+  foreach(name IN LISTS third_party)
+    if(NOT TARGET slipway_third_party_${name})
+      message(FATAL_ERROR "layers.txt: ${layer} uses ${name}, which third_party.cmake does not define")
+    endif()
+    target_link_libraries(${target} ${scope} slipway_third_party_${name})
+  endforeach()
+
+  # src/schema/aten_schemas.txt is slipway::schema::kAtenSchemas.
+  foreach(text IN LISTS texts)
+    cmake_path(GET text STEM stem)
+    string(REPLACE "_" ";" words ${stem})
+    set(symbol k)
+    foreach(word IN LISTS words)
+      string(SUBSTRING ${word} 0 1 head)
+      string(SUBSTRING ${word} 1 -1 tail)
+      string(TOUPPER ${head} head)
+      string(APPEND symbol ${head}${tail})
+    endforeach()
+    slipway_embed(${layer} ${text} ${symbol})
+  endforeach()
+endforeach()
+
+# The tables of a .pte file, from the schema that came with ExecuTorch: "pte/format/program_generated.h".
+set(generated ${PROJECT_BINARY_DIR}/generated/pte/format)
+set(schema ${SLIPWAY_EXECUTORCH}/schema)
+add_custom_command(
+  OUTPUT ${generated}/program_generated.h ${generated}/scalar_type_generated.h
+  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${schema}/program.fbs
+          ${schema}/scalar_type.fbs
+  DEPENDS ${schema}/program.fbs ${schema}/scalar_type.fbs
+  COMMENT "Generating pte/format/program_generated.h")
+add_custom_target(slipway_pte_schema DEPENDS ${generated}/program_generated.h
+                                             ${generated}/scalar_type_generated.h)
+add_dependencies(slipway_pte_format slipway_pte_schema)
