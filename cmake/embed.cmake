@@ -8,7 +8,7 @@ function(slipway_embed layer file symbol)
   string(LENGTH "${text}" length)
   file(SIZE ${file} size)
   if(NOT length EQUAL size OR text MATCHES "\\)embedded\"")
-    message(FATAL_ERROR "${file} cannot be embedded: it is not plain ASCII text")
+    message(FATAL_ERROR "${file} cannot be embedded: it holds NUL bytes or the end mark of the literal")
   endif()
   set(generated ${PROJECT_BINARY_DIR}/generated/${layer}/${symbol}.cc)
   file(
@@ -17,7 +17,8 @@ function(slipway_embed layer file symbol)
 
 namespace slipway::@namespace@ {
 extern const std::string_view @symbol@;
-constinit const std::string_view @symbol@ = R\"embedded(@text@)embedded\";
+static constexpr char kText[] = R\"embedded(@text@)embedded\";
+constinit const std::string_view @symbol@(kText, sizeof(kText) - 1);
 }  // namespace slipway::@namespace@
 ")
   target_sources(${target} PRIVATE ${generated})

@@ -1,8 +1,6 @@
 # The tool, and the tests, fuzz programs and benchmarks. The last three are in the targets `tests`, `fuzzers` and `benchmarks`,
 # not in `all`.
 
-set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
-
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
   add_executable(slipway src/cli/main.cc)
   target_link_libraries(slipway PRIVATE slipway_cli)
