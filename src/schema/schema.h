@@ -77,6 +77,9 @@ const Schema* find_operator(std::string_view target);
 // The kernels of ExecuTorch's optimized, portable and quantized libraries and its primitive
 // operators, by name and overload ("aten::add", "out"), or null.
 const Schema* find_kernel(std::string_view name, std::string_view overload);
+// The kernel that computes a functional operator ("aten.add.Tensor" -> aten::add.out): the one whose
+// parameters without the out-arguments are the operator's. Null where there is none.
+const Schema* kernel_for(std::string_view target);
 // All of them, in the table's order.
 const std::vector<Schema>& kernels();
 

@@ -1,0 +1,56 @@
+// Compiling a program ahead of time.
+//
+//   auto program = slipway::Program::load("model.pt2");
+//   auto artefact = slipway::compile(*program, {});
+//   auto saved = artefact->save("model.pte");
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "slipway/program.h"
+#include "slipway/result.h"
+
+namespace slipway {
+
+enum class EngineKind : uint8_t {
+  kNone,  // ExecuTorch's kernels run everything.
+};
+
+struct CompileOptions {
+  EngineKind engine = EngineKind::kNone;
+  // The largest value of a symbol that the archive leaves unbounded, or a smaller one than its own.
+  std::map<std::string, int64_t> bounds;
+  // Check the program after every pass; a failure is an internal error that names the pass.
+  bool verify_passes = false;
+  // Called as each step begins: "functionalize", "plan memory".
+  std::function<void(const std::string&)> on_step;
+};
+
+// A compiled program that is not written yet. Holds the weights as spans of the archive.
+class Artefact {
+ public:
+  // Writes atomically. `progress` receives the bytes written and the total.
+  Status save(const std::string& path,
+              const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
+  Result<std::vector<std::byte>> to_memory() const;
+  uint64_t size() const;
+
+  class Impl;
+  explicit Artefact(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+Result<Artefact> compile(const Program& program, const CompileOptions& options = {});
+// Several methods in one file: equal constants are shared, mutable buffers are each method's own.
+Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
+                         const CompileOptions& options = {});
+
+}  // namespace slipway

@@ -1,0 +1,97 @@
+// Loading and running a compiled program.
+//
+//   auto module = slipway::Module::load("model.pte");
+//   if (!module.ok()) { std::cerr << module.error().message() << "\n"; return 1; }
+//   auto outputs = module->run({input});
+//
+// Threads: one Module serves one thread at a time. Several Modules, also of the same file, may be
+// loaded and run in several threads at once; they share ExecuTorch's thread pool.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "slipway/result.h"
+#include "slipway/tensor.h"
+#include "slipway/tree.h"
+
+namespace slipway {
+
+struct LoadOptions {
+  // Run files whose operators the checked reader does not know. The file's producer is then
+  // trusted not to crash the process.
+  bool trust = false;
+  // Compare every segment with the manifest's checksum before running: reads the whole file.
+  bool verify_checksums = false;
+};
+
+// One flattened input or output of a method.
+struct ValueInfo {
+  std::string name;
+  // A tensor's dtype and sizes, or a literal that export specialised on.
+  bool is_tensor = true;
+  DType dtype = DType::kFloat32;
+  // Each dimension as text ("3", "s77"), and its bounds, inclusive.
+  std::vector<std::string> sizes;
+  std::vector<int64_t> min_sizes;
+  std::vector<int64_t> max_sizes;
+  // Inputs that are literals: the value that was exported. It must be given as it is, or left out.
+  Value literal;
+  // Inputs: the program writes to this tensor's memory.
+  bool mutated = false;
+
+  // "float32[s77, 3]", "int 3"
+  std::string type_text() const;
+};
+
+class Module {
+ public:
+  // Maps the file and checks its structure; no weight is read.
+  static Result<Module> load(const std::string& path, const LoadOptions& options = {});
+  // Runs a program that is in memory, such as Artefact::to_memory() gives. `name` is for messages.
+  static Result<Module> load(std::vector<std::byte> bytes, const std::string& name,
+                             const LoadOptions& options = {});
+
+  Module(Module&&) noexcept;
+  Module& operator=(Module&&) noexcept;
+  ~Module();
+
+  // In the file's order; "forward" unless compiled otherwise.
+  std::vector<std::string> method_names() const;
+  // Methods are prepared at their first use; this does it now. An error names what is missing: an
+  // operator, a backend's library.
+  Status load_method(const std::string& method = "forward");
+
+  Result<std::vector<ValueInfo>> inputs(const std::string& method = "forward") const;
+  Result<std::vector<ValueInfo>> outputs(const std::string& method = "forward") const;
+  Result<Tree> input_tree(const std::string& method = "forward") const;
+  Result<Tree> output_tree(const std::string& method = "forward") const;
+
+  // Runs a method on its flattened inputs. Literals may be std::monostate. Types and shapes are
+  // checked first. Input tensors are read in place, and written to where ValueInfo::mutated.
+  //
+  // Output tensors lie in the module's memory: valid until the next run of the same method or the
+  // module's end, whichever comes first. Copy what must live longer.
+  Result<std::vector<Value>> run(std::span<const Value> inputs,
+                                 const std::string& method = "forward");
+  // Inputs by name; a tensor that is missing is an error, a literal may be left out.
+  Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs,
+                                 const std::string& method = "forward");
+
+  // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
+  // module's memory; writing to one sets the state.
+  Result<std::vector<std::pair<std::string, Tensor>>> state(const std::string& method = "forward");
+  // Gives every mutable buffer its initial value again.
+  Status reset_state(const std::string& method = "forward");
+
+ private:
+  class Impl;
+  explicit Module(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slipway

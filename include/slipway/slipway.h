@@ -1,0 +1,9 @@
+// All of Slipway's public API. A program that only runs models includes slipway/module.h alone.
+#pragma once
+
+#include "slipway/compile.h"
+#include "slipway/module.h"
+#include "slipway/program.h"
+#include "slipway/result.h"
+#include "slipway/tensor.h"
+#include "slipway/tree.h"

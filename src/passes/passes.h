@@ -1,0 +1,42 @@
+// Rewrites of a program, one a file, in the order in which compile/ applies them. Each leaves a
+// program that ir::verify accepts.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "ir/program.h"
+#include "slipway/result.h"
+
+namespace slipway::passes {
+
+// In-place operators and mutations through views become functional operators; what a buffer or a
+// user input holds at the end becomes a declared mutation output. Afterwards no operator aliases or
+// mutates as far as the graph can tell: views are functions of their input, strides are empty
+// (every tensor counts as contiguous), and memory formats mean nothing.
+Status functionalize(ir::Program& program);
+
+// Dropout (in inference), detach, alias, lift_fresh_copy, contiguous, clones, conversions to the
+// same type, views and permutations that change nothing, assertions that are known to hold. One
+// that is known to fail is an error; one that can't be known here is removed, because PyTorch's own
+// guards stay outside exported programs too.
+Status remove_no_ops(ir::Program& program);
+
+// What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
+// operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), or
+// higher_order.cond; the error lists every operator that is neither, with its node and source line.
+Status decompose(ir::Program& program);
+
+// Views of constants become constants over the same storage, at no cost. Other nodes whose inputs
+// are all constant are computed by `evaluate`, unless the result is large: it receives a program
+// without user inputs and returns one tensor an output.
+using Evaluator = std::function<Result<std::vector<ir::ConstantData>>(const ir::Program&)>;
+Status fold_constants(ir::Program& program, const Evaluator& evaluate);
+
+// Removes nodes, and then constants, that nothing uses.
+Status remove_dead_code(ir::Program& program);
+
+// Equal pure nodes become one, and equal constants become one.
+Status deduplicate(ir::Program& program);
+
+}  // namespace slipway::passes
