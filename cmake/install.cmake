@@ -1,0 +1,50 @@
+# The two libraries of `find_package(slipway)`, each one archive of its layers' objects; ExecuTorch's shared libraries lie beside
+# them, found by run paths relative to the program.
+
+include(GNUInstallDirs)
+
+foreach(library runtime compile)
+  if(NOT SLIPWAY_LAYERS_OF_${library})
+    return()
+  endif()
+  set(objects)
+  foreach(layer IN LISTS SLIPWAY_LAYERS_OF_${library})
+    list(APPEND objects $<TARGET_OBJECTS:${layer}>)
+  endforeach()
+  if(library STREQUAL runtime)
+    list(APPEND objects $<TARGET_OBJECTS:slipway_fmt>)
+  endif()
+  add_library(slipway_${library}_library STATIC ${objects})
+  set_target_properties(slipway_${library}_library PROPERTIES OUTPUT_NAME slipway_${library}
+                                                              LINKER_LANGUAGE CXX)
+  install(TARGETS slipway_${library}_library DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endforeach()
+
+if(TARGET slipway)
+  install(TARGETS slipway DESTINATION ${CMAKE_INSTALL_BINDIR})
+  set_target_properties(slipway PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+endif()
+install(DIRECTORY include/slipway DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+list(TRANSFORM SLIPWAY_EXECUTORCH_LIBRARIES REPLACE "(.+)" "${SLIPWAY_EXECUTORCH}/lib/lib\\1.so"
+     OUTPUT_VARIABLE shared_libraries)
+install(FILES ${shared_libraries} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+include(CMakePackageConfigHelpers)
+set(package ${CMAKE_INSTALL_LIBDIR}/cmake/slipway)
+configure_package_config_file(
+  ${CMAKE_CURRENT_LIST_DIR}/slipway-config.cmake.in ${PROJECT_BINARY_DIR}/slipway-config.cmake
+  INSTALL_DESTINATION ${package} PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/slipway-config-version.cmake
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/slipway-config.cmake
+              ${PROJECT_BINARY_DIR}/slipway-config-version.cmake DESTINATION ${package})
+
+# With sanitizers every program that links the libraries needs their flags, so there is no such build to test.
+set(install_archive ${PROJECT_SOURCE_DIR}/tests/data/golden/mlp.pt2)
+if(TARGET slipway AND TARGET tests AND NOT SLIPWAY_SANITIZE AND EXISTS ${install_archive})
+  add_test(NAME install_test
+           COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DARCHIVE=${install_archive}
+                   "-DEXPECTED=float32[2, 4]" -DWORK=${PROJECT_BINARY_DIR}/install_test -P
+                   ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
+endif()

@@ -5,7 +5,6 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
   add_executable(slipway src/cli/main.cc)
   target_link_libraries(slipway PRIVATE slipway_cli)
   target_compile_definitions(slipway PRIVATE SLIPWAY_VERSION="${PROJECT_VERSION}")
-  set_target_properties(slipway PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 endif()
 
 if(NOT BUILD_TESTING)
@@ -84,3 +83,7 @@ if(sources)
 endif()
 slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/tests ${everything})
 slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/bench ${everything})
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+add_test(NAME check_includes_test
+         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_includes_test.py)

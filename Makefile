@@ -1,0 +1,60 @@
+# The developer's commands. Everything they make lies in build/ and .deps/.
+.PHONY: setup release demo test test-peers bench format lint clean
+.DEFAULT_GOAL := release
+
+CMAKE := .deps/cmake/bin/cmake
+CTEST := .deps/cmake/bin/ctest
+SOURCES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cc')
+step = @printf '\n== %s\n' '$(1)'
+
+setup:
+	@tools/setup.sh
+
+build/%/build.ninja: CMakePresets.json | setup
+	@$(CMAKE) --preset $* --log-level=WARNING
+
+release: build/release/build.ninja
+	@ninja -C build/release
+
+demo:
+	$(call step,1/3 set-up)
+	@$(MAKE) --no-print-directory setup
+	$(call step,2/3 building the tool)
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	@ninja -C build/release slipway
+	$(call step,3/3 compiling and running the models)
+	@examples/demo.sh
+
+test:
+	$(call step,1/3 set-up)
+	@$(MAKE) --no-print-directory setup
+	$(call step,2/3 building the tool and its tests)
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	@ninja -C build/release all tests
+	$(call step,3/3 testing)
+	@$(CTEST) --test-dir build/release --output-on-failure -j $$(nproc)
+
+test-peers:
+	$(call step,1/3 set-up)
+	@$(MAKE) --no-print-directory setup
+	@tools/setup_peers.sh
+	$(call step,2/3 building the tool)
+	@$(MAKE) --no-print-directory build/release/build.ninja
+	@ninja -C build/release slipway
+	$(call step,3/3 comparing with PyTorch and ExecuTorch)
+	@.deps/peers/bin/python -m pytest -q tests/peers
+
+bench: build/release/build.ninja
+	@ninja -C build/release slipway benchmarks
+	@for program in build/release/benchmarks/*_benchmark; do echo "== $$program"; $$program || exit 1; done
+
+format:
+	@tools/packages.sh dev
+	@clang-format-14 -i $(SOURCES)
+
+lint: build/release/build.ninja
+	@tools/packages.sh dev
+	@tools/lint.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,34 @@
+# Installs the build, builds the programs beside this file against it, moves everything, and runs them there.
+# usage: cmake -DBUILD=<build folder> -DARCHIVE=<model.pt2> -DEXPECTED=<output> -DWORK=<scratch folder> -P run.cmake
+cmake_minimum_required(VERSION 3.25)
+
+function(run)
+  execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY OUTPUT_VARIABLE output)
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE ${WORK})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/installed --strip)
+run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_PREFIX_PATH=${WORK}/installed -DCMAKE_INSTALL_PREFIX=${WORK}/installed)
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+run(${CMAKE_COMMAND} --install ${WORK}/build)
+file(REMOVE_RECURSE ${WORK}/build)
+file(RENAME ${WORK}/installed ${WORK}/moved)
+
+set(bin ${WORK}/moved/bin)
+run(${bin}/compile_archive ${ARCHIVE} ${WORK}/model.pte)
+run(${bin}/run_zeros ${WORK}/model.pte)
+if(NOT output STREQUAL "${EXPECTED}\n")
+  message(FATAL_ERROR "run_zeros printed '${output}' where '${EXPECTED}' was expected")
+endif()
+run(${bin}/slipway verify ${WORK}/model.pte)
+
+# A deployed program needs ExecuTorch's libraries and the C++ runtime, and nothing else.
+run(readelf -d ${bin}/run_zeros)
+string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*" needed "${output}")
+list(FILTER needed EXCLUDE REGEX "lib(executorch|executorch_[a-z_]+|stdc\\+\\+|m|gcc_s|c)\\.so")
+if(needed)
+  message(FATAL_ERROR "run_zeros needs more than ExecuTorch: ${needed}")
+endif()
+file(REMOVE_RECURSE ${WORK})

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Holds every #include of src/ and include/ against the table in cmake/layers.txt."""
+
+import pathlib
+import re
+import sys
+
+# Where a third-party header comes from. Names are those of layers.txt; only tests may use those of kTesting.
+THIRD_PARTY = {
+    'fmt/': 'fmt',
+    'xxhash.h': 'xxhash',
+    'openssl/': 'crypto',
+    'zlib.h': 'zlib',
+    'nlohmann/': 'json',
+    'flatbuffers/': 'flatbuffers',
+    'executorch/': 'executorch',
+    'c10/': 'executorch',
+    'CLI/': 'cli11',
+    'gtest/': 'testing',
+    'gmock/': 'testing',
+    'benchmark/': 'testing',
+}
+SYSTEM = re.compile(r'[a-z0-9_]+(\.h)?$|(sys|linux|netinet|arpa)/[a-z0-9_]+\.h$')
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+TEST = re.compile(r'_(test|fuzz|benchmark)\.(cc|h)$')
+
+
+class Layer:
+    def __init__(self, row):
+        columns = [column.strip() for column in row.split('|')] + [''] * 5
+        self.name = columns[0]
+        self.includes = set(columns[2].split()) | {self.name}
+        self.third_party = set(columns[3].split())
+        self.tests_include = set(columns[4].split())
+
+
+def read_layers(root):
+    rows = (root / 'cmake/layers.txt').read_text().splitlines()
+    layers = [Layer(row) for row in rows if row.strip() and not row.startswith('#')]
+    return {layer.name: layer for layer in layers}
+
+
+def third_party_of(header):
+    for prefix, name in THIRD_PARTY.items():
+        if header == prefix or (prefix.endswith('/') and header.startswith(prefix)):
+            return name
+    return None
+
+
+def complaint(layers, layer, is_test, quote, header):
+    """Why the header may not be included by a file of the layer (None: one of include/slipway), or None."""
+    if header.startswith('slipway/'):
+        return None
+    if quote == '"':
+        owner = header.rpartition('/')[0]
+        if owner not in layers:
+            return f'"{header}" lies in no layer of cmake/layers.txt'
+        if layer is None:
+            return 'a public header includes public headers only'
+        allowed = layer.includes | (layer.tests_include if is_test else set())
+        return None if owner in allowed else f'{layer.name} may not include {owner}'
+    name = third_party_of(header)
+    if name is None:
+        return None if SYSTEM.match(header) else f'<{header}> belongs to no known library'
+    if layer is None:
+        return 'a public header includes no third-party header'
+    if name == 'testing':
+        return None if is_test else 'only tests and benchmarks use the test libraries'
+    allowed = set(layer.third_party)
+    if is_test:
+        for other in layer.includes | layer.tests_include:
+            allowed |= layers[other].third_party
+    return None if name in allowed else f'{layer.name} may not use {name}'
+
+
+def check(root):
+    """All complaints about the tree at `root`, each 'file:line: why'."""
+    layers = read_layers(root)
+    complaints = []
+    for path in sorted([*root.glob('src/**/*'), *root.glob('include/**/*')]):
+        if path.suffix not in ('.h', '.cc'):
+            continue
+        file = path.relative_to(root)
+        layer = None
+        if file.parts[0] == 'src':
+            folder = file.parent.relative_to('src').as_posix()
+            layer = layers.get(folder)
+            if layer is None:
+                complaints.append(f'{file}:1: src/{folder} is no layer of cmake/layers.txt')
+                continue
+        text = path.read_text()
+        for match in INCLUDE.finditer(text):
+            why = complaint(layers, layer, bool(TEST.search(file.name)), *match.groups())
+            if why:
+                line = text.count('\n', 0, match.start(1)) + 1
+                complaints.append(f'{file}:{line}: {why}')
+    return complaints
+
+
+if __name__ == '__main__':
+    found = check(pathlib.Path(__file__).resolve().parent.parent)
+    print('\n'.join(found) if found else 'includes: as cmake/layers.txt says')
+    sys.exit(1 if found else 0)

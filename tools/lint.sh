@@ -1,0 +1,23 @@
+#!/bin/bash
+# The include table of cmake/layers.txt, then clang-tidy over every source file. Needs a configured build/release.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python3 tools/check_includes.py
+ninja -C build/release slipway_pte_schema >/dev/null
+
+mapfile -t sources < <(git ls-files 'src/*.cc' 'tests/*.cc' 'bench/*.cc' | grep -vE '_fuzz\.cc$|^tests/install/')
+echo "clang-tidy: ${#sources[@]} files"
+export total=${#sources[@]}
+tidy() {
+  # Only the warnings of our own code: what clang-tidy says of suppressed ones is on stderr.
+  if output=$(clang-tidy-14 -p build/release --quiet --warnings-as-errors='*' "$2" 2>/dev/null); then
+    echo "[$1/$total] $2"
+  else
+    printf '[%s/%s] %s\n%s\n' "$1" "$total" "$2" "$output"
+    exit 1
+  fi
+}
+export -f tidy
+for i in "${!sources[@]}"; do printf '%s\0%s\0' $((i + 1)) "${sources[i]}"; done |
+  xargs -0 -n 2 -P "$(nproc)" bash -c 'tidy "$@"' tidy
