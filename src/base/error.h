@@ -1,9 +1,9 @@
 // Making errors: `return invalid_file("{}: entry {} is cut short", path, name);`
 #pragma once
 
-#include <fmt/format.h>
-
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "slipway/result.h"
 
@@ -14,10 +14,10 @@ Error make_error(ErrorCode code, fmt::format_string<Args...> format, Args&&... a
   return Error(code, fmt::format(format, std::forward<Args>(args)...));
 }
 
-#define SLIPWAY_DEFINE_ERROR(name, code)                             \
-  template <class... Args>                                           \
-  Error name(fmt::format_string<Args...> format, Args&&... args) {   \
-    return make_error(code, format, std::forward<Args>(args)...);    \
+#define SLIPWAY_DEFINE_ERROR(name, code)                           \
+  template <class... Args>                                         \
+  Error name(fmt::format_string<Args...> format, Args&&... args) { \
+    return make_error(code, format, std::forward<Args>(args)...);  \
   }
 SLIPWAY_DEFINE_ERROR(invalid_argument, ErrorCode::kInvalidArgument)
 SLIPWAY_DEFINE_ERROR(invalid_file, ErrorCode::kInvalidFile)
@@ -29,8 +29,8 @@ SLIPWAY_DEFINE_ERROR(io_error, ErrorCode::kIo)
 SLIPWAY_DEFINE_ERROR(internal_error, ErrorCode::kInternal)
 #undef SLIPWAY_DEFINE_ERROR
 
-// The same with the text of an errno value at its end. ENOSPC, EDQUOT, ENOMEM and EMFILE give
-// kResourceExhausted, ENOENT kNotFound, everything else kIo.
+// The same with the text of an errno value at its end. ENOSPC, EDQUOT, EFBIG, ENOMEM and EMFILE
+// give kResourceExhausted, ENOENT kNotFound, everything else kIo.
 Error errno_error(int error_number, const std::string& message);
 
 }  // namespace slipway

@@ -1,11 +1,11 @@
 // Messages to people, on stderr. Thread-safe.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <functional>
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace slipway {
 

@@ -7,11 +7,11 @@
 #define SLIPWAY_CONCAT(a, b) SLIPWAY_CONCAT_INNER(a, b)
 
 // Returns the error of `expression`, a Status or Result, from the calling function.
-#define SLIPWAY_RETURN_IF_ERROR(expression)                     \
-  do {                                                          \
+#define SLIPWAY_RETURN_IF_ERROR(expression)                         \
+  do {                                                              \
     if (auto slipway_status = (expression); !slipway_status.ok()) { \
-      return slipway_status.error();                            \
-    }                                                           \
+      return slipway_status.error();                                \
+    }                                                               \
   } while (false)
 
 // SLIPWAY_ASSIGN_OR_RETURN(auto x, f()): x is f()'s value, or f()'s error is returned.
