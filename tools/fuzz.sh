@@ -25,6 +25,6 @@ fuzz() {
 }
 export -f fuzz
 
-programs=$(find build/sanitize/fuzzers -maxdepth 1 -type f -name '*_fuzz' -printf '%f\n' | sort)
+programs=$(find build/sanitize/fuzzers -maxdepth 1 -type f -name '*_fuzz' -printf '%f\n' 2>/dev/null | sort || true)
 [ -n "$programs" ] || { echo "there are no fuzz programs in build/sanitize: build the target 'fuzzers' first" >&2; exit 1; }
 echo "$programs" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
