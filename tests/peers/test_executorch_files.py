@@ -1,0 +1,85 @@
+"""Files that ExecuTorch's own exporter made: our checked reader accepts them and our Module runs them."""
+
+import pytest
+import torch
+from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+from executorch.exir.capture._config import ExecutorchBackendConfig
+from executorch.exir.passes import MemoryPlanningPass
+
+import slipway_cli
+
+
+class Mlp(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Linear(8, 16)
+        self.second = torch.nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x)))
+
+
+class Counter(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("total", torch.zeros(3))
+
+    def forward(self, x):
+        self.total.add_(x)
+        return self.total * 2
+
+
+class Branch(torch.nn.Module):
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda t: t + 1, lambda t: t * 2, (x,))
+
+
+class Lists(torch.nn.Module):
+    def forward(self, x, y):
+        first, second = torch.split(torch.cat([x, y], 0), [1, 3])
+        return {"first": first, "rest": [second, x.mean(0)]}
+
+
+BATCH = torch.export.Dim("batch", max=8)
+CASES = {
+    "mlp": (Mlp, (torch.randn(2, 8),), None),
+    "mlp_dynamic": (Mlp, (torch.randn(3, 8),), {"x": {0: BATCH}}),
+    "mutable_buffer": (Counter, (torch.tensor([1.0, 2.0, 3.0]),), None),
+    "cond_true": (Branch, (torch.ones(4),), None),
+    "cond_false": (Branch, (-torch.ones(4),), None),
+    "lists": (Lists, (torch.randn(2, 3), torch.randn(2, 3)), None),
+}
+
+
+@pytest.mark.parametrize("plan_io", [True, False], ids=["planned", "unplanned"])
+@pytest.mark.parametrize("name", CASES)
+def test_runs(name, plan_io, tmp_path):
+    torch.manual_seed(0)
+    make, inputs, dynamic_shapes = CASES[name]
+    model = make().eval()
+    program = torch.export.export(model, inputs, dynamic_shapes=dynamic_shapes)
+    planning = MemoryPlanningPass(alloc_graph_input=plan_io, alloc_graph_output=plan_io)
+    executorch_program = to_edge_transform_and_lower(
+        program, compile_config=EdgeCompileConfig(_check_ir_validity=False)
+    ).to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning))
+    path = tmp_path / "peer.pte"
+    path.write_bytes(executorch_program.buffer)
+
+    expected = model(*inputs)
+    outputs, _ = slipway_cli.run(path, inputs, tmp_path)
+    for ours, theirs in zip(outputs, torch.utils._pytree.tree_leaves(expected), strict=True):
+        torch.testing.assert_close(torch.as_tensor(ours), theirs.detach(), atol=1e-5, rtol=1e-5)
+
+
+def test_xnnpack_delegate_runs(tmp_path):
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+
+    torch.manual_seed(0)
+    model, inputs = Mlp().eval(), (torch.randn(2, 8),)
+    executorch_program = to_edge_transform_and_lower(
+        torch.export.export(model, inputs), partitioner=[XnnpackPartitioner()]
+    ).to_executorch()
+    path = tmp_path / "xnnpack.pte"
+    path.write_bytes(executorch_program.buffer)
+    outputs, _ = slipway_cli.run(path, inputs, tmp_path)
+    torch.testing.assert_close(torch.as_tensor(outputs[0]), model(*inputs).detach(), atol=1e-5, rtol=1e-5)
