@@ -18,14 +18,14 @@ fetch_wheel() {
   fi
   mkdir -p .deps/downloads
   echo "$requirement" >.deps/downloads/requirement.txt
-  for attempt in 1 2 3; do
+  for attempt in 1 2 3 4; do
     if python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
       --python-version 3.11 --implementation cp --abi cp311 --abi none --platform manylinux_2_28_x86_64 \
       --platform manylinux2014_x86_64 --dest .deps/downloads -r .deps/downloads/requirement.txt; then
       return
     fi
-    echo "Download of ${requirement%% *} failed (attempt $attempt of 3)." >&2
-    [ "$attempt" = 3 ] || sleep $((attempt * 3))
+    echo "Download of ${requirement%% *} failed (attempt $attempt of 4)." >&2
+    [ "$attempt" = 4 ] || sleep $((attempt * 3))
   done
   echo "Could not download ${requirement%% *}. Check the network (pip's own settings, such as a proxy or a mirror, are" \
     "respected) and run this again: what is complete already is kept." >&2
