@@ -1,0 +1,57 @@
+#include "base/mapped_file.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace slipway {
+namespace {
+
+std::string temporary_path(const std::string& name) { return testing::TempDir() + name; }
+
+TEST(MappedFileTest, BytesOutliveTheHandleThatOpenedThem) {
+  const std::string path = temporary_path("mapped_file_test.bin");
+  std::ofstream(path) << "slipway";
+  auto file = MappedFile::open(path);
+  ASSERT_TRUE(file.ok());
+  const std::shared_ptr<const MappedFile> held = *file;
+  std::filesystem::remove(path);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(held->bytes().data()), held->bytes().size()),
+            "slipway");
+  EXPECT_EQ(held->path(), path);
+}
+
+TEST(MappedFileTest, EmptyFileIsEmpty) {
+  const std::string path = temporary_path("mapped_file_test.empty");
+  std::ofstream(path).flush();
+  auto file = MappedFile::open(path);
+  ASSERT_TRUE(file.ok());
+  EXPECT_TRUE((*file)->bytes().empty());
+}
+
+TEST(MappedFileTest, ErrorsNameThePathAndTheReason) {
+  auto missing = MappedFile::open(temporary_path("no_such_file"));
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(missing.error().message().find("no_such_file: cannot be opened: No such file"),
+            std::string::npos);
+  auto folder = MappedFile::open(testing::TempDir());
+  ASSERT_FALSE(folder.ok());
+  EXPECT_NE(folder.error().message().find("is a folder"), std::string::npos);
+  auto device = MappedFile::open("/dev/null");
+  ASSERT_FALSE(device.ok());
+  EXPECT_EQ(device.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(OwnBytesTest, TextAndBytesAreKept) {
+  OwnedSpan text = own_bytes(std::string("abc"));
+  EXPECT_EQ(text.bytes.size(), 3u);
+  EXPECT_EQ(text.bytes[2], std::byte{'c'});
+  OwnedSpan bytes = own_bytes(std::vector<std::byte>(5, std::byte{9}));
+  EXPECT_EQ(bytes.bytes[4], std::byte{9});
+  EXPECT_EQ(bytes.owner.use_count(), 1);
+}
+
+}  // namespace
+}  // namespace slipway
