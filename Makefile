@@ -19,18 +19,18 @@ release: build/release/build.ninja
 demo:
 	$(call step,1/3 set-up)
 	@$(MAKE) --no-print-directory setup
-	$(call step,2/3 building the tool)
+	$(call step,2/3 building the tool and the examples)
 	@$(MAKE) --no-print-directory build/release/build.ninja
-	@ninja -C build/release slipway
+	@ninja -C build/release slipway examples
 	$(call step,3/3 compiling and running the models)
-	@examples/demo.sh
+	@examples/demo.sh build/release
 
 test:
 	$(call step,1/3 set-up)
 	@$(MAKE) --no-print-directory setup
 	$(call step,2/3 building the tool and its tests)
 	@$(MAKE) --no-print-directory build/release/build.ninja
-	@ninja -C build/release all tests
+	@ninja -C build/release all examples tests
 	$(call step,3/3 testing)
 	@$(CTEST) --test-dir build/release --output-on-failure -j $$(nproc)
 
@@ -45,8 +45,10 @@ test-peers:
 	@.deps/peers/bin/python -m pytest -q tests/peers
 
 bench: build/release/build.ninja
+	@tools/setup_peers.sh
 	@ninja -C build/release slipway benchmarks
 	@for program in build/release/benchmarks/*_benchmark; do echo "== $$program"; $$program || exit 1; done
+	@for script in bench/*_benchmark.py; do echo "== $$script"; .deps/peers/bin/python $$script || exit 1; done
 
 format:
 	@tools/packages.sh dev

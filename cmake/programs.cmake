@@ -1,11 +1,22 @@
-# The tool, and the tests, fuzz programs and benchmarks. The last three are in the targets `tests`, `fuzzers` and `benchmarks`,
-# not in `all`.
+# The tool, and the examples, tests, fuzz programs and benchmarks. All but the tool are in targets of their own (`examples`,
+# `tests`, `fuzzers`, `benchmarks`), not in `all`.
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
   add_executable(slipway src/cli/main.cc)
   target_link_libraries(slipway PRIVATE slipway_cli)
   target_compile_definitions(slipway PRIVATE SLIPWAY_VERSION="${PROJECT_VERSION}")
 endif()
+
+# As a user's programs are: with the public headers and the libraries.
+add_custom_target(examples)
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/*.cc)
+foreach(source IN LISTS sources)
+  cmake_path(GET source STEM name)
+  add_executable(${name} EXCLUDE_FROM_ALL ${source})
+  target_link_libraries(${name} PRIVATE slipway_compile slipway_runtime)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY examples)
+  add_dependencies(examples ${name})
+endforeach()
 
 if(NOT BUILD_TESTING)
   return()
@@ -31,7 +42,7 @@ function(slipway_program group name sources)
   target_compile_definitions(${name} PRIVATE SLIPWAY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${group})
   add_dependencies(${group} ${name})
-  if(TARGET slipway AND name MATCHES "^(tests|cli)_test$|^bench")
+  if(TARGET slipway AND name MATCHES "^(tests|cli)_test$")
     target_compile_definitions(${name} PRIVATE SLIPWAY_TOOL="$<TARGET_FILE:slipway>")
     add_dependencies(${name} slipway)
   endif()
