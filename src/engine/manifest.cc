@@ -1,0 +1,295 @@
+#include "engine/manifest.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/try.h"
+
+namespace slipway::engine {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A reader allocates in proportion to the text; these bound what a hostile file can ask for.
+constexpr size_t kMaxText = size_t{64} << 20;
+constexpr size_t kMaxJsonValues = size_t{1} << 20;
+constexpr int kMaxTreeDepth = 64;
+
+constexpr std::string_view kChecksumStart = ",\"xxh3\":\"";
+constexpr std::string_view kChecksumEnd = "\"}";
+constexpr size_t kChecksumSize = kChecksumStart.size() + kXxh3HexDigits + kChecksumEnd.size();
+
+constexpr std::array<std::string_view, 6> kTreeKinds = {"leaf", "none", "tuple",
+                                                        "list", "dict", "namedtuple"};
+
+std::string checksum_of(std::string_view text) {
+  return xxh3_hex(std::as_bytes(std::span<const char>(text)));
+}
+
+// A checksum that is not known yet takes its place as zeros.
+std::string digits_or_zeros(const std::string& digits) {
+  return digits.empty() ? std::string(kXxh3HexDigits, '0') : digits;
+}
+
+Json tree_to_json(const Tree& tree) {
+  Json json;
+  json["kind"] = kTreeKinds[static_cast<size_t>(tree.kind)];
+  if (!tree.keys.empty()) json["keys"] = tree.keys;
+  if (!tree.type_name.empty()) json["type_name"] = tree.type_name;
+  for (const Tree& child : tree.children) json["children"].push_back(tree_to_json(child));
+  return json;
+}
+
+Json value_to_json(const ManifestValue& value) {
+  Json json;
+  json["name"] = value.name;
+  json["type"] = value.type;
+  json["sizes"] = value.sizes;
+  json["min_sizes"] = value.min_sizes;
+  json["max_sizes"] = value.max_sizes;
+  json["mutated"] = value.mutated;
+  return json;
+}
+
+template <class T, class ToJson>
+Json array_to_json(const std::vector<T>& items, const ToJson& to_json) {
+  Json json = Json::array();
+  for (const T& item : items) json.push_back(to_json(item));
+  return json;
+}
+
+Json method_to_json(const ManifestMethod& method) {
+  Json json;
+  json["name"] = method.name;
+  json["source_sha256"] = method.source_sha256;
+  json["source_torch_version"] = method.source_torch_version;
+  json["input_tree"] = tree_to_json(method.input_tree);
+  json["output_tree"] = tree_to_json(method.output_tree);
+  json["inputs"] = array_to_json(method.inputs, value_to_json);
+  json["outputs"] = array_to_json(method.outputs, value_to_json);
+  json["mutable_buffers"] = method.mutable_buffers;
+  json["instruction_origins"] = method.instruction_origins;
+  return json;
+}
+
+Json segment_to_json(const ManifestSegment& segment) {
+  Json json;
+  json["index"] = segment.index;
+  json["content"] = segment.content;
+  json["size"] = segment.size;
+  json["xxh3"] = digits_or_zeros(segment.xxh3);
+  return json;
+}
+
+Result<const Json*> member(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (found == object.end()) return invalid_file("\"{}\" is missing", key);
+  return &*found;
+}
+
+Error wrong_type(const char* key) { return invalid_file("\"{}\" has the wrong type", key); }
+
+template <class T>
+Status read_item(const Json& json, const char* key, T& out);
+
+template <>
+Status read_item(const Json& json, const char* key, std::string& out) {
+  if (!json.is_string()) return wrong_type(key);
+  out = json.get_ref<const std::string&>();
+  return {};
+}
+
+template <>
+Status read_item(const Json& json, const char* key, bool& out) {
+  if (!json.is_boolean()) return wrong_type(key);
+  out = json.get<bool>();
+  return {};
+}
+
+template <>
+Status read_item(const Json& json, const char* key, int64_t& out) {
+  // Without this, nlohmann would wrap unsigned numbers beyond int64.
+  if (!json.is_number_integer() || (json.is_number_unsigned() && json.get<uint64_t>() >> 63 != 0)) {
+    return wrong_type(key);
+  }
+  out = json.get<int64_t>();
+  return {};
+}
+
+template <>
+Status read_item(const Json& json, const char* key, uint64_t& out) {
+  if (!json.is_number_unsigned()) return wrong_type(key);
+  out = json.get<uint64_t>();
+  return {};
+}
+
+template <class T>
+Status read_member(const Json& object, const char* key, T& out) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
+  return read_item<T>(*json, key, out);
+}
+
+template <class T, class Read>
+Status read_array(const Json& object, const char* key, std::vector<T>& out, const Read& read) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
+  if (!json->is_array()) return wrong_type(key);
+  out.reserve(json->size());
+  for (const Json& item : *json) {
+    T value;
+    SLIPWAY_RETURN_IF_ERROR(read(item, key, value));
+    out.push_back(std::move(value));
+  }
+  return {};
+}
+
+Status read_digits(const Json& object, const char* key, std::string& out) {
+  SLIPWAY_RETURN_IF_ERROR(read_member(object, key, out));
+  if (out.size() != kXxh3HexDigits) return wrong_type(key);
+  return {};
+}
+
+Status read_tree(const Json& json, const char* key, int depth, Tree& out) {
+  if (depth > kMaxTreeDepth) return invalid_file("\"{}\" nests too deeply", key);
+  std::string kind_name;
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "kind", kind_name));
+  const auto* kind = std::find(kTreeKinds.begin(), kTreeKinds.end(), kind_name);
+  if (kind == kTreeKinds.end()) return invalid_file("\"{}\" has an unknown kind", key);
+  out.kind = static_cast<Tree::Kind>(kind - kTreeKinds.begin());
+  if (json.contains("keys")) {
+    SLIPWAY_RETURN_IF_ERROR(read_array(json, "keys", out.keys, read_item<std::string>));
+  }
+  if (json.contains("type_name")) {
+    SLIPWAY_RETURN_IF_ERROR(read_member(json, "type_name", out.type_name));
+  }
+  if (json.contains("children")) {
+    SLIPWAY_RETURN_IF_ERROR(
+        read_array(json, "children", out.children, [&](const Json& item, const char*, Tree& child) {
+          return read_tree(item, key, depth + 1, child);
+        }));
+  }
+  const bool is_leaf = out.kind == Tree::Kind::kLeaf || out.kind == Tree::Kind::kNone;
+  const bool named = out.kind == Tree::Kind::kDict || !out.keys.empty();
+  if ((is_leaf && !out.children.empty()) || (named && out.keys.size() != out.children.size())) {
+    return invalid_file("\"{}\" has children that do not fit its kind", key);
+  }
+  return {};
+}
+
+Status read_value(const Json& json, const char* key, ManifestValue& out) {
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "type", out.type));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "sizes", out.sizes, read_item<std::string>));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "min_sizes", out.min_sizes, read_item<int64_t>));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "max_sizes", out.max_sizes, read_item<int64_t>));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "mutated", out.mutated));
+  const auto bounds_fit = [&](const std::vector<int64_t>& bounds) {
+    return bounds.empty() || bounds.size() == out.sizes.size();
+  };
+  if (!bounds_fit(out.min_sizes) || !bounds_fit(out.max_sizes)) {
+    return invalid_file("\"{}\" has bounds that do not fit its sizes", key);
+  }
+  return {};
+}
+
+Status read_method(const Json& json, const char*, ManifestMethod& out) {
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "source_sha256", out.source_sha256));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "source_torch_version", out.source_torch_version));
+  for (auto [key, tree] :
+       {std::pair("input_tree", &out.input_tree), std::pair("output_tree", &out.output_tree)}) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Json* tree_json, member(json, key));
+    SLIPWAY_RETURN_IF_ERROR(read_tree(*tree_json, key, 0, *tree));
+  }
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "inputs", out.inputs, read_value));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "outputs", out.outputs, read_value));
+  SLIPWAY_RETURN_IF_ERROR(
+      read_array(json, "mutable_buffers", out.mutable_buffers, read_item<std::string>));
+  return read_array(json, "instruction_origins", out.instruction_origins, read_item<std::string>);
+}
+
+Status read_segment(const Json& json, const char*, ManifestSegment& out) {
+  uint64_t index = 0;
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "index", index));
+  if (index > UINT32_MAX) return wrong_type("index");
+  out.index = static_cast<uint32_t>(index);
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "content", out.content));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "size", out.size));
+  return read_digits(json, "xxh3", out.xxh3);
+}
+
+Status check_checksum(std::string_view text) {
+  if (text.size() > kMaxText) return invalid_file("{} bytes are too long", text.size());
+  if (text.size() < kChecksumSize) return invalid_file("it is cut short");
+  const std::string_view covered = text.substr(0, text.size() - kChecksumSize);
+  const std::string expected =
+      fmt::format("{}{}{}", kChecksumStart, checksum_of(covered), kChecksumEnd);
+  if (text.substr(covered.size()) != expected) {
+    return invalid_file("it does not have its checksum; the file is damaged");
+  }
+  return {};
+}
+
+Result<Json> parse(std::string_view text) {
+  size_t count = 0;
+  const auto keep = [&](int, nlohmann::detail::parse_event_t, const Json&) {
+    return ++count <= kMaxJsonValues;
+  };
+  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
+  if (count > kMaxJsonValues) return invalid_file("it has too many values");
+  if (json.is_discarded() || !json.is_object()) return invalid_file("it is not a JSON object");
+  return json;
+}
+
+Result<Manifest> read(std::string_view text) {
+  SLIPWAY_RETURN_IF_ERROR(check_checksum(text));
+  SLIPWAY_ASSIGN_OR_RETURN(const Json json, parse(text));
+  Manifest manifest;
+  int64_t format = 0;
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "format", format));
+  if (format != kManifestFormat) {
+    return unsupported("its format is {}, and this version reads {}: use a newer Slipway", format,
+                       kManifestFormat);
+  }
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "tool_version", manifest.tool_version));
+  SLIPWAY_RETURN_IF_ERROR(read_digits(json, "program_xxh3", manifest.program_xxh3));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "methods", manifest.methods, read_method));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "segments", manifest.segments, read_segment));
+  return manifest;
+}
+
+}  // namespace
+
+std::string write_manifest(const Manifest& manifest) {
+  Json json;
+  json["format"] = manifest.format;
+  json["tool_version"] = manifest.tool_version;
+  json["program_xxh3"] = digits_or_zeros(manifest.program_xxh3);
+  json["methods"] = array_to_json(manifest.methods, method_to_json);
+  json["segments"] = array_to_json(manifest.segments, segment_to_json);
+  // Names are bytes to us: what is not UTF-8 is replaced, not refused.
+  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  text.pop_back();  // The closing brace comes after the checksum.
+  const std::string checksum = checksum_of(text);
+  text += kChecksumStart;
+  text += checksum;
+  text += kChecksumEnd;
+  return text;
+}
+
+Result<Manifest> read_manifest(std::string_view json) {
+  try {
+    auto manifest = read(json);
+    if (!manifest.ok()) return manifest.error().with_context("the manifest cannot be read");
+    return manifest;
+  } catch (const std::exception& error) {
+    return resource_exhausted("the manifest cannot be read: {}", error.what());
+  }
+}
+
+}  // namespace slipway::engine

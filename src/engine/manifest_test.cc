@@ -1,0 +1,137 @@
+#include "engine/manifest.h"
+
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+
+namespace slipway::engine {
+namespace {
+
+Manifest example() {
+  ManifestMethod method;
+  method.name = "forward";
+  method.source_sha256 = std::string(64, 'a');
+  method.source_torch_version = "2.14.0";
+  Tree leaf;
+  Tree dict{Tree::Kind::kDict, {"a", "b"}, "", {leaf, {Tree::Kind::kNone, {}, "", {}}}};
+  Tree named{Tree::Kind::kNamedTuple, {"x"}, "Point", {leaf}};
+  method.input_tree = {Tree::Kind::kTuple, {}, "", {dict, named}};
+  method.output_tree = leaf;
+  method.inputs = {{"x", "float32", {"s77", "3"}, {64, 3}, {0, 3}, true}, {"n", "int", {}, {}, {}}};
+  method.outputs = {{"y", "float32", {"2*s77"}, {128}, {0}}};
+  method.mutable_buffers = {"cache.k"};
+  method.instruction_origins = {"linear: File \"m.py\", line 3"};
+  Manifest manifest;
+  manifest.tool_version = "0.1.0";
+  manifest.program_xxh3 = std::string(kXxh3HexDigits, 'b');
+  manifest.methods = {method};
+  manifest.segments = {
+      {0, "constants", std::numeric_limits<uint64_t>::max(), std::string(kXxh3HexDigits, 'c')}};
+  return manifest;
+}
+
+std::string with_checksum(std::string text) {
+  text.pop_back();
+  const std::string sum = xxh3_hex(std::as_bytes(std::span<const char>(text)));
+  return text + ",\"xxh3\":\"" + sum + "\"}";
+}
+
+std::string error_of(const std::string& text) {
+  auto manifest = read_manifest(text);
+  return manifest.ok() ? "" : manifest.error().message();
+}
+
+TEST(ManifestTest, EverythingIsReadBack) {
+  const Manifest manifest = example();
+  auto again = read_manifest(write_manifest(manifest));
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->tool_version, "0.1.0");
+  EXPECT_EQ(again->program_xxh3, manifest.program_xxh3);
+  ASSERT_EQ(again->methods.size(), 1u);
+  const ManifestMethod& method = again->methods[0];
+  EXPECT_EQ(method.input_tree, manifest.methods[0].input_tree);
+  EXPECT_EQ(method.output_tree, manifest.methods[0].output_tree);
+  EXPECT_EQ(method.inputs[0].sizes, (std::vector<std::string>{"s77", "3"}));
+  EXPECT_EQ(method.inputs[0].max_sizes, (std::vector<int64_t>{64, 3}));
+  EXPECT_EQ(method.inputs[0].min_sizes, (std::vector<int64_t>{0, 3}));
+  EXPECT_TRUE(method.inputs[0].mutated);
+  EXPECT_EQ(method.inputs[1].type, "int");
+  EXPECT_EQ(method.mutable_buffers, manifest.methods[0].mutable_buffers);
+  EXPECT_EQ(method.instruction_origins, manifest.methods[0].instruction_origins);
+  ASSERT_EQ(again->segments.size(), 1u);
+  EXPECT_EQ(again->segments[0].size, std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(write_manifest(*again), write_manifest(manifest));
+}
+
+TEST(ManifestTest, LengthIsKnownBeforeTheChecksums) {
+  Manifest unknown = example();
+  unknown.program_xxh3.clear();
+  unknown.segments[0].xxh3.clear();
+  EXPECT_EQ(write_manifest(unknown).size(), write_manifest(example()).size());
+}
+
+TEST(ManifestTest, EveryFlipAndTruncationIsFound) {
+  const std::string text = write_manifest(example());
+  for (size_t i = 0; i < text.size(); ++i) {
+    std::string flipped = text;
+    flipped[i] = static_cast<char>(flipped[i] ^ 1);
+    EXPECT_FALSE(read_manifest(flipped).ok()) << i;
+    EXPECT_FALSE(read_manifest(text.substr(0, i)).ok()) << i;
+  }
+}
+
+TEST(ManifestTest, UnknownFieldsAreIgnored) {
+  const std::string text = with_checksum(
+      R"({"format":1,"tool_version":"9","program_xxh3":"00000000000000000000000000000000",)"
+      R"("methods":[],"segments":[],"later":{"a":[1]}})");
+  EXPECT_EQ(error_of(text), "");
+}
+
+TEST(ManifestTest, AnotherFormatIsUnsupported) {
+  Manifest manifest = example();
+  manifest.format = 2;
+  auto read = read_manifest(write_manifest(manifest));
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code(), ErrorCode::kUnsupported);
+}
+
+TEST(ManifestTest, WrongShapesAreNamed) {
+  EXPECT_NE(error_of(with_checksum("[]")).find("not a JSON object"), std::string::npos);
+  EXPECT_NE(error_of(with_checksum("{\"format\":1}")).find("\"tool_version\" is missing"),
+            std::string::npos);
+  EXPECT_NE(error_of(with_checksum("{\"format\":\"1\"}")).find("\"format\" has the wrong type"),
+            std::string::npos);
+  EXPECT_NE(error_of(with_checksum("{\"format\":18446744073709551615}")).find("wrong type"),
+            std::string::npos);
+
+  Manifest manifest = example();
+  manifest.methods[0].inputs[0].max_sizes = {1};
+  EXPECT_NE(error_of(write_manifest(manifest)).find("bounds that do not fit"), std::string::npos);
+  manifest = example();
+  manifest.methods[0].input_tree.children[0].keys.pop_back();
+  EXPECT_NE(error_of(write_manifest(manifest)).find("children that do not fit"), std::string::npos);
+}
+
+TEST(ManifestTest, DepthAndCountAreBounded) {
+  Manifest manifest = example();
+  Tree deep;
+  for (int i = 0; i < 100; ++i) deep = Tree{Tree::Kind::kList, {}, "", {deep}};
+  manifest.methods[0].input_tree = deep;
+  EXPECT_NE(error_of(write_manifest(manifest)).find("nests too deeply"), std::string::npos);
+
+  std::string many = "{\"format\":[";
+  for (int i = 0; i < (1 << 20); ++i) many += "0,";
+  many += "0]}";
+  EXPECT_NE(error_of(with_checksum(many)).find("too many values"), std::string::npos);
+}
+
+TEST(ManifestTest, NamesThatAreNotUtf8AreWritten) {
+  Manifest manifest = example();
+  manifest.methods[0].name = "\xff\xfe";
+  EXPECT_EQ(error_of(write_manifest(manifest)), "");
+}
+
+}  // namespace
+}  // namespace slipway::engine
