@@ -33,6 +33,10 @@ if(SLIPWAY_SANITIZE)
   # which the container-overflow check takes for an error.
   list(APPEND test_environment ASAN_OPTIONS=detect_container_overflow=0
        UBSAN_OPTIONS=print_stacktrace=1)
+  find_program(LLVM_SYMBOLIZER llvm-symbolizer-14)
+  if(LLVM_SYMBOLIZER)
+    list(APPEND test_environment ASAN_SYMBOLIZER_PATH=${LLVM_SYMBOLIZER} UBSAN_SYMBOLIZER_PATH=${LLVM_SYMBOLIZER})
+  endif()
 endif()
 
 # slipway_program(<group> <name> <sources> <libraries>...)
