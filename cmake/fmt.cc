@@ -1,4 +1,5 @@
-// fmt's compiled part. Debian ships it as a shared library only, and a deployed program shall not need that.
+// fmt's compiled part. Debian ships it as a shared library only, and a deployed program shall not
+// need that.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

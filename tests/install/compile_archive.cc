@@ -1,7 +1,7 @@
 // usage: compile_archive MODEL.pt2 MODEL.pte
-#include <slipway/slipway.h>
-
 #include <iostream>
+
+#include <slipway/slipway.h>
 
 int main(int argc, char** argv) {
   if (argc != 3) return 2;

@@ -1,9 +1,9 @@
 // Runs a program on zeros of its smallest sizes and prints each output's type.
 // usage: run_zeros MODEL.pte
-#include <slipway/module.h>
-
 #include <iostream>
 #include <vector>
+
+#include <slipway/module.h>
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
