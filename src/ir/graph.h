@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <variant>
@@ -96,17 +97,17 @@ struct OperatorName {
 // One argument of a node, or one output of a graph. Symbolic integers of the archive are
 // expressions here, not values: whoever needs one at run time computes it from the sizes of the
 // tensors that define its symbols. Symbolic floats and bools stay values.
-using Argument = std::variant<None,                              //
-                              Value*,                            // tensor, sym_float, sym_bool, object
-                              std::vector<Value*>,               // null: a None in Tensor?[]
-                              SymInt, std::vector<SymInt>,       // int, int[]
-                              double, std::vector<double>,       //
-                              bool, std::vector<bool>,           //
+using Argument = std::variant<None,                         //
+                              Value*,                       // tensor, sym_float, sym_bool, object
+                              std::vector<Value*>,          // null: a None in Tensor?[]
+                              SymInt, std::vector<SymInt>,  // int, int[]
+                              double, std::vector<double>,  //
+                              bool, std::vector<bool>,      //
                               std::string, std::vector<std::string>,  //
                               DType, MemoryFormat, Layout, Device, ComplexNumber,
                               OperatorName,                      //
                               std::vector<std::vector<SymInt>>,  // int_lists
-                              std::shared_ptr<Graph>>;           // sub-graph of a higher-order operator
+                              std::shared_ptr<Graph>>;  // sub-graph of a higher-order operator
 
 class Node {
  public:
@@ -170,10 +171,10 @@ class Graph {
 
   // What a new node gets besides its operator and arguments.
   struct NodeOptions {
-    Node* before = nullptr;         // null: at the end.
-    const Node* origin = nullptr;   // stack trace and origin are copied from it.
-    std::string stack_trace;        // used where origin is null.
-    std::string name;               // "": derived from the operator.
+    Node* before = nullptr;        // null: at the end.
+    const Node* origin = nullptr;  // stack trace and origin are copied from it.
+    std::string stack_trace;       // used where origin is null.
+    std::string name;              // "": derived from the operator.
   };
   Node* add_node(const std::string& op, std::vector<Argument> args, const NodeOptions& options);
   // Appends a result to a node. An empty name is derived from the node's.
@@ -197,13 +198,14 @@ class Graph {
 
  private:
   Value* new_value(const std::string& name);
-  std::string unique_name(const std::string& name);
 
   std::vector<std::unique_ptr<Value>> values_;
   std::vector<Value*> inputs_;
   std::vector<Argument> outputs_;
   NodeList nodes_;
-  std::map<std::string, int> names_;  // taken names, and the last suffix tried
+  // Taken names, and the last suffix tried.
+  std::map<std::string, int> value_names_;
+  std::map<std::string, int> node_names_;
 };
 
 }  // namespace slipway::ir

@@ -23,6 +23,9 @@ struct ConstantData {
   int64_t storage_offset = 0;    // in elements
   OwnedSpan storage;             // little-endian; mapped or folded
 
+  // That sizes and strides are not negative and that every element lies within the storage. All
+  // else here requires it.
+  Status check() const;
   size_t nbytes() const;  // of the contiguous tensor
   bool is_contiguous() const;
   // Contiguous data in place; requires is_contiguous().
@@ -36,25 +39,25 @@ struct ConstantData {
 enum class InputKind : uint8_t {
   kParameter,
   kBuffer,
-  kConstant,       // lifted tensor constant, or one that a pass folded
-  kCustomObject,   // kept as bytes
+  kConstant,      // lifted tensor constant, or one that a pass folded
+  kCustomObject,  // kept as bytes
   kToken,
   kUserInput,
-  kLiteral,        // a Python int, float, bool, str or None that export specialised on
+  kLiteral,  // a Python int, float, bool, str or None that export specialised on
 };
 
 // One entry of the signature. The graph's inputs are, in order, the values of the entries that
 // have one (all but kLiteral).
 struct Input {
   InputKind kind = InputKind::kUserInput;
-  std::string name;            // the placeholder's or the literal's
-  std::string target;          // fully qualified name of a parameter, buffer, constant or object
-  Value* value = nullptr;      // null for kLiteral
+  std::string name;        // the placeholder's or the literal's
+  std::string target;      // fully qualified name of a parameter, buffer, constant or object
+  Value* value = nullptr;  // null for kLiteral
   std::optional<ConstantData> data;  // parameters, buffers and constants
-  OwnedSpan object;            // kCustomObject: the record's bytes
-  std::string object_type;     // its class_fqn
-  bool persistent = true;      // buffers
-  Argument literal;            // kLiteral
+  OwnedSpan object;                  // kCustomObject: the record's bytes
+  std::string object_type;           // its class_fqn
+  bool persistent = true;            // buffers
+  Argument literal;                  // kLiteral
 };
 
 enum class OutputKind : uint8_t {

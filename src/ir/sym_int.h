@@ -36,7 +36,7 @@ class SymInt {
   enum class Function : uint8_t { kFloorDiv, kMod, kMin, kMax, kPow };
 
   SymInt() : SymInt(0) {}
-  SymInt(int64_t value);  // NOLINT(google-explicit-constructor)
+  SymInt(int64_t value);                                      // NOLINT(google-explicit-constructor)
   SymInt(int value) : SymInt(static_cast<int64_t>(value)) {}  // NOLINT(google-explicit-constructor)
   static SymInt symbol(std::string name);
   static SymInt floordiv(const SymInt& a, const SymInt& b);  // Rounds to minus infinity, as Python.
@@ -90,9 +90,10 @@ class SymInt {
   static Result<SymInt> parse_srepr(const std::string& text);
 
  private:
-  struct Node;
-  explicit SymInt(std::shared_ptr<const Node> node) : node_(std::move(node)) {}
-  std::shared_ptr<const Node> node_;
+  struct Polynomial;
+  // Null for a constant, which is then `constant_`.
+  std::shared_ptr<const Polynomial> polynomial_;
+  int64_t constant_ = 0;
 };
 
 struct SymInt::Factor {
@@ -105,7 +106,8 @@ struct SymInt::Factor {
 
 // The product of all sizes.
 SymInt numel(std::span<const SymInt> sizes);
-// The strides, in elements, of a contiguous tensor; sizes of 0 and 1 count as 1, as in PyTorch.
+// The strides, in elements, of a contiguous tensor; a size of 0 counts as 1, as in PyTorch, and
+// symbolic sizes are taken not to be 0.
 std::vector<SymInt> contiguous_strides(std::span<const SymInt> sizes);
 // "[2, s0]"
 std::string format_sizes(std::span<const SymInt> sizes);

@@ -1,0 +1,309 @@
+// Reads symbolic integers as sympy's srepr prints them.
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "ir/sym_int.h"
+
+namespace slipway::ir {
+
+namespace {
+
+constexpr size_t kMaxLength = size_t{64} << 10;
+constexpr int kMaxDepth = 64;
+constexpr size_t kMaxArguments = 256;
+// Floats and divisions are exact fractions here; a denominator past this is a rounded float, such
+// as 0.1, whose exact value PyTorch itself does not use.
+constexpr int64_t kMaxDenominator = int64_t{1} << 20;
+
+// What a sub-expression is worth: numerator / denominator. Only whole numbers leave the parser,
+// but a rounding head may make one of a fraction inside.
+struct Fraction {
+  SymInt numerator = 0;
+  SymInt denominator = 1;
+
+  std::optional<SymInt> whole() const {
+    if (denominator == SymInt(1)) return numerator;
+    if (denominator == SymInt(0)) return std::nullopt;
+    SymInt quotient = SymInt::floordiv(numerator, denominator);
+    if (quotient * denominator == numerator) return quotient;
+    return std::nullopt;
+  }
+};
+
+class Parser {
+ public:
+  explicit Parser(std::string_view text) : text_(text) {}
+
+  Result<SymInt> parse() {
+    if (text_.size() > kMaxLength) {
+      return invalid_file("symbolic expression of {} characters is too long", text_.size());
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(Fraction value, expression(0));
+    if (position_ != text_.size()) return error("text after its end");
+    auto whole = value.whole();
+    if (!whole) return error("it is not a whole number");
+    return *whole;
+  }
+
+ private:
+  Error error(const std::string& what) const {
+    return invalid_file("symbolic expression \"{}\": {} (at character {})", text_, what, position_);
+  }
+  Error unsupported_head(std::string_view head) const {
+    return unsupported(
+        "symbolic expression \"{}\": {} is not an integer function that Slipway knows", text_,
+        head);
+  }
+
+  void skip_spaces() {
+    while (position_ < text_.size() && text_[position_] == ' ') ++position_;
+  }
+  bool take(char c) {
+    skip_spaces();
+    if (position_ >= text_.size() || text_[position_] != c) return false;
+    ++position_;
+    return true;
+  }
+
+  std::string_view identifier() {
+    skip_spaces();
+    size_t begin = position_;
+    auto is_part = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             c == '_' || c == '.';
+    };
+    while (position_ < text_.size() && is_part(text_[position_])) ++position_;
+    return text_.substr(begin, position_ - begin);
+  }
+
+  Result<std::string> quoted() {
+    skip_spaces();
+    if (position_ >= text_.size() || (text_[position_] != '\'' && text_[position_] != '"')) {
+      return error("a quoted text is expected");
+    }
+    size_t end = text_.find(text_[position_], position_ + 1);
+    if (end == std::string_view::npos) return error("a quoted text does not end");
+    std::string result(text_.substr(position_ + 1, end - position_ - 1));
+    position_ = end + 1;
+    return result;
+  }
+
+  Result<int64_t> integer() {
+    skip_spaces();
+    int64_t value = 0;
+    auto [end, code] =
+        std::from_chars(text_.data() + position_, text_.data() + text_.size(), value);
+    if (code != std::errc()) return error("an integer of 64 bits is expected");
+    position_ = static_cast<size_t>(end - text_.data());
+    return value;
+  }
+
+  // The keyword arguments after the first one, such as `positive=True`, up to the parenthesis.
+  Status keywords(bool* nonnegative) {
+    while (take(',')) {
+      std::string_view name = identifier();
+      if (name.empty() || !take('=')) return error("a keyword argument is expected");
+      std::string_view value = identifier();
+      if (value.empty()) return error("a keyword argument has no value");
+      if (nonnegative != nullptr && (name == "positive" || name == "nonnegative")) {
+        *nonnegative = value == "True";
+      }
+    }
+    if (!take(')')) return error("a closing parenthesis is expected");
+    return {};
+  }
+
+  Result<Fraction> symbol() {
+    SLIPWAY_ASSIGN_OR_RETURN(std::string name, quoted());
+    if (name.empty()) return error("a symbol has no name");
+    bool nonnegative = false;
+    SLIPWAY_RETURN_IF_ERROR(keywords(&nonnegative));
+    if (!nonnegative) all_nonnegative_ = false;
+    return Fraction{SymInt::symbol(std::move(name)), 1};
+  }
+
+  Result<Fraction> number() {
+    SLIPWAY_ASSIGN_OR_RETURN(std::string digits, quoted());
+    SLIPWAY_RETURN_IF_ERROR(keywords(nullptr));
+    char* end = nullptr;
+    double value = std::strtod(digits.c_str(), &end);
+    if (end != digits.c_str() + digits.size() || !std::isfinite(value)) {
+      return error("a finite number is expected");
+    }
+    int64_t denominator = 1;
+    while (value != std::floor(value) && denominator < kMaxDenominator) {
+      value *= 2;
+      denominator *= 2;
+    }
+    if (value != std::floor(value) || std::fabs(value) >= 0x1p62) {
+      return unsupported(
+          "symbolic expression \"{}\": {} is not a fraction that integers can express", text_,
+          digits);
+    }
+    return Fraction{static_cast<int64_t>(value), denominator};
+  }
+
+  Result<Fraction> expression(int depth) {
+    if (depth > kMaxDepth) return error("it nests too deep");
+    std::string_view head = identifier();
+    if (head.empty()) return error("a name is expected");
+    if (!take('(')) {
+      bool is_name = head.find('.') == std::string_view::npos && (head[0] < '0' || head[0] > '9');
+      if (depth == 0 && is_name) return Fraction{SymInt::symbol(std::string(head)), 1};
+      return error("an opening parenthesis is expected");
+    }
+    if (head == "Symbol" || head == "Dummy") return symbol();
+    if (head == "Float") return number();
+    if (head == "Integer") {
+      SLIPWAY_ASSIGN_OR_RETURN(int64_t value, integer());
+      if (!take(')')) return error("a closing parenthesis is expected");
+      return Fraction{value, 1};
+    }
+    if (head == "Rational") {
+      SLIPWAY_ASSIGN_OR_RETURN(int64_t numerator, integer());
+      if (!take(',')) return error("a comma is expected");
+      SLIPWAY_ASSIGN_OR_RETURN(int64_t denominator, integer());
+      if (denominator == 0) return error("a division by zero");
+      if (!take(')')) return error("a closing parenthesis is expected");
+      return Fraction{numerator, denominator};
+    }
+    std::vector<Fraction> arguments;
+    if (!take(')')) {
+      do {
+        if (arguments.size() == kMaxArguments) return error("a function has too many arguments");
+        SLIPWAY_ASSIGN_OR_RETURN(Fraction argument, expression(depth + 1));
+        arguments.push_back(std::move(argument));
+      } while (take(','));
+      if (!take(')')) return error("a comma or a closing parenthesis is expected");
+    }
+    return call(head, arguments);
+  }
+
+  Result<Fraction> call(std::string_view head, const std::vector<Fraction>& arguments) {
+    if (head == "Add" || head == "Mul") {
+      Fraction result{head == "Add" ? 0 : 1, 1};
+      for (const Fraction& argument : arguments) {
+        if (head == "Add") {
+          result.numerator =
+              result.numerator * argument.denominator + argument.numerator * result.denominator;
+        } else {
+          result.numerator = result.numerator * argument.numerator;
+        }
+        result.denominator = result.denominator * argument.denominator;
+        if (auto whole = result.whole()) result = {*whole, 1};
+      }
+      return result;
+    }
+    if (head == "Max" || head == "Min") return extremum(head == "Max", arguments);
+    if (head == "ModularIndexing") {
+      if (arguments.size() != 3) return error("ModularIndexing takes three arguments");
+      SLIPWAY_ASSIGN_OR_RETURN(std::vector<SymInt> values, whole_numbers(arguments));
+      return Fraction{SymInt::mod(SymInt::floordiv(values[0], values[1]), values[2]), 1};
+    }
+    if (arguments.size() == 1) return unary(head, arguments[0]);
+    if (arguments.size() == 2) return binary(head, arguments);
+    return unsupported_head(head);
+  }
+
+  Result<Fraction> extremum(bool max, const std::vector<Fraction>& arguments) {
+    if (arguments.empty()) return error("Min and Max need an argument");
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<SymInt> values, whole_numbers(arguments));
+    SymInt result = values[0];
+    for (const SymInt& value : values) {
+      result = max ? SymInt::max(result, value) : SymInt::min(result, value);
+    }
+    return Fraction{result, 1};
+  }
+
+  Result<Fraction> unary(std::string_view head, const Fraction& argument) {
+    const SymInt& a = argument.numerator;
+    const SymInt& b = argument.denominator;
+    if (head == "ToFloat" || head == "Identity") return argument;
+    if (head == "FloorToInt" || head == "floor") return Fraction{SymInt::floordiv(a, b), 1};
+    if (head == "CeilToInt" || head == "ceiling") return Fraction{-SymInt::floordiv(-a, b), 1};
+    if (head == "TruncToInt") {
+      // Rounds to zero, which is down for what can't be negative.
+      if (!argument.whole() && !is_nonnegative(a, b)) {
+        return unsupported(
+            "symbolic expression \"{}\": the sign of what TruncToInt rounds is unknown", text_);
+      }
+      return Fraction{SymInt::floordiv(a, b), 1};
+    }
+    if (head == "Abs") {
+      if (!argument.whole()) return error("Abs of a fraction");
+      return Fraction{SymInt::max(*argument.whole(), -*argument.whole()), 1};
+    }
+    return unsupported_head(head);
+  }
+
+  Result<Fraction> binary(std::string_view head, const std::vector<Fraction>& arguments) {
+    const Fraction& a = arguments[0];
+    const Fraction& b = arguments[1];
+    SymInt numerator = a.numerator * b.denominator;
+    SymInt denominator = a.denominator * b.numerator;
+    if (head == "IntTrueDiv" || head == "FloatTrueDiv") {
+      if (denominator == SymInt(0)) return error("a division by zero");
+      Fraction result{numerator, denominator};
+      if (auto whole = result.whole()) result = {*whole, 1};
+      return result;
+    }
+    if (head == "FloorDiv" || head == "CleanDiv") {
+      if (denominator == SymInt(0)) return error("a division by zero");
+      return Fraction{SymInt::floordiv(numerator, denominator), 1};
+    }
+    if (head == "CeilDiv") {
+      if (denominator == SymInt(0)) return error("a division by zero");
+      return Fraction{-SymInt::floordiv(-numerator, denominator), 1};
+    }
+    if (head == "Pow" && b.whole() == SymInt(-1)) {
+      if (a.numerator == SymInt(0)) return error("a division by zero");
+      return Fraction{a.denominator, a.numerator};
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<SymInt> values, whole_numbers(arguments));
+    if (head == "Mod" || head == "PythonMod") {
+      if (values[1] == SymInt(0)) return error("a division by zero");
+      return Fraction{SymInt::mod(values[0], values[1]), 1};
+    }
+    if (head == "Pow" || head == "PowByNatural")
+      return Fraction{SymInt::pow(values[0], values[1]), 1};
+    if (head == "LShift") return Fraction{values[0] * SymInt::pow(2, values[1]), 1};
+    if (head == "RShift") {
+      return Fraction{SymInt::floordiv(values[0], SymInt::pow(2, values[1])), 1};
+    }
+    return unsupported_head(head);
+  }
+
+  Result<std::vector<SymInt>> whole_numbers(const std::vector<Fraction>& fractions) const {
+    std::vector<SymInt> result;
+    for (const Fraction& fraction : fractions) {
+      auto whole = fraction.whole();
+      if (!whole) return error("a fraction where a whole number is needed");
+      result.push_back(*whole);
+    }
+    return result;
+  }
+
+  // Known from the signs that sympy wrote beside the symbols.
+  bool is_nonnegative(const SymInt& a, const SymInt& b) const {
+    if (!all_nonnegative_) return false;
+    SymbolRanges ranges;
+    for (const SymInt* value : {&a, &b}) {
+      for (const std::string& name : value->symbols()) ranges[name].min = 0;
+    }
+    auto low = [&](const SymInt& value) { return value.bounds(ranges).min.value_or(-1); };
+    return low(a) >= 0 && low(b) >= 0;
+  }
+
+  std::string_view text_;
+  size_t position_ = 0;
+  bool all_nonnegative_ = true;
+};
+
+}  // namespace
+
+Result<SymInt> SymInt::parse_srepr(const std::string& text) { return Parser(text).parse(); }
+
+}  // namespace slipway::ir
