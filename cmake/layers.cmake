@@ -1,4 +1,4 @@
-# Makes a library slipway_<layer> of each layer in layers.txt. A folder without sources yet, or with headers only, becomes an
+# Makes a library slipway_<layer> of each layer in layers.txt, of the folder and those below it. A folder without sources yet, or with headers only, becomes an
 # INTERFACE library, so that others can name it all the same.
 
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/layers.txt)
@@ -17,7 +17,7 @@ foreach(row IN LISTS rows)
   string(REPLACE "/" "_" target slipway_${layer})
 
   set(folder ${PROJECT_SOURCE_DIR}/src/${layer})
-  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cc)
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|benchmark)\\.cc$")
   list(REMOVE_ITEM sources ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
   file(GLOB texts CONFIGURE_DEPENDS ${folder}/*.txt)

@@ -40,6 +40,13 @@ def read_layers(root):
     return {layer.name: layer for layer in layers}
 
 
+def layer_of(layers, folder):
+    """The layer of a folder of src/: its own, or else that of the nearest folder above it. None if there is none."""
+    while folder and folder not in layers:
+        folder = folder.rpartition('/')[0]
+    return layers.get(folder)
+
+
 def third_party_of(header):
     for prefix, name in THIRD_PARTY.items():
         if header == prefix or (prefix.endswith('/') and header.startswith(prefix)):
@@ -52,13 +59,13 @@ def complaint(layers, layer, is_test, quote, header):
     if header.startswith('slipway/'):
         return None
     if quote == '"':
-        owner = header.rpartition('/')[0]
-        if owner not in layers:
+        owner = layer_of(layers, header.rpartition('/')[0])
+        if owner is None:
             return f'"{header}" lies in no layer of cmake/layers.txt'
         if layer is None:
             return 'a public header includes public headers only'
         allowed = layer.includes | (layer.tests_include if is_test else set())
-        return None if owner in allowed else f'{layer.name} may not include {owner}'
+        return None if owner.name in allowed else f'{layer.name} may not include {owner.name}'
     name = third_party_of(header)
     if name is None:
         return None if SYSTEM.match(header) else f'<{header}> belongs to no known library'
@@ -84,7 +91,7 @@ def check(root):
         layer = None
         if file.parts[0] == 'src':
             folder = file.parent.relative_to('src').as_posix()
-            layer = layers.get(folder)
+            layer = layer_of(layers, folder)
             if layer is None:
                 complaints.append(f'{file}:1: src/{folder} is no layer of cmake/layers.txt')
                 continue

@@ -45,6 +45,10 @@ class CheckIncludes(unittest.TestCase):
         self.assertEqual(['src/runtime/a.h:1: runtime may not include ir'],
                          self.check({'src/runtime/a.h': '#  include "ir/graph.h"\n'}))
 
+    def test_a_folder_below_belongs_to_the_layer(self):
+        self.assertEqual(['src/ir/ops/a.cc:2: ir may not include runtime'],
+                         self.check({'src/ir/ops/a.cc': '#include "ir/ops/a.h"\n#include "runtime/ops/a.h"\n'}))
+
     def test_third_party(self):
         self.assertEqual(
             ['src/ir/a.cc:1: ir may not use executorch', 'src/ir/a.cc:2: <boost/a.hpp> belongs to no known library',
