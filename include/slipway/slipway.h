@@ -3,6 +3,7 @@
 
 #include "slipway/compile.h"
 #include "slipway/module.h"
+#include "slipway/npy.h"
 #include "slipway/program.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"

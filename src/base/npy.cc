@@ -1,4 +1,4 @@
-#include "base/npy.h"
+#include "base/npy_pieces.h"
 
 #include <algorithm>
 #include <array>

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "base/npy.h"
+#include "base/npy_pieces.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto tensor = slipway::read_npy(std::as_bytes(std::span(data, size)), "input");

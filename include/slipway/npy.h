@@ -1,14 +1,13 @@
 // NumPy's .npy files, versions 1 to 3, as tensors.
 //
 // Types: bool, (u)int8 to (u)int64, float16 to float64, complex64 and complex128, little-endian.
-// NumPy has no bfloat16 and no float8: callers store those as uint16 and uint8.
+// NumPy has no bfloat16 and no float8: store those as uint16 and uint8.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 
-#include "base/mapped_file.h"
-#include "base/piece_writer.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 
@@ -19,8 +18,8 @@ namespace slipway {
 Result<Tensor> read_npy(std::span<const std::byte> bytes, const std::string& name);
 Result<Tensor> read_npy(const std::string& path);
 
-// Version 1.0, with the data 64-byte aligned. kInvalidArgument for a type that NumPy lacks.
+// Version 1.0, with the data 64-byte aligned, written atomically. kInvalidArgument for a type that
+// NumPy lacks.
 Status write_npy(const std::string& path, const Tensor& tensor);
-Result<PieceList> npy_pieces(const Tensor& tensor);
 
 }  // namespace slipway
