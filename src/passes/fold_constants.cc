@@ -1,0 +1,327 @@
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+#include "passes/view_step.h"
+#include "schema/schema.h"
+
+namespace slipway::passes {
+namespace {
+
+using ir::Argument;
+using ir::ConstantData;
+using ir::Graph;
+using ir::Node;
+using ir::SymInt;
+using ir::Value;
+
+constexpr size_t kMiB = size_t{1} << 20;
+// What a folded result may take in the file: this much, or as much as the constants it is made of.
+constexpr size_t kSmallResult = kMiB;
+// The same for results that are made of nothing (zeros, arange): a run makes them as fast as it
+// reads them.
+constexpr size_t kSmallSource = 16 << 10;
+// All folded results together, which stay in memory until the file is written.
+constexpr size_t kTotalResults = 32 * kMiB;
+// The largest intermediate result that is worth computing ahead of time.
+constexpr size_t kLargestIntermediate = 64 * kMiB;
+
+std::optional<size_t> static_nbytes(const Value* value) {
+  if (!value->is_tensor()) return std::nullopt;
+  std::vector<int64_t> sizes;
+  for (const SymInt& size : value->sizes()) {
+    auto constant = size.constant();
+    if (!constant) return std::nullopt;
+    sizes.push_back(*constant);
+  }
+  auto bytes = contiguous_nbytes(value->dtype(), sizes);
+  return bytes.ok() ? std::optional<size_t>(*bytes) : std::nullopt;
+}
+
+// Views of constants, at no cost. A repeated constant would be written out in full, so it is left
+// alone unless it is small.
+void fold_views(ir::Program& program) {
+  auto constants = constant_inputs(program);
+  std::unordered_map<const Value*, ConstantData> folded;
+  std::vector<std::pair<Value*, std::string>> order;
+  for (const auto& node : program.graph->nodes()) {
+    for (size_t i = 0; i < node->outputs().size(); ++i) {
+      const auto step = view_step(*node, i);
+      if (!step) break;
+      const Value* input = node->value(0);
+      const ConstantData* data = nullptr;
+      if (auto constant = constants.find(input); constant != constants.end()) {
+        data = &*constant->second->data;
+      } else if (auto earlier = folded.find(input); earlier != folded.end()) {
+        data = &earlier->second;
+      }
+      if (!data) break;
+      auto result = apply(*step, *data, node->output(i)->type());
+      if (!result || result->nbytes() > std::max(data->nbytes(), kSmallResult)) continue;
+      const auto source = constants.find(input);
+      folded.emplace(node->output(i), std::move(*result));
+      order.emplace_back(node->output(i), source != constants.end() ? source->second->name
+                                                                    : node->output(i)->name());
+    }
+  }
+  if (order.empty()) return;
+  Replacements replacements;
+  for (auto& [value, name] : order) {
+    replacements.add(value, program.add_constant(name, std::move(folded.at(value))));
+  }
+  replacements.apply(*program.graph);
+}
+
+// The nodes whose results are the same in every run, and which of them a run need not compute.
+class Region {
+ public:
+  explicit Region(const ir::Program& program)
+      : graph_(*program.graph), constants_(constant_inputs(program)) {
+    find_candidates();
+    choose();
+  }
+
+  // In the graph's order: those that are needed to compute the results.
+  const std::vector<const Node*>& nodes() const { return nodes_; }
+  const std::vector<Value*>& results() const { return results_; }
+  const std::unordered_map<const Value*, const ir::Input*>& constants() const { return constants_; }
+
+ private:
+  bool is_candidate(const Node& node) const {
+    if (!is_pure(node) || !schema::kernel_for(node.op()) || node.outputs().empty()) return false;
+    for (const Value* output : node.outputs()) {
+      auto bytes = static_nbytes(output);
+      if (!bytes || *bytes > kLargestIntermediate) return false;
+    }
+    bool constant = true;
+    std::set<std::string> symbols;
+    for (const Argument& argument : node.args()) {
+      collect_symbols(argument, symbols);
+      Graph::for_each_value(argument, [&](const Value* value) {
+        const bool known = constants_.contains(value) ||
+                           (value->producer() && inputs_of_.contains(value->producer()));
+        constant = constant && known;
+      });
+    }
+    return constant && symbols.empty();
+  }
+
+  void find_candidates() {
+    for (const auto& node : graph_.nodes()) {
+      if (!is_candidate(*node)) continue;
+      std::set<const Value*> inputs;
+      for (const Argument& argument : node->args()) {
+        Graph::for_each_value(argument, [&](const Value* value) {
+          if (constants_.contains(value)) {
+            inputs.insert(value);
+          } else {
+            const auto& earlier = inputs_of_.at(value->producer());
+            inputs.insert(earlier.begin(), earlier.end());
+          }
+        });
+      }
+      inputs_of_[node.get()] = std::move(inputs);
+    }
+  }
+
+  // Whether the node's results may be kept instead of the node.
+  bool is_worth(const Node& node, size_t total) const {
+    size_t made_of = 0;
+    for (const Value* input : inputs_of_.at(&node)) {
+      made_of += constants_.at(input)->data->nbytes();
+    }
+    const bool source = node.args().empty() || !has_tensor(node);
+    size_t bytes = 0;
+    for (const Value* output : node.outputs()) bytes += *static_nbytes(output);
+    const size_t limit = source ? kSmallSource : std::max(kSmallResult, made_of);
+    return bytes <= limit && total + bytes <= kTotalResults;
+  }
+
+  static bool has_tensor(const Node& node) {
+    bool found = false;
+    for (const Argument& argument : node.args()) {
+      Graph::for_each_value(argument, [&found](const Value*) { found = true; });
+    }
+    return found;
+  }
+
+  // From the last node to the first: what a run needs is either kept as a result or computed by the
+  // run, which then needs the node's arguments.
+  void choose() {
+    std::unordered_set<const Value*> needed;
+    auto need = [&needed](const Argument& argument) {
+      Graph::for_each_value(argument, [&needed](const Value* value) { needed.insert(value); });
+    };
+    for (const Argument& output : graph_.outputs()) need(output);
+    std::unordered_set<const Node*> folded;
+    std::vector<const Node*> roots;
+    size_t total = 0;
+    for (auto it = graph_.nodes().rbegin(); it != graph_.nodes().rend(); ++it) {
+      const Node* node = it->get();
+      if (inputs_of_.contains(node)) {
+        const bool is_needed =
+            std::any_of(node->outputs().begin(), node->outputs().end(),
+                        [&needed](const Value* output) { return needed.contains(output); });
+        if (!is_needed) continue;
+        if (is_worth(*node, total)) {
+          for (Value* output : node->outputs()) {
+            if (!needed.contains(output)) continue;
+            results_.push_back(output);
+            total += *static_nbytes(output);
+          }
+          roots.push_back(node);
+          continue;
+        }
+      }
+      for (const Argument& argument : node->args()) need(argument);
+    }
+    std::reverse(results_.begin(), results_.end());
+    while (!roots.empty()) {
+      const Node* node = roots.back();
+      roots.pop_back();
+      if (!folded.insert(node).second) continue;
+      for (const Argument& argument : node->args()) {
+        Graph::for_each_value(argument, [&](const Value* value) {
+          if (value->producer()) roots.push_back(value->producer());
+        });
+      }
+    }
+    for (const auto& node : graph_.nodes()) {
+      if (folded.contains(node.get())) nodes_.push_back(node.get());
+    }
+  }
+
+  const Graph& graph_;
+  std::unordered_map<const Value*, const ir::Input*> constants_;
+  // The candidates, and the constants that each is made of.
+  std::unordered_map<const Node*, std::set<const Value*>> inputs_of_;
+  std::vector<const Node*> nodes_;
+  std::vector<Value*> results_;
+};
+
+// The region as a program of its own, with an output for each result.
+ir::Program make_program(const Region& region, const ir::Program& program) {
+  ir::Program result;
+  result.source = program.source;
+  result.torch_version = program.torch_version;
+  result.dialect = program.dialect;
+  std::unordered_map<const Value*, Value*> copies;
+  auto copy_argument = [&](Argument argument) {
+    Graph::for_each_value(argument, [&](Value*& value) {
+      auto [copy, is_new] = copies.try_emplace(value, nullptr);
+      if (is_new) {
+        const ir::Input& input = *region.constants().at(value);
+        copy->second = result.add_constant(input.name, *input.data);
+      }
+      value = copy->second;
+    });
+    return argument;
+  };
+  for (const Node* node : region.nodes()) {
+    std::vector<Argument> args;
+    for (const Argument& argument : node->args()) args.push_back(copy_argument(argument));
+    Graph::NodeOptions options;
+    options.origin = node;
+    options.name = node->name();
+    Node* copy = result.graph->add_node(node->op(), std::move(args), options);
+    for (const Value* output : node->outputs()) {
+      copies[output] = result.graph->add_output(copy, output->type(), output->name());
+    }
+  }
+  result.output_tree.kind = Tree::Kind::kTuple;
+  result.input_tree.kind = Tree::Kind::kTuple;
+  result.input_tree.children.resize(2);
+  result.input_tree.children[0].kind = Tree::Kind::kTuple;
+  result.input_tree.children[1].kind = Tree::Kind::kDict;
+  for (const Value* value : region.results()) {
+    result.graph->outputs().emplace_back(copies.at(value));
+    result.outputs.emplace_back();
+    result.output_tree.children.emplace_back();
+  }
+  return result;
+}
+
+Status fold_regions(ir::Program& program, const Evaluator& evaluate) {
+  const Region region(program);
+  if (region.results().empty()) return {};
+  const ir::Program computed = make_program(region, program);
+  auto results = evaluate(computed);
+  if (!results.ok()) return results.error().with_context("computing constants ahead of time");
+  if (results->size() != region.results().size()) {
+    return internal_error("{} constants were to be computed, and {} came back",
+                          region.results().size(), results->size());
+  }
+  Replacements replacements;
+  for (size_t i = 0; i < results->size(); ++i) {
+    Value* value = region.results()[i];
+    ConstantData& data = (*results)[i];
+    const std::vector<SymInt> sizes(data.sizes.begin(), data.sizes.end());
+    if (data.dtype != value->dtype() || sizes != value->sizes()) {
+      return internal_error("constant {} was to be {}, and {} was computed", value->name(),
+                            ir::print(value->type()), format_type(data.dtype, data.sizes));
+    }
+    replacements.add(value, program.add_constant(value->name(), std::move(data)));
+  }
+  replacements.apply(*program.graph);
+  return {};
+}
+
+// Numbers read from constants, as literals. Integers stay: symbols in sizes stand for them.
+void fold_items(ir::Program& program) {
+  const auto constants = constant_inputs(program);
+  std::unordered_map<const Value*, Argument> literals;
+  for (const auto& node : program.graph->nodes()) {
+    if (node->op() != "aten.item.default" && node->op() != "aten._local_scalar_dense.default") {
+      continue;
+    }
+    auto constant = constants.find(node->value(0));
+    if (constant == constants.end() || constant->second->data->nbytes() > sizeof(double)) continue;
+    const ConstantData& data = *constant->second->data;
+    const std::vector<std::byte> bytes = data.to_contiguous();
+    if (data.dtype == DType::kFloat32 && bytes.size() == sizeof(float)) {
+      float number;
+      std::memcpy(&number, bytes.data(), sizeof number);
+      literals[node->output()] = static_cast<double>(number);
+    } else if (data.dtype == DType::kFloat64 && bytes.size() == sizeof(double)) {
+      double number;
+      std::memcpy(&number, bytes.data(), sizeof number);
+      literals[node->output()] = number;
+    } else if (data.dtype == DType::kBool && bytes.size() == 1) {
+      literals[node->output()] = bytes[0] != std::byte{0};
+    }
+  }
+  auto replace = [&literals](Argument& argument) {
+    const auto* value = std::get_if<Value*>(&argument);
+    if (!value || !*value) return;
+    if (auto literal = literals.find(*value); literal != literals.end()) {
+      argument = Argument(literal->second);
+    }
+  };
+  for (const auto& node : program.graph->nodes()) {
+    for (Argument& argument : node->args()) replace(argument);
+  }
+  for (Argument& output : program.graph->outputs()) replace(output);
+}
+
+}  // namespace
+
+Status fold_constants(ir::Program& program, const Evaluator& evaluate) {
+  fold_views(program);
+  Status status;
+  if (evaluate) status = fold_regions(program, evaluate);
+  if (!status.ok()) return status.error().with_context(program.source);
+  fold_items(program);
+  return remove_dead_code(program);
+}
+
+}  // namespace slipway::passes

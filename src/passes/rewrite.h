@@ -1,0 +1,54 @@
+// What several passes need to look at and change graphs.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "ir/program.h"
+
+namespace slipway::passes {
+
+// "node add_1 (aten.add.Tensor), File "m.py", line 3, in forward", for messages.
+std::string describe(const ir::Node& node);
+
+// Calls `visit` for the graph and then for each sub-graph within it.
+void for_each_graph(ir::Graph& graph, const std::function<void(ir::Graph&)>& visit);
+// The sub-graphs among a node's arguments.
+std::vector<ir::Graph*> sub_graphs(const ir::Node& node);
+
+// A random operator gives other numbers at each run.
+bool is_random(std::string_view op);
+// Whether the node may be removed when nothing uses its results, and made once instead of twice.
+bool is_pure(const ir::Node& node);
+
+// Adds the symbols that occur in the argument, those of sub-graphs included.
+void collect_symbols(const ir::Argument& argument, std::set<std::string>& symbols);
+// Adds the symbols that occur in a tensor's sizes or a symbolic integer's expression.
+void collect_symbols(const ir::Value& value, std::set<std::string>& symbols);
+
+// Values to be replaced: collects the pairs of a walk over a graph, then replaces all at once.
+class Replacements {
+ public:
+  void add(const ir::Value* from, ir::Value* to) { to_[from] = to; }
+  bool empty() const { return to_.empty(); }
+  // What stands for the value now, through chains.
+  ir::Value* resolve(ir::Value* value) const;
+  void resolve(ir::Argument& argument) const;
+  // In all nodes and outputs of the graph.
+  void apply(ir::Graph& graph) const;
+
+ private:
+  std::unordered_map<const ir::Value*, ir::Value*> to_;
+};
+
+// The targets of the program's buffer mutations.
+std::set<std::string> mutated_targets(const ir::Program& program);
+// The entries of constants: parameters, buffers and constants with data that nothing mutates, by
+// value.
+std::unordered_map<const ir::Value*, const ir::Input*> constant_inputs(const ir::Program& program);
+
+}  // namespace slipway::passes
