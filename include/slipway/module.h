@@ -8,6 +8,7 @@
 // loaded and run in several threads at once; they share ExecuTorch's thread pool.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <span>
@@ -72,11 +73,14 @@ class Module {
   Result<Tree> output_tree(const std::string& method = "forward") const;
 
   // Runs a method on its flattened inputs. Literals may be std::monostate. Types and shapes are
-  // checked first. Input tensors are read in place, and written to where ValueInfo::mutated.
+  // checked first. Input tensors are read in place, and written to where ValueInfo::mutated; their
+  // data must be aligned to the element's size (any allocator's memory is).
   //
   // Output tensors lie in the module's memory: valid until the next run of the same method or the
   // module's end, whichever comes first. Copy what must live longer.
   Result<std::vector<Value>> run(std::span<const Value> inputs,
+                                 const std::string& method = "forward");
+  Result<std::vector<Value>> run(std::initializer_list<Value> inputs,
                                  const std::string& method = "forward");
   // Inputs by name; a tensor that is missing is an error, a literal may be left out.
   Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs,
@@ -88,8 +92,9 @@ class Module {
   // Gives every mutable buffer its initial value again.
   Status reset_state(const std::string& method = "forward");
 
- private:
   class Impl;
+
+ private:
   explicit Module(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

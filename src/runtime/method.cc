@@ -1,0 +1,282 @@
+#include "runtime/method.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "runtime/element_types.h"
+#include "runtime/requirements.h"
+
+namespace slipway::runtime {
+namespace {
+
+namespace aten = executorch::aten;
+
+// How many instructions a program with loops may run at once: a damaged one could loop forever.
+constexpr size_t kMostSteps = 10'000'000;
+
+// Stands for the data of empty tensors, which ExecuTorch wants a pointer for.
+alignas(16) std::byte kNoData[16];
+
+bool overlaps(const Tensor& tensor, const void* data) {
+  const auto* begin = static_cast<const std::byte*>(tensor.data());
+  const auto* address = static_cast<const std::byte*>(data);
+  return address >= begin && address < begin + tensor.nbytes();
+}
+
+}  // namespace
+
+LoadedMethod::LoadedMethod(const pte::File& file, std::string name, Signature& signature)
+    : file_(file), name_(std::move(name)), signature_(signature) {}
+
+std::string LoadedMethod::description() const {
+  return fmt::format("{} of {}", name_, file_.name());
+}
+
+Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
+                                                         const et::Program& program,
+                                                         const std::string& name,
+                                                         Signature& signature) {
+  SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
+  std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
+  SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
+  SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program));
+  SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
+  loaded->prepare_inputs();
+  return loaded;
+}
+
+Status LoadedMethod::allocate(const et::Program& program) {
+  for (const uint64_t size : plan_.planned_sizes) {
+    SLIPWAY_ASSIGN_OR_RETURN(
+        Memory memory, Memory::allocate(size, fmt::format("planned memory of {}", description())));
+    planned_spans_.emplace_back(reinterpret_cast<uint8_t*>(memory.data()), memory.size());
+    buffers_->planned.push_back(std::move(memory));
+  }
+  planned_memory_.emplace(
+      et::Span<et::Span<uint8_t>>(planned_spans_.data(), planned_spans_.size()));
+  memory_manager_.emplace(&method_allocator_, &*planned_memory_, &temporary_allocator_);
+
+  const std::string context = fmt::format("{} can't be prepared", description());
+  LogCapture log;
+  try {
+    auto method = program.load_method(name_.c_str(), &*memory_manager_);
+    if (!method.ok()) return translate(method.error(), context, log.text());
+    method_.emplace(std::move(*method));
+  } catch (const Aborted&) {
+    return invalid_file("{}: {}", context, log.text());
+  }
+  return {};
+}
+
+void LoadedMethod::prepare_inputs() {
+  for (size_t i = 0; i < signature_.inputs().size(); ++i) {
+    const ValueInfo& info = signature_.inputs()[i];
+    if (!info.is_tensor) continue;
+    Binding& binding = bindings_.emplace_back();
+    const size_t rank = info.sizes.size();
+    binding.index = i;
+    binding.type = *to_executorch(info.dtype);
+    binding.sizes.resize(rank);
+    binding.strides.resize(rank);
+    for (size_t d = 0; d < rank; ++d) {
+      binding.dim_order.push_back(static_cast<aten::DimOrderType>(d));
+    }
+  }
+}
+
+// Once is enough: ExecuTorch keeps the pointers.
+Status LoadedMethod::bind_outputs() {
+  for (size_t i = 0; i < plan_.output_sizes.size(); ++i) {
+    if (!plan_.output_sizes[i]) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(
+        Memory memory, Memory::allocate(std::max<uint64_t>(*plan_.output_sizes[i], 1),
+                                        fmt::format("output {} '{}' of {}", i,
+                                                    signature_.outputs()[i].name, description())));
+    LogCapture log;
+    const et::Error error = method_->set_output_data_ptr(memory.data(), memory.size(), i);
+    if (error != et::Error::Ok) {
+      return translate(error, fmt::format("{}: output {} can't be bound", description(), i),
+                       log.text());
+    }
+    buffers_->outputs.push_back(std::move(memory));
+  }
+  return {};
+}
+
+Status LoadedMethod::set_inputs(std::span<const Value> inputs) {
+  for (Binding& binding : bindings_) {
+    const Tensor& tensor = std::get<Tensor>(inputs[binding.index]);
+    aten::StridesType stride = 1;
+    for (size_t i = binding.sizes.size(); i-- > 0;) {
+      binding.sizes[i] = static_cast<aten::SizesType>(tensor.sizes()[i]);
+      binding.strides[i] = stride;
+      stride *= std::max<aten::SizesType>(binding.sizes[i], 1);
+    }
+    void* data = tensor.nbytes() == 0 ? kNoData : const_cast<void*>(tensor.data());
+    aten::TensorImpl impl(binding.type, static_cast<ssize_t>(binding.sizes.size()),
+                          binding.sizes.data(), data, binding.dim_order.data(),
+                          binding.strides.data());
+    const et::Error error = method_->set_input(et::EValue(aten::Tensor(&impl)), binding.index);
+    if (error != et::Error::Ok) {
+      return make_error(ErrorCode::kInvalidArgument, "input {} '{}' is refused ({})", binding.index,
+                        signature_.inputs()[binding.index].name, error_name(error));
+    }
+  }
+  return {};
+}
+
+// step() is marked experimental, by the attribute for deprecation.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+et::Error LoadedMethod::execute() {
+  if (!plan_.has_loops) return method_->execute();
+  for (size_t i = 0; i < kMostSteps; ++i) {
+    const et::Error error = method_->step();
+    if (error == et::Error::EndOfMethod) return method_->reset_execution();
+    if (error != et::Error::Ok) return error;
+  }
+  broken_ = true;
+  return et::Error::OutOfResources;
+}
+#pragma GCC diagnostic pop
+
+Error LoadedMethod::failure(et::Error error, const std::string& log) const {
+  if (broken_) {
+    return invalid_file("{} stopped after {} instructions: its loop does not end", description(),
+                        kMostSteps);
+  }
+  std::string where;
+  constexpr std::string_view kMark = "KernelCall failed at instruction ";
+  const size_t mark = log.find(kMark);
+  size_t chain = 0;
+  size_t instruction = 0;
+  if (mark != std::string::npos &&
+      std::sscanf(log.c_str() + mark + kMark.size(), "%zu:%zu", &chain, &instruction) == 2) {
+    where = instruction_origin(file_, name_, instruction);
+    if (!where.empty()) where = fmt::format(", at {}", where);
+  }
+  return translate(error, fmt::format("{} failed{}", description(), where), log);
+}
+
+Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
+  if (auto status = signature_.check(inputs); !status.ok()) {
+    return status.error().with_context(description());
+  }
+  LogCapture log;
+  try {
+    if (auto status = set_inputs(inputs); !status.ok()) {
+      return make_error(status.error().code(), "{}: {}: {}", description(),
+                        status.error().message(), log.text());
+    }
+    const et::Error error = execute();
+    if (error != et::Error::Ok) return failure(error, log.text());
+  } catch (const Aborted&) {
+    broken_ = true;
+    return unsupported("{} failed: {}", description(), log.text());
+  }
+  return outputs(inputs);
+}
+
+Result<std::vector<Value>> LoadedMethod::outputs(std::span<const Value> inputs) {
+  const size_t count = signature_.outputs().size();
+  buffers_->copies.clear();
+  std::vector<Value> values;
+  values.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const et::EValue& value = method_->get_output(i);
+    switch (value.tag) {
+      case et::Tag::Tensor: {
+        auto tensor = output_tensor(i, value.toTensor(), inputs);
+        if (!tensor.ok()) return tensor.error();
+        values.emplace_back(std::move(*tensor));
+        break;
+      }
+      case et::Tag::Int:
+        values.emplace_back(value.toInt());
+        break;
+      case et::Tag::Double:
+        values.emplace_back(value.toDouble());
+        break;
+      case et::Tag::Bool:
+        values.emplace_back(value.toBool());
+        break;
+      case et::Tag::String:
+        values.emplace_back(std::string(value.toString()));
+        break;
+      case et::Tag::None:
+        values.emplace_back(std::monostate());
+        break;
+      default:
+        return unsupported("{}: output {} is a list, which Slipway does not give", description(),
+                           i);
+    }
+  }
+  return values;
+}
+
+Result<Tensor> LoadedMethod::output_tensor(size_t index, const aten::Tensor& tensor,
+                                           std::span<const Value> inputs) {
+  const auto dtype = from_executorch(tensor.scalar_type());
+  if (!dtype) return unsupported("{}: output {} has no type of ours", description(), index);
+  std::vector<int64_t> sizes(tensor.sizes().begin(), tensor.sizes().end());
+  const size_t nbytes = tensor.nbytes();
+  void* data = const_cast<void*>(tensor.const_data_ptr());
+  if (nbytes == 0) return Tensor::borrow(kNoData, 0, *dtype, std::move(sizes));
+  if (data == nullptr) {
+    return internal_error("{}: output {} was not computed", description(), index);
+  }
+  for (size_t i = 0; i < tensor.dim_order().size(); ++i) {
+    if (tensor.dim_order()[i] != i) {
+      return unsupported("{}: output {} '{}' is not contiguous", description(), index,
+                         signature_.outputs()[index].name);
+    }
+  }
+  // An output that is an input as it came in would end with the caller's memory.
+  for (const Value& input : inputs) {
+    const auto* given = std::get_if<Tensor>(&input);
+    if (given == nullptr || !overlaps(*given, data)) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(Memory copy,
+                             Memory::allocate(nbytes, "a copy of an input that is an output"));
+    std::memcpy(copy.data(), data, nbytes);
+    data = copy.data();
+    buffers_->copies.push_back(std::move(copy));
+    break;
+  }
+  return Tensor::share(buffers_, data, nbytes, *dtype, std::move(sizes));
+}
+
+Result<std::vector<std::pair<std::string, Tensor>>> LoadedMethod::state() {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (const Plan::State& state : plan_.state) {
+    LogCapture log;
+    auto attribute = method_->get_attribute(state.name);
+    if (!attribute.ok()) return translate(attribute.error(), description(), log.text());
+    const auto dtype = from_executorch(attribute->scalar_type());
+    if (!dtype) return unsupported("{}: {} has no type of ours", description(), state.name);
+    SLIPWAY_ASSIGN_OR_RETURN(
+        Tensor tensor,
+        Tensor::share(buffers_, attribute->mutable_data_ptr(), attribute->nbytes(), *dtype,
+                      {attribute->sizes().begin(), attribute->sizes().end()}));
+    tensors.emplace_back(state.name, std::move(tensor));
+  }
+  return tensors;
+}
+
+Status LoadedMethod::reset_state() {
+  SLIPWAY_ASSIGN_OR_RETURN(auto tensors, state());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    Tensor& tensor = tensors[i].second;
+    if (tensor.nbytes() == 0) continue;
+    if (plan_.state[i].initial.empty()) {
+      std::memset(tensor.data(), 0, tensor.nbytes());
+    } else {
+      std::memcpy(tensor.data(), plan_.state[i].initial.data(), tensor.nbytes());
+    }
+  }
+  return {};
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,93 @@
+// One method of a file, ready to run: ExecuTorch's Method with its memory and its bindings.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
+#include <executorch/runtime/core/hierarchical_allocator.h>
+#include <executorch/runtime/executor/memory_manager.h>
+#include <executorch/runtime/executor/method.h>
+#include <executorch/runtime/executor/program.h>
+
+#include "pte/reader/reader.h"
+#include "runtime/memory.h"
+#include "runtime/plan.h"
+#include "runtime/platform.h"
+#include "runtime/signature.h"
+#include "slipway/module.h"
+
+namespace slipway::runtime {
+
+// Belongs to one thread at a time.
+class LoadedMethod {
+ public:
+  // `file`, `program` and `signature` must outlive the result. The error names the operators
+  // without a kernel, or the backend, that this machine lacks.
+  static Result<std::unique_ptr<LoadedMethod>> load(const pte::File& file,
+                                                    const et::Program& program,
+                                                    const std::string& name, Signature& signature);
+
+  // As Module::run.
+  Result<std::vector<Value>> run(std::span<const Value> inputs);
+
+  Result<std::vector<std::pair<std::string, Tensor>>> state();
+  Status reset_state();
+
+  // ExecuTorch stopped half-way: nothing but the destructor may be called any more.
+  bool broken() const { return broken_; }
+  const et::Method& method() const { return *method_; }
+
+ private:
+  // What outputs and state may lie in; shared with the tensors that are handed out.
+  struct Buffers {
+    std::vector<Memory> planned;
+    std::vector<Memory> outputs;
+    std::vector<Memory> copies;  // of outputs that ran out to be inputs
+  };
+
+  // A tensor input: what ExecuTorch is told about the caller's tensor.
+  struct Binding {
+    size_t index = 0;
+    std::vector<executorch::aten::SizesType> sizes;
+    std::vector<executorch::aten::DimOrderType> dim_order;
+    std::vector<executorch::aten::StridesType> strides;
+    executorch::aten::ScalarType type;
+  };
+
+  LoadedMethod(const pte::File& file, std::string name, Signature& signature);
+  Status allocate(const et::Program& program);
+  Status bind_outputs();
+  void prepare_inputs();
+  Status set_inputs(std::span<const Value> inputs);
+  et::Error execute();
+  Result<std::vector<Value>> outputs(std::span<const Value> inputs);
+  Result<Tensor> output_tensor(size_t index, const executorch::aten::Tensor& tensor,
+                               std::span<const Value> inputs);
+  Error failure(et::Error error, const std::string& log) const;
+  // "forward of model.pte"
+  std::string description() const;
+
+  const pte::File& file_;
+  const std::string name_;
+  Signature& signature_;
+  Plan plan_;
+
+  std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
+  std::vector<et::Span<uint8_t>> planned_spans_;
+  executorch::extension::MallocMemoryAllocator method_allocator_;
+  TemporaryAllocator temporary_allocator_;
+  std::optional<et::HierarchicalAllocator> planned_memory_;
+  std::optional<et::MemoryManager> memory_manager_;
+  std::optional<et::Method> method_;
+
+  std::vector<Binding> bindings_;
+  bool broken_ = false;
+};
+
+}  // namespace slipway::runtime

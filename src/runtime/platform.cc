@@ -1,0 +1,127 @@
+#include "runtime/platform.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <string_view>
+
+#include <executorch/runtime/platform/platform.h>
+#include <executorch/runtime/platform/runtime.h>
+
+#include "base/error.h"
+
+// The wheel has this class in its libraries but not its header.
+namespace executorch::extension::threadpool {
+class ThreadPool {
+ public:
+  size_t get_thread_count() const;
+  bool _unsafe_reset_threadpool(uint32_t new_thread_count);
+};
+ThreadPool* get_threadpool();
+}  // namespace executorch::extension::threadpool
+
+namespace slipway::runtime {
+namespace {
+
+thread_local LogCapture* current_capture = nullptr;
+
+}  // namespace
+
+class LogCaptureAccess {
+ public:
+  static void append(LogCapture& capture, std::string_view message) {
+    constexpr size_t kMost = 4096;
+    if (capture.text_.size() + message.size() > kMost) return;
+    if (!capture.text_.empty()) capture.text_ += "; ";
+    capture.text_ += message;
+  }
+};
+
+namespace {
+
+void emit_log(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, size_t,
+              const char* message, size_t length) {
+  if (level != kError && level != kFatal) return;
+  if (current_capture != nullptr) {
+    LogCaptureAccess::append(*current_capture, {message, length});
+  } else if (level == kFatal) {
+    std::fprintf(stderr, "ExecuTorch: %.*s\n", static_cast<int>(length), message);
+  }
+}
+
+void abort_or_throw() {
+  if (current_capture != nullptr) throw Aborted();
+  std::abort();
+}
+
+}  // namespace
+
+void initialize_platform() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    et::register_pal(et::PalImpl::create(/*init=*/nullptr, abort_or_throw,
+                                         /*current_ticks=*/nullptr,
+                                         /*ticks_to_ns_multiplier=*/nullptr, emit_log,
+                                         /*allocate=*/nullptr, /*free=*/nullptr, __FILE__));
+    et::runtime_init();
+  });
+}
+
+LogCapture::LogCapture() : outer_(current_capture) { current_capture = this; }
+LogCapture::~LogCapture() { current_capture = outer_; }
+
+std::string error_name(et::Error error) {
+  std::string_view name = et::to_string(error);
+  constexpr std::string_view kPrefix = "Error::";
+  if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+  return std::string(name);
+}
+
+Error translate(et::Error error, const std::string& context, const std::string& log) {
+  ErrorCode code = ErrorCode::kInternal;
+  switch (error) {
+    case et::Error::InvalidArgument:
+    case et::Error::InvalidType:
+      code = ErrorCode::kInvalidArgument;
+      break;
+    case et::Error::NotSupported:
+    case et::Error::NotImplemented:
+      code = ErrorCode::kUnsupported;
+      break;
+    case et::Error::OperatorMissing:
+    case et::Error::NotFound:
+      code = ErrorCode::kUnavailable;
+      break;
+    case et::Error::MemoryAllocationFailed:
+    case et::Error::OutOfResources:
+    case et::Error::DelegateMemoryAllocationFailed:
+      code = ErrorCode::kResourceExhausted;
+      break;
+    case et::Error::InvalidProgram:
+    case et::Error::InvalidExternalData:
+    case et::Error::DelegateInvalidCompatibility:
+      code = ErrorCode::kInvalidFile;
+      break;
+    default:
+      break;
+  }
+  const std::string reason = log.empty() ? "ExecuTorch gives no reason" : log;
+  return make_error(code, "{}: {} (ExecuTorch's {})", context, reason, error_name(error));
+}
+
+Status set_thread_count(uint32_t count) {
+  initialize_platform();
+  auto* pool = executorch::extension::threadpool::get_threadpool();
+  if (count == 0) return invalid_argument("kernels need at least one thread");
+  if (pool == nullptr || !pool->_unsafe_reset_threadpool(count)) {
+    return unavailable("ExecuTorch's thread pool does not take {} threads", count);
+  }
+  return {};
+}
+
+uint32_t thread_count() {
+  auto* pool = executorch::extension::threadpool::get_threadpool();
+  return pool == nullptr ? 1 : static_cast<uint32_t>(pool->get_thread_count());
+}
+
+}  // namespace slipway::runtime

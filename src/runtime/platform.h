@@ -1,0 +1,48 @@
+// ExecuTorch's side of the process: its start, its log, its failures, its threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <executorch/runtime/core/error.h>
+
+#include "slipway/result.h"
+
+namespace slipway::runtime {
+
+namespace et = executorch::runtime;
+
+// Starts ExecuTorch, once a process. Any thread may call it.
+void initialize_platform();
+
+// Thrown in place of ExecuTorch's abort(), in a thread that has a LogCapture. What was running is
+// left half-done: its et::Method must not be used again.
+struct Aborted {};
+
+// Collects what ExecuTorch logs in this thread while it lives, and keeps it from being printed.
+class LogCapture {
+ public:
+  LogCapture();
+  ~LogCapture();
+  LogCapture(const LogCapture&) = delete;
+  LogCapture& operator=(const LogCapture&) = delete;
+
+  // The reasons logged so far, in order, joined by "; "; without ExecuTorch's own file names.
+  const std::string& text() const { return text_; }
+
+ private:
+  friend class LogCaptureAccess;
+  LogCapture* outer_;
+  std::string text_;
+};
+
+// "InvalidArgument"
+std::string error_name(et::Error error);
+// ExecuTorch's error as ours: `context`, the reason from the log where there is one, and the name.
+Error translate(et::Error error, const std::string& context, const std::string& log);
+
+// How many threads kernels use. Not while anything runs.
+Status set_thread_count(uint32_t count);
+uint32_t thread_count();
+
+}  // namespace slipway::runtime

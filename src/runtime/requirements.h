@@ -1,0 +1,20 @@
+// What a method needs of the machine: kernels and backends.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "pte/reader/reader.h"
+#include "slipway/result.h"
+
+namespace slipway::runtime {
+
+// Opens the libraries of the method's backends, and names what can't be had: a backend, or every
+// operator that has no kernel in this process, with where it came from.
+Status check_requirements(const pte::File& file, const std::string& method);
+
+// Where an instruction came from, as the manifest has it: "relu: File \"m.py\", line 3"; else "".
+std::string instruction_origin(const pte::File& file, const std::string& method,
+                               size_t instruction);
+
+}  // namespace slipway::runtime

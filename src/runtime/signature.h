@@ -1,0 +1,58 @@
+// What a method takes and gives, and whether inputs fit it.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "pte/reader/reader.h"
+#include "runtime/shape_expression.h"
+#include "slipway/module.h"
+
+namespace slipway::runtime {
+
+class Signature {
+ public:
+  // From the manifest where the file has one that agrees with the plan, else from the plan alone.
+  static Result<Signature> create(const pte::File& file, const std::string& method);
+
+  const std::vector<ValueInfo>& inputs() const { return inputs_; }
+  const std::vector<ValueInfo>& outputs() const { return outputs_; }
+  const Tree& input_tree() const { return input_tree_; }
+  const Tree& output_tree() const { return output_tree_; }
+
+  // The position of the input of this name, or nothing.
+  std::optional<size_t> find_input(const std::string& name) const;
+
+  // Count, types, ranks, bounds, literals, and that a symbol has one value wherever it occurs.
+  // Changes scratch memory, so that a run allocates nothing for it: one thread at a time.
+  Status check(std::span<const Value> inputs);
+
+  // Sizes that fit together, each symbol the smallest that is not zero where it may be more.
+  std::vector<std::vector<int64_t>> example_sizes() const;
+
+ private:
+  struct Dimension {
+    int64_t min = 0;
+    int64_t max = 0;
+    std::optional<int> symbol;  // a bare one
+    std::optional<ShapeExpression> expression;
+  };
+
+  Status check_tensor(size_t index, const Tensor& tensor);
+  Error mismatch(size_t index, const std::string& got) const;
+  std::string expected(size_t index) const;
+
+  std::vector<ValueInfo> inputs_;
+  std::vector<ValueInfo> outputs_;
+  Tree input_tree_;
+  Tree output_tree_;
+  std::vector<std::vector<Dimension>> dimensions_;  // one list an input
+  SymbolTable symbols_;
+  SymbolValues symbol_values_;
+  std::vector<size_t> symbol_inputs_;  // which input gave the value
+  bool has_expressions_ = false;
+};
+
+}  // namespace slipway::runtime
