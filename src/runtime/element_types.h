@@ -1,4 +1,4 @@
-// ExecuTorch's element types and ours.
+// Element types of ExecuTorch in memory and ours: the numbers are those of the file.
 #pragma once
 
 #include <optional>

@@ -44,7 +44,7 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
   SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
-  loaded->prepare_inputs();
+  SLIPWAY_RETURN_IF_ERROR(loaded->prepare_inputs());
   return loaded;
 }
 
@@ -66,15 +66,18 @@ Status LoadedMethod::allocate(const et::Program& program) {
     if (!method.ok()) return translate(method.error(), context, log.text());
     method_.emplace(std::move(*method));
   } catch (const Aborted&) {
-    return invalid_file("{}: {}", context, log.text());
+    return invalid_file("{}: {}", context, first_reason(log.text()));
   }
   return {};
 }
 
-void LoadedMethod::prepare_inputs() {
+Status LoadedMethod::prepare_inputs() {
   for (size_t i = 0; i < signature_.inputs().size(); ++i) {
     const ValueInfo& info = signature_.inputs()[i];
-    if (!info.is_tensor) continue;
+    if (!info.is_tensor) {
+      SLIPWAY_RETURN_IF_ERROR(set_literal(i, info.literal));
+      continue;
+    }
     Binding& binding = bindings_.emplace_back();
     const size_t rank = info.sizes.size();
     binding.index = i;
@@ -85,6 +88,25 @@ void LoadedMethod::prepare_inputs() {
       binding.dim_order.push_back(static_cast<aten::DimOrderType>(d));
     }
   }
+  return {};
+}
+
+// The program holds the value already, but ExecuTorch wants to hear it once.
+Status LoadedMethod::set_literal(size_t index, const Value& literal) {
+  et::EValue value;
+  aten::ArrayRef<char> text;
+  if (const auto* integer = std::get_if<int64_t>(&literal)) value = et::EValue(*integer);
+  if (const auto* real = std::get_if<double>(&literal)) value = et::EValue(*real);
+  if (const auto* boolean = std::get_if<bool>(&literal)) value = et::EValue(*boolean);
+  if (const auto* string = std::get_if<std::string>(&literal)) {
+    text = aten::ArrayRef<char>(string->data(), string->size());
+    value = et::EValue(&text);
+  }
+  LogCapture log;
+  const et::Error error = method_->set_input(value, index);
+  if (error == et::Error::Ok) return {};
+  return translate(error, fmt::format("{}: input {} can't be set", description(), index),
+                   log.text());
 }
 
 // Once is enough: ExecuTorch keeps the pointers.
@@ -148,15 +170,21 @@ Error LoadedMethod::failure(et::Error error, const std::string& log) const {
     return invalid_file("{} stopped after {} instructions: its loop does not end", description(),
                         kMostSteps);
   }
+  // "KernelCall failed at instruction 0:3 in operator aten::add.out: 0x12"
   std::string where;
   constexpr std::string_view kMark = "KernelCall failed at instruction ";
   const size_t mark = log.find(kMark);
   size_t chain = 0;
   size_t instruction = 0;
+  char op[128] = "";
   if (mark != std::string::npos &&
-      std::sscanf(log.c_str() + mark + kMark.size(), "%zu:%zu", &chain, &instruction) == 2) {
-    where = instruction_origin(file_, name_, instruction);
-    if (!where.empty()) where = fmt::format(", at {}", where);
+      std::sscanf(log.c_str() + mark + kMark.size(), "%zu:%zu in operator %126s", &chain,
+                  &instruction, op) == 3) {
+    std::string_view name = op;
+    if (name.ends_with(':')) name.remove_suffix(1);
+    const std::string origin = instruction_origin(file_, name_, instruction);
+    where = fmt::format(" at instruction {}, {}", instruction, name);
+    if (!origin.empty()) where += fmt::format(" (from {})", origin);
   }
   return translate(error, fmt::format("{} failed{}", description(), where), log);
 }
@@ -169,13 +197,13 @@ Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
   try {
     if (auto status = set_inputs(inputs); !status.ok()) {
       return make_error(status.error().code(), "{}: {}: {}", description(),
-                        status.error().message(), log.text());
+                        status.error().message(), first_reason(log.text()));
     }
     const et::Error error = execute();
     if (error != et::Error::Ok) return failure(error, log.text());
   } catch (const Aborted&) {
     broken_ = true;
-    return unsupported("{} failed: {}", description(), log.text());
+    return unsupported("{} failed: {}", description(), first_reason(log.text()));
   }
   return outputs(inputs);
 }

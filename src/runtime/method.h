@@ -63,7 +63,8 @@ class LoadedMethod {
   LoadedMethod(const pte::File& file, std::string name, Signature& signature);
   Status allocate(const et::Program& program);
   Status bind_outputs();
-  void prepare_inputs();
+  Status prepare_inputs();
+  Status set_literal(size_t index, const Value& literal);
   Status set_inputs(std::span<const Value> inputs);
   et::Error execute();
   Result<std::vector<Value>> outputs(std::span<const Value> inputs);

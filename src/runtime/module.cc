@@ -66,7 +66,7 @@ Status Module::Impl::open() {
     if (!loaded.ok()) return runtime::translate(loaded.error(), file.name(), log.text());
     program.emplace(std::move(*loaded));
   } catch (const runtime::Aborted&) {
-    return invalid_file("{}: {}", file.name(), log.text());
+    return invalid_file("{}: {}", file.name(), runtime::first_reason(log.text()));
   }
   return {};
 }

@@ -32,8 +32,7 @@ class LogCaptureAccess {
   static void append(LogCapture& capture, std::string_view message) {
     constexpr size_t kMost = 4096;
     if (capture.text_.size() + message.size() > kMost) return;
-    if (!capture.text_.empty()) capture.text_ += "; ";
-    capture.text_ += message;
+    capture.text_.append(message).append("\n");
   }
 };
 
@@ -70,6 +69,21 @@ void initialize_platform() {
 LogCapture::LogCapture() : outer_(current_capture) { current_capture = this; }
 LogCapture::~LogCapture() { current_capture = outer_; }
 
+std::string first_reason(const std::string& log) {
+  std::string_view line(log);
+  line = line.substr(0, line.find('\n'));
+  // "Check failed (condition): what it means"; the second part may be missing.
+  constexpr std::string_view kCheck = "Check failed (";
+  constexpr std::string_view kEnd = "): ";
+  if (line.starts_with(kCheck)) {
+    const size_t end = line.find(kEnd);
+    if (end != std::string_view::npos && end + kEnd.size() < line.size()) {
+      line.remove_prefix(end + kEnd.size());
+    }
+  }
+  return line.empty() ? "ExecuTorch gives no reason" : std::string(line);
+}
+
 std::string error_name(et::Error error) {
   std::string_view name = et::to_string(error);
   constexpr std::string_view kPrefix = "Error::";
@@ -105,8 +119,8 @@ Error translate(et::Error error, const std::string& context, const std::string& 
     default:
       break;
   }
-  const std::string reason = log.empty() ? "ExecuTorch gives no reason" : log;
-  return make_error(code, "{}: {} (ExecuTorch's {})", context, reason, error_name(error));
+  return make_error(code, "{}: {} (ExecuTorch's {})", context, first_reason(log),
+                    error_name(error));
 }
 
 Status set_thread_count(uint32_t count) {

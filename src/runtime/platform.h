@@ -27,7 +27,7 @@ class LogCapture {
   LogCapture(const LogCapture&) = delete;
   LogCapture& operator=(const LogCapture&) = delete;
 
-  // The reasons logged so far, in order, joined by "; "; without ExecuTorch's own file names.
+  // The errors logged so far, one a line.
   const std::string& text() const { return text_; }
 
  private:
@@ -36,9 +36,11 @@ class LogCapture {
   std::string text_;
 };
 
+// The first thing that went wrong, of the lines of a log; later ones are its consequences.
+std::string first_reason(const std::string& log);
 // "InvalidArgument"
 std::string error_name(et::Error error);
-// ExecuTorch's error as ours: `context`, the reason from the log where there is one, and the name.
+// ExecuTorch's error as ours: `context`, the reason that its log starts with, and its name.
 Error translate(et::Error error, const std::string& context, const std::string& log);
 
 // How many threads kernels use. Not while anything runs.
