@@ -1,0 +1,198 @@
+#include "pt2/schema_arguments.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace slipway::pt2 {
+namespace {
+
+using ir::Argument;
+using ir::SymInt;
+using schema::BaseType;
+
+size_t repeats(const schema::Type& type) {
+  return type.list_size > 0 ? static_cast<size_t>(type.list_size) : 1;
+}
+
+template <class T>
+std::vector<T> repeat_single(std::vector<T> items, const schema::Type& type) {
+  if (items.size() == 1) items.resize(repeats(type), items[0]);
+  return items;
+}
+
+bool is_empty_list(const Argument& argument) {
+  return std::visit(
+      [](const auto& held) {
+        if constexpr (requires { held.empty(); }) {
+          return !std::is_same_v<std::decay_t<decltype(held)>, std::string> && held.empty();
+        } else {
+          return false;
+        }
+      },
+      argument);
+}
+
+std::optional<double> as_float(const Argument& argument) {
+  if (const auto* integer = std::get_if<SymInt>(&argument)) {
+    if (const auto constant = integer->constant()) return static_cast<double>(*constant);
+  }
+  if (const auto* number = std::get_if<double>(&argument)) return *number;
+  return std::nullopt;
+}
+
+Argument fit_int_list(Argument argument, const schema::Type& type) {
+  if (auto* items = std::get_if<std::vector<SymInt>>(&argument)) {
+    return repeat_single(std::move(*items), type);
+  }
+  if (const auto* single = std::get_if<SymInt>(&argument)) {
+    return std::vector<SymInt>(repeats(type), *single);
+  }
+  if (is_empty_list(argument)) return std::vector<SymInt>();
+  return argument;
+}
+
+Argument fit_float_list(Argument argument, const schema::Type& type) {
+  if (auto* items = std::get_if<std::vector<double>>(&argument)) {
+    return repeat_single(std::move(*items), type);
+  }
+  if (const auto* items = std::get_if<std::vector<SymInt>>(&argument)) {
+    std::vector<double> numbers;
+    for (const SymInt& item : *items) {
+      const auto constant = item.constant();
+      if (!constant) return argument;
+      numbers.push_back(static_cast<double>(*constant));
+    }
+    return repeat_single(std::move(numbers), type);
+  }
+  if (const auto number = as_float(argument)) return std::vector<double>(repeats(type), *number);
+  if (is_empty_list(argument)) return std::vector<double>();
+  return argument;
+}
+
+Argument fit_list(Argument argument, const schema::Type& type) {
+  switch (type.base) {
+    case BaseType::kInt:
+      return fit_int_list(std::move(argument), type);
+    case BaseType::kFloat:
+      return fit_float_list(std::move(argument), type);
+    case BaseType::kBool:
+      if (auto* items = std::get_if<std::vector<bool>>(&argument)) {
+        return repeat_single(std::move(*items), type);
+      }
+      if (is_empty_list(argument)) return std::vector<bool>();
+      return argument;
+    case BaseType::kTensor:
+      if (is_empty_list(argument)) return std::vector<ir::Value*>();
+      return argument;
+    case BaseType::kString:
+      if (is_empty_list(argument)) return std::vector<std::string>();
+      return argument;
+    default:
+      return argument;
+  }
+}
+
+// Leaves alone what does not fit: the verifier says so.
+Argument fit(Argument argument, const schema::Type& type) {
+  if (std::holds_alternative<ir::None>(argument)) return argument;
+  if (type.list) return fit_list(std::move(argument), type);
+  if (type.base == BaseType::kFloat) {
+    if (const auto number = as_float(argument)) return *number;
+  }
+  if (type.base == BaseType::kBool) {
+    const auto* integer = std::get_if<SymInt>(&argument);
+    if (integer != nullptr && integer->constant()) return *integer->constant() != 0;
+  }
+  if (type.base == BaseType::kInt) {
+    if (const auto* flag = std::get_if<bool>(&argument)) return SymInt(*flag ? 1 : 0);
+  }
+  return argument;
+}
+
+// Enumerations stand in schemas by name.
+std::optional<Argument> named_default(const std::string& name, BaseType base) {
+  switch (base) {
+    case BaseType::kInt:  // at::Reduction
+      if (name == "None") return SymInt(0);
+      if (name == "Mean") return SymInt(1);
+      if (name == "Sum") return SymInt(2);
+      return std::nullopt;
+    case BaseType::kScalarType:
+      if (const auto dtype = dtype_from_name(name)) return *dtype;
+      return std::nullopt;
+    case BaseType::kLayout:
+      return ir::Layout{.strided = name == "strided"};
+    case BaseType::kMemoryFormat:
+      if (name == "contiguous_format") return ir::MemoryFormat{ir::MemoryFormat::kContiguous};
+      if (name == "preserve_format") return ir::MemoryFormat{ir::MemoryFormat::kPreserve};
+      if (name == "channels_last") return ir::MemoryFormat{ir::MemoryFormat::kChannelsLast};
+      return std::nullopt;
+    case BaseType::kDevice:
+      return ir::Device{.type = name};
+    case BaseType::kString:
+    case BaseType::kOther:
+      return name;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Argument> default_of(const schema::Parameter& parameter) {
+  const auto convert = [&](const auto& value) -> std::optional<Argument> {
+    using T = std::decay_t<decltype(value)>;
+    if constexpr (std::is_same_v<T, schema::NoDefault>) {
+      return std::nullopt;
+    } else if constexpr (std::is_same_v<T, schema::NoneDefault>) {
+      return ir::None();
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      return named_default(value, parameter.type.base);
+    } else if constexpr (std::is_same_v<T, int64_t>) {
+      return SymInt(value);
+    } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+      return std::vector<SymInt>(value.begin(), value.end());
+    } else {
+      return value;
+    }
+  };
+  auto argument = std::visit(convert, parameter.default_value);
+  if (argument) argument = fit(*std::move(argument), parameter.type);
+  return argument;
+}
+
+}  // namespace
+
+Result<std::vector<Argument>> complete_arguments(const schema::Schema& schema,
+                                                 std::vector<NamedArgument> given) {
+  const std::vector<schema::Parameter>& parameters = schema.parameters;
+  std::vector<std::optional<Argument>> arguments(parameters.size());
+  for (size_t i = 0; i < given.size(); ++i) {
+    std::optional<size_t> place = schema.find(given[i].name);
+    // Parameters were renamed between versions of PyTorch; their order is the same.
+    if (!place && given[i].positional && i < parameters.size()) place = i;
+    if (!place) {
+      return unsupported("gives an argument \"{}\" that {} does not take", given[i].name,
+                         schema.target());
+    }
+    if (arguments[*place]) {
+      return invalid_file("gives the argument \"{}\" twice", parameters[*place].name);
+    }
+    arguments[*place] = fit(std::move(given[i].argument), parameters[*place].type);
+  }
+
+  std::vector<Argument> complete;
+  complete.reserve(parameters.size());
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!arguments[i]) arguments[i] = default_of(parameters[i]);
+    if (!arguments[i]) {
+      return invalid_file("lacks the argument \"{}\" of {}", parameters[i].name, schema.target());
+    }
+    complete.push_back(*std::move(arguments[i]));
+  }
+  return complete;
+}
+
+}  // namespace slipway::pt2

@@ -1,0 +1,38 @@
+// What an archive says of a tensor: type, sizes and strides, each a number or an expression.
+//
+// As everywhere in reading JSON, what is wrong is recorded in the document (json.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "ir/graph.h"
+#include "ir/program.h"
+#include "ir/sym_int.h"
+#include "pt2/json.h"
+
+namespace slipway::pt2 {
+
+// The archive's number of an element type (torch's ScalarType plus one, in the archive's own
+// enumeration), or nothing for one that Slipway does not know.
+std::optional<DType> dtype_from_scalar_type(int64_t scalar_type);
+DType read_dtype(JsonValue scalar_type);
+
+// Reads expressions, each distinct text once. Texts must outlive the reader.
+class ExpressionReader {
+ public:
+  // {"as_int": 5} or {"as_expr": {"expr_str": ..., "hint": ...}}
+  ir::SymInt read(JsonValue sym_int);
+  // {"dtype": ..., "sizes": [...], "strides": [...], "layout": 7, ...}
+  ir::TensorType read_tensor_type(JsonValue tensor_meta);
+
+ private:
+  std::unordered_map<std::string_view, ir::SymInt> parsed_;
+};
+
+// The same for a stored tensor, whose sizes are numbers; `storage` is left empty.
+ir::ConstantData read_constant_meta(JsonValue tensor_meta);
+
+}  // namespace slipway::pt2

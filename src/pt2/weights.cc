@@ -1,0 +1,136 @@
+#include "pt2/weights.h"
+
+#include <fmt/format.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/try.h"
+#include "pt2/json.h"
+#include "pt2/pickle_reader.h"
+#include "pt2/tensor_meta.h"
+
+namespace slipway::pt2 {
+namespace {
+
+constexpr std::string_view kObjectPrefixes[] = {"custom_obj_", "opaque_obj_"};
+
+// That every element lies within the storage. `where` names the tensor.
+Status check_extent(const ir::ConstantData& data, const std::string& where) {
+  if (data.sizes.size() != data.strides.size()) {
+    return invalid_file("{} has {} sizes but {} strides", where, data.sizes.size(),
+                        data.strides.size());
+  }
+  if (const auto nbytes = contiguous_nbytes(data.dtype, data.sizes); !nbytes.ok()) {
+    return nbytes.error().with_context(where);
+  }
+  if (data.storage_offset < 0) return invalid_file("{} has a negative offset", where);
+  bool empty = false;
+  std::optional<int64_t> last = data.storage_offset;  // the last element's index
+  for (size_t i = 0; i < data.sizes.size(); ++i) {
+    if (data.strides[i] < 0) return invalid_file("{} has a negative stride", where);
+    if (data.sizes[i] == 0) empty = true;
+    if (data.sizes[i] > 0 && last) {
+      const auto reach = checked_mul_signed(data.sizes[i] - 1, data.strides[i]);
+      last = reach ? checked_add_signed(*last, *reach) : std::nullopt;
+    }
+  }
+  if (empty) return {};
+  const uint64_t elements = data.storage.bytes.size() / dtype_size(data.dtype);
+  if (elements == 0) {
+    return invalid_file(
+        "{} has no data: the archive was saved from fake tensors; export the model with its real "
+        "weights",
+        where);
+  }
+  if (!last || static_cast<uint64_t>(*last) >= elements) {
+    return invalid_file("{} reaches past its {} bytes of data", where, data.storage.bytes.size());
+  }
+  return {};
+}
+
+bool is_object(std::string_view path) {
+  for (const std::string_view prefix : kObjectPrefixes) {
+    if (path.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Result<Weights> read_payloads(ZipReader& archive, const std::string& config) {
+  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(config));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const auto document,
+      JsonDocument::parse({reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()},
+                          fmt::format("{}: {}", archive.name(), config)));
+  const std::string folder = config.substr(0, config.rfind('/') + 1);
+
+  Weights weights;
+  std::map<std::string, OwnedSpan, std::less<>> records;
+  for (auto [name, payload] : document->root()["config"].members()) {
+    const std::string path = payload["path_name"].to_string();
+    const JsonValue use_pickle = payload["use_pickle"];
+    const bool pickled = use_pickle.to_bool();
+    SLIPWAY_RETURN_IF_ERROR(document->status());
+    if (pickled && !is_object(path)) {
+      return payload.error(ErrorCode::kUnsupported,
+                           "is a tensor subclass, kept as a pickle: convert it to plain tensors "
+                           "(such as by unwrap_tensor_subclass) before the export");
+    }
+    auto record = records.find(path);
+    if (record == records.end()) {
+      SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, archive.read(folder + path));
+      record = records.emplace(path, std::move(bytes)).first;
+    }
+    if (pickled) {
+      weights.objects.insert_or_assign(std::string(name), record->second);
+      continue;
+    }
+    ir::ConstantData data = read_constant_meta(payload["tensor_meta"]);
+    SLIPWAY_RETURN_IF_ERROR(document->status());
+    data.storage = record->second;
+    SLIPWAY_RETURN_IF_ERROR(
+        check_extent(data, fmt::format("{}: \"{}\" in {}", archive.name(), name, folder + path)));
+    weights.tensors.insert_or_assign(std::string(name), std::move(data));
+  }
+  SLIPWAY_RETURN_IF_ERROR(document->status());
+  return weights;
+}
+
+Result<Weights> read_torch_save(ZipReader& archive, const std::string& entry) {
+  SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, archive.read(entry));
+  const std::string name = fmt::format("{}: {}", archive.name(), entry);
+  SLIPWAY_ASSIGN_OR_RETURN(ZipReader saved, ZipReader::open(std::move(bytes), name));
+
+  // All entries lie in one folder, of any name.
+  std::string root;
+  for (const ZipEntry& candidate : saved.entries()) {
+    if (candidate.name.ends_with("/data.pkl")) {
+      root = candidate.name.substr(0, candidate.name.rfind('/') + 1);
+    }
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan pickle, saved.read(root + "data.pkl"));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto tensors,
+                           read_tensor_dict(pickle.bytes, fmt::format("{}: data.pkl", name)));
+
+  Weights weights;
+  std::map<std::string, OwnedSpan, std::less<>> records;
+  for (const auto& [key, tensor] : tensors) {
+    auto record = records.find(tensor.storage_key);
+    if (record == records.end()) {
+      SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan storage,
+                               saved.read(fmt::format("{}data/{}", root, tensor.storage_key)));
+      record = records.emplace(tensor.storage_key, std::move(storage)).first;
+    }
+    ir::ConstantData data{.dtype = tensor.dtype,
+                          .sizes = tensor.sizes,
+                          .strides = tensor.strides,
+                          .storage_offset = tensor.storage_offset,
+                          .storage = record->second};
+    SLIPWAY_RETURN_IF_ERROR(check_extent(data, fmt::format("{}: \"{}\"", name, key)));
+    weights.tensors.insert_or_assign(key, std::move(data));
+  }
+  return weights;
+}
+
+}  // namespace slipway::pt2
