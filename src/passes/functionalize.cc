@@ -254,6 +254,12 @@ class Functionalizer {
     return view;
   }
 
+  // Null for what is no tensor, and for constants that this pass added.
+  View* find(const Value* value) const {
+    auto view = view_of_.find(value);
+    return view == view_of_.end() ? nullptr : view->second;
+  }
+
   // Entries whose data is one and the same are one tensor.
   void tie_inputs() {
     using Key = std::tuple<const std::byte*, size_t, DType, std::vector<int64_t>,
@@ -402,9 +408,9 @@ class Functionalizer {
   Status use_current(Argument& argument, Node* before) {
     Status status;
     Graph::for_each_value(argument, [&](Value*& value) {
-      auto view = view_of_.find(value);
-      if (!status.ok() || view == view_of_.end()) return;
-      auto now = current(view->second, before);
+      View* view = find(value);
+      if (!status.ok() || !view) return;
+      auto now = current(view, before);
       if (now.ok()) {
         value = *now;
       } else {
@@ -433,9 +439,7 @@ class Functionalizer {
     }
     if (aliases_by_schema(*node)) {
       Graph::for_each_value(node->arg(0), [this](const Value* value) {
-        if (auto view = view_of_.find(value); view != view_of_.end()) {
-          view->second->storage->opaque = true;
-        }
+        if (View* view = find(value)) view->storage->opaque = true;
       });
     }
     const bool opaque = aliases_by_schema(*node);
@@ -538,8 +542,8 @@ class Functionalizer {
   Status declare_mutations() {
     if (!program_) {
       for (const Value* input : graph_.inputs()) {
-        auto view = view_of_.find(input);
-        if (view != view_of_.end() && view->second->storage->version > 0) {
+        const View* view = find(input);
+        if (view && view->storage->version > 0) {
           return unsupported("a sub-graph writes to its input {}, which torch.export forbids",
                              input->name());
         }
@@ -557,8 +561,8 @@ class Functionalizer {
     }
     for (ir::Input& input : program_->inputs) {
       if (!input.value || !input.value->is_tensor()) continue;
-      const View* view = view_of_.at(input.value);
-      if (view->storage->version == 0) continue;
+      const View* view = find(input.value);
+      if (!view || view->storage->version == 0) continue;
       SLIPWAY_RETURN_IF_ERROR(check_unshared(input));
       ir::Output output;
       if (input.kind == ir::InputKind::kUserInput) {
@@ -589,9 +593,7 @@ class Functionalizer {
   Status check_unshared(const ir::Input& input) const {
     if (!input.data) return {};
     for (const ir::Input& other : program_->inputs) {
-      if (!other.value || !other.data || view_of_.at(other.value) == view_of_.at(input.value)) {
-        continue;
-      }
+      if (!other.value || !other.data || find(other.value) == find(input.value)) continue;
       const auto a = extent(*input.data);
       const auto b = extent(*other.data);
       if (a.first < b.second && b.first < a.second) {

@@ -239,6 +239,13 @@ std::optional<ViewStep> transposing_step(const std::string& name, const Node& no
   return std::nullopt;
 }
 
+// The dimension that vsplit, hsplit (of a vector: its only one) and dsplit cut.
+int64_t split_dim(const std::string& name, int64_t rank) {
+  if (name[0] == 'v') return 0;
+  if (name[0] == 'd') return 2;
+  return rank == 1 ? 0 : 1;
+}
+
 std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, size_t i,
                                      int64_t rank) {
   if (name == "select.int") return select(integer(node, 1), rank, symbolic(node, 2));
@@ -259,10 +266,12 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
     }
     return slice(dim, rank, *start, *start + *length);
   }
-  if (name == "split.Tensor" || name == "split.sizes" || name == "split_with_sizes.default" ||
-      name == "chunk.default" || name == "tensor_split.sections" ||
-      name == "tensor_split.indices") {
-    auto dim = wrap(integer(node, 2), rank);
+  const bool by_name =
+      name.starts_with("vsplit.") || name.starts_with("hsplit.") || name.starts_with("dsplit.");
+  if (by_name || name == "split.Tensor" || name == "split.sizes" || name == "split.default" ||
+      name == "split_with_sizes.default" || name == "chunk.default" ||
+      name == "tensor_split.sections" || name == "tensor_split.indices") {
+    auto dim = wrap(by_name ? split_dim(name, rank) : integer(node, 2), rank);
     if (!dim || rank == 0) return std::nullopt;
     SymInt start = 0;
     for (size_t k = 0; k < i; ++k) {
@@ -275,7 +284,7 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
 
 std::optional<ViewStep> striding_step(const std::string& name, const Node& node, int64_t rank) {
   ViewStep step;
-  if (name == "diagonal.default") {
+  if (name == "diagonal.default" || name == "linalg_diagonal.default") {
     auto dim1 = wrap(integer(node, 2), rank);
     auto dim2 = wrap(integer(node, 3), rank);
     step.kind = Kind::kDiagonal;
@@ -340,6 +349,7 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
   if (input.dtype != output.dtype || !schema::find_operator(node.op())) return std::nullopt;
   const int64_t rank = node.value(0)->rank();
   const std::string name = plain_name(node.op());
+  if (name == "conj.default" && is_complex(input.dtype)) return std::nullopt;
   if (kIdentities.contains(name) || name == "requires_grad.default") {
     return simple(Kind::kIdentity);
   }
