@@ -32,7 +32,8 @@ class File {
  public:
   // Checks everything but the bytes of segments; `name` is for messages. Fails with kInvalidFile,
   // or kUnsupported for an unknown operator.
-  static Result<File> read(OwnedSpan bytes, const std::string& name, const ReadOptions& options = {});
+  static Result<File> read(OwnedSpan bytes, const std::string& name,
+                           const ReadOptions& options = {});
 
   const std::string& name() const { return name_; }
   std::span<const std::byte> bytes() const { return bytes_.bytes; }

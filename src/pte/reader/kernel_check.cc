@@ -1,0 +1,230 @@
+#include "pte/reader/kernel_check.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "base/try.h"
+
+namespace slipway::pte {
+namespace {
+
+using schema::BaseType;
+using schema::Parameter;
+using schema::Schema;
+using schema::Type;
+
+constexpr std::string_view kPrimitives = "executorch_prim::";
+
+bool is_view(const Schema& kernel) {
+  return kernel.name == "executorch_prim::et_view" && kernel.overload == "default";
+}
+
+ValueKinds kinds_of_item(BaseType base) {
+  switch (base) {
+    case BaseType::kTensor:
+      return kReadableTensor;
+    case BaseType::kInt:
+    case BaseType::kScalarType:
+    case BaseType::kLayout:
+    case BaseType::kMemoryFormat:
+    case BaseType::kDevice:
+      return kInt;
+    case BaseType::kFloat:
+      return kDouble;
+    case BaseType::kBool:
+      return kBool;
+    case BaseType::kScalar:
+      return kScalar;
+    case BaseType::kString:
+      return kString;
+    default:
+      return 0;
+  }
+}
+
+// Nothing fits a type that ExecuTorch has no values for.
+ValueKinds kinds_of(const Type& type) {
+  ValueKinds kinds = 0;
+  if (!type.list) {
+    kinds = kinds_of_item(type.base);
+  } else if (type.base == BaseType::kTensor) {
+    kinds = type.optional_items ? kOptionalTensorList : kTensorList;
+  } else if (type.base == BaseType::kInt) {
+    kinds = kIntList;
+  } else if (type.base == BaseType::kFloat) {
+    kinds = kDoubleList;
+  } else if (type.base == BaseType::kBool) {
+    kinds = kBoolList;
+  }
+  return type.optional ? kinds | kNone : kinds;
+}
+
+Error wrong_kind(int32_t value, ValueKinds kinds, ValueKinds allowed) {
+  return invalid_file("value {} is {} where {} belongs", value, describe(kinds), describe(allowed));
+}
+
+Status check_kinds(int32_t value, ValueKinds allowed, const ValueView& values) {
+  const ValueKinds kinds = values.kinds(value);
+  if ((kinds & ~allowed) != 0) return wrong_kind(value, kinds, allowed);
+  return {};
+}
+
+// The values that a list is made of; nothing for inline lists and for what is no list.
+std::span<const int32_t> tensor_items(const fb::EValue& list) {
+  const flatbuffers::Vector<int32_t>* items = nullptr;
+  if (const auto* tensors = list.val_as_TensorList()) items = tensors->items();
+  if (const auto* tensors = list.val_as_OptionalTensorList()) items = tensors->items();
+  return items == nullptr ? std::span<const int32_t>() : std::span(items->data(), items->size());
+}
+
+Status check_items(int32_t value, const Type& type, const ValueView& values) {
+  const fb::EValue& list = values.stored(value);
+  const ValueKinds allowed = type.is_mutable() ? kWritableTensor : kReadableTensor;
+  for (const int32_t item : tensor_items(list)) {
+    if (item >= 0) {
+      SLIPWAY_RETURN_IF_ERROR(
+          check_kinds(item, type.optional_items ? allowed | kNone : allowed, values));
+    }
+  }
+  if (const auto* ints = list.val_as_IntList()) {
+    for (const int64_t item : *ints->items()) {
+      SLIPWAY_RETURN_IF_ERROR(check_kinds(static_cast<int32_t>(item), kInt, values));
+    }
+  }
+  // Kernels take the length of bool[3] for granted.
+  const auto* bools = list.val_as_BoolList();
+  if (bools != nullptr && type.list_size > 0 &&
+      bools->items()->size() != static_cast<size_t>(type.list_size)) {
+    return invalid_file("value {} has {} items where {} belong", value, bools->items()->size(),
+                        type.list_size);
+  }
+  return {};
+}
+
+Status check_argument(const Parameter& parameter, int32_t value, bool may_be_unbound,
+                      const ValueView& values) {
+  ValueKinds allowed = kinds_of(parameter.type);
+  if (parameter.type.is_mutable()) allowed &= static_cast<ValueKinds>(~kReadOnlyTensor);
+  if (parameter.is_out) allowed &= static_cast<ValueKinds>(~kInPlaceTensor);
+  if (may_be_unbound) allowed |= kTensor;
+  SLIPWAY_RETURN_IF_ERROR(check_kinds(value, allowed, values));
+  if (parameter.type.list) return check_items(value, parameter.type, values);
+  return {};
+}
+
+// The results after the arguments: the out-argument again, or a list of all of them.
+Status check_repeated_outs(const Schema& kernel, std::span<const int32_t> args,
+                           const ValueView& values) {
+  std::vector<int32_t> outs;
+  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+    const Type& type = kernel.parameters[i].type;
+    const bool returned =
+        std::any_of(kernel.returns.begin(), kernel.returns.end(),
+                    [&](const Type& result) { return result.alias == type.alias; });
+    if (type.is_mutable() && type.list) {
+      const auto items = tensor_items(values.stored(args[i]));
+      outs.assign(items.begin(), items.end());
+    } else if (type.is_mutable() && returned) {
+      outs.push_back(args[i]);
+    }
+  }
+  const int32_t last = args.back();
+  if (outs.size() == 1 && last == outs[0]) return {};
+  const auto items = tensor_items(values.stored(last));
+  if (values.kinds(last) != kTensorList ||
+      !std::equal(items.begin(), items.end(), outs.begin(), outs.end())) {
+    return invalid_file("its last argument, value {}, does not repeat its results", last);
+  }
+  return {};
+}
+
+// What _local_scalar_dense makes of an element.
+ValueKinds kinds_of_element(DType dtype) {
+  if (dtype == DType::kBool) return kBool;
+  return is_integral(dtype) ? kInt : kDouble;
+}
+
+// What a symbolic operator's result may be.
+ValueKinds result_kinds(const Schema& kernel, std::span<const int32_t> args,
+                        const ValueView& values) {
+  if (kernel.name == "aten::_local_scalar_dense") {
+    return kinds_of_element(values.tensor(args[0]).dtype);
+  }
+  if (kernel.returns[0].base != BaseType::kScalar || !kernel.name.starts_with(kPrimitives)) {
+    return kinds_of_item(kernel.returns[0].base);
+  }
+  const std::string_view name = std::string_view(kernel.name).substr(kPrimitives.size());
+  if (name == "truediv" || name == "sym_float") return kDouble;
+  constexpr std::array<std::string_view, 4> kToInt = {"ceil", "round", "trunc", "sym_int"};
+  if (std::find(kToInt.begin(), kToInt.end(), name) != kToInt.end()) return kInt;
+  // The condition of sym_ite is not among what it chooses from.
+  const size_t first = name == "sym_ite" ? 1 : 0;
+  ValueKinds kinds = 0;
+  bool has_double = false;
+  for (size_t i = first; i < kernel.parameters.size(); ++i) {
+    kinds |= values.kinds(args[i]);
+    has_double = has_double || values.kinds(args[i]) == kDouble;
+  }
+  // Arithmetic with one float gives a float.
+  return has_double && name != "sym_ite" ? kDouble : kinds;
+}
+
+// ExecuTorch aborts where the dimension is out of range.
+Status check_size_dimension(std::span<const int32_t> args, const ValueView& values) {
+  const auto dimension = values.constant_int(args[1]);
+  const size_t rank = values.tensor(args[0]).rank;
+  if (!dimension || *dimension < 0 || static_cast<uint64_t>(*dimension) >= rank) {
+    return invalid_file("its dimension, value {}, is not a constant below {}", args[1], rank);
+  }
+  return {};
+}
+
+// Integer division by zero ends the process.
+Status check_divisor(const Schema& kernel, std::span<const int32_t> args, const ValueView& values) {
+  const bool divides =
+      kernel.name == "executorch_prim::floordiv" || kernel.name == "executorch_prim::mod";
+  if (divides && values.constant_int(args[1]) == 0) return invalid_file("it divides by zero");
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<const int32_t> args,
+                                             const ValueView& values) {
+  const auto mutates = [](const Parameter& parameter) { return parameter.type.is_mutable(); };
+  const bool has_outs = std::any_of(kernel.parameters.begin(), kernel.parameters.end(), mutates);
+  const bool returns_outs = !kernel.returns.empty() ||
+                            std::any_of(kernel.parameters.begin(), kernel.parameters.end(),
+                                        [&](const Parameter& p) { return mutates(p) && p.is_out; });
+  const size_t expected = kernel.parameters.size() + (returns_outs ? 1 : 0);
+  if (args.size() != expected) {
+    return invalid_file("it has {} arguments instead of {}", args.size(), expected);
+  }
+  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+    const Parameter& parameter = kernel.parameters[i];
+    auto status = check_argument(parameter, args[i], is_view(kernel) && parameter.is_out, values);
+    if (!status.ok()) {
+      return status.error().with_context(fmt::format("argument {} ({})", i, parameter.name));
+    }
+  }
+  if (is_view(kernel)) {
+    SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));
+    // The view may be larger than what it shows, as far as its declared size goes.
+    return std::vector<Write>{{args[2], kReadOnlyTensor}};
+  }
+  if (has_outs) {
+    if (returns_outs) SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));
+    return std::vector<Write>();
+  }
+  if (kernel.returns.size() != 1 || kernel.returns[0].base == BaseType::kTensor) {
+    return invalid_file("its results have no place");
+  }
+  if (kernel.name == "aten::sym_size") SLIPWAY_RETURN_IF_ERROR(check_size_dimension(args, values));
+  SLIPWAY_RETURN_IF_ERROR(check_divisor(kernel, args, values));
+  SLIPWAY_RETURN_IF_ERROR(check_kinds(args.back(), kScalar, values));
+  return std::vector<Write>{{args.back(), result_kinds(kernel, args, values)}};
+}
+
+}  // namespace slipway::pte

@@ -1,0 +1,149 @@
+#include "pte/reader/plan_check.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/try.h"
+#include "pte/format/layout.h"
+#include "pte/reader/flow_check.h"
+#include "pte/reader/value_check.h"
+
+namespace slipway::pte {
+namespace {
+
+// What ExecuTorch takes for granted.
+Status check_presence(const fb::ExecutionPlan& plan) {
+  if (plan.values() == nullptr || plan.inputs() == nullptr || plan.outputs() == nullptr ||
+      plan.chains() == nullptr || plan.chains()->size() == 0 || plan.delegates() == nullptr ||
+      plan.non_const_buffer_sizes() == nullptr) {
+    return invalid_file("one of its lists is missing");
+  }
+  if (plan.values()->size() > kMaxItems || plan.inputs()->size() > kMaxItems ||
+      plan.outputs()->size() > kMaxItems) {
+    return invalid_file("one of its lists has more than {} items", kMaxItems);
+  }
+  if (const auto* container = plan.container_meta_type()) {
+    for (const auto* text : {container->encoded_inp_str(), container->encoded_out_str()}) {
+      SLIPWAY_RETURN_IF_ERROR(check_text(text, "its container metadata", kMaxText));
+    }
+  }
+  return {};
+}
+
+Status check_memories(const fb::ExecutionPlan& plan) {
+  for (const int64_t size : *plan.non_const_buffer_sizes()) {
+    if (size < 0) return invalid_file("its planned memory has {} bytes", size);
+  }
+  if (plan.non_const_buffer_device() == nullptr) return {};
+  for (const fb::NonConstBufferDevice* device : *plan.non_const_buffer_device()) {
+    if (device->device_type() != fb::DeviceType::CPU || device->device_index() != 0) {
+      return unsupported("it plans memory on another device than the CPU, which is not supported");
+    }
+  }
+  return {};
+}
+
+// A size that nothing needs is damage, and would be allocated.
+Status check_spare_memory(const fb::ExecutionPlan& plan, const std::vector<ValueFacts>& values) {
+  std::vector<uint64_t> used(plan.non_const_buffer_sizes()->size(), 0);
+  for (const ValueFacts& facts : values) {
+    if (!facts.tensor.planned) continue;
+    uint64_t& end = used[facts.tensor.memory_id];
+    end = std::max(end, facts.tensor.memory_end);
+  }
+  for (uint32_t i = 1; i < used.size(); ++i) {
+    const auto size = static_cast<uint64_t>(plan.non_const_buffer_sizes()->Get(i));
+    if (size > kMaxSpareMemory && (size - kMaxSpareMemory) / 2 > used[i]) {
+      return invalid_file("its planned memory has {} bytes, and its tensors use {}", size, used[i]);
+    }
+  }
+  return {};
+}
+
+Status check_operators(const fb::ExecutionPlan& plan) {
+  for (size_t i = 0; i < count(plan.operators()); ++i) {
+    const fb::Operator& op = *plan.operators()->Get(static_cast<uint32_t>(i));
+    SLIPWAY_RETURN_IF_ERROR(check_text(op.name(), "an operator's name", kMaxOperatorName));
+    SLIPWAY_RETURN_IF_ERROR(check_text(op.overload(), "an operator's overload", kMaxOperatorName));
+    if (op.name()->size() + 1 + op.overload()->size() > kMaxOperatorName) {
+      return invalid_file("operator {}.{} has too long a name", view(op.name()),
+                          view(op.overload()));
+    }
+  }
+  return {};
+}
+
+Status check_delegate(const Tables& tables, const fb::BackendDelegate& delegate) {
+  SLIPWAY_RETURN_IF_ERROR(check_text(delegate.id(), "its backend's name"));
+  const fb::BackendDelegateDataReference* data = delegate.processed();
+  if (data == nullptr || delegate.compile_specs() == nullptr) {
+    return invalid_file("its data or its compile specs are missing");
+  }
+  size_t available = 0;
+  if (data->location() == fb::DataLocation::INLINE) {
+    available = count(tables.program.backend_delegate_data());
+  } else if (data->location() == fb::DataLocation::SEGMENT) {
+    available = tables.segments.size();
+  }
+  if (data->index() >= available) return invalid_file("its data does not exist");
+  for (const fb::CompileSpec* spec : *delegate.compile_specs()) {
+    SLIPWAY_RETURN_IF_ERROR(check_text(spec->key(), "a compile spec's key"));
+    if (spec->value() == nullptr) {
+      return invalid_file("compile spec \"{}\" has no value", view(spec->key()));
+    }
+  }
+  return {};
+}
+
+Status check_delegates(const Tables& tables, const fb::ExecutionPlan& plan) {
+  for (uint32_t i = 0; i < plan.delegates()->size(); ++i) {
+    auto status = check_delegate(tables, *plan.delegates()->Get(i));
+    if (!status.ok()) return status.error().with_context(fmt::format("delegate {}", i));
+  }
+  return {};
+}
+
+Status check_ends(const fb::ExecutionPlan& plan) {
+  for (const auto* indices : {plan.inputs(), plan.outputs()}) {
+    const char* what = indices == plan.inputs() ? "input" : "output";
+    for (const int32_t index : *indices) {
+      if (index < 0 || static_cast<uint32_t>(index) >= plan.values()->size()) {
+        return invalid_file("its {} is value {} of {}", what, index, plan.values()->size());
+      }
+    }
+  }
+  return {};
+}
+
+// ExecuTorch copies into an input that has memory, and lists are nothing that it takes or gives.
+Status check_ends(const fb::ExecutionPlan& plan, const std::vector<ValueFacts>& values) {
+  for (const int32_t index : *plan.inputs()) {
+    const ValueFacts& facts = values[static_cast<size_t>(index)];
+    if ((facts.kinds & ~(kTensor | kScalar | kString | kNone)) != 0 || facts.tensor.constant) {
+      return invalid_file("its input, value {}, is {}", index, describe(facts.kinds));
+    }
+  }
+  for (const int32_t index : *plan.outputs()) {
+    const ValueFacts& facts = values[static_cast<size_t>(index)];
+    if ((facts.kinds & ~(kTensor | kScalar | kString | kNone)) != 0) {
+      return invalid_file("its output, value {}, is {}", index, describe(facts.kinds));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status check_plan(const Tables& tables, const fb::ExecutionPlan& plan) {
+  SLIPWAY_RETURN_IF_ERROR(check_presence(plan));
+  SLIPWAY_RETURN_IF_ERROR(check_memories(plan));
+  SLIPWAY_RETURN_IF_ERROR(check_ends(plan));
+  SLIPWAY_RETURN_IF_ERROR(check_operators(plan));
+  SLIPWAY_RETURN_IF_ERROR(check_delegates(tables, plan));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto values, check_values(tables, plan));
+  SLIPWAY_RETURN_IF_ERROR(check_spare_memory(plan, values));
+  SLIPWAY_RETURN_IF_ERROR(check_ends(plan, values));
+  return check_flow(tables, plan, values);
+}
+
+}  // namespace slipway::pte

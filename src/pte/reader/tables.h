@@ -1,0 +1,54 @@
+// What the checks of one file share.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <flatbuffers/flatbuffers.h>
+
+#include "base/error.h"
+#include "pte/format/program_generated.h"
+#include "pte/reader/limits.h"
+
+namespace slipway::pte {
+
+namespace fb = executorch_flatbuffer;
+
+struct Segment {
+  uint64_t offset = 0;  // from the file's first byte
+  uint64_t size = 0;
+};
+
+// Tables that flatbuffers::Verifier accepted, and the segments they speak of.
+struct Tables {
+  const fb::Program& program;
+  std::vector<Segment> segments;
+  bool trust = false;
+};
+
+// A flatbuffer vector that is absent has no items.
+template <class T>
+size_t count(const flatbuffers::Vector<T>* vector) {
+  return vector == nullptr ? 0 : vector->size();
+}
+
+// A string that must be there, within the limit and without NULs, which would end it early for
+// ExecuTorch.
+inline Status check_text(const flatbuffers::String* text, std::string_view what,
+                         size_t limit = kMaxName) {
+  if (text == nullptr) return invalid_file("{} is missing", what);
+  if (text->size() > limit) return invalid_file("{} has {} bytes", what, text->size());
+  if (text->string_view().find('\0') != std::string_view::npos) {
+    return invalid_file("{} has a NUL in it", what);
+  }
+  return {};
+}
+
+inline std::string_view view(const flatbuffers::String* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
+}
+
+}  // namespace slipway::pte
