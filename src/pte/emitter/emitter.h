@@ -1,4 +1,16 @@
 // Writes programs as one ExecuTorch file (docs/formats/pte.md).
+//
+// What whoever runs such a file can rely on:
+// - User inputs and outputs have no planned memory: the runtime gives their addresses before each
+//   run (set_input with a tensor, set_output_data_ptr with at least the largest size). ExecuTorch's
+//   Python runtime does so by itself; its C++ Module needs set_output.
+// - Every output has memory of its own: two outputs, or an output and an input, a constant or a
+//   buffer, never share theirs.
+// - An input that the program mutates is written in place, at the end of the run.
+// - Literals among inputs and outputs are values of the plan like any other. An integer input that
+//   the caller chooses is an Int whose manifest entry has one size; its value is set through
+//   Method::mutable_input, because set_input takes only the Int's value in the file.
+// - All tensors are contiguous. A mutable buffer is the tensor value that has its name.
 #pragma once
 
 #include <string>

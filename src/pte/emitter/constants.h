@@ -1,0 +1,61 @@
+// The constants of all methods, each stored once, and the data that mutable buffers start with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "base/piece_writer.h"
+#include "ir/program.h"
+#include "slipway/result.h"
+
+namespace slipway::pte {
+
+// Data that lies one after the other in a segment. Holds the mappings, not the bytes.
+class SegmentData {
+ public:
+  // The index that tensors refer to it by; 0 stands for no data. An error when the segment grows
+  // past 63 bits.
+  Result<uint32_t> add(const ir::ConstantData& data);
+  bool empty() const { return entries_.empty(); }
+  // One an index, 0 included; multiples of 16.
+  std::vector<uint64_t> offsets() const;
+  uint64_t size() const { return size_; }
+  // All bytes, in order; independent of this object.
+  ByteProducer producer() const;
+
+ private:
+  struct Entry {
+    ir::ConstantData data;
+    uint64_t offset = 0;
+    uint64_t size = 0;
+  };
+  std::vector<Entry> entries_;
+  uint64_t size_ = 0;
+};
+
+class ConstantPool {
+ public:
+  // The index of the constant, that of an equal one if there is. `name` is for errors.
+  Result<uint32_t> add(const ir::ConstantData& data, const std::string& name);
+  const SegmentData& segment() const { return segment_; }
+
+ private:
+  struct Candidate {
+    uint32_t index = 0;
+    ir::ConstantData data;
+    std::optional<std::string> hash;  // computed when a second one has the same size
+  };
+  using Identity =
+      std::tuple<const std::byte*, uint64_t, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
+
+  SegmentData segment_;
+  std::map<Identity, uint32_t> same_storage_;
+  std::map<uint64_t, std::vector<Candidate>> by_size_;
+};
+
+}  // namespace slipway::pte

@@ -1,0 +1,104 @@
+#include "pte/emitter/file_layout.h"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/try.h"
+#include "pte/emitter/program_writer.h"
+#include "pte/format/layout.h"
+
+namespace slipway::pte {
+
+namespace {
+
+// The checksums that the manifest needs, as the pieces before it are written.
+struct Checksums {
+  std::mutex mutex;
+  engine::Manifest manifest;
+};
+
+// Passes the segment's bytes on and notes their checksum.
+ByteProducer checksummed(ByteProducer producer, std::shared_ptr<Checksums> checksums,
+                         size_t entry) {
+  return [producer = std::move(producer), checksums = std::move(checksums),
+          entry](const ByteSink& sink) -> Status {
+    Xxh3 hash;
+    SLIPWAY_RETURN_IF_ERROR(producer([&](std::span<const std::byte> bytes) -> Status {
+      hash.update(bytes);
+      return sink(bytes);
+    }));
+    std::lock_guard lock(checksums->mutex);
+    checksums->manifest.segments[entry].xxh3 = hash.hex();
+    return {};
+  };
+}
+
+ByteProducer manifest_producer(std::shared_ptr<Checksums> checksums) {
+  return [checksums = std::move(checksums)](const ByteSink& sink) -> Status {
+    std::unique_lock lock(checksums->mutex);
+    const std::string json = engine::write_manifest(checksums->manifest);
+    lock.unlock();
+    return sink(std::as_bytes(std::span(json)));
+  };
+}
+
+}  // namespace
+
+Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const SegmentData& constants,
+                          engine::Manifest manifest) {
+  ProgramParts parts;
+  std::vector<const SegmentData*> data;
+  auto add_segment = [&](const SegmentData& segment, std::string content) {
+    auto index = static_cast<uint32_t>(data.size());
+    data.push_back(&segment);
+    manifest.segments.push_back(
+        {index, std::move(content), segment.size(), std::string(kXxh3HexDigits, '0')});
+    return Subsegments{index, segment.offsets()};
+  };
+  if (!constants.empty()) parts.constants = add_segment(constants, "constants");
+  for (const EmittedMethod& method : methods) {
+    parts.plans.push_back(&method.plan);
+    if (method.mutable_data.empty()) {
+      parts.mutable_data_of.push_back(-1);
+      continue;
+    }
+    parts.mutable_data_of.push_back(static_cast<int64_t>(parts.mutable_data.size()));
+    parts.mutable_data.push_back(add_segment(method.mutable_data, "mutable:" + method.plan.name));
+  }
+  manifest.program_xxh3.assign(kXxh3HexDigits, '0');
+  const uint64_t manifest_size = engine::write_manifest(manifest).size();
+  parts.named_data.push_back(
+      {std::string(engine::kManifestKey), static_cast<uint32_t>(data.size())});
+
+  uint64_t end = 0;
+  for (size_t i = 0; i <= data.size(); ++i) {
+    const uint64_t size = i < data.size() ? data[i]->size() : manifest_size;
+    auto offset = checked_align(end, kSegmentAlignment);
+    auto segment_end = offset ? checked_add(*offset, size) : std::nullopt;
+    if (!segment_end) return resource_exhausted("the program's data does not fit in a file");
+    parts.segments.push_back({*offset, size});
+    end = *segment_end;
+  }
+
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::byte> program, write_program(parts));
+  manifest.program_xxh3 = xxh3_hex(program);
+
+  auto checksums = std::make_shared<Checksums>();
+  checksums->manifest = std::move(manifest);
+  PieceList pieces;
+  pieces.add(own_bytes(std::move(program)));
+  for (size_t i = 0; i < data.size(); ++i) {
+    pieces.align(kSegmentAlignment);
+    pieces.add(data[i]->size(), checksummed(data[i]->producer(), checksums, i));
+  }
+  pieces.align(kSegmentAlignment);
+  pieces.add(manifest_size, manifest_producer(checksums));
+  return pieces;
+}
+
+}  // namespace slipway::pte

@@ -1,0 +1,19 @@
+// The whole file: the program, its segments and the manifest, as pieces.
+#pragma once
+
+#include <vector>
+
+#include "base/piece_writer.h"
+#include "engine/manifest.h"
+#include "pte/emitter/constants.h"
+#include "pte/emitter/method_emitter.h"
+#include "slipway/result.h"
+
+namespace slipway::pte {
+
+// `manifest` has its methods and tool version; its checksums and segments are filled in here. The
+// order is: program, constants, each method's mutable data, manifest.
+Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const SegmentData& constants,
+                          engine::Manifest manifest);
+
+}  // namespace slipway::pte

@@ -1,0 +1,17 @@
+// Where each block of planned memory lies.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "pte/emitter/plan.h"
+#include "slipway/result.h"
+
+namespace slipway::pte {
+
+// Sets every block's offset such that no two that are alive at once overlap, and returns the size
+// of the whole: the largest blocks first, each into the tightest gap. Blocks that no instruction
+// touches get offset 0. An error when the size does not fit in 63 bits.
+Result<uint64_t> plan_memory(std::vector<Block>& blocks);
+
+}  // namespace slipway::pte

@@ -1,0 +1,236 @@
+#include "pte/emitter/method_emitter.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "pte/emitter/memory_plan.h"
+
+namespace slipway::pte {
+
+namespace {
+
+// The values that some node or output uses, sub-graphs aside: those see only what they are given.
+std::set<const ir::Value*> used_values(const ir::Graph& graph) {
+  std::set<const ir::Value*> used;
+  auto use = [&](const ir::Value* value) { used.insert(value); };
+  for (const auto& node : graph.nodes()) {
+    for (const ir::Argument& argument : node->args()) ir::Graph::for_each_value(argument, use);
+  }
+  for (const ir::Argument& output : graph.outputs()) ir::Graph::for_each_value(output, use);
+  return used;
+}
+
+// nonzero gives at most one row for each element, which export does not always write down.
+void bound_data_dependent_sizes(const ir::Graph& graph, ir::SymbolRanges& ranges) {
+  for (const auto& node : graph.nodes()) {
+    if (node->op() != "aten.nonzero.default" && node->op() != "aten.masked_select.default") {
+      continue;
+    }
+    const ir::SymInt& rows = node->output()->sizes().at(0);
+    auto most = node->value(0)->type().numel().bounds(ranges).max;
+    if (!rows.is_symbol() || !most) continue;
+    ir::Range& range = ranges[rows.symbol_name()];
+    range.max = std::min(range.max.value_or(*most), *most);
+    range.min = std::max<int64_t>(range.min.value_or(0), 0);
+  }
+}
+
+}  // namespace
+
+MethodEmitter::MethodEmitter(std::string name, const ir::Program& program, ConstantPool& pool)
+    : program_(program),
+      pool_(pool),
+      ranges_(program.ranges),
+      plan_(std::move(name)),
+      symbols_(plan_, ranges_) {}
+
+Result<EmittedMethod> MethodEmitter::emit() {
+  const ir::Graph& graph = *program_.graph;
+  if (program_.outputs.size() != graph.outputs().size()) {
+    return internal_error("the graph has {} outputs and the signature {}", graph.outputs().size(),
+                          program_.outputs.size());
+  }
+  bound_data_dependent_sizes(graph, ranges_);
+  for (const ir::Output& output : program_.outputs) {
+    if (const ir::Input* input = mutation_target(program_, output)) mutated_[input->name] = input;
+  }
+  std::set<const ir::Value*> used = used_values(graph);
+  for (const ir::Input& input : program_.inputs) {
+    bool user = input.kind == ir::InputKind::kUserInput || input.kind == ir::InputKind::kLiteral;
+    if (user || used.contains(input.value) || mutated_.contains(input.name)) {
+      SLIPWAY_RETURN_IF_ERROR(emit_input(input));
+    }
+  }
+
+  std::vector<Target> targets;
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    const auto* value = std::get_if<ir::Value*>(&graph.outputs()[i]);
+    if (program_.outputs[i].kind != ir::OutputKind::kUserOutput) continue;
+    if (value && (*value)->is_tensor()) {
+      targets.push_back({*value, (*value)->type()});
+    } else {
+      targets.push_back({});
+    }
+  }
+  placement_ = place(program_, targets);
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<int32_t> indices, add_output_targets(targets));
+  SLIPWAY_RETURN_IF_ERROR(emit_graph(graph, placement_, targets, indices));
+
+  // Numbers among the outputs are computed at the end, unless they are known by then.
+  size_t user_output = 0;
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    if (program_.outputs[i].kind != ir::OutputKind::kUserOutput) continue;
+    int32_t index = indices[user_output++];
+    if (index < 0) {
+      SLIPWAY_ASSIGN_OR_RETURN(index, output_value(graph.outputs()[i]));
+    }
+    plan_.plan().outputs.push_back(index);
+  }
+  SLIPWAY_RETURN_IF_ERROR(emit_mutations());
+
+  for (size_t i = 0; i < program_.outputs.size(); ++i) {
+    const ir::Input* target = mutation_target(program_, program_.outputs[i]);
+    if (target && target->kind != ir::InputKind::kUserInput) {
+      result_.mutable_buffers.push_back(target->target);
+    }
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(plan_.plan().memory_size, plan_memory(plan_.plan().blocks));
+  result_.plan = std::move(plan_.plan());
+  return std::move(result_);
+}
+
+Status MethodEmitter::emit_input(const ir::Input& input) {
+  switch (input.kind) {
+    case ir::InputKind::kParameter:
+    case ir::InputKind::kBuffer:
+    case ir::InputKind::kConstant:
+      return mutated_.contains(input.name) ? emit_mutable_buffer(input) : emit_constant(input);
+    case ir::InputKind::kCustomObject:
+      return unsupported("{}: the custom object {} of class {} is used, and no kernel takes it",
+                         input.name, input.target, input.object_type);
+    case ir::InputKind::kToken:
+      return unsupported("{}: a program with effect tokens can't be compiled", input.name);
+    case ir::InputKind::kLiteral: {
+      SLIPWAY_ASSIGN_OR_RETURN(int32_t index, output_value(input.literal));
+      plan_.plan().inputs.push_back(index);
+      return {};
+    }
+    case ir::InputKind::kUserInput:
+      break;
+  }
+  int32_t index = 0;
+  if (input.value->is_tensor()) {
+    SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
+                             tensor_value(input.value->type(), ranges_, "input " + input.name));
+    index = plan_.add(std::move(tensor));
+    symbols_.define_sizes(index, input.value->sizes());
+  } else if (input.value->kind() == ir::ValueKind::kSymInt) {
+    // ExecuTorch's own runtimes accept only this value; slipway::Module sets others.
+    index = plan_.add(input.value->expression().bounds(ranges_).min.value_or(0));
+    symbols_.define(input.value->expression(), index);
+  } else if (input.value->kind() == ir::ValueKind::kSymFloat) {
+    index = plan_.add(0.0);
+  } else if (input.value->kind() == ir::ValueKind::kSymBool) {
+    index = plan_.add(false);
+  } else {
+    return unsupported("input {}: an object can't be an input of an ExecuTorch program",
+                       input.name);
+  }
+  values_[input.value] = index;
+  plan_.plan().inputs.push_back(index);
+  return {};
+}
+
+Status MethodEmitter::emit_constant(const ir::Input& input) {
+  if (!input.data) return internal_error("{} has no data", input.name);
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
+                           tensor_value(input.value->type(), ranges_, input.name));
+  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, pool_.add(*input.data, input.name));
+  values_[input.value] = plan_.add(std::move(tensor));
+  return {};
+}
+
+Status MethodEmitter::emit_mutable_buffer(const ir::Input& input) {
+  if (!input.data) return internal_error("{} has no data", input.name);
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
+                           tensor_value(input.value->type(), ranges_, input.name));
+  if (Status checked = input.data->check(); !checked.ok()) {
+    return checked.error().with_context(input.name);
+  }
+  SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
+  plan_.plan().blocks[static_cast<size_t>(tensor.block)].permanent = true;
+  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, result_.mutable_data.add(*input.data));
+  tensor.name = input.target;
+  values_[input.value] = plan_.add(std::move(tensor));
+  return {};
+}
+
+Result<std::vector<int32_t>> MethodEmitter::add_output_targets(const std::vector<Target>& targets) {
+  std::vector<int32_t> indices;
+  for (const Target& target : targets) {
+    if (!target.value) {
+      indices.push_back(-1);
+      continue;
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
+                             tensor_value(target.type, ranges_, "output " + target.value->name()));
+    indices.push_back(plan_.add(std::move(tensor)));
+  }
+  return indices;
+}
+
+Result<int32_t> MethodEmitter::output_value(const ir::Argument& output) {
+  if (std::holds_alternative<ir::None>(output)) return plan_.null();
+  if (const auto* text = std::get_if<std::string>(&output)) return plan_.string(*text);
+  if (const auto* value = std::get_if<ir::Value*>(&output)) {
+    if ((*value)->kind() == ir::ValueKind::kSymInt) return symbols_.value((*value)->expression());
+    return index_of(*value);
+  }
+  return number(output);
+}
+
+Status MethodEmitter::emit_mutations() {
+  const ir::Graph& graph = *program_.graph;
+  struct Pending {
+    int32_t from;
+    int32_t to;
+  };
+  std::vector<Pending> pending;
+  std::set<const ir::Value*> targets;
+  for (const auto& [name, input] : mutated_) targets.insert(input->value);
+
+  plan_.set_origin("");
+  for (size_t i = 0; i < program_.outputs.size(); ++i) {
+    const ir::Input* target = mutation_target(program_, program_.outputs[i]);
+    if (!target) continue;
+    const auto* value = std::get_if<ir::Value*>(&graph.outputs()[i]);
+    if (!value) return internal_error("the new value of {} is not a tensor", target->name);
+    const ir::Value* root = placement_.root(*value);
+    auto in_place = placement_.in_place.find(root);
+    if (root == target->value) continue;
+    if (in_place != placement_.in_place.end() && in_place->second == target->value) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(int32_t from, index_of(*value));
+    bool is_overwritten = targets.contains(root) || in_place != placement_.in_place.end();
+    if (is_overwritten) {
+      // Another mutation may come first, as when two buffers change places.
+      TensorValue snapshot = plan_.tensor(from);
+      snapshot.data_buffer = 0;
+      snapshot.name.clear();
+      SLIPWAY_RETURN_IF_ERROR(plan_.allocate(snapshot));
+      int32_t saved = plan_.add(std::move(snapshot));
+      SLIPWAY_RETURN_IF_ERROR(copy(from, saved));
+      from = saved;
+    }
+    pending.push_back({from, values_.at(target->value)});
+  }
+  int32_t blocking = plan_.boolean(false);
+  for (const Pending& mutation : pending) {
+    plan_.call("aten::copy_", "", {mutation.to, mutation.from, blocking, mutation.to});
+  }
+  return {};
+}
+
+}  // namespace slipway::pte

@@ -1,0 +1,95 @@
+// Turns one program into one plan.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+#include "pte/emitter/constants.h"
+#include "pte/emitter/placement.h"
+#include "pte/emitter/plan_builder.h"
+#include "pte/emitter/symbols.h"
+#include "schema/schema.h"
+#include "slipway/result.h"
+
+namespace slipway::pte {
+
+// A finished method: the plan, its memory planned, and what the manifest says about it.
+struct EmittedMethod {
+  Plan plan;
+  SegmentData mutable_data;  // what mutable buffers start with
+  std::vector<std::string> mutable_buffers;
+};
+
+// Used once, from one thread. `pool` receives the constants.
+class MethodEmitter {
+ public:
+  MethodEmitter(std::string name, const ir::Program& program, ConstantPool& pool);
+  Result<EmittedMethod> emit();
+
+ private:
+  // method_emitter.cc: inputs, outputs and mutations.
+  Status emit_input(const ir::Input& input);
+  Status emit_constant(const ir::Input& input);
+  Status emit_mutable_buffer(const ir::Input& input);
+  Result<std::vector<int32_t>> add_output_targets(const std::vector<Target>& targets);
+  // After everything else, because outputs may still show old values.
+  Status emit_mutations();
+  Result<int32_t> output_value(const ir::Argument& output);
+
+  // nodes.cc: the nodes of a graph.
+  // Emits the graph such that at its end each target has its value; a target's index is -1 where
+  // it is not a tensor.
+  Status emit_graph(const ir::Graph& graph, const Placement& placement,
+                    const std::vector<Target>& targets, const std::vector<int32_t>& indices);
+  Status emit_node(const ir::Node& node, const Placement& placement,
+                   const std::vector<int32_t>& indices);
+  Status emit_kernel(const ir::Node& node, const Placement& placement,
+                     const std::vector<int32_t>& indices);
+  Status emit_view(const ir::Node& node, const Placement& placement,
+                   const std::vector<int32_t>& indices);
+  Status emit_index_put(const ir::Node& node);
+  // The value that the result is written to, made where the placement does not give one.
+  Result<int32_t> result_value(const ir::Value* value, const Placement& placement,
+                               const std::vector<int32_t>& indices);
+  // Another shape of the tensor at `source`.
+  Result<int32_t> alias(int32_t source, const ir::TensorType& type, const std::string& name);
+  // A size list; at most one size that is not constant is left to the kernel as -1.
+  Result<int32_t> size_list(const std::vector<ir::SymInt>& sizes);
+  Status copy(int32_t from, int32_t to);
+
+  // arguments.cc: the arguments of kernels.
+  Result<int32_t> argument(const ir::Argument& argument, const schema::Parameter& parameter);
+  Result<int32_t> scalar_argument(const ir::Argument& argument, const schema::Parameter& parameter);
+  Result<int32_t> list_argument(const ir::Argument& argument, const schema::Parameter& parameter);
+  Result<int32_t> default_argument(const schema::Parameter& parameter);
+  Result<int32_t> index_of(const ir::Value* value);
+  int32_t dim_order(size_t rank);
+
+  // symbolic_nodes.cc: nodes that compute numbers.
+  bool is_symbolic(const ir::Node& node) const;
+  Status emit_symbolic(const ir::Node& node);
+  Result<int32_t> number(const ir::Argument& argument);
+  int32_t prim(const std::string& op, std::vector<int32_t> args);
+
+  // control_flow.cc
+  Status emit_cond(const ir::Node& node, const Placement& placement,
+                   const std::vector<int32_t>& indices);
+  Status emit_branch(const ir::Node& node, const ir::Graph& graph,
+                     const std::vector<int32_t>& indices);
+
+  const ir::Program& program_;
+  ConstantPool& pool_;
+  ir::SymbolRanges ranges_;
+  PlanBuilder plan_;
+  Symbols symbols_;
+  std::map<const ir::Value*, int32_t> values_;
+  std::map<std::string, const ir::Input*> mutated_;  // by the input's name
+  Placement placement_;                              // of the program's own graph
+  EmittedMethod result_;
+};
+
+}  // namespace slipway::pte

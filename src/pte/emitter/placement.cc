@@ -1,0 +1,274 @@
+#include "pte/emitter/placement.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <variant>
+
+namespace slipway::pte {
+
+namespace {
+
+// With one input and one result each. expand, permute and transpose count where they move no
+// element.
+constexpr std::array kViews = {
+    std::string_view("aten.view_copy.default"),
+    std::string_view("aten.view.default"),
+    std::string_view("aten.reshape.default"),
+    std::string_view("aten._unsafe_view.default"),
+    std::string_view("aten.unsqueeze_copy.default"),
+    std::string_view("aten.unsqueeze.default"),
+    std::string_view("aten.squeeze_copy.default"),
+    std::string_view("aten.squeeze_copy.dim"),
+    std::string_view("aten.squeeze_copy.dims"),
+    std::string_view("aten.squeeze.default"),
+    std::string_view("aten.squeeze.dim"),
+    std::string_view("aten.squeeze.dims"),
+    std::string_view("aten.alias_copy.default"),
+    std::string_view("aten.alias.default"),
+    std::string_view("aten.detach_copy.default"),
+    std::string_view("aten.detach.default"),
+    std::string_view("aten.lift_fresh_copy.default"),
+    std::string_view("aten.clone.default"),
+    std::string_view("aten.contiguous.default"),
+};
+constexpr std::array kMoves = {
+    std::string_view("aten.expand_copy.default"),  std::string_view("aten.expand.default"),
+    std::string_view("aten.permute_copy.default"), std::string_view("aten.permute.default"),
+    std::string_view("aten.transpose_copy.int"),   std::string_view("aten.transpose.int"),
+};
+
+// Kernels that read an element of their inputs only when they write the same element of their
+// result, so that an input of the result's shape may be the result.
+constexpr std::array kElementwise = {
+    std::string_view("aten.abs.default"),         std::string_view("aten.add.Scalar"),
+    std::string_view("aten.add.Tensor"),          std::string_view("aten.bitwise_and.Scalar"),
+    std::string_view("aten.bitwise_and.Tensor"),  std::string_view("aten.bitwise_not.default"),
+    std::string_view("aten.bitwise_or.Scalar"),   std::string_view("aten.bitwise_or.Tensor"),
+    std::string_view("aten.bitwise_xor.Scalar"),  std::string_view("aten.bitwise_xor.Tensor"),
+    std::string_view("aten.clamp.default"),       std::string_view("aten.copy.default"),
+    std::string_view("aten.cos.default"),         std::string_view("aten.div.Scalar"),
+    std::string_view("aten.div.Tensor"),          std::string_view("aten.exp.default"),
+    std::string_view("aten.fill.Scalar"),         std::string_view("aten.hardtanh.default"),
+    std::string_view("aten.logical_and.default"), std::string_view("aten.logical_not.default"),
+    std::string_view("aten.logical_or.default"),  std::string_view("aten.maximum.default"),
+    std::string_view("aten.minimum.default"),     std::string_view("aten.mul.Scalar"),
+    std::string_view("aten.mul.Tensor"),          std::string_view("aten.neg.default"),
+    std::string_view("aten.relu.default"),        std::string_view("aten.rsqrt.default"),
+    std::string_view("aten.sigmoid.default"),     std::string_view("aten.sin.default"),
+    std::string_view("aten.sqrt.default"),        std::string_view("aten.sub.Scalar"),
+    std::string_view("aten.sub.Tensor"),          std::string_view("aten.tanh.default"),
+    std::string_view("aten.where.self"),
+};
+// Kernels that first copy their first argument into the result and then write some of it.
+constexpr std::array kScatters = {
+    std::string_view("aten.index_put.default"),      std::string_view("aten.scatter.src"),
+    std::string_view("aten.scatter.value"),          std::string_view("aten.scatter_add.default"),
+    std::string_view("aten.select_scatter.default"), std::string_view("aten.slice_scatter.default"),
+};
+
+template <size_t N>
+bool contains(const std::array<std::string_view, N>& list, std::string_view op) {
+  return std::find(list.begin(), list.end(), op) != list.end();
+}
+
+std::vector<ir::SymInt> without_ones(const std::vector<ir::SymInt>& sizes) {
+  std::vector<ir::SymInt> result;
+  for (const ir::SymInt& size : sizes) {
+    if (!(size == ir::SymInt(1))) result.push_back(size);
+  }
+  return result;
+}
+
+// The dimensions of the input, in the order of the result; nothing where it is not known.
+std::optional<std::vector<int64_t>> dimension_order(const ir::Node& node, int64_t rank) {
+  std::vector<int64_t> order(static_cast<size_t>(rank));
+  for (int64_t i = 0; i < rank; ++i) order[static_cast<size_t>(i)] = i;
+  auto wrapped = [&](const ir::SymInt& dim) -> std::optional<size_t> {
+    auto value = dim.constant();
+    if (!value || *value < -rank || *value >= rank) return std::nullopt;
+    return static_cast<size_t>(*value < 0 ? *value + rank : *value);
+  };
+  if (node.op().find("transpose") != std::string::npos) {
+    const auto* first = node.args().size() == 3 ? std::get_if<ir::SymInt>(&node.arg(1)) : nullptr;
+    const auto* second = first ? std::get_if<ir::SymInt>(&node.arg(2)) : nullptr;
+    if (!second) return std::nullopt;
+    auto a = wrapped(*first);
+    auto b = wrapped(*second);
+    if (!a || !b) return std::nullopt;
+    std::swap(order[*a], order[*b]);
+  } else if (node.op().find("permute") != std::string::npos) {
+    const auto* dims = std::get_if<std::vector<ir::SymInt>>(&node.arg(1));
+    if (!dims || dims->size() != order.size()) return std::nullopt;
+    for (size_t i = 0; i < dims->size(); ++i) {
+      auto dim = wrapped((*dims)[i]);
+      if (!dim) return std::nullopt;
+      order[i] = static_cast<int64_t>(*dim);
+    }
+  }
+  return order;
+}
+
+bool moves_nothing(const ir::Node& node, const ir::Value* input) {
+  auto order = dimension_order(node, input->rank());
+  if (!order) return false;
+  std::vector<int64_t> moved;
+  for (int64_t dim : *order) {
+    if (!(input->sizes()[static_cast<size_t>(dim)] == ir::SymInt(1))) moved.push_back(dim);
+  }
+  return std::is_sorted(moved.begin(), moved.end());
+}
+
+const ir::Value* view_input(const ir::Value* value) {
+  const ir::Node* node = value->producer();
+  return node && is_view(*node) ? node->value(0) : nullptr;
+}
+
+// The last place where each value's bytes are read, as a number of a node in order; outputs come
+// after all nodes.
+class LastUses {
+ public:
+  LastUses(const ir::Graph& graph, const Placement& placement) {
+    int position = 0;
+    for (const auto& node : graph.nodes()) {
+      position_[node.get()] = position;
+      for (const ir::Argument& argument : node->args()) {
+        ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+          if (value->is_tensor()) last_[placement.root(value)] = position;
+        });
+      }
+      ++position;
+    }
+    for (const ir::Argument& output : graph.outputs()) {
+      ir::Graph::for_each_value(output, [&](const ir::Value* value) {
+        if (value->is_tensor()) last_[placement.root(value)] = position;
+      });
+    }
+  }
+  bool is_used_after(const ir::Value* root, const ir::Node* node) const {
+    auto last = last_.find(root);
+    return last != last_.end() && last->second > position_.at(node);
+  }
+
+ private:
+  std::map<const ir::Node*, int> position_;
+  std::map<const ir::Value*, int> last_;
+};
+
+// Whether the node may write `result` over the bytes of `target`, which nothing reads later.
+bool may_overwrite(const ir::Node& node, const ir::Value* result, const ir::Value* target,
+                   const Placement& placement) {
+  bool reads_elsewhere = false;  // in another argument than the first
+  bool reads_first = false;
+  bool other_shape = false;
+  for (size_t i = 0; i < node.args().size(); ++i) {
+    ir::Graph::for_each_value(node.arg(i), [&](const ir::Value* value) {
+      if (!value->is_tensor() || placement.root(value) != target) return;
+      (i == 0 ? reads_first : reads_elsewhere) = true;
+      other_shape |= value->sizes() != result->sizes() || value->dtype() != result->dtype();
+    });
+  }
+  if (!reads_first && !reads_elsewhere) return true;
+  if (other_shape) return false;
+  if (contains(kElementwise, node.op())) return true;
+  return contains(kScatters, node.op()) && !reads_elsewhere;
+}
+
+void place_mutations(const ir::Program& program, Placement& placement) {
+  LastUses uses(*program.graph, placement);
+  std::set<const ir::Value*> taken;
+  for (size_t i = 0; i < program.outputs.size(); ++i) {
+    const ir::Input* entry = mutation_target(program, program.outputs[i]);
+    const auto* value = std::get_if<ir::Value*>(&program.graph->outputs()[i]);
+    if (!entry || !value) continue;
+    const ir::Value* target = entry->value;
+    const ir::Value* root = placement.root(*value);
+    const ir::Node* node = root->producer();
+    if (!node || placement.in_place.contains(root) || taken.contains(target)) continue;
+    bool fits = root->type().dtype == target->dtype() &&
+                (root->sizes() == target->sizes() ||
+                 (entry->kind != ir::InputKind::kUserInput && root->type().is_static()));
+    if (!fits || uses.is_used_after(target, node)) continue;
+    if (!may_overwrite(*node, root, target, placement)) continue;
+    placement.in_place.emplace(root, target);
+    taken.insert(target);
+  }
+}
+
+void place_targets(const std::vector<Target>& targets, Placement& placement) {
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const ir::Value* value = targets[i].value;
+    if (!value) continue;
+    bool same_type =
+        value->dtype() == targets[i].type.dtype && value->sizes() == targets[i].type.sizes;
+    if (!value->producer() || !same_type || placement.is_placed(value)) {
+      placement.copied.insert(i);
+      continue;
+    }
+    if (view_input(value)) {
+      const ir::Value* root = placement.root(value);
+      if (root->producer() && !placement.is_placed(root) && root->type().is_static() &&
+          value->type().is_static()) {
+        placement.through_view.emplace(root, i);
+        placement.aliases_target.insert(value);
+      }
+    }
+    placement.direct.emplace(value, i);
+  }
+}
+
+}  // namespace
+
+bool is_view(const ir::Node& node) {
+  bool moves = contains(kMoves, node.op());
+  if (!moves && !contains(kViews, node.op())) return false;
+  const auto* argument = std::get_if<ir::Value*>(&node.arg(0));
+  if (!argument || node.outputs().size() != 1) return false;
+  const ir::Value* input = *argument;
+  const ir::Value* result = node.output();
+  if (input->dtype() != result->dtype()) return false;
+  if (moves) {
+    return without_ones(input->sizes()) == without_ones(result->sizes()) &&
+           moves_nothing(node, input);
+  }
+  return true;
+}
+
+const ir::Value* Placement::root(const ir::Value* value) const {
+  while (!is_copied_view(value)) {
+    const ir::Value* input = view_input(value);
+    if (!input) break;
+    value = input;
+  }
+  return value;
+}
+
+Placement place(const ir::Graph&, const std::vector<Target>& targets) {
+  Placement placement;
+  place_targets(targets, placement);
+  return placement;
+}
+
+Placement place(const ir::Program& program, const std::vector<Target>& targets) {
+  Placement placement;
+  place_mutations(program, placement);
+  place_targets(targets, placement);
+  return placement;
+}
+
+const ir::Input* mutation_target(const ir::Program& program, const ir::Output& output) {
+  for (const ir::Input& input : program.inputs) {
+    if (!input.value) continue;
+    if (output.kind == ir::OutputKind::kBufferMutation) {
+      bool state = input.kind == ir::InputKind::kBuffer ||
+                   input.kind == ir::InputKind::kParameter ||
+                   input.kind == ir::InputKind::kConstant;
+      if (state && input.target == output.target) return &input;
+    } else if (output.kind == ir::OutputKind::kUserInputMutation) {
+      if (input.kind == ir::InputKind::kUserInput && input.name == output.target) return &input;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace slipway::pte

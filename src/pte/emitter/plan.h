@@ -1,0 +1,85 @@
+// What one method becomes: values and instructions, before they are written as a flatbuffer.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "slipway/tensor.h"
+
+namespace slipway::pte {
+
+// A piece of the planned memory, for as long as the instructions [first, last] run.
+struct Block {
+  uint64_t size = 0;
+  int32_t first = -1;  // -1: no instruction touches it yet
+  int32_t last = -1;
+  bool permanent = false;  // mutable buffers live from load to unload
+  uint64_t offset = 0;     // set by plan_memory
+};
+
+struct NullValue {};
+// A tensor's address is one of: a constant's (data_buffer without an allocation), planned
+// (allocated), planned and initialised (both), or given at run time (neither).
+struct TensorValue {
+  DType dtype = DType::kFloat32;
+  std::vector<int32_t> sizes;  // the largest ones
+  bool dynamic = false;
+  uint32_t data_buffer = 0;  // index into the constants, or into the method's mutable data
+  int32_t block = -1;        // the block that holds its bytes, also where it is a run-time view
+  bool allocated = false;    // its bytes begin where the block begins
+  std::string name;          // fully qualified, for mutable buffers
+
+  bool has_static_address() const { return allocated || data_buffer > 0; }
+};
+// Each holds indices of values; -1 is None.
+struct IntListValue {
+  std::vector<int64_t> items;
+};
+struct TensorListValue {
+  std::vector<int32_t> items;
+};
+struct OptionalTensorListValue {
+  std::vector<int32_t> items;
+};
+
+using PlanValue =
+    std::variant<NullValue, int64_t, bool, double, std::string, TensorValue, IntListValue,
+                 std::vector<double>, std::vector<bool>, TensorListValue, OptionalTensorListValue>;
+
+struct KernelCall {
+  int32_t op = 0;
+  std::vector<int32_t> args;
+};
+struct JumpFalse {
+  int32_t condition = 0;
+  int32_t destination = 0;
+};
+struct Move {
+  int32_t from = 0;
+  int32_t to = 0;
+};
+struct Instruction {
+  std::variant<KernelCall, JumpFalse, Move> call;
+  std::string origin;  // "node_name: File ..., line ..."
+};
+
+struct OperatorName {
+  std::string name;
+  std::string overload;
+  auto operator<=>(const OperatorName&) const = default;
+};
+
+struct Plan {
+  std::string name;
+  std::vector<PlanValue> values;
+  std::vector<int32_t> inputs;
+  std::vector<int32_t> outputs;
+  std::vector<Instruction> instructions;
+  std::vector<OperatorName> operators;
+  std::vector<Block> blocks;
+  uint64_t memory_size = 0;  // of all blocks together
+};
+
+}  // namespace slipway::pte

@@ -1,0 +1,42 @@
+// Plans as an ExecuTorch program: the part of the file that is a flatbuffer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pte/emitter/plan.h"
+#include "slipway/result.h"
+
+namespace slipway::pte {
+
+struct SegmentPlace {
+  uint64_t offset = 0;  // from the segments' base
+  uint64_t size = 0;
+};
+// Data within a segment, as tensors refer to it.
+struct Subsegments {
+  uint32_t segment = 0;
+  std::vector<uint64_t> offsets;
+};
+struct NamedSegment {
+  std::string key;
+  uint32_t segment = 0;
+};
+
+struct ProgramParts {
+  std::vector<const Plan*> plans;
+  // Each plan's entry in mutable_data, or -1.
+  std::vector<int64_t> mutable_data_of;
+  std::vector<SegmentPlace> segments;
+  Subsegments constants;  // no offsets: no constants
+  std::vector<Subsegments> mutable_data;
+  std::vector<NamedSegment> named_data;
+};
+
+// The file's first bytes: the flatbuffer with the extended header in it, for segments that begin at
+// the next multiple of kSegmentAlignment.
+Result<std::vector<std::byte>> write_program(const ProgramParts& parts);
+
+}  // namespace slipway::pte
