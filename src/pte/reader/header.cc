@@ -31,9 +31,7 @@ Result<Header> read_header(std::span<const std::byte> bytes) {
     return invalid_file("not an ExecuTorch program");
   }
   if (text.substr(kHeaderOffset, kHeaderMagic.size()) != kHeaderMagic) {
-    Header header;
-    header.program_size = bytes.size();
-    return header;
+    return Header{bytes.size(), bytes.size(), bytes.size()};
   }
 
   if (!range_fits(kHeaderOffset, kHeaderLengthWithoutSegmentSize, bytes.size())) {
@@ -41,7 +39,6 @@ Result<Header> read_header(std::span<const std::byte> bytes) {
   }
   const auto length = load<uint32_t>(bytes, kHeaderOffset + 4);
   Header header;
-  header.extended = true;
   header.program_size = load<uint64_t>(bytes, kHeaderOffset + 8);
   header.segment_base = load<uint64_t>(bytes, kHeaderOffset + 16);
   if (length < kHeaderLengthWithoutSegmentSize ||
@@ -52,7 +49,10 @@ Result<Header> read_header(std::span<const std::byte> bytes) {
     return invalid_file("cut short: its program takes {} bytes, and the file has {}",
                         header.program_size, bytes.size());
   }
-  if (header.segment_base == 0) return header;
+  // ExecuTorch's exporter writes 0 where all segments are empty.
+  if (header.segment_base == 0) {
+    return Header{header.program_size, header.program_size, header.program_size};
+  }
   if (header.segment_base < header.program_size || header.segment_base > bytes.size()) {
     return invalid_file("its segments begin at {}, between {} and {} at best", header.segment_base,
                         header.program_size, bytes.size());

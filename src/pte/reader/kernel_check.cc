@@ -195,10 +195,9 @@ Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<con
                                              const ValueView& values) {
   const auto mutates = [](const Parameter& parameter) { return parameter.type.is_mutable(); };
   const bool has_outs = std::any_of(kernel.parameters.begin(), kernel.parameters.end(), mutates);
-  const bool returns_outs = !kernel.returns.empty() ||
-                            std::any_of(kernel.parameters.begin(), kernel.parameters.end(),
-                                        [&](const Parameter& p) { return mutates(p) && p.is_out; });
-  const size_t expected = kernel.parameters.size() + (returns_outs ? 1 : 0);
+  // ExecuTorch's own primitives take what they write to once, kernels twice.
+  const bool repeats = !has_outs || !kernel.name.starts_with(kPrimitives);
+  const size_t expected = kernel.parameters.size() + (repeats ? 1 : 0);
   if (args.size() != expected) {
     return invalid_file("it has {} arguments instead of {}", args.size(), expected);
   }
@@ -210,12 +209,11 @@ Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<con
     }
   }
   if (is_view(kernel)) {
-    SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));
     // The view may be larger than what it shows, as far as its declared size goes.
     return std::vector<Write>{{args[2], kReadOnlyTensor}};
   }
   if (has_outs) {
-    if (returns_outs) SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));
+    if (repeats) SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));
     return std::vector<Write>();
   }
   if (kernel.returns.size() != 1 || kernel.returns[0].base == BaseType::kTensor) {

@@ -51,7 +51,6 @@ Result<std::vector<Segment>> read_segments(const fb::Program& program, const Hea
                                            uint64_t file_size) {
   std::vector<Segment> segments;
   if (count(program.segments()) == 0) return segments;
-  if (header.segment_base == 0) return invalid_file("it has segments, but no header to place them");
   if (program.segments()->size() > kMaxSegments) {
     return invalid_file("it has {} segments", program.segments()->size());
   }
