@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "schema/schema.h"
 #include "slipway/result.h"
 
 namespace slipway::ir {
@@ -49,6 +50,9 @@ class Operand {
 // than 1, both are taken to be equal, as PyTorch's guards have ensured, and a constant is
 // preferred.
 Result<std::vector<SymInt>> broadcast_sizes(std::span<const SymInt> a, std::span<const SymInt> b);
+
+// The default that a schema gives, as an argument; nothing where it gives none.
+std::optional<Argument> default_argument(const schema::Parameter& parameter);
 
 // Adds nodes at one place of a graph. Every method returns results that can be used at once. When
 // arguments do not fit (a dimension out of range, sizes that do not multiply), status() keeps the
@@ -156,7 +160,8 @@ class OpBuilder {
                 DType dtype = DType::kInt64);
   Value* arange(const SymInt& end, DType dtype = DType::kInt64) { return arange(0, end, 1, dtype); }
 
-  // ---- Shapes.
+  // ---- Shapes. By the operators that copy, as kernels do: aten.view_copy, aten.permute_copy, ...;
+  // what only adds, drops or merges dimensions is a view_copy.
   Value* view(Value* x, std::vector<SymInt> sizes);  // one size may be -1
   // Dimensions start..end, both included, as one.
   Value* flatten(Value* x, int64_t start, int64_t end);
@@ -261,8 +266,25 @@ class OpBuilder {
                              bool align_corners, std::optional<std::vector<double>> scales);
 
  private:
-  // The checked dimension within [0, rank), or 0 after fail().
-  int64_t dim(const Value* x, int64_t dim, const char* op);
+  // The checked dimension within [0, rank), or 0 after fail(). A 0-dim tensor counts as of rank 1.
+  int64_t checked_dim(const Value* x, int64_t dim, const char* op);
+  std::vector<int64_t> checked_dims(const Value* x, const std::vector<int64_t>& dims,
+                                    const char* op);
+  // A placeholder result after fail().
+  Value* failed(Error error);
+  std::vector<SymInt> broadcast(std::span<const SymInt> a, std::span<const SymInt> b,
+                                const char* op);
+  // "aten.<name>.Tensor" or ".Scalar", with `more` arguments after the two.
+  Value* binary(const char* name, Value* a, const Operand& b, std::vector<Argument> more,
+                std::optional<DType> dtype);
+  Value* comparison(const char* name, Value* a, const Operand& b);
+  Value* tensor_binary(const char* name, Value* a, Value* b, std::optional<DType> dtype = {});
+  Value* reduce(const char* op, Value* x, std::vector<int64_t> dims, bool keepdim,
+                std::optional<DType> dtype, bool takes_dtype);
+  std::pair<Value*, Value*> extremum(const char* op, Value* x, int64_t dim, bool keepdim);
+  Value* arg_extremum(const char* op, Value* x, std::optional<int64_t> dim, bool keepdim);
+  Value* upsample2d(const char* op, Value* x, std::optional<std::vector<SymInt>> output_size,
+                    std::optional<bool> align_corners, std::optional<std::vector<double>> scales);
 
   Graph& graph_;
   Node* before_;

@@ -8,8 +8,8 @@
 
 namespace slipway::ir {
 
-// torch.promote_types, with float32 as the default type. Float8 types promote only with themselves;
-// any other pair with one gives the other type.
+// torch.promote_types. Pairs that PyTorch refuses (of a float8 type, or of integers wider than
+// uint8 without sign) give some type.
 DType promote_types(DType a, DType b);
 
 // Python's kinds of numbers, which decide how far a number promotes a tensor.
