@@ -86,7 +86,7 @@ class GraphReader {
   }
 
   void read_node(JsonValue node) {
-    const std::string op = operator_name(node["target"].to_string_view());
+    std::string op = operator_name(node["target"].to_string_view());
     ir::Graph::NodeOptions options;
     const JsonValue name = node.find("name");
     if (!name.is_none()) options.name = name.to_string();
@@ -107,7 +107,8 @@ class GraphReader {
                                      [&](JsonValue graph) { return subgraph(graph); })});
     }
     std::vector<ir::Argument> arguments;
-    if (const schema::Schema* schema = schema::find_operator(op)) {
+    if (const schema::Schema* schema = find_schema(op, given)) {
+      op = schema->target();
       auto complete = complete_arguments(*schema, std::move(given));
       if (complete.ok()) {
         arguments = *std::move(complete);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <optional>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "pt2/tensor_meta.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -113,7 +115,27 @@ Argument fit(Argument argument, const schema::Type& type) {
   return argument;
 }
 
-// Enumerations stand in schemas by name.
+// Enumerations stand in schemas by name, or by PyTorch's own number.
+std::optional<Argument> numbered_default(int64_t number, BaseType base) {
+  switch (base) {
+    case BaseType::kScalarType:
+      // The archive's numbers begin at one.
+      if (const auto dtype = dtype_from_scalar_type(number + 1)) return *dtype;
+      return std::nullopt;
+    case BaseType::kLayout:
+      return ir::Layout{.strided = number == 0};
+    case BaseType::kMemoryFormat: {
+      constexpr ir::MemoryFormat::Kind kKinds[] = {
+          ir::MemoryFormat::kContiguous, ir::MemoryFormat::kPreserve,
+          ir::MemoryFormat::kChannelsLast, ir::MemoryFormat::kChannelsLast3d};
+      if (number < 0 || number >= std::ssize(kKinds)) return std::nullopt;
+      return ir::MemoryFormat{kKinds[number]};
+    }
+    default:
+      return SymInt(number);
+  }
+}
+
 std::optional<Argument> named_default(const std::string& name, BaseType base) {
   switch (base) {
     case BaseType::kInt:  // at::Reduction
@@ -151,7 +173,7 @@ std::optional<Argument> default_of(const schema::Parameter& parameter) {
     } else if constexpr (std::is_same_v<T, std::string>) {
       return named_default(value, parameter.type.base);
     } else if constexpr (std::is_same_v<T, int64_t>) {
-      return SymInt(value);
+      return numbered_default(value, parameter.type.base);
     } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
       return std::vector<SymInt>(value.begin(), value.end());
     } else {
@@ -163,16 +185,61 @@ std::optional<Argument> default_of(const schema::Parameter& parameter) {
   return argument;
 }
 
+// The parameter that a given argument is for.
+std::optional<size_t> place_of(const schema::Schema& schema, const NamedArgument& argument,
+                               size_t position) {
+  std::optional<size_t> place = schema.find(argument.name);
+  // Parameters were renamed between versions of PyTorch; their order is the same.
+  if (!place && argument.positional && position < schema.parameters.size()) place = position;
+  return place;
+}
+
+bool is_number(const Argument& argument) {
+  if (const auto* value = std::get_if<ir::Value*>(&argument)) {
+    return *value != nullptr && ((*value)->kind() == ir::ValueKind::kSymInt ||
+                                 (*value)->kind() == ir::ValueKind::kSymFloat ||
+                                 (*value)->kind() == ir::ValueKind::kSymBool);
+  }
+  return std::holds_alternative<SymInt>(argument) || std::holds_alternative<double>(argument) ||
+         std::holds_alternative<bool>(argument) ||
+         std::holds_alternative<ir::ComplexNumber>(argument);
+}
+
+// Whether tensors and numbers stand where the schema has tensors and numbers.
+bool tells_numbers_from_tensors(const schema::Schema& schema,
+                                const std::vector<NamedArgument>& given) {
+  for (size_t i = 0; i < given.size(); ++i) {
+    const auto place = place_of(schema, given[i], i);
+    if (!place) return false;
+    const schema::Type& type = schema.parameters[*place].type;
+    const bool takes_tensor = type.base == BaseType::kTensor && !type.list;
+    const auto* value = std::get_if<ir::Value*>(&given[i].argument);
+    const bool is_tensor = value != nullptr && *value != nullptr && (*value)->is_tensor();
+    if (takes_tensor ? is_number(given[i].argument) : is_tensor) return false;
+  }
+  return true;
+}
+
 }  // namespace
+
+const schema::Schema* find_schema(std::string_view op, const std::vector<NamedArgument>& given) {
+  const schema::Schema* schema = schema::find_operator(op);
+  if (schema == nullptr || tells_numbers_from_tensors(*schema, given)) return schema;
+  const std::string_view name = op.substr(0, op.rfind('.'));
+  for (const char* overload : {"Scalar", "Scalar_mode", "Tensor_Scalar", "ScalarOther",
+                               "Scalar_Other", "ScalarSelf", "Scalar_Self", "Scalar_Tensor"}) {
+    const auto* other = schema::find_operator(fmt::format("{}.{}", name, overload));
+    if (other != nullptr && tells_numbers_from_tensors(*other, given)) return other;
+  }
+  return schema;
+}
 
 Result<std::vector<Argument>> complete_arguments(const schema::Schema& schema,
                                                  std::vector<NamedArgument> given) {
   const std::vector<schema::Parameter>& parameters = schema.parameters;
   std::vector<std::optional<Argument>> arguments(parameters.size());
   for (size_t i = 0; i < given.size(); ++i) {
-    std::optional<size_t> place = schema.find(given[i].name);
-    // Parameters were renamed between versions of PyTorch; their order is the same.
-    if (!place && given[i].positional && i < parameters.size()) place = i;
+    const auto place = place_of(schema, given[i], i);
     if (!place) {
       return unsupported("gives an argument \"{}\" that {} does not take", given[i].name,
                          schema.target());

@@ -17,6 +17,11 @@ struct NamedArgument {
   ir::Argument argument;
 };
 
+// The schema of the operator, or null where Slipway does not know it. torch.export keeps calls such
+// as aten.add.Tensor(x, 1), with a number for a tensor; for them it is the overload that takes
+// numbers, aten.add.Scalar, which computes the same.
+const schema::Schema* find_schema(std::string_view op, const std::vector<NamedArgument>& given);
+
 // All of the schema's arguments. Those given are fitted to their parameter's type: one integer for
 // int[2] becomes two, an integer for a float becomes one, an empty list gets the right type. The
 // error says which argument is missing or unknown, without naming the node.

@@ -1,6 +1,8 @@
 #include "pt2/signature_reader.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -26,6 +28,15 @@ class SignatureReader {
     size_t i = 0;
     for (JsonValue spec : inputs.items()) {
       SLIPWAY_RETURN_IF_ERROR(read_input(spec, contents_.inputs[i++]));
+    }
+
+    if (!merged_.empty()) {
+      program_.graph->replace_all_uses([this](ir::Value* value) {
+        const auto same = merged_.find(value);
+        return same == merged_.end() ? value : same->second;
+      });
+      program_.graph->remove_inputs(
+          [this](const ir::Value* value) { return merged_.contains(value); });
     }
 
     const JsonValue outputs = signature["output_specs"];
@@ -82,14 +93,24 @@ class SignatureReader {
       }
     }
     SLIPWAY_RETURN_IF_ERROR(status);
-    program_.inputs.push_back(std::move(input));
+    if (!is_merged(input)) program_.inputs.push_back(std::move(input));
     return {};
+  }
+
+  // Whether an earlier input stands for the same tensor: torch 2.7 gives a tied parameter one entry
+  // a user, all with one target.
+  bool is_merged(const ir::Input& input) {
+    if (!input.data) return false;
+    const auto [same, is_new] = tensors_.try_emplace(input.target, input.value);
+    if (!is_new) merged_.emplace(input.value, same->second);
+    return !is_new;
   }
 
   void read_user_input(ir::Input& input, const ir::Argument& at_graph) {
     if (input.value != nullptr) {
       input.kind = ir::InputKind::kUserInput;
       input.name = input.value->name();
+      user_inputs_.insert(input.name);
       return;
     }
     input.kind = ir::InputKind::kLiteral;
@@ -174,14 +195,10 @@ class SignatureReader {
     if (!program_.outputs.empty() && program_.outputs.back().kind == ir::OutputKind::kUserOutput) {
       spec.fail("is a mutation after the user's outputs");
     }
-    const auto& inputs = program_.inputs;
-    const auto is_target = [&](const ir::Input& input) {
-      return output.kind == ir::OutputKind::kUserInputMutation
-                 ? input.kind == ir::InputKind::kUserInput && input.name == output.target
-                 : input.data && input.target == output.target;
-    };
-    if (output.kind != ir::OutputKind::kToken &&
-        std::none_of(inputs.begin(), inputs.end(), is_target)) {
+    const bool is_known = output.kind == ir::OutputKind::kUserInputMutation
+                              ? user_inputs_.contains(output.target)
+                              : tensors_.contains(output.target);
+    if (output.kind != ir::OutputKind::kToken && !is_known) {
       spec.fail(fmt::format("mutates \"{}\", which is no input", output.target));
     }
   }
@@ -190,6 +207,10 @@ class SignatureReader {
   const Weights& state_;
   const Weights& constants_;
   ir::Program& program_;
+  std::unordered_set<std::string> user_inputs_;
+  // Of parameters, buffers and constants, by target.
+  std::unordered_map<std::string, ir::Value*> tensors_;
+  std::unordered_map<const ir::Value*, ir::Value*> merged_;
 };
 
 }  // namespace
