@@ -72,6 +72,11 @@ class Module {
   Result<Tree> input_tree(const std::string& method = "forward") const;
   Result<Tree> output_tree(const std::string& method = "forward") const;
 
+  // The sizes of each input that make a small call: symbols are 1, or the least that they may be.
+  // Literals have none.
+  Result<std::vector<std::vector<int64_t>>> example_sizes(
+      const std::string& method = "forward") const;
+
   // Runs a method on its flattened inputs. Literals may be std::monostate. Types and shapes are
   // checked first. Input tensors are read in place, and written to where ValueInfo::mutated; their
   // data must be aligned to the element's size (any allocator's memory is).

@@ -141,6 +141,11 @@ Result<Tree> Module::output_tree(const std::string& method) const {
   return found->signature.output_tree();
 }
 
+Result<std::vector<std::vector<int64_t>>> Module::example_sizes(const std::string& method) const {
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  return found->signature.example_sizes();
+}
+
 Result<std::vector<Value>> Module::run(std::span<const Value> inputs, const std::string& method) {
   auto loaded = impl_->load(method);
   if (!loaded.ok()) return loaded.error();

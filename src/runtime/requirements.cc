@@ -47,6 +47,8 @@ std::string instruction_origin(const pte::File& file, const std::string& method,
   return "";
 }
 
+size_t registered_kernels() { return et::get_registered_kernels().size(); }
+
 Status check_requirements(const pte::File& file, const std::string& method) {
   initialize_platform();
   const fb::ExecutionPlan* plan = file.plan(method);

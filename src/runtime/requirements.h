@@ -13,6 +13,9 @@ namespace slipway::runtime {
 // operator that has no kernel in this process, with where it came from.
 Status check_requirements(const pte::File& file, const std::string& method);
 
+// How many kernels the libraries of this process have registered.
+size_t registered_kernels();
+
 // Where an instruction came from, as the manifest has it: "relu: File \"m.py\", line 3"; else "".
 std::string instruction_origin(const pte::File& file, const std::string& method,
                                size_t instruction);

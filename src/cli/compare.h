@@ -1,0 +1,26 @@
+// Whether two results are the same within a tolerance.
+#pragma once
+
+#include <string>
+
+#include "slipway/tensor.h"
+
+namespace slipway::cli {
+
+struct Tolerance {
+  double absolute = 1e-5;
+  double relative = 1e-5;
+};
+
+struct Comparison {
+  bool equal = false;
+  double worst = 0;     // the largest absolute difference of finite numbers
+  std::string problem;  // where not equal
+};
+
+// Numbers within absolute + relative * |expected| are equal, as are NaNs and infinities of one
+// sign. Integers and booleans must be the same, and so must types and shapes; bfloat16 and float8
+// may be expected as the unsigned integers that NumPy stores them as, and are then the same bits.
+Comparison compare(const Tensor& found, const Tensor& expected, const Tolerance& tolerance);
+
+}  // namespace slipway::cli

@@ -1,0 +1,161 @@
+// slipway compile: archives of torch.export to a .pte file.
+
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/try.h"
+#include "cli/commands.h"
+#include "cli/pte_summary.h"
+#include "cli/text.h"
+#include "ir/program.h"
+#include "slipway/compile.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> models;
+  std::string output;
+  std::string engine = "none";
+  std::vector<std::string> bounds;
+  bool verify_passes = false;
+  bool print_program = false;
+};
+
+// "forward=a.pt2" or "a.pt2". A path that exists is a path, even with "=" in it.
+std::pair<std::string, std::string> split_model(const std::string& text) {
+  const size_t equals = text.find('=');
+  std::error_code ignored;
+  if (equals == std::string::npos || std::filesystem::exists(text, ignored)) {
+    return {"forward", text};
+  }
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
+
+Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts) {
+  std::map<std::string, int64_t> bounds;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    int64_t value = 0;
+    const char* begin = text.data() + equals + 1;
+    const char* end = text.data() + text.size();
+    if (equals == std::string::npos || equals == 0 || begin == end ||
+        std::from_chars(begin, end, value).ptr != end || value < 0) {
+      return invalid_argument("--bound {}: expected SYMBOL=LARGEST, such as s77=64", text);
+    }
+    if (!bounds.emplace(text.substr(0, equals), value).second) {
+      return invalid_argument("--bound {}: {} is bounded twice", text, text.substr(0, equals));
+    }
+  }
+  return bounds;
+}
+
+Status check_output(const std::string& output) {
+  const std::string extension = std::filesystem::path(output).extension();
+  if (extension == ".pte") return {};
+  return invalid_argument("can't write '{}': this version writes .pte files, so end it in .pte",
+                          output);
+}
+
+size_t count_nodes(const ir::Graph& graph) {
+  size_t count = 0;
+  for (const auto& node : graph.nodes()) {
+    ++count;
+    for (const ir::Argument& argument : node->args()) {
+      if (const auto* inner = std::get_if<std::shared_ptr<ir::Graph>>(&argument)) {
+        count += count_nodes(**inner);
+      }
+    }
+  }
+  return count;
+}
+
+Status compile(const Options& options) {
+  const auto started = std::chrono::steady_clock::now();
+  SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
+  CompileOptions compile_options;
+  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
+  compile_options.verify_passes = options.verify_passes;
+  fmt::print("engine: {}\n", options.engine);
+  std::fflush(stdout);
+
+  Progress progress;
+  compile_options.on_step = [&](const std::string& step) { progress.step(step); };
+  std::vector<std::pair<std::string, Program>> programs;
+  std::set<std::string> names;
+  size_t nodes = 0;
+  for (const std::string& model : options.models) {
+    const auto [name, path] = split_model(model);
+    if (name.empty() || path.empty()) {
+      return invalid_argument("'{}': expected FILE or METHOD=FILE", model);
+    }
+    if (!names.insert(name).second) {
+      return invalid_argument(
+          "method '{}' is given twice: name each, as in `forward=a.pt2 encode=b.pt2`", name);
+    }
+    progress.step("reading " + path);
+    SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
+    if (options.print_program) fmt::print("{}", program.to_string());
+    nodes += count_nodes(*program.ir().graph);
+    programs.emplace_back(name, std::move(program));
+  }
+  std::vector<std::pair<std::string, const Program*>> methods;
+  for (const auto& [name, program] : programs) methods.emplace_back(name, &program);
+  SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, slipway::compile(methods, compile_options));
+  progress.step("writing " + options.output);
+  SLIPWAY_RETURN_IF_ERROR(artefact.save(
+      options.output, [&](uint64_t done, uint64_t total) { progress.update(done, total); }));
+  progress.finish();
+
+  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(options.output, /*trust=*/false));
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
+  fmt::print(
+      "{}: {} nodes became {} instructions; weights {}, planned memory {}, file {}; {:.2f} s\n",
+      options.output, nodes, summary.instruction_count(), format_bytes(summary.constant_bytes),
+      format_bytes(summary.planned_bytes()), format_bytes(summary.file_size), taken.count());
+  return {};
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app, Action& action, const std::string&) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("compile", "Compile .pt2 archives to a .pte file");
+  command
+      ->add_option("MODEL", options->models,
+                   "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
+      ->required();
+  command->add_option("-o,--output", options->output, "The .pte file to write")->required();
+  command
+      ->add_option("--engine", options->engine,
+                   "What runs the program: none (ExecuTorch's kernels)")
+      ->check(CLI::IsMember({"none"}))
+      ->capture_default_str();
+  command
+      ->add_option("--bound", options->bounds,
+                   "SYMBOL=LARGEST for a size that the archive leaves unbounded")
+      ->allow_extra_args(false);
+  command->add_flag("--verify-passes", options->verify_passes,
+                    "Check the program after every pass");
+  command->add_flag("--print-program", options->print_program,
+                    "Print the program as the archive has it");
+  command->footer(
+      "\nExamples:\n"
+      "  slipway compile model.pt2 -o model.pte\n"
+      "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
+      "  slipway compile model.pt2 -o model.pte --bound s77=64");
+  command->callback([options, &action] { action = [options] { return compile(*options); }; });
+}
+
+}  // namespace slipway::cli

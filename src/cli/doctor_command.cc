@@ -1,0 +1,62 @@
+// slipway doctor: what this machine has for Slipway, and what to do for what is missing.
+
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cli/commands.h"
+#include "cli/text.h"
+#include "runtime/backends.h"
+#include "runtime/platform.h"
+#include "runtime/requirements.h"
+
+namespace slipway::cli {
+namespace {
+
+std::string cpu_features() {
+  std::vector<std::string> features;
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("sse4.2")) features.push_back("sse4.2");
+  if (__builtin_cpu_supports("avx2")) features.push_back("avx2");
+  if (__builtin_cpu_supports("fma")) features.push_back("fma");
+  if (__builtin_cpu_supports("avx512f")) features.push_back("avx512f");
+  if (__builtin_cpu_supports("avx512vnni")) features.push_back("avx512vnni");
+#endif
+  return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
+}
+
+Status doctor(const std::string& version) {
+  std::vector<std::vector<std::string>> rows;
+  rows.push_back({"slipway", version});
+  rows.push_back(
+      {"cpu", fmt::format("{} threads; {}", std::thread::hardware_concurrency(), cpu_features())});
+  runtime::initialize_platform();
+  const std::string folder = runtime::executorch_folder();
+  rows.push_back({"ExecuTorch", (folder.empty() ? "linked into the program" : folder) +
+                                    fmt::format("; {} kernel threads", runtime::thread_count())});
+  rows.push_back({"kernels", fmt::format("{} registered", runtime::registered_kernels())});
+  rows.push_back({"engine none", "ready: ExecuTorch's kernels run everything"});
+  rows.push_back({"engine openvino", "not built into this version"});
+  rows.push_back({"engine tensorrt", "not built into this version"});
+  for (const runtime::KnownBackend& backend : runtime::known_backends()) {
+    const Status status = runtime::require_backend(backend.id);
+    rows.push_back({fmt::format("files with {}", backend.id),
+                    status.ok() ? "run" : "don't run: " + status.error().message()});
+  }
+  fmt::print("{}", format_table(rows));
+  return {};
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Action& action, const std::string& version) {
+  CLI::App* command =
+      app.add_subcommand("doctor", "Show which engines and libraries are here, and what to do");
+  command->callback([version, &action] { action = [version] { return doctor(version); }; });
+}
+
+}  // namespace slipway::cli

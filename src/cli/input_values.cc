@@ -1,0 +1,187 @@
+#include "cli/input_values.h"
+
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <random>
+
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "slipway/npy.h"
+
+namespace slipway::cli {
+namespace {
+
+template <class T>
+std::optional<T> parse_number(const std::string& text) {
+  T value{};
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const char* end = text.data() + text.size();
+  const auto result = std::from_chars(begin, end, value);
+  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
+  return value;
+}
+
+// Where the KEY points to, or an error that lists what there is.
+Result<size_t> find_input(const std::vector<ValueInfo>& inputs,
+                          const std::vector<std::string>& paths, const std::string& key) {
+  if (const auto position = parse_number<uint64_t>(key)) {
+    if (*position < inputs.size()) return static_cast<size_t>(*position);
+    return invalid_argument("--input {}: there are {} inputs, from 0", key, inputs.size());
+  }
+  std::vector<std::string> names;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& path = paths[i];
+    if (inputs[i].name == key || path == key) return i;
+    const size_t end = path.find(']');
+    if (end != std::string::npos && path.substr(end + 1) == key) return i;
+    names.push_back(fmt::format("{} '{}'", i, inputs[i].name));
+  }
+  return invalid_argument("--input {}: no such input; there are {}", key, fmt::join(names, ", "));
+}
+
+Result<Value> random_tensor(const ValueInfo& info, const std::vector<int64_t>& sizes,
+                            std::mt19937_64& random) {
+  SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(info.dtype, sizes));
+  const auto count = static_cast<size_t>(tensor.numel());
+  // Our own arithmetic on the generator's bits: the library's distributions differ between systems.
+  const auto uniform = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
+  const auto fill = [&](auto* data, size_t n, auto next) {
+    for (size_t i = 0; i < n; ++i)
+      data[i] = static_cast<std::remove_pointer_t<decltype(data)>>(next());
+  };
+  const auto real = [&] { return 2 * uniform() - 1; };
+  const auto small = [&] { return random() % 4; };
+  switch (info.dtype) {
+    case DType::kFloat32:
+      fill(tensor.data_as<float>(), count, real);
+      break;
+    case DType::kFloat64:
+      fill(tensor.data_as<double>(), count, real);
+      break;
+    case DType::kComplex64:
+      fill(tensor.data_as<float>(), 2 * count, real);
+      break;
+    case DType::kComplex128:
+      fill(tensor.data_as<double>(), 2 * count, real);
+      break;
+    case DType::kBFloat16:
+      fill(tensor.data_as<uint16_t>(), count, [&] {
+        const float value = static_cast<float>(real());
+        uint32_t bits;
+        std::memcpy(&bits, &value, sizeof bits);
+        return bits >> 16;
+      });
+      break;
+    case DType::kFloat16:
+      // Sign, exponent of 0.25 to 0.5, and mantissa.
+      fill(tensor.data_as<uint16_t>(), count, [&] { return 0x3400u | (random() & 0x83ffu); });
+      break;
+    case DType::kBool:
+      fill(tensor.data_as<uint8_t>(), count, [&] { return random() & 1; });
+      break;
+    case DType::kUInt8:
+    case DType::kInt8:
+      fill(tensor.data_as<uint8_t>(), count, small);
+      break;
+    case DType::kInt16:
+    case DType::kUInt16:
+      fill(tensor.data_as<uint16_t>(), count, small);
+      break;
+    case DType::kInt32:
+    case DType::kUInt32:
+      fill(tensor.data_as<uint32_t>(), count, small);
+      break;
+    case DType::kInt64:
+    case DType::kUInt64:
+      fill(tensor.data_as<uint64_t>(), count, small);
+      break;
+    default:
+      break;  // float8 and complex32: zeros
+  }
+  return Value(std::move(tensor));
+}
+
+}  // namespace
+
+Result<Value> parse_value(const std::string& text) {
+  if (text == "none" || text == "None") return Value(std::monostate());
+  if (text == "true" || text == "True") return Value(true);
+  if (text == "false" || text == "False") return Value(false);
+  if (const auto integer = parse_number<int64_t>(text)) return Value(*integer);
+  if (const auto real = parse_number<double>(text)) return Value(*real);
+  if (text.starts_with('"')) {
+    const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (json.is_string()) return Value(json.get<std::string>());
+    return invalid_argument("{} is not a complete string", text);
+  }
+  if (!text.ends_with(".npy")) {
+    return invalid_argument(
+        "'{}' is neither a .npy file nor a literal: 3, 1.5, true, none, \"text\"", text);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, read_npy(text));
+  return Value(std::move(tensor));
+}
+
+Result<Value> stored_as(Value value, DType dtype) {
+  auto* tensor = std::get_if<Tensor>(&value);
+  const bool as_uint16 = dtype == DType::kBFloat16;
+  const bool as_uint8 = is_floating_point(dtype) && dtype_size(dtype) == 1;
+  if (tensor == nullptr || !((as_uint16 && tensor->dtype() == DType::kUInt16) ||
+                             (as_uint8 && tensor->dtype() == DType::kUInt8))) {
+    return value;
+  }
+  auto owner = std::make_shared<Tensor>(*tensor);
+  SLIPWAY_ASSIGN_OR_RETURN(
+      Tensor other, Tensor::share(owner, owner->data(), owner->nbytes(), dtype, owner->sizes()));
+  return Value(std::move(other));
+}
+
+Result<std::vector<Value>> gather_inputs(const Module& module, const std::string& method,
+                                         const std::vector<std::string>& texts,
+                                         const uint64_t* seed) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto inputs, module.inputs(method));
+  SLIPWAY_ASSIGN_OR_RETURN(Tree tree, module.input_tree(method));
+  const std::vector<std::string> paths = tree.leaf_paths();
+  std::vector<Value> values(inputs.size());
+  std::vector<bool> given(inputs.size());
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+      return invalid_argument("--input {}: expected KEY=VALUE, such as x=x.npy or 1=3", text);
+    }
+    const std::string key = text.substr(0, equals);
+    SLIPWAY_ASSIGN_OR_RETURN(size_t index, find_input(inputs, paths, key));
+    if (given[index]) {
+      return invalid_argument("--input {}: input {} '{}' is given twice", key, index,
+                              inputs[index].name);
+    }
+    given[index] = true;
+    auto value = parse_value(text.substr(equals + 1));
+    if (!value.ok()) return value.error().with_context("--input " + key);
+    SLIPWAY_ASSIGN_OR_RETURN(values[index], stored_as(std::move(*value), inputs[index].dtype));
+  }
+
+  std::vector<std::string> missing;
+  std::mt19937_64 random(seed == nullptr ? 0 : *seed);
+  std::vector<std::vector<int64_t>> sizes;
+  if (seed != nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(sizes, module.example_sizes(method));
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (given[i] || !inputs[i].is_tensor) continue;
+    if (seed != nullptr) {
+      SLIPWAY_ASSIGN_OR_RETURN(values[i], random_tensor(inputs[i], sizes[i], random));
+    } else {
+      missing.push_back(fmt::format("{} '{}' ({})", i, inputs[i].name, inputs[i].type_text()));
+    }
+  }
+  if (missing.empty()) return values;
+  return invalid_argument("missing inputs: {}; give each with --input, or --random-inputs SEED",
+                          fmt::join(missing, ", "));
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,112 @@
+#include "cli/output_files.h"
+
+#include <cctype>
+#include <filesystem>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/piece_writer.h"
+#include "base/try.h"
+#include "cli/text.h"
+#include "slipway/npy.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr size_t kLongestName = 200;
+
+DType stored_dtype(DType dtype) {
+  if (dtype == DType::kBFloat16) return DType::kUInt16;
+  if (dtype == DType::kComplex32) return DType::kUInt32;
+  if (is_floating_point(dtype) && dtype_size(dtype) == 1) return DType::kUInt8;
+  return dtype;
+}
+
+Status write_tensor(const std::string& path, Tensor tensor) {
+  const DType dtype = stored_dtype(tensor.dtype());
+  SLIPWAY_ASSIGN_OR_RETURN(Tensor stored,
+                           Tensor::borrow(tensor.data(), tensor.nbytes(), dtype, tensor.sizes()));
+  return write_npy(path, stored);
+}
+
+Status make_folder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return errno_error(error.value(), folder + ": can't make the folder");
+  return {};
+}
+
+// The whole text, even where names are not UTF-8.
+std::string dump(const nlohmann::ordered_json& json) {
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string file_name_of(const std::string& name) {
+  std::string result;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain =
+        std::isalnum(byte) != 0 || c == '_' || c == '-' || (c == '.' && !result.empty());
+    if (plain && byte < 0x80) {
+      result += c;
+    } else {
+      result += fmt::format("%{:02X}", byte);
+    }
+  }
+  if (result.empty()) return "%";
+  if (result.size() <= kLongestName) return result;
+  return result.substr(0, kLongestName - kXxh3HexDigits - 2) + "%~" +
+         xxh3_hex(std::as_bytes(std::span(name)));
+}
+
+Status write_tensors(const std::string& folder,
+                     const std::vector<std::pair<std::string, Tensor>>& tensors) {
+  std::map<std::string, std::string> taken;
+  for (const auto& [name, tensor] : tensors) {
+    std::string key = file_name_of(name);
+    for (char& c : key) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const auto [other, is_new] = taken.emplace(key, name);
+    if (!is_new) {
+      return unsupported("{}: '{}' and '{}' would be one file: {}.npy", folder,
+                         printable(other->second), printable(name), file_name_of(name));
+    }
+  }
+  SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
+  for (const auto& [name, tensor] : tensors) {
+    SLIPWAY_RETURN_IF_ERROR(write_tensor(folder + "/" + file_name_of(name) + ".npy", tensor));
+  }
+  return {};
+}
+
+Status write_outputs(const std::string& folder, const std::vector<Value>& values,
+                     const std::vector<ValueInfo>& infos, const Tree& tree) {
+  SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
+  nlohmann::ordered_json outputs = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < values.size(); ++i) {
+    nlohmann::ordered_json output;
+    output["name"] = infos[i].name;
+    output["type"] = type_name(values[i]);
+    if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
+      const std::string file = fmt::format("{}.npy", i);
+      SLIPWAY_RETURN_IF_ERROR(write_tensor(folder + "/" + file, *tensor));
+      output["shape"] = tensor->sizes();
+      output["file"] = file;
+      const DType stored = stored_dtype(tensor->dtype());
+      if (stored != tensor->dtype()) output["stored_as"] = dtype_name(stored);
+    } else {
+      output["value"] = literal_json(values[i]);
+    }
+    outputs.push_back(std::move(output));
+  }
+  nlohmann::ordered_json json;
+  json["tree"] = tree_json(tree);
+  json["outputs"] = std::move(outputs);
+  return write_file(folder + "/outputs.json", dump(json));
+}
+
+}  // namespace slipway::cli

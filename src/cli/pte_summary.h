@@ -1,0 +1,51 @@
+// What a `.pte` file holds, in numbers.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/manifest.h"
+#include "pte/reader/reader.h"
+#include "slipway/module.h"
+
+namespace slipway::cli {
+
+struct PteSummary {
+  struct Method {
+    std::string name;
+    std::vector<ValueInfo> inputs;
+    std::vector<ValueInfo> outputs;
+    Tree input_tree;
+    Tree output_tree;
+    uint64_t planned_bytes = 0;
+    size_t value_count = 0;
+    std::vector<std::string> instructions;    // "aten::add.out", "move", "jump if false", ...
+    std::map<std::string, size_t> operators;  // calls of each
+    std::vector<std::pair<std::string, uint64_t>> delegates;  // backend and bytes of each engine
+    std::vector<std::pair<std::string, std::string>> state;   // name and type of mutable buffers
+  };
+  struct Segment {
+    uint64_t size = 0;
+    std::string content;  // as the manifest calls it, or what the program uses it for
+  };
+
+  static Result<PteSummary> read(const std::string& path, bool trust);
+  static Result<PteSummary> of(const pte::File& file);
+
+  size_t instruction_count() const;
+  uint64_t planned_bytes() const;
+
+  uint64_t file_size = 0;
+  uint64_t program_size = 0;
+  uint64_t constant_bytes = 0;
+  std::vector<Method> methods;
+  std::vector<Segment> segments;
+  std::vector<std::pair<std::string, uint64_t>> named_data;  // key and bytes
+  std::optional<engine::Manifest> manifest;
+};
+
+}  // namespace slipway::cli

@@ -1,0 +1,146 @@
+// slipway run: runs a program on inputs from files or literals.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <optional>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/progress.h"
+#include "base/try.h"
+#include "cli/commands.h"
+#include "cli/input_values.h"
+#include "cli/model_file.h"
+#include "cli/output_files.h"
+#include "cli/text.h"
+#include "runtime/platform.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> inputs;
+  std::optional<uint64_t> seed;
+  std::string method = "forward";
+  int repeat = 1;
+  std::string output_dir;
+  std::string state_dir;
+  std::optional<uint32_t> threads;
+  LoadOptions load;
+};
+
+// Nearest rank: the smallest time that `share` of all runs did not exceed.
+double percentile(const std::vector<double>& sorted, double share) {
+  const auto rank = static_cast<size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+  return sorted[std::max<size_t>(rank, 1) - 1];
+}
+
+void print_latencies(std::vector<double> milliseconds) {
+  std::sort(milliseconds.begin(), milliseconds.end());
+  double sum = 0;
+  for (const double time : milliseconds) sum += time;
+  const double figures[] = {milliseconds.front(),
+                            percentile(milliseconds, 0.5),
+                            sum / static_cast<double>(milliseconds.size()),
+                            percentile(milliseconds, 0.9),
+                            percentile(milliseconds, 0.99),
+                            milliseconds.back()};
+  std::vector<std::string> row = {std::to_string(milliseconds.size())};
+  for (const double figure : figures) row.push_back(fmt::format("{:.4f}", figure));
+  fmt::print("latency in ms:\n{}",
+             format_table({{"runs", "min", "median", "mean", "p90", "p99", "max"}, row}, "  "));
+}
+
+void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo>& infos) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    fmt::print("output {} '{}': {}\n", i, printable(infos[i].name), summarize(values[i]));
+  }
+}
+
+Status write_state(Module& module, const Options& options, const std::vector<Value>& inputs) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto tensors, module.state(options.method));
+  SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.inputs(options.method));
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (infos[i].mutated) {
+      tensors.emplace_back(fmt::format("input.{}", i), std::get<Tensor>(inputs[i]));
+    }
+  }
+  return write_tensors(options.state_dir, tensors);
+}
+
+Status run(const Options& options) {
+  if (options.threads) SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.threads));
+  SLIPWAY_ASSIGN_OR_RETURN(Module module, load_module(options.file, options.load));
+  SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
+  SLIPWAY_ASSIGN_OR_RETURN(auto inputs, gather_inputs(module, options.method, options.inputs,
+                                                      options.seed ? &*options.seed : nullptr));
+  SLIPWAY_RETURN_IF_ERROR(module.load_method(options.method));
+
+  std::vector<double> milliseconds;
+  std::vector<Value> outputs;
+  Progress progress;
+  if (options.repeat > 1) progress.step("running " + options.file);
+  for (int i = 0; i < options.repeat; ++i) {
+    const auto started = std::chrono::steady_clock::now();
+    auto result = module.run(inputs, options.method);
+    const std::chrono::duration<double, std::milli> taken =
+        std::chrono::steady_clock::now() - started;
+    if (!result.ok()) return result.error();
+    outputs = std::move(*result);
+    milliseconds.push_back(taken.count());
+    if (options.repeat > 1) {
+      progress.update(static_cast<uint64_t>(i) + 1, static_cast<uint64_t>(options.repeat));
+    }
+  }
+  progress.finish();
+
+  print_outputs(outputs, infos);
+  if (!options.output_dir.empty()) {
+    SLIPWAY_ASSIGN_OR_RETURN(Tree tree, module.output_tree(options.method));
+    SLIPWAY_RETURN_IF_ERROR(write_outputs(options.output_dir, outputs, infos, tree));
+  }
+  if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(module, options, inputs));
+  if (options.repeat > 1) print_latencies(std::move(milliseconds));
+  return {};
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("run", "Run a program: a .pte, or a .pt2 compiled in memory");
+  command->add_option("FILE", options->file, "The program")->required();
+  command
+      ->add_option("--input", options->inputs,
+                   "KEY=VALUE: a position, name or path among the flattened inputs; a .npy file or "
+                   "a literal (3, 1.5, true, none, \"text\")")
+      ->allow_extra_args(false);
+  command->add_option("--random-inputs", options->seed,
+                      "Fill the inputs that are not given with numbers from this seed");
+  command->add_option("--method", options->method, "The method to run")->capture_default_str();
+  command->add_option("--repeat", options->repeat, "Run this often and print a table of latencies")
+      ->check(CLI::Range(1, 10'000'000));
+  command->add_option("--output-dir", options->output_dir,
+                      "Write 0.npy, 1.npy, ... and outputs.json into this folder");
+  command->add_option("--state-dir", options->state_dir,
+                      "Write mutated buffers and inputs into this folder after the last run");
+  command->add_option("--threads", options->threads, "How many threads kernels use")
+      ->check(CLI::Range(1, 1024));
+  command->add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
+  command->add_flag("--verify-checksums", options->load.verify_checksums,
+                    "Compare the whole file with its checksums first");
+  command->footer(
+      "\nExamples:\n"
+      "  slipway run model.pte --input x=x.npy\n"
+      "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
+      "  slipway run model.pt2 --random-inputs 1 --repeat 100");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace slipway::cli

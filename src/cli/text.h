@@ -1,0 +1,37 @@
+// How the tool writes numbers, tables and trees.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "slipway/tensor.h"
+#include "slipway/tree.h"
+
+namespace slipway::cli {
+
+// "640 bytes", "1.5 MiB"
+std::string format_bytes(uint64_t bytes);
+
+// Rows of equal length, columns padded to the widest cell; the first row is the heading.
+std::string format_table(const std::vector<std::vector<std::string>>& rows,
+                         const std::string& indent = "");
+
+// The text with control characters and backslashes escaped, for names out of files.
+std::string printable(const std::string& text);
+
+// Few values in full, many as their range and mean.
+std::string summarize(const Tensor& tensor);
+std::string summarize(const Value& value);
+
+// {"kind": "dict", "keys": ["a"], "children": [{"kind": "leaf", "index": 0}]}
+nlohmann::ordered_json tree_json(const Tree& tree);
+
+// None is null, a float that JSON lacks is "inf", "-inf" or "nan". Requires no tensor.
+nlohmann::ordered_json literal_json(const Value& value);
+// "int", "float", "bool", "str", "none", or the tensor's element type.
+std::string type_name(const Value& value);
+
+}  // namespace slipway::cli

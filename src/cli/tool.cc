@@ -1,0 +1,58 @@
+#include <cstdio>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr int kWorkFailed = 1;
+constexpr int kWrongUse = 2;
+
+constexpr const char* kExamples = R"(
+Examples:
+  slipway compile model.pt2 -o model.pte
+  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte --bound s77=64
+  slipway run model.pte --input x=x.npy --input 1=3 --output-dir out
+  slipway inspect model.pte
+  slipway verify model.pte --reference tests/model
+  slipway doctor
+
+Exit codes: 0 done, 1 the work failed, 2 wrong use.)";
+
+int fail(int code, const std::string& message) {
+  std::fflush(stdout);
+  fmt::print(stderr, "slipway: error: {}\n", message);
+  return code;
+}
+
+}  // namespace
+
+int run_tool(int argc, const char* const* argv, const std::string& version) {
+  CLI::App app("Compiles PyTorch programs saved by torch.export ahead of time, and runs them.",
+               "slipway");
+  app.footer(kExamples);
+  app.set_version_flag("--version", "slipway " + version);
+  app.require_subcommand(1);
+  Action action;
+  add_compile(app, action, version);
+  add_run(app, action);
+  add_inspect(app, action);
+  add_verify(app, action);
+  add_doctor(app, action, version);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    const auto chosen = app.get_subcommands();
+    const std::string help = chosen.empty() ? "slipway" : "slipway " + chosen[0]->get_name();
+    return fail(kWrongUse, fmt::format("{} (try `{} --help`)", error.what(), help));
+  }
+  const Status status = action();
+  if (status.ok()) return std::fflush(stdout) == 0 ? 0 : fail(kWorkFailed, "can't write output");
+  const bool wrong_use = status.error().code() == ErrorCode::kInvalidArgument;
+  return fail(wrong_use ? kWrongUse : kWorkFailed, status.error().message());
+}
+
+}  // namespace slipway::cli

@@ -1,0 +1,187 @@
+// slipway verify: is a file sound, does this machine run it, are the numbers right.
+
+#include <filesystem>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/try.h"
+#include "cli/commands.h"
+#include "cli/compare.h"
+#include "cli/input_values.h"
+#include "cli/model_file.h"
+#include "cli/text.h"
+#include "pte/reader/reader.h"
+#include "runtime/plan.h"
+#include "runtime/requirements.h"
+#include "slipway/npy.h"
+#include "slipway/program.h"
+
+namespace slipway::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  std::string reference;
+  std::string method = "forward";
+  Tolerance tolerance;
+  bool trust = false;
+};
+
+// The checks and how they went, as a table.
+class Report {
+ public:
+  void pass(const std::string& what, const std::string& detail) { add(what, "ok", detail); }
+  void skip(const std::string& what, const std::string& detail) { add(what, "-", detail); }
+  void fail(const std::string& what, const std::string& detail) {
+    ++failures_;
+    add(what, "FAILED", detail);
+  }
+  // True where it passed.
+  bool add(const std::string& what, const Status& status, const std::string& detail) {
+    if (status.ok()) {
+      pass(what, detail);
+    } else {
+      fail(what, status.error().message());
+    }
+    return status.ok();
+  }
+
+  Status finish(const std::string& file) const {
+    fmt::print("{}", format_table(rows_));
+    if (failures_ == 0) return {};
+    return make_error(ErrorCode::kInvalidFile, "{}: {} of {} checks failed", file, failures_,
+                      rows_.size());
+  }
+
+ private:
+  void add(const std::string& what, const char* result, const std::string& detail) {
+    rows_.push_back({what, result, printable(detail)});
+  }
+  std::vector<std::vector<std::string>> rows_;
+  size_t failures_ = 0;
+};
+
+std::string reference_path(const Options& options, const char* kind, size_t position) {
+  return fmt::format("{}/{}/{}.npy", options.reference, kind, position);
+}
+
+// Literals need no file.
+Result<std::vector<Value>> reference_inputs(const Options& options,
+                                            const std::vector<ValueInfo>& infos) {
+  std::vector<Value> values;
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (!infos[i].is_tensor) {
+      values.emplace_back();
+      continue;
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, read_npy(reference_path(options, "inputs", i)));
+    SLIPWAY_ASSIGN_OR_RETURN(Value value, stored_as(std::move(tensor), infos[i].dtype));
+    values.push_back(std::move(value));
+  }
+  return values;
+}
+
+void compare_outputs(const Options& options, const std::vector<Value>& outputs, Report& report) {
+  size_t compared = 0;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const auto* tensor = std::get_if<Tensor>(&outputs[i]);
+    const std::string path = reference_path(options, "outputs", i);
+    const std::string what = fmt::format("output {}", i);
+    std::error_code ignored;
+    if (tensor == nullptr || !std::filesystem::exists(path, ignored)) {
+      report.skip(what, tensor == nullptr ? "a literal" : "no " + path);
+      continue;
+    }
+    ++compared;
+    auto expected = read_npy(path);
+    if (!expected.ok()) {
+      report.fail(what, expected.error().message());
+      continue;
+    }
+    const Comparison comparison = compare(*tensor, *expected, options.tolerance);
+    if (comparison.equal) {
+      report.pass(what, fmt::format("largest difference {:.3g}", comparison.worst));
+    } else {
+      report.fail(what, fmt::format("{} (largest difference {:.3g})", comparison.problem,
+                                    comparison.worst));
+    }
+  }
+  if (compared == 0)
+    report.fail("reference", "nothing to compare in " + options.reference + "/outputs");
+}
+
+void run_reference(const Options& options, Report& report) {
+  auto module = load_module(options.file, {.trust = options.trust});
+  if (!module.ok()) return report.fail("load", module.error().message());
+  auto infos = module->inputs(options.method);
+  if (!infos.ok()) return report.fail("reference", infos.error().message());
+  auto inputs = reference_inputs(options, *infos);
+  if (!inputs.ok()) return report.fail("reference", inputs.error().message());
+  auto outputs = module->run(*inputs, options.method);
+  if (!outputs.ok()) return report.fail("run", outputs.error().message());
+  compare_outputs(options, *outputs, report);
+}
+
+bool verify_program(const Options& options, Report& report) {
+  auto mapped = MappedFile::open(options.file);
+  if (!mapped.ok()) return report.add("open", mapped.error(), "");
+  const auto bytes = (*mapped)->bytes();
+  auto file = pte::File::read({bytes, *mapped}, options.file, {.trust = options.trust});
+  if (!file.ok()) return report.add("structure", file.error(), "");
+  report.pass("structure", "every offset, index and argument is in its place");
+  const Status checksums = file->verify_checksums();
+  if (!checksums.ok() && checksums.error().code() == ErrorCode::kNotFound) {
+    report.skip("checksums", "none: the file has no manifest");
+  } else {
+    report.add("checksums", checksums, "the program and every segment match");
+  }
+  for (const std::string& method : runtime::method_names(*file)) {
+    report.add("machine, " + method, runtime::check_requirements(*file, method),
+               "every operator and backend is here");
+  }
+  return true;
+}
+
+bool verify_archive(const Options& options, Report& report) {
+  auto program = Program::load(options.file);
+  if (!program.ok()) return report.add("archive", program.error(), "");
+  report.pass("archive", "checksums of all entries match, and the program is well-formed");
+  return true;
+}
+
+Status verify(const Options& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(options.file));
+  Report report;
+  const bool sound = kind == FileKind::kProgram ? verify_program(options, report)
+                                                : verify_archive(options, report);
+  if (sound && !options.reference.empty()) run_reference(options, report);
+  return report.finish(options.file);
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("verify", "Check a file: structure, checksums, this machine, numbers");
+  command->add_option("FILE", options->file, "A .pte or .pt2 file")->required();
+  command->add_option("--reference", options->reference,
+                      "Folder with inputs/<position>.npy and outputs/<position>.npy to run and "
+                      "compare with");
+  command->add_option("--method", options->method, "The method to compare")->capture_default_str();
+  command->add_option("--atol", options->tolerance.absolute, "Absolute tolerance")
+      ->capture_default_str();
+  command->add_option("--rtol", options->tolerance.relative, "Relative tolerance")
+      ->capture_default_str();
+  command->add_flag("--trust", options->trust, "Accept operators that Slipway can't check");
+  command->footer(
+      "\nExamples:\n"
+      "  slipway verify model.pte\n"
+      "  slipway verify model.pte --reference tests/model --atol 1e-4");
+  command->callback([options, &action] { action = [options] { return verify(*options); }; });
+}
+
+}  // namespace slipway::cli
