@@ -67,6 +67,8 @@ foreach(row IN LISTS rows)
   endforeach()
 endforeach()
 
+target_compile_definitions(slipway_compile PRIVATE SLIPWAY_VERSION="${PROJECT_VERSION}")
+
 # The tables of a .pte file, from the schema that came with ExecuTorch: "pte/format/program_generated.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/pte/format)
 set(schema ${SLIPWAY_EXECUTORCH}/schema)

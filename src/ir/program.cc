@@ -1,8 +1,19 @@
 #include "ir/program.h"
 
+#include <unordered_map>
 #include <unordered_set>
 
 namespace slipway::ir {
+
+Program Program::clone() const {
+  Program copy = *this;
+  std::unordered_map<const Value*, Value*> copies;
+  copy.graph = graph->clone([&](const Value* from, Value* to) { copies.emplace(from, to); });
+  for (Input& input : copy.inputs) {
+    if (input.value) input.value = copies.at(input.value);
+  }
+  return copy;
+}
 
 const Input* Program::input_of(const Value* value) const {
   if (value->producer() != nullptr) return nullptr;

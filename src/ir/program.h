@@ -85,6 +85,8 @@ struct Program {
   Tree input_tree;   // over the user inputs and literals: ((args...), {kwargs})
   Tree output_tree;  // over the user outputs
 
+  // A copy with a graph of its own; the constants' bytes are shared.
+  Program clone() const;
   // The input entry of a value, or null.
   const Input* input_of(const Value* value) const;
   Input* input_of(const Value* value);
