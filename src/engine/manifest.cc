@@ -292,4 +292,10 @@ Result<Manifest> read_manifest(std::string_view json) {
   }
 }
 
+bool ends_like_manifest(std::string_view text) {
+  if (text.size() < kChecksumSize) return false;
+  const std::string_view end = text.substr(text.size() - kChecksumSize);
+  return end.starts_with(kChecksumStart) && end.ends_with(kChecksumEnd);
+}
+
 }  // namespace slipway::engine

@@ -63,5 +63,7 @@ struct Manifest {
 std::string write_manifest(const Manifest& manifest);
 // Checks the format number, the checksum, counts and lengths. Unknown fields are ignored.
 Result<Manifest> read_manifest(std::string_view json);
+// Whether the text ends as a manifest does. A file that does, but names none, has lost it.
+bool ends_like_manifest(std::string_view text);
 
 }  // namespace slipway::engine

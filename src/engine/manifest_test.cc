@@ -82,6 +82,14 @@ TEST(ManifestTest, EveryFlipAndTruncationIsFound) {
   }
 }
 
+TEST(ManifestTest, ItsEndIsKnown) {
+  const std::string text = write_manifest(example());
+  EXPECT_TRUE(ends_like_manifest(text));
+  EXPECT_TRUE(ends_like_manifest("anything" + text));
+  EXPECT_FALSE(ends_like_manifest(text + "\n"));
+  EXPECT_FALSE(ends_like_manifest("\"}"));
+}
+
 TEST(ManifestTest, UnknownFieldsAreIgnored) {
   const std::string text = with_checksum(
       R"({"format":1,"tool_version":"9","program_xxh3":"00000000000000000000000000000000",)"

@@ -46,6 +46,21 @@ Status check_plans(const Tables& tables) {
   return {};
 }
 
+std::string_view text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Result<std::optional<engine::Manifest>> find_manifest(const File& file) {
+  if (const auto bytes = file.named_data(std::string(engine::kManifestKey))) {
+    SLIPWAY_ASSIGN_OR_RETURN(engine::Manifest manifest, engine::read_manifest(text_of(*bytes)));
+    return std::optional(std::move(manifest));
+  }
+  if (engine::ends_like_manifest(text_of(file.bytes()))) {
+    return invalid_file("its program does not name the manifest at its end; it is damaged");
+  }
+  return std::optional<engine::Manifest>();
+}
+
 // Whether the manifest speaks of this file.
 Status check_manifest(const engine::Manifest& manifest, const Tables& tables) {
   const auto& plans = *tables.program.execution_plan();
@@ -83,14 +98,9 @@ Result<File> File::read(OwnedSpan bytes, const std::string& name, const ReadOpti
     const Tables tables{*file.program_, std::move(segments), options.trust};
     SLIPWAY_RETURN_IF_ERROR(check_layout(tables));
     // Before the methods: that the program is damaged says more than what the damage did.
-    const auto manifest = file.named_data(std::string(engine::kManifestKey));
-    if (manifest) {
-      SLIPWAY_ASSIGN_OR_RETURN(
-          file.manifest_, engine::read_manifest(std::string_view(
-                              reinterpret_cast<const char*>(manifest->data()), manifest->size())));
-      if (file.manifest_->program_xxh3 != xxh3_hex(program)) {
-        return invalid_file("its program does not have the manifest's checksum; it is damaged");
-      }
+    SLIPWAY_ASSIGN_OR_RETURN(file.manifest_, find_manifest(file));
+    if (file.manifest_ && file.manifest_->program_xxh3 != xxh3_hex(program)) {
+      return invalid_file("its program does not have the manifest's checksum; it is damaged");
     }
     SLIPWAY_RETURN_IF_ERROR(check_plans(tables));
     if (file.manifest_) return check_manifest(*file.manifest_, tables);
