@@ -151,7 +151,7 @@ TEST_F(FunctionalizeTest, AConstantThatIsWrittenToIsState) {
 }
 
 TEST_F(FunctionalizeTest, DeclaredMutationsStay) {
-  buffer("n", count({4}, {1}));
+  buffer("n", count({3, 4}, {4, 1}));
   Value* y = own();
   program.outputs.push_back({OutputKind::kBufferMutation, "n"});
   graph().outputs().emplace_back(y);
@@ -222,7 +222,8 @@ TEST_F(FunctionalizeTest, CopyBroadcastsAndConverts) {
   run();
   EXPECT_EQ(result(0)->sizes(), (Ints{3, 4}));
   EXPECT_EQ(result(0)->dtype(), DType::kFloat32);
-  EXPECT_EQ(result(0)->producer()->op(), "aten.expand.default");
+  EXPECT_EQ(result(0)->producer()->op(), "aten.expand_copy.default");
+  EXPECT_EQ(result(0)->producer()->value(0)->producer()->op(), "aten._to_copy.default");
 }
 
 TEST_F(FunctionalizeTest, ResultsKeepTheTypeOfWhatIsWrittenTo) {

@@ -134,11 +134,10 @@ ViewStep simple(Kind kind) {
 }
 
 const std::set<std::string, std::less<>> kViews = {
-    "view.default",         "squeeze.default",       "squeeze.dim",      "squeeze.dims",
-    "unsqueeze.default",    "unflatten.int",         "view_as.default",  "_reshape_alias.default",
-    "reshape.default",      "reshape_as.default",    "ravel.default",    "flatten.using_ints",
-    "view_copy.default",    "_unsafe_view.default",  "squeeze_copy.dim", "squeeze_copy.dims",
-    "squeeze_copy.default", "unsqueeze_copy.default"};
+    "view.default",        "squeeze.default", "squeeze.dim",        "squeeze.dims",
+    "unsqueeze.default",   "unflatten.int",   "view_as.default",    "_reshape_alias.default",
+    "reshape.default",     "ravel.default",   "reshape_as.default", "flatten.using_ints",
+    "_unsafe_view.default"};
 const std::set<std::string, std::less<>> kReshapes = {"reshape.default", "reshape_as.default",
                                                       "flatten.using_ints"};
 const std::set<std::string, std::less<>> kIdentities = {"alias.default",
@@ -156,23 +155,10 @@ const std::set<std::string, std::less<>> kIdentities = {"alias.default",
                                                         "to.other",
                                                         "type_as.default",
                                                         "clone.default",
-                                                        "lift_fresh_copy.default",
-                                                        "_to_copy.default",
-                                                        "detach_copy.default",
-                                                        "alias_copy.default"};
-const std::set<std::string, std::less<>> kCopies = {
-    "clone.default",          "lift_fresh_copy.default",
-    "_to_copy.default",       "detach_copy.default",
-    "alias_copy.default",     "view_copy.default",
-    "_unsafe_view.default",   "squeeze_copy.dim",
-    "squeeze_copy.dims",      "squeeze_copy.default",
-    "unsqueeze_copy.default", "permute_copy.default",
-    "transpose_copy.int",     "t_copy.default",
-    "expand_copy.default",    "select_copy.int",
-    "slice_copy.Tensor",      "diagonal_copy.default",
-    "unfold_copy.default",    "as_strided_copy.default",
-    "split_copy.Tensor",      "split_with_sizes_copy.default",
-    "unbind_copy.int"};
+                                                        "_to.default",
+                                                        "requires_grad.default"};
+// Copies, besides those that are named so.
+const std::set<std::string, std::less<>> kCopies = {"clone.default", "_unsafe_view.default"};
 // The place of `copy`, and after it of `memory_format`.
 const std::map<std::string, size_t, std::less<>> kConversions = {
     {"to.dtype", 3}, {"to.device", 4}, {"to.dtype_layout", 6}, {"to.other", 3}};
@@ -196,17 +182,18 @@ const std::set<std::string, std::less<>> kDropouts = {"aten.dropout.default",
                                                       "aten.feature_alpha_dropout.default",
                                                       "aten.feature_alpha_dropout_.default"};
 
+// Whether the name, without "aten.", has `ending` before its overload.
+bool ends_with(std::string_view name, std::string_view ending) {
+  return name.substr(0, name.find('.')).ends_with(ending);
+}
+
 // The operator's name without "aten.", the "_copy" of functional views, and the "_" of views in
 // place.
 std::string plain_name(std::string_view op) {
   std::string name(op.substr(op.find('.') + 1));
-  const size_t dot = name.find('.');
-  if (is_in_place_view(op)) {
-    name.erase(dot - 1, 1);
-  } else if (dot != std::string::npos && dot >= 5 && name.compare(dot - 5, 5, "_copy") == 0 &&
-             name != "_to_copy.default" && name != "lift_fresh_copy.default") {
-    name.erase(dot - 5, 5);
-  }
+  const std::string_view ending =
+      is_in_place_view(op) ? "_" : (ends_with(name, "_copy") ? "_copy" : "");
+  name.erase(std::min(name.find('.'), name.size()) - ending.size(), ending.size());
   return name;
 }
 
@@ -350,9 +337,7 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
   const int64_t rank = node.value(0)->rank();
   const std::string name = plain_name(node.op());
   if (name == "conj.default" && is_complex(input.dtype)) return std::nullopt;
-  if (kIdentities.contains(name) || name == "requires_grad.default") {
-    return simple(Kind::kIdentity);
-  }
+  if (kIdentities.contains(name)) return simple(Kind::kIdentity);
   if (kViews.contains(name)) return simple(Kind::kView);
   if (name == "expand.default" || name == "expand_as.default" || name == "broadcast_to.default") {
     return simple(Kind::kExpand);
@@ -364,7 +349,7 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
 
 bool shares_memory(const Node& node, const TensorType& input) {
   const std::string name = node.op().substr(node.op().find('.') + 1);
-  if (kCopies.contains(name)) return false;
+  if (kCopies.contains(name) || ends_with(name, "_copy")) return false;
   if (kReshapes.contains(name)) {
     return view_strides(input.sizes, strides_of(input), node.output()->sizes()).has_value();
   }

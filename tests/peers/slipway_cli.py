@@ -50,7 +50,6 @@ def run(file, inputs, folder, *options):
     call("run", file, *arguments, "--output-dir", outputs, "--state-dir", state, *options)
     described = json.loads((outputs / "outputs.json").read_text())["outputs"]
     values = [
-        np.load(outputs / f"{position}.npy") if "dtype" in output else output.get("value")
-        for position, output in enumerate(described)
+        np.load(outputs / output["file"]) if "file" in output else output["value"] for output in described
     ]
     return values, {path.stem: np.load(path) for path in sorted(state.glob("*.npy"))}
