@@ -171,8 +171,7 @@ std::shared_ptr<Graph> Graph::clone(std::function<void(const Value*, Value*)> ma
     args.reserve(node->args_.size());
     for (const Argument& argument : node->args_) args.push_back(copy_argument(argument));
     Node* node_copy = copy->add_node(
-        node->op_, std::move(args),
-        {.before = nullptr, .origin = node.get(), .stack_trace = "", .name = node->name_});
+        node->op_, std::move(args), {.before = nullptr, .origin = node.get(), .name = node->name_});
     for (const Value* output : node->outputs_) {
       record(output,
              copy->add_output(node_copy, output->kind_, output->expression_, output->name_));

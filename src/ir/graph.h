@@ -173,8 +173,8 @@ class Graph {
   struct NodeOptions {
     Node* before = nullptr;        // null: at the end.
     const Node* origin = nullptr;  // stack trace and origin are copied from it.
-    std::string stack_trace;       // used where origin is null.
-    std::string name;              // "": derived from the operator.
+    std::string stack_trace = {};  // used where origin is null.
+    std::string name = {};         // "": derived from the operator.
   };
   Node* add_node(const std::string& op, std::vector<Argument> args, const NodeOptions& options);
   // Appends a result to a node. An empty name is derived from the node's.

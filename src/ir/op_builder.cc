@@ -146,8 +146,7 @@ Node* OpBuilder::node(const std::string& op, std::vector<Argument> args) {
       args.push_back(argument.value_or(None()));
     }
   }
-  return graph_.add_node(op, std::move(args),
-                         {.before = before_, .origin = origin_, .stack_trace = "", .name = ""});
+  return graph_.add_node(op, std::move(args), {.before = before_, .origin = origin_});
 }
 
 Value* OpBuilder::call(const std::string& op, std::vector<Argument> args, TensorType type) {

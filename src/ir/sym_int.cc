@@ -313,6 +313,10 @@ SymInt SymInt::Polynomial::floordiv_by_constant(const SymInt& a, int64_t divisor
       return quotient + floordiv(inner->arguments[0] + SymInt(constant) * *inner_divisor, *product);
     }
   }
+  if (variable.polynomial_->monomials.front().coefficient < 0) {
+    // floor(-x / d) == -floor((x + d - 1) / d): of the two, the one with a positive leading term.
+    return quotient - floordiv(SymInt(divisor - 1 - constant) - variable, divisor);
+  }
   return quotient + call(Function::kFloorDiv, variable + constant, divisor);
 }
 

@@ -1,0 +1,107 @@
+#include <gtest/gtest.h>
+
+#include "ir/sym_int.h"
+
+namespace slipway::ir {
+namespace {
+
+const char* kS0 = "Symbol('s0', positive=True, integer=True)";
+
+std::string with_s0(std::string text) {
+  for (size_t at = text.find("$"); at != std::string::npos; at = text.find("$")) {
+    text.replace(at, 1, kS0);
+  }
+  return text;
+}
+
+TEST(SreprParserTest, ReadsExpressions) {
+  const SymInt s0 = SymInt::symbol("s0");
+  const std::pair<const char*, SymInt> kCases[] = {
+      {"Integer(3)", 3},
+      {"Integer(-3)", -3},
+      {"$", s0},
+      {"Symbol('u0', integer=True)", SymInt::symbol("u0")},
+      {"s77", SymInt::symbol("s77")},
+      {"Add(Mul(Integer(2), $), Integer(3))", s0 * 2 + 3},
+      {"Pow($, Integer(2))", s0 * s0},
+      {"FloorDiv($, Integer(2))", SymInt::floordiv(s0, 2)},
+      {"CleanDiv(Mul(Integer(4), $), Integer(2))", s0 * 2},
+      {"CeilDiv($, Integer(2))", SymInt::floordiv(s0 + 1, 2)},
+      {"PythonMod($, Integer(4))", SymInt::mod(s0, 4)},
+      {"Mod($, Integer(4))", SymInt::mod(s0, 4)},
+      {"ModularIndexing($, Integer(2), Integer(4))", SymInt::mod(SymInt::floordiv(s0, 2), 4)},
+      {"Max(Integer(1), $)", SymInt::max(1, s0)},
+      {"Min(Integer(1), $, Integer(4))", SymInt::min(1, s0)},
+      {"IntTrueDiv(Mul(Integer(4), $), Integer(2))", s0 * 2},
+      {"Mul(Rational(1, 2), Mul(Integer(6), $))", s0 * 3},
+      {"Mul(Integer(6), $, Pow(Integer(2), Integer(-1)))", s0 * 3},
+      {"Mul($, $, Pow($, Integer(-1)))", s0},
+      {"TruncToInt(IntTrueDiv($, Integer(2)))", SymInt::floordiv(s0, 2)},
+      {"CeilToInt(IntTrueDiv($, Integer(2)))", SymInt::floordiv(s0 + 1, 2)},
+      {"ceiling(Mul(Rational(1, 2), $))", SymInt::floordiv(s0 + 1, 2)},
+      {"floor(Mul(Rational(1, 2), $))", SymInt::floordiv(s0, 2)},
+      {"TruncToInt(Mul(Float('1.5', precision=53), ToFloat($)))", SymInt::floordiv(s0 * 3, 2)},
+      {"TruncToInt(Mul(Float('2.0', precision=53), ToFloat($)))", s0 * 2},
+      {"Abs(Integer(-3))", 3},
+      {"LShift($, Integer(3))", s0 * 8},
+      {"RShift($, Integer(3))", SymInt::floordiv(s0, 8)},
+  };
+  for (const auto& [text, expected] : kCases) {
+    auto value = SymInt::parse_srepr(with_s0(text));
+    ASSERT_TRUE(value.ok()) << text << ": " << value.error().message();
+    EXPECT_EQ(*value, expected) << text << " gives " << value->to_string();
+  }
+}
+
+TEST(SreprParserTest, RefusesWhatIsNoInteger) {
+  for (const char* text : {
+           "",
+           "(",
+           "Integer(",
+           "Integer()",
+           "Integer(x)",
+           "Integer(1",
+           "Integer(1) ",
+           "Integer(99999999999999999999)",
+           "Symbol()",
+           "Symbol('')",
+           "Symbol('s0'",
+           "Symbol('s0', positive)",
+           "Add(Integer(1),)",
+           "Add(Integer(1)",
+           "3",
+           "a.b",
+           "GreaterThan($, Integer(1))",
+           "LessThan($, Integer(1))",
+           "Unknown($)",
+           "IntTrueDiv($, Integer(2))",
+           "IntTrueDiv($, Integer(0))",
+           "FloorDiv($, Integer(0))",
+           "Mod($, Integer(0))",
+           "Float('0.5', precision=53)",
+           "Float('nan', precision=53)",
+           "TruncToInt(Mul(Float('0.1', precision=53), ToFloat($)))",
+           "TruncToInt(Mul(Rational(1, 2), Symbol('u0', integer=True)))",
+           "Pow(Integer(0), Integer(-1))",
+           "Rational(1, 0)",
+           "Max()",
+           "Where($, $, $)",
+       }) {
+    EXPECT_FALSE(SymInt::parse_srepr(with_s0(text)).ok()) << text;
+  }
+}
+
+TEST(SreprParserTest, LimitsDepthAndLength) {
+  std::string deep;
+  for (int i = 0; i < 100; ++i) deep += "Add(";
+  deep += "Integer(1)";
+  for (int i = 0; i < 100; ++i) deep += ")";
+  EXPECT_FALSE(SymInt::parse_srepr(deep).ok());
+  EXPECT_FALSE(SymInt::parse_srepr(std::string(1 << 20, 'A')).ok());
+  std::string wide = "Add(Integer(1)";
+  for (int i = 0; i < 1000; ++i) wide += ", Integer(1)";
+  EXPECT_FALSE(SymInt::parse_srepr(wide + ")").ok());
+}
+
+}  // namespace
+}  // namespace slipway::ir
