@@ -1,0 +1,63 @@
+"""The operator tables of src/schema against PyTorch's own schemas and ExecuTorch's own registry."""
+
+import pathlib
+import re
+
+import executorch.exir.passes._quant_patterns_and_replacements  # noqa: F401
+import executorch.exir.passes.dim_order_ops_registry  # noqa: F401
+import executorch.kernels.quantized  # noqa: F401
+import pytest
+import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401
+from executorch.extension.pybindings import portable_lib
+
+SCHEMAS = pathlib.Path(__file__).parents[2] / "src" / "schema"
+
+
+def lines(table):
+    return [line for line in (SCHEMAS / table).read_text().splitlines() if line and line[0] != "#"]
+
+
+def split_name(text):
+    name, _, overload = text.split("(")[0].partition(".")
+    return name, overload
+
+
+def is_torch_version(version):
+    return torch.__version__.startswith(version)
+
+
+@pytest.mark.skipif(not is_torch_version("2.14"), reason="the table is torch 2.14's")
+@pytest.mark.parametrize("table", ["aten.txt", "kernels.txt"])
+def test_schemas_are_those_of_torch(table):
+    wrong = []
+    compared = 0
+    for line in lines(table):
+        if not line.startswith(("aten::", "dim_order_ops::") if table == "kernels.txt" else ""):
+            continue
+        schema = str(torch._C._get_schema(*split_name(line)))
+        compared += 1
+        if schema != line:
+            wrong.append(f"{line}\n  torch: {schema}")
+    assert compared > 200
+    assert not wrong, "\n".join(wrong)
+
+
+def test_kernels_are_those_that_register():
+    ours = {line.split("(")[0] for line in lines("kernels.txt")}
+    theirs = set(portable_lib._get_operator_names())
+    assert ours == theirs
+
+
+def test_every_quantized_kernel_is_called_as_its_operator():
+    """Its parameters without the out-arguments are those of the functional operator."""
+    operators = {}
+    for line in lines("aten.txt"):
+        name, _ = split_name(line)
+        operators.setdefault(name, []).append(re.sub(r"\*, ", "", line[line.index("(") + 1 : line.rindex(") ->")]))
+    for line in lines("kernels.txt"):
+        if not line.startswith("quantized_decomposed::"):
+            continue
+        arguments = re.sub(r"\*, ", "", line[line.index("(") + 1 : line.rindex(") ->")])
+        arguments = re.sub(r"(, Tensor\(\w!\) \w+)+$", "", arguments)
+        assert arguments in operators[split_name(line)[0]], line
