@@ -1,10 +1,10 @@
-#include "base/npy_pieces.h"
-
 #include <cstring>
 #include <numeric>
 #include <string>
 
 #include <gtest/gtest.h>
+
+#include "base/npy_pieces.h"
 
 namespace slipway {
 namespace {

@@ -182,7 +182,7 @@ TEST_F(PieceWriterTest, FoldersAndDevicesAreNotReplaced) {
 
 TEST_F(PieceWriterTest, AnAbsurdSizeInMemoryIsAnError) {
   PieceList pieces;
-  pieces.add(uint64_t{1} << 60, produce_text(""));
+  pieces.add(uint64_t{1} << 63, produce_text(""));
   auto memory = write_to_memory(pieces);
   ASSERT_FALSE(memory.ok());
   EXPECT_EQ(memory.error().code(), ErrorCode::kResourceExhausted);

@@ -94,7 +94,8 @@ TEST_F(DamageTest, NoFlipCrashesOrAllocatesMuch) {
   }
   struct rusage after = {};
   getrusage(RUSAGE_SELF, &after);
-  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 256 << 10) << "KiB";
+  // The address sanitizer alone keeps 256 MiB of what was freed.
+  EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 512 << 10) << "KiB";
 }
 
 // A program with constants, engines and a manifest that fits it.

@@ -209,8 +209,13 @@ Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<con
     }
   }
   if (is_view(kernel)) {
-    // The view may be larger than what it shows, as far as its declared size goes.
-    return std::vector<Write>{{args[2], kReadOnlyTensor}};
+    // The view may be larger than what it shows, as far as its declared size goes; not where both
+    // sizes are fixed and equal.
+    const TensorFacts& shown = values.tensor(args[0]);
+    const TensorFacts& view = values.tensor(args[2]);
+    const bool same_size = !shown.dynamic && !view.dynamic && shown.nbytes == view.nbytes;
+    const bool writable = same_size && values.kinds(args[0]) == kWritableTensor;
+    return std::vector<Write>{{args[2], writable ? kWritableTensor : kReadOnlyTensor}};
   }
   if (has_outs) {
     if (repeats) SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));

@@ -16,6 +16,7 @@ Status check_subsegments(const Tables& tables, const fb::SubsegmentOffsets& subs
     return invalid_file("{} is in segment {} of {}", what, subsegments.segment_index(),
                         tables.segments.size());
   }
+  SLIPWAY_RETURN_IF_ERROR(check_aligned(*subsegments.offsets()));
   const uint64_t size = tables.segments[subsegments.segment_index()].size;
   for (const uint64_t offset : *subsegments.offsets()) {
     if (offset > size) {

@@ -31,6 +31,7 @@ Status check_presence(const fb::ExecutionPlan& plan) {
 }
 
 Status check_memories(const fb::ExecutionPlan& plan) {
+  SLIPWAY_RETURN_IF_ERROR(check_aligned(*plan.non_const_buffer_sizes()));
   for (const int64_t size : *plan.non_const_buffer_sizes()) {
     if (size < 0) return invalid_file("its planned memory has {} bytes", size);
   }

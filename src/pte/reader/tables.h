@@ -35,6 +35,15 @@ size_t count(const flatbuffers::Vector<T>* vector) {
   return vector == nullptr ? 0 : vector->size();
 }
 
+// flatbuffers::Verifier aligns tables and the starts of vectors, but not their wider items.
+template <class T>
+Status check_aligned(const flatbuffers::Vector<T>& vector) {
+  if (reinterpret_cast<uintptr_t>(vector.Data()) % sizeof(T) != 0) {
+    return invalid_file("a list is not aligned for its items");
+  }
+  return {};
+}
+
 // A string that must be there, within the limit and without NULs, which would end it early for
 // ExecuTorch.
 inline Status check_text(const flatbuffers::String* text, std::string_view what,

@@ -102,7 +102,7 @@ class ValueChecker {
     if (items == nullptr) return invalid_file("its items are missing");
     items_ += items->size();
     if (items_ > kMaxItems) return invalid_file("the lists have more than {} items", kMaxItems);
-    return {};
+    return check_aligned(*items);
   }
 
   // ExecuTorch reads the items of tensor lists while it makes the values, in order.
