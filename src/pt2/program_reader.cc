@@ -260,6 +260,10 @@ Result<ir::Program> read_program(OwnedSpan bytes, const std::string& name) {
   SLIPWAY_RETURN_IF_ERROR(document->status());
   SLIPWAY_RETURN_IF_ERROR(read_trees(graph_module, program));
   SLIPWAY_RETURN_IF_ERROR(document->status());
+  // Passes rely on what the verifier checks, so nothing unsound may come from a file.
+  if (const Status sound = ir::verify(program); !sound.ok()) {
+    return invalid_file("{}: {}: {}", name, layout.model, sound.error().message());
+  }
   return program;
 }
 

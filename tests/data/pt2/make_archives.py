@@ -152,6 +152,24 @@ def main():
     module = nn.Linear(2, 2)
     module.weight = nn.Parameter(TwoTensor(module.weight.detach(), module.weight.detach() + 1))
     write("subclass.pt2", module, (torch.randn(1, 2),))
+    state = collections.OrderedDict(
+        weight=nn.Parameter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]).t()),
+        half=torch.tensor([1.5]).half(),
+        eighth=torch.tensor([1.5]).to(torch.float8_e4m3fn),
+        wide=torch.tensor([40000], dtype=torch.uint16),
+        buffer=nn.Buffer(torch.tensor([7])),
+        empty=torch.zeros(0, 3),
+        number=2**40,
+        text="no tensor",
+        nothing=None,
+        fraction=-0.5,
+        pair=(1, [2, 3, {"a": True}]),
+    )
+    state["tied"] = state["half"]
+    state._metadata = {"": {"version": 1}}
+    torch.save(state, FOLDER / "state.pt")
+    torch.save({"lazy": torch.zeros(1, dtype=torch.complex64).conj()}, FOLDER / "conjugated.pt")
+    torch.save({"callback": print}, FOLDER / "callback.pt")
 
 
 if __name__ == "__main__":
