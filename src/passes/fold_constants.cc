@@ -33,6 +33,8 @@ constexpr size_t kSmallResult = kMiB;
 constexpr size_t kSmallSource = 16 << 10;
 // All folded results together, which stay in memory until the file is written.
 constexpr size_t kTotalResults = 32 * kMiB;
+// All constants that are read for it: the region is compiled and run in memory.
+constexpr size_t kTotalInputs = 32 * kMiB;
 // The largest intermediate result that is worth computing ahead of time.
 constexpr size_t kLargestIntermediate = 64 * kMiB;
 
@@ -88,7 +90,7 @@ class Region {
   explicit Region(const ir::Program& program)
       : graph_(*program.graph), constants_(constant_inputs(program)) {
     find_candidates();
-    choose();
+    find_results();
   }
 
   // In the graph's order: those that are needed to compute the results.
@@ -134,17 +136,27 @@ class Region {
     }
   }
 
-  // Whether the node's results may be kept instead of the node.
-  bool is_worth(const Node& node, size_t total) const {
+  // Whether the node's results may be kept instead of the node. If so, they are counted.
+  bool choose(const Node& node) {
     size_t made_of = 0;
+    size_t newly_read = 0;
     for (const Value* input : inputs_of_.at(&node)) {
-      made_of += constants_.at(input)->data->nbytes();
+      const size_t bytes = constants_.at(input)->data->nbytes();
+      made_of += bytes;
+      if (!read_.contains(input)) newly_read += bytes;
     }
     const bool source = node.args().empty() || !has_tensor(node);
     size_t bytes = 0;
     for (const Value* output : node.outputs()) bytes += *static_nbytes(output);
     const size_t limit = source ? kSmallSource : std::max(kSmallResult, made_of);
-    return bytes <= limit && total + bytes <= kTotalResults;
+    if (bytes > limit || bytes > kTotalResults - result_bytes_ ||
+        newly_read > kTotalInputs - read_bytes_) {
+      return false;
+    }
+    result_bytes_ += bytes;
+    read_bytes_ += newly_read;
+    read_.insert(inputs_of_.at(&node).begin(), inputs_of_.at(&node).end());
+    return true;
   }
 
   static bool has_tensor(const Node& node) {
@@ -157,7 +169,7 @@ class Region {
 
   // From the last node to the first: what a run needs is either kept as a result or computed by the
   // run, which then needs the node's arguments.
-  void choose() {
+  void find_results() {
     std::unordered_set<const Value*> needed;
     auto need = [&needed](const Argument& argument) {
       Graph::for_each_value(argument, [&needed](const Value* value) { needed.insert(value); });
@@ -165,7 +177,6 @@ class Region {
     for (const Argument& output : graph_.outputs()) need(output);
     std::unordered_set<const Node*> folded;
     std::vector<const Node*> roots;
-    size_t total = 0;
     for (auto it = graph_.nodes().rbegin(); it != graph_.nodes().rend(); ++it) {
       const Node* node = it->get();
       if (inputs_of_.contains(node)) {
@@ -173,11 +184,9 @@ class Region {
             std::any_of(node->outputs().begin(), node->outputs().end(),
                         [&needed](const Value* output) { return needed.contains(output); });
         if (!is_needed) continue;
-        if (is_worth(*node, total)) {
+        if (choose(*node)) {
           for (Value* output : node->outputs()) {
-            if (!needed.contains(output)) continue;
-            results_.push_back(output);
-            total += *static_nbytes(output);
+            if (needed.contains(output)) results_.push_back(output);
           }
           roots.push_back(node);
           continue;
@@ -205,6 +214,9 @@ class Region {
   std::unordered_map<const Value*, const ir::Input*> constants_;
   // The candidates, and the constants that each is made of.
   std::unordered_map<const Node*, std::set<const Value*>> inputs_of_;
+  std::set<const Value*> read_;
+  size_t read_bytes_ = 0;
+  size_t result_bytes_ = 0;
   std::vector<const Node*> nodes_;
   std::vector<Value*> results_;
 };

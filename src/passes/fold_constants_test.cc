@@ -138,6 +138,14 @@ TEST_F(FoldConstantsTest, SmallSourcesAreFoldedAndLargeOnesAreNot) {
   EXPECT_NE(program.input_of(result(0)), nullptr);
 }
 
+TEST_F(FoldConstantsTest, LargeConstantsAreNotReadIntoMemory) {
+  const int64_t size = 10 << 20;
+  Value* c = constant("c", count({size}, {1}, 0, size));
+  output(call("aten.sum.default", {c}, type({}), "sum"));
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.sum.default"}));
+}
+
 TEST_F(FoldConstantsTest, SymbolicSizesAreNotFolded) {
   const SymInt s = SymInt::symbol("s0");
   input("y", type({s}));
