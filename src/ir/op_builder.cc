@@ -4,7 +4,9 @@
 #include <array>
 
 #include "base/error.h"
+#include "ir/default_argument.h"
 #include "ir/promotion.h"
+#include "schema/schema.h"
 
 namespace slipway::ir {
 
@@ -43,29 +45,6 @@ DType unary_dtype(std::string_view name, DType dtype) {
   return name == "angle" ? to_floating_point(dtype) : dtype;
 }
 
-// Enumerations stand in schemas by name.
-std::optional<Argument> named_default(const std::string& name, const schema::Type& type) {
-  switch (type.base) {
-    case schema::BaseType::kInt:  // How a loss is reduced.
-      if (name == "None") return SymInt(0);
-      if (name == "Mean") return SymInt(1);
-      if (name == "Sum") return SymInt(2);
-      return std::nullopt;
-    case schema::BaseType::kScalarType:
-      if (auto dtype = dtype_from_name(name)) return *dtype;
-      return std::nullopt;
-    case schema::BaseType::kLayout:
-      return Layout{.strided = name == "strided"};
-    case schema::BaseType::kMemoryFormat:
-      if (name == "preserve_format") return MemoryFormat{MemoryFormat::kPreserve};
-      return MemoryFormat{MemoryFormat::kContiguous};
-    case schema::BaseType::kDevice:
-      return Device{.type = name};
-    default:
-      return name;
-  }
-}
-
 }  // namespace
 
 Argument to_argument(const Scalar& scalar) {
@@ -83,30 +62,6 @@ double to_double(const Scalar& scalar) {
   if (auto* value = std::get_if<double>(&scalar)) return *value;
   if (auto* value = std::get_if<bool>(&scalar)) return *value ? 1 : 0;
   return static_cast<double>(std::get<SymInt>(scalar).constant().value_or(0));
-}
-
-std::optional<Argument> default_argument(const schema::Parameter& parameter) {
-  auto convert = [&](const auto& value) -> std::optional<Argument> {
-    using T = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<T, schema::NoDefault>) {
-      return std::nullopt;
-    } else if constexpr (std::is_same_v<T, schema::NoneDefault>) {
-      return None();
-    } else if constexpr (std::is_same_v<T, std::string>) {
-      return named_default(value, parameter.type);
-    } else if constexpr (std::is_same_v<T, int64_t>) {
-      if (parameter.type.base == schema::BaseType::kMemoryFormat) {
-        return MemoryFormat{MemoryFormat::kContiguous};
-      }
-      return SymInt(value);
-    } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
-      if (parameter.type.base == schema::BaseType::kTensor) return std::vector<Value*>();
-      return std::vector<SymInt>(value.begin(), value.end());
-    } else {
-      return value;
-    }
-  };
-  return std::visit(convert, parameter.default_value);
 }
 
 Result<std::vector<SymInt>> broadcast_sizes(std::span<const SymInt> a, std::span<const SymInt> b) {

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "ir/graph.h"
-#include "schema/schema.h"
 #include "slipway/result.h"
 
 namespace slipway::ir {
@@ -50,9 +49,6 @@ class Operand {
 // than 1, both are taken to be equal, as PyTorch's guards have ensured, and a constant is
 // preferred.
 Result<std::vector<SymInt>> broadcast_sizes(std::span<const SymInt> a, std::span<const SymInt> b);
-
-// The default that a schema gives, as an argument; nothing where it gives none.
-std::optional<Argument> default_argument(const schema::Parameter& parameter);
 
 // Adds nodes at one place of a graph. Every method returns results that can be used at once. When
 // arguments do not fit (a dimension out of range, sizes that do not multiply), status() keeps the

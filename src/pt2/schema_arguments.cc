@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <optional>
 
 #include "base/error.h"
 #include "base/try.h"
-#include "pt2/tensor_meta.h"
+#include "ir/default_argument.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -115,76 +114,6 @@ Argument fit(Argument argument, const schema::Type& type) {
   return argument;
 }
 
-// Enumerations stand in schemas by name, or by PyTorch's own number.
-std::optional<Argument> numbered_default(int64_t number, BaseType base) {
-  switch (base) {
-    case BaseType::kScalarType:
-      // The archive's numbers begin at one.
-      if (const auto dtype = dtype_from_scalar_type(number + 1)) return *dtype;
-      return std::nullopt;
-    case BaseType::kLayout:
-      return ir::Layout{.strided = number == 0};
-    case BaseType::kMemoryFormat: {
-      constexpr ir::MemoryFormat::Kind kKinds[] = {
-          ir::MemoryFormat::kContiguous, ir::MemoryFormat::kPreserve,
-          ir::MemoryFormat::kChannelsLast, ir::MemoryFormat::kChannelsLast3d};
-      if (number < 0 || number >= std::ssize(kKinds)) return std::nullopt;
-      return ir::MemoryFormat{kKinds[number]};
-    }
-    default:
-      return SymInt(number);
-  }
-}
-
-std::optional<Argument> named_default(const std::string& name, BaseType base) {
-  switch (base) {
-    case BaseType::kInt:  // at::Reduction
-      if (name == "None") return SymInt(0);
-      if (name == "Mean") return SymInt(1);
-      if (name == "Sum") return SymInt(2);
-      return std::nullopt;
-    case BaseType::kScalarType:
-      if (const auto dtype = dtype_from_name(name)) return *dtype;
-      return std::nullopt;
-    case BaseType::kLayout:
-      return ir::Layout{.strided = name == "strided"};
-    case BaseType::kMemoryFormat:
-      if (name == "contiguous_format") return ir::MemoryFormat{ir::MemoryFormat::kContiguous};
-      if (name == "preserve_format") return ir::MemoryFormat{ir::MemoryFormat::kPreserve};
-      if (name == "channels_last") return ir::MemoryFormat{ir::MemoryFormat::kChannelsLast};
-      return std::nullopt;
-    case BaseType::kDevice:
-      return ir::Device{.type = name};
-    case BaseType::kString:
-    case BaseType::kOther:
-      return name;
-    default:
-      return std::nullopt;
-  }
-}
-
-std::optional<Argument> default_of(const schema::Parameter& parameter) {
-  const auto convert = [&](const auto& value) -> std::optional<Argument> {
-    using T = std::decay_t<decltype(value)>;
-    if constexpr (std::is_same_v<T, schema::NoDefault>) {
-      return std::nullopt;
-    } else if constexpr (std::is_same_v<T, schema::NoneDefault>) {
-      return ir::None();
-    } else if constexpr (std::is_same_v<T, std::string>) {
-      return named_default(value, parameter.type.base);
-    } else if constexpr (std::is_same_v<T, int64_t>) {
-      return numbered_default(value, parameter.type.base);
-    } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
-      return std::vector<SymInt>(value.begin(), value.end());
-    } else {
-      return value;
-    }
-  };
-  auto argument = std::visit(convert, parameter.default_value);
-  if (argument) argument = fit(*std::move(argument), parameter.type);
-  return argument;
-}
-
 // The parameter that a given argument is for.
 std::optional<size_t> place_of(const schema::Schema& schema, const NamedArgument& argument,
                                size_t position) {
@@ -253,7 +182,7 @@ Result<std::vector<Argument>> complete_arguments(const schema::Schema& schema,
   std::vector<Argument> complete;
   complete.reserve(parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
-    if (!arguments[i]) arguments[i] = default_of(parameters[i]);
+    if (!arguments[i]) arguments[i] = ir::default_argument(parameters[i]);
     if (!arguments[i]) {
       return invalid_file("lacks the argument \"{}\" of {}", parameters[i].name, schema.target());
     }
