@@ -60,7 +60,10 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const Segme
         {index, std::move(content), segment.size(), std::string(kXxh3HexDigits, '0')});
     return Subsegments{index, segment.offsets()};
   };
-  if (!constants.empty()) parts.constants = add_segment(constants, "constants");
+  // Without constants the list of offsets still has its first entry: a file that has no list at all
+  // is taken for one of an older format.
+  parts.constants = constants.empty() ? Subsegments{0, constants.offsets()}
+                                      : add_segment(constants, "constants");
   for (const EmittedMethod& method : methods) {
     parts.plans.push_back(&method.plan);
     if (method.mutable_data.empty()) {

@@ -185,9 +185,9 @@ void place_mutations(const ir::Program& program, Placement& placement) {
     const ir::Value* root = placement.root(*value);
     const ir::Node* node = root->producer();
     if (!node || placement.in_place.contains(root) || taken.contains(target)) continue;
-    bool fits = root->type().dtype == target->dtype() &&
-                (root->sizes() == target->sizes() ||
-                 (entry->kind != ir::InputKind::kUserInput && root->type().is_static()));
+    // A kernel could make an input that is not static larger than the caller's memory.
+    bool fits = root->dtype() == target->dtype() && root->type().is_static() &&
+                (root->sizes() == target->sizes() || entry->kind != ir::InputKind::kUserInput);
     if (!fits || uses.is_used_after(target, node)) continue;
     if (!may_overwrite(*node, root, target, placement)) continue;
     placement.in_place.emplace(root, target);

@@ -181,8 +181,7 @@ Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& par
   }
   auto segments_offset = fbb.CreateVector(segments);
 
-  Offset<fb::SubsegmentOffsets> constants;
-  if (!parts.constants.offsets.empty()) constants = write_subsegments(fbb, parts.constants);
+  auto constants = write_subsegments(fbb, parts.constants);
   std::vector<Offset<fb::SubsegmentOffsets>> mutable_data;
   for (const Subsegments& subsegments : parts.mutable_data) {
     mutable_data.push_back(write_subsegments(fbb, subsegments));

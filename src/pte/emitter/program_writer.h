@@ -30,7 +30,7 @@ struct ProgramParts {
   // Each plan's entry in mutable_data, or -1.
   std::vector<int64_t> mutable_data_of;
   std::vector<SegmentPlace> segments;
-  Subsegments constants;  // no offsets: no constants
+  Subsegments constants;
   std::vector<Subsegments> mutable_data;
   std::vector<NamedSegment> named_data;
 };
