@@ -1,0 +1,195 @@
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "passes/decompositions/registry.h"
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+#include "schema/schema.h"
+
+namespace slipway::passes {
+namespace {
+
+using ir::Graph;
+using ir::Node;
+using ir::Value;
+
+// Rules build on each other a few levels deep; more is two rules that undo each other.
+constexpr int kMaxDepth = 16;
+
+std::string remedy(const std::string& op) {
+  if (is_random(op)) {
+    return "random numbers are not drawn inside a compiled program: draw them outside and pass "
+           "them "
+           "in as an input";
+  }
+  if (op.starts_with("higher_order.")) {
+    return "of the higher-order operators only torch.cond is compiled: unroll the loop or move it "
+           "out "
+           "of the exported module";
+  }
+  if (!op.starts_with("aten.")) {
+    return "it is not an operator of PyTorch's own: replace it with torch operators before "
+           "exporting";
+  }
+  return "no kernel computes it and no rule expresses it by others: rewrite this line with other "
+         "torch "
+         "operators, or leave it out of the exported module";
+}
+
+class Decomposer {
+ public:
+  explicit Decomposer(const ir::SymbolRanges& ranges) : ranges_(ranges) {}
+
+  Status run(Graph& graph) {
+    Replacements replacements;
+    std::vector<Node*> replaced;
+    Walk walk{graph, replacements, replaced};
+    for (auto it = graph.nodes().begin(); it != graph.nodes().end(); ++it) {
+      SLIPWAY_RETURN_IF_ERROR(visit(walk, it, 0));
+    }
+    replacements.apply(graph);
+    for (auto it = replaced.rbegin(); it != replaced.rend(); ++it) graph.erase(*it);
+    return {};
+  }
+
+  Status finish(const std::string& source) const {
+    if (problems_.empty()) return {};
+    std::string text =
+        fmt::format("{}: {} that can't be compiled:", source,
+                    problems_.size() == 1 ? std::string("it has an operator")
+                                          : fmt::format("it has {} operators", problems_.size()));
+    for (const auto& [op, problem] : problems_) {
+      text += fmt::format(
+          "\n  {}, {}: {}\n    {}", op,
+          problem.count == 1 ? std::string("once") : fmt::format("{} times, first", problem.count),
+          problem.first, problem.reason);
+    }
+    return Error(ErrorCode::kUnsupported, text);
+  }
+
+ private:
+  struct Walk {
+    Graph& graph;
+    Replacements& replacements;
+    std::vector<Node*>& replaced;
+  };
+  struct Problem {
+    int count = 0;
+    std::string first;
+    std::string reason;
+  };
+  using Position = Graph::NodeList::const_iterator;
+
+  Status visit(Walk& walk, Position position, int depth) {
+    Node* node = position->get();
+    for (ir::Argument& argument : node->args()) walk.replacements.resolve(argument);
+    for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(run(*inner));
+
+    const auto rule = decompositions::find(node->op());
+    if (!rule) {
+      if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) &&
+          node->op() != "higher_order.cond") {
+        report(*node, remedy(node->op()));
+      }
+      return {};
+    }
+    if (depth > kMaxDepth) {
+      return internal_error("{}: its decomposition does not end", describe(*node));
+    }
+
+    const bool first = position == walk.graph.nodes().begin();
+    const Position previous = first ? position : std::prev(position);
+    decompositions::Context context(walk.graph, node, ranges_);
+    const std::vector<Value*> values = rule(context);
+    const Position begin = first ? walk.graph.nodes().begin() : std::next(previous);
+    if (context.reason()) {
+      report(*node, *context.reason());
+      return {};
+    }
+    if (!context.build.status().ok()) {
+      return context.build.status().error().with_context(describe(*node));
+    }
+    if (!values.empty() || node->outputs().empty()) {
+      SLIPWAY_RETURN_IF_ERROR(replace(walk, node, values, begin, position));
+    } else if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op())) {
+      report(*node, remedy(node->op()));
+    }
+    for (Position it = begin; it != position; ++it) {
+      SLIPWAY_RETURN_IF_ERROR(visit(walk, it, depth + 1));
+    }
+    return {};
+  }
+
+  // Lets `values` stand for the node's outputs.
+  Status replace(Walk& walk, Node* node, const std::vector<Value*>& values, Position begin,
+                 Position end) {
+    if (values.size() != node->outputs().size()) {
+      return internal_error("{}: its decomposition gives {} results instead of {}", describe(*node),
+                            values.size(), node->outputs().size());
+    }
+    for (size_t i = 0; i < values.size(); ++i) {
+      const Value* from = node->output(i);
+      if (!values[i]) {
+        if (is_used(walk.graph, from)) {
+          report(*node, fmt::format("its result {} is not computed here: do without it", i));
+        }
+        continue;
+      }
+      if (from->is_tensor()) {
+        const auto& to = values[i]->type();
+        if (to.dtype != from->dtype() || to.sizes.size() != from->sizes().size()) {
+          return internal_error("{}: its decomposition gives {} instead of {}", describe(*node),
+                                ir::print(to), ir::print(from->type()));
+        }
+        // The archive's own sizes are better than those derived: they name the symbols that this
+        // value alone defines.
+        const bool is_new = std::any_of(begin, end, [&](const auto& inserted) {
+          return inserted.get() == values[i]->producer();
+        });
+        if (is_new) values[i]->set_type(from->type());
+      }
+      walk.replacements.add(from, values[i]);
+    }
+    walk.replaced.push_back(node);
+    return {};
+  }
+
+  // Whether a later node or an output of the graph uses the value.
+  static bool is_used(const Graph& graph, const Value* value) {
+    bool used = false;
+    const auto look = [&](const ir::Argument& argument) {
+      Graph::for_each_value(argument, [&](const Value* other) { used = used || other == value; });
+    };
+    for (const auto& node : graph.nodes()) {
+      for (const ir::Argument& argument : node->args()) look(argument);
+    }
+    for (const ir::Argument& output : graph.outputs()) look(output);
+    return used;
+  }
+
+  void report(const Node& node, const std::string& reason) {
+    Problem& problem = problems_[node.op()];
+    if (++problem.count > 1) return;
+    problem.first = describe(node);
+    problem.reason = reason;
+  }
+
+  const ir::SymbolRanges& ranges_;
+  std::map<std::string, Problem> problems_;
+};
+
+}  // namespace
+
+Status decompose(ir::Program& program) {
+  Decomposer decomposer(program.ranges);
+  SLIPWAY_RETURN_IF_ERROR(decomposer.run(*program.graph));
+  return decomposer.finish(program.source);
+}
+
+}  // namespace slipway::passes

@@ -1,0 +1,296 @@
+// Functions of two or more tensors, element by element, and of tensors and numbers.
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include "ir/promotion.h"
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::Argument;
+using ir::Scalar;
+using ir::SymInt;
+using ir::Value;
+
+// The same arguments for another operator.
+Values rename(Context& c, const char* op) {
+  return {c.build.call(op, c.node().args(), c.dtype(), c.sizes())};
+}
+
+// PyTorch writes numbers where a tensor is expected. They stay numbers where a kernel takes them.
+Values with_number(Context& c, const char* tensor_op, const char* scalar_op) {
+  if (!c.is_tensor(1)) return rename(c, scalar_op);
+  if (c.op() == tensor_op) return {};
+  return rename(c, tensor_op);
+}
+
+#define WITH_NUMBER(tensor_op, scalar_op) \
+  [](Context& c) { return with_number(c, tensor_op, scalar_op); }
+
+// The kernel gives the tensor's own type.
+Values add_number(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->dtype() == c.dtype()) return {};
+  return {c.build.call("aten.add.Scalar", {c.build.to_dtype(x, c.dtype()), c.arg(1), c.arg(2)},
+                       c.dtype(), c.sizes())};
+}
+
+Values rsub_tensor(Context& c) {
+  if (!c.is_tensor(1)) return rename(c, "aten.rsub.Scalar");
+  return {c.build.call("aten.sub.Tensor", {c.arg(1), c.arg(0), c.arg(2)}, c.dtype(), c.sizes())};
+}
+
+Values floor_divide(Context& c) {
+  if (c.is_tensor(1) && c.op() == "aten.floor_divide.default") return {};
+  return {c.build.call("aten.div.Scalar_mode", {c.arg(0), c.arg(1), std::string("floor")},
+                       c.dtype(), c.sizes())};
+}
+
+Values div_mode(Context& c) {
+  if (c.has(2)) {
+    return with_number(c, "aten.div.Tensor_mode", "aten.div.Scalar_mode");
+  }
+  const char* op = c.is_tensor(1) ? "aten.div.Tensor" : "aten.div.Scalar";
+  return {c.build.call(op, {c.arg(0), c.arg(1)}, c.dtype(), c.sizes())};
+}
+
+// The exponents that PyTorch treats specially, for the same results at a fraction of the cost.
+Values pow_number(Context& c) {
+  Value* x = c.tensor(0);
+  const auto exponent = ir::to_scalar(c.arg(1));
+  const bool fixed = exponent && !(std::holds_alternative<SymInt>(*exponent) &&
+                                   !std::get<SymInt>(*exponent).constant());
+  if (fixed && x->dtype() == c.dtype() && x->dtype() != DType::kBool) {
+    const double e = ir::to_double(*exponent);
+    if (e == 1) return {x};
+    if (e == 2) return {c.build.mul(x, x)};
+    if (e == 3) return {c.build.mul(c.build.mul(x, x), x)};
+    if (is_floating_point(x->dtype())) {
+      if (e == 0.5) return {c.build.sqrt(x)};
+      if (e == -0.5) return {c.build.rsqrt(x)};
+      if (e == -1) return {c.build.reciprocal(x)};
+    }
+  }
+  if (c.op() == "aten.pow.Tensor_Scalar") return {};
+  return rename(c, "aten.pow.Tensor_Scalar");
+}
+
+Values pow_tensor(Context& c) {
+  if (c.is_tensor(1)) return {};
+  return pow_number(c);
+}
+
+Values float_power(Context& c) {
+  const auto convert = [&](size_t i) {
+    return c.is_tensor(i) ? Argument(c.build.to_dtype(c.tensor(i), c.dtype())) : c.arg(i);
+  };
+  const char* op = !c.is_tensor(0)  ? "aten.pow.Scalar"
+                   : c.is_tensor(1) ? "aten.pow.Tensor_Tensor"
+                                    : "aten.pow.Tensor_Scalar";
+  return {c.build.call(op, {convert(0), convert(1)}, c.dtype(), c.sizes())};
+}
+
+// The operand that is not NaN, as C's fmax.
+Values fmax(Context& c, bool greater) {
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  Value* both = greater ? c.build.maximum(a, b) : c.build.minimum(a, b);
+  if (!is_floating_point(c.dtype())) return {both};
+  Value* without_a = c.build.where(c.build.isnan(a), b, both);
+  return {c.build.where(c.build.isnan(b), a, without_a)};
+}
+
+// Tensors of the result's type, numbers as 0-dim ones.
+Value* branch(Context& c, size_t i) {
+  if (c.is_tensor(i)) return c.build.to_dtype(c.tensor(i), c.dtype());
+  return c.build.scalar_tensor(c.scalar(i), c.dtype());
+}
+
+Values where(Context& c) {
+  Value* condition = c.tensor(0);
+  if (condition->dtype() == DType::kBool && c.is_tensor(1) && c.is_tensor(2) &&
+      c.op() == "aten.where.self") {
+    return {};
+  }
+  if (condition->dtype() != DType::kBool) condition = c.build.ne(condition, 0);
+  return {c.build.call("aten.where.self", {condition, branch(c, 1), branch(c, 2)}, c.dtype(),
+                       c.sizes())};
+}
+
+Values masked_fill_tensor(Context& c) {
+  Value* value = c.build.to_dtype(c.tensor(2), c.dtype());
+  return {c.build.call("aten.where.self", {c.tensor(1), value, c.tensor(0)}, c.dtype(), c.sizes())};
+}
+
+Value* floating(Context& c, size_t i) { return c.build.to_dtype(c.tensor(i), c.dtype()); }
+
+// 0 where x is 0, unless y is NaN.
+Values xlogy(Context& c, bool plus_one) {
+  Value* x = floating(c, 0);
+  Value* y = floating(c, 1);
+  Value* product = c.build.mul(x, plus_one ? c.build.log1p(y) : c.build.log(y));
+  Value* zero = c.build.logical_and(c.build.eq(x, 0), c.build.logical_not(c.build.isnan(y)));
+  return {c.build.masked_fill(product, zero, 0)};
+}
+
+Values hypot(Context& c) {
+  Value* a = c.build.abs(floating(c, 0));
+  Value* b = c.build.abs(floating(c, 1));
+  return {c.build.sqrt(c.build.add(c.build.mul(a, a), c.build.mul(b, b)))};
+}
+
+// Two equal infinities have no difference.
+Values logaddexp(Context& c, double base) {
+  Value* a = floating(c, 0);
+  Value* b = floating(c, 1);
+  Value* most = c.build.maximum(a, b);
+  Value* distance = c.build.neg(c.build.abs(c.build.sub(a, b)));
+  const double ln = std::log(base);
+  Value* tail = base == std::numbers::e
+                    ? c.build.log1p(c.build.exp(distance))
+                    : c.build.div(c.build.log1p(c.build.exp(c.build.mul(distance, ln))), ln);
+  Value* infinite = c.build.logical_and(c.build.isinf(a), c.build.eq(a, b));
+  return {c.build.where(infinite, a, c.build.add(most, tail))};
+}
+
+Values heaviside(Context& c) {
+  Value* x = c.tensor(0);
+  Value* step = c.build.to_dtype(c.build.gt(x, 0), x->dtype());
+  if (is_floating_point(x->dtype())) {
+    step = c.build.masked_fill(step, c.build.isnan(x), std::numeric_limits<double>::quiet_NaN());
+  }
+  return {c.build.where(c.build.eq(x, 0), c.tensor(1), step)};
+}
+
+Values copysign(Context& c) {
+  Value* magnitude = c.build.abs(floating(c, 0));
+  if (!c.is_tensor(1)) {
+    return {std::signbit(c.number(1)) ? c.build.neg(magnitude) : magnitude};
+  }
+  Value* sign =
+      c.build.call("aten.signbit.default", {c.tensor(1)}, DType::kBool, c.tensor(1)->sizes());
+  return {c.build.where(sign, c.build.neg(magnitude), magnitude)};
+}
+
+// PyTorch's formula, which is exact at both ends.
+Values lerp(Context& c) {
+  Value* start = c.tensor(0);
+  Value* end = c.tensor(1);
+  Value* difference = c.build.sub(end, start);
+  if (!c.is_tensor(2)) {
+    const double weight = c.number(2);
+    if (std::abs(weight) < 0.5) return {c.build.add(start, c.build.mul(difference, weight))};
+    return {c.build.sub(end, c.build.mul(difference, 1 - weight))};
+  }
+  Value* weight = c.tensor(2);
+  Value* low = c.build.add(start, c.build.mul(difference, weight));
+  Value* high = c.build.sub(end, c.build.mul(difference, c.build.rsub(weight, 1.0)));
+  return {c.build.where(c.build.lt(c.build.abs(weight), 0.5), low, high)};
+}
+
+Values add_product(Context& c, bool divide) {
+  Value* a = c.tensor(1);
+  Value* b = c.tensor(2);
+  Value* term = divide ? c.build.div(a, b) : c.build.mul(a, b);
+  return {c.build.add(c.tensor(0), term, c.has(3) ? c.scalar(3) : Scalar(SymInt(1)))};
+}
+
+Values isclose(Context& c) {
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  Value* close = c.build.eq(a, b);
+  if (c.flag(4) && is_floating_point(a->dtype())) {
+    close = c.build.logical_or(close, c.build.logical_and(c.build.isnan(a), c.build.isnan(b)));
+  }
+  const double rtol = c.number(2);
+  const double atol = c.number(3);
+  Value* allowed = c.build.add(c.build.mul(c.build.abs(b), rtol), atol);
+  Value* error = c.build.abs(c.build.sub(a, b));
+  Value* finite = c.build.logical_not(c.build.isinf(error));
+  return {c.build.logical_or(close, c.build.logical_and(finite, c.build.le(error, allowed)))};
+}
+
+Values ldexp(Context& c) {
+  return {c.build.mul(floating(c, 0), c.build.pow(Scalar(2.0), floating(c, 1)))};
+}
+
+Values loss(Context& c, bool squared) {
+  Value* error = c.build.sub(c.tensor(0), c.tensor(1));
+  error = squared ? c.build.mul(error, error) : c.build.abs(error);
+  const int64_t reduction = c.has(2) ? c.constant(2) : 1;
+  if (reduction == 0) return {error};
+  return {reduction == 1 ? c.build.mean(error, {}) : c.build.sum(error, {})};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.add.Tensor", WITH_NUMBER("aten.add.Tensor", "aten.add.Scalar")},
+    {"aten.sub.Tensor aten.subtract.Tensor aten.subtract.Scalar",
+     WITH_NUMBER("aten.sub.Tensor", "aten.sub.Scalar")},
+    {"aten.mul.Tensor aten.multiply.Tensor aten.multiply.Scalar",
+     WITH_NUMBER("aten.mul.Tensor", "aten.mul.Scalar")},
+    {"aten.div.Tensor aten.true_divide.Tensor aten.divide.Tensor aten.true_divide.Scalar "
+     "aten.divide.Scalar",
+     WITH_NUMBER("aten.div.Tensor", "aten.div.Scalar")},
+    {"aten.fmod.Tensor", WITH_NUMBER("aten.fmod.Tensor", "aten.fmod.Scalar")},
+    {"aten.remainder.Tensor", WITH_NUMBER("aten.remainder.Tensor", "aten.remainder.Scalar")},
+    {"aten.eq.Tensor", WITH_NUMBER("aten.eq.Tensor", "aten.eq.Scalar")},
+    {"aten.ne.Tensor aten.not_equal.Tensor aten.not_equal.Scalar",
+     WITH_NUMBER("aten.ne.Tensor", "aten.ne.Scalar")},
+    {"aten.lt.Tensor aten.less.Tensor aten.less.Scalar",
+     WITH_NUMBER("aten.lt.Tensor", "aten.lt.Scalar")},
+    {"aten.le.Tensor aten.less_equal.Tensor aten.less_equal.Scalar",
+     WITH_NUMBER("aten.le.Tensor", "aten.le.Scalar")},
+    {"aten.gt.Tensor aten.greater.Tensor aten.greater.Scalar",
+     WITH_NUMBER("aten.gt.Tensor", "aten.gt.Scalar")},
+    {"aten.ge.Tensor aten.greater_equal.Tensor aten.greater_equal.Scalar",
+     WITH_NUMBER("aten.ge.Tensor", "aten.ge.Scalar")},
+    {"aten.bitwise_and.Tensor aten.__and__.Tensor aten.__and__.Scalar",
+     WITH_NUMBER("aten.bitwise_and.Tensor", "aten.bitwise_and.Scalar")},
+    {"aten.bitwise_or.Tensor aten.__or__.Tensor aten.__or__.Scalar",
+     WITH_NUMBER("aten.bitwise_or.Tensor", "aten.bitwise_or.Scalar")},
+    {"aten.bitwise_xor.Tensor aten.__xor__.Tensor aten.__xor__.Scalar",
+     WITH_NUMBER("aten.bitwise_xor.Tensor", "aten.bitwise_xor.Scalar")},
+    {"aten.bitwise_left_shift.Tensor aten.__lshift__.Tensor aten.__lshift__.Scalar",
+     WITH_NUMBER("aten.bitwise_left_shift.Tensor", "aten.bitwise_left_shift.Tensor_Scalar")},
+    {"aten.bitwise_right_shift.Tensor aten.__rshift__.Tensor aten.__rshift__.Scalar",
+     WITH_NUMBER("aten.bitwise_right_shift.Tensor", "aten.bitwise_right_shift.Tensor_Scalar")},
+    {"aten.div.Tensor_mode aten.divide.Tensor_mode aten.divide.Scalar_mode", div_mode},
+    {"aten.add.Scalar", add_number},
+    {"aten.rsub.Tensor", rsub_tensor},
+    {"aten.floor_divide.default aten.floor_divide.Scalar", floor_divide},
+    {"aten.pow.Tensor_Scalar", pow_number},
+    {"aten.pow.Tensor_Tensor", pow_tensor},
+    {"aten.float_power.Tensor_Tensor aten.float_power.Tensor_Scalar aten.float_power.Scalar",
+     float_power},
+    {"aten.max.other", [](Context& c) { return rename(c, "aten.maximum.default"); }},
+    {"aten.min.other", [](Context& c) { return rename(c, "aten.minimum.default"); }},
+    {"aten.arctan2.default", [](Context& c) { return rename(c, "aten.atan2.default"); }},
+    {"aten.fmax.default", [](Context& c) { return fmax(c, true); }},
+    {"aten.fmin.default", [](Context& c) { return fmax(c, false); }},
+    {"aten.where.self aten.where.ScalarSelf aten.where.ScalarOther aten.where.Scalar", where},
+    {"aten.masked_fill.Tensor", masked_fill_tensor},
+    {"aten.xlogy.Tensor aten.special_xlogy.default aten.xlogy.Scalar_Other aten.xlogy.Scalar_Self",
+     [](Context& c) { return xlogy(c, false); }},
+    {"aten.special_xlog1py.default", [](Context& c) { return xlogy(c, true); }},
+    {"aten.hypot.default", hypot},
+    {"aten.logaddexp.default", [](Context& c) { return logaddexp(c, std::numbers::e); }},
+    {"aten.logaddexp2.default", [](Context& c) { return logaddexp(c, 2.0); }},
+    {"aten.heaviside.default", heaviside},
+    {"aten.copysign.Tensor aten.copysign.Scalar", copysign},
+    {"aten.lerp.Scalar aten.lerp.Tensor", lerp},
+    {"aten.addcmul.default", [](Context& c) { return add_product(c, false); }},
+    {"aten.addcdiv.default", [](Context& c) { return add_product(c, true); }},
+    {"aten.isclose.default", isclose},
+    {"aten.ldexp.Tensor", ldexp},
+    {"aten.mse_loss.default", [](Context& c) { return loss(c, true); }},
+    {"aten.l1_loss.default", [](Context& c) { return loss(c, false); }},
+};
+#undef WITH_NUMBER
+
+}  // namespace
+
+std::span<const Entry> binary_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,132 @@
+// Tensors out of nothing.
+#include <cmath>
+#include <numbers>
+
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::Argument;
+using ir::Scalar;
+using ir::SymInt;
+using ir::Value;
+
+Values filled(Context& c, const Scalar& value) {
+  return {c.build.full(c.sizes(), value, c.dtype())};
+}
+
+// The number may be one that only running gives.
+Values filled_with(Context& c, size_t i) {
+  if (c.is_tensor(i)) {
+    return {c.build.expand(c.build.to_dtype(c.tensor(i), c.dtype()), c.sizes())};
+  }
+  return {
+      c.build.call("aten.full.default", {c.sizes(), c.arg(i), c.dtype()}, c.dtype(), c.sizes())};
+}
+
+Values arange(Context& c) {
+  const bool from_zero = c.op() == "aten.arange.default";
+  const Argument start = from_zero ? Argument(SymInt(0)) : c.arg(0);
+  const Argument end = from_zero ? c.arg(0) : c.arg(1);
+  return {c.build.call("aten.arange.start_step", {start, end, SymInt(1), c.dtype()}, c.dtype(),
+                       c.sizes())};
+}
+
+// Ones where row + offset = column.
+Value* diagonal_mask(Context& c, const SymInt& rows, const SymInt& columns) {
+  return c.build.eq(c.build.view(c.build.arange(rows), {rows, 1}), c.build.arange(columns));
+}
+
+Values eye(Context& c) {
+  return {c.build.to_dtype(diagonal_mask(c, c.sizes()[0], c.sizes()[1]), c.dtype())};
+}
+
+// From both ends to the middle, as PyTorch does, so that both ends are exact.
+Values linspace(Context& c) {
+  const int64_t steps = c.known(c.sizes()[0], "the number of steps");
+  if (steps == 0) return filled(c, SymInt(0));
+  const double start = c.number(0);
+  const double end = c.number(1);
+  if (steps == 1) return filled(c, start);
+  const double step = (end - start) / static_cast<double>(steps - 1);
+  const DType dtype = is_floating_point(c.dtype()) ? c.dtype() : DType::kFloat64;
+  Value* i = c.build.arange(steps);
+  Value* up = c.build.add(c.build.mul(c.build.to_dtype(i, dtype), step), start);
+  Value* back = c.build.to_dtype(c.build.rsub(i, SymInt(steps - 1)), dtype);
+  Value* down = c.build.rsub(c.build.mul(back, step), end);
+  Value* line = c.build.where(c.build.lt(i, SymInt(steps / 2)), up, down);
+  return {c.build.to_dtype(line, c.dtype())};
+}
+
+Values logspace(Context& c) {
+  Value* exponent =
+      c.build.call("aten.linspace.default", {c.arg(0), c.arg(1), c.arg(2)}, c.dtype(), c.sizes());
+  return {c.build.pow(Scalar(c.has(3) ? c.number(3) : 10.0), exponent)};
+}
+
+// alpha - (1 - alpha) * cos(2 pi i / n)
+Values cosine_window(Context& c, double alpha, bool periodic) {
+  const int64_t length = c.known(c.sizes()[0], "the window's length");
+  if (length <= 1) return filled(c, 1.0);
+  const auto n = static_cast<double>(periodic ? length : length - 1);
+  Value* i = c.build.to_dtype(c.build.arange(length), c.dtype());
+  Value* wave = c.build.cos(c.build.mul(i, 2 * std::numbers::pi / n));
+  return {c.build.add(c.build.mul(wave, alpha - 1), alpha)};
+}
+
+Values hamming_window(Context& c) {
+  const bool plain = c.op() == "aten.hamming_window.default";
+  return cosine_window(c, c.op() == "aten.hamming_window.periodic_alpha" ? c.number(2) : 0.54,
+                       plain || c.flag(1));
+}
+
+Values one_hot(Context& c) {
+  Value* x = c.tensor(0);
+  Value* classes = c.build.arange(c.sizes().back());
+  return {c.build.to_dtype(c.build.eq(c.build.unsqueeze(x, x->rank()), classes), DType::kInt64)};
+}
+
+// What tril of one diagonal less keeps is removed.
+Values triu(Context& c) {
+  Value* x = c.tensor(0);
+  const int64_t diagonal = c.has(1) ? c.constant(1) : 0;
+  const std::vector<SymInt> matrix(x->sizes().end() - std::min<int64_t>(2, x->rank()),
+                                   x->sizes().end());
+  Value* below = c.build.tril(c.build.ones(matrix, DType::kBool), diagonal - 1);
+  return {c.build.masked_fill(x, below, 0)};
+}
+
+Values copy(Context& c) {
+  return {c.build.expand(c.build.to_dtype(c.tensor(1), c.dtype()), c.sizes())};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.zeros.default aten.zeros_like.default aten.new_zeros.default aten.empty.memory_format "
+     "aten.empty_like.default aten.new_empty.default aten.empty_strided.default "
+     "aten.new_empty_strided.default aten.empty_permuted.default aten.zero.default",
+     [](Context& c) { return filled(c, SymInt(0)); }},
+    {"aten.ones.default aten.ones_like.default aten.new_ones.default",
+     [](Context& c) { return filled(c, SymInt(1)); }},
+    {"aten.full_like.default aten.fill.Scalar aten.fill.Tensor",
+     [](Context& c) { return filled_with(c, 1); }},
+    {"aten.new_full.default", [](Context& c) { return filled_with(c, 2); }},
+    {"aten.arange.default aten.arange.start", arange},
+    {"aten.eye.default aten.eye.m", eye},
+    {"aten.linspace.default", linspace},
+    {"aten.logspace.default", logspace},
+    {"aten.hann_window.default", [](Context& c) { return cosine_window(c, 0.5, true); }},
+    {"aten.hann_window.periodic", [](Context& c) { return cosine_window(c, 0.5, c.flag(1)); }},
+    {"aten.hamming_window.default aten.hamming_window.periodic "
+     "aten.hamming_window.periodic_alpha",
+     hamming_window},
+    {"aten.one_hot.default", one_hot},
+    {"aten.triu.default", triu},
+    {"aten.copy.default", copy},
+};
+
+}  // namespace
+
+std::span<const Entry> creation_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,246 @@
+// Reading by index, and finding indices.
+#include <algorithm>
+
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::Argument;
+using ir::SymInt;
+using ir::Value;
+
+bool is_mask(const Value* index) {
+  return index->dtype() == DType::kBool || index->dtype() == DType::kUInt8;
+}
+
+// Indices as the kernels take them: bool masks, int32 or int64.
+std::vector<Value*> indices(Context& c) {
+  auto list = c.tensors(1);
+  for (Value*& index : list) {
+    if (!index) continue;
+    if (index->dtype() == DType::kUInt8) {
+      index = c.build.ne(index, 0);
+    } else if (!is_mask(index) && index->dtype() != DType::kInt32) {
+      index = c.build.to_dtype(index, DType::kInt64);
+    }
+  }
+  return list;
+}
+
+Values index(Context& c) {
+  Value* x = c.tensor(0);
+  auto list = indices(c);
+  if (std::all_of(list.begin(), list.end(), [](Value* i) { return !i; })) return {x};
+  if (c.op() == "aten.index.Tensor" && list == c.tensors(1)) return {};
+  return {c.build.call("aten.index.Tensor", {x, list}, c.dtype(), c.sizes())};
+}
+
+Values index_put(Context& c) {
+  Value* x = c.tensor(0);
+  const auto list = indices(c);
+  Value* values = c.build.to_dtype(c.tensor(2), x->dtype());
+  if (c.op() == "aten.index_put.default" && list == c.tensors(1) && values == c.tensor(2))
+    return {};
+  return {
+      c.build.call("aten.index_put.default", {x, list, values, c.flag(3)}, c.dtype(), c.sizes())};
+}
+
+Value* vector_index(Context& c, size_t i) {
+  Value* index = c.tensor(i);
+  if (index->dtype() != DType::kInt32) index = c.build.to_dtype(index, DType::kInt64);
+  return index->rank() == 0 ? c.build.view(index, {1}) : index;
+}
+
+// [None, ..., index]: the places that index_copy and its like write.
+Value* put_along(Context& c, Value* values, bool accumulate) {
+  Value* x = c.tensor(0);
+  std::vector<Value*> list(c.dim(c.constant(1), x->rank()), nullptr);
+  list.push_back(vector_index(c, 2));
+  Value* whole = x->rank() == 0 ? c.build.view(x, {1}) : x;
+  Value* result = c.build.call("aten.index_put.default", {whole, list, values, accumulate},
+                               whole->dtype(), whole->sizes());
+  return x->rank() == 0 ? c.build.view(result, {}) : result;
+}
+
+Value* source(Context& c) {
+  Value* values = c.build.to_dtype(c.tensor(3), c.dtype());
+  if (values->rank() == c.tensor(0)->rank() || c.tensor(0)->rank() == 0) return values;
+  return c.build.unsqueeze(values, c.dim(c.constant(1), c.tensor(0)->rank()));
+}
+
+Values index_copy(Context& c) { return {put_along(c, source(c), false)}; }
+
+Values index_add(Context& c) {
+  Value* values = source(c);
+  const auto alpha = ir::to_scalar(c.arg(4));
+  if (alpha && *alpha != ir::Scalar(SymInt(1))) values = c.build.mul(values, *alpha);
+  return {put_along(c, values, true)};
+}
+
+Values index_fill(Context& c) {
+  Value* value = c.is_tensor(3) ? c.build.to_dtype(c.tensor(3), c.dtype())
+                                : c.build.scalar_tensor(c.scalar(3), c.dtype());
+  return {put_along(c, value, false)};
+}
+
+Values index_select(Context& c) {
+  Value* x = c.tensor(0);
+  Value* index = vector_index(c, 2);
+  if (x->rank() == 0) return {c.build.view(c.build.expand(c.build.view(x, {1}), {1}), c.sizes())};
+  if (index == c.tensor(2)) return {};
+  return {
+      c.build.call("aten.index_select.default", {x, c.integer(1), index}, c.dtype(), c.sizes())};
+}
+
+Values take(Context& c) {
+  Value* x = c.tensor(0);
+  Value* index = c.build.to_dtype(c.tensor(1), DType::kInt64);
+  const SymInt count = index->type().numel();
+  Value* flat = c.build.view(x, {x->type().numel()});
+  Value* list = c.build.view(index, {count});
+  // Negative indices count from the end.
+  list = c.build.where(c.build.lt(list, 0), c.build.add(list, x->type().numel()), list);
+  return {c.build.view(c.build.index_select(flat, 0, list), c.sizes())};
+}
+
+Values take_along_dim(Context& c) {
+  Value* x = c.tensor(0);
+  Value* index = c.build.to_dtype(c.tensor(1), DType::kInt64);
+  if (!c.has(2)) {
+    Value* flat = c.build.view(x, {x->type().numel()});
+    return {c.build.gather(flat, 0, c.build.view(index, {index->type().numel()}))};
+  }
+  const int64_t dim = c.dim(c.constant(2), x->rank());
+  std::vector<SymInt> whole = c.sizes();
+  whole[dim] = x->sizes()[dim];
+  return {c.build.gather(c.build.expand(x, whole), dim, c.build.expand(index, c.sizes()))};
+}
+
+Values gather(Context& c) {
+  if (c.tensor(2)->dtype() == DType::kInt64 && c.tensor(0)->rank() > 0) return {};
+  Value* index = c.build.to_dtype(c.tensor(2), DType::kInt64);
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) {
+    x = c.build.view(x, {1});
+    Value* flat = c.build.view(index, {index->type().numel()});
+    return {c.build.view(c.build.gather(x, 0, flat), c.sizes())};
+  }
+  return {c.build.gather(x, c.constant(1), index)};
+}
+
+Values masked_scatter(Context& c) {
+  Value* mask = c.tensor(1);
+  if (mask->sizes() == c.sizes() && c.tensor(0)->sizes() == c.sizes()) return {};
+  return {c.build.call(
+      "aten.masked_scatter.default",
+      {c.build.expand(c.tensor(0), c.sizes()), c.build.expand(mask, c.sizes()), c.tensor(2)},
+      c.dtype(), c.sizes())};
+}
+
+// One vector of places for each dimension.
+Values nonzero_by_dim(Context& c) {
+  Value* x = c.tensor(0);
+  const SymInt count = c.sizes()[0];
+  Value* places = c.build.call("aten.nonzero.default", {x}, DType::kInt64,
+                               {count, SymInt(static_cast<int64_t>(c.output_count()))});
+  Values values;
+  for (size_t i = 0; i < c.output_count(); ++i) {
+    values.push_back(c.build.select(places, 1, SymInt(static_cast<int64_t>(i))));
+  }
+  return values;
+}
+
+Values argwhere(Context& c) {
+  return {c.build.call("aten.nonzero.default", {c.tensor(0)}, c.dtype(), c.sizes())};
+}
+
+Values embedding(Context& c) {
+  Value* index = c.tensor(1);
+  if (index->dtype() == DType::kInt64 || index->dtype() == DType::kInt32) return {};
+  return {c.build.embedding(c.tensor(0), c.build.to_dtype(index, DType::kInt64))};
+}
+
+// Bags of one size: rows are looked up and reduced. With offsets, each entry's bag is the number of
+// offsets that lie before it.
+Values embedding_bag(Context& c) {
+  Value* weight = c.tensor(0);
+  Value* index = c.tensor(1);
+  const int64_t mode = c.has(4) ? c.constant(4) : 0;
+  Value* sample_weights = c.tensor_or_null(6);
+  Value* offsets = c.tensor(2);
+  if (c.flag(7)) return c.unsupported("include_last_offset is not covered: leave it out");
+  if (c.has(8) && c.constant(8) >= 0) {
+    return c.unsupported("padding_idx is not covered: use a row of zeros");
+  }
+  if (mode == 2) return c.unsupported("mode 'max' is not covered: use embedding() and amax()");
+  Value* rows = c.build.embedding(weight, index);
+  if (sample_weights) rows = c.build.mul(rows, c.build.unsqueeze(sample_weights, 1));
+  const SymInt bags = c.sizes()[0];
+  Value* entry = c.build.view(c.build.arange(index->sizes()[0]), {index->sizes()[0], 1});
+  Value* starts = c.build.to_dtype(offsets, DType::kInt64);
+  Value* bag = c.build.sub(c.build.sum(c.build.ge(entry, starts), {1}), 1);
+  Value* total = c.build.index_put(c.build.zeros(c.sizes(), c.dtype()), {bag}, rows, true);
+  if (mode == 1) {
+    Value* ones = c.build.ones({index->sizes()[0]}, c.dtype());
+    Value* count = c.build.index_put(c.build.zeros({bags}, c.dtype()), {bag}, ones, true);
+    total = c.build.div(total, c.build.unsqueeze(c.build.clamp(count, 1.0, std::nullopt), 1));
+  }
+  Values values(c.output_count(), nullptr);
+  values[0] = total;
+  return values;
+}
+
+// How many boundaries lie before each value.
+Value* rank_among(Context& c, Value* boundaries, Value* x, bool right) {
+  Value* values = c.build.unsqueeze(x, x->rank());
+  if (boundaries->rank() > 1) boundaries = c.build.unsqueeze(boundaries, boundaries->rank() - 1);
+  Value* before = right ? c.build.ge(values, boundaries) : c.build.gt(values, boundaries);
+  return c.build.to_dtype(c.build.sum(before, {-1}), c.dtype());
+}
+
+Values bucketize(Context& c) { return {rank_among(c, c.tensor(1), c.tensor(0), c.flag(3))}; }
+
+Values searchsorted(Context& c) {
+  Value* sequence = c.tensor(0);
+  if (c.has(5)) {
+    sequence = c.build.gather(sequence, -1, c.build.to_dtype(c.tensor(5), DType::kInt64));
+  }
+  return {rank_among(c, sequence, c.tensor(1), c.flag(3) || c.text(4) == "right")};
+}
+
+Values isin(Context& c) {
+  Value* x = c.tensor(0);
+  Value* elements = c.tensor(1);
+  elements = c.build.view(elements, {elements->type().numel()});
+  Value* found = c.build.any(c.build.eq(c.build.unsqueeze(x, x->rank()), elements), -1);
+  return {c.flag(3) ? c.build.logical_not(found) : found};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.index.Tensor aten._unsafe_index.Tensor", index},
+    {"aten.index_put.default aten._unsafe_index_put.default", index_put},
+    {"aten.index_copy.default", index_copy},
+    {"aten.index_add.default", index_add},
+    {"aten.index_fill.int_Scalar aten.index_fill.int_Tensor", index_fill},
+    {"aten.index_select.default", index_select},
+    {"aten.take.default", take},
+    {"aten.take_along_dim.default", take_along_dim},
+    {"aten.gather.default", gather},
+    {"aten.masked_scatter.default", masked_scatter},
+    {"aten.nonzero_numpy.default aten.where.default", nonzero_by_dim},
+    {"aten.argwhere.default", argwhere},
+    {"aten.embedding.default", embedding},
+    {"aten.embedding_bag.default aten.embedding_bag.padding_idx aten._embedding_bag.default "
+     "aten._embedding_bag_forward_only.default",
+     embedding_bag},
+    {"aten.bucketize.Tensor", bucketize},
+    {"aten.searchsorted.Tensor", searchsorted},
+    {"aten.isin.Tensor_Tensor", isin},
+};
+
+}  // namespace
+
+std::span<const Entry> index_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

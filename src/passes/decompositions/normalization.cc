@@ -1,0 +1,146 @@
+// Normalization layers.
+#include <limits>
+
+#include "ir/promotion.h"
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::SymInt;
+using ir::Value;
+using Sizes = std::vector<SymInt>;
+
+const char* const kTraining = "it updates its running statistics: export the module in eval mode";
+
+struct BatchNorm {
+  Value* weight;
+  Value* bias;
+  Value* mean;
+  Value* var;
+};
+
+// Arguments 1 to 4 of every batch norm.
+BatchNorm parameters(Context& c) {
+  return {c.tensor_or_null(1), c.tensor_or_null(2), c.tensor_or_null(3), c.tensor_or_null(4)};
+}
+
+Value* by_running(Context& c, const BatchNorm& p, double momentum, double eps) {
+  return c.build.batch_norm(c.tensor(0), p.weight, p.bias, p.mean, p.var, momentum, eps);
+}
+
+// (input, weight, bias, mean, var, training, momentum, eps, ...)
+Values batch_norm(Context& c) {
+  const BatchNorm p = parameters(c);
+  const bool training = c.flag(5) || !p.mean || !p.var;
+  if (training && p.mean) return c.unsupported(kTraining);
+  if (!training) {
+    Values values(c.output_count(), nullptr);
+    values[0] = by_running(c, p, c.number(6), c.number(7));
+    return values;
+  }
+  if (c.output_count() > 1) return c.unsupported(kTraining);
+  // The statistics of the batch itself.
+  Value* x = c.tensor(0);
+  std::vector<int64_t> dims = {0};
+  Sizes channel(x->sizes().size(), 1);
+  channel[1] = x->sizes()[1];
+  for (int64_t d = 2; d < x->rank(); ++d) dims.push_back(d);
+  Value* centred = c.build.sub(x, c.build.mean(x, dims, true));
+  Value* var = c.build.var(x, dims, SymInt(0), true);
+  Value* y = c.build.mul(centred, c.build.rsqrt(c.build.add(var, c.number(7))));
+  if (p.weight) y = c.build.mul(y, c.build.view(p.weight, channel));
+  if (p.bias) y = c.build.add(y, c.build.view(p.bias, channel));
+  return {y};
+}
+
+// (input, weight, bias, mean, var, momentum, eps)
+Values batch_norm_no_update(Context& c) {
+  Values values(c.output_count(), nullptr);
+  values[0] = by_running(c, parameters(c), c.number(5), c.number(6));
+  return values;
+}
+
+// (input, weight, bias, mean, var, use_input_stats, momentum, eps, ...)
+Values instance_norm(Context& c) {
+  const BatchNorm p = parameters(c);
+  if (!c.flag(5)) return {by_running(c, p, c.number(6), c.number(7))};
+  if (p.mean) return c.unsupported(kTraining);
+  Value* x = c.tensor(0);
+  const int64_t channels = c.known(x->sizes()[1], "the number of channels");
+  return {c.build.native_group_norm(x, p.weight, p.bias, channels, c.number(7))};
+}
+
+Values group_norm(Context& c) {
+  return {c.build.native_group_norm(c.tensor(0), c.tensor_or_null(2), c.tensor_or_null(3),
+                                    c.constant(1), c.number(4))};
+}
+
+Values layer_norm(Context& c) {
+  return {c.build.native_layer_norm(c.tensor(0), c.integers(1), c.tensor_or_null(2),
+                                    c.tensor_or_null(3), c.number(4))};
+}
+
+double machine_epsilon(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return 0x1p-10;
+    case DType::kBFloat16:
+      return 0x1p-7;
+    case DType::kFloat64:
+      return std::numeric_limits<double>::epsilon();
+    default:
+      return std::numeric_limits<float>::epsilon();
+  }
+}
+
+// Half precision is computed in float32, as PyTorch does.
+Values rms_norm(Context& c) {
+  Value* x = c.tensor(0);
+  const double eps = c.has(3) ? c.number(3) : machine_epsilon(x->dtype());
+  std::vector<int64_t> dims;
+  const auto count = static_cast<int64_t>(c.integers(1).size());
+  for (int64_t d = -count; d < 0; ++d) dims.push_back(d);
+  Value* wide = x->dtype() == DType::kFloat64 ? x : c.build.to_dtype(x, DType::kFloat32);
+  Value* scale = c.build.rsqrt(c.build.add(c.build.mean(c.build.mul(wide, wide), dims, true), eps));
+  Value* y = c.build.mul(wide, scale);
+  if (c.output_count() > 1) {
+    if (c.has(2)) y = c.build.mul(y, c.tensor(2));
+    return {c.build.to_dtype(y, c.dtype()), c.build.to_dtype(scale, c.output(1)->dtype())};
+  }
+  y = c.build.to_dtype(y, x->dtype());
+  if (c.has(2)) y = c.build.mul(y, c.tensor(2));
+  return {c.build.to_dtype(y, c.dtype())};
+}
+
+// g * v / |v|, where the norm is taken over all dimensions but one.
+Values weight_norm(Context& c) {
+  Value* v = c.tensor(0);
+  const int64_t dim = c.has(2) ? c.constant(2) : 0;
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < v->rank(); ++d) {
+    if (d != dim) dims.push_back(d);
+  }
+  Value* norm = c.build.sqrt(c.build.sum(c.build.mul(v, v), dims, true));
+  Values values = {c.build.mul(v, c.build.div(c.tensor(1), norm))};
+  if (c.output_count() > 1) values.push_back(norm);
+  return values;
+}
+
+constexpr Entry kRules[] = {
+    {"aten.batch_norm.default aten.native_batch_norm.default "
+     "aten._native_batch_norm_legit_functional.default aten._batch_norm_impl_index.default",
+     batch_norm},
+    {"aten._batch_norm_no_update.default", batch_norm_no_update},
+    {"aten.instance_norm.default", instance_norm},
+    {"aten.group_norm.default", group_norm},
+    {"aten.layer_norm.default", layer_norm},
+    {"aten.rms_norm.default aten._fused_rms_norm.default", rms_norm},
+    {"aten._weight_norm.default aten._weight_norm_interface.default", weight_norm},
+};
+
+}  // namespace
+
+std::span<const Entry> normalization_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,298 @@
+// Pooling, and the sliding windows of unfold and fold.
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::SymInt;
+using ir::Value;
+using Sizes = std::vector<SymInt>;
+
+// One number stands for every dimension, none for the fallback's.
+Sizes for_each_dim(const Sizes& list, size_t count, const Sizes& fallback) {
+  if (list.empty()) return fallback;
+  return list.size() == 1 ? Sizes(count, list[0]) : list;
+}
+
+// The dimension before the last, of size 1, makes images of lines.
+Value* as_images(Context& c, Value* x) { return c.build.unsqueeze(x, -2); }
+
+struct Windows {
+  Sizes kernel;
+  Sizes stride;
+  Sizes padding;
+  Sizes dilation;
+};
+
+// (self, kernel, stride, padding[, dilation])
+Windows windows(Context& c, size_t n, bool dilated) {
+  Windows w;
+  w.kernel = for_each_dim(c.integers(1), n, {});
+  if (w.kernel.size() != n) c.unsupported("its kernel size is inconsistent");
+  w.kernel.resize(n, 1);
+  w.stride = for_each_dim(c.has(2) ? c.integers(2) : Sizes(), n, w.kernel);
+  w.padding = for_each_dim(c.has(3) ? c.integers(3) : Sizes(), n, Sizes(n, 0));
+  w.dilation = for_each_dim(dilated && c.has(4) ? c.integers(4) : Sizes(), n, Sizes(n, 1));
+  return w;
+}
+
+bool is_complete(Context& c, std::initializer_list<size_t> lists) {
+  for (const size_t i : lists) {
+    if (!c.has(i) || c.integers(i).size() != 2) return false;
+  }
+  return true;
+}
+
+Values max_pool2d(Context& c) {
+  if (c.op() == "aten.max_pool2d_with_indices.default" && is_complete(c, {1, 2, 3, 4})) return {};
+  const Windows w = windows(c, 2, true);
+  const auto [values, indices] = c.build.max_pool2d_with_indices(c.tensor(0), w.kernel, w.stride,
+                                                                 w.padding, w.dilation, c.flag(5));
+  return c.output_count() == 1 ? Values{values} : Values{values, indices};
+}
+
+Values max_pool1d(Context& c) {
+  const Windows w = windows(c, 1, true);
+  const auto [values, indices] =
+      c.build.max_pool2d_with_indices(as_images(c, c.tensor(0)), {1, w.kernel[0]}, {1, w.stride[0]},
+                                      {0, w.padding[0]}, {1, w.dilation[0]}, c.flag(5));
+  Values results = {c.build.squeeze(values, -2)};
+  if (c.output_count() > 1) results.push_back(c.build.squeeze(indices, -2));
+  return results;
+}
+
+// [N, C, D, H, W] or [C, D, H, W]: first over the planes, then over the depth.
+template <class Pool>
+Value* in_two_steps(Context& c, Value* x, Pool pool) {
+  const int64_t rank = x->rank();
+  const Sizes s = x->sizes();
+  const Sizes lead(s.begin(), s.end() - 3);
+  const SymInt images = ir::numel(lead);
+  Value* planes = pool(c.build.view(x, {images, s[rank - 3], s[rank - 2], s[rank - 1]}), false);
+  const SymInt height = planes->sizes()[2];
+  const SymInt width = planes->sizes()[3];
+  Value* lines = pool(c.build.view(planes, {images, 1, s[rank - 3], height * width}), true);
+  Sizes sizes = lead;
+  sizes.push_back(lines->sizes()[2]);
+  sizes.push_back(height);
+  sizes.push_back(width);
+  return c.build.view(lines, sizes);
+}
+
+Values max_pool3d(Context& c) {
+  const Windows w = windows(c, 3, true);
+  const bool ceil = c.flag(5);
+  Values results(c.output_count(), nullptr);
+  results[0] = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
+    return depth ? c.build
+                       .max_pool2d_with_indices(x, {w.kernel[0], 1}, {w.stride[0], 1},
+                                                {w.padding[0], 0}, {w.dilation[0], 1}, ceil)
+                       .first
+                 : c.build
+                       .max_pool2d_with_indices(
+                           x, {w.kernel[1], w.kernel[2]}, {w.stride[1], w.stride[2]},
+                           {w.padding[1], w.padding[2]}, {w.dilation[1], w.dilation[2]}, ceil)
+                       .first;
+  });
+  return results;
+}
+
+Values avg_pool2d(Context& c) {
+  if (is_complete(c, {1, 2, 3})) return {};
+  const Windows w = windows(c, 2, false);
+  std::optional<int64_t> divisor;
+  if (c.has(6)) divisor = c.constant(6);
+  return {c.build.avg_pool2d(c.tensor(0), w.kernel, w.stride, w.padding, c.flag(4), c.flag(5),
+                             divisor)};
+}
+
+Values avg_pool1d(Context& c) {
+  const Windows w = windows(c, 1, false);
+  Value* pooled = c.build.avg_pool2d(as_images(c, c.tensor(0)), {1, w.kernel[0]}, {1, w.stride[0]},
+                                     {0, w.padding[0]}, c.flag(4), c.flag(5), std::nullopt);
+  return {c.build.squeeze(pooled, -2)};
+}
+
+// A window's count is the product of its counts along the dimensions, so averages of averages are
+// right, padding or not.
+Values avg_pool3d(Context& c) {
+  if (c.has(6)) return c.unsupported("divisor_override is not covered: scale the result instead");
+  const Windows w = windows(c, 3, false);
+  return {in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
+    return depth ? c.build.avg_pool2d(x, {w.kernel[0], 1}, {w.stride[0], 1}, {w.padding[0], 0},
+                                      c.flag(4), c.flag(5), std::nullopt)
+                 : c.build.avg_pool2d(x, {w.kernel[1], w.kernel[2]}, {w.stride[1], w.stride[2]},
+                                      {w.padding[1], w.padding[2]}, c.flag(4), c.flag(5),
+                                      std::nullopt);
+  })};
+}
+
+Value* adaptive_average(Context& c, Value* x, const Sizes& output) {
+  const int64_t rank = x->rank();
+  if (x->sizes()[rank - 2] == output[0] && x->sizes()[rank - 1] == output[1]) return x;
+  if (output[0] == SymInt(1) && output[1] == SymInt(1)) return c.build.mean(x, {-2, -1}, true);
+  return c.build.adaptive_avg_pool2d(x, output);
+}
+
+Values adaptive_avg_pool1d(Context& c) {
+  Value* pooled = adaptive_average(c, as_images(c, c.tensor(0)), {1, c.sizes().back()});
+  return {c.build.squeeze(pooled, -2)};
+}
+
+Values adaptive_avg_pool2d(Context& c) {
+  const Sizes output(c.sizes().end() - 2, c.sizes().end());
+  if (c.op() == "aten._adaptive_avg_pool2d.default" &&
+      !(output[0] == SymInt(1) && output[1] == SymInt(1))) {
+    return {};
+  }
+  return {adaptive_average(c, c.tensor(0), output)};
+}
+
+Values adaptive_avg_pool3d(Context& c) {
+  const Sizes output(c.sizes().end() - 3, c.sizes().end());
+  return {in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
+    return adaptive_average(c, x,
+                            depth ? Sizes{output[0], x->sizes()[3]} : Sizes{output[1], output[2]});
+  })};
+}
+
+// The greatest of each of `count` windows along a dimension, of PyTorch's uneven widths.
+Value* adaptive_greatest(Context& c, Value* x, int64_t dim, const SymInt& count) {
+  dim = c.dim(dim, x->rank());
+  if (x->sizes()[dim] == count) return x;
+  if (count == SymInt(1)) return c.build.amax(x, {dim}, true);
+  const int64_t size = c.known(x->sizes()[dim], "the size of a pooled dimension");
+  const int64_t windows = c.known(count, "the number of windows");
+  std::vector<Value*> parts;
+  for (int64_t i = 0; i < windows; ++i) {
+    const int64_t start = i * size / windows;
+    const int64_t end = ((i + 1) * size + windows - 1) / windows;
+    parts.push_back(c.build.amax(c.build.narrow(x, dim, start, end - start), {dim}, true));
+  }
+  return c.build.cat(parts, dim);
+}
+
+// Where the windows are of one width they are plain ones, whose kernel gives indices too.
+Values adaptive_max_pool2d(Context& c) {
+  Value* x = c.tensor(0);
+  const Sizes output(c.sizes().end() - 2, c.sizes().end());
+  const Sizes input(x->sizes().end() - 2, x->sizes().end());
+  const auto even = [](const SymInt& size, const SymInt& count) {
+    return size.constant() && count.constant() && *count.constant() > 0 &&
+           *size.constant() % *count.constant() == 0;
+  };
+  if (even(input[0], output[0]) && even(input[1], output[1])) {
+    const Sizes kernel = {SymInt::floordiv(input[0], output[0]),
+                          SymInt::floordiv(input[1], output[1])};
+    const auto [values, indices] =
+        c.build.max_pool2d_with_indices(x, kernel, kernel, {0, 0}, {1, 1}, false);
+    return {values, indices};
+  }
+  return {adaptive_greatest(c, adaptive_greatest(c, x, -2, output[0]), -1, output[1]), nullptr};
+}
+
+Values adaptive_max_pool(Context& c, int64_t n) {
+  Value* x = c.tensor(0);
+  for (int64_t d = -n; d < 0; ++d) {
+    x = adaptive_greatest(c, x, d, c.sizes()[c.sizes().size() + d]);
+  }
+  return {x, nullptr};
+}
+
+// How many windows fit along a dimension.
+SymInt window_count(const SymInt& size, const SymInt& kernel, const SymInt& dilation,
+                    const SymInt& padding, const SymInt& stride) {
+  return SymInt::floordiv(size + padding + padding - dilation * (kernel - 1) - 1, stride) + 1;
+}
+
+// (self, kernel, dilation, padding, stride): the windows of an image as columns, by one slice for
+// each place of the kernel.
+Values im2col(Context& c) {
+  Value* x = c.tensor(0);
+  const bool single = x->rank() == 3;
+  if (single) x = c.build.unsqueeze(x, 0);
+  const auto kernel = c.constants(1);
+  const Sizes dilation = for_each_dim(c.integers(2), 2, {1, 1});
+  const Sizes padding = for_each_dim(c.integers(3), 2, {0, 0});
+  const Sizes stride = for_each_dim(c.integers(4), 2, {1, 1});
+  if (kernel.size() != 2) return c.unsupported("its kernel size is inconsistent");
+  const Sizes s = x->sizes();
+  const SymInt rows = window_count(s[2], kernel[0], dilation[0], padding[0], stride[0]);
+  const SymInt columns = window_count(s[3], kernel[1], dilation[1], padding[1], stride[1]);
+  x = c.build.constant_pad_nd(x, {padding[1], padding[1], padding[0], padding[0]});
+  std::vector<Value*> parts;
+  for (int64_t i = 0; i < kernel[0]; ++i) {
+    for (int64_t j = 0; j < kernel[1]; ++j) {
+      const SymInt top = dilation[0] * SymInt(i);
+      const SymInt left = dilation[1] * SymInt(j);
+      Value* part = c.build.slice(x, 2, top, top + (rows - 1) * stride[0] + 1, stride[0]);
+      part = c.build.slice(part, 3, left, left + (columns - 1) * stride[1] + 1, stride[1]);
+      parts.push_back(c.build.view(part, {s[0], s[1], rows * columns}));
+    }
+  }
+  return {c.build.view(c.build.stack(parts, 2), c.sizes())};
+}
+
+// (self, output_size, kernel, dilation, padding, stride): the sum of the windows that cover a
+// place. Each place of the kernel gives one image with zeros between its entries.
+Values col2im(Context& c) {
+  Value* x = c.tensor(0);
+  const bool single = x->rank() == 2;
+  if (single) x = c.build.unsqueeze(x, 0);
+  const Sizes output = for_each_dim(c.integers(1), 2, {1, 1});
+  const auto kernel = c.constants(2);
+  const Sizes dilation = for_each_dim(c.integers(3), 2, {1, 1});
+  const Sizes padding = for_each_dim(c.integers(4), 2, {0, 0});
+  const Sizes stride = for_each_dim(c.integers(5), 2, {1, 1});
+  if (kernel.size() != 2) return c.unsupported("its kernel size is inconsistent");
+  const SymInt batch = x->sizes()[0];
+  const SymInt channels = SymInt::floordiv(x->sizes()[1], SymInt(kernel[0] * kernel[1]));
+  const SymInt rows = window_count(output[0], kernel[0], dilation[0], padding[0], stride[0]);
+  const SymInt columns = window_count(output[1], kernel[1], dilation[1], padding[1], stride[1]);
+  const SymInt height = output[0] + padding[0] + padding[0];
+  const SymInt width = output[1] + padding[1] + padding[1];
+  x = c.build.view(x, {batch, channels, kernel[0] * kernel[1], rows, columns});
+  Value* total = nullptr;
+  for (int64_t i = 0; i < kernel[0]; ++i) {
+    for (int64_t j = 0; j < kernel[1]; ++j) {
+      Value* part = c.build.select(x, 2, i * kernel[1] + j);
+      part = c.build.view(part, {batch * channels, rows, 1, columns, 1});
+      part = c.build.constant_pad_nd(part, {0, stride[1] - 1, 0, 0, 0, stride[0] - 1});
+      part = c.build.view(part, {batch, channels, rows * stride[0], columns * stride[1]});
+      const SymInt used_rows = (rows - 1) * stride[0] + 1;
+      const SymInt used_columns = (columns - 1) * stride[1] + 1;
+      part = c.build.narrow(c.build.narrow(part, 2, 0, used_rows), 3, 0, used_columns);
+      const SymInt top = dilation[0] * SymInt(i);
+      const SymInt left = dilation[1] * SymInt(j);
+      part = c.build.constant_pad_nd(
+          part, {left, width - left - used_columns, top, height - top - used_rows});
+      total = total ? c.build.add(total, part) : part;
+    }
+  }
+  total = c.build.narrow(total, 2, padding[0], output[0]);
+  total = c.build.narrow(total, 3, padding[1], output[1]);
+  return {c.build.view(total, c.sizes())};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.max_pool2d.default aten.max_pool2d_with_indices.default", max_pool2d},
+    {"aten.max_pool1d.default aten.max_pool1d_with_indices.default", max_pool1d},
+    {"aten.max_pool3d.default aten.max_pool3d_with_indices.default", max_pool3d},
+    {"aten.avg_pool1d.default", avg_pool1d},
+    {"aten.avg_pool2d.default", avg_pool2d},
+    {"aten.avg_pool3d.default", avg_pool3d},
+    {"aten.adaptive_avg_pool1d.default", adaptive_avg_pool1d},
+    {"aten.adaptive_avg_pool2d.default aten._adaptive_avg_pool2d.default", adaptive_avg_pool2d},
+    {"aten.adaptive_avg_pool3d.default aten._adaptive_avg_pool3d.default", adaptive_avg_pool3d},
+    {"aten.adaptive_max_pool1d.default", [](Context& c) { return adaptive_max_pool(c, 1); }},
+    {"aten.adaptive_max_pool2d.default", adaptive_max_pool2d},
+    {"aten.adaptive_max_pool3d.default", [](Context& c) { return adaptive_max_pool(c, 3); }},
+    {"aten.im2col.default", im2col},
+    {"aten.col2im.default", col2im},
+};
+
+}  // namespace
+
+std::span<const Entry> pooling_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

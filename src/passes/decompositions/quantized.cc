@@ -1,0 +1,67 @@
+// Quantization that has no kernel of its own.
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::SymInt;
+using ir::Value;
+
+// Rounded to one of the levels and back: (clamp(round(x / scale) + zero) - zero) * scale.
+struct Rounded {
+  Value* value;
+  Value* inside;  // where nothing was clamped
+};
+
+template <class Scale, class Zero>
+Rounded rounded(Context& c, Value* x, const Scale& scale, const Zero& zero, int64_t min,
+                int64_t max) {
+  Value* level = c.build.add(c.build.round(c.build.div(x, scale)), zero);
+  Value* clamped = c.build.clamp(level, static_cast<double>(min), static_cast<double>(max));
+  return {c.build.mul(c.build.sub(clamped, zero), scale),
+          c.build.logical_and(c.build.ge(level, static_cast<double>(min)),
+                              c.build.le(level, static_cast<double>(max)))};
+}
+
+Values results(Context& c, const Rounded& r) {
+  return c.output_count() == 1 ? Values{r.value} : Values{r.value, r.inside};
+}
+
+// (self, scale, zero_point, quant_min, quant_max)
+Values fake_quantize(Context& c) {
+  Value* x = c.tensor(0);
+  if (!c.is_tensor(1)) {
+    return results(c, rounded(c, x, c.number(1), static_cast<double>(c.constant(2)), c.constant(3),
+                              c.constant(4)));
+  }
+  Value* scale = c.build.view(c.tensor(1), {});
+  Value* zero = c.build.view(c.build.to_dtype(c.tensor(2), x->dtype()), {});
+  return results(c, rounded(c, x, scale, zero, c.constant(3), c.constant(4)));
+}
+
+// (self, scale, zero_point, axis, quant_min, quant_max)
+Values fake_quantize_per_channel(Context& c) {
+  Value* x = c.tensor(0);
+  std::vector<SymInt> line(x->sizes().size(), 1);
+  const int64_t axis = c.dim(c.constant(3), x->rank());
+  line[axis] = x->sizes()[axis];
+  Value* scale = c.build.view(c.tensor(1), line);
+  Value* zero = c.build.view(c.build.to_dtype(c.tensor(2), x->dtype()), line);
+  return results(c, rounded(c, x, scale, zero, c.constant(4), c.constant(5)));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.fake_quantize_per_tensor_affine.default "
+     "aten.fake_quantize_per_tensor_affine.tensor_qparams "
+     "aten.fake_quantize_per_tensor_affine_cachemask.default",
+     fake_quantize},
+    {"aten.fake_quantize_per_channel_affine.default "
+     "aten.fake_quantize_per_channel_affine_cachemask.default",
+     fake_quantize_per_channel},
+};
+
+}  // namespace
+
+std::span<const Entry> quantized_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,192 @@
+// Recurrent layers, unrolled over the steps of the sequence.
+#include <string>
+
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::SymInt;
+using ir::Value;
+using List = std::vector<Value*>;
+
+enum class Cell { kLstm, kGru, kTanh, kRelu };
+
+// The weights of one direction of one layer.
+struct Weights {
+  Value* input = nullptr;       // [gates * hidden, features]
+  Value* hidden = nullptr;      // [gates * hidden, hidden or projected]
+  Value* input_bias = nullptr;  // [gates * hidden]
+  Value* hidden_bias = nullptr;
+  Value* projection = nullptr;  // LSTM: [projected, hidden]
+};
+
+struct State {
+  Value* hidden;          // [batch, hidden or projected]
+  Value* cell = nullptr;  // LSTM: [batch, hidden]
+};
+
+// One of `count` equal parts of the last dimension.
+Value* gate(Context& c, Value* gates, int64_t count, int64_t i) {
+  const SymInt size = SymInt::floordiv(gates->sizes().back(), count);
+  return c.build.narrow(gates, -1, size * SymInt(i), size);
+}
+
+// One step, from what the input adds to the gates.
+State step(Context& c, Cell cell, const Weights& w, Value* from_input, const State& state) {
+  Value* from_hidden = c.build.linear(state.hidden, w.hidden, w.hidden_bias);
+  if (cell == Cell::kGru) {
+    const auto both = [&](int64_t i) {
+      return c.build.sigmoid(c.build.add(gate(c, from_input, 3, i), gate(c, from_hidden, 3, i)));
+    };
+    Value* reset = both(0);
+    Value* update = both(1);
+    Value* candidate = c.build.tanh(
+        c.build.add(gate(c, from_input, 3, 2), c.build.mul(reset, gate(c, from_hidden, 3, 2))));
+    // candidate + update * (hidden - candidate)
+    return {c.build.add(candidate, c.build.mul(update, c.build.sub(state.hidden, candidate)))};
+  }
+  Value* gates = c.build.add(from_input, from_hidden);
+  if (cell == Cell::kTanh) return {c.build.tanh(gates)};
+  if (cell == Cell::kRelu) return {c.build.relu(gates)};
+  Value* input = c.build.sigmoid(gate(c, gates, 4, 0));
+  Value* forget = c.build.sigmoid(gate(c, gates, 4, 1));
+  Value* candidate = c.build.tanh(gate(c, gates, 4, 2));
+  Value* output = c.build.sigmoid(gate(c, gates, 4, 3));
+  Value* next = c.build.add(c.build.mul(forget, state.cell), c.build.mul(input, candidate));
+  Value* hidden = c.build.mul(output, c.build.tanh(next));
+  if (w.projection) hidden = c.build.linear(hidden, w.projection, nullptr);
+  return {hidden, next};
+}
+
+// One direction of one layer over x, [steps, batch, features]; fills the outputs in order of time.
+State sequence(Context& c, Cell cell, const Weights& w, Value* x, int64_t steps, bool reversed,
+               State state, List& outputs) {
+  // What the input adds does not wait for the state: one product for all steps.
+  Value* from_input = c.build.linear(x, w.input, w.input_bias);
+  outputs.assign(steps, nullptr);
+  for (int64_t i = 0; i < steps; ++i) {
+    const int64_t t = reversed ? steps - 1 - i : i;
+    state = step(c, cell, w, c.build.select(from_input, 0, t), state);
+    outputs[t] = state.hidden;
+  }
+  return state;
+}
+
+struct Layers {
+  Cell cell;
+  List hidden;  // initial states, each [layers * directions, batch, size]
+  List parameters;
+  bool has_biases;
+  int64_t count;
+  double dropout;
+  bool train;
+  bool bidirectional;
+  bool batch_first;
+};
+
+Values run(Context& c, const Layers& l) {
+  if (l.train && l.dropout > 0 && l.count > 1) {
+    return c.unsupported("it draws random numbers (dropout in training): export in eval mode");
+  }
+  Value* x = c.tensor(0);
+  const bool single = x->rank() == 2;
+  List initial = l.hidden;
+  if (single) {
+    x = c.build.unsqueeze(x, l.batch_first ? 0 : 1);
+    for (Value*& h : initial) h = c.build.unsqueeze(h, 1);
+  }
+  if (l.batch_first) x = c.build.transpose(x, 0, 1);
+  const int64_t steps =
+      c.known(x->sizes()[0], "the length of its sequence, over which it is unrolled,");
+  const int64_t directions = l.bidirectional ? 2 : 1;
+  const bool is_lstm = l.cell == Cell::kLstm;
+  // Hidden and cell states differ in size where there is a projection, the last weight.
+  const bool projected = is_lstm && initial[0]->sizes().back() != initial[1]->sizes().back();
+  const size_t each = 2 + (l.has_biases ? 2 : 0) + (projected ? 1 : 0);
+  if (l.parameters.size() != each * static_cast<size_t>(l.count * directions) || steps < 1) {
+    return c.unsupported("its parameters or its sequence are inconsistent");
+  }
+
+  List hidden;
+  List cells;
+  for (int64_t layer = 0; layer < l.count; ++layer) {
+    List forward;
+    List backward;
+    for (int64_t direction = 0; direction < directions; ++direction) {
+      const int64_t index = layer * directions + direction;
+      const auto first = l.parameters.begin() + index * static_cast<int64_t>(each);
+      Weights w{first[0], first[1]};
+      if (l.has_biases) {
+        w.input_bias = first[2];
+        w.hidden_bias = first[3];
+      }
+      if (projected) w.projection = first[each - 1];
+      State state{c.build.select(initial[0], 0, index)};
+      if (is_lstm) state.cell = c.build.select(initial[1], 0, index);
+      state = sequence(c, l.cell, w, x, steps, direction == 1, state,
+                       direction == 1 ? backward : forward);
+      hidden.push_back(state.hidden);
+      cells.push_back(state.cell);
+    }
+    Value* y = c.build.stack(forward, 0);
+    x = l.bidirectional ? c.build.cat({y, c.build.stack(backward, 0)}, -1) : y;
+  }
+  if (l.batch_first) x = c.build.transpose(x, 0, 1);
+
+  Values values = {c.build.view(x, c.output(0)->sizes()),
+                   c.build.view(c.build.stack(hidden, 0), c.output(1)->sizes())};
+  if (is_lstm) values.push_back(c.build.view(c.build.stack(cells, 0), c.output(2)->sizes()));
+  return values;
+}
+
+// (input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first)
+Values layers(Context& c, Cell cell) {
+  const List hidden = c.tensors(1);
+  if (hidden.size() != (cell == Cell::kLstm ? 2U : 1U)) {
+    return c.unsupported("its initial states are inconsistent");
+  }
+  return run(c, {cell, hidden, c.tensors(2), c.flag(3), c.constant(4), c.number(5), c.flag(6),
+                 c.flag(7), c.flag(8)});
+}
+
+// (input, hx, w_ih, w_hh, b_ih, b_hh)
+Values one_cell(Context& c, Cell cell) {
+  Weights w{c.tensor(2), c.tensor(3), c.tensor_or_null(4), c.tensor_or_null(5)};
+  const List hidden = c.tensors(1);
+  if (hidden.size() != (cell == Cell::kLstm ? 2U : 1U)) {
+    return c.unsupported("its initial states are inconsistent");
+  }
+  State state{hidden[0], cell == Cell::kLstm ? hidden[1] : nullptr};
+  Value* x = c.tensor(0);
+  const bool single = x->rank() == 1;
+  if (single) {
+    x = c.build.unsqueeze(x, 0);
+    state.hidden = c.build.unsqueeze(state.hidden, 0);
+    if (state.cell) state.cell = c.build.unsqueeze(state.cell, 0);
+  }
+  state = step(c, cell, w, c.build.linear(x, w.input, w.input_bias), state);
+  Values values = {state.hidden};
+  if (state.cell) values.push_back(state.cell);
+  if (single) {
+    for (Value*& value : values) value = c.build.squeeze(value, 0);
+  }
+  return values;
+}
+
+constexpr Entry kRules[] = {
+    {"aten.lstm.input", [](Context& c) { return layers(c, Cell::kLstm); }},
+    {"aten.gru.input", [](Context& c) { return layers(c, Cell::kGru); }},
+    {"aten.rnn_tanh.input", [](Context& c) { return layers(c, Cell::kTanh); }},
+    {"aten.rnn_relu.input", [](Context& c) { return layers(c, Cell::kRelu); }},
+    {"aten.lstm_cell.default", [](Context& c) { return one_cell(c, Cell::kLstm); }},
+    {"aten.gru_cell.default", [](Context& c) { return one_cell(c, Cell::kGru); }},
+    {"aten.rnn_tanh_cell.default", [](Context& c) { return one_cell(c, Cell::kTanh); }},
+    {"aten.rnn_relu_cell.default", [](Context& c) { return one_cell(c, Cell::kRelu); }},
+};
+
+}  // namespace
+
+std::span<const Entry> recurrent_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,428 @@
+// Reductions, norms and running sums.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "ir/promotion.h"
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::Argument;
+using ir::Scalar;
+using ir::SymInt;
+using ir::Value;
+
+// What a running product is unrolled up to.
+constexpr int64_t kMaxUnrolled = 256;
+
+std::vector<int64_t> all_dims(const Value* x) {
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < x->rank(); ++d) dims.push_back(d);
+  return dims;
+}
+
+// Missing or empty stands for all dimensions.
+std::vector<int64_t> reduced_dims(Context& c, size_t i) {
+  Value* x = c.tensor(0);
+  if (!c.has(i)) return all_dims(x);
+  auto dims = c.dims(c.constants(i), x->rank());
+  if (dims.empty() || x->rank() == 0) return all_dims(x);
+  return dims;
+}
+
+std::vector<SymInt> as_list(const std::vector<int64_t>& dims) { return {dims.begin(), dims.end()}; }
+
+// Whether argument i names its dimensions, so that a kernel takes it as it is.
+bool names_dims(Context& c, size_t i) {
+  return c.tensor(0)->rank() > 0 && c.has(i) && !c.integers(i).empty();
+}
+
+Values sum(Context& c) {
+  Value* x = c.tensor(0);
+  const bool whole = c.op() == "aten.sum.default";
+  if (!whole && names_dims(c, 1)) return {};
+  if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
+  return {c.build.call("aten.sum.dim_IntList",
+                       {x, as_list(all_dims(x)), !whole && c.flag(2), c.dtype()}, c.dtype(),
+                       c.sizes())};
+}
+
+Values mean(Context& c) {
+  Value* x = c.tensor(0);
+  const bool whole = c.op() == "aten.mean.default";
+  if (!whole && names_dims(c, 1)) return {};
+  if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
+  return {c.build.call("aten.mean.dim", {x, as_list(all_dims(x)), !whole && c.flag(2), c.dtype()},
+                       c.dtype(), c.sizes())};
+}
+
+// amax and amin.
+Values extreme(Context& c) {
+  if (names_dims(c, 1)) return {};
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x};
+  return {c.build.call(c.op(), {x, as_list(all_dims(x)), c.flag(2)}, c.dtype(), c.sizes())};
+}
+
+Values whole_extreme(Context& c, bool greatest) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x};
+  return {greatest ? c.build.amax(x, all_dims(x)) : c.build.amin(x, all_dims(x))};
+}
+
+// max.dim and min.dim
+Values extreme_with_index(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() > 0) return {};
+  return {x, c.build.zeros({}, DType::kInt64)};
+}
+
+Values aminmax(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x, x};
+  const auto dims = c.has(1) ? c.dims({c.constant(1)}, x->rank()) : all_dims(x);
+  return {c.build.amin(x, dims, c.flag(2)), c.build.amax(x, dims, c.flag(2))};
+}
+
+Values any(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {c.build.to_dtype(c.build.ne(x, 0), c.dtype())};
+  if (c.op() != "aten.any.dims" || names_dims(c, 1)) return {};
+  return {
+      c.build.call("aten.any.dims", {x, as_list(all_dims(x)), c.flag(2)}, c.dtype(), c.sizes())};
+}
+
+// All hold where none fails.
+Values all(Context& c) {
+  Value* x = c.tensor(0);
+  Value* fails = c.build.logical_not(x);
+  if (x->rank() > 0) {
+    if (c.op() == "aten.all.default") {
+      fails = c.build.any(fails);
+    } else {
+      const bool keepdim = c.flag(2);
+      const auto dims =
+          c.op() == "aten.all.dim" ? c.dims({c.constant(1)}, x->rank()) : reduced_dims(c, 1);
+      fails =
+          c.build.call("aten.any.dims", {fails, as_list(dims), keepdim}, DType::kBool, c.sizes());
+    }
+  }
+  return {c.build.to_dtype(c.build.logical_not(fails), c.dtype())};
+}
+
+struct Moments {
+  Value* x;
+  std::vector<int64_t> dims;
+  Scalar correction = SymInt(1);
+  bool keepdim = false;
+};
+
+// The three forms of var and its like.
+Moments moments(Context& c) {
+  Moments m{c.tensor(0), {}, SymInt(1), false};
+  if (c.op().ends_with(".default")) {
+    m.dims = all_dims(m.x);
+    m.correction = SymInt(c.flag(1) ? 1 : 0);
+    return m;
+  }
+  m.dims = reduced_dims(c, 1);
+  if (c.op().ends_with(".correction")) {
+    if (c.has(2)) m.correction = c.scalar(2);
+  } else {
+    m.correction = SymInt(c.flag(2) ? 1 : 0);
+  }
+  m.keepdim = c.flag(3);
+  return m;
+}
+
+Value* variance(Context& c, const Moments& m) {
+  return c.build.call("aten.var.correction",
+                      {m.x, as_list(m.dims), ir::to_argument(m.correction), m.keepdim}, c.dtype(),
+                      c.sizes());
+}
+
+Values var(Context& c) {
+  if (c.op() == "aten.var.correction" && names_dims(c, 1) && c.has(2)) return {};
+  const Moments m = moments(c);
+  if (m.x->rank() == 0) {
+    const bool corrected = ir::to_double(m.correction) >= 1;
+    return {
+        c.build.full({}, corrected ? std::numeric_limits<double>::quiet_NaN() : 0.0, c.dtype())};
+  }
+  return {variance(c, m)};
+}
+
+Values std_deviation(Context& c) { return {c.build.sqrt(var(c).at(0))}; }
+
+Values var_mean(Context& c, bool root) {
+  const Moments m = moments(c);
+  Value* v = variance(c, m);
+  return {root ? c.build.sqrt(v) : v, c.build.mean(m.x, m.dims, m.keepdim)};
+}
+
+// (sum |x|^p)^(1/p), with the limits that p = 0 and infinite p have.
+Value* vector_norm(Context& c, Value* x, double p, const std::vector<int64_t>& dims, bool keepdim) {
+  const DType dtype = ir::to_floating_point(x->dtype());
+  if (x->rank() == 0) {
+    if (p == 0) return c.build.to_dtype(c.build.ne(x, 0), dtype);
+    return c.build.abs(c.build.to_dtype(x, dtype));
+  }
+  x = c.build.to_dtype(x, dtype);
+  if (p == 0) return c.build.sum(c.build.to_dtype(c.build.ne(x, 0), dtype), dims, keepdim);
+  if (p == 2) return c.build.sqrt(c.build.sum(c.build.mul(x, x), dims, keepdim));
+  Value* magnitude = c.build.abs(x);
+  if (p == 1) return c.build.sum(magnitude, dims, keepdim);
+  if (std::isinf(p)) {
+    return p > 0 ? c.build.amax(magnitude, dims, keepdim) : c.build.amin(magnitude, dims, keepdim);
+  }
+  return c.build.pow(c.build.sum(c.build.pow(magnitude, p), dims, keepdim), 1 / p);
+}
+
+Values norm(Context& c, size_t order, size_t dims, size_t keepdim, size_t dtype) {
+  Value* x = c.tensor(0);
+  if (const auto wanted = c.dtype_at(dtype)) x = c.build.to_dtype(x, *wanted);
+  const double p = c.has(order) ? c.number(order) : 2.0;
+  return {
+      vector_norm(c, x, p, dims ? reduced_dims(c, dims) : all_dims(x), keepdim && c.flag(keepdim))};
+}
+
+constexpr size_t kMissing = 0;      // of an argument that could not be the first
+constexpr size_t kPastTheEnd = 99;  // of one that the operator does not have
+
+// Only the orders that are norms of the elements; others take singular values.
+Values linalg_norm(Context& c) {
+  if (c.has(1) && (!c.has(2) || c.integers(2).size() > 1)) {
+    return c.unsupported("matrix norms are not covered: use a vector norm");
+  }
+  return norm(c, 1, 2, 3, 4);
+}
+
+Values matrix_norm(Context& c) {
+  if (c.has(1) && c.text(1) != "fro" && !c.text(1).empty()) {
+    return c.unsupported("only the Frobenius norm is covered");
+  }
+  if (c.op() != "aten.linalg_matrix_norm.str_ord") return c.unsupported("use the Frobenius norm");
+  Value* x = c.tensor(0);
+  return {vector_norm(c, x, 2.0,
+                      c.dims(c.has(2) ? c.constants(2) : std::vector<int64_t>{-2, -1}, x->rank()),
+                      c.flag(3))};
+}
+
+// The largest element is taken out so that the exponentials stay finite; an infinite one is not.
+Value* log_sum_exp(Context& c, Value* x, const std::vector<int64_t>& dims, bool keepdim) {
+  x = c.build.to_dtype(x, ir::to_floating_point(x->dtype()));
+  if (x->rank() == 0) return x;
+  Value* most = c.build.amax(x, dims, true);
+  most = c.build.masked_fill(most, c.build.isinf(most), 0.0);
+  Value* total = c.build.sum(c.build.exp(c.build.sub(x, most)), dims, true);
+  Value* result = c.build.add(c.build.log(total), most);
+  return keepdim ? result : c.build.squeeze(result, dims);
+}
+
+Values logsumexp(Context& c) {
+  Value* result = log_sum_exp(c, c.tensor(0), reduced_dims(c, 1), true);
+  return {result->sizes() == c.sizes() ? result : c.build.view(result, c.sizes())};
+}
+
+Values softmax(Context& c, bool log) {
+  const bool is_final = c.op() == "aten._softmax.default" || c.op() == "aten._log_softmax.default";
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  if (x->rank() == 0) return {log ? c.build.zeros({}, c.dtype()) : c.build.ones({}, c.dtype())};
+  const int64_t dim = c.dim(c.constant(1), x->rank());
+  // The kernel of log_softmax has no float64.
+  if (log && c.dtype() == DType::kFloat64) {
+    Value* shifted = c.build.sub(x, c.build.amax(x, {dim}, true));
+    return {c.build.sub(shifted, c.build.log(c.build.sum(c.build.exp(shifted), {dim}, true)))};
+  }
+  if (is_final && x == c.tensor(0) && !c.flag(2)) return {};
+  return {log ? c.build.log_softmax(x, dim) : c.build.softmax(x, dim)};
+}
+
+Values safe_softmax(Context& c) {
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  const int64_t dim = c.dim(c.constant(1), x->rank());
+  Value* masked = c.build.eq(x, -std::numeric_limits<double>::infinity());
+  Value* empty = c.build.logical_not(c.build.any(c.build.logical_not(masked), dim, true));
+  return {c.build.masked_fill(c.build.softmax(x, dim), empty, 0.0)};
+}
+
+Values nansum(Context& c) {
+  Value* x = c.tensor(0);
+  if (is_floating_point(x->dtype())) x = c.build.masked_fill(x, c.build.isnan(x), 0.0);
+  if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
+  return {c.build.sum(x, reduced_dims(c, 1), c.flag(2), c.dtype())};
+}
+
+Values nanmean(Context& c) {
+  Value* x = c.tensor(0);
+  Value* nan = c.build.isnan(x);
+  const auto dims = reduced_dims(c, 1);
+  Value* total = c.build.sum(c.build.masked_fill(x, nan, 0.0), dims, c.flag(2));
+  Value* count = c.build.sum(c.build.logical_not(nan), dims, c.flag(2));
+  return {c.build.to_dtype(c.build.div(total, count), c.dtype())};
+}
+
+Values count_nonzero(Context& c) {
+  Value* set = c.build.ne(c.tensor(0), 0);
+  if (c.tensor(0)->rank() == 0) return {c.build.to_dtype(set, DType::kInt64)};
+  return {c.build.sum(set, reduced_dims(c, 1), false, DType::kInt64)};
+}
+
+Values prod(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
+  return {};
+}
+
+Values cumsum(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
+  return {};
+}
+
+// Steps along a dimension, each from the last.
+template <class Step>
+Value* running(Context& c, Value* x, int64_t dim, Step step) {
+  const int64_t length = c.known(x->sizes()[dim], "the length of its dimension");
+  if (length > kMaxUnrolled) {
+    c.unsupported("it is unrolled, and the dimension is too long for that");
+    return x;
+  }
+  std::vector<Value*> parts;
+  for (int64_t i = 0; i < length; ++i) {
+    Value* part = c.build.narrow(x, dim, i, 1);
+    parts.push_back(i == 0 ? part : step(parts.back(), part));
+  }
+  return length == 0 ? x : c.build.cat(parts, dim);
+}
+
+Values cumprod(Context& c) {
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  if (x->rank() == 0) return {x};
+  return {running(c, x, c.dim(c.constant(1), x->rank()),
+                  [&](Value* a, Value* b) { return c.build.mul(a, b); })};
+}
+
+Values logcumsumexp(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x};
+  return {running(c, x, c.dim(c.constant(1), x->rank()), [&](Value* a, Value* b) {
+    return c.build.call("aten.logaddexp.default", {a, b}, a->dtype(), a->sizes());
+  })};
+}
+
+Values running_extreme(Context& c, bool greatest) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
+  const int64_t dim = c.dim(c.constant(1), x->rank());
+  Value* values = running(c, x, dim, [&](Value* a, Value* b) {
+    return greatest ? c.build.maximum(a, b) : c.build.minimum(a, b);
+  });
+  // The index is the last place at which the running value was itself met.
+  std::vector<SymInt> line(x->sizes().size(), 1);
+  line[dim] = x->sizes()[dim];
+  Value* place = c.build.view(c.build.arange(x->sizes()[dim]), line);
+  Value* met = c.build.eq(x, values);
+  if (is_floating_point(x->dtype())) met = c.build.logical_or(met, c.build.isnan(x));
+  Value* own = c.build.mul(c.build.to_dtype(met, DType::kInt64), place);
+  Value* indices = running(c, own, dim, [&](Value* a, Value* b) { return c.build.maximum(a, b); });
+  return {values, indices};
+}
+
+Values trace(Context& c) {
+  return {c.build.sum(c.build.diagonal(c.tensor(0)), {0}, false, c.dtype())};
+}
+
+Values cosine_similarity(Context& c) {
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  const auto sizes = ir::broadcast_sizes(a->sizes(), b->sizes());
+  if (!sizes.ok()) return c.unsupported("its tensors do not broadcast");
+  const auto rank = static_cast<int64_t>(sizes->size());
+  const int64_t dim = c.dim(c.has(2) ? c.constant(2) : 1, rank);
+  const double eps = c.has(3) ? c.number(3) : 1e-8;
+  a = c.build.expand(c.build.to_dtype(a, c.dtype()), *sizes);
+  b = c.build.expand(c.build.to_dtype(b, c.dtype()), *sizes);
+  const auto unit = [&](Value* x) {
+    return c.build.div(x, c.build.clamp(vector_norm(c, x, 2.0, {dim}, true), eps, std::nullopt));
+  };
+  return {c.build.sum(c.build.mul(unit(a), unit(b)), {dim})};
+}
+
+Values pairwise_distance(Context& c) {
+  Value* difference =
+      c.build.add(c.build.sub(c.tensor(0), c.tensor(1)), c.has(3) ? c.number(3) : 1e-6);
+  return {vector_norm(c, difference, c.has(2) ? c.number(2) : 2.0, {difference->rank() - 1},
+                      c.flag(4))};
+}
+
+Values dist(Context& c) {
+  Value* difference = c.build.sub(c.tensor(0), c.tensor(1));
+  return {vector_norm(c, difference, c.has(2) ? c.number(2) : 2.0, all_dims(difference), false)};
+}
+
+Values cdist(Context& c) {
+  return {c.build.call("aten._cdist_forward.default",
+                       {c.tensor(0), c.tensor(1), c.has(2) ? c.number(2) : 2.0, ir::None{}},
+                       c.dtype(), c.sizes())};
+}
+
+Values pdist(Context& c) {
+  return {c.build.call("aten._pdist_forward.default", {c.tensor(0), c.has(1) ? c.number(1) : 2.0},
+                       c.dtype(), c.sizes())};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.sum.default aten.sum.dim_IntList", sum},
+    {"aten.mean.default aten.mean.dim", mean},
+    {"aten.amax.default aten.amin.default", extreme},
+    {"aten.max.default", [](Context& c) { return whole_extreme(c, true); }},
+    {"aten.min.default", [](Context& c) { return whole_extreme(c, false); }},
+    {"aten.max.dim aten.min.dim", extreme_with_index},
+    {"aten.aminmax.default", aminmax},
+    {"aten.any.default aten.any.dim aten.any.dims", any},
+    {"aten.all.default aten.all.dim aten.all.dims", all},
+    {"aten.var.default aten.var.dim aten.var.correction", var},
+    {"aten.std.default aten.std.dim aten.std.correction", std_deviation},
+    {"aten.var_mean.default aten.var_mean.dim aten.var_mean.correction",
+     [](Context& c) { return var_mean(c, false); }},
+    {"aten.std_mean.default aten.std_mean.dim aten.std_mean.correction",
+     [](Context& c) { return var_mean(c, true); }},
+    {"aten.linalg_vector_norm.default", [](Context& c) { return norm(c, 1, 2, 3, 4); }},
+    {"aten.linalg_norm.default", linalg_norm},
+    {"aten.linalg_matrix_norm.default aten.linalg_matrix_norm.str_ord", matrix_norm},
+    {"aten.norm.Scalar", [](Context& c) { return norm(c, 1, kMissing, kMissing, kPastTheEnd); }},
+    {"aten.norm.ScalarOpt_dim aten.norm.ScalarOpt_dim_dtype",
+     [](Context& c) { return norm(c, 1, 2, 3, 4); }},
+    {"aten.norm.ScalarOpt_dtype", [](Context& c) { return norm(c, 1, kMissing, kMissing, 2); }},
+    {"aten.frobenius_norm.dim", [](Context& c) { return norm(c, kPastTheEnd, 1, 2, kPastTheEnd); }},
+    {"aten.logsumexp.default aten.special_logsumexp.default", logsumexp},
+    {"aten._softmax.default aten.softmax.int aten.special_softmax.default",
+     [](Context& c) { return softmax(c, false); }},
+    {"aten._log_softmax.default aten.log_softmax.int aten.special_log_softmax.default",
+     [](Context& c) { return softmax(c, true); }},
+    {"aten._safe_softmax.default", safe_softmax},
+    {"aten.nansum.default", nansum},
+    {"aten.nanmean.default", nanmean},
+    {"aten.count_nonzero.default aten.count_nonzero.dim_IntList", count_nonzero},
+    {"aten.prod.default aten.prod.dim_int", prod},
+    {"aten.cumsum.default", cumsum},
+    {"aten.cumprod.default", cumprod},
+    {"aten.logcumsumexp.default", logcumsumexp},
+    {"aten.cummax.default", [](Context& c) { return running_extreme(c, true); }},
+    {"aten.cummin.default", [](Context& c) { return running_extreme(c, false); }},
+    {"aten.trace.default", trace},
+    {"aten.cosine_similarity.default", cosine_similarity},
+    {"aten.pairwise_distance.default", pairwise_distance},
+    {"aten.dist.default", dist},
+    {"aten.cdist.default", cdist},
+    {"aten.pdist.default", pdist},
+};
+
+}  // namespace
+
+std::span<const Entry> reduction_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

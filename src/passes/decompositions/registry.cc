@@ -1,0 +1,52 @@
+#include "passes/decompositions/registry.h"
+
+#include <map>
+
+namespace slipway::passes::decompositions {
+namespace {
+
+const std::map<std::string, Rule, std::less<>>& table() {
+  static const auto* const kTable = [] {
+    auto* table = new std::map<std::string, Rule, std::less<>>;
+    for (const auto family :
+         {activation_rules(), attention_rules(), binary_rules(), complex_rules(),
+          convolution_rules(), creation_rules(), index_rules(), matmul_rules(),
+          normalization_rules(), pad_rules(), pooling_rules(), quantized_rules(), recurrent_rules(),
+          reduction_rules(), resize_rules(), scatter_rules(), shape_rules(), sort_rules(),
+          unary_rules()}) {
+      for (const Entry& entry : family) {
+        std::string_view rest = entry.targets;
+        while (!rest.empty()) {
+          const size_t end = rest.find(' ');
+          table->emplace(rest.substr(0, end), entry.rule);
+          rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+        }
+      }
+    }
+    return table;
+  }();
+  return *kTable;
+}
+
+}  // namespace
+
+Rule find(std::string_view target) {
+  const auto it = table().find(target);
+  return it == table().end() ? nullptr : it->second;
+}
+
+std::vector<std::string> targets() {
+  std::vector<std::string> result;
+  for (const auto& [target, rule] : table()) result.push_back(target);
+  return result;
+}
+
+bool is_symbolic(std::string_view target) {
+  return target.starts_with("_operator.") || target.starts_with("sym_") ||
+         target.starts_with("torch.sym_") || target.starts_with("math.") ||
+         target.starts_with("torch._sym_") || target.starts_with("torch.ops.aten.sym_") ||
+         target == "aten.sym_size.int" || target == "aten.sym_numel.default" ||
+         target == "aten._local_scalar_dense.default";
+}
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,57 @@
+// The one table of what decompose rewrites: for each operator, the rule that expresses it by
+// others. What the kernels run as it is needs no entry. The list of supported operators and its
+// documentation derive from this table and from schema::kernel_for; there is no second list.
+//
+// The tables are immutable and safe to read from several threads.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "passes/decompositions/context.h"
+
+namespace slipway::passes::decompositions {
+
+// What stands for the node's outputs, one each; null for one that the rule does not compute, which
+// is an error where something uses it. Nothing at all: the node stays as it is.
+using Values = std::vector<ir::Value*>;
+// Adds nodes through the context, in terms of any operator that has a kernel or a rule of its own.
+using Rule = Values (*)(Context&);
+
+struct Entry {
+  const char* targets;  // separated by spaces
+  Rule rule;
+};
+
+// A family each, beside its rules.
+std::span<const Entry> activation_rules();
+std::span<const Entry> attention_rules();
+std::span<const Entry> binary_rules();
+std::span<const Entry> complex_rules();
+std::span<const Entry> convolution_rules();
+std::span<const Entry> creation_rules();
+std::span<const Entry> index_rules();
+std::span<const Entry> matmul_rules();
+std::span<const Entry> normalization_rules();
+std::span<const Entry> pad_rules();
+std::span<const Entry> pooling_rules();
+std::span<const Entry> quantized_rules();
+std::span<const Entry> recurrent_rules();
+std::span<const Entry> reduction_rules();
+std::span<const Entry> resize_rules();
+std::span<const Entry> scatter_rules();
+std::span<const Entry> shape_rules();
+std::span<const Entry> sort_rules();
+std::span<const Entry> unary_rules();
+
+// The rule of "aten.silu.default", or null.
+Rule find(std::string_view target);
+// Every target that has a rule, sorted.
+std::vector<std::string> targets();
+
+// Operators on symbolic numbers, which become instructions rather than kernel calls.
+bool is_symbolic(std::string_view target);
+
+}  // namespace slipway::passes::decompositions

@@ -1,0 +1,240 @@
+// Resizing images, and sampling them.
+#include <cmath>
+
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::Argument;
+using ir::Scalar;
+using ir::SymInt;
+using ir::Value;
+using Sizes = std::vector<SymInt>;
+
+// What every upsample operator says, in its two forms: (input, output_size?, [align_corners],
+// scale_factors?) and (self, output_size, [align_corners], scales...).
+struct Resize {
+  size_t n = 2;                              // spatial dimensions
+  Sizes size;                                // of the result
+  std::vector<std::optional<double>> scale;  // given by the user, for each dimension
+  bool align_corners = false;
+};
+
+Resize request(Context& c, size_t n, bool has_align) {
+  Resize r;
+  r.n = n;
+  r.size.assign(c.sizes().end() - static_cast<std::ptrdiff_t>(n), c.sizes().end());
+  r.scale.resize(n);
+  size_t next = 2;
+  if (has_align) r.align_corners = c.flag(next++);
+  if (c.op().ends_with(".vec")) {
+    if (c.has(next)) {
+      const auto scales = c.numbers(next);
+      for (size_t i = 0; i < n && i < scales.size(); ++i) r.scale[i] = scales[i];
+    }
+  } else {
+    for (size_t i = 0; i < n; ++i) {
+      if (c.has(next + i)) r.scale[i] = c.number(next + i);
+    }
+  }
+  return r;
+}
+
+// One kernel call on [N, C, H, W]; the result's size comes from the scales where they are given.
+Value* resize_2d(Context& c, Value* x, bool linear, bool align_corners, const Sizes& size,
+                 std::optional<double> scale_h, std::optional<double> scale_w) {
+  Argument output_size = size;
+  Argument scales = ir::None{};
+  if (scale_h && scale_w) {
+    output_size = ir::None{};
+    scales = std::vector<double>{*scale_h, *scale_w};
+  }
+  const Sizes sizes = {x->sizes()[0], x->sizes()[1], size[0], size[1]};
+  if (linear) {
+    return c.build.call("aten.upsample_bilinear2d.vec", {x, output_size, align_corners, scales},
+                        x->dtype(), sizes);
+  }
+  return c.build.call("aten.upsample_nearest2d.vec", {x, output_size, scales}, x->dtype(), sizes);
+}
+
+Values by_kernel(Context& c, size_t n, bool linear) {
+  const Resize r = request(c, n, linear);
+  Value* x = c.tensor(0);
+  const Sizes s = x->sizes();
+  const auto scale = [&](size_t i) { return r.scale[i]; };
+  // A dimension that keeps its size has the scale 1.
+  const auto with_one = [&](size_t i) {
+    return scale(i) ? std::optional<double>(1.0) : std::nullopt;
+  };
+  if (n == 1) {
+    Value* image = c.build.view(x, {s[0], s[1], 1, s[2]});
+    Value* y = resize_2d(c, image, linear, r.align_corners, {1, r.size[0]}, with_one(0), scale(0));
+    return {c.build.view(y, c.sizes())};
+  }
+  if (n == 2) {
+    return {resize_2d(c, x, linear, r.align_corners, r.size, scale(0), scale(1))};
+  }
+  Value* planes = c.build.view(x, {s[0], s[1] * s[2], s[3], s[4]});
+  planes =
+      resize_2d(c, planes, linear, r.align_corners, {r.size[1], r.size[2]}, scale(1), scale(2));
+  const SymInt plane = r.size[1] * r.size[2];
+  Value* lines = c.build.view(planes, {s[0], s[1], s[2], plane});
+  lines = resize_2d(c, lines, linear, r.align_corners, {r.size[0], plane}, scale(0), with_one(0));
+  return {c.build.view(lines, c.sizes())};
+}
+
+// A place of the result, in units of the source's elements: i * in / out, with the user's scale in
+// place of out / in where there is one.
+Value* scaled_places(Context& c, Value* i, const SymInt& in, const SymInt& out,
+                     const std::optional<double>& scale) {
+  if (scale) return c.build.mul(i, 1.0 / *scale);
+  if (in.constant() && out.constant()) {
+    return c.build.mul(i,
+                       static_cast<double>(*in.constant()) / static_cast<double>(*out.constant()));
+  }
+  return c.build.div(c.build.mul(i, in), out);
+}
+
+Value* counted(Context& c, const SymInt& count) {
+  return c.build.to_dtype(c.build.arange(count), DType::kFloat32);
+}
+
+Value* as_index(Context& c, Value* place, const SymInt& size) {
+  Value* index = c.build.to_dtype(place, DType::kInt64);
+  return c.build.clamp(index, Scalar(SymInt(0)), Scalar(size - 1));
+}
+
+Values nearest_exact(Context& c, size_t n) {
+  const Resize r = request(c, n, false);
+  Value* x = c.tensor(0);
+  for (size_t d = 0; d < n; ++d) {
+    const auto dim = static_cast<int64_t>(d + 2);
+    const SymInt in = x->sizes()[dim];
+    Value* centre = c.build.add(counted(c, r.size[d]), 0.5);
+    Value* place = c.build.floor(scaled_places(c, centre, in, r.size[d], r.scale[d]));
+    x = c.build.index_select(x, dim, as_index(c, place, in));
+  }
+  return {x};
+}
+
+// Keys' cubic with a = -0.75, at a distance within [0, 1] and within [1, 2].
+Value* cubic_near(Context& c, Value* t) {
+  Value* inner = c.build.add(c.build.mul(t, 1.25), -2.25);
+  return c.build.add(c.build.mul(c.build.mul(inner, t), t), 1.0);
+}
+
+Value* cubic_far(Context& c, Value* t) {
+  Value* value = c.build.add(c.build.mul(t, -0.75), 3.75);
+  value = c.build.add(c.build.mul(value, t), -6.0);
+  return c.build.add(c.build.mul(value, t), 3.0);
+}
+
+// Four neighbours a place, weighed along one dimension after the other.
+Values bicubic(Context& c) {
+  const Resize r = request(c, 2, true);
+  Value* x = c.tensor(0);
+  const DType dtype = x->dtype();
+  if (dtype != DType::kFloat64) x = c.build.to_dtype(x, DType::kFloat32);
+  for (int64_t d = 1; d >= 0; --d) {
+    const int64_t dim = d + 2;
+    const SymInt in = x->sizes()[dim];
+    const SymInt out = r.size[d];
+    Value* place = counted(c, out);
+    if (r.align_corners) {
+      if (in.constant() && out.constant()) {
+        const double steps = static_cast<double>(*out.constant() - 1);
+        place =
+            c.build.mul(place, steps > 0 ? static_cast<double>(*in.constant() - 1) / steps : 0.0);
+      } else {
+        place = c.build.div(c.build.mul(place, in - 1), SymInt::max(out - 1, 1));
+      }
+    } else {
+      place = c.build.sub(scaled_places(c, c.build.add(place, 0.5), in, out, r.scale[d]), 0.5);
+    }
+    Value* base = c.build.floor(place);
+    Value* t = c.build.sub(place, base);
+    Value* rest = c.build.rsub(t, 1.0);
+    Value* const weights[] = {cubic_far(c, c.build.add(t, 1.0)), cubic_near(c, t),
+                              cubic_near(c, rest), cubic_far(c, c.build.add(rest, 1.0))};
+    Sizes line(4, 1);
+    line[dim] = out;
+    Value* total = nullptr;
+    for (int64_t k = 0; k < 4; ++k) {
+      Value* index = as_index(c, c.build.add(base, static_cast<double>(k - 1)), in);
+      Value* part =
+          c.build.mul(c.build.index_select(x, dim, index), c.build.view(weights[k], line));
+      total = total ? c.build.add(total, part) : part;
+    }
+    x = total;
+  }
+  return {c.build.to_dtype(x, dtype)};
+}
+
+// The kernel has the form with an explicit size only.
+Values bilinear_antialiased(Context& c) {
+  const Resize r = request(c, 2, true);
+  const auto scale = [&](size_t i) -> Argument {
+    if (r.scale[i]) return *r.scale[i];
+    return ir::None{};
+  };
+  return {c.build.call("aten._upsample_bilinear2d_aa.default",
+                       {c.tensor(0), r.size, r.align_corners, scale(0), scale(1)}, c.dtype(),
+                       c.sizes())};
+}
+
+Values grid_sampler(Context& c) {
+  if (c.tensor(0)->rank() != 4) return c.unsupported("only images of two dimensions are sampled");
+  return {c.build.call("aten.grid_sampler_2d.default", c.node().args(), c.dtype(), c.sizes())};
+}
+
+// (x, y, 1) of each place of the result, times theta.
+Values affine_grid(Context& c) {
+  Value* theta = c.tensor(0);
+  const Sizes size = c.integers(1);
+  if (size.size() != 4) return c.unsupported("only grids of two dimensions are made");
+  const bool align_corners = c.flag(2);
+  const auto line = [&](const SymInt& count) {
+    const int64_t n = c.known(count, "the grid's size");
+    const double edge =
+        align_corners || n < 1 ? 1.0 : static_cast<double>(n - 1) / static_cast<double>(n);
+    if (n == 1) return c.build.zeros({1}, theta->dtype());
+    return c.build.call("aten.linspace.default", {-edge, edge, SymInt(n)}, theta->dtype(), {n});
+  };
+  const Sizes plane = {size[2], size[3]};
+  Value* x = c.build.expand(line(size[3]), plane);
+  Value* y = c.build.expand(c.build.view(line(size[2]), {size[2], 1}), plane);
+  Value* places = c.build.stack({x, y, c.build.ones(plane, theta->dtype())}, 2);
+  const SymInt count = size[2] * size[3];
+  places = c.build.expand(c.build.view(places, {1, count, 3}), {size[0], count, 3});
+  return {c.build.view(c.build.bmm(places, c.build.transpose(theta, 1, 2)), c.sizes())};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.upsample_nearest1d.vec aten.upsample_nearest1d.default",
+     [](Context& c) { return by_kernel(c, 1, false); }},
+    {"aten.upsample_nearest2d.default", [](Context& c) { return by_kernel(c, 2, false); }},
+    {"aten.upsample_nearest3d.vec aten.upsample_nearest3d.default",
+     [](Context& c) { return by_kernel(c, 3, false); }},
+    {"aten.upsample_linear1d.vec aten.upsample_linear1d.default",
+     [](Context& c) { return by_kernel(c, 1, true); }},
+    {"aten.upsample_bilinear2d.default", [](Context& c) { return by_kernel(c, 2, true); }},
+    {"aten.upsample_trilinear3d.vec aten.upsample_trilinear3d.default",
+     [](Context& c) { return by_kernel(c, 3, true); }},
+    {"aten._upsample_nearest_exact1d.vec aten._upsample_nearest_exact1d.default",
+     [](Context& c) { return nearest_exact(c, 1); }},
+    {"aten._upsample_nearest_exact2d.vec aten._upsample_nearest_exact2d.default",
+     [](Context& c) { return nearest_exact(c, 2); }},
+    {"aten._upsample_nearest_exact3d.vec aten._upsample_nearest_exact3d.default",
+     [](Context& c) { return nearest_exact(c, 3); }},
+    {"aten.upsample_bicubic2d.vec aten.upsample_bicubic2d.default", bicubic},
+    {"aten._upsample_bilinear2d_aa.vec", bilinear_antialiased},
+    {"aten.grid_sampler.default", grid_sampler},
+    {"aten.affine_grid_generator.default", affine_grid},
+};
+
+}  // namespace
+
+std::span<const Entry> resize_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions

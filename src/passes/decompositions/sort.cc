@@ -1,0 +1,146 @@
+// Orders: sort and what follows from it, by topk over the whole dimension.
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "passes/decompositions/registry.h"
+
+namespace slipway::passes::decompositions {
+namespace {
+
+using ir::SymInt;
+using ir::Value;
+using Pair = std::pair<Value*, Value*>;
+
+// Keeps the order of equal elements: the runs of equal values are numbered, and within a run the
+// indices are sorted.
+Pair stabilized(Context& c, const Pair& sorted, int64_t dim) {
+  const auto [values, indices] = sorted;
+  const SymInt length = values->sizes()[dim];
+  Value* changes = c.build.ne(c.build.narrow(values, dim, 1, length - 1),
+                              c.build.narrow(values, dim, 0, length - 1));
+  std::vector<SymInt> first = values->sizes();
+  first[dim] = 1;
+  changes = c.build.cat(
+      {c.build.zeros(first, DType::kInt64), c.build.to_dtype(changes, DType::kInt64)}, dim);
+  Value* run = c.build.cumsum(changes, dim);
+  Value* key = c.build.add(c.build.mul(run, length), indices);
+  Value* ordered = c.build.topk(key, length, dim, false).first;
+  return {values, c.build.remainder(ordered, length)};
+}
+
+Pair sorted(Context& c, Value* x, int64_t dim, bool descending, bool stable) {
+  if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
+  const DType dtype = x->dtype();
+  if (dtype == DType::kBool) x = c.build.to_dtype(x, DType::kUInt8);
+  const SymInt length = x->sizes()[dim];
+  Pair result = c.build.topk(x, length, dim, descending);
+  if (stable && length != SymInt(1) && length != SymInt(0)) result = stabilized(c, result, dim);
+  result.first = c.build.to_dtype(result.first, dtype);
+  return result;
+}
+
+// PyTorch sorts stably on the CPU whether that is asked for or not.
+Values sort(Context& c) {
+  Value* x = c.tensor(0);
+  const size_t first = c.op() == "aten.sort.stable" ? 2 : 1;
+  const auto [values, indices] = sorted(
+      c, x, c.dim(c.has(first) ? c.constant(first) : -1, x->rank()), c.flag(first + 1), true);
+  return {values, indices};
+}
+
+Values argsort(Context& c) {
+  Value* x = c.tensor(0);
+  const size_t first = c.op() == "aten.argsort.stable" ? 2 : 1;
+  return {
+      sorted(c, x, c.dim(c.has(first) ? c.constant(first) : -1, x->rank()), c.flag(first + 1), true)
+          .second};
+}
+
+Values msort(Context& c) { return {sorted(c, c.tensor(0), 0, false, false).first}; }
+
+Values topk(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
+  return {};
+}
+
+// The element at a place of the ascending order, counted from 0, with its index.
+Values at_place(Context& c, Value* x, int64_t dim, const SymInt& place, bool keepdim) {
+  const auto [values, indices] = sorted(c, x, dim, false, true);
+  if (x->rank() == 0) return {values, indices};
+  if (keepdim)
+    return {c.build.narrow(values, dim, place, 1), c.build.narrow(indices, dim, place, 1)};
+  return {c.build.select(values, dim, place), c.build.select(indices, dim, place)};
+}
+
+Values kthvalue(Context& c) {
+  Value* x = c.tensor(0);
+  return at_place(c, x, c.dim(c.has(2) ? c.constant(2) : -1, x->rank()), c.integer(1) - 1,
+                  c.flag(3));
+}
+
+// The lower of two middle elements; NaN where there is one. NaNs sort last.
+Values median(Context& c) {
+  Value* x = c.tensor(0);
+  const bool whole = c.op() == "aten.median.default";
+  if (whole) x = c.build.view(x, {x->type().numel()});
+  const int64_t dim = whole ? 0 : c.dim(c.constant(1), x->rank());
+  if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
+  const SymInt middle = SymInt::floordiv(x->sizes()[dim] - 1, 2);
+  Values result = at_place(c, x, dim, middle, !whole && c.flag(2));
+  if (is_floating_point(x->dtype())) {
+    Values last = at_place(c, x, dim, x->sizes()[dim] - 1, !whole && c.flag(2));
+    Value* nan = c.build.isnan(last[0]);
+    result[0] = c.build.where(nan, last[0], result[0]);
+    result[1] = c.build.where(nan, last[1], result[1]);
+  }
+  if (whole) result.pop_back();
+  return result;
+}
+
+// Without a dimension, over all elements.
+Values quantile(Context& c) {
+  Value* x = c.tensor(0);
+  if (c.is_tensor(1)) return c.unsupported("q is a tensor: give it as a number, once for each");
+  const std::string how = c.text(4).empty() ? "linear" : c.text(4);
+  int64_t dim = 0;
+  if (c.has(2)) {
+    dim = c.dim(c.constant(2), x->rank());
+  } else {
+    x = c.build.view(x, {x->type().numel()});
+  }
+  const int64_t length = c.known(x->sizes()[dim], "the number of elements");
+  const double place = c.number(1) * static_cast<double>(length - 1);
+  const auto low = static_cast<int64_t>(place);
+  const int64_t high = std::min(low + 1, length - 1);
+  double weight = place - static_cast<double>(low);
+  if (how == "lower") weight = 0;
+  if (how == "higher") weight = weight > 0 ? 1 : 0;
+  if (how == "midpoint") weight = weight > 0 ? 0.5 : 0;
+  if (how == "nearest") weight = weight > 0.5 || (weight == 0.5 && low % 2 == 1) ? 1 : 0;
+  Value* values = sorted(c, x, dim, false, false).first;
+  Value* a = c.build.narrow(values, dim, low, 1);
+  Value* b = c.build.narrow(values, dim, high, 1);
+  Value* result = c.build.add(a, c.build.mul(c.build.sub(b, a), weight));
+  result =
+      c.build.where(c.build.any(c.build.isnan(x), dim, true),
+                    c.build.full_like(result, std::numeric_limits<double>::quiet_NaN()), result);
+  return {c.build.view(result, c.sizes())};
+}
+
+constexpr Entry kRules[] = {
+    {"aten.sort.default aten.sort.stable", sort},
+    {"aten.argsort.default aten.argsort.stable", argsort},
+    {"aten.msort.default", msort},
+    {"aten.topk.default", topk},
+    {"aten.kthvalue.default", kthvalue},
+    {"aten.median.default aten.median.dim", median},
+    {"aten.quantile.scalar aten.quantile.default", quantile},
+};
+
+}  // namespace
+
+std::span<const Entry> sort_rules() { return kRules; }
+
+}  // namespace slipway::passes::decompositions
