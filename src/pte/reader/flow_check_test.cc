@@ -232,6 +232,33 @@ TEST(KernelCallTest, TensorsWithoutMemoryAreNotUsed) {
   EXPECT_EQ(read_error(q), "");
 }
 
+TEST(KernelCallTest, SizesThatEndOrHangTheProcessAreRefused) {
+  // aten::max_pool2d_with_indices.out(Tensor self, int[2] kernel_size, int[2] stride=[],
+  //     int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!)
+  //     ...)
+  const auto error_with = [](int64_t window, int64_t stride) {
+    Basics p;
+    const int32_t input = p.tensor(planned(64, {1, 4, 4}));
+    const int32_t out = p.tensor(planned(128, {1, 2, 2}));
+    const int32_t indices = p.tensor(planned(256, {1, 2, 2}, 4));
+    const int32_t kernel_size = p.number(window);
+    const int32_t sizes = p.ints({kernel_size, kernel_size});
+    const int32_t strides = p.ints({p.one, p.number(stride)});
+    const int32_t ones = p.ints({p.one});
+    const int32_t zeros = p.ints({p.number(int64_t{0})});
+    const int32_t no = p.flag(false);
+    p.kernel("aten::max_pool2d_with_indices", "out",
+             {input, sizes, strides, zeros, ones, no, out, indices, p.tensors({out, indices})});
+    return read_error(p);
+  };
+  EXPECT_EQ(error_with(2, 2), "");
+  EXPECT_THAT(error_with(2, 0), HasSubstr("argument 2 (stride): 0 is not a size"));
+  EXPECT_THAT(error_with(0, 2), HasSubstr("argument 1 (kernel_size): 0 is not a size"));
+  EXPECT_THAT(error_with(-1, 2), HasSubstr("-1 is not a size"));
+  EXPECT_THAT(error_with(1 << 20, 2), HasSubstr("1048576 is not a size"));
+  EXPECT_THAT(error_with(INT64_MAX, 2), HasSubstr("is not a size"));
+}
+
 TEST(KernelCallTest, UnknownOperatorsNeedTrust) {
   Basics p;
   p.kernel("mine::op", "out", {p.x, p.y});

@@ -114,6 +114,42 @@ Status check_argument(const Parameter& parameter, int32_t value, bool may_be_unb
   return {};
 }
 
+// The numbers of an int or of a list of ints, as far as they are the same in every run.
+std::vector<int64_t> constant_ints(int32_t value, const ValueView& values) {
+  std::vector<int64_t> numbers;
+  const auto add = [&](int32_t item) {
+    if (const auto number = values.constant_int(item)) numbers.push_back(*number);
+  };
+  add(value);
+  if (const auto* ints = values.stored(value).val_as_IntList()) {
+    for (const int64_t item : *ints->items()) add(static_cast<int32_t>(item));
+  }
+  return numbers;
+}
+
+// Kernels divide by these, or run through them: zero ends the process, and a huge number hangs it.
+Status check_divisors(const Schema& kernel, std::span<const int32_t> args,
+                      const ValueView& values) {
+  static constexpr std::array<std::string_view, 10> kDivisors = {
+      "stride", "dilation",       "kernel_size",      "groups",           "group",
+      "step",   "upscale_factor", "downscale_factor", "divisor_override", "split_size"};
+  constexpr int64_t kMaxWindow = int64_t{1} << 24;
+  if (kernel.name == "aten::as_strided_copy") return {};
+  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+    const std::string& name = kernel.parameters[i].name;
+    if (std::find(kDivisors.begin(), kDivisors.end(), name) == kDivisors.end()) continue;
+    int64_t window = 1;
+    for (const int64_t number : constant_ints(args[i], values)) {
+      const bool too_large = name == "kernel_size" && number > kMaxWindow / window;
+      if (number <= 0 || too_large) {
+        return invalid_file("argument {} ({}): {} is not a size that it can have", i, name, number);
+      }
+      if (name == "kernel_size") window *= number;
+    }
+  }
+  return {};
+}
+
 // The results after the arguments: the out-argument again, or a list of all of them.
 Status check_repeated_outs(const Schema& kernel, std::span<const int32_t> args,
                            const ValueView& values) {
@@ -182,7 +218,8 @@ Status check_size_dimension(std::span<const int32_t> args, const ValueView& valu
 }
 
 // Integer division by zero ends the process.
-Status check_divisor(const Schema& kernel, std::span<const int32_t> args, const ValueView& values) {
+Status check_quotient(const Schema& kernel, std::span<const int32_t> args,
+                      const ValueView& values) {
   const bool divides =
       kernel.name == "executorch_prim::floordiv" || kernel.name == "executorch_prim::mod";
   if (divides && values.constant_int(args[1]) == 0) return invalid_file("it divides by zero");
@@ -208,6 +245,7 @@ Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<con
       return status.error().with_context(fmt::format("argument {} ({})", i, parameter.name));
     }
   }
+  SLIPWAY_RETURN_IF_ERROR(check_divisors(kernel, args, values));
   if (is_view(kernel)) {
     // The view may be larger than what it shows, as far as its declared size goes; not where both
     // sizes are fixed and equal.
@@ -225,7 +263,7 @@ Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<con
     return invalid_file("its results have no place");
   }
   if (kernel.name == "aten::sym_size") SLIPWAY_RETURN_IF_ERROR(check_size_dimension(args, values));
-  SLIPWAY_RETURN_IF_ERROR(check_divisor(kernel, args, values));
+  SLIPWAY_RETURN_IF_ERROR(check_quotient(kernel, args, values));
   SLIPWAY_RETURN_IF_ERROR(check_kinds(args.back(), kScalar, values));
   return std::vector<Write>{{args.back(), result_kinds(kernel, args, values)}};
 }
