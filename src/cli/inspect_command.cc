@@ -148,7 +148,7 @@ void print_program(const std::string& path, const PteSummary& summary, bool grap
   fmt::print("{}: ExecuTorch program, {}\n", path, format_bytes(summary.file_size));
   if (summary.manifest) {
     const engine::Manifest& manifest = *summary.manifest;
-    fmt::print("compiled by slipway {}\n", printable(manifest.tool_version));
+    fmt::print("compiled by {}\n", printable(manifest.tool_version));
     for (const engine::ManifestMethod& method : manifest.methods) {
       fmt::print("  {} from an archive of torch {}, sha256 {}\n", printable(method.name),
                  printable(method.source_torch_version), printable(method.source_sha256));

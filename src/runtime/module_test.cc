@@ -1,0 +1,313 @@
+#include "slipway/module.h"
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace slipway {
+namespace {
+
+std::string data_path(const std::string& name) {
+  return std::string(SLIPWAY_TEST_DATA) + "/" + name;
+}
+
+std::vector<std::byte> read_bytes(const std::string& name) {
+  std::ifstream stream(data_path(name), std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(stream)),
+                         std::istreambuf_iterator<char>());
+  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+  return {bytes, bytes + text.size()};
+}
+
+Module load(const std::string& name) {
+  auto module = Module::load(data_path(name));
+  if (!module.ok()) {
+    ADD_FAILURE() << module.error().message();
+    std::abort();
+  }
+  return std::move(*module);
+}
+
+Tensor floats(std::vector<int64_t> sizes, const std::vector<float>& values) {
+  Tensor tensor = *Tensor::zeros(DType::kFloat32, std::move(sizes));
+  EXPECT_EQ(static_cast<size_t>(tensor.numel()), values.size());
+  std::copy(values.begin(), values.end(), tensor.data_as<float>());
+  return tensor;
+}
+
+std::vector<float> values_of(const Value& value) {
+  const auto* tensor = std::get_if<Tensor>(&value);
+  if (tensor == nullptr || tensor->dtype() != DType::kFloat32) return {};
+  return {tensor->data_as<float>(), tensor->data_as<float>() + tensor->numel()};
+}
+
+template <class T>
+std::string message_of(const Result<T>& result) {
+  return result.ok() ? "" : result.error().message();
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// Every place where the bytes of `from` occur.
+std::vector<std::byte> replaced(std::vector<std::byte> bytes, const std::string& from,
+                                const std::string& to) {
+  EXPECT_EQ(from.size(), to.size());
+  for (size_t i = 0; i + from.size() <= bytes.size(); ++i) {
+    if (std::memcmp(bytes.data() + i, from.data(), from.size()) == 0) {
+      std::memcpy(bytes.data() + i, to.data(), to.size());
+    }
+  }
+  return bytes;
+}
+
+TEST(Module, RunsWithBoundAndWithPlannedInputsAndOutputs) {
+  for (const char* name : {"runtime/add.pte", "runtime/planned.pte"}) {
+    Module module = load(name);
+    const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+    const Tensor y = floats({2, 3}, {10, 20, 30, 40, 50, 60});
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      auto outputs = module.run({x, y});
+      ASSERT_TRUE(outputs.ok()) << name << ": " << message_of(outputs);
+      ASSERT_EQ(outputs->size(), 2u);
+      EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{11, 22, 33, 44, 55, 66}));
+      EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{2, 4, 6, 8, 10, 12}));
+    }
+  }
+}
+
+TEST(Module, OutputsThatAreNotPlannedKeepTheirAddress) {
+  Module module = load("runtime/add.pte");
+  const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  auto first = module.run({x, x});
+  ASSERT_TRUE(first.ok());
+  const void* address = std::get<Tensor>((*first)[0]).data();
+  auto second = module.run({x, x});
+  ASSERT_TRUE(second.ok());
+  EXPECT_EQ(std::get<Tensor>((*second)[0]).data(), address);
+}
+
+TEST(Module, DescribesInputsOfFilesWithoutManifest) {
+  Module module = load("runtime/literals.pte");
+  EXPECT_EQ(module.method_names(), std::vector<std::string>{"forward"});
+  auto inputs = module.inputs();
+  ASSERT_TRUE(inputs.ok());
+  std::vector<std::string> types;
+  for (const ValueInfo& info : *inputs) types.push_back(info.name + ": " + info.type_text());
+  EXPECT_EQ(types,
+            (std::vector<std::string>{"input0: float32[2]", "input1: int 3", "input2: float 1.5",
+                                      "input3: bool true", "input4: None", "input5: None"}));
+  EXPECT_EQ(module.input_tree()->leaf_count(), 6);
+}
+
+TEST(Module, LiteralsMayBeLeftOutOrGivenAsExported) {
+  Module module = load("runtime/literals.pte");
+  const Tensor x = floats({2}, {1, 2});
+  for (const bool given : {false, true}) {
+    std::vector<Value> inputs(6);
+    inputs[0] = x;
+    if (given) {
+      inputs[1] = int64_t{3};
+      inputs[2] = 1.5;
+      inputs[3] = true;
+    }
+    auto outputs = module.run(inputs);
+    ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+    EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{4.5, 7.5}));
+    EXPECT_EQ(std::get<int64_t>((*outputs)[1]), 3);
+    EXPECT_TRUE(std::holds_alternative<std::monostate>((*outputs)[2]));
+  }
+  auto wrong = module.run(std::map<std::string, Value>{{"input0", x}, {"input1", int64_t{4}}});
+  EXPECT_TRUE(contains(message_of(wrong), "input 1 'input1': expected int 3, got int 4"))
+      << message_of(wrong);
+}
+
+TEST(Module, RunsByName) {
+  Module module = load("runtime/add.pte");
+  const std::map<std::string, Value> inputs = {{"input1", floats({2, 3}, {1, 1, 1, 1, 1, 1})},
+                                               {"input0", floats({2, 3}, {0, 1, 2, 3, 4, 5})}};
+  auto outputs = module.run(inputs);
+  ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+  EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  auto unknown = module.run(std::map<std::string, Value>{{"z", int64_t{1}}});
+  EXPECT_TRUE(contains(message_of(unknown), "no input 'z'")) << message_of(unknown);
+}
+
+TEST(Module, ChecksInputsBeforeRunning) {
+  Module module = load("runtime/add_dynamic.pte");
+  const auto run = [&](std::vector<Value> inputs) { return message_of(module.run(inputs)); };
+  const Tensor x = floats({2, 3}, std::vector<float>(6));
+  EXPECT_EQ(run({x}),
+            "forward of " + data_path("runtime/add_dynamic.pte") + ": 1 inputs are given for 2");
+  EXPECT_TRUE(
+      contains(run({x, floats({9, 3}, std::vector<float>(27))}),
+               "input 1 'input1': expected float32[? in 0..8, ? in 0..3], got float32[9, 3]"))
+      << run({x, floats({9, 3}, std::vector<float>(27))});
+  EXPECT_TRUE(contains(run({x, *Tensor::zeros(DType::kInt64, {2, 3})}), "got int64[2, 3]"));
+  EXPECT_TRUE(contains(run({x, floats({6}, std::vector<float>(6))}), "got float32[6]"));
+  EXPECT_TRUE(contains(run({std::monostate(), x}), "got None"));
+  std::vector<float> storage(7);
+  auto* odd = reinterpret_cast<std::byte*>(storage.data()) + 1;
+  EXPECT_TRUE(
+      contains(run({x, *Tensor::borrow(odd, 24, DType::kFloat32, {2, 3})}), "not a multiple of 4"));
+  EXPECT_EQ(run({x, x}), "");
+}
+
+TEST(Module, RunsEverySizeWithinTheBounds) {
+  Module module = load("runtime/add_dynamic.pte");
+  for (const int64_t rows : {8, 1, 5, 0, 8}) {
+    const Tensor x = floats({rows, 3}, std::vector<float>(static_cast<size_t>(3 * rows), 1.5f));
+    auto outputs = module.run({x, x});
+    ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+    const Tensor& sum = std::get<Tensor>((*outputs)[0]);
+    EXPECT_EQ(sum.sizes(), (std::vector<int64_t>{rows, 3}));
+    EXPECT_EQ(values_of(sum), std::vector<float>(static_cast<size_t>(3 * rows), 3.0f));
+  }
+}
+
+TEST(Module, AFailingRunGivesTheReasonAndLeavesTheModuleUsable) {
+  Module module = load("runtime/rows.pte");
+  Tensor indices = *Tensor::zeros(DType::kInt64, {2});
+  const Tensor table = floats({3, 2}, {1, 2, 3, 4, -5, 6});
+  indices.data_as<int64_t>()[1] = 7;
+  auto failed = module.run({indices, table});
+  ASSERT_FALSE(failed.ok());
+  EXPECT_TRUE(contains(message_of(failed), "rows.pte failed at instruction 0, aten::embedding.out"))
+      << message_of(failed);
+  indices.data_as<int64_t>()[1] = 2;
+  auto outputs = module.run({indices, table});
+  ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+  EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2, -5, 6}));
+}
+
+TEST(Module, OutputsThatAreInputsOutliveThem) {
+  Module module = load("runtime/echo.pte");
+  auto outputs = module.run({floats({2}, {1, 2})});
+  ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+  EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2}));
+  EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{2, 3}));
+  EXPECT_EQ(values_of((*outputs)[2]), (std::vector<float>{1, 2}));
+}
+
+TEST(Module, KeepsSetsAndResetsState) {
+  Module module = load("runtime/counter.pte");
+  auto initial = module.state();
+  ASSERT_TRUE(initial.ok()) << message_of(initial);
+  ASSERT_EQ(initial->size(), 1u);
+  EXPECT_EQ((*initial)[0].first, "count");
+  EXPECT_EQ(values_of((*initial)[0].second), (std::vector<float>{5, 5}));
+
+  const Tensor one = floats({2}, {1, 2});
+  ASSERT_TRUE(module.run({one}).ok());
+  auto outputs = module.run({one});
+  ASSERT_TRUE(outputs.ok());
+  EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{21, 27}));
+  EXPECT_EQ(values_of((*module.state())[0].second), (std::vector<float>{7, 9}));
+
+  auto state = module.state();
+  (*state)[0].second.data_as<float>()[0] = 100;
+  EXPECT_EQ(values_of((*module.run({one}))[0]), (std::vector<float>{303, 33}));
+
+  ASSERT_TRUE(module.reset_state().ok());
+  EXPECT_EQ(values_of((*module.state())[0].second), (std::vector<float>{5, 5}));
+  EXPECT_EQ(values_of((*module.run({one}))[0]), (std::vector<float>{18, 21}));
+}
+
+TEST(Module, OpensTheLibraryOfABackendWhenAFileNamesIt) {
+  Module module = load("pte/xnnpack.pte");
+  auto outputs = module.run({floats({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})});
+  ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+  EXPECT_EQ(std::get<Tensor>((*outputs)[0]).sizes(), (std::vector<int64_t>{2, 2}));
+}
+
+TEST(Module, NamesTheBackendThatIsMissing) {
+  const auto bytes = read_bytes("pte/xnnpack.pte");
+  auto unknown = Module::load(replaced(bytes, "XnnpackBackend", "MysteryBackend"), "m.pte");
+  ASSERT_TRUE(unknown.ok()) << message_of(unknown);
+  auto prepared = unknown->load_method();
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
+  EXPECT_TRUE(contains(prepared.error().message(), "forward of m.pte: backend 'MysteryBackend'"))
+      << prepared.error().message();
+}
+
+TEST(Module, NamesEveryOperatorWithoutAKernel) {
+  auto bytes = replaced(read_bytes("runtime/add.pte"), "aten::add", "aten::odd");
+  auto refused = Module::load(bytes, "m.pte");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+  EXPECT_TRUE(contains(refused.error().message(), "aten::odd")) << refused.error().message();
+
+  auto trusted = Module::load(bytes, "m.pte", {.trust = true});
+  ASSERT_TRUE(trusted.ok()) << message_of(trusted);
+  auto prepared = trusted->load_method();
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
+  EXPECT_TRUE(contains(prepared.error().message(), "aten::odd.out")) << prepared.error().message();
+}
+
+TEST(Module, RunsWhatExecuTorchsExporterWrites) {
+  struct Case {
+    const char* name;
+    std::vector<Value> inputs;
+  };
+  Tensor index = *Tensor::zeros(DType::kInt64, {2});
+  index.data_as<int64_t>()[0] = 1;
+  const Case cases[] = {
+      {"pte/mlp.pte", {floats({2, 4}, std::vector<float>(8, 1))}},
+      {"pte/dynamic.pte", {floats({3, 4}, std::vector<float>(12, 1))}},
+      {"pte/cond.pte", {floats({2, 3}, std::vector<float>(6, 1))}},
+      {"pte/map.pte", {floats({3, 2}, std::vector<float>(6, 1)), floats({2}, {1, 2})}},
+      {"pte/mutable.pte", {floats({3}, {1, 2, 3})}},
+      {"pte/lists.pte", {floats({4, 5}, std::vector<float>(20, 1)), index}},
+      {"pte/item.pte", {floats({2, 2}, {1, 2, 3, 4}), index}},
+  };
+  for (const Case& item : cases) {
+    Module module = load(item.name);
+    auto outputs = module.run(item.inputs);
+    EXPECT_TRUE(outputs.ok()) << item.name << ": " << message_of(outputs);
+  }
+  Module cond = load("pte/cond.pte");
+  EXPECT_EQ(values_of((*cond.run({floats({2, 3}, {1, 1, 1, 1, 1, 1})}))[0]),
+            std::vector<float>(6, 2));
+  EXPECT_EQ(values_of((*cond.run({floats({2, 3}, {-1, -1, -1, -1, -1, -1})}))[0]),
+            std::vector<float>(6, -2));
+  EXPECT_EQ(values_of((*cond.run({floats({2, 3}, {1, 1, 1, 1, 1, 1})}))[0]),
+            std::vector<float>(6, 2));
+}
+
+TEST(Module, SeveralModulesOfOneFileRunInSeveralThreads) {
+  std::vector<std::thread> threads;
+  std::vector<int> wrong(4);
+  for (size_t t = 0; t < wrong.size(); ++t) {
+    threads.emplace_back([&wrong, t] {
+      Module module = load("runtime/counter.pte");
+      const Tensor step = floats({2}, {static_cast<float>(t), 1});
+      for (int i = 1; i <= 200; ++i) {
+        auto outputs = module.run({step});
+        const float count = 5 + static_cast<float>(t) * static_cast<float>(i);
+        if (!outputs.ok() || values_of((*outputs)[0])[0] != 3 * count) ++wrong[t];
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, std::vector<int>(4));
+}
+
+TEST(Module, RefusesMethodsThatAreNotThere) {
+  Module module = load("runtime/add.pte");
+  EXPECT_TRUE(contains(message_of(module.inputs("encode")), "no method 'encode'; it has forward"));
+  EXPECT_TRUE(contains(message_of(module.run({}, "encode")), "no method 'encode'"));
+}
+
+TEST(Module, RefusesFilesThatAreNoPrograms) {
+  EXPECT_EQ(Module::load("/nowhere/x.pte").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(Module::load(std::vector<std::byte>(3), "x").error().code(), ErrorCode::kInvalidFile);
+}
+
+}  // namespace
+}  // namespace slipway

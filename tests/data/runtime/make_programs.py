@@ -1,0 +1,75 @@
+"""Writes the programs of this folder with ExecuTorch's own exporter (torch 2.14, executorch 1.5.1).
+
+usage: make_programs.py FOLDER
+
+Inputs and outputs have no planned memory, except in planned.pte: they are bound by pointer.
+"""
+
+import pathlib
+import sys
+
+import torch
+from executorch.exir import ExecutorchBackendConfig, to_edge
+from executorch.exir.passes import MemoryPlanningPass
+from executorch.exir.passes.init_mutable_pass import InitializedMutableBufferPass
+
+
+class Add(torch.nn.Module):
+    def forward(self, x, y):
+        return x + y, x * 2
+
+
+class Echo(torch.nn.Module):
+    def forward(self, x):
+        return x, x + 1, x
+
+
+class Literals(torch.nn.Module):
+    def forward(self, x, k, f, b, s, none):
+        return x * k + f, k, None
+
+
+class Counter(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.full((2,), 5.0))
+        self.register_buffer("weight", torch.full((2,), 3.0))
+
+    def forward(self, x):
+        self.count.add_(x)
+        return self.count * self.weight
+
+
+class Rows(torch.nn.Module):
+    def forward(self, x, table):
+        return torch.embedding(table, x), torch.relu(table)
+
+
+def write(path, model, args, dynamic_shapes=None, planned=False, **config):
+    planning = MemoryPlanningPass(alloc_graph_input=planned, alloc_graph_output=planned)
+    edge = to_edge(torch.export.export(model.eval(), args, dynamic_shapes=dynamic_shapes))
+    program = edge.to_executorch(ExecutorchBackendConfig(memory_planning_pass=planning, **config))
+    path.write_bytes(program.buffer)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    pair = (torch.randn(2, 3), torch.randn(2, 3))
+    write(folder / "add.pte", Add(), pair)
+    write(folder / "planned.pte", Add(), pair, planned=True)
+    rows = torch.export.Dim("n", min=1, max=8)
+    write(folder / "add_dynamic.pte", Add(), pair, ({0: rows}, {0: rows}))
+    write(folder / "echo.pte", Echo(), (torch.randn(2),))
+    write(folder / "literals.pte", Literals(), (torch.randn(2), 3, 1.5, True, "mode", None))
+    write(
+        folder / "counter.pte",
+        Counter(),
+        (torch.ones(2),),
+        passes=[InitializedMutableBufferPass(["count"])],
+        emit_mutable_buffer_names=True,
+    )
+    write(folder / "rows.pte", Rows(), (torch.tensor([1, 0]), torch.randn(3, 2)))
+
+
+if __name__ == "__main__":
+    main()
