@@ -12,7 +12,7 @@ fuzz() {
   local name corpus=build/fuzz/$1/corpus
   name=$1
   mkdir -p "$corpus"
-  local seeds=tests/data/fuzz/$name
+  local seeds=tests/data/fuzz/${name%_fuzz}
   [ -d "$seeds" ] || seeds=
   # detect_container_overflow: ExecuTorch's prebuilt libraries are not instrumented.
   if ASAN_OPTIONS=detect_container_overflow=0 UBSAN_OPTIONS=print_stacktrace=1 \
