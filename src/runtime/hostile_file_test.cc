@@ -1,0 +1,118 @@
+// Damaged files: whatever passes the checked reader must run to an end or an error.
+
+#include <fstream>
+#include <iterator>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "slipway/module.h"
+
+namespace slipway {
+namespace {
+
+std::vector<std::byte> read_bytes(const std::string& name) {
+  std::ifstream stream(std::string(SLIPWAY_TEST_DATA) + "/" + name, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(stream)),
+                         std::istreambuf_iterator<char>());
+  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+  return {bytes, bytes + text.size()};
+}
+
+// Loads the file and runs each method twice on inputs that fit. How it went does not matter.
+void exercise(std::vector<std::byte> bytes) {
+  auto module = Module::load(std::move(bytes), "damaged.pte");
+  if (!module.ok()) return;
+  for (const std::string& method : module->method_names()) {
+    auto infos = module->inputs(method);
+    auto sizes = module->example_sizes(method);
+    if (!infos.ok() || !sizes.ok()) continue;
+    std::vector<Value> inputs(infos->size());
+    bool complete = true;
+    for (size_t i = 0; i < infos->size(); ++i) {
+      if (!(*infos)[i].is_tensor) continue;
+      auto tensor = Tensor::zeros((*infos)[i].dtype, (*sizes)[i]);
+      // A damaged size may need more memory than there is.
+      complete = complete && tensor.ok();
+      if (tensor.ok()) inputs[i] = std::move(*tensor);
+    }
+    for (int repeat = 0; complete && repeat < 2; ++repeat) {
+      auto outputs = module->run(inputs, method);
+      if (outputs.ok()) {
+        for (const Value& value : *outputs) {
+          if (const auto* tensor = std::get_if<Tensor>(&value); tensor && tensor->nbytes() > 0) {
+            volatile std::byte last = tensor->bytes().back();
+            (void)last;
+          }
+        }
+      }
+      (void)module->reset_state(method).ok();
+    }
+  }
+}
+
+struct Progress {
+  size_t position;
+  unsigned mask;
+  bool finished;
+};
+
+// Runs `exercise` on every variant in a child process; says at which one it died, if it did.
+std::string flip_every_byte(const std::string& name) {
+  const std::vector<std::byte> bytes = read_bytes(name);
+  auto* progress = static_cast<Progress*>(
+      ::mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  *progress = {};
+  std::string problems;
+  // After a death the next child goes on behind it, so that one run shows all.
+  while (!progress->finished && problems.size() < 4096) {
+    const size_t start = problems.empty() ? 0 : progress->position + 1;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (size_t i = start; i < bytes.size(); ++i) {
+        for (const unsigned mask : {0xffu, 0x01u, 0x80u}) {
+          *progress = {i, mask, false};
+          ::alarm(60);  // kills a hang
+          std::vector<std::byte> damaged = bytes;
+          damaged[i] ^= static_cast<std::byte>(mask);
+          exercise(std::move(damaged));
+        }
+      }
+      progress->finished = true;
+      ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (progress->finished) break;
+    problems += "byte " + std::to_string(progress->position) + " ^ " +
+                std::to_string(progress->mask) + ": " +
+                (WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                     : "exit " + std::to_string(WEXITSTATUS(status))) +
+                "\n";
+  }
+  ::munmap(progress, sizeof(Progress));
+  return problems;
+}
+
+class HostileFile : public testing::TestWithParam<const char*> {};
+
+TEST_P(HostileFile, NoFlippedByteCrashesOrHangs) { EXPECT_EQ(flip_every_byte(GetParam()), ""); }
+
+INSTANTIATE_TEST_SUITE_P(Programs, HostileFile,
+                         testing::Values("runtime/add.pte", "runtime/add_dynamic.pte",
+                                         "runtime/planned.pte", "runtime/literals.pte",
+                                         "runtime/counter.pte", "runtime/rows.pte", "pte/mlp.pte",
+                                         "pte/dynamic.pte", "pte/cond.pte", "pte/map.pte",
+                                         "pte/mutable.pte", "pte/lists.pte", "pte/item.pte"));
+
+TEST(HostileFile, NoTruncationCrashes) {
+  const std::vector<std::byte> bytes = read_bytes("pte/mutable.pte");
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    exercise({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)});
+  }
+}
+
+}  // namespace
+}  // namespace slipway
