@@ -259,6 +259,16 @@ TEST(KernelCallTest, SizesThatEndOrHangTheProcessAreRefused) {
   EXPECT_THAT(error_with(INT64_MAX, 2), HasSubstr("is not a size"));
 }
 
+TEST(KernelCallTest, ItemsOfListsHave32Bits) {
+  // ExecuTorch would resize the result to 2 and then write 4294967298 rows.
+  for (const int64_t size : {int64_t{2}, (int64_t{1} << 32) + 2, INT64_MIN}) {
+    Basics p;
+    const int32_t sizes = p.ints({p.number(size)});
+    p.kernel("aten::full", "out", {sizes, p.one, p.t, p.t});
+    EXPECT_EQ(read_error(p).empty(), size == 2);
+  }
+}
+
 TEST(KernelCallTest, UnknownOperatorsNeedTrust) {
   Basics p;
   p.kernel("mine::op", "out", {p.x, p.y});

@@ -91,6 +91,12 @@ Status check_items(int32_t value, const Type& type, const ValueView& values) {
   if (const auto* ints = list.val_as_IntList()) {
     for (const int64_t item : *ints->items()) {
       SLIPWAY_RETURN_IF_ERROR(check_kinds(static_cast<int32_t>(item), kInt, values));
+      // Lists of ints are sizes, strides and dimensions: ExecuTorch has 32 bits for them, and
+      // kernels that shorten a larger number check the one and use the other.
+      const auto number = values.constant_int(static_cast<int32_t>(item));
+      if (number && (*number > INT32_MAX || *number < INT32_MIN)) {
+        return invalid_file("value {}, {} in a list of ints, has more than 32 bits", item, *number);
+      }
     }
   }
   // Kernels take the length of bool[3] for granted.
