@@ -427,6 +427,7 @@ class Functionalizer {
     if (is_in_place_view(node->op())) return add_views(node, false);
     SLIPWAY_ASSIGN_OR_RETURN(const bool in_place, is_in_place(*node));
     if (in_place) return process_in_place(node);
+    if (node->op() == "aten.as_strided_scatter.default") return process_as_strided_scatter(node);
     if (is_random(node->op()) || (is_dropout(node->op()) && !is_inactive_dropout(*node) &&
                                   !is_inactive_native_dropout(*node))) {
       return unsupported(
@@ -498,7 +499,7 @@ class Functionalizer {
   // storage's whole tensor in the order of its memory.
   Result<View*> as_strided(const View& input, ViewStep step, const Node* node) {
     View* root = input.storage->root;
-    const TensorType& type = node->output()->type();
+    TensorType type{input.type.dtype, step.sizes, step.strides};
     const auto order = memory_order(root->type);
     if (!step.start) step.start = input.offset;
     if (!order || !step.start || root->type.dtype != type.dtype) {
@@ -516,15 +517,36 @@ class Functionalizer {
       }
       parent = add_child(root, std::move(permute), std::move(ordered), node);
     }
-    const TensorType dense{type.dtype, step.sizes, step.strides};
-    if (*step.start == SymInt(0) && is_contiguous(dense, {}) &&
-        ir::numel(step.sizes) == root->type.numel()) {
+    const SymInt start = *step.start;
+    if (start == SymInt(0) && is_contiguous(type, {}) && type.numel() == root->type.numel()) {
       step.kind = Kind::kView;
     }
-    const SymInt start = *step.start;
-    View* view = add_child(parent, std::move(step), type, node);
+    View* view = add_child(parent, std::move(step), std::move(type), node);
     view->offset = start + *root->offset;
     return view;
+  }
+
+  // The functional form of writing to as_strided: the result is a copy of the first argument, laid
+  // out as that is.
+  Status process_as_strided_scatter(Node* node) {
+    const auto* sizes = std::get_if<std::vector<SymInt>>(&node->arg(2));
+    const auto* strides = std::get_if<std::vector<SymInt>>(&node->arg(3));
+    const auto* start = std::get_if<SymInt>(&node->arg(4));
+    const TensorType type = view_of_.at(node->value(0))->type;
+    if (!sizes || !strides) return unsupported("{}: unknown arguments", describe(*node));
+    for (Argument& argument : node->args()) SLIPWAY_RETURN_IF_ERROR(use_current(argument, node));
+    ViewStep step;
+    step.kind = Kind::kAsStrided;
+    step.sizes = *sizes;
+    step.strides = *strides;
+    step.start = start ? *start : SymInt(0);
+    View* copy = add_root(node->output(), node);
+    copy->type = type;
+    copy->value = node->value(0);
+    SLIPWAY_ASSIGN_OR_RETURN(View * view, as_strided(*copy, std::move(step), node));
+    SLIPWAY_RETURN_IF_ERROR(write(view, node->value(1), node));
+    replaced_.push_back(node);
+    return {};
   }
 
   Status process_in_place(Node* node) {

@@ -289,6 +289,24 @@ TEST_F(FunctionalizeTest, AsStridedOfAChannelsLastTensor) {
   EXPECT_EQ(std::get<Ints>(at(1)->arg(1)), (Ints{0, 2, 3, 1}));
 }
 
+TEST_F(FunctionalizeTest, AsStridedScatterWritesToACopy) {
+  Value* turned = call("aten.t.default", {own()}, type({4, 3}, DType::kFloat32, {1, 4}), "turned");
+  Value* two = call("aten.sum.dim_IntList", {input("y", type({2, 2})), Ints{0}}, type({2}), "two");
+  output(call("aten.as_strided_scatter.default", {turned, two, Ints{2}, Ints{5}, SymInt(1)},
+              turned->type(), "scattered"));
+  output(turned);
+  run();
+  // Position 1 of the storage is column 1 of row 0, which the transposed tensor has first.
+  EXPECT_EQ(result(0)->sizes(), (Ints{4, 3}));
+  EXPECT_EQ(result(0)->producer()->op(), "aten.permute.default");
+  EXPECT_EQ(result(1), at(1)->output());
+  const auto bytes = program.inputs.back().data->to_contiguous();
+  std::vector<int64_t> list(2);
+  ASSERT_EQ(bytes.size(), list.size() * sizeof(int64_t));
+  std::memcpy(list.data(), bytes.data(), bytes.size());
+  EXPECT_EQ(list, (std::vector<int64_t>{1, 6}));
+}
+
 TEST_F(FunctionalizeTest, ViewsInPlaceChangeTheShape) {
   Value* y = own();
   Value* more = call("aten.unsqueeze_.default", {y, SymInt(0)},
