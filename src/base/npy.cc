@@ -1,5 +1,3 @@
-#include "base/npy_pieces.h"
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/npy_pieces.h"
 #include "base/try.h"
 
 namespace slipway {
