@@ -71,13 +71,10 @@ Result<std::vector<SymInt>> broadcast_sizes(std::span<const SymInt> a, std::span
   for (size_t i = 0; i < b.size(); ++i) {
     SymInt& size = result[offset + i];
     if (size == b[i] || b[i] == SymInt(1)) continue;
-    if (size == SymInt(1)) {
-      size = b[i];
-    } else if (size.is_constant() && b[i].is_constant()) {
+    if (size != SymInt(1) && size.is_constant() && b[i].is_constant()) {
       return invalid_file("sizes {} and {} do not broadcast", format_sizes(a), format_sizes(b));
-    } else if (b[i].is_constant()) {
-      size = b[i];
     }
+    if (size == SymInt(1) || b[i].is_constant()) size = b[i];
   }
   return result;
 }
@@ -125,8 +122,8 @@ int64_t OpBuilder::checked_dim(const Value* x, int64_t dim, const char* op) {
 
 std::vector<int64_t> OpBuilder::checked_dims(const Value* x, const std::vector<int64_t>& dims,
                                              const char* op) {
-  std::vector<int64_t> result;
-  for (int64_t dim : dims) result.push_back(checked_dim(x, dim, op));
+  std::vector<int64_t> result = dims;
+  for (int64_t& dim : result) dim = checked_dim(x, dim, op);
   return result;
 }
 

@@ -246,14 +246,15 @@ class OpBuilder {
                     double eps);
 
   // ---- Pooling and resizing; images are [N, C, H, W] or [C, H, W] for pooling, [N, C, H, W] else.
-  Value* avg_pool2d(Value* x, std::vector<SymInt> kernel, std::vector<SymInt> stride,
-                    std::vector<SymInt> padding, bool ceil_mode, bool count_include_pad,
+  Value* avg_pool2d(Value* x, const std::vector<SymInt>& kernel, const std::vector<SymInt>& stride,
+                    const std::vector<SymInt>& padding, bool ceil_mode, bool count_include_pad,
                     std::optional<int64_t> divisor_override);
   // (values, indices)
-  std::pair<Value*, Value*> max_pool2d_with_indices(Value* x, std::vector<SymInt> kernel,
-                                                    std::vector<SymInt> stride,
-                                                    std::vector<SymInt> padding,
-                                                    std::vector<SymInt> dilation, bool ceil_mode);
+  std::pair<Value*, Value*> max_pool2d_with_indices(Value* x, const std::vector<SymInt>& kernel,
+                                                    const std::vector<SymInt>& stride,
+                                                    const std::vector<SymInt>& padding,
+                                                    const std::vector<SymInt>& dilation,
+                                                    bool ceil_mode);
   Value* adaptive_avg_pool2d(Value* x, std::vector<SymInt> output_size);
   // Exactly one of the two is given, as for PyTorch's .vec overloads.
   Value* upsample_nearest2d(Value* x, std::optional<std::vector<SymInt>> output_size,

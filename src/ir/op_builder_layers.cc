@@ -315,8 +315,9 @@ Value* OpBuilder::batch_norm(Value* x, Value* weight, Value* bias, Value* mean, 
 
 // ---- Images.
 
-Value* OpBuilder::avg_pool2d(Value* x, std::vector<SymInt> kernel, std::vector<SymInt> stride,
-                             std::vector<SymInt> padding, bool ceil_mode, bool count_include_pad,
+Value* OpBuilder::avg_pool2d(Value* x, const std::vector<SymInt>& kernel,
+                             const std::vector<SymInt>& stride, const std::vector<SymInt>& padding,
+                             bool ceil_mode, bool count_include_pad,
                              std::optional<int64_t> divisor_override) {
   auto k = pair_of(kernel);
   auto s = stride.empty() ? k : pair_of(stride);
@@ -333,11 +334,9 @@ Value* OpBuilder::avg_pool2d(Value* x, std::vector<SymInt> kernel, std::vector<S
               x->dtype(), with_image(x, height, width));
 }
 
-std::pair<Value*, Value*> OpBuilder::max_pool2d_with_indices(Value* x, std::vector<SymInt> kernel,
-                                                             std::vector<SymInt> stride,
-                                                             std::vector<SymInt> padding,
-                                                             std::vector<SymInt> dilation,
-                                                             bool ceil_mode) {
+std::pair<Value*, Value*> OpBuilder::max_pool2d_with_indices(
+    Value* x, const std::vector<SymInt>& kernel, const std::vector<SymInt>& stride,
+    const std::vector<SymInt>& padding, const std::vector<SymInt>& dilation, bool ceil_mode) {
   auto k = pair_of(kernel);
   auto s = stride.empty() ? k : pair_of(stride);
   auto p = pair_of(padding);

@@ -77,8 +77,8 @@ Value* OpBuilder::permute(Value* x, std::vector<int64_t> dims) {
     return failed(invalid_file("permute: [{}] is no order of the dimensions of {}",
                                fmt::join(dims, ", "), format_sizes(x->sizes())));
   }
-  std::vector<SymInt> sizes;
-  for (int64_t dim : dims) sizes.push_back(at(x->sizes(), dim));
+  std::vector<SymInt> sizes(dims.size());
+  for (size_t i = 0; i < dims.size(); ++i) sizes[i] = at(x->sizes(), dims[i]);
   return call("aten.permute_copy.default", {x, to_symbolic(dims)}, x->dtype(), std::move(sizes));
 }
 
@@ -203,8 +203,8 @@ Value* OpBuilder::cat(const std::vector<Value*>& tensors, int64_t dim) {
 
 Value* OpBuilder::stack(const std::vector<Value*>& tensors, int64_t dim) {
   if (tensors.empty()) return failed(invalid_file("stack: there are no tensors"));
-  std::vector<Value*> expanded;
-  for (Value* x : tensors) expanded.push_back(unsqueeze(x, dim));
+  std::vector<Value*> expanded = tensors;
+  for (Value*& x : expanded) x = unsqueeze(x, dim);
   return cat(expanded, dim);
 }
 

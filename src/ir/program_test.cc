@@ -81,7 +81,8 @@ TEST(ConstantDataTest, ProducesInSmallChunks) {
   std::vector<float> values = elements<float>(all);
   ASSERT_EQ(values.size(), static_cast<size_t>(kRows * kColumns));
   for (int64_t i = 0; i < kRows * kColumns; i += 997) {
-    EXPECT_EQ(values[i], static_cast<float>(i % kColumns * kRows + i / kColumns));
+    int64_t from = i % kColumns * kRows + i / kColumns;
+    EXPECT_EQ(values[i], static_cast<float>(from));
   }
   int calls = 0;
   status = data.contiguous_producer()([&](std::span<const std::byte>) -> Status {

@@ -8,7 +8,7 @@ namespace {
 const char* kS0 = "Symbol('s0', positive=True, integer=True)";
 
 std::string with_s0(std::string text) {
-  for (size_t at = text.find("$"); at != std::string::npos; at = text.find("$")) {
+  for (size_t at = text.find('$'); at != std::string::npos; at = text.find('$')) {
     text.replace(at, 1, kS0);
   }
   return text;

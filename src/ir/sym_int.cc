@@ -61,7 +61,7 @@ struct SymInt::Polynomial {
       return a->symbol.compare(b->symbol) <=> 0;
     }
     if (a->function != b->function) return a->function <=> b->function;
-    if (auto order = a->arguments[0] <=> b->arguments[0]; order != 0) return order;
+    if (auto order = a->arguments[0] <=> b->arguments[0]; std::is_neq(order)) return order;
     return a->arguments[1] <=> b->arguments[1];
   }
 
@@ -69,7 +69,7 @@ struct SymInt::Polynomial {
   static std::strong_ordering compare(const std::vector<Atom>& a, const std::vector<Atom>& b) {
     if (a.size() != b.size()) return b.size() <=> a.size();
     for (size_t i = 0; i < a.size(); ++i) {
-      if (auto order = compare(a[i], b[i]); order != 0) return order;
+      if (auto order = compare(a[i], b[i]); std::is_neq(order)) return order;
     }
     return std::strong_ordering::equal;
   }
@@ -104,11 +104,11 @@ struct SymInt::Polynomial {
 
   static SymInt from_unsorted(Monomials monomials) {
     std::sort(monomials.begin(), monomials.end(), [](const Monomial& a, const Monomial& b) {
-      return compare(a.factors, b.factors) < 0;
+      return std::is_lt(compare(a.factors, b.factors));
     });
     Monomials merged;
     for (Monomial& monomial : monomials) {
-      if (!merged.empty() && compare(merged.back().factors, monomial.factors) == 0) {
+      if (!merged.empty() && std::is_eq(compare(merged.back().factors, monomial.factors))) {
         auto sum = checked_add_signed(merged.back().coefficient, monomial.coefficient);
         if (!sum) return overflowed();
         merged.back().coefficient = *sum;
@@ -144,7 +144,7 @@ struct SymInt::Polynomial {
     std::vector<Atom> result;
     result.reserve(a.size() + b.size());
     std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(result),
-               [](const Atom& x, const Atom& y) { return compare(x, y) < 0; });
+               [](const Atom& x, const Atom& y) { return std::is_lt(compare(x, y)); });
     return result;
   }
 
@@ -154,7 +154,7 @@ struct SymInt::Polynomial {
     std::vector<Atom> result;
     size_t taken = 0;
     for (const Atom& atom : a) {
-      if (taken < b.size() && compare(atom, b[taken]) == 0) {
+      if (taken < b.size() && std::is_eq(compare(atom, b[taken]))) {
         ++taken;
       } else {
         result.push_back(atom);
@@ -331,7 +331,7 @@ SymInt SymInt::Polynomial::floordiv_by_term(const SymInt& a, const Monomial& div
     std::vector<Atom> shared;
     std::set_intersection(common.factors.begin(), common.factors.end(), monomial.factors.begin(),
                           monomial.factors.end(), std::back_inserter(shared),
-                          [](const Atom& x, const Atom& y) { return compare(x, y) < 0; });
+                          [](const Atom& x, const Atom& y) { return std::is_lt(compare(x, y)); });
     common.factors = std::move(shared);
   }
   if (common.coefficient != 1 || !common.factors.empty()) {
@@ -434,7 +434,7 @@ SymInt SymInt::pow(const SymInt& base, const SymInt& exponent) {
   return result;
 }
 
-bool SymInt::operator==(const SymInt& other) const { return (*this <=> other) == 0; }
+bool SymInt::operator==(const SymInt& other) const { return std::is_eq(*this <=> other); }
 
 std::strong_ordering SymInt::operator<=>(const SymInt& other) const {
   if (is_constant() && other.is_constant()) return constant_ <=> other.constant_;
@@ -446,7 +446,8 @@ std::strong_ordering SymInt::operator<=>(const SymInt& other) const {
   const auto& a = polynomial_->monomials;
   const auto& b = other.polynomial_->monomials;
   for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    if (auto order = Polynomial::compare(a[i].factors, b[i].factors); order != 0) return order;
+    if (auto order = Polynomial::compare(a[i].factors, b[i].factors); std::is_neq(order))
+      return order;
     if (a[i].coefficient != b[i].coefficient) return a[i].coefficient <=> b[i].coefficient;
   }
   return a.size() <=> b.size();

@@ -308,13 +308,14 @@ std::string SymInt::to_string() const {
     if (text.empty()) {
       text = magnitude;
     } else if (magnitude != "1") {
-      text = magnitude + "*" + text;
+      text = fmt::format("{}*{}", magnitude, text);
     }
     if (result.empty()) {
-      result = (negative ? "-" : "") + text;
+      result = negative ? "-" : "";
     } else {
-      result += (negative ? " - " : " + ") + text;
+      result += negative ? " - " : " + ";
     }
+    result += text;
   }
   return result;
 }

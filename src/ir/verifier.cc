@@ -159,7 +159,7 @@ class GraphVerifier {
         status = error("{} uses {} before it is defined", what, value->name());
       }
     });
-    SLIPWAY_RETURN_IF_ERROR(status);
+    if (!status.ok()) return status;
     if (auto* value = std::get_if<SymInt>(&argument); value != nullptr && value->overflowed()) {
       return error("{} holds an integer that does not fit in 64 bits", what);
     }
