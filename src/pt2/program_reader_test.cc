@@ -547,7 +547,8 @@ TEST_P(ProgramReaderDamage, OfTheModelIsSurvived) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, ProgramReaderDamage,
-                         testing::Values("pt2/a name.with.dots.ep", "pt2/mutations.pt2"));
+                         testing::Values("pt2/a name.with.dots.ep", "pt2/mutations.pt2",
+                                         "golden/compat/v2.7.1_mlp.pt2"));
 
 TEST(ProgramReader, BigWeightsAreNotCopied) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
