@@ -1,5 +1,6 @@
 #include "cli/compare.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -16,9 +17,11 @@ Comparison compare_numbers(const T* found, const T* expected, size_t count,
     const double f = static_cast<double>(found[i]);
     const double e = static_cast<double>(expected[i]);
     if (f == e || (std::isnan(f) && std::isnan(e))) continue;
-    const double difference = std::fabs(f - e);
-    if (std::isfinite(difference)) result.worst = std::max(result.worst, difference);
-    if (difference <= tolerance.absolute + tolerance.relative * std::fabs(e)) continue;
+    if (std::isfinite(f) && std::isfinite(e)) {
+      const double difference = std::fabs(f - e);
+      result.worst = std::max(result.worst, difference);
+      if (difference <= tolerance.absolute + tolerance.relative * std::fabs(e)) continue;
+    }
     if (result.problem.empty()) {
       result.problem = fmt::format("element {} is {:.9g}, not {:.9g}", i, f, e);
     }

@@ -26,6 +26,9 @@ DType stored_dtype(DType dtype) {
 }
 
 Status write_tensor(const std::string& path, Tensor tensor) {
+  // A link would lead out of the folder.
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(path, ignored)) std::filesystem::remove(path, ignored);
   const DType dtype = stored_dtype(tensor.dtype());
   SLIPWAY_ASSIGN_OR_RETURN(Tensor stored,
                            Tensor::borrow(tensor.data(), tensor.nbytes(), dtype, tensor.sizes()));

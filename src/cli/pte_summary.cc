@@ -104,7 +104,7 @@ void name_segments(const pte::File& file, PteSummary& summary) {
     if (index < summary.segments.size()) summary.segments[index].content = content;
   };
   const auto* constants = program.constant_segment();
-  if (constants != nullptr && constants->offsets() != nullptr && constants->offsets()->size() > 0) {
+  if (constants != nullptr && constants->offsets() != nullptr && constants->offsets()->size() > 1) {
     name(constants->segment_index(), "constants");
     if (constants->segment_index() < summary.segments.size()) {
       summary.constant_bytes = summary.segments[constants->segment_index()].size;

@@ -21,6 +21,15 @@ Examples:
 
 Exit codes: 0 done, 1 the work failed, 2 wrong use.)";
 
+// CLI11 only says that a subcommand is missing.
+const char* unknown_subcommand(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2 || argv[1][0] == '-') return nullptr;
+  for (const CLI::App* known : app.get_subcommands({})) {
+    if (known->get_name() == argv[1]) return nullptr;
+  }
+  return argv[1];
+}
+
 int fail(int code, const std::string& message) {
   std::fflush(stdout);
   fmt::print(stderr, "slipway: error: {}\n", message);
@@ -41,6 +50,9 @@ int run_tool(int argc, const char* const* argv, const std::string& version) {
   add_inspect(app, action);
   add_verify(app, action);
   add_doctor(app, action, version);
+  if (const char* unknown = unknown_subcommand(app, argc, argv)) {
+    return fail(kWrongUse, fmt::format("there is no `slipway {}` (try `slipway --help`)", unknown));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

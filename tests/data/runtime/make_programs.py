@@ -1,8 +1,9 @@
-"""Writes the programs of this folder with ExecuTorch's own exporter (torch 2.14, executorch 1.5.1).
+"""Writes the files of this folder (torch 2.14, executorch 1.5.1).
 
 usage: make_programs.py FOLDER
 
-Inputs and outputs have no planned memory, except in planned.pte: they are bound by pointer.
+The .pte files are by ExecuTorch's own exporter. Inputs and outputs have no planned memory, except in
+planned.pte: they are bound by pointer. The .pt2 files are archives of torch.export.
 """
 
 import pathlib
@@ -45,6 +46,30 @@ class Rows(torch.nn.Module):
         return torch.embedding(table, x), torch.relu(table)
 
 
+class Symbols(torch.nn.Module):
+    def forward(self, x, mask, twice):
+        return x + mask, twice * 2
+
+
+class MutatedInput(torch.nn.Module):
+    def forward(self, x, y):
+        x.add_(y)
+        return x * 2
+
+
+class Narrow(torch.nn.Module):
+    def forward(self, x):
+        return {"half": x.to(torch.bfloat16), "sum": x.sum()}
+
+
+def write_archive(path, model, args, dynamic_shapes=None):
+    program = torch.export.export(model.eval(), args, dynamic_shapes=dynamic_shapes)
+    # They hold the paths of whoever runs this.
+    for node in program.graph_module.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, path)
+
+
 def write(path, model, args, dynamic_shapes=None, planned=False, **config):
     planning = MemoryPlanningPass(alloc_graph_input=planned, alloc_graph_output=planned)
     edge = to_edge(torch.export.export(model.eval(), args, dynamic_shapes=dynamic_shapes))
@@ -68,6 +93,12 @@ def main():
         passes=[InitializedMutableBufferPass(["count"])],
         emit_mutable_buffer_names=True,
     )
+    n = torch.export.Dim("n", min=1, max=64)
+    sizes = ({0: n}, {0: n}, {0: 2 * n})
+    triple = (torch.randn(4, 3), torch.randn(4, 3), torch.randn(8))
+    write_archive(folder / "symbols.pt2", Symbols(), triple, sizes)
+    write_archive(folder / "mutated_input.pt2", MutatedInput(), (torch.randn(3), torch.randn(3)))
+    write_archive(folder / "narrow.pt2", Narrow(), (torch.randn(3),))
     write(folder / "rows.pte", Rows(), (torch.tensor([1, 0]), torch.randn(3, 2)))
 
 

@@ -1,0 +1,326 @@
+// The tool as its users run it.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "slipway/npy.h"
+
+namespace slipway::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string data_path(const std::string& name) {
+  return std::string(SLIPWAY_TEST_DATA) + "/" + name;
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+struct Outcome {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+class Tool : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "slipway_tool_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  // Arguments are passed to the shell as they are, each in single quotes.
+  Outcome run(const std::vector<std::string>& arguments) {
+    std::string command = SLIPWAY_TOOL;
+    for (const std::string& argument : arguments) command += " '" + argument + "'";
+    command += " > '" + path("stdout") + "' 2> '" + path("stderr") + "'";
+    const int status = std::system(command.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("stdout")),
+            read_file(path("stderr"))};
+  }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  std::string compile(const std::string& archive, const std::string& name = "model.pte") {
+    const Outcome outcome = run({"compile", data_path(archive), "-o", path(name)});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return path(name);
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Tool, TellsWrongUseFromFailedWork) {
+  const std::string model = data_path("golden/mlp.pt2");
+  struct Case {
+    std::vector<std::string> arguments;
+    int code;
+    const char* message;
+  };
+  const Case cases[] = {
+      {{}, 2, "subcommand is required"},
+      {{"fly"}, 2, "there is no `slipway fly`"},
+      {{"run"}, 2, "FILE is required"},
+      {{"run", "x.pte", "--fast"}, 2, "--fast"},
+      {{"compile", model}, 2, "--output is required"},
+      {{"compile", model, "-o", path("m.engine")}, 2, "end it in .pte"},
+      {{"compile", model, "-o", path("m.pte"), "--engine", "tensorrt"}, 2, "tensorrt"},
+      {{"compile", model, "-o", path("m.pte"), "--bound", "s77"}, 2, "expected SYMBOL=LARGEST"},
+      {{"compile", model, model, "-o", path("m.pte")}, 2, "'forward' is given twice"},
+      {{"run", "/nowhere/model.pte"}, 1, "/nowhere/model.pte"},
+      {{"run", data_path("golden/mlp.0.in0.npy")}, 1, "neither an archive"},
+      {{"compile", "/nowhere/model.pt2", "-o", path("m.pte")}, 1, "/nowhere/model.pt2"},
+      {{"compile", model, "-o", "/nowhere/m.pte"}, 1, "/nowhere"},
+      {{"inspect", data_path("golden/manifest.json")}, 1, "neither an archive"},
+  };
+  for (const Case& item : cases) {
+    const Outcome outcome = run(item.arguments);
+    EXPECT_EQ(outcome.code, item.code) << item.message;
+    EXPECT_TRUE(contains(outcome.err, "slipway: error: ")) << outcome.err;
+    EXPECT_TRUE(contains(outcome.err, item.message)) << outcome.err;
+  }
+  EXPECT_FALSE(fs::exists(path("m.pte")));
+}
+
+TEST_F(Tool, HelpsWithExamples) {
+  const Outcome version = run({"--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_EQ(version.out.rfind("slipway ", 0), 0u) << version.out;
+  for (const char* command : {"compile", "run", "inspect", "verify"}) {
+    const Outcome help = run({command, "--help"});
+    EXPECT_EQ(help.code, 0);
+    EXPECT_TRUE(contains(help.out, std::string("slipway ") + command)) << help.out;
+  }
+}
+
+TEST_F(Tool, CompilesAndRuns) {
+  const Outcome compiled =
+      run({"compile", data_path("golden/mlp.pt2"), "-o", path("m.pte"), "--verify-passes"});
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  EXPECT_EQ(compiled.out.rfind("engine: none\n", 0), 0u) << compiled.out;
+  EXPECT_TRUE(contains(compiled.out, "instructions")) << compiled.out;
+  EXPECT_EQ(compiled.err, "");
+
+  for (const char* key : {"0", "x", "[0][0]", "[0]"}) {
+    const Outcome ran = run({"run", path("m.pte"), "--input",
+                             std::string(key) + "=" + data_path("golden/mlp.0.in0.npy"),
+                             "--output-dir", path("out")});
+    ASSERT_EQ(ran.code, 0) << key << ": " << ran.err;
+  }
+  auto found = read_npy(path("out/0.npy"));
+  auto expected = read_npy(data_path("golden/mlp.0.out0.npy"));
+  ASSERT_TRUE(found.ok() && expected.ok());
+  ASSERT_EQ(found->sizes(), expected->sizes());
+  for (int64_t i = 0; i < found->numel(); ++i) {
+    EXPECT_NEAR(found->data_as<float>()[i], expected->data_as<float>()[i], 1e-5);
+  }
+}
+
+TEST_F(Tool, RunsArchivesDirectly) {
+  const Outcome ran = run({"run", data_path("golden/mlp.pt2"), "--random-inputs", "1"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(contains(ran.out, "float32[2, 4]")) << ran.out;
+}
+
+TEST_F(Tool, WritesOutputsWithTheirTreeAndTypes) {
+  compile("golden/dict_io.pt2");
+  const std::string golden = data_path("golden/dict_io.0.in");
+  const Outcome ran =
+      run({"run", path("model.pte"), "--input", "[0]['a']=" + golden + "0.npy", "--input",
+           "inp_b=" + golden + "1.npy", "--input", "2=" + golden + "2.npy", "--input",
+           "3=" + golden + "3.npy", "--input", "flag=true", "--input", "bias=" + golden + "5.npy",
+           "--output-dir", path("out")});
+  // Quotes inside of an argument end the shell's own: the path key reaches the tool without them.
+  ASSERT_EQ(ran.code, 2) << ran.out;
+  EXPECT_TRUE(contains(ran.err, "no such input; there are 0 'inp_a'")) << ran.err;
+
+  const Outcome again = run({"run", path("model.pte"), "--input", "0=" + golden + "0.npy",
+                             "--input", "inp_b=" + golden + "1.npy", "--input",
+                             "2=" + golden + "2.npy", "--input", "3=" + golden + "3.npy", "--input",
+                             "5=" + golden + "5.npy", "--output-dir", path("out")});
+  ASSERT_EQ(again.code, 0) << again.err;
+  const auto json = nlohmann::json::parse(read_file(path("out/outputs.json")));
+  EXPECT_EQ(json["outputs"].size(), 6u);
+  EXPECT_EQ(json["outputs"][0]["type"], "float32");
+  EXPECT_EQ(json["outputs"][0]["shape"], nlohmann::json({2, 3}));
+  EXPECT_EQ(json["outputs"][0]["file"], "0.npy");
+  EXPECT_EQ(json["outputs"][4]["type"], "bool");
+  EXPECT_EQ(json["outputs"][4]["value"], true);
+  EXPECT_EQ(json["outputs"][5]["type"], "none");
+  EXPECT_EQ(json["tree"]["kind"], "dict");
+  EXPECT_FALSE(fs::exists(path("out/4.npy")));
+}
+
+TEST_F(Tool, StoresTypesThatNumPyLacksAsTheirBits) {
+  compile("runtime/narrow.pt2");
+  const Outcome ran =
+      run({"run", path("model.pte"), "--random-inputs", "1", "--output-dir", path("out")});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const auto json = nlohmann::json::parse(read_file(path("out/outputs.json")));
+  EXPECT_EQ(json["outputs"][0]["type"], "bfloat16");
+  EXPECT_EQ(json["outputs"][0]["stored_as"], "uint16");
+  EXPECT_EQ(read_npy(path("out/0.npy"))->dtype(), DType::kUInt16);
+}
+
+TEST_F(Tool, WritesStateAndMutatedInputs) {
+  compile("golden/mutated_buffer.pt2");
+  Outcome ran =
+      run({"run", path("model.pte"), "--input", "0=" + data_path("golden/mutated_buffer.0.in0.npy"),
+           "--state-dir", path("state")});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(read_file(path("state/n.npy")).substr(128),
+            read_file(data_path("golden/mutated_buffer.0.after.n.npy")).substr(128));
+  EXPECT_TRUE(fs::exists(path("state/acc.npy")));
+
+  compile("runtime/mutated_input.pt2");
+  ran = run({"run", path("model.pte"), "--random-inputs", "1", "--state-dir", path("inputs")});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(fs::exists(path("inputs/input.0.npy")));
+  EXPECT_FALSE(fs::exists(path("inputs/input.1.npy")));
+}
+
+TEST_F(Tool, ExplainsInputsThatDoNotFit) {
+  compile("runtime/symbols.pt2");
+  auto write = [&](const std::string& name, std::vector<int64_t> sizes) {
+    EXPECT_TRUE(write_npy(path(name), *Tensor::zeros(DType::kFloat32, std::move(sizes))).ok());
+    return path(name);
+  };
+  const std::string x4 = write("x4.npy", {4, 3});
+  const std::string x5 = write("x5.npy", {5, 3});
+  const std::string x70 = write("x70.npy", {70, 3});
+  const std::string t8 = write("t8.npy", {8});
+  const std::string t9 = write("t9.npy", {9});
+  const auto error = [&](const std::string& x, const std::string& mask, const std::string& twice) {
+    return run({"run", path("model.pte"), "--input", "x=" + x, "--input", "mask=" + mask, "--input",
+                "twice=" + twice})
+        .err;
+  };
+  EXPECT_EQ(error(x4, x4, t8), "");
+  EXPECT_TRUE(contains(error(x70, x70, t8), "input 0 'x': expected float32[s"))
+      << error(x70, x70, t8);
+  EXPECT_TRUE(contains(error(x70, x70, t8), " in 1..64, 3], got float32[70, 3]"));
+  EXPECT_TRUE(contains(error(x4, x5, t8), "got float32[5, 3], but s")) << error(x4, x5, t8);
+  EXPECT_TRUE(contains(error(x4, x5, t8), " is 4 in input 0 'x'"));
+  EXPECT_TRUE(contains(error(x5, x5, t8), "whose size 8 is not 2*s")) << error(x5, x5, t8);
+  EXPECT_TRUE(contains(error(x4, x4, t9), "whose size 9 is not 2*s")) << error(x4, x4, t9);
+  const Outcome missing = run({"run", path("model.pte"), "--input", "x=" + x4});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_TRUE(contains(missing.err, "missing inputs: 1 'mask' (float32[s")) << missing.err;
+  const Outcome twice = run({"run", path("model.pte"), "--input", "x=" + x4, "--input", "0=" + x4});
+  EXPECT_TRUE(contains(twice.err, "input 0 'x' is given twice")) << twice.err;
+}
+
+TEST_F(Tool, RandomInputsAreTheSameForTheSameSeed) {
+  compile("runtime/symbols.pt2");
+  const Outcome a = run({"run", path("model.pte"), "--random-inputs", "7"});
+  const Outcome b = run({"run", path("model.pte"), "--random-inputs", "7"});
+  const Outcome c = run({"run", path("model.pte"), "--random-inputs", "8"});
+  ASSERT_EQ(a.code, 0) << a.err;
+  EXPECT_EQ(a.out, b.out);
+  EXPECT_NE(a.out, c.out);
+}
+
+TEST_F(Tool, RepeatsWithATableOfLatencies) {
+  compile("golden/mlp.pt2");
+  const Outcome ran =
+      run({"run", path("model.pte"), "--random-inputs", "1", "--repeat", "20", "--threads", "1"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(contains(ran.out, "runs  min")) << ran.out;
+  EXPECT_TRUE(contains(ran.out, "p90")) << ran.out;
+}
+
+TEST_F(Tool, CompilesSeveralMethods) {
+  const Outcome compiled =
+      run({"compile", "forward=" + data_path("golden/mlp.pt2"),
+           "encode=" + data_path("golden/mutated_buffer.pt2"), "-o", path("m.pte")});
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  const Outcome encode = run({"run", path("m.pte"), "--method", "encode", "--random-inputs", "1",
+                              "--state-dir", path("state")});
+  EXPECT_EQ(encode.code, 0) << encode.err;
+  EXPECT_TRUE(fs::exists(path("state/acc.npy")));
+  EXPECT_EQ(run({"run", path("m.pte"), "--random-inputs", "1"}).code, 0);
+  const Outcome unknown = run({"run", path("m.pte"), "--method", "decode", "--random-inputs", "1"});
+  EXPECT_TRUE(contains(unknown.err, "no method 'decode'; it has forward, encode")) << unknown.err;
+}
+
+TEST_F(Tool, InspectsByContent) {
+  compile("golden/mlp.pt2", "program.pte");
+  fs::rename(path("program.pte"), path("program.pt2"));
+  const Outcome text = run({"inspect", path("program.pt2"), "--graph"});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, "ExecuTorch program")) << text.out;
+  EXPECT_TRUE(contains(text.out, "aten::linear.out")) << text.out;
+  const auto program = nlohmann::json::parse(run({"inspect", "--json", path("program.pt2")}).out);
+  EXPECT_EQ(program["kind"], "pte");
+  EXPECT_EQ(program["methods"][0]["operators"]["aten::linear.out"], 2);
+  EXPECT_EQ(program["manifest"]["sources"][0]["sha256"].get<std::string>().size(), 64u);
+
+  const Outcome archive = run({"inspect", data_path("golden/mlp.pt2")});
+  ASSERT_EQ(archive.code, 0) << archive.err;
+  EXPECT_TRUE(contains(archive.out, "aten.linear.default")) << archive.out;
+  const auto json =
+      nlohmann::json::parse(run({"inspect", "--json", data_path("golden/mlp.pt2")}).out);
+  EXPECT_EQ(json["kind"], "pt2");
+  EXPECT_EQ(json["operators"]["aten.linear.default"], 2);
+  EXPECT_EQ(json["weights"].size(), 4u);
+}
+
+TEST_F(Tool, VerifiesStructureChecksumsAndNumbers) {
+  const std::string model = compile("golden/mlp.pt2");
+  EXPECT_EQ(run({"verify", model}).code, 0);
+  EXPECT_EQ(run({"verify", data_path("golden/mlp.pt2")}).code, 0);
+
+  fs::create_directories(path("reference/inputs"));
+  fs::create_directories(path("reference/outputs"));
+  fs::copy(data_path("golden/mlp.0.in0.npy"), path("reference/inputs/0.npy"));
+  fs::copy(data_path("golden/mlp.0.out0.npy"), path("reference/outputs/0.npy"));
+  const Outcome right = run({"verify", model, "--reference", path("reference")});
+  EXPECT_EQ(right.code, 0) << right.err << right.out;
+  EXPECT_TRUE(contains(right.out, "largest difference")) << right.out;
+
+  ASSERT_TRUE(
+      write_npy(path("reference/outputs/0.npy"), *Tensor::zeros(DType::kFloat32, {2, 4})).ok());
+  const Outcome wrong = run({"verify", model, "--reference", path("reference")});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_TRUE(contains(wrong.out, "FAILED  element 0 is ")) << wrong.out;
+}
+
+TEST_F(Tool, VerifyFindsEveryFlippedByte) {
+  const std::string model = compile("runtime/narrow.pt2");
+  const std::string bytes = read_file(model);
+  // All of them take a process each: a stride that is no power of two meets every part.
+  for (size_t i = 0; i < bytes.size(); i += 37) {
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(damaged[i] ^ 0xff);
+    std::ofstream(path("damaged.pte"), std::ios::binary) << damaged;
+    EXPECT_EQ(run({"verify", path("damaged.pte")}).code, 1) << "byte " << i;
+  }
+}
+
+TEST_F(Tool, DoctorNamesWhatIsThere) {
+  const Outcome outcome = run({"doctor"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  for (const char* part : {"slipway", "ExecuTorch", "engine none", "engine openvino",
+                           "engine tensorrt", "not built into this version", "XnnpackBackend"}) {
+    EXPECT_TRUE(contains(outcome.out, part)) << part << "\n" << outcome.out;
+  }
+}
+
+}  // namespace
+}  // namespace slipway::cli
