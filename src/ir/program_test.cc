@@ -10,16 +10,14 @@ namespace {
 
 template <class T>
 OwnedSpan storage(const std::vector<T>& values) {
-  std::vector<std::byte> bytes(values.size() * sizeof(T));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
-  return own_bytes(std::move(bytes));
+  auto bytes = std::as_bytes(std::span(values));
+  return own_bytes(std::vector<std::byte>(bytes.begin(), bytes.end()));
 }
 
 template <class T>
 std::vector<T> elements(const std::vector<std::byte>& bytes) {
-  std::vector<T> values(bytes.size() / sizeof(T));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
+  const T* first = reinterpret_cast<const T*>(bytes.data());
+  return {first, first + bytes.size() / sizeof(T)};
 }
 
 ConstantData floats(std::vector<int64_t> sizes, std::vector<int64_t> strides, int64_t offset,
