@@ -81,3 +81,19 @@ add_custom_command(
 add_custom_target(slipway_pte_schema DEPENDS ${generated}/program_generated.h
                                              ${generated}/scalar_type_generated.h)
 add_dependencies(slipway_pte_format slipway_pte_schema)
+
+# ONNX's messages, in a namespace of our own so that no engine's copy of them is met: "onnx/model.pb.h".
+set(generated ${PROJECT_BINARY_DIR}/generated/onnx)
+file(READ ${ONNX_PROTO} messages)
+string(REPLACE "package onnx;" "package slipway.onnx.proto;" messages "${messages}")
+file(CONFIGURE OUTPUT ${generated}/model.proto @ONLY CONTENT "@messages@")
+add_custom_command(
+  OUTPUT ${generated}/model.pb.h ${generated}/model.pb.cc
+  COMMAND protobuf::protoc --proto_path=${PROJECT_BINARY_DIR}/generated
+          --cpp_out=${PROJECT_BINARY_DIR}/generated onnx/model.proto
+  DEPENDS ${generated}/model.proto
+  COMMENT "Generating onnx/model.pb.h")
+add_custom_target(slipway_onnx_proto DEPENDS ${generated}/model.pb.h ${generated}/model.pb.cc)
+add_dependencies(slipway_onnx slipway_onnx_proto)
+target_sources(slipway_onnx PRIVATE ${generated}/model.pb.cc)
+set_source_files_properties(${generated}/model.pb.cc PROPERTIES COMPILE_OPTIONS -w)

@@ -13,6 +13,7 @@ THIRD_PARTY = {
     'zlib.h': 'zlib',
     'nlohmann/': 'json',
     'flatbuffers/': 'flatbuffers',
+    'google/protobuf/': 'protobuf',
     'executorch/': 'executorch',
     'c10/': 'executorch',
     'CLI/': 'cli11',

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python3 tools/check_includes.py
-ninja -C build/release slipway_pte_schema >/dev/null
+ninja -C build/release slipway_pte_schema slipway_onnx_proto >/dev/null
 
 mapfile -t sources < <(git ls-files 'src/*.cc' 'tests/*.cc' 'bench/*.cc' 'examples/*.cc' | grep -vE '_fuzz\.cc$|^tests/install/')
 echo "clang-tidy: ${#sources[@]} files"

@@ -1,0 +1,552 @@
+#include "onnx/context.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+const ir::Argument kNone = ir::None{};
+const ir::TensorType kNoType;
+
+// Operators for which runtimes lack kernels of small integers.
+bool computes_wide(std::string_view op_type) {
+  static const std::set<std::string_view> kTypes = {
+      "Add",       "Sub",        "Mul",       "Div",    "Mod",    "Neg",       "Abs",
+      "Sign",      "Max",        "Min",       "Less",   "Equal",  "Greater",   "LessOrEqual",
+      "ReduceSum", "ReduceProd", "ReduceMax", "MatMul", "CumSum", "ReduceMin", "GreaterOrEqual",
+      "Pow",       "Clip",       "ArgMax",    "ArgMin", "Trilu",  "Where"};
+  return kTypes.contains(op_type);
+}
+
+std::optional<DType> wide_type(DType dtype) {
+  switch (dtype) {
+    case DType::kInt8:
+    case DType::kUInt8:
+    case DType::kInt16:
+    case DType::kUInt16:
+      return DType::kInt32;
+    case DType::kUInt32:
+      return DType::kInt64;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Context::Context(const ir::Program& program, const LoweringOptions& options)
+    : program_(program), options_(options) {
+  graph_.opset = options.opset;
+  graph_.name = "slipway";
+  for (const ir::Input& input : program.inputs) {
+    if (input.value && input.data) constants_.emplace(input.value, &input);
+  }
+}
+
+void Context::fail(std::string reason) {
+  if (!reason_) reason_ = std::move(reason);
+}
+
+// ---- Arguments.
+
+const ir::Argument& Context::arg(size_t i) const {
+  return i < node_->args().size() ? node_->args()[i] : kNone;
+}
+
+bool Context::has(size_t i) const { return !std::holds_alternative<ir::None>(arg(i)); }
+
+bool Context::is_tensor(size_t i) const {
+  const auto* value = std::get_if<ir::Value*>(&arg(i));
+  return value && *value && (*value)->is_tensor();
+}
+
+Ref Context::tensor(size_t i) {
+  if (is_tensor(i)) return find(std::get<ir::Value*>(arg(i)));
+  return operand(i, DType::kFloat32);
+}
+
+Ref Context::tensor(size_t i, DType dtype) { return cast(tensor(i), dtype); }
+
+Ref Context::tensor_or_none(size_t i) { return is_tensor(i) ? tensor(i) : Ref{}; }
+
+std::vector<const ir::Value*> Context::values(size_t i) {
+  if (const auto* list = std::get_if<std::vector<ir::Value*>>(&arg(i))) {
+    return {list->begin(), list->end()};
+  }
+  if (is_tensor(i)) return {std::get<ir::Value*>(arg(i))};
+  if (has(i)) fail(fmt::format("argument {} is not a list of tensors", i));
+  return {};
+}
+
+Refs Context::tensors(size_t i) {
+  Refs result;
+  for (const ir::Value* value : values(i)) result.push_back(value ? find(value) : Ref{});
+  return result;
+}
+
+const ir::TensorType& Context::type(size_t i) {
+  if (is_tensor(i)) return std::get<ir::Value*>(arg(i))->type();
+  fail(fmt::format("argument {} is not a tensor", i));
+  return kNoType;
+}
+
+Ref Context::operand(size_t i, DType dtype) {
+  const ir::Argument& argument = arg(i);
+  if (const auto* value = std::get_if<ir::Value*>(&argument); value && *value) {
+    return cast(find(*value), dtype);
+  }
+  if (const auto* value = std::get_if<double>(&argument)) return scalar(*value, dtype);
+  if (const auto* value = std::get_if<bool>(&argument)) {
+    return scalar(static_cast<int64_t>(*value), dtype);
+  }
+  if (const auto* value = std::get_if<ir::SymInt>(&argument)) {
+    if (auto known = value->constant()) return scalar(*known, dtype);
+    return cast(scalar_length(*value), dtype);
+  }
+  fail(fmt::format("argument {} is neither a tensor nor a real number", i));
+  return scalar(int64_t{0}, dtype);
+}
+
+std::optional<double> Context::number(size_t i) {
+  const ir::Argument& argument = arg(i);
+  if (const auto* value = std::get_if<double>(&argument)) return *value;
+  if (const auto* value = std::get_if<bool>(&argument)) return *value ? 1.0 : 0.0;
+  if (const auto* value = std::get_if<ir::SymInt>(&argument)) {
+    if (auto known = value->constant()) return static_cast<double>(*known);
+  }
+  return std::nullopt;
+}
+
+ir::SymInt Context::integer(size_t i) {
+  if (const auto* value = std::get_if<ir::SymInt>(&arg(i))) return *value;
+  if (const auto* value = std::get_if<bool>(&arg(i))) return *value ? 1 : 0;
+  fail(fmt::format("argument {} is not an integer", i));
+  return 0;
+}
+
+Sizes Context::integers(size_t i) {
+  if (const auto* list = std::get_if<std::vector<ir::SymInt>>(&arg(i))) return *list;
+  if (!has(i)) return {};
+  return {integer(i)};
+}
+
+int64_t Context::constant(size_t i) {
+  auto known = integer(i).constant();
+  if (!known) fail(fmt::format("argument {} depends on sizes that are known only at run time", i));
+  return known.value_or(0);
+}
+
+std::vector<int64_t> Context::constants(size_t i) {
+  std::vector<int64_t> result;
+  for (const ir::SymInt& item : integers(i)) {
+    auto known = item.constant();
+    if (!known) {
+      fail(fmt::format("argument {} depends on sizes that are known only at run time", i));
+    }
+    result.push_back(known.value_or(0));
+  }
+  return result;
+}
+
+std::vector<double> Context::numbers(size_t i) {
+  if (const auto* list = std::get_if<std::vector<double>>(&arg(i))) return *list;
+  std::vector<double> result;
+  for (int64_t value : constants(i)) result.push_back(static_cast<double>(value));
+  return result;
+}
+
+bool Context::flag(size_t i) {
+  if (const auto* value = std::get_if<bool>(&arg(i))) return *value;
+  if (!has(i)) return false;
+  fail(fmt::format("argument {} is not a bool", i));
+  return false;
+}
+
+double Context::real(size_t i) {
+  auto value = number(i);
+  if (!value) fail(fmt::format("argument {} is not a number that is known in advance", i));
+  return value.value_or(0);
+}
+
+std::string Context::text(size_t i) {
+  if (const auto* value = std::get_if<std::string>(&arg(i))) return *value;
+  if (has(i)) fail(fmt::format("argument {} is not a text", i));
+  return {};
+}
+
+std::optional<DType> Context::dtype(size_t i) {
+  if (const auto* value = std::get_if<DType>(&arg(i))) return *value;
+  return std::nullopt;
+}
+
+int64_t Context::dim(int64_t dim, int64_t rank) {
+  const int64_t bound = std::max<int64_t>(rank, 1);
+  if (dim < -bound || dim >= bound) {
+    fail(fmt::format("dimension {} is out of range for a tensor of rank {}", dim, rank));
+    return 0;
+  }
+  return dim < 0 ? dim + bound : dim;
+}
+
+std::vector<int64_t> Context::dims(size_t i, int64_t rank, bool empty_is_all) {
+  std::vector<int64_t> result;
+  for (int64_t item : constants(i)) result.push_back(dim(item, rank));
+  if (result.empty() && empty_is_all) {
+    result.resize(static_cast<size_t>(rank));
+    std::iota(result.begin(), result.end(), 0);
+  }
+  if (rank == 0) result.clear();
+  return result;
+}
+
+// ---- Results.
+
+bool Context::is_used(size_t i) const {
+  return i < node_->outputs().size() && used_.contains(node_->output(i));
+}
+
+void Context::result(const Ref& ref, size_t i) {
+  const ir::Value* value = node_->output(i);
+  bind(value, value->is_tensor() ? cast(ref, value->dtype()) : ref);
+}
+
+// ---- Nodes.
+
+void Context::emit(const char* op_type, const Refs& inputs, Attributes attributes,
+                   std::vector<std::string> outputs) {
+  Node node;
+  node.op_type = op_type;
+  node.name = fmt::format("{}/{}", outputs.front(), op_type);
+  for (const Ref& input : inputs) node.inputs.push_back(input.name);
+  while (!node.inputs.empty() && node.inputs.back().empty()) node.inputs.pop_back();
+  node.outputs = std::move(outputs);
+  node.attributes = std::move(attributes);
+  if (node_) {
+    node.origin = node_->origin().empty() ? node_->name() : node_->origin();
+    node.target = node_->op();
+    node.stack_trace = node_->stack_trace();
+  }
+  nodes_->push_back(std::move(node));
+}
+
+Ref Context::op(const char* op_type, Refs inputs, Attributes attributes,
+                std::optional<DType> dtype) {
+  const DType from = inputs.empty() ? DType::kFloat32 : inputs.front().dtype;
+  if (auto wide = wide_type(from); wide && computes_wide(op_type)) {
+    for (Ref& input : inputs) {
+      if (input.present() && input.dtype == from) input = cast(input, *wide);
+    }
+    Ref result = op(op_type, std::move(inputs), std::move(attributes), dtype.value_or(*wide));
+    return cast(result, dtype.value_or(from));
+  }
+  Ref result{fresh(node_ ? node_->name() : "value"), dtype.value_or(from)};
+  emit(op_type, inputs, std::move(attributes), {result.name});
+  return result;
+}
+
+Refs Context::ops(const char* op_type, const Refs& inputs, Attributes attributes,
+                  const std::vector<DType>& dtypes) {
+  Refs results;
+  std::vector<std::string> names;
+  for (DType dtype : dtypes) {
+    results.push_back({fresh(node_->name()), dtype});
+    names.push_back(results.back().name);
+  }
+  emit(op_type, inputs, std::move(attributes), std::move(names));
+  return results;
+}
+
+Ref Context::cast(const Ref& x, DType dtype) {
+  if (x.dtype == dtype || !x.present()) return x;
+  if (onnx_type(dtype) == 0 || onnx_type(x.dtype) == 0 || is_complex(dtype) ||
+      is_complex(x.dtype)) {
+    fail(fmt::format("ONNX has no conversion from {} to {}", dtype_name(x.dtype),
+                     dtype_name(dtype)));
+    return {x.name, dtype};
+  }
+  Ref result{fresh(node_ ? node_->name() : "value"), dtype};
+  emit("Cast", {x}, {{"to", static_cast<int64_t>(onnx_type(dtype))}}, {result.name});
+  return result;
+}
+
+Ref Context::where(const Ref& condition, const Ref& a, const Ref& b) {
+  // Few runtimes have a Where of bools.
+  if (a.dtype == DType::kBool) {
+    return op("Or", {op("And", {condition, a}), op("And", {logical_not(condition), b})});
+  }
+  if (auto wide = wide_type(a.dtype)) {
+    return cast(where(condition, cast(a, *wide), cast(b, *wide)), a.dtype);
+  }
+  return op("Where", {condition, a, b}, {}, a.dtype);
+}
+
+Ref Context::reshape(const Ref& x, const Sizes& from, const Sizes& to) {
+  if (from == to) return x;
+  const bool has_zero = std::find(to.begin(), to.end(), ir::SymInt(0)) != to.end();
+  // A dimension that stays is 0 and one more is -1, so that the shape is mostly a constant.
+  std::vector<int64_t> target;
+  int64_t inferred = 0;
+  for (size_t i = 0; i < to.size() && !has_zero; ++i) {
+    if (auto known = to[i].constant()) {
+      target.push_back(*known);
+    } else if (i < from.size() && from[i] == to[i]) {
+      target.push_back(0);
+    } else {
+      target.push_back(-1);
+      ++inferred;
+    }
+  }
+  if (!has_zero && inferred <= 1) return op("Reshape", {x, ints(target)});
+  Attributes attributes;
+  if (has_zero) attributes.emplace_back("allowzero", 1);
+  return op("Reshape", {x, shape(to)}, std::move(attributes));
+}
+
+Ref Context::transpose(const Ref& x, const std::vector<int64_t>& order) {
+  if (std::is_sorted(order.begin(), order.end())) return x;
+  return op("Transpose", {x}, {{"perm", order}});
+}
+
+Ref Context::unsqueeze(const Ref& x, const std::vector<int64_t>& axes) {
+  return axes.empty() ? x : op("Unsqueeze", {x, ints(axes)});
+}
+
+Ref Context::squeeze(const Ref& x, const std::vector<int64_t>& axes) {
+  return axes.empty() ? x : op("Squeeze", {x, ints(axes)});
+}
+
+Ref Context::expand(const Ref& x, const Sizes& from, const Sizes& to) {
+  if (from == to) return x;
+  Sizes target = to;
+  const size_t shift = to.size() - from.size();
+  for (size_t i = 0; i < from.size(); ++i) {
+    if (from[i] == to[i + shift]) target[i + shift] = 1;
+  }
+  return op("Expand", {x, shape(target)});
+}
+
+Ref Context::concat(const Refs& parts, int64_t axis) {
+  return parts.size() == 1 ? parts.front() : op("Concat", parts, {{"axis", axis}});
+}
+
+Ref Context::slice(const Ref& x, int64_t axis, const ir::SymInt& start, const ir::SymInt& end,
+                   int64_t step) {
+  return op("Slice", {x, length(start), length(end), ints({axis}), ints({step})});
+}
+
+Ref Context::gather(const Ref& x, const Ref& index, int64_t axis) {
+  return op("Gather", {x, index}, {{"axis", axis}});
+}
+
+Ref Context::reduce(const char* op_type, const Ref& x, const std::vector<int64_t>& axes,
+                    bool keepdims) {
+  if (axes.empty()) return x;
+  return op(op_type, {x, ints(axes)}, {{"keepdims", keepdims ? 1 : 0}});
+}
+
+Ref Context::range(const ir::SymInt& count) {
+  if (auto known = count.constant(); known && *known <= 1 << 20) {
+    std::vector<int64_t> values(static_cast<size_t>(std::max<int64_t>(*known, 0)));
+    std::iota(values.begin(), values.end(), 0);
+    return ints(values);
+  }
+  return op("Range", {scalar(int64_t{0}, DType::kInt64), scalar_length(count),
+                      scalar(int64_t{1}, DType::kInt64)});
+}
+
+// ---- The graph.
+
+std::string Context::fresh(const std::string& name) {
+  if (taken_.insert(name).second) return name;
+  int& suffix = suffixes_[name];
+  for (;;) {
+    std::string candidate = fmt::format("{}_{}", name, ++suffix);
+    if (taken_.insert(candidate).second) return candidate;
+  }
+}
+
+void Context::rename(const std::string& from, const std::string& to) {
+  for (size_t i = node_start_; i < nodes_->size(); ++i) {
+    Node& node = (*nodes_)[i];
+    std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+    std::replace(node.outputs.begin(), node.outputs.end(), from, to);
+  }
+}
+
+void Context::bind(const ir::Value* value, const Ref& ref) {
+  Ref bound = ref;
+  const bool made_here = std::any_of(nodes_->begin() + static_cast<std::ptrdiff_t>(node_start_),
+                                     nodes_->end(), [&](const Node& node) {
+                                       return std::find(node.outputs.begin(), node.outputs.end(),
+                                                        ref.name) != node.outputs.end();
+                                     });
+  if (made_here && !pinned_.contains(ref.name)) {
+    if (value->name() != ref.name && taken_.insert(value->name()).second) {
+      rename(ref.name, value->name());
+      bound.name = value->name();
+    }
+    if (value->is_tensor()) graph_.values.push_back({bound.name, bound.dtype, value->sizes()});
+  }
+  pinned_.insert(bound.name);
+  bound_[value] = bound;
+  if (value->is_tensor()) {
+    define_symbols(bound, value->sizes(), false);
+  } else if (value->kind() == ir::ValueKind::kSymInt && value->expression().is_symbol()) {
+    Ref as_length = op("Reshape", {bound, ints({1})});
+    pinned_.insert(as_length.name);
+    symbols_.try_emplace(value->expression().symbol_name(), SymbolSource{as_length});
+  }
+}
+
+Ref Context::find(const ir::Value* value) {
+  if (auto it = bound_.find(value); it != bound_.end()) return it->second;
+  auto constant = constants_.find(value);
+  if (constant == constants_.end()) {
+    fail(fmt::format("its input {} is not a tensor", value->name()));
+    return {value->name(), value->is_tensor() ? value->dtype() : DType::kInt64};
+  }
+  const ir::Input& input = *constant->second;
+  Initializer initializer;
+  initializer.name = fresh(input.target.empty() ? value->name() : input.target);
+  initializer.dtype = input.data->dtype;
+  initializer.sizes = input.data->sizes;
+  initializer.nbytes = input.data->nbytes();
+  if (input.data->is_contiguous()) {
+    initializer.data = OwnedSpan{input.data->bytes(), input.data->storage.owner};
+  } else {
+    initializer.data = input.data->contiguous_producer();
+  }
+  if (onnx_type(initializer.dtype) == 0) {
+    fail(fmt::format("ONNX has no {} tensors", dtype_name(initializer.dtype)));
+  }
+  Ref ref{initializer.name, initializer.dtype};
+  pinned_.insert(ref.name);
+  graph_.initializers.push_back(std::move(initializer));
+  bound_[value] = ref;
+  return ref;
+}
+
+void Context::add_input(const ir::Value* value, const std::string& name) {
+  static const std::map<ir::ValueKind, DType> kNumbers = {
+      {ir::ValueKind::kSymInt, DType::kInt64},
+      {ir::ValueKind::kSymFloat, DType::kFloat64},
+      {ir::ValueKind::kSymBool, DType::kBool}};
+  if (!value->is_tensor() && !kNumbers.contains(value->kind())) return;
+  ValueType type{fresh(name), value->is_tensor() ? value->dtype() : kNumbers.at(value->kind()), {}};
+  if (value->is_tensor()) type.sizes = value->sizes();
+  Ref ref{type.name, type.dtype};
+  pinned_.insert(ref.name);
+  bound_[value] = ref;
+  graph_.inputs.push_back(type);
+  if (value->is_tensor()) {
+    define_symbols(ref, value->sizes(), true);
+  } else if (value->kind() == ir::ValueKind::kSymInt && value->expression().is_symbol()) {
+    symbols_[value->expression().symbol_name()] = {op("Reshape", {ref, ints({1})})};
+  }
+}
+
+void Context::add_output(const Ref& ref, const std::string& name, DType dtype, Sizes sizes) {
+  Ref output = cast(ref, dtype);
+  const auto same = [&](const auto& other) { return other.name == output.name; };
+  const bool made_by_node = std::any_of(nodes_->begin(), nodes_->end(), [&](const Node& node) {
+    return std::find(node.outputs.begin(), node.outputs.end(), output.name) != node.outputs.end();
+  });
+  if (!made_by_node || std::any_of(graph_.outputs.begin(), graph_.outputs.end(), same)) {
+    Ref copy{fresh(name), dtype};
+    emit("Identity", {output}, {}, {copy.name});
+    output = copy;
+  }
+  std::erase_if(graph_.values, same);
+  graph_.outputs.push_back({output.name, dtype, std::move(sizes)});
+}
+
+void Context::lower(const ir::Node& node) {
+  node_ = &node;
+  node_start_ = nodes_->size();
+  reason_.reset();
+  const Entry* entry = find_entry(node.op());
+  if (!entry) {
+    fail("the operator is not supported");
+  } else {
+    for (const ir::Value* value : node.outputs()) {
+      if (value->is_tensor() && onnx_type(value->dtype()) == 0) {
+        fail(fmt::format("ONNX has no {} tensors", dtype_name(value->dtype())));
+      }
+    }
+    if (!reason_) entry->rule(*this);
+  }
+  for (size_t i = 0; i < node.outputs().size(); ++i) {
+    const ir::Value* value = node.output(i);
+    if (bound_.contains(value) || value->kind() == ir::ValueKind::kSymInt) continue;
+    if (is_used(i)) fail(fmt::format("its result {} can't be computed", i));
+    bound_[value] = {value->name(), value->is_tensor() ? value->dtype() : DType::kFloat64};
+  }
+  if (reason_) {
+    reasons_.push_back(*reason_);
+    failures_.push_back(fmt::format("{} (node {}): {}{}{}", node.op(), node.name(), *reason_,
+                                    node.stack_trace().empty() ? "" : "; ", node.stack_trace()));
+  }
+  node_ = nullptr;
+}
+
+std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& inputs) {
+  const ir::Node* outer_node = node_;
+  const size_t outer_start = node_start_;
+  const auto outer_reason = reason_;
+  auto* outer_nodes = nodes_;
+  // What is computed within a branch is not known outside it.
+  auto outer_lengths = lengths_;
+  auto outer_symbols = symbols_;
+  auto outer_shapes = shapes_;
+
+  auto body = std::make_shared<Graph>();
+  body->name = fresh(outer_node->name() + "_branch");
+  body->opset = graph_.opset;
+  nodes_ = &body->nodes;
+  size_t i = 0;
+  for (const ir::Value* value : graph.inputs()) {
+    if (i < inputs.size()) bound_[value] = inputs[i++];
+  }
+  const auto use = [&](const ir::Argument& argument) {
+    ir::Graph::for_each_value(argument, [&](ir::Value* value) { used_.insert(value); });
+  };
+  for (const auto& node : graph.nodes()) {
+    for (const ir::Argument& argument : node->args()) use(argument);
+  }
+  for (const ir::Argument& output : graph.outputs()) use(output);
+  for (const auto& node : graph.nodes()) lower(*node);
+  node_ = outer_node;
+  node_start_ = 0;
+  for (const ir::Argument& output : graph.outputs()) {
+    const auto* value = std::get_if<ir::Value*>(&output);
+    if (!value || !*value || !(*value)->is_tensor()) {
+      fail("a branch gives something that is not a tensor");
+      continue;
+    }
+    // A branch's outputs have to be made in it.
+    Ref copy{fresh((*value)->name()), (*value)->dtype()};
+    emit("Identity", {find(*value)}, {}, {copy.name});
+    body->outputs.push_back({copy.name, copy.dtype, (*value)->sizes()});
+  }
+
+  nodes_ = outer_nodes;
+  node_ = outer_node;
+  node_start_ = outer_start;
+  reason_ = outer_reason;
+  lengths_ = std::move(outer_lengths);
+  symbols_ = std::move(outer_symbols);
+  shapes_ = std::move(outer_shapes);
+  return body;
+}
+
+Graph Context::take_graph() { return std::move(graph_); }
+
+}  // namespace slipway::onnx

@@ -1,0 +1,55 @@
+// From ATen to ONNX. One table-driven registry of operators (registry.h) does it, and what is
+// supported and documented derives from that table.
+//
+// Takes operators as torch.export has them, in the training or the core IR, after functionalize and
+// remove_no_ops; no decomposition is needed. Functions here may be called from several threads.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+#include "onnx/graph.h"
+#include "slipway/result.h"
+
+namespace slipway::onnx {
+
+// The baseline. Newer operators are used only where `fused` names them.
+inline constexpr int64_t kBaselineOpset = 20;
+
+struct LoweringOptions {
+  // Of the graph; at least kBaselineOpset, and what the fused operators need.
+  int64_t opset = kBaselineOpset;
+  // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish,
+  // GroupNormalization (opset 21), RMSNormalization (23), Attention (23). Others are written as
+  // their parts.
+  std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
+};
+
+// A part of a program's graph. Constants of the program that the nodes use need not be named.
+struct Part {
+  std::vector<const ir::Node*> nodes;    // in topological order
+  std::vector<const ir::Value*> inputs;  // in the order of the graph's inputs
+  std::vector<const ir::Value*> outputs;
+};
+
+// The whole program. Its user inputs and then the state that it changes are the graph's inputs; its
+// user outputs and then that state are the outputs. Literals among the outputs have none. The error
+// lists every node that can't be lowered, with its reason and source line.
+Result<Graph> lower(const ir::Program& program, const LoweringOptions& options);
+Result<Graph> lower(const ir::Program& program, const Part& part, const LoweringOptions& options);
+
+// Why a node can't be lowered; nothing for one that can.
+std::optional<std::string> why_unsupported(const ir::Program& program, const ir::Node& node,
+                                           const LoweringOptions& options);
+inline bool supports(const ir::Program& program, const ir::Node& node,
+                     const LoweringOptions& options) {
+  return !why_unsupported(program, node, options);
+}
+
+// A Markdown page of what the registry holds, and of what it leaves out and why.
+std::string document_operators();
+
+}  // namespace slipway::onnx

@@ -1,0 +1,256 @@
+#include "onnx/lowering.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "ir/op_builder.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+namespace {
+
+using ir::OpBuilder;
+using ir::SymInt;
+using ir::TensorType;
+using ir::Value;
+
+// A program of float32 inputs, for tests to add nodes to.
+struct Small {
+  ir::Program program;
+  OpBuilder build{*program.graph, nullptr, nullptr};
+
+  Value* input(const std::string& name, Sizes sizes, DType dtype = DType::kFloat32) {
+    ir::Input entry;
+    entry.kind = ir::InputKind::kUserInput;
+    entry.name = name;
+    entry.value = program.graph->add_input(name, TensorType{dtype, std::move(sizes), {}});
+    program.inputs.push_back(entry);
+    return entry.value;
+  }
+  void output(Value* value) {
+    program.graph->outputs().emplace_back(value);
+    program.outputs.push_back({});
+  }
+  Graph lower(const LoweringOptions& options = {}) {
+    auto graph = onnx::lower(program, options);
+    EXPECT_TRUE(graph.ok()) << (graph.ok() ? "" : graph.error().message());
+    return graph.ok() ? std::move(*graph) : Graph{};
+  }
+};
+
+std::vector<std::string> op_types(const Graph& graph) {
+  std::vector<std::string> result;
+  for (const Node& node : graph.nodes) result.push_back(node.op_type);
+  return result;
+}
+
+std::set<std::string> lines_of(const std::string& name) {
+  std::ifstream file(std::string(SLIPWAY_TEST_DATA) + "/onnx/" + name);
+  EXPECT_TRUE(file.good()) << name;
+  std::set<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.insert(line);
+  return lines;
+}
+
+TEST(Registry, CoversWellKnownModels) {
+  for (const std::string& target : lines_of("model_operators.txt")) {
+    EXPECT_NE(find_entry(target), nullptr) << target;
+  }
+}
+
+TEST(Registry, CoversCoreOperatorsButForTheExceptions) {
+  std::set<std::string> left_out;
+  for (const Exception& exception : exceptions()) {
+    EXPECT_STRNE(exception.reason, "");
+    for (const std::string& target : targets({exception.targets, nullptr})) left_out.insert(target);
+  }
+  const auto core = lines_of("core_operators.txt");
+  EXPECT_GT(core.size(), 150U);
+  for (const std::string& target : core) {
+    EXPECT_NE(find_entry(target) != nullptr, left_out.contains(target)) << target;
+  }
+  for (const std::string& target : left_out) EXPECT_TRUE(core.contains(target)) << target;
+}
+
+TEST(Registry, HasEachOperatorOnce) {
+  std::set<std::string> seen;
+  for (const Family& family : families()) {
+    for (const Entry& entry : family.entries) {
+      for (const std::string& target : targets(entry)) {
+        EXPECT_TRUE(seen.insert(target).second) << target;
+      }
+    }
+  }
+}
+
+TEST(Registry, DocumentsEveryOperator) {
+  const std::string page = document_operators();
+  for (const Family& family : families()) {
+    for (const Entry& entry : family.entries) {
+      for (const std::string& target : targets(entry)) {
+        EXPECT_NE(page.find("`" + target + "`"), std::string::npos) << target;
+      }
+    }
+  }
+}
+
+TEST(Lower, NamesValuesAndCarriesTheirOrigin) {
+  Small small;
+  Value* x = small.input("x", {2, 3});
+  Value* y = small.build.relu(x);
+  small.output(y);
+  const Graph graph = small.lower();
+  ASSERT_EQ(graph.nodes.size(), 1U);
+  EXPECT_EQ(graph.nodes[0].op_type, "Relu");
+  EXPECT_EQ(graph.nodes[0].inputs, std::vector<std::string>{"x"});
+  EXPECT_EQ(graph.nodes[0].outputs, std::vector<std::string>{y->name()});
+  EXPECT_EQ(graph.nodes[0].target, "aten.relu.default");
+  ASSERT_EQ(graph.outputs.size(), 1U);
+  EXPECT_EQ(graph.outputs[0].name, y->name());
+}
+
+TEST(Lower, KeepsAShapeWithOneUnknownConstant) {
+  Small small;
+  const SymInt s = SymInt::symbol("s0");
+  Value* x = small.input("x", {s, 3, 4});
+  small.output(small.build.view(x, {s * 3, 4}));
+  // The only constant is the shape [-1, 4].
+  const Graph graph = small.lower();
+  EXPECT_EQ(op_types(graph), std::vector<std::string>{"Reshape"});
+  ASSERT_EQ(graph.initializers.size(), 1U);
+  EXPECT_EQ(graph.initializers[0].sizes, std::vector<int64_t>{2});
+}
+
+TEST(Lower, ComputesSizesFromTheInputThatHasThem) {
+  Small small;
+  const SymInt s = SymInt::symbol("s0");
+  Value* x = small.input("x", {2, s * 2 + 1});
+  small.output(x);
+  small.output(small.build.full({s, s + 4}, 1.0, DType::kFloat32));
+  const Graph graph = small.lower();
+  EXPECT_TRUE(graph.symbol_inputs.empty());
+  // s = (dimension 1 of x - 1) / 2
+  const auto types = op_types(graph);
+  const std::vector<std::string> start = {"Shape", "Gather", "Sub", "Div"};
+  ASSERT_GE(types.size(), start.size());
+  EXPECT_TRUE(std::equal(start.begin(), start.end(), types.begin()));
+}
+
+TEST(Lower, TakesASymbolThatNoInputDefinesAsAnInput) {
+  Small small;
+  const SymInt s = SymInt::symbol("s0");
+  Value* x = small.input("x", {2});
+  small.output(x);
+  small.output(small.build.full({s}, 1.0, DType::kFloat32));
+  const Graph graph = small.lower();
+  EXPECT_EQ(graph.symbol_inputs, std::vector<std::string>{"s0"});
+  EXPECT_EQ(graph.inputs.back().name, "s0");
+}
+
+TEST(Lower, GivesAnOutputThatIsAnInputANodeOfItsOwn) {
+  Small small;
+  Value* x = small.input("x", {2});
+  small.output(x);
+  small.output(x);
+  const Graph graph = small.lower();
+  EXPECT_EQ(op_types(graph), (std::vector<std::string>{"Identity", "Identity"}));
+  EXPECT_NE(graph.outputs[0].name, graph.outputs[1].name);
+}
+
+TEST(Lower, ListsEveryNodeThatItCannotLower) {
+  Small small;
+  Value* x = small.input("x", {2, 3});
+  Value* a = small.build.call("aten.unknown_one.default", {x}, x->type());
+  small.output(small.build.call("aten.unknown_two.default", {a}, x->type()));
+  const auto graph = lower(small.program, LoweringOptions{});
+  ASSERT_FALSE(graph.ok());
+  EXPECT_EQ(graph.error().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(graph.error().message().find("aten.unknown_one.default"), std::string::npos);
+  EXPECT_NE(graph.error().message().find("aten.unknown_two.default"), std::string::npos);
+}
+
+TEST(Lower, ComputesSmallIntegersInWiderOnes) {
+  Small small;
+  Value* x = small.input("x", {2}, DType::kInt8);
+  small.output(small.build.add(x, x));
+  EXPECT_EQ(op_types(small.lower()), (std::vector<std::string>{"Cast", "Cast", "Add", "Cast"}));
+}
+
+TEST(Lower, LeavesFusedOperatorsWhole) {
+  Small small;
+  Value* x = small.input("x", {2, 3});
+  small.output(small.build.gelu(x));
+  EXPECT_EQ(op_types(small.lower()), std::vector<std::string>{"Gelu"});
+  LoweringOptions parts;
+  parts.fused.clear();
+  const auto types = op_types(small.lower(parts));
+  EXPECT_NE(std::find(types.begin(), types.end(), "Erf"), types.end());
+}
+
+TEST(Lower, FusesAttentionOnlyWhenAsked) {
+  Small small;
+  Value* q = small.input("q", {1, 2, 4, 8});
+  const std::vector<ir::Argument> arguments = {q, q, q, ir::None{}, 0.0, true, ir::None{}, false};
+  small.output(small.build.call("aten.scaled_dot_product_attention.default", arguments, q->type()));
+  const auto plain = op_types(small.lower());
+  EXPECT_EQ(std::count(plain.begin(), plain.end(), "MatMul"), 2);
+  LoweringOptions fused;
+  fused.opset = 23;
+  fused.fused = {"Attention"};
+  EXPECT_EQ(op_types(small.lower(fused)), std::vector<std::string>{"Attention"});
+}
+
+TEST(Lower, LowersAPartOfAProgram) {
+  Small small;
+  Value* x = small.input("x", {2, 3});
+  Value* a = small.build.relu(x);
+  Value* b = small.build.exp(a);
+  Value* y = small.build.neg(b);
+  small.output(y);
+  const auto graph = lower(small.program, Part{{b->producer()}, {a}, {b}}, {});
+  ASSERT_TRUE(graph.ok());
+  EXPECT_EQ(op_types(*graph), std::vector<std::string>{"Exp"});
+  EXPECT_EQ(graph->inputs[0].name, a->name());
+  EXPECT_EQ(graph->outputs[0].name, b->name());
+}
+
+TEST(Supports, SaysWhyNot) {
+  Small small;
+  Value* x = small.input("x", {2, 3});
+  Value* y = small.build.relu(x);
+  Value* z = small.build.call("aten.dropout.default", {x, 0.5, true}, x->type());
+  EXPECT_TRUE(supports(small.program, *y->producer(), {}));
+  const auto reason = why_unsupported(small.program, *z->producer(), {});
+  ASSERT_TRUE(reason.has_value());
+  EXPECT_NE(reason->find("random"), std::string::npos);
+}
+
+TEST(Lower, DeclaresMutatedBuffersAsState) {
+  Small small;
+  Value* x = small.input("x", {2});
+  ir::Input buffer;
+  buffer.kind = ir::InputKind::kBuffer;
+  buffer.name = "b_total";
+  buffer.target = "total";
+  buffer.data =
+      ir::ConstantData{DType::kFloat32, {2}, {1}, 0, own_bytes(std::vector<std::byte>(8))};
+  buffer.value = small.program.graph->add_input("b_total", TensorType{DType::kFloat32, {2}, {}});
+  small.program.inputs.push_back(buffer);
+  Value* sum = small.build.add(buffer.value, x);
+  small.program.graph->outputs().emplace_back(sum);
+  small.program.outputs.push_back({ir::OutputKind::kBufferMutation, "total"});
+  small.output(small.build.neg(sum));
+  const Graph graph = small.lower();
+  ASSERT_EQ(graph.states.size(), 1U);
+  EXPECT_EQ(graph.states[0].input, "b_total");
+  EXPECT_EQ(graph.states[0].target, "total");
+  EXPECT_EQ(graph.states[0].initial.nbytes, 8U);
+  ASSERT_EQ(graph.outputs.size(), 2U);
+  EXPECT_EQ(graph.states[0].output, graph.outputs[1].name);
+}
+
+}  // namespace
+}  // namespace slipway::onnx

@@ -1,0 +1,130 @@
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "onnx/ops/common.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+using ir::SymInt;
+
+struct Attention {
+  Ref query;
+  Ref key;
+  Ref value;
+  Sizes query_sizes;
+  Sizes key_sizes;
+  Sizes value_sizes;
+  Ref mask;  // absent, bool (true: attend) or added to the scores
+  bool is_causal = false;
+  std::optional<double> scale;
+};
+
+// Each head of keys or values serves several of the queries'.
+Ref repeat_heads(Context& c, const Ref& x, const Sizes& sizes, const SymInt& heads) {
+  const size_t n = sizes.size();
+  if (sizes[n - 3] == heads) return x;
+  const auto axis = static_cast<int64_t>(n) - 2;
+  Sizes wide(n + 1, 1);
+  wide[n - 2] = SymInt::floordiv(heads, sizes[n - 3]);
+  Sizes to = sizes;
+  to[n - 3] = heads;
+  return c.reshape(c.op("Expand", {c.unsqueeze(x, {axis}), c.shape(wide)}), {}, to);
+}
+
+// True where a query may see a key: up to its own position, counted from the first.
+Ref causal_mask(Context& c, const SymInt& queries, const SymInt& keys) {
+  return c.compare("GreaterOrEqual", c.unsqueeze(c.range(queries), {1}),
+                   c.unsqueeze(c.range(keys), {0}));
+}
+
+// A query that may see nothing gives 0.
+Ref attend(Context& c, Attention a) {
+  const size_t n = a.query_sizes.size();
+  const auto rank = static_cast<int64_t>(n);
+  const SymInt width = a.query_sizes[n - 1];
+  if (!a.scale && !width.is_constant()) {
+    c.fail("the width of the heads is known only at run time");
+    return a.query;
+  }
+  const double scale =
+      a.scale.value_or(1 / std::sqrt(static_cast<double>(width.constant().value_or(1))));
+  if (c.fused("Attention") && n == 4) {
+    Refs inputs = {a.query, a.key, a.value};
+    if (a.mask.present()) inputs.push_back(a.mask);
+    return c.op("Attention", inputs,
+                {{"scale", static_cast<float>(scale)}, {"is_causal", a.is_causal ? 1 : 0}});
+  }
+  if (n >= 3 && n == a.key_sizes.size()) {
+    const SymInt heads = a.query_sizes[n - 3];
+    if (a.key_sizes[n - 3] != SymInt(1)) a.key = repeat_heads(c, a.key, a.key_sizes, heads);
+    if (a.value_sizes[n - 3] != SymInt(1)) {
+      a.value = repeat_heads(c, a.value, a.value_sizes, heads);
+    }
+  }
+  std::vector<int64_t> order = iota(static_cast<int64_t>(a.key_sizes.size()));
+  std::swap(order[order.size() - 1], order[order.size() - 2]);
+  Ref scores = c.op("MatMul", {c.mul(a.query, scale), c.transpose(a.key, order)});
+  const Ref never = c.number_like(-std::numeric_limits<double>::infinity(), scores);
+  if (a.is_causal) {
+    // Every query sees at least the first key.
+    const Ref allowed = causal_mask(c, a.query_sizes[n - 2], a.key_sizes[a.key_sizes.size() - 2]);
+    scores = c.where(allowed, scores, never);
+  }
+  Ref sees_any;
+  if (a.mask.present()) {
+    if (a.mask.dtype == DType::kBool) {
+      scores = c.where(a.mask, scores, never);
+    } else {
+      scores = c.add(scores, c.cast(a.mask, scores.dtype));
+    }
+    sees_any = c.compare("Greater", c.reduce("ReduceMax", scores, {rank - 1}, true),
+                         -std::numeric_limits<double>::infinity());
+  }
+  const Ref weights = softmax(c, scores, rank - 1, rank);
+  const Ref y = c.op("MatMul", {weights, a.value});
+  return sees_any.present() ? c.where(sees_any, y, c.number_like(0, y)) : y;
+}
+
+Attention read(Context& c, size_t mask, size_t causal, size_t scale) {
+  Attention a;
+  a.query = c.tensor(0);
+  a.key = c.tensor(1);
+  a.value = c.tensor(2);
+  a.query_sizes = c.type(0).sizes;
+  a.key_sizes = c.type(1).sizes;
+  a.value_sizes = c.type(2).sizes;
+  a.mask = c.tensor_or_none(mask);
+  a.is_causal = c.flag(causal);
+  if (c.has(scale)) a.scale = c.real(scale);
+  return a;
+}
+
+// scaled_dot_product_attention(q, k, v, mask, dropout, causal, scale, gqa)
+void scaled_dot_product_attention(Context& c) {
+  if (c.number(4) != 0.0) return c.fail("dropout has random results");
+  c.result(attend(c, read(c, 3, 5, 6)));
+}
+
+// _scaled_dot_product_flash_attention_for_cpu(q, k, v, dropout, causal, mask, scale)
+void flash_attention(Context& c) {
+  if (c.number(3) != 0.0) return c.fail("dropout has random results");
+  c.result(attend(c, read(c, 5, 4, 6)));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.scaled_dot_product_attention", scaled_dot_product_attention, "dropout"},
+    {"aten._scaled_dot_product_flash_attention_for_cpu", flash_attention,
+     "dropout; results besides the first"},
+};
+
+}  // namespace
+
+std::span<const Entry> attention_rules() { return kRules; }
+
+}  // namespace slipway::onnx

@@ -1,0 +1,27 @@
+// Functions that several families of rules use.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "onnx/context.h"
+
+namespace slipway::onnx {
+
+// "add" of "aten.add.Tensor".
+std::string_view base_name(const Context& c);
+// "Tensor" of "aten.add.Tensor".
+std::string_view overload_name(const Context& c);
+
+Ref truncate(Context& c, const Ref& x);
+// Exact near 0 too.
+Ref log1p(Context& c, const Ref& x);
+Ref softmax(Context& c, const Ref& x, int64_t axis, int64_t rank);
+
+// The sizes from `start` on.
+Sizes tail(const Sizes& sizes, size_t start);
+std::vector<int64_t> iota(int64_t count, int64_t start = 0);
+// A list with one entry a dimension, of which one stands for all.
+std::vector<int64_t> repeated(std::vector<int64_t> list, size_t count);
+
+}  // namespace slipway::onnx

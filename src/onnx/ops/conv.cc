@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <string>
+
+#include "onnx/ops/common.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+struct Convolution {
+  std::vector<int64_t> stride;
+  std::vector<int64_t> pads;  // as ONNX has them: starts, then ends
+  std::vector<int64_t> dilation;
+  std::vector<int64_t> output_padding;
+  bool transposed = false;
+  int64_t groups = 1;
+};
+
+std::vector<int64_t> both_ends(std::vector<int64_t> padding) {
+  padding.insert(padding.end(), padding.begin(), padding.end());
+  return padding;
+}
+
+// A tensor without a batch dimension is given one.
+void convolve(Context& c, const Convolution& conv) {
+  Ref x = c.tensor(0);
+  const Ref weight = c.tensor(1);
+  const auto spatial = static_cast<size_t>(c.rank(1) - 2);
+  const bool batched = c.rank(0) == c.rank(1);
+  if (!batched) x = c.unsqueeze(x, {0});
+  Attributes attributes = {{"strides", conv.stride},
+                           {"pads", conv.pads},
+                           {"dilations", conv.dilation},
+                           {"group", conv.groups}};
+  bool kernel_known = true;
+  std::vector<int64_t> kernel;
+  for (size_t i = 0; i < spatial; ++i) {
+    auto known = c.type(1).sizes[i + 2].constant();
+    kernel_known = kernel_known && known.has_value();
+    kernel.push_back(known.value_or(0));
+  }
+  if (kernel_known) attributes.emplace_back("kernel_shape", kernel);
+  if (conv.transposed) attributes.emplace_back("output_padding", conv.output_padding);
+  Refs inputs = {x, weight};
+  if (c.has(2)) inputs.push_back(c.tensor(2));
+  Ref y = c.op(conv.transposed ? "ConvTranspose" : "Conv", inputs, attributes);
+  c.result(batched ? y : c.squeeze(y, {0}));
+}
+
+size_t spatial_dims(Context& c) { return static_cast<size_t>(std::max<int64_t>(c.rank(1) - 2, 0)); }
+
+// convolution(x, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
+void convolution(Context& c) {
+  const size_t n = spatial_dims(c);
+  convolve(c, {repeated(c.constants(3), n), both_ends(repeated(c.constants(4), n)),
+               repeated(c.constants(5), n), repeated(c.constants(7), n), c.flag(6), c.constant(8)});
+}
+
+// conv2d(x, weight, bias, stride, padding, dilation, groups)
+void conv(Context& c) {
+  const size_t n = spatial_dims(c);
+  Convolution conv;
+  conv.stride = repeated(c.constants(3), n);
+  conv.dilation = repeated(c.constants(5), n);
+  conv.groups = c.constant(6);
+  if (const auto* mode = std::get_if<std::string>(&c.arg(4))) {
+    conv.pads.assign(2 * n, 0);
+    if (*mode == "same") {
+      // What is odd goes to the end.
+      for (size_t i = 0; i < n; ++i) {
+        auto kernel = c.type(1).sizes[i + 2].constant();
+        if (!kernel) return c.fail("the weight's sizes are known only at run time");
+        const int64_t total = conv.dilation[i] * (*kernel - 1);
+        conv.pads[i] = total / 2;
+        conv.pads[i + n] = total - total / 2;
+      }
+    }
+  } else {
+    conv.pads = both_ends(repeated(c.constants(4), n));
+  }
+  convolve(c, conv);
+}
+
+// conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
+void conv_transpose(Context& c) {
+  const size_t n = spatial_dims(c);
+  convolve(c, {repeated(c.constants(3), n), both_ends(repeated(c.constants(4), n)),
+               repeated(c.constants(7), n), repeated(c.constants(5), n), true, c.constant(6)});
+}
+
+// col2im(x, output_size, kernel, dilation, padding, stride)
+void col2im(Context& c) {
+  const bool batched = c.rank(0) == 3;
+  const Ref x = batched ? c.tensor(0) : c.unsqueeze(c.tensor(0), {0});
+  const Ref y = c.op("Col2Im", {x, c.shape(c.integers(1)), c.ints(repeated(c.constants(2), 2))},
+                     {{"dilations", repeated(c.constants(3), 2)},
+                      {"pads", both_ends(repeated(c.constants(4), 2))},
+                      {"strides", repeated(c.constants(5), 2)}});
+  c.result(batched ? y : c.squeeze(y, {0}));
+}
+
+// im2col(x, kernel, dilation, padding, stride): a convolution with one-hot kernels.
+void im2col(Context& c) {
+  const bool batched = c.rank(0) == 4;
+  const auto channels = c.type(0).sizes[batched ? 1 : 0].constant();
+  if (!channels) return c.fail("the number of channels is known only at run time");
+  const auto kernel = repeated(c.constants(1), 2);
+  const int64_t taps = kernel[0] * kernel[1];
+  const Ref x = batched ? c.tensor(0) : c.unsqueeze(c.tensor(0), {0});
+  // Kernel k of each channel is 1 at tap k.
+  const Ref tap = c.range(taps);
+  const Ref identity =
+      c.cast(c.compare("Equal", c.unsqueeze(tap, {1}), c.unsqueeze(tap, {0})), x.dtype);
+  const Ref weight =
+      c.op("Tile", {c.reshape(identity, {taps, taps}, {taps, 1, kernel[0], kernel[1]}),
+                    c.ints({*channels, 1, 1, 1})});
+  const Ref y = c.op("Conv", {x, weight},
+                     {{"kernel_shape", kernel},
+                      {"dilations", repeated(c.constants(2), 2)},
+                      {"pads", both_ends(repeated(c.constants(3), 2))},
+                      {"strides", repeated(c.constants(4), 2)},
+                      {"group", *channels}});
+  c.result(c.op("Reshape",
+                {y, batched ? c.ints({0, *channels * taps, -1}) : c.ints({*channels * taps, -1})}));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.convolution aten._convolution", convolution},
+    {"aten.conv1d aten.conv2d aten.conv3d aten.conv1d.padding aten.conv2d.padding "
+     "aten.conv3d.padding",
+     conv},
+    {"aten.conv_transpose1d aten.conv_transpose2d.input aten.conv_transpose3d.input",
+     conv_transpose},
+    {"aten.col2im", col2im},
+    {"aten.im2col", im2col},
+};
+
+}  // namespace
+
+std::span<const Entry> conv_rules() { return kRules; }
+
+}  // namespace slipway::onnx

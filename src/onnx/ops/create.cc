@@ -1,0 +1,95 @@
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+#include "onnx/ops/common.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+using ir::SymInt;
+
+// Sequences up to this long are constants.
+constexpr int64_t kMaxConstant = 1 << 20;
+
+void filled(Context& c, const Ref& value) {
+  c.result(c.expand(c.cast(value, c.dtype()), {}, c.sizes()));
+}
+
+void zeros(Context& c) { filled(c, c.scalar(int64_t{0}, c.dtype())); }
+void ones(Context& c) { filled(c, c.scalar(int64_t{1}, c.dtype())); }
+
+// full(size, value), full_like(x, value), fill(x, value), and new_full(x, size, value)
+void full(Context& c) { filled(c, c.operand(base_name(c) == "new_full" ? 2 : 1, c.dtype())); }
+
+void scalar_tensor(Context& c) { c.result(c.operand(0, c.dtype())); }
+
+template <class F>
+Ref sequence(Context& c, int64_t count, DType dtype, F value) {
+  std::vector<std::byte> bytes;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto item = encode(value(i), dtype);
+    bytes.insert(bytes.end(), item.begin(), item.end());
+  }
+  return c.constant(dtype, {count}, std::move(bytes));
+}
+
+// arange(end), arange.start(start, end), arange.start_step(start, end, step)
+void arange(Context& c) {
+  const bool has_start = overload_name(c) != "default";
+  const bool has_step = overload_name(c) == "start_step";
+  const DType dtype = c.dtype();
+  const SymInt& count = c.sizes().at(0);
+  const auto known = count.constant();
+  const auto start = has_start ? c.number(0) : 0.0;
+  const auto step = has_step ? c.number(2) : 1.0;
+  if (start && step && known && *known <= kMaxConstant) {
+    return c.result(sequence(c, *known, dtype,
+                             [&](int64_t i) { return *start + *step * static_cast<double>(i); }));
+  }
+  const DType compute = is_floating_point(dtype) ? DType::kFloat64 : DType::kInt64;
+  Ref y = c.cast(c.range(count), compute);
+  if (step != 1.0) y = c.mul(y, c.operand(2, compute));
+  if (start != 0.0) y = c.add(y, c.operand(0, compute));
+  c.result(y);
+}
+
+// linspace(start, end, steps): from both ends, as PyTorch does.
+void linspace(Context& c) {
+  const double start = c.real(0);
+  const double end = c.real(1);
+  const int64_t steps = c.constant(2);
+  if (steps < 0 || steps > kMaxConstant) return c.fail("it has too many steps");
+  const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  c.result(sequence(c, steps, c.dtype(), [&](int64_t i) {
+    return i < steps / 2 || steps == 1 ? start + step * static_cast<double>(i)
+                                       : end - step * static_cast<double>(steps - 1 - i);
+  }));
+}
+
+// eye(n), eye.m(n, m)
+void eye(Context& c) {
+  const Ref row = c.unsqueeze(c.range(c.sizes()[0]), {1});
+  const Ref column = c.unsqueeze(c.range(c.sizes()[1]), {0});
+  c.result(c.compare("Equal", row, column));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.zeros aten.zeros_like aten.new_zeros aten.empty.memory_format aten.empty_like "
+     "aten.new_empty aten.empty_strided aten.new_empty_strided aten.empty_permuted aten.zero",
+     zeros},
+    {"aten.ones aten.ones_like aten.new_ones", ones},
+    {"aten.full aten.full_like aten.new_full aten.fill.Scalar aten.fill.Tensor", full},
+    {"aten.scalar_tensor", scalar_tensor},
+    {"aten.arange aten.arange.start aten.arange.start_step", arange},
+    {"aten.linspace", linspace, "steps that are known only at run time"},
+    {"aten.eye aten.eye.m", eye},
+};
+
+}  // namespace
+
+std::span<const Entry> create_rules() { return kRules; }
+
+}  // namespace slipway::onnx

@@ -1,0 +1,261 @@
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <numbers>
+#include <string_view>
+#include <unordered_map>
+
+#include "onnx/ops/common.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// The input in the result's type: integers become float32 where the function is a real one.
+Ref real_input(Context& c) { return c.tensor(0, c.dtype()); }
+
+template <class F>
+void apply(Context& c, F function) {
+  c.result(function(c, real_input(c)));
+}
+
+void direct(Context& c) {
+  static const std::unordered_map<std::string_view, const char*> kOps = {
+      {"exp", "Exp"},
+      {"log", "Log"},
+      {"sqrt", "Sqrt"},
+      {"sin", "Sin"},
+      {"cos", "Cos"},
+      {"tan", "Tan"},
+      {"asin", "Asin"},
+      {"acos", "Acos"},
+      {"atan", "Atan"},
+      {"sinh", "Sinh"},
+      {"cosh", "Cosh"},
+      {"tanh", "Tanh"},
+      {"asinh", "Asinh"},
+      {"acosh", "Acosh"},
+      {"atanh", "Atanh"},
+      {"erf", "Erf"},
+      {"special_erf", "Erf"},
+      {"special_expit", "Sigmoid"},
+      {"arcsin", "Asin"},
+      {"arctan", "Atan"},
+      {"arccos", "Acos"},
+      {"sigmoid", "Sigmoid"},
+      {"reciprocal", "Reciprocal"}};
+  c.result(c.op(kOps.at(base_name(c)), {real_input(c)}));
+}
+
+// Functions that leave integers as they are.
+void rounding(Context& c) {
+  Ref x = c.tensor(0);
+  if (!is_floating_point(x.dtype)) return c.result(x);
+  const std::string_view name = base_name(c);
+  if (name == "floor") return c.result(c.op("Floor", {x}));
+  if (name == "ceil") return c.result(c.op("Ceil", {x}));
+  if (name == "round") return c.result(c.op("Round", {x}));
+  c.result(truncate(c, x));
+}
+
+void round_decimals(Context& c) {
+  Ref x = c.tensor(0);
+  if (!is_floating_point(x.dtype)) return c.result(x);
+  const int64_t decimals = c.constant(1);
+  const double ten = std::pow(10.0, static_cast<double>(std::abs(decimals)));
+  c.result(decimals >= 0 ? c.div(c.op("Round", {c.mul(x, ten)}), ten)
+                         : c.mul(c.op("Round", {c.div(x, ten)}), ten));
+}
+
+void abs(Context& c) {
+  Ref x = c.tensor(0);
+  c.result(x.dtype == DType::kBool ? x : c.op("Abs", {x}));
+}
+
+void neg(Context& c) { c.result(c.op("Neg", {c.tensor(0)})); }
+
+void sign(Context& c) {
+  Ref x = c.tensor(0);
+  c.result(x.dtype == DType::kBool ? x : c.op("Sign", {x}));
+}
+
+void square(Context& c) {
+  Ref x = c.tensor(0, c.dtype());
+  c.result(x.dtype == DType::kBool ? x : c.mul(x, x));
+}
+
+void frac(Context& c) {
+  Ref x = c.tensor(0);
+  c.result(c.sub(x, truncate(c, x)));
+}
+
+void rsqrt(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.op("Reciprocal", {c.op("Sqrt", {x})}); });
+}
+// tanh(x/2) * (exp(x) + 1): no digits cancel near 0.
+void expm1(Context& c) {
+  apply(c, [](Context& c, const Ref& x) {
+    return c.mul(c.op("Tanh", {c.mul(x, 0.5)}), c.add(c.op("Exp", {x}), 1.0));
+  });
+}
+void exp2(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.op("Pow", {c.number_like(2, x), x}); });
+}
+void log1p_rule(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return log1p(c, x); });
+}
+void log2(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.mul(c.op("Log", {x}), std::numbers::log2e); });
+}
+void log10(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.mul(c.op("Log", {x}), std::numbers::log10e); });
+}
+void erfc(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.sub(c.number_like(1, x), c.op("Erf", {x})); });
+}
+void deg2rad(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.mul(x, std::numbers::pi / 180); });
+}
+void rad2deg(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return c.mul(x, 180 / std::numbers::pi); });
+}
+
+// For integers, which are always finite: a tensor of their sizes.
+Ref everywhere(Context& c, const Ref& x, bool value) {
+  const Ref same = c.compare("Equal", x, x);
+  return value ? same : c.logical_not(same);
+}
+
+void isnan(Context& c) {
+  Ref x = c.tensor(0);
+  c.result(is_floating_point(x.dtype) ? c.op("IsNaN", {x}, {}, DType::kBool)
+                                      : everywhere(c, x, false));
+}
+
+void isinf(Context& c) {
+  Ref x = c.tensor(0);
+  if (!is_floating_point(x.dtype)) return c.result(everywhere(c, x, false));
+  c.result(c.compare("Equal", c.op("Abs", {x}), kInfinity));
+}
+
+void isfinite(Context& c) {
+  Ref x = c.tensor(0);
+  if (!is_floating_point(x.dtype)) return c.result(everywhere(c, x, true));
+  c.result(c.compare("Less", c.op("Abs", {x}), kInfinity));
+}
+
+void signbit(Context& c) { c.result(c.compare("Less", c.tensor(0), 0.0)); }
+
+void logical_not(Context& c) { c.result(c.logical_not(c.tensor(0, DType::kBool))); }
+
+void bitwise_not(Context& c) {
+  Ref x = c.tensor(0);
+  c.result(x.dtype == DType::kBool ? c.logical_not(x) : c.op("BitwiseNot", {x}));
+}
+
+void nan_to_num(Context& c) {
+  Ref x = c.tensor(0);
+  if (!is_floating_point(x.dtype)) return c.result(x);
+  const double largest = x.dtype == DType::kFloat64   ? std::numeric_limits<double>::max()
+                         : x.dtype == DType::kFloat16 ? 65504.0
+                         : x.dtype == DType::kBFloat16
+                             ? 3.3895313892515355e38
+                             : static_cast<double>(std::numeric_limits<float>::max());
+  Ref y =
+      c.where(c.op("IsNaN", {x}, {}, DType::kBool), c.number_like(c.number(1).value_or(0), x), x);
+  y = c.where(c.compare("Equal", x, kInfinity), c.number_like(c.number(2).value_or(largest), x), y);
+  y = c.where(c.compare("Equal", x, -kInfinity), c.number_like(c.number(3).value_or(-largest), x),
+              y);
+  c.result(y);
+}
+
+// Conversions and copies.
+void convert(Context& c) { c.result(c.tensor(0)); }
+
+void dropout(Context& c) {
+  if (c.flag(2)) c.fail("dropout in training has random results");
+  c.result(c.tensor(0));
+}
+
+void native_dropout(Context& c) {
+  const Ref x = c.tensor(0);
+  if (!c.has(2) || c.flag(2)) c.fail("dropout in training has random results");
+  if (c.is_used(1)) {
+    c.result(c.expand(c.scalar(int64_t{1}, DType::kBool), {}, c.sizes(1)), 1);
+  }
+  c.result(x);
+}
+
+// copy(self, src): src in self's type and sizes.
+void copy(Context& c) { c.result(c.expand(c.tensor(1, c.dtype()), c.type(1).sizes, c.sizes())); }
+
+void clamp(Context& c) {
+  const DType dtype = c.dtype();
+  Ref x = c.tensor(0, dtype);
+  if (c.is_tensor(1) || c.is_tensor(2)) {
+    if (c.has(1)) x = c.op("Max", {x, c.operand(1, dtype)});
+    if (c.has(2)) x = c.op("Min", {x, c.operand(2, dtype)});
+    return c.result(x);
+  }
+  c.result(c.op(
+      "Clip", {x, c.has(1) ? c.operand(1, dtype) : Ref{}, c.has(2) ? c.operand(2, dtype) : Ref{}}));
+}
+
+void clamp_min(Context& c) {
+  c.result(c.op("Max", {c.tensor(0, c.dtype()), c.operand(1, c.dtype())}));
+}
+
+void clamp_max(Context& c) {
+  c.result(c.op("Min", {c.tensor(0, c.dtype()), c.operand(1, c.dtype())}));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.exp aten.log aten.sqrt aten.sin aten.cos aten.tan aten.asin aten.acos aten.atan "
+     "aten.sinh aten.cosh aten.tanh aten.asinh aten.acosh aten.atanh aten.erf aten.special_erf "
+     "aten.special_expit aten.arcsin "
+     "aten.arctan aten.arccos aten.sigmoid aten.reciprocal",
+     direct},
+    {"aten.floor aten.ceil aten.round aten.trunc aten.fix", rounding},
+    {"aten.round.decimals", round_decimals},
+    {"aten.abs", abs},
+    {"aten.neg aten.negative", neg},
+    {"aten.sign aten.sgn", sign},
+    {"aten.square", square},
+    {"aten.frac", frac},
+    {"aten.rsqrt", rsqrt},
+    {"aten.expm1 aten.special_expm1", expm1},
+    {"aten.exp2 aten.special_exp2", exp2},
+    {"aten.log1p aten.special_log1p", log1p_rule},
+    {"aten.log2", log2},
+    {"aten.log10", log10},
+    {"aten.erfc aten.special_erfc", erfc},
+    {"aten.deg2rad", deg2rad},
+    {"aten.rad2deg", rad2deg},
+    {"aten.isnan", isnan},
+    {"aten.isinf", isinf},
+    {"aten.isfinite", isfinite},
+    {"aten.signbit", signbit, "-0.0 counts as positive"},
+    {"aten.logical_not", logical_not},
+    {"aten.bitwise_not", bitwise_not},
+    {"aten.nan_to_num", nan_to_num},
+    {"aten._to_copy aten.to.dtype aten.to.dtype_layout aten.to.device aten.to.other aten.type_as "
+     "aten.float aten.alias aten.clone aten.contiguous aten.detach aten.lift_fresh_copy "
+     "aten.lift_fresh aten.positive aten.resolve_conj "
+     "aten.resolve_neg aten._conj aten.conj",
+     convert},
+    {"aten.dropout aten.feature_dropout aten.alpha_dropout", dropout, "training"},
+    {"aten.native_dropout", native_dropout, "training"},
+    {"aten.copy", copy},
+    {"aten.clamp aten.clamp.Tensor aten.clip", clamp},
+    {"aten.clamp_min aten.clamp_min.Tensor", clamp_min},
+    {"aten.clamp_max aten.clamp_max.Tensor", clamp_max},
+};
+
+}  // namespace
+
+std::span<const Entry> elementwise_rules() { return kRules; }
+
+}  // namespace slipway::onnx

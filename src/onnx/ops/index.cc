@@ -1,0 +1,206 @@
+#include "onnx/ops/index.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "onnx/ops/common.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+IndexList read_indices(Context& c, size_t i) {
+  IndexList list;
+  int64_t axis = 0;
+  for (const ir::Value* value : c.values(i)) {
+    if (!value) {
+      ++axis;
+      continue;
+    }
+    const Ref ref = c.find(value);
+    if (value->dtype() == DType::kBool || value->dtype() == DType::kUInt8) {
+      // One row of positions a dimension of the mask.
+      const Ref positions = c.op("NonZero", {c.cast(ref, DType::kBool)}, {}, DType::kInt64);
+      if (value->rank() == 0) {
+        c.fail("a mask of rank 0 can't be an index");
+        return list;
+      }
+      for (int64_t k = 0; k < value->rank(); ++k) {
+        list.axes.push_back(axis++);
+        list.indices.push_back(c.gather(positions, c.scalar(k, DType::kInt64), 0));
+        list.ranks.push_back(1);
+      }
+    } else {
+      list.axes.push_back(axis++);
+      list.indices.push_back(c.cast(ref, DType::kInt64));
+      list.ranks.push_back(value->rank());
+    }
+  }
+  if (list.axes.empty()) {
+    c.fail("it has no index");
+    return list;
+  }
+  list.rank = *std::max_element(list.ranks.begin(), list.ranks.end());
+  list.adjacent =
+      list.axes.back() - list.axes.front() + 1 == static_cast<int64_t>(list.axes.size());
+  return list;
+}
+
+Ref combine_indices(Context& c, const IndexList& list) {
+  if (list.indices.size() == 1) return c.unsqueeze(list.indices[0], {list.rank});
+  // Their sum has the sizes of the broadcast.
+  Ref sum = list.indices[0];
+  for (size_t i = 1; i < list.indices.size(); ++i) sum = c.add(sum, list.indices[i]);
+  const Ref sizes = c.op("Shape", {sum}, {}, DType::kInt64);
+  Refs columns;
+  for (const Ref& index : list.indices) {
+    columns.push_back(c.unsqueeze(c.op("Expand", {index, sizes}), {list.rank}));
+  }
+  return c.concat(columns, list.rank);
+}
+
+std::vector<int64_t> indexed_first(const IndexList& list, int64_t rank) {
+  std::vector<int64_t> order = list.axes;
+  for (int64_t i = 0; i < rank; ++i) {
+    if (std::find(list.axes.begin(), list.axes.end(), i) == list.axes.end()) order.push_back(i);
+  }
+  return order;
+}
+
+std::vector<int64_t> result_order(const IndexList& list, int64_t rank) {
+  std::vector<int64_t> order = iota(rank);
+  if (!list.adjacent) return order;
+  // The dimensions before the first index come before the broadcast ones.
+  std::rotate(order.begin(), order.begin() + list.rank,
+              order.begin() + list.rank + list.axes.front());
+  return order;
+}
+
+std::vector<int64_t> inverse(const std::vector<int64_t>& order) {
+  std::vector<int64_t> result(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    result[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+  }
+  return result;
+}
+
+namespace {
+
+// index.Tensor(x, indices)
+void index(Context& c) {
+  const IndexList list = read_indices(c, 1);
+  if (list.axes.empty()) return;
+  const Ref x = c.tensor(0);
+  const int64_t rank = c.rank(0);
+  if (list.axes.size() == 1) return c.result(c.gather(x, list.indices[0], list.axes[0]));
+  const Ref moved = c.transpose(x, indexed_first(list, rank));
+  const Ref y = c.op("GatherND", {moved, combine_indices(c, list)});
+  const int64_t result_rank = rank - static_cast<int64_t>(list.axes.size()) + list.rank;
+  c.result(c.transpose(y, result_order(list, result_rank)));
+}
+
+// index_select(x, dim, index); embedding(weight, indices)
+void index_select(Context& c) {
+  const int64_t rank = c.rank(0);
+  const int64_t axis = c.dim(c.constant(1), rank);
+  Ref i = c.tensor(2);
+  if (rank == 0) return c.result(c.tensor(0));
+  if (c.rank(2) == 0) i = c.unsqueeze(i, {0});
+  c.result(c.gather(c.tensor(0), i, axis));
+}
+
+void embedding(Context& c) { c.result(c.gather(c.tensor(0), c.tensor(1), 0)); }
+
+// gather(x, dim, index)
+void gather(Context& c) {
+  if (c.rank(0) == 0) return c.result(c.expand(c.tensor(0), {}, c.sizes()));
+  if (c.rank(2) == 0) {
+    return c.result(c.gather(c.tensor(0), c.tensor(2), 0));
+  }
+  c.result(c.op("GatherElements", {c.tensor(0), c.tensor(2)},
+                {{"axis", c.dim(c.constant(1), c.rank(0))}}));
+}
+
+void take(Context& c) {
+  c.result(c.gather(c.op("Reshape", {c.tensor(0), c.ints({-1})}), c.tensor(1), 0));
+}
+
+void nonzero(Context& c) {
+  const Ref x = c.tensor(0, DType::kBool);
+  c.result(c.transpose(c.op("NonZero", {x}, {}, DType::kInt64), {1, 0}));
+}
+
+void masked_select(Context& c) {
+  // Both are broadcast to each other.
+  const Ref mask = c.tensor(1, DType::kBool);
+  const Ref x = c.tensor(0);
+  const Ref ones = c.cast(c.compare("Equal", x, x), DType::kInt32);
+  const Ref both = c.op("Or", {mask, c.op("And", {mask, c.cast(ones, DType::kBool)})});
+  const Ref sizes = c.op("Shape", {both}, {}, DType::kInt64);
+  const Ref wide = c.op("Expand", {x, sizes});
+  c.result(c.op("Compress",
+                {c.op("Reshape", {wide, c.ints({-1})}), c.op("Reshape", {both, c.ints({-1})})}));
+}
+
+// _embedding_bag(weight, indices, offsets, scale_grad, mode, sparse, per_sample_weights,
+// include_last_offset, padding_idx): a matrix says which index belongs to which bag.
+void embedding_bag(Context& c) {
+  for (size_t i : {1, 2, 3}) {
+    if (c.is_used(i)) return c.fail("only its first result can be computed");
+  }
+  const int64_t mode = c.constant(4);
+  const int64_t padding = c.has(8) ? c.constant(8) : -1;
+  const Ref indices = c.tensor(1, DType::kInt64);
+  Ref rows = c.gather(c.tensor(0), indices, 0);
+  if (c.has(6)) rows = c.mul(rows, c.unsqueeze(c.tensor(6), {1}));
+  const ir::SymInt count = c.type(1).sizes.at(0);
+  const ir::SymInt bags = c.sizes().at(0);
+  const Ref offsets = c.tensor(2, DType::kInt64);
+  const Ref first = c.slice(offsets, 0, 0, bags);
+  // Where the next bag starts; the last one ends with the indices.
+  const Ref next = c.concat({c.slice(offsets, 0, 1, bags), c.length(count)}, 0);
+  const Ref end = c.flag(7) ? c.slice(offsets, 0, 1, bags + 1) : next;
+  const Ref position = c.unsqueeze(c.range(count), {0});
+  Ref member = c.op("And", {c.compare("GreaterOrEqual", position, c.unsqueeze(first, {1})),
+                            c.compare("Less", position, c.unsqueeze(end, {1}))});
+  if (padding >= 0) {
+    const Ref is_padding = c.compare("Equal", indices, static_cast<double>(padding));
+    member = c.op("And", {member, c.unsqueeze(c.logical_not(is_padding), {0})});
+  }
+  const Ref weights = c.cast(member, rows.dtype);
+  const Ref size = c.reduce("ReduceSum", weights, {1}, true);
+  if (mode == 2) {
+    const Ref each = c.where(c.unsqueeze(member, {2}), c.unsqueeze(rows, {0}),
+                             c.number_like(-std::numeric_limits<double>::infinity(), rows));
+    const Ref largest = c.reduce("ReduceMax", each, {1}, false);
+    return c.result(c.where(c.compare("Greater", size, 0.0), largest, c.number_like(0, rows)));
+  }
+  const Ref sum = c.op("MatMul", {weights, rows});
+  c.result(mode == 0 ? sum : c.div(sum, c.op("Max", {size, c.number_like(1, size)})));
+}
+
+// one_hot(x, classes)
+void one_hot(Context& c) {
+  const Ref classes = c.range(c.sizes().back());
+  c.result(c.cast(c.compare("Equal", c.unsqueeze(c.tensor(0, DType::kInt64), {c.rank(0)}), classes),
+                  DType::kInt64));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.index.Tensor aten._unsafe_index.Tensor", index, "a mask of rank 0"},
+    {"aten.index_select", index_select},
+    {"aten.embedding", embedding},
+    {"aten.gather", gather},
+    {"aten.take", take},
+    {"aten.nonzero", nonzero},
+    {"aten.masked_select", masked_select},
+    {"aten._embedding_bag aten._embedding_bag_forward_only aten.embedding_bag "
+     "aten.embedding_bag.padding_idx",
+     embedding_bag, "results besides the first"},
+    {"aten.one_hot", one_hot},
+};
+
+}  // namespace
+
+std::span<const Entry> index_rules() { return kRules; }
+
+}  // namespace slipway::onnx

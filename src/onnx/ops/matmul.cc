@@ -1,0 +1,98 @@
+#include <cmath>
+
+#include "onnx/ops/common.h"
+#include "onnx/registry.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+void matmul(Context& c) { c.result(c.op("MatMul", {c.tensor(0), c.tensor(1)})); }
+
+// The transposition of a constant weight costs nothing: every engine folds it.
+void linear(Context& c) {
+  const Ref x = c.tensor(0);
+  const Ref weight = c.tensor(1);
+  const bool has_bias = c.has(2);
+  if (c.rank(0) == 2 && c.rank(1) == 2 && is_floating_point(x.dtype)) {
+    Refs inputs = {x, weight};
+    if (has_bias) inputs.push_back(c.tensor(2));
+    return c.result(c.op("Gemm", inputs, {{"transB", 1}}));
+  }
+  Ref y = c.op("MatMul", {x, c.rank(1) == 2 ? c.transpose(weight, {1, 0}) : weight});
+  c.result(has_bias ? c.add(y, c.tensor(2)) : y);
+}
+
+// beta * bias + alpha * product. A beta of 0 ignores what the bias holds.
+Ref scaled_sum(Context& c, const Ref& bias, const Ref& product) {
+  const auto beta = c.number(3);
+  Ref y = c.number(4) == 1.0 ? product : c.mul(product, c.operand(4, product.dtype));
+  if (beta == 0.0) return y;
+  return c.add(beta == 1.0 ? bias : c.mul(bias, c.operand(3, bias.dtype)), y);
+}
+
+void addmm(Context& c) {
+  const Ref bias = c.tensor(0);
+  const Ref a = c.tensor(1);
+  const Ref b = c.tensor(2);
+  const auto beta = c.number(3);
+  const auto alpha = c.number(4);
+  const bool matrices = c.rank(1) == 2 && c.rank(2) == 2;
+  if (matrices && is_floating_point(a.dtype) && beta && alpha && beta != 0.0) {
+    return c.result(
+        c.op("Gemm", {a, b, bias},
+             {{"alpha", static_cast<float>(*alpha)}, {"beta", static_cast<float>(*beta)}}));
+  }
+  c.result(scaled_sum(c, bias, c.op("MatMul", {a, b})));
+}
+
+void baddbmm(Context& c) {
+  c.result(scaled_sum(c, c.tensor(0), c.op("MatMul", {c.tensor(1), c.tensor(2)})));
+}
+
+void addbmm(Context& c) {
+  const Ref products = c.op("MatMul", {c.tensor(1), c.tensor(2)});
+  c.result(scaled_sum(c, c.tensor(0), c.reduce("ReduceSum", products, {0}, false)));
+}
+
+void outer(Context& c) {
+  const DType dtype = c.dtype();
+  c.result(c.mul(c.unsqueeze(c.tensor(0, dtype), {1}), c.unsqueeze(c.tensor(1, dtype), {0})));
+}
+
+void einsum(Context& c) { c.result(c.op("Einsum", c.tensors(1), {{"equation", c.text(0)}})); }
+
+// Distances between the rows of x1 and x2.
+void cdist(Context& c) {
+  const Ref x = c.tensor(0);
+  const int64_t rank = c.rank(0);
+  const double p = c.real(2);
+  const Ref difference =
+      c.op("Abs", {c.sub(c.unsqueeze(x, {rank - 1}), c.unsqueeze(c.tensor(1), {rank - 2}))});
+  const auto sum = [&](const Ref& v) { return c.reduce("ReduceSum", v, {rank}, false); };
+  if (p == 0) {
+    return c.result(sum(c.cast(c.logical_not(c.compare("Equal", difference, 0.0)), x.dtype)));
+  }
+  if (p == 1) return c.result(sum(difference));
+  if (p == 2) return c.result(c.op("Sqrt", {sum(c.mul(difference, difference))}));
+  if (std::isinf(p)) return c.result(c.reduce("ReduceMax", difference, {rank}, false));
+  const Ref powers = c.op("Pow", {difference, c.number_like(p, x)});
+  c.result(c.op("Pow", {sum(powers), c.number_like(1 / p, x)}));
+}
+
+constexpr Entry kRules[] = {
+    {"aten.mm aten.bmm aten.matmul aten.mv aten.dot aten.vdot", matmul},
+    {"aten.linear", linear},
+    {"aten.addmm aten.addmv", addmm},
+    {"aten.baddbmm", baddbmm},
+    {"aten.addbmm", addbmm},
+    {"aten.outer aten.ger", outer},
+    {"aten.einsum", einsum, "equations with spaces inside a subscript or sublists"},
+    {"aten._cdist_forward aten.cdist", cdist},
+};
+
+}  // namespace
+
+std::span<const Entry> matmul_rules() { return kRules; }
+
+}  // namespace slipway::onnx

@@ -1,0 +1,111 @@
+#include "onnx/registry.h"
+
+#include <algorithm>
+#include <map>
+#include <sstream>
+
+#include <fmt/format.h>
+
+namespace slipway::onnx {
+
+namespace {
+
+constexpr Exception kExceptions[] = {
+    {"aten._adaptive_avg_pool2d_backward aten.avg_pool2d_backward aten.convolution_backward "
+     "aten.embedding_dense_backward aten.max_pool2d_with_indices_backward "
+     "aten.native_group_norm_backward aten.native_layer_norm_backward",
+     "training: Slipway compiles inference"},
+    {"aten.rand aten.randn aten.randperm", "their results can't be compared with PyTorch's"},
+    {"aten._fft_c2r aten._fft_r2c", "ONNX has no complex tensors"},
+    {"aten._pdist_forward", "rare, and no engine has it"},
+    {"aten.masked_scatter", "which element goes where depends on data"},
+    {"aten.sym_stride.int aten.sym_storage_offset",
+     "tensors have no strides after functionalization"},
+    {"aten.atan2.out", "functionalization leaves no operator with an out argument"},
+};
+
+// "a b.c" -> "a.default", "b.c"; names of other namespaces stay.
+std::vector<std::string> split_targets(const char* text) {
+  std::vector<std::string> result;
+  std::istringstream stream(text);
+  for (std::string target; stream >> target;) {
+    const bool has_overloads =
+        target.starts_with("aten.") || target.starts_with("quantized_decomposed.");
+    if (has_overloads && std::count(target.begin(), target.end(), '.') == 1) target += ".default";
+    result.push_back(target);
+  }
+  return result;
+}
+
+}  // namespace
+
+const std::vector<Family>& families() {
+  static const auto* kFamilies = new std::vector<Family>{
+      {"Element by element", elementwise_rules()},
+      {"Two operands", binary_rules()},
+      {"Activations", activation_rules()},
+      {"Matrix products", matmul_rules()},
+      {"Convolutions", conv_rules()},
+      {"Pooling", pool_rules()},
+      {"Resizing", resize_rules()},
+      {"Normalization", norm_rules()},
+      {"Reductions, sorting and scans", reduce_rules()},
+      {"Shapes", shape_rules()},
+      {"Padding", pad_rules()},
+      {"Reading by index", index_rules()},
+      {"Writing by index", scatter_rules()},
+      {"Making tensors", create_rules()},
+      {"Attention", attention_rules()},
+      {"Recurrent networks", recurrent_rules()},
+      {"Quantization", quantized_rules()},
+      {"Symbolic numbers and control flow", symbolic_rules()},
+  };
+  return *kFamilies;
+}
+
+std::span<const Exception> exceptions() { return kExceptions; }
+
+std::vector<std::string> targets(const Entry& entry) { return split_targets(entry.targets); }
+
+const Entry* find_entry(std::string_view target) {
+  static const auto* kEntries = [] {
+    auto* entries = new std::map<std::string, const Entry*, std::less<>>;
+    for (const Family& family : families()) {
+      for (const Entry& entry : family.entries) {
+        for (std::string& name : targets(entry)) entries->emplace(std::move(name), &entry);
+      }
+    }
+    return entries;
+  }();
+  auto it = kEntries->find(target);
+  return it == kEntries->end() ? nullptr : it->second;
+}
+
+std::string document_operators() {
+  std::string text =
+      "# Operators lowered to ONNX\n\n"
+      "Written by `slipway_onnx_operators` from the registry in `src/onnx/`. Training and core "
+      "form "
+      "alike;\nin-place operators come here as their functional forms.\n";
+  for (const Family& family : families()) {
+    text += fmt::format("\n## {}\n\n| operators | not covered |\n| --- | --- |\n", family.name);
+    for (const Entry& entry : family.entries) {
+      std::string names;
+      for (const std::string& target : targets(entry)) {
+        names += (names.empty() ? "`" : ", `") + target + "`";
+      }
+      text += fmt::format("| {} | {} |\n", names, entry.note);
+    }
+  }
+  text += "\n## Left out of PyTorch's core operators\n\n| operators | why |\n| --- | --- |\n";
+  for (const Exception& exception : exceptions()) {
+    std::string names;
+    for (const std::string& target : split_targets(exception.targets)) {
+      names += (names.empty() ? "`" : ", `") + target + "`";
+    }
+    text += fmt::format("| {} | {} |\n", names, exception.reason);
+  }
+  return text;
+}
+
+}  // namespace slipway::onnx

@@ -1,0 +1,40 @@
+// Writes a graph as ONNX's ModelProto.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/piece_writer.h"
+#include "onnx/graph.h"
+#include "slipway/result.h"
+
+namespace slipway::onnx {
+
+// Where the data of an initializer lies, as ONNX's external data has it.
+struct ExternalData {
+  std::string location;
+  uint64_t offset = 0;
+};
+
+// A message whose larger initializers are references, for engines in this process. `locate` says
+// where; initializers below 1 KiB are inline. Such a message is never saved.
+using Locate = std::function<ExternalData(const Initializer&)>;
+Result<std::string> serialize_by_reference(const Graph& graph, const Locate& locate);
+
+// A model in files.
+struct ModelFiles {
+  PieceList model;
+  PieceList data;  // empty where the model holds everything
+};
+
+// Protobuf can't hold 2 GB: past `max_inline` bytes of constants, those of 1 KiB and more lie in
+// the data file `data_name`, which is a plain file name, each at a multiple of 64 bytes. What state
+// holds at the start is the default value of its input. Nothing is assembled in memory.
+inline constexpr uint64_t kMaxInline = 1'900'000'000;
+Result<ModelFiles> serialize(const Graph& graph, const std::string& data_name,
+                             uint64_t max_inline = kMaxInline);
+
+// serialize() to `path`, and `path` + ".data" where that is needed.
+Status save(const Graph& graph, const std::string& path, uint64_t max_inline = kMaxInline);
+
+}  // namespace slipway::onnx
