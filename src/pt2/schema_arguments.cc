@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -134,6 +135,13 @@ bool is_number(const Argument& argument) {
          std::holds_alternative<ir::ComplexNumber>(argument);
 }
 
+// Operators on (number, tensor), and those that compute the same on (tensor, number).
+constexpr std::pair<std::string_view, std::string_view> kSwapped[] = {
+    {"aten.add.Tensor", "aten.add.Scalar"},
+    {"aten.mul.Tensor", "aten.mul.Scalar"},
+    {"aten.sub.Tensor", "aten.rsub.Scalar"},
+};
+
 // Whether tensors and numbers stand where the schema has tensors and numbers.
 bool tells_numbers_from_tensors(const schema::Schema& schema,
                                 const std::vector<NamedArgument>& given) {
@@ -151,7 +159,7 @@ bool tells_numbers_from_tensors(const schema::Schema& schema,
 
 }  // namespace
 
-const schema::Schema* find_schema(std::string_view op, const std::vector<NamedArgument>& given) {
+const schema::Schema* find_schema(std::string_view op, std::vector<NamedArgument>& given) {
   const schema::Schema* schema = schema::find_operator(op);
   if (schema == nullptr || tells_numbers_from_tensors(*schema, given)) return schema;
   const std::string_view name = op.substr(0, op.rfind('.'));
@@ -159,6 +167,15 @@ const schema::Schema* find_schema(std::string_view op, const std::vector<NamedAr
                                "Scalar_Other", "ScalarSelf", "Scalar_Self", "Scalar_Tensor"}) {
     const auto* other = schema::find_operator(fmt::format("{}.{}", name, overload));
     if (other != nullptr && tells_numbers_from_tensors(*other, given)) return other;
+  }
+  for (const auto& [from, to] : kSwapped) {
+    if (op != from) continue;
+    // A third argument is alpha, which multiplies the second: only sub has an operator for that.
+    if (given.size() != 2 && (given.size() != 3 || op != "aten.sub.Tensor")) break;
+    const auto* other = schema::find_operator(to);
+    std::swap(given[0].argument, given[1].argument);
+    if (other != nullptr && tells_numbers_from_tensors(*other, given)) return other;
+    std::swap(given[0].argument, given[1].argument);
   }
   return schema;
 }

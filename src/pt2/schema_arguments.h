@@ -17,10 +17,11 @@ struct NamedArgument {
   ir::Argument argument;
 };
 
-// The schema of the operator, or null where Slipway does not know it. torch.export keeps calls such
-// as aten.add.Tensor(x, 1), with a number for a tensor; for them it is the overload that takes
-// numbers, aten.add.Scalar, which computes the same.
-const schema::Schema* find_schema(std::string_view op, const std::vector<NamedArgument>& given);
+// The schema of the operator, or null where Slipway does not know it. torch.export keeps calls with
+// numbers for tensors, such as aten.add.Tensor(x, 1) and aten.sub.Tensor(4, x). For them it is the
+// overload that takes numbers and computes the same, aten.add.Scalar and aten.rsub.Scalar, and the
+// arguments change places where they must.
+const schema::Schema* find_schema(std::string_view op, std::vector<NamedArgument>& given);
 
 // All of the schema's arguments. Those given are fitted to their parameter's type: one integer for
 // int[2] becomes two, an integer for a float becomes one, an empty list gets the right type. The
