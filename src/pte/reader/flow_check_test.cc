@@ -486,7 +486,7 @@ TEST(FreeTest, FreedTensorsAreNotUsed) {
 }
 
 TEST(DelegateCallTest, DelegateAndArgumentsExist) {
-  const auto error_with = [](int32_t delegate, std::vector<int32_t> args) {
+  const auto error_with = [](int32_t delegate, const std::vector<int32_t>& args) {
     Basics p;
     p.delegate("XnnpackBackend", fb::DataLocation::SEGMENT, p.segment("blob"));
     p.call_delegate(delegate, args);

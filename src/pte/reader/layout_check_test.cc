@@ -87,7 +87,7 @@ TEST(LayoutCheckTest, NamedDataIsInASegment) {
 }
 
 TEST(LayoutCheckTest, SubsegmentsAreInASegment) {
-  const auto error_with = [](uint32_t segment, std::vector<uint64_t> offsets) {
+  const auto error_with = [](uint32_t segment, const std::vector<uint64_t>& offsets) {
     TestProgram p;
     p.segment(std::string(32, '\0'));
     p.constants(segment, offsets);

@@ -152,6 +152,7 @@ class TestProgram {
     std::vector<flatbuffers::Offset<fb::ExecutionPlan>> plans;
     const std::vector<flatbuffers::Offset<fb::Chain>> chains = {
         fb::CreateChainDirect(builder_, nullptr, nullptr, &instructions_)};
+    plans.reserve(static_cast<size_t>(methods));
     for (int i = 0; i < methods; ++i) {
       plans.push_back(fb::CreateExecutionPlanDirect(
           builder_, method, 0, with_values ? &values_ : nullptr, &inputs, &outputs, &chains,
