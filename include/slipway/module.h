@@ -83,6 +83,9 @@ class Module {
   //
   // Output tensors lie in the module's memory: valid until the next run of the same method or the
   // module's end, whichever comes first. Copy what must live longer.
+  //
+  // After an error the module can be used as before; the state is what the program had made of it
+  // when it failed.
   Result<std::vector<Value>> run(std::span<const Value> inputs,
                                  const std::string& method = "forward");
   Result<std::vector<Value>> run(std::initializer_list<Value> inputs,

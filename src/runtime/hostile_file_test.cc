@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "pte/format/program_generated.h"
 #include "slipway/module.h"
 
 namespace slipway {
@@ -106,6 +107,32 @@ INSTANTIATE_TEST_SUITE_P(Programs, HostileFile,
                                          "runtime/counter.pte", "runtime/rows.pte", "pte/mlp.pte",
                                          "pte/dynamic.pte", "pte/cond.pte", "pte/map.pte",
                                          "pte/mutable.pte", "pte/lists.pte", "pte/item.pte"));
+
+TEST(HostileFile, AnEndlessLoopStops) {
+  std::vector<std::byte> bytes = read_bytes("pte/cond.pte");
+  const auto* plan = executorch_flatbuffer::GetProgram(bytes.data())->execution_plan()->Get(0);
+  int32_t position = 0;
+  for (const auto* instruction : *plan->chains()->Get(0)->instructions()) {
+    if (const auto* jump = instruction->instr_args_as_JumpFalseCall()) {
+      auto* table = reinterpret_cast<flatbuffers::Table*>(
+          const_cast<executorch_flatbuffer::JumpFalseCall*>(jump));
+      ASSERT_TRUE(table->SetField<int32_t>(
+          executorch_flatbuffer::JumpFalseCall::VT_DESTINATION_INSTRUCTION, position, 0));
+      break;
+    }
+    ++position;
+  }
+  auto module = Module::load(std::move(bytes), "loop.pte");
+  ASSERT_TRUE(module.ok()) << module.error().message();
+  Tensor x = *Tensor::zeros(DType::kFloat32, {2, 3});
+  auto stuck = module->run({x});
+  ASSERT_FALSE(stuck.ok());
+  EXPECT_NE(stuck.error().message().find("its loop does not end"), std::string::npos)
+      << stuck.error().message();
+  x.data_as<float>()[0] = 1;
+  auto outputs = module->run({x});
+  EXPECT_TRUE(outputs.ok()) << outputs.error().message();
+}
 
 TEST(HostileFile, NoTruncationCrashes) {
   const std::vector<std::byte> bytes = read_bytes("pte/mutable.pte");

@@ -75,11 +75,10 @@ std::string first_reason(const std::string& log) {
   // "Check failed (condition): what it means"; the second part may be missing.
   constexpr std::string_view kCheck = "Check failed (";
   constexpr std::string_view kEnd = "): ";
-  if (line.starts_with(kCheck)) {
-    const size_t end = line.find(kEnd);
-    if (end != std::string_view::npos && end + kEnd.size() < line.size()) {
-      line.remove_prefix(end + kEnd.size());
-    }
+  const size_t end = line.find(kEnd);
+  if (line.starts_with(kCheck) && end != std::string_view::npos) {
+    const std::string_view meaning = line.substr(end + kEnd.size());
+    line = meaning.empty() ? line.substr(0, end + 1) : meaning;
   }
   return line.empty() ? "ExecuTorch gives no reason" : std::string(line);
 }
@@ -94,10 +93,8 @@ std::string error_name(et::Error error) {
 Error translate(et::Error error, const std::string& context, const std::string& log) {
   ErrorCode code = ErrorCode::kInternal;
   switch (error) {
-    case et::Error::InvalidArgument:
+    case et::Error::InvalidArgument:  // of a kernel: the program's, not the caller's
     case et::Error::InvalidType:
-      code = ErrorCode::kInvalidArgument;
-      break;
     case et::Error::NotSupported:
     case et::Error::NotImplemented:
       code = ErrorCode::kUnsupported;

@@ -1,0 +1,80 @@
+#include "runtime/platform.h"
+
+#include <executorch/runtime/platform/assert.h>
+#include <gtest/gtest.h>
+
+#include "runtime/backends.h"
+#include "runtime/requirements.h"
+
+namespace slipway::runtime {
+namespace {
+
+TEST(LogCapture, KeepsErrorsOfThisThreadInOrder) {
+  initialize_platform();
+  LogCapture outer;
+  {
+    LogCapture inner;
+    ET_LOG(Info, "nothing to worry about");
+    ET_LOG(Error, "first %d", 1);
+    ET_LOG(Error, "second");
+    EXPECT_EQ(inner.text(), "first 1\nsecond\n");
+  }
+  EXPECT_EQ(outer.text(), "");
+  ET_LOG(Error, "third");
+  EXPECT_EQ(outer.text(), "third\n");
+}
+
+TEST(LogCapture, TurnsAFailedCheckIntoAnException) {
+  initialize_platform();
+  LogCapture log;
+  EXPECT_THROW(ET_CHECK_MSG(1 == 2, "one is not two"), Aborted);
+  EXPECT_NE(log.text().find("one is not two"), std::string::npos) << log.text();
+}
+
+TEST(LogCapture, IsBounded) {
+  initialize_platform();
+  LogCapture log;
+  for (int i = 0; i < 10'000; ++i) ET_LOG(Error, "the same message again and again");
+  EXPECT_LE(log.text().size(), 8192u);
+}
+
+TEST(FirstReason, DropsWhatTheUserCannotUse) {
+  EXPECT_EQ(first_reason("Check failed (a == b): Sizes do not match: 2 and 3\narg 0\n"),
+            "Sizes do not match: 2 and 3");
+  EXPECT_EQ(first_reason("Check failed (tensor_is_contiguous(a)): \nmore\n"),
+            "Check failed (tensor_is_contiguous(a))");
+  EXPECT_EQ(first_reason("Index 7 out of range\n"), "Index 7 out of range");
+  EXPECT_EQ(first_reason(""), "ExecuTorch gives no reason");
+}
+
+TEST(Translate, NamesTheErrorAndWhoCanActOnIt) {
+  const Error memory =
+      translate(et::Error::MemoryAllocationFailed, "forward of m.pte", "No room\n");
+  EXPECT_EQ(memory.code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(memory.message(), "forward of m.pte: No room (ExecuTorch's MemoryAllocationFailed)");
+  EXPECT_EQ(translate(et::Error::InvalidProgram, "", "").code(), ErrorCode::kInvalidFile);
+  EXPECT_EQ(translate(et::Error::OperatorMissing, "", "").code(), ErrorCode::kUnavailable);
+}
+
+TEST(Threads, AreSetAndCounted) {
+  ASSERT_TRUE(set_thread_count(1).ok());
+  EXPECT_EQ(thread_count(), 1u);
+  ASSERT_TRUE(set_thread_count(2).ok());
+  EXPECT_EQ(thread_count(), 2u);
+  EXPECT_FALSE(set_thread_count(0).ok());
+}
+
+TEST(Backends, SayWhatIsMissingAndWhatToDo) {
+  EXPECT_TRUE(require_backend("XnnpackBackend").ok());
+  EXPECT_TRUE(require_backend("XnnpackBackend").ok());
+  const Status openvino = require_backend("OpenvinoBackend");
+  ASSERT_FALSE(openvino.ok());
+  EXPECT_EQ(openvino.error().code(), ErrorCode::kUnavailable);
+  EXPECT_NE(openvino.error().message().find("--engine none"), std::string::npos);
+  EXPECT_FALSE(require_backend("").ok());
+}
+
+TEST(Kernels, AreRegistered) { EXPECT_GT(registered_kernels(), 200u); }
+
+}  // namespace
+}  // namespace slipway::runtime
