@@ -259,6 +259,14 @@ TEST(KernelCallTest, SizesThatEndOrHangTheProcessAreRefused) {
   EXPECT_THAT(error_with(INT64_MAX, 2), HasSubstr("more than 32 bits"));
 }
 
+TEST(KernelCallTest, ARangeMayGoDown) {
+  // aten::arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out)
+  Basics p;
+  const int32_t down = p.number(int64_t{-1});
+  p.kernel("aten::arange", "start_out", {p.one, down, down, p.t, p.t});
+  EXPECT_EQ(read_error(p), "");
+}
+
 TEST(KernelCallTest, ItemsOfListsHave32Bits) {
   // ExecuTorch would resize the result to 2 and then write 4294967298 rows.
   for (const int64_t size : {int64_t{2}, (int64_t{1} << 32) + 2, INT64_MIN}) {

@@ -143,7 +143,11 @@ Status check_divisors(const Schema& kernel, std::span<const int32_t> args,
   if (kernel.name == "aten::as_strided_copy") return {};
   for (size_t i = 0; i < kernel.parameters.size(); ++i) {
     const std::string& name = kernel.parameters[i].name;
-    if (std::find(kDivisors.begin(), kDivisors.end(), name) == kDivisors.end()) continue;
+    // The step of arange is a Scalar, and may be negative.
+    if (kernel.parameters[i].type.base != BaseType::kInt ||
+        std::find(kDivisors.begin(), kDivisors.end(), name) == kDivisors.end()) {
+      continue;
+    }
     int64_t window = 1;
     for (const int64_t number : constant_ints(args[i], values)) {
       const bool too_large = name == "kernel_size" && number > kMaxWindow / window;
