@@ -36,10 +36,24 @@ Values index(Context& c) {
   return {c.build.call("aten.index.Tensor", {x, list}, c.dtype(), c.sizes())};
 }
 
+// Values as ExecuTorch's in-place kernel takes them: where one dimension has a vector of indices,
+// they must not need broadcasting.
+Value* broadcast_values(Context& c, const std::vector<Value*>& list, Value* values) {
+  ir::TensorType place = c.tensor(0)->type();
+  int64_t used = 0;
+  for (size_t i = 0; i < list.size() && i < place.sizes.size(); ++i) {
+    if (!list[i]) continue;
+    if (is_mask(list[i]) || list[i]->rank() != 1) return values;
+    place.sizes[i] = list[i]->sizes()[0];
+    ++used;
+  }
+  return used == 1 && values->sizes() != place.sizes ? c.build.expand(values, place.sizes) : values;
+}
+
 Values index_put(Context& c) {
   Value* x = c.tensor(0);
   const auto list = indices(c);
-  Value* values = c.build.to_dtype(c.tensor(2), x->dtype());
+  Value* values = broadcast_values(c, list, c.build.to_dtype(c.tensor(2), x->dtype()));
   if (c.op() == "aten.index_put.default" && list == c.tensors(1) && values == c.tensor(2))
     return {};
   return {
