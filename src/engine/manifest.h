@@ -44,7 +44,7 @@ struct ManifestMethod {
 
 struct ManifestSegment {
   uint32_t index = 0;
-  // "constants", "mutable:<method>", "engine", "named:<key>"
+  // "constants", "mutable" (what mutable buffers start with), "engine", "named:<key>"
   std::string content;
   uint64_t size = 0;
   std::string xxh3;  // of the segment's bytes, kXxh3HexDigits digits

@@ -21,17 +21,17 @@ Result<PieceList> emit(const std::vector<Method>& methods, const EmitOptions& op
       return invalid_argument("two methods are named {}; give each a name of its own", method.name);
     }
   }
-  ConstantPool constants;
+  FileData data;
   std::vector<EmittedMethod> emitted;
   engine::Manifest manifest;
   manifest.tool_version = options.tool_version;
   for (const Method& method : methods) {
-    auto result = MethodEmitter(method.name, *method.program, constants).emit();
+    auto result = MethodEmitter(method.name, *method.program, data).emit();
     if (!result.ok()) return result.error().with_context(method.program->source);
     manifest.methods.push_back(describe_method(method, *result));
     emitted.push_back(std::move(*result));
   }
-  return lay_out(emitted, constants.segment(), std::move(manifest));
+  return lay_out(emitted, data, std::move(manifest));
 }
 
 }  // namespace slipway::pte

@@ -49,30 +49,24 @@ ByteProducer manifest_producer(std::shared_ptr<Checksums> checksums) {
 
 }  // namespace
 
-Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const SegmentData& constants,
+Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileData& file_data,
                           engine::Manifest manifest) {
   ProgramParts parts;
+  for (const EmittedMethod& method : methods) parts.plans.push_back(&method.plan);
   std::vector<const SegmentData*> data;
-  auto add_segment = [&](const SegmentData& segment, std::string content) {
+  auto add_segment = [&](const SegmentData& segment, const char* content) {
     auto index = static_cast<uint32_t>(data.size());
     data.push_back(&segment);
-    manifest.segments.push_back(
-        {index, std::move(content), segment.size(), std::string(kXxh3HexDigits, '0')});
+    manifest.segments.push_back({index, content, segment.size(), std::string(kXxh3HexDigits, '0')});
     return Subsegments{index, segment.offsets()};
   };
+  const SegmentData& constants = file_data.constants.segment();
+  const SegmentData& mutable_buffers = file_data.mutable_buffers.segment();
   // Without constants the list of offsets still has its first entry: a file that has no list at all
   // is taken for one of an older format.
-  parts.constants = constants.empty() ? Subsegments{0, constants.offsets()}
-                                      : add_segment(constants, "constants");
-  for (const EmittedMethod& method : methods) {
-    parts.plans.push_back(&method.plan);
-    if (method.mutable_data.empty()) {
-      parts.mutable_data_of.push_back(-1);
-      continue;
-    }
-    parts.mutable_data_of.push_back(static_cast<int64_t>(parts.mutable_data.size()));
-    parts.mutable_data.push_back(add_segment(method.mutable_data, "mutable:" + method.plan.name));
-  }
+  parts.constants =
+      constants.empty() ? Subsegments{0, constants.offsets()} : add_segment(constants, "constants");
+  if (!mutable_buffers.empty()) parts.mutable_data = add_segment(mutable_buffers, "mutable");
   manifest.program_xxh3.assign(kXxh3HexDigits, '0');
   const uint64_t manifest_size = engine::write_manifest(manifest).size();
   parts.named_data.push_back(

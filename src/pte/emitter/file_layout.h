@@ -5,15 +5,14 @@
 
 #include "base/piece_writer.h"
 #include "engine/manifest.h"
-#include "pte/emitter/constants.h"
 #include "pte/emitter/method_emitter.h"
 #include "slipway/result.h"
 
 namespace slipway::pte {
 
 // `manifest` has its methods and tool version; its checksums and segments are filled in here. The
-// order is: program, constants, each method's mutable data, manifest.
-Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const SegmentData& constants,
+// order is: program, constants, what mutable buffers start with, manifest.
+Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileData& data,
                           engine::Manifest manifest);
 
 }  // namespace slipway::pte

@@ -40,9 +40,9 @@ void bound_data_dependent_sizes(const ir::Graph& graph, ir::SymbolRanges& ranges
 
 }  // namespace
 
-MethodEmitter::MethodEmitter(std::string name, const ir::Program& program, ConstantPool& pool)
+MethodEmitter::MethodEmitter(std::string name, const ir::Program& program, FileData& data)
     : program_(program),
-      pool_(pool),
+      data_(data),
       ranges_(program.ranges),
       plan_(std::move(name)),
       symbols_(plan_, ranges_) {}
@@ -148,7 +148,7 @@ Status MethodEmitter::emit_constant(const ir::Input& input) {
   if (!input.data) return internal_error("{} has no data", input.name);
   SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
                            tensor_value(input.value->type(), ranges_, input.name));
-  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, pool_.add(*input.data, input.name));
+  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, data_.constants.add(*input.data, input.name));
   values_[input.value] = plan_.add(std::move(tensor));
   return {};
 }
@@ -157,12 +157,9 @@ Status MethodEmitter::emit_mutable_buffer(const ir::Input& input) {
   if (!input.data) return internal_error("{} has no data", input.name);
   SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
                            tensor_value(input.value->type(), ranges_, input.name));
-  if (Status checked = input.data->check(); !checked.ok()) {
-    return checked.error().with_context(input.name);
-  }
   SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
   plan_.plan().blocks[static_cast<size_t>(tensor.block)].permanent = true;
-  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, result_.mutable_data.add(*input.data));
+  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, data_.mutable_buffers.add(*input.data, input.name));
   tensor.name = input.target;
   values_[input.value] = plan_.add(std::move(tensor));
   return {};

@@ -20,14 +20,19 @@ namespace slipway::pte {
 // A finished method: the plan, its memory planned, and what the manifest says about it.
 struct EmittedMethod {
   Plan plan;
-  SegmentData mutable_data;  // what mutable buffers start with
   std::vector<std::string> mutable_buffers;
 };
 
-// Used once, from one thread. `pool` receives the constants.
+// The data of all methods together.
+struct FileData {
+  ConstantPool constants;
+  ConstantPool mutable_buffers;  // what they start with; each method has memory of its own for them
+};
+
+// Used once, from one thread. `data` receives the program's.
 class MethodEmitter {
  public:
-  MethodEmitter(std::string name, const ir::Program& program, ConstantPool& pool);
+  MethodEmitter(std::string name, const ir::Program& program, FileData& data);
   Result<EmittedMethod> emit();
 
  private:
@@ -82,7 +87,7 @@ class MethodEmitter {
                      const std::vector<int32_t>& indices);
 
   const ir::Program& program_;
-  ConstantPool& pool_;
+  FileData& data_;
   ir::SymbolRanges ranges_;
   PlanBuilder plan_;
   Symbols symbols_;

@@ -35,8 +35,7 @@ void append(std::vector<std::byte>& bytes, std::string_view text) {
 
 class PlanWriter {
  public:
-  PlanWriter(FlatBufferBuilder& builder, const Plan& plan, int64_t mutable_data)
-      : fbb_(builder), plan_(plan), mutable_data_(mutable_data) {}
+  PlanWriter(FlatBufferBuilder& builder, const Plan& plan) : fbb_(builder), plan_(plan) {}
 
   Offset<fb::ExecutionPlan> write() {
     std::vector<Offset<fb::EValue>> values;
@@ -119,8 +118,7 @@ class PlanWriter {
     Offset<fb::ExtraTensorInfo> extra;
     if (!tensor.name.empty()) {
       auto name = fbb_.CreateString(tensor.name);
-      extra = fb::CreateExtraTensorInfo(fbb_, static_cast<uint64_t>(mutable_data_), name,
-                                        fb::TensorDataLocation::SEGMENT);
+      extra = fb::CreateExtraTensorInfo(fbb_, 0, name, fb::TensorDataLocation::SEGMENT);
     }
     auto dynamism =
         tensor.dynamic ? fb::TensorShapeDynamism::DYNAMIC_BOUND : fb::TensorShapeDynamism::STATIC;
@@ -159,7 +157,6 @@ class PlanWriter {
 
   FlatBufferBuilder& fbb_;
   const Plan& plan_;
-  int64_t mutable_data_;
 };
 
 Offset<fb::SubsegmentOffsets> write_subsegments(FlatBufferBuilder& fbb,
@@ -170,9 +167,7 @@ Offset<fb::SubsegmentOffsets> write_subsegments(FlatBufferBuilder& fbb,
 
 Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& parts) {
   std::vector<Offset<fb::ExecutionPlan>> plans;
-  for (size_t i = 0; i < parts.plans.size(); ++i) {
-    plans.push_back(PlanWriter(fbb, *parts.plans[i], parts.mutable_data_of[i]).write());
-  }
+  for (const Plan* plan : parts.plans) plans.push_back(PlanWriter(fbb, *plan).write());
   auto plans_offset = fbb.CreateVector(plans);
 
   std::vector<Offset<fb::DataSegment>> segments;
@@ -182,20 +177,19 @@ Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& par
   auto segments_offset = fbb.CreateVector(segments);
 
   auto constants = write_subsegments(fbb, parts.constants);
-  std::vector<Offset<fb::SubsegmentOffsets>> mutable_data;
-  for (const Subsegments& subsegments : parts.mutable_data) {
-    mutable_data.push_back(write_subsegments(fbb, subsegments));
+  Offset<flatbuffers::Vector<Offset<fb::SubsegmentOffsets>>> mutable_data;
+  if (parts.mutable_data) {
+    auto subsegments = write_subsegments(fbb, *parts.mutable_data);
+    mutable_data = fbb.CreateVector(&subsegments, 1);
   }
-  Offset<flatbuffers::Vector<Offset<fb::SubsegmentOffsets>>> mutable_data_offset;
-  if (!mutable_data.empty()) mutable_data_offset = fbb.CreateVector(mutable_data);
   std::vector<Offset<fb::NamedData>> named_data;
   for (const NamedSegment& named : parts.named_data) {
     auto key = fbb.CreateString(named.key);
     named_data.push_back(fb::CreateNamedData(fbb, key, named.segment));
   }
   auto named_data_offset = fbb.CreateVector(named_data);
-  return fb::CreateProgram(fbb, 0, plans_offset, 0, 0, segments_offset, constants,
-                           mutable_data_offset, named_data_offset);
+  return fb::CreateProgram(fbb, 0, plans_offset, 0, 0, segments_offset, constants, mutable_data,
+                           named_data_offset);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,11 +28,9 @@ struct NamedSegment {
 
 struct ProgramParts {
   std::vector<const Plan*> plans;
-  // Each plan's entry in mutable_data, or -1.
-  std::vector<int64_t> mutable_data_of;
   std::vector<SegmentPlace> segments;
   Subsegments constants;
-  std::vector<Subsegments> mutable_data;
+  std::optional<Subsegments> mutable_data;  // ExecuTorch reads the first one only
   std::vector<NamedSegment> named_data;
 };
 

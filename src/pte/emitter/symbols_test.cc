@@ -1,0 +1,153 @@
+// Numbers that are known only when a program runs.
+#include "pte/emitter/symbols.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pte/emitter/emitted_program.h"
+
+namespace slipway::pte {
+namespace {
+
+using ir::SymInt;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const SymInt s = SymInt::symbol("s");
+
+// A program whose outputs are the expressions, of an input of [s] elements.
+class Expressions : public ProgramToEmit {
+ public:
+  explicit Expressions(const std::vector<SymInt>& expressions, SymInt size = s) {
+    program.ranges["s"] = {1, 100};
+    input("x", type({size}));
+    for (const SymInt& expression : expressions) output(expression);
+  }
+  std::vector<int64_t> values(int64_t size) {
+    Module module = load();
+    std::vector<int64_t> result;
+    for (const Value& value : run(module, {*Tensor::zeros(DType::kFloat32, {size})})) {
+      result.push_back(std::get<int64_t>(value));
+    }
+    return result;
+  }
+};
+
+TEST(SymbolsTest, ComputesPolynomials) {
+  Expressions p({s, s * 2 + 3, s * s - s, s * s * s, -s});
+  EXPECT_EQ(p.values(5), (std::vector<int64_t>{5, 13, 20, 125, -5}));
+}
+
+TEST(SymbolsTest, ComputesFunctionsAsPythonDoes) {
+  Expressions p({SymInt::floordiv(s, 2), SymInt::floordiv(-s, 2), SymInt::mod(s, 3),
+                 SymInt::mod(-s, 3), SymInt::min(s, 4), SymInt::max(s, 9),
+                 SymInt::mod(s - 7, 4) + 1});
+  EXPECT_EQ(p.values(5), (std::vector<int64_t>{2, -3, 2, 1, 4, 9, 3}));
+}
+
+TEST(SymbolsTest, SolvesForTheSymbolOfASize) {
+  Expressions p({s, s + 1}, s * 3 + 2);
+  EXPECT_EQ(p.values(14), (std::vector<int64_t>{4, 5}));
+}
+
+TEST(SymbolsTest, ComputesEachExpressionOnce) {
+  Expressions p({s * 2, s * 2 + 1, s * 2, s});
+  EXPECT_THAT(p.instructions(), ElementsAre("aten::sym_size", "executorch_prim::mul",
+                                            "executorch_prim::mul", "executorch_prim::add"));
+}
+
+TEST(SymbolsTest, ASizeThatNoKernelAsksForNeedsNoInstruction) {
+  ProgramToEmit p;
+  p.program.ranges["s"] = {1, 100};
+  ir::Value* x = p.input("x", p.type({s, 2}));
+  auto b = p.build();
+  p.output(b.relu(x));
+  EXPECT_THAT(p.instructions(), ElementsAre("aten::relu"));
+}
+
+TEST(SymbolsTest, SizesOfDynamicViews) {
+  ProgramToEmit p;
+  p.program.ranges["s"] = {1, 10};
+  p.program.ranges["t"] = {1, 10};
+  const SymInt t = SymInt::symbol("t");
+  ir::Value* x = p.input("x", p.type({s, t * 2}));
+  auto b = p.build();
+  ir::Value* y = b.view(b.relu(x), {s * t, 2});
+  p.output(b.neg(b.view(y, {t, s, 2})));
+  p.output(b.view(y, {t * 2, s}));
+  Module module = p.load();
+  for (int64_t rows : {1, 3}) {
+    Floats values(static_cast<size_t>(rows * 4), 2);
+    auto outputs = run(module, {floats({rows, 4}, values)});
+    EXPECT_EQ(sizes_of(outputs[0]), (Sizes{2, rows, 2}));
+    EXPECT_EQ(to_floats(outputs[0]), Floats(values.size(), -2));
+    EXPECT_EQ(sizes_of(outputs[1]), (Sizes{4, rows}));
+    EXPECT_EQ(to_floats(outputs[1]), values);
+  }
+}
+
+TEST(SymbolsTest, SizesThatAreData) {
+  ProgramToEmit p;
+  const SymInt u = SymInt::symbol("u0");
+  ir::Value* x = p.input("x", p.type({4}));
+  ir::Node* nonzero = p.node("aten.nonzero.default", {x}, {p.type({u, 1}, DType::kInt64)}, "n");
+  auto b = p.build();
+  // u0 has no range: nonzero can't give more rows than there are elements.
+  p.output(b.full({u + 1}, 1.5, DType::kFloat32));
+  p.output(nonzero->output());
+  Module module = p.load();
+  auto outputs = run(module, {floats({4}, {0, 3, 0, 4})});
+  EXPECT_EQ(to_floats(outputs[0]), Floats(3, 1.5));
+  EXPECT_EQ(sizes_of(outputs[1]), (Sizes{2, 1}));
+}
+
+TEST(SymbolsTest, ItemsBecomeNumbers) {
+  ProgramToEmit p;
+  const SymInt u = SymInt::symbol("u0");
+  p.program.ranges["u0"] = {0, 10};
+  ir::Value* x = p.input("x", p.type({}, DType::kInt64));
+  ir::Value* y = p.input("y", p.type({}));
+  auto b = p.build();
+  ir::Node* count = b.node("aten._local_scalar_dense.default", {x});
+  p.graph().add_output(count, ir::ValueKind::kSymInt, u);
+  ir::Node* scale = b.node("aten._local_scalar_dense.default", {y});
+  ir::Value* real = p.graph().add_output(scale, ir::ValueKind::kSymFloat, 0);
+  ir::Node* half = b.node("_operator.truediv", {real, SymInt(2)});
+  ir::Value* halved = p.graph().add_output(half, ir::ValueKind::kSymFloat, 0);
+  ir::Node* compare = b.node("_operator.ne", {u, SymInt(3)});
+  ir::Value* differs = p.graph().add_output(compare, ir::ValueKind::kSymBool, 0);
+  p.output(b.full({u}, 2.0, DType::kFloat32));
+  p.output(u * 2);
+  p.output(halved);
+  p.output(differs);
+  Module module = p.load();
+  auto outputs = run(module, {integers({}, {3}), floats({}, {5})});
+  EXPECT_EQ(sizes_of(outputs[0]), (Sizes{3}));
+  EXPECT_EQ(std::get<int64_t>(outputs[1]), 6);
+  EXPECT_EQ(std::get<double>(outputs[2]), 2.5);
+  EXPECT_EQ(std::get<bool>(outputs[3]), false);
+}
+
+TEST(SymbolsTest, AnIntegerInput) {
+  ProgramToEmit p;
+  p.program.ranges["n"] = {2, 10};
+  ir::Input entry;
+  entry.value = p.graph().add_input("n", ir::ValueKind::kSymInt, SymInt::symbol("n"));
+  entry.name = "n";
+  p.program.inputs.push_back(std::move(entry));
+  auto b = p.build();
+  p.output(b.full({SymInt::symbol("n")}, 1.0, DType::kFloat32));
+  Module module = p.load();
+  for (int64_t n : {2, 7}) EXPECT_EQ(sizes_of(run(module, {n})[0]), (Sizes{n}));
+  EXPECT_FALSE(module.run({Value(int64_t{11})}).ok());
+}
+
+TEST(SymbolsTest, ASymbolThatNothingDefines) {
+  ProgramToEmit p;
+  p.program.ranges["lost"] = {1, 2};
+  p.output(SymInt::symbol("lost") + 1);
+  EXPECT_THAT(p.emit_error(), HasSubstr("lost"));
+}
+
+}  // namespace
+}  // namespace slipway::pte

@@ -1,0 +1,153 @@
+// PyTorch's own results: every archive of tests/data/golden, in both IRs, compiled and run.
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "ir/program.h"
+#include "slipway/npy.h"
+#include "slipway/slipway.h"
+
+namespace slipway {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kTolerance = 1e-5;
+
+std::string folder() { return std::string(SLIPWAY_TEST_DATA) + "/golden/"; }
+
+const json& manifest() {
+  static const json contents = json::parse(std::ifstream(folder() + "manifest.json"));
+  return contents;
+}
+
+struct Archive {
+  std::string model;
+  std::string file;
+};
+
+std::vector<Archive> archives() {
+  std::vector<Archive> result;
+  for (const auto& [name, model] : manifest()["models"].items()) {
+    if (model["cases"].empty()) continue;
+    for (const auto& [ir, file] : model["files"].items()) result.push_back({name, file});
+  }
+  return result;
+}
+
+Value load_value(const json& spec) {
+  if (spec.contains("file")) {
+    auto tensor = read_npy(folder() + spec["file"].get<std::string>());
+    EXPECT_TRUE(tensor.ok()) << tensor.error().message();
+    return tensor.ok() ? Value(*tensor) : Value();
+  }
+  const json& value = spec["value"];
+  if (value.is_boolean()) return value.get<bool>();
+  if (value.is_number_integer()) return value.get<int64_t>();
+  if (value.is_number_float()) return value.get<double>();
+  if (value.is_string()) return value.get<std::string>();
+  return std::monostate();
+}
+
+template <class T>
+void expect_near(const Tensor& found, const Tensor& expected) {
+  for (int64_t i = 0; i < expected.numel(); ++i) {
+    const auto a = static_cast<double>(found.data_as<T>()[i]);
+    const auto b = static_cast<double>(expected.data_as<T>()[i]);
+    if (std::isnan(a) && std::isnan(b)) continue;
+    ASSERT_NEAR(a, b, kTolerance + kTolerance * std::abs(b)) << "at element " << i;
+  }
+}
+
+void expect_same(const Value& found, const Value& expected) {
+  const auto* tensor = std::get_if<Tensor>(&expected);
+  if (!tensor) {
+    EXPECT_EQ(format_value_type(found), format_value_type(expected));
+    return;
+  }
+  ASSERT_TRUE(std::holds_alternative<Tensor>(found)) << format_value_type(found);
+  const auto& other = std::get<Tensor>(found);
+  ASSERT_EQ(format_value_type(found), format_value_type(expected));
+  if (tensor->dtype() == DType::kFloat32) return expect_near<float>(other, *tensor);
+  if (tensor->dtype() == DType::kFloat64) return expect_near<double>(other, *tensor);
+  EXPECT_EQ(std::memcmp(other.data(), tensor->data(), tensor->nbytes()), 0);
+}
+
+class GoldenTest : public testing::TestWithParam<Archive> {};
+
+TEST_P(GoldenTest, GivesWhatPyTorchGave) {
+  auto program = Program::load(folder() + GetParam().file);
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  auto artefact = compile(*program, {.bounds = {}, .verify_passes = true, .on_step = {}});
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  auto bytes = artefact->to_memory();
+  ASSERT_TRUE(bytes.ok()) << bytes.error().message();
+  auto module = Module::load(std::move(*bytes), GetParam().file, {.verify_checksums = true});
+  ASSERT_TRUE(module.ok()) << module.error().message();
+
+  for (const json& test : manifest()["models"][GetParam().model]["cases"]) {
+    const Status reset = module->reset_state();
+    ASSERT_TRUE(reset.ok()) << reset.error().message();
+    std::vector<Value> inputs;
+    for (const json& input : test["inputs"]) inputs.push_back(load_value(input));
+    const auto outputs = module->run(inputs);
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    ASSERT_EQ(outputs->size(), test["outputs"].size());
+    for (size_t i = 0; i < outputs->size(); ++i) {
+      SCOPED_TRACE("output " + std::to_string(i));
+      expect_same((*outputs)[i], load_value(test["outputs"][i]));
+    }
+
+    const auto state = module->state();
+    ASSERT_TRUE(state.ok()) << state.error().message();
+    std::map<std::string, Tensor> by_name(state->begin(), state->end());
+    const json after = test.value("after", json::object());
+    EXPECT_EQ(by_name.size(), after.size());
+    for (const auto& [name, expected] : after.items()) {
+      SCOPED_TRACE(name);
+      ASSERT_TRUE(by_name.contains(name));
+      expect_same(by_name.at(name), load_value(expected));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(archives()), [](const auto& info) {
+  std::string name = info.param.file;
+  for (char& c : name) {
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+});
+
+TEST(CompatibilityTest, ArchivesOfOtherVersionsOfTorchRun) {
+  const Value input = load_value({{"file", "mlp.0.in0.npy"}});
+  const Value expected = load_value({{"file", "mlp.0.out0.npy"}});
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder() + "compat")) {
+    SCOPED_TRACE(entry.path().string());
+    auto program = Program::load(entry.path());
+    ASSERT_TRUE(program.ok()) << program.error().message();
+    auto artefact = compile(*program);
+    ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+    auto bytes = artefact->to_memory();
+    ASSERT_TRUE(bytes.ok()) << bytes.error().message();
+    auto module = Module::load(std::move(*bytes), entry.path().string());
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    auto outputs = module->run({input});
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    ASSERT_EQ(outputs->size(), 1u);
+    expect_same((*outputs)[0], expected);
+    ++count;
+  }
+  EXPECT_GE(count, 3);
+}
+
+}  // namespace
+}  // namespace slipway
