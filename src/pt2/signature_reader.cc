@@ -92,7 +92,7 @@ class SignatureReader {
                   ErrorCode::kUnsupported);
       }
     }
-    SLIPWAY_RETURN_IF_ERROR(status);
+    if (!status.ok()) return status;
     if (!is_merged(input)) program_.inputs.push_back(std::move(input));
     return {};
   }
