@@ -14,6 +14,9 @@ namespace {
 constexpr size_t kMaxTerms = 1024;
 constexpr size_t kMaxDegree = 64;
 constexpr int kMaxDepth = 128;
+// Of symbols and calls, shared parts counted wherever they occur: whoever walks an expression does.
+constexpr size_t kMaxSize = size_t{1} << 16;
+constexpr size_t kMaxExtremumArguments = 32;
 
 int64_t floor_quotient(int64_t a, int64_t b) {
   int64_t quotient = a / b;
@@ -23,6 +26,12 @@ int64_t floor_quotient(int64_t a, int64_t b) {
 int64_t floor_remainder(int64_t a, int64_t b) {
   int64_t remainder = a % b;
   return (remainder != 0 && (remainder < 0) != (b < 0)) ? remainder + b : remainder;
+}
+
+// The greatest one, but where an argument is INT64_MIN, whose magnitude does not fit.
+int64_t common_divisor(int64_t a, int64_t b) {
+  auto magnitude_fits = [](int64_t value) { return value == INT64_MIN ? INT64_MIN / 2 : value; };
+  return std::gcd(magnitude_fits(a), magnitude_fits(b));
 }
 
 }  // namespace
@@ -40,6 +49,7 @@ struct SymInt::Polynomial {
   Monomials monomials;
   bool overflow = false;
   int depth = 0;
+  size_t size = 0;  // see kMaxSize
 
   static SymInt overflowed() {
     static const auto* kOverflowed = [] {
@@ -88,14 +98,16 @@ struct SymInt::Polynomial {
     auto polynomial = std::make_shared<Polynomial>();
     for (const Monomial& monomial : monomials) {
       if (monomial.factors.size() > kMaxDegree) return overflowed();
+      polynomial->size += monomial.factors.size();
       for (const Atom& atom : monomial.factors) {
         for (const SymInt& argument : atom->arguments) {
           if (argument.polynomial_ == nullptr) continue;
           polynomial->depth = std::max(polynomial->depth, argument.polynomial_->depth + 1);
+          polynomial->size += argument.polynomial_->size;
         }
       }
     }
-    if (polynomial->depth > kMaxDepth) return overflowed();
+    if (polynomial->depth > kMaxDepth || polynomial->size > kMaxSize) return overflowed();
     polynomial->monomials = std::move(monomials);
     SymInt result;
     result.polynomial_ = std::move(polynomial);
@@ -212,7 +224,7 @@ struct SymInt::Polynomial {
   static int64_t content(const SymInt& value, int64_t start) {
     int64_t result = start;
     for (const Monomial& monomial : monomials_of(value)) {
-      if (!monomial.factors.empty()) result = std::gcd(result, monomial.coefficient);
+      if (!monomial.factors.empty()) result = common_divisor(result, monomial.coefficient);
     }
     return result;
   }
@@ -299,7 +311,7 @@ SymInt SymInt::Polynomial::floordiv_by_constant(const SymInt& a, int64_t divisor
 
   if (int64_t common = content(variable, divisor); common > 1) {
     // floor((g*x + k) / (g*c)) == floor((x + floor(k / g)) / c)
-    variable = *divide_exactly(variable, common);
+    variable = split(variable, {common, {}}).first;
     constant = floor_quotient(constant, common);
     divisor /= common;
     if (divisor == 1) return quotient + variable + constant;
@@ -325,7 +337,7 @@ SymInt SymInt::Polynomial::floordiv_by_term(const SymInt& a, const Monomial& div
   if (rest == SymInt(0)) return quotient;
   // What all terms and the divisor share cancels.
   Monomial common = divisor;
-  common.coefficient = std::gcd(divisor.coefficient, constant_term(rest));
+  common.coefficient = common_divisor(divisor.coefficient, constant_term(rest));
   common.coefficient = content(rest, common.coefficient);
   for (const Monomial& monomial : monomials_of(rest)) {
     std::vector<Atom> shared;
@@ -368,7 +380,7 @@ SymInt SymInt::Polynomial::mod_by_constant(const SymInt& a, int64_t divisor) {
   SymInt remainder = from_sorted(std::move(rest));
   if (remainder.is_constant()) return remainder;
   if (common == 1) return call(Function::kMod, remainder, divisor);
-  return SymInt(common) * mod(*divide_exactly(remainder, common), divisor / common);
+  return SymInt(common) * mod(split(remainder, {common, {}}).first, divisor / common);
 }
 
 SymInt SymInt::mod(const SymInt& a, const SymInt& b) {
@@ -400,13 +412,14 @@ SymInt SymInt::Polynomial::extremum(Function function, const SymInt& a, const Sy
   };
   for (SymInt rest : {a, b}) {
     const Factor* inner = as_call(rest, function);
-    while (inner != nullptr) {
+    while (inner != nullptr && arguments.size() <= kMaxExtremumArguments) {
       add(inner->arguments[0]);
       rest = SymInt(inner->arguments[1]);
       inner = as_call(rest, function);
     }
     add(rest);
   }
+  if (arguments.size() > kMaxExtremumArguments) return overflowed();
   std::sort(arguments.begin(), arguments.end());
   SymInt result = arguments.back();
   for (size_t i = arguments.size() - 1; i-- > 0;) result = call(function, arguments[i], result);

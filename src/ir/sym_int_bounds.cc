@@ -193,6 +193,10 @@ Interval interval_of(const SymInt& value, const SymbolRanges& ranges) {
   return sum;
 }
 
+bool same(const SymInt::Factor& a, const SymInt::Factor& b) {
+  return a.symbol == b.symbol && a.function == b.function && a.arguments == b.arguments;
+}
+
 std::string factor_text(const SymInt::Factor& factor) {
   if (factor.is_symbol()) return factor.symbol;
   return fmt::format("{}({}, {})", function_name(factor.function), factor.arguments[0].to_string(),
@@ -296,7 +300,7 @@ std::string SymInt::to_string() const {
     for (size_t i = 0; i < term.factors.size();) {
       std::string factor = factor_text(term.factors[i]);
       size_t power = 1;
-      while (i + power < term.factors.size() && factor_text(term.factors[i + power]) == factor) {
+      while (i + power < term.factors.size() && same(term.factors[i], term.factors[i + power])) {
         ++power;
       }
       i += power;

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace slipway::ir {
@@ -99,6 +100,48 @@ TEST(SymIntTest, GrowthEnds) {
   SymInt deep = s0;
   for (int i = 0; i < 1000; ++i) deep = SymInt::mod(deep * s0, s1) + 1;
   EXPECT_TRUE(deep.overflowed());
+}
+
+// Each level holds the one below several times: whoever followed them all would never end.
+TEST(SymIntTest, SharedPartsCountEachTime) {
+  SymInt powers = s0;
+  for (int i = 0; i < 12; ++i) powers = SymInt::floordiv(SymInt::pow(powers, 16) + 1, 3);
+  EXPECT_TRUE(powers.overflowed());
+  SymInt magnitudes = s0;
+  for (int i = 0; i < 24; ++i) magnitudes = SymInt::max(magnitudes, -magnitudes);
+  EXPECT_TRUE(magnitudes.overflowed() || magnitudes.to_string().size() < (1 << 21));
+  SymInt products = s0;
+  for (int i = 0; i < 60; ++i) products = SymInt::floordiv(s1 * products + 1, 3);
+  EXPECT_FALSE(products.overflowed());
+  EXPECT_EQ(products.symbols(), (std::vector<std::string>{"s0", "s1"}));
+  EXPECT_LT(products.to_string().size(), 2000u);
+}
+
+TEST(SymIntTest, LongExtremaOverflow) {
+  SymInt largest = 0;
+  for (int i = 0; i < 20; ++i)
+    largest = SymInt::max(largest, SymInt::symbol(fmt::format("u{}", i)));
+  EXPECT_FALSE(largest.overflowed());
+  for (int i = 0; i < 40; ++i)
+    largest = SymInt::max(largest, SymInt::symbol(fmt::format("v{}", i)));
+  EXPECT_TRUE(largest.overflowed());
+}
+
+TEST(SymIntTest, ManyTermsDivide) {
+  SymInt sum = 0;
+  for (int i = 0; i < 1024; ++i) sum = sum + SymInt::symbol(fmt::format("u{}", i)) * 4;
+  ASSERT_FALSE(sum.overflowed());
+  EXPECT_FALSE(SymInt::floordiv(sum, 6).overflowed());
+  EXPECT_FALSE(SymInt::mod(sum, 6).overflowed());
+}
+
+TEST(SymIntTest, TheLeastIntegerDivides) {
+  const SymInt least = s0 * INT64_MIN;
+  EXPECT_EQ(SymInt::floordiv(least, 4).evaluate({{"s0", 1}}).value(), INT64_MIN / 4);
+  EXPECT_EQ(SymInt::floordiv(least + 1, 6).evaluate({{"s0", 1}}).value(),
+            SymInt::floordiv(INT64_MIN + 1, 6).constant());
+  EXPECT_EQ(SymInt::floordiv(s0 + INT64_MIN, s1 * 6).evaluate({{"s0", 0}, {"s1", 1}}).value(),
+            SymInt::floordiv(INT64_MIN, 6).constant());
 }
 
 TEST(SymIntTest, Text) {
