@@ -1,7 +1,6 @@
 // Reads symbolic integers as sympy's srepr prints them.
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -128,9 +127,10 @@ class Parser {
   Result<Fraction> number() {
     SLIPWAY_ASSIGN_OR_RETURN(std::string digits, quoted());
     SLIPWAY_RETURN_IF_ERROR(keywords(nullptr));
-    char* end = nullptr;
-    double value = std::strtod(digits.c_str(), &end);
-    if (end != digits.c_str() + digits.size() || !std::isfinite(value)) {
+    double value = 0;
+    const char* last = digits.data() + digits.size();
+    const auto [end, code] = std::from_chars(digits.data(), last, value);
+    if (code != std::errc() || end != last || !std::isfinite(value)) {
       return error("a finite number is expected");
     }
     int64_t denominator = 1;

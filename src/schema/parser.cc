@@ -1,5 +1,4 @@
 #include <charconv>
-#include <cstdlib>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -157,9 +156,11 @@ class Parser {
       if (type.base == BaseType::kFloat) return Default(static_cast<double>(integer));
       return Default(integer);
     }
-    char* last = nullptr;
-    double number = std::strtod(token.c_str(), &last);
-    if (last == token.c_str() + token.size()) return Default(number);
+    double number = 0;
+    if (auto [last, code] = std::from_chars(token.data(), end, number);
+        code == std::errc() && last == end) {
+      return Default(number);
+    }
     return Default(token);  // The name of an enumeration's member.
   }
 
