@@ -14,7 +14,10 @@
 namespace slipway::engine {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Members are found in logarithmic time; the ordered kind searches one by one, also while it
+// parses.
+using Json = nlohmann::json;
+using OrderedJson = nlohmann::ordered_json;
 
 // A reader allocates in proportion to the text; these bound what a hostile file can ask for.
 constexpr size_t kMaxText = size_t{64} << 20;
@@ -37,8 +40,8 @@ std::string digits_or_zeros(const std::string& digits) {
   return digits.empty() ? std::string(kXxh3HexDigits, '0') : digits;
 }
 
-Json tree_to_json(const Tree& tree) {
-  Json json;
+OrderedJson tree_to_json(const Tree& tree) {
+  OrderedJson json;
   json["kind"] = kTreeKinds[static_cast<size_t>(tree.kind)];
   if (!tree.keys.empty()) json["keys"] = tree.keys;
   if (!tree.type_name.empty()) json["type_name"] = tree.type_name;
@@ -46,8 +49,8 @@ Json tree_to_json(const Tree& tree) {
   return json;
 }
 
-Json value_to_json(const ManifestValue& value) {
-  Json json;
+OrderedJson value_to_json(const ManifestValue& value) {
+  OrderedJson json;
   json["name"] = value.name;
   json["type"] = value.type;
   json["sizes"] = value.sizes;
@@ -58,14 +61,14 @@ Json value_to_json(const ManifestValue& value) {
 }
 
 template <class T, class ToJson>
-Json array_to_json(const std::vector<T>& items, const ToJson& to_json) {
-  Json json = Json::array();
+OrderedJson array_to_json(const std::vector<T>& items, const ToJson& to_json) {
+  OrderedJson json = OrderedJson::array();
   for (const T& item : items) json.push_back(to_json(item));
   return json;
 }
 
-Json method_to_json(const ManifestMethod& method) {
-  Json json;
+OrderedJson method_to_json(const ManifestMethod& method) {
+  OrderedJson json;
   json["name"] = method.name;
   json["source_sha256"] = method.source_sha256;
   json["source_torch_version"] = method.source_torch_version;
@@ -78,8 +81,8 @@ Json method_to_json(const ManifestMethod& method) {
   return json;
 }
 
-Json segment_to_json(const ManifestSegment& segment) {
-  Json json;
+OrderedJson segment_to_json(const ManifestSegment& segment) {
+  OrderedJson json;
   json["index"] = segment.index;
   json["content"] = segment.content;
   json["size"] = segment.size;
@@ -266,14 +269,14 @@ Result<Manifest> read(std::string_view text) {
 }  // namespace
 
 std::string write_manifest(const Manifest& manifest) {
-  Json json;
+  OrderedJson json;
   json["format"] = manifest.format;
   json["tool_version"] = manifest.tool_version;
   json["program_xxh3"] = digits_or_zeros(manifest.program_xxh3);
   json["methods"] = array_to_json(manifest.methods, method_to_json);
   json["segments"] = array_to_json(manifest.segments, segment_to_json);
   // Names are bytes to us: what is not UTF-8 is replaced, not refused.
-  std::string text = json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   text.pop_back();  // The closing brace comes after the checksum.
   const std::string checksum = checksum_of(text);
   text += kChecksumStart;

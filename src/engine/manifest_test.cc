@@ -135,6 +135,14 @@ TEST(ManifestTest, DepthAndCountAreBounded) {
   EXPECT_NE(error_of(with_checksum(many)).find("too many values"), std::string::npos);
 }
 
+// An object of many members takes no longer than its length makes it.
+TEST(ManifestTest, ManyUnknownMembersAreRead) {
+  std::string text = write_manifest(example());
+  text.resize(text.rfind(",\"xxh3\""));
+  for (int i = 0; i < 500'000; ++i) text += ",\"" + std::to_string(i) + "\":0";
+  EXPECT_EQ(error_of(with_checksum(text + "}")), "");
+}
+
 TEST(ManifestTest, NamesThatAreNotUtf8AreWritten) {
   Manifest manifest = example();
   manifest.methods[0].name = "\xff\xfe";
