@@ -1,5 +1,5 @@
 #include "passes/passes.h"
-#include "passes/test_program.h"
+#include "passes/program_test.h"
 
 namespace slipway::passes {
 namespace {

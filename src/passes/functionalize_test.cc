@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "passes/passes.h"
-#include "passes/test_program.h"
+#include "passes/program_test.h"
 
 namespace slipway::passes {
 namespace {

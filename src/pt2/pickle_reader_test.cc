@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "pt2/test_archive.h"
+#include "pt2/archive_test.h"
 #include "pt2/weights.h"
 
 namespace slipway::pt2 {
@@ -97,6 +97,29 @@ TEST(PickleReader, RefusesDamage) {
   EXPECT_EQ(problem_of("\x80\2}."s), "");
   // A dict that holds itself ties a knot, and nothing follows it.
   EXPECT_EQ(problem_of("\x80\2}q\0h\0h\0s."s), "");
+}
+
+// A small pickle can name one large value over and over.
+TEST(PickleReader, BoundsWhatRepeats) {
+  expect_contains(problem_of("\x80\2}"s + std::string(3 << 20, ']') + "."), "too many opcodes");
+  // An untyped storage and a tensor of it in slot 1, and a long key in slot 0.
+  const std::string storage =
+      "(X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
+      "0NNtQ"s;
+  const std::string tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + "K\0))NNtRq\1"s;
+  const auto dict_with = [&](const std::string& key, size_t times) {
+    std::string pickle = "\x80\2"s + tensor + "X"s;
+    append<uint32_t>(pickle, static_cast<uint32_t>(key.size()));
+    pickle += key + "q\0}("s;
+    for (size_t i = 0; i < times; ++i) pickle += "h\0h\1"s;
+    return pickle + "u."s;
+  };
+  expect_contains(problem_of(dict_with(std::string(1 << 20, 'k'), 1000)), "too long");
+  const std::string repeated = dict_with("key", 1000);
+  const auto tensors = read_tensor_dict(std::as_bytes(std::span<const char>(repeated)), "data.pkl");
+  ASSERT_TRUE(tensors.ok()) << tensors.error().message();
+  ASSERT_EQ(tensors->size(), 1U);
+  EXPECT_EQ(tensors->front().first, "key");
 }
 
 TEST(PickleReader, SurvivesTruncationAndFlips) {

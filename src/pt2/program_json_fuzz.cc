@@ -1,7 +1,7 @@
 // The input is the model.json of an archive without weights. A program that is read can be printed.
 #include <cstdint>
 
-#include "pt2/test_archive.h"
+#include "pt2/archive_test.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto program = slipway::pt2::read_entries(

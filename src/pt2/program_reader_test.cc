@@ -9,8 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include "pt2/archive_test.h"
 #include "pt2/graph_reader.h"
-#include "pt2/test_archive.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -372,13 +372,14 @@ TEST(ProgramReader, RefusesWeightsThatDoNotFit) {
   };
   // The first tensor is first.weight, float32[3, 3] in 36 bytes.
   expect_contains(weights(R"("strides": [{"as_int": 3})", R"("strides": [{"as_int": 4})"),
-                  "\"first.weight\" in layouts/data/weights/weight_0 reaches past its 36 bytes");
+                  "\"first.weight\" in layouts/data/weights/weight_0: float32[3, 3] with strides "
+                  "[4, 1] and offset 0 reaches past its storage of 36 bytes");
   expect_contains(
       weights(R"("storage_offset": {"as_int": 0})", R"("storage_offset": {"as_int": 1})"),
       "reaches past");
   expect_contains(
       weights(R"("storage_offset": {"as_int": 0})", R"("storage_offset": {"as_int": -1})"),
-      "negative offset");
+      "offset -1 is negative");
   expect_contains(weights(R"("sizes": [{"as_int": 3})", R"("sizes": [{"as_int": -3})"), "weight");
   expect_contains(
       weights(R"("sizes": [{"as_int": 3})", R"("sizes": [{"as_int": 4611686018427387904})"),
@@ -386,7 +387,8 @@ TEST(ProgramReader, RefusesWeightsThatDoNotFit) {
   expect_contains(
       weights(R"("strides": [{"as_int": 3})", R"("strides": [{"as_int": 9223372036854775807})"),
       "reaches past");
-  expect_contains(weights(R"("strides": [{"as_int": 3}, )", R"("strides": [)"), "2 sizes but 1");
+  expect_contains(weights(R"("strides": [{"as_int": 3}, )", R"("strides": [)"),
+                  "2 dimensions has 1 strides");
   expect_contains(weights(R"("dtype": 7)", R"("dtype": 99)"), "is 99, an element type");
   expect_contains(weights(R"("dtype": 7)", R"("dtype": 4)"),
                   "whose data is int32[3, 3], another type than the graph's float32[3, 3]");
@@ -397,7 +399,7 @@ TEST(ProgramReader, RefusesWeightsThatDoNotFit) {
 
 TEST(ProgramReader, RefusesGraphsThatContradictThemselves) {
   const auto model = [](const std::string& file, const std::string& from, const std::string& to) {
-    const std::string problem = problem_of(replaced(file, "models/model.json", from, to));
+    std::string problem = problem_of(replaced(file, "models/model.json", from, to));
     EXPECT_NE(problem.find("test.pt2: "), std::string::npos) << problem;
     return problem;
   };

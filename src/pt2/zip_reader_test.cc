@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "pt2/test_archive.h"
+#include "pt2/archive_test.h"
 
 namespace slipway::pt2 {
 namespace {

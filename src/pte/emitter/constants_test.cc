@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "passes/test_program.h"
+#include "passes/program_test.h"
 
 namespace slipway::pte {
 namespace {

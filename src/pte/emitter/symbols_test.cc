@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pte/emitter/emitted_program.h"
+#include "pte/emitter/emitted_program_test.h"
 
 namespace slipway::pte {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
-#include "pte/reader/test_program.h"
+#include "pte/reader/program_test.h"
 
 namespace slipway::pte {
 namespace {

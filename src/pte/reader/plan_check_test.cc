@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "pte/reader/test_program.h"
+#include "pte/reader/program_test.h"
 
 namespace slipway::pte {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/piece_writer.h"
 #include "ir/op_builder.h"
-#include "passes/test_program.h"
+#include "passes/program_test.h"
 #include "pte/emitter/emitter.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/reader.h"
