@@ -104,8 +104,16 @@ Value* log_sigmoid_of(Context& c, Value* x) {
 }
 
 Values rrelu(Context& c) {
-  if (c.flag(3)) return c.unsupported("it draws random numbers in training: export in eval mode");
-  return {c.build.leaky_relu(c.tensor(0), (c.number(1) + c.number(2)) / 2)};
+  // (self, noise, lower, upper, training) -> (result, noise), or without the noise.
+  const bool has_noise = c.output_count() > 1;
+  const size_t lower = has_noise ? 2 : 1;
+  if (c.flag(lower + 2)) {
+    return c.unsupported("it draws random numbers in training: export in eval mode");
+  }
+  const double slope = (c.number(lower) + c.number(lower + 1)) / 2;
+  Values values = {c.build.leaky_relu(c.tensor(0), slope)};
+  if (has_noise) values.push_back(c.tensor(1));
+  return values;
 }
 
 constexpr Entry kRules[] = {
@@ -128,7 +136,7 @@ constexpr Entry kRules[] = {
      [](Context& c) -> Values {
        return {log_sigmoid_of(c, c.tensor(0)), nullptr};
      }},
-    {"aten.rrelu.default", rrelu},
+    {"aten.rrelu.default aten.rrelu_with_noise_functional.default", rrelu},
 };
 
 }  // namespace

@@ -21,9 +21,8 @@ Values rename(Context& c, const char* op) {
 
 // PyTorch writes numbers where a tensor is expected. They stay numbers where a kernel takes them.
 Values with_number(Context& c, const char* tensor_op, const char* scalar_op) {
-  if (!c.is_tensor(1)) return rename(c, scalar_op);
-  if (c.op() == tensor_op) return {};
-  return rename(c, tensor_op);
+  const char* op = c.is_tensor(1) ? tensor_op : scalar_op;
+  return c.op() == op ? Values() : rename(c, op);
 }
 
 #define WITH_NUMBER(tensor_op, scalar_op) \
@@ -35,6 +34,20 @@ Values add_number(Context& c) {
   if (x->dtype() == c.dtype()) return {};
   return {c.build.call("aten.add.Scalar", {c.build.to_dtype(x, c.dtype()), c.arg(1), c.arg(2)},
                        c.dtype(), c.sizes())};
+}
+
+// The kernel gives integers the sign of the dividend, PyTorch that of the divisor.
+Values remainder(Context& c) {
+  if (is_floating_point(c.dtype())) {
+    return with_number(c, "aten.remainder.Tensor", "aten.remainder.Scalar");
+  }
+  const bool by_tensor = c.is_tensor(1);
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  Value* quotient = c.build.call(by_tensor ? "aten.div.Tensor_mode" : "aten.div.Scalar_mode",
+                                 {x, c.arg(1), std::string("floor")}, c.dtype(), c.sizes());
+  Value* multiple = c.build.call(by_tensor ? "aten.mul.Tensor" : "aten.mul.Scalar",
+                                 {quotient, c.arg(1)}, c.dtype(), c.sizes());
+  return {c.build.sub(x, multiple)};
 }
 
 Values rsub_tensor(Context& c) {
@@ -158,9 +171,6 @@ Values logaddexp(Context& c, double base) {
 Values heaviside(Context& c) {
   Value* x = c.tensor(0);
   Value* step = c.build.to_dtype(c.build.gt(x, 0), x->dtype());
-  if (is_floating_point(x->dtype())) {
-    step = c.build.masked_fill(step, c.build.isnan(x), std::numeric_limits<double>::quiet_NaN());
-  }
   return {c.build.where(c.build.eq(x, 0), c.tensor(1), step)};
 }
 
@@ -234,7 +244,7 @@ constexpr Entry kRules[] = {
      "aten.divide.Scalar",
      WITH_NUMBER("aten.div.Tensor", "aten.div.Scalar")},
     {"aten.fmod.Tensor", WITH_NUMBER("aten.fmod.Tensor", "aten.fmod.Scalar")},
-    {"aten.remainder.Tensor", WITH_NUMBER("aten.remainder.Tensor", "aten.remainder.Scalar")},
+    {"aten.remainder.Tensor aten.remainder.Scalar", remainder},
     {"aten.eq.Tensor", WITH_NUMBER("aten.eq.Tensor", "aten.eq.Scalar")},
     {"aten.ne.Tensor aten.not_equal.Tensor aten.not_equal.Scalar",
      WITH_NUMBER("aten.ne.Tensor", "aten.ne.Scalar")},

@@ -1,4 +1,4 @@
-// Tensors out of nothing.
+// Tensors out of numbers, and numbers out of tensors.
 #include <cmath>
 #include <numbers>
 
@@ -101,6 +101,13 @@ Values copy(Context& c) {
   return {c.build.expand(c.build.to_dtype(c.tensor(1), c.dtype()), c.sizes())};
 }
 
+// The number in a tensor of one element.
+Values item(Context& c) {
+  ir::Node* node = c.build.node("aten._local_scalar_dense.default", {c.tensor(0)});
+  const Value* like = c.output();
+  return {c.build.graph().add_output(node, like->kind(), like->expression())};
+}
+
 constexpr Entry kRules[] = {
     {"aten.zeros.default aten.zeros_like.default aten.new_zeros.default aten.empty.memory_format "
      "aten.empty_like.default aten.new_empty.default aten.empty_strided.default "
@@ -120,6 +127,7 @@ constexpr Entry kRules[] = {
     {"aten.hamming_window.default aten.hamming_window.periodic "
      "aten.hamming_window.periodic_alpha",
      hamming_window},
+    {"aten.item.default", item},
     {"aten.one_hot.default", one_hot},
     {"aten.triu.default", triu},
     {"aten.copy.default", copy},

@@ -157,6 +157,31 @@ Values bilinear(Context& c) {
                          c.build.view(weight, {weight->sizes()[0], pairs}), c.tensor_or_null(3))};
 }
 
+// The sum over some dimensions of a product of three tensors, each given dimensions to broadcast
+// in.
+Values trilinear(Context& c) {
+  const auto spread = [&](size_t i) {
+    Value* x = c.tensor(i);
+    for (const int64_t dim : c.constants(3 + i)) x = c.build.unsqueeze(x, dim);
+    return x;
+  };
+  Value* product = c.build.mul(c.build.mul(spread(0), spread(1)), spread(2));
+  const auto dims = c.constants(6);
+  return {dims.empty() ? product : c.build.sum(product, dims)};
+}
+
+// Rows by rows, over the last dimension of both.
+Values inner(Context& c) {
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  if (a->rank() == 0 || b->rank() == 0) return {c.build.mul(a, b)};
+  const auto rows = [&](Value* x) {
+    const Sizes lead(x->sizes().begin(), x->sizes().end() - 1);
+    return c.build.view(x, {ir::numel(lead), x->sizes().back()});
+  };
+  return {c.build.view(c.build.linear(rows(a), rows(b), nullptr), c.sizes())};
+}
+
 Values kron(Context& c) {
   Value* a = c.tensor(0);
   Value* b = c.tensor(1);
@@ -436,6 +461,8 @@ constexpr Entry kRules[] = {
        return {c.build.sum(product, {c.has(2) ? c.constant(2) : -1}, false, c.dtype())};
      }},
     {"aten.bilinear.default", bilinear},
+    {"aten._trilinear.default", trilinear},
+    {"aten.inner.default", inner},
     {"aten.kron.default", kron},
     {"aten.chain_matmul.default aten.linalg_multi_dot.default", chain},
     {"aten.cross.default aten.linalg_cross.default", cross},

@@ -40,21 +40,25 @@ Pair sorted(Context& c, Value* x, int64_t dim, bool descending, bool stable) {
   return result;
 }
 
-// PyTorch sorts stably on the CPU whether that is asked for or not.
+// (self, dim, descending) or (self, stable, dim, descending)
 Values sort(Context& c) {
   Value* x = c.tensor(0);
-  const size_t first = c.op() == "aten.sort.stable" ? 2 : 1;
+  const bool named = c.op() == "aten.sort.stable";
+  const bool stable = named && c.flag(1);
+  const size_t first = named ? 2 : 1;
   const auto [values, indices] = sorted(
-      c, x, c.dim(c.has(first) ? c.constant(first) : -1, x->rank()), c.flag(first + 1), true);
+      c, x, c.dim(c.has(first) ? c.constant(first) : -1, x->rank()), c.flag(first + 1), stable);
   return {values, indices};
 }
 
 Values argsort(Context& c) {
   Value* x = c.tensor(0);
-  const size_t first = c.op() == "aten.argsort.stable" ? 2 : 1;
-  return {
-      sorted(c, x, c.dim(c.has(first) ? c.constant(first) : -1, x->rank()), c.flag(first + 1), true)
-          .second};
+  const bool named = c.op() == "aten.argsort.stable";
+  const bool stable = named && c.flag(1);
+  const size_t first = named ? 2 : 1;
+  return {sorted(c, x, c.dim(c.has(first) ? c.constant(first) : -1, x->rank()), c.flag(first + 1),
+                 stable)
+              .second};
 }
 
 Values msort(Context& c) { return {sorted(c, c.tensor(0), 0, false, false).first}; }

@@ -38,6 +38,16 @@ Values signbit(Context& c) {
   return {c.build.logical_or(negative, negative_zero)};
 }
 
+// 0 for NaN, where the kernel keeps it.
+Values sign(Context& c) {
+  Value* x = c.tensor(0);
+  if (!is_floating_point(x->dtype())) {
+    return c.op() == "aten.sign.default" ? Values() : as_unary(c, "sign");
+  }
+  return {c.build.sub(c.build.to_dtype(c.build.gt(x, 0), x->dtype()),
+                      c.build.to_dtype(c.build.lt(x, 0), x->dtype()))};
+}
+
 Values isfinite(Context& c) {
   Value* x = c.tensor(0);
   return {c.build.logical_not(c.build.logical_or(c.build.isnan(x), c.build.isinf(x)))};
@@ -179,7 +189,7 @@ constexpr Entry kRules[] = {
     {"aten.arctanh.default", [](Context& c) { return as_unary(c, "atanh"); }},
     {"aten.absolute.default", [](Context& c) { return as_unary(c, "abs"); }},
     {"aten.negative.default", [](Context& c) { return as_unary(c, "neg"); }},
-    {"aten.sgn.default", [](Context& c) { return as_unary(c, "sign"); }},
+    {"aten.sign.default aten.sgn.default", sign},
     {"aten.fix.default", [](Context& c) { return as_unary(c, "trunc"); }},
     {"aten.frac.default",
      [](Context& c) -> Values { return {c.build.sub(c.tensor(0), c.build.trunc(c.tensor(0)))}; }},

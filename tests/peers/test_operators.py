@@ -1,0 +1,512 @@
+"""Every operator that the compiler takes, in small modules, against eager PyTorch.
+
+Each case is exported, once as it is (training IR) and once decomposed to core operators, compiled as
+two methods of one file, and run on each set of inputs.
+"""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import slipway_cli
+
+CASES = []
+TOLERANCE = {torch.float16: 4e-3, torch.bfloat16: 4e-2}
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+class Case:
+    def __init__(self, name, module, inputs, dynamic, tolerance):
+        self.name, self.module, self.dynamic, self.tolerance = name, module, dynamic, tolerance
+        self.inputs = inputs
+
+
+def case(name, module, *inputs, dynamic=None, tolerance=1e-5):
+    """`inputs` are sets of inputs, each a tuple; with `dynamic` the sizes may differ between sets."""
+    inputs = [i if isinstance(i, tuple) else (i,) for i in inputs]
+    if not isinstance(module, nn.Module):
+        module = Function(module)
+    assert name not in {c.name for c in CASES}, name
+    CASES.append(Case(name, module.eval(), inputs, dynamic, tolerance))
+
+
+torch.manual_seed(0)
+R = torch.randn
+NAN, INF = float("nan"), float("inf")
+ODD = torch.tensor([0.0, -0.0, 1.0, -1.5, 0.49, 2.5, -3.5, 30.0, -30.0, NAN, INF, -INF])
+DYN = ({0: torch.export.Dim("n", min=4, max=16)},)
+
+
+def I(low, high, *size):  # noqa: E743
+    return torch.randint(low, high, size)
+
+
+def B(*size):
+    return R(*size) > 0
+
+
+# ---- One tensor, element by element
+for name in (
+    "abs acos acosh asin asinh atan atanh ceil cos cosh deg2rad erf erfc exp exp2 expm1 floor frac isfinite isinf "
+    "isnan isneginf isposinf log log10 log1p log2 logical_not logit nan_to_num neg positive rad2deg reciprocal round "
+    "rsqrt sgn sigmoid sign signbit sin sinc sinh sqrt square tan tanh trunc"
+).split():
+    case(f"unary_{name}", getattr(torch, name), ODD.clone(), R(12))
+for name in "hardsigmoid hardswish silu mish relu relu6 selu celu elu gelu softplus softsign tanhshrink logsigmoid \
+hardshrink softshrink hardtanh leaky_relu".split():
+    case(f"activation_{name}", getattr(F, name), ODD[:-2] if name == "gelu" else ODD.clone(), R(12) * 4)
+case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), R(3, 5))
+case("elu_alpha", lambda x: F.elu(x, 0.7), R(3, 5))
+case("celu_alpha", lambda x: F.celu(x, 0.7), R(3, 5))
+case("hardtanh_bounds", lambda x: F.hardtanh(x, -0.3, 0.6), R(3, 5))
+case("softplus_beta", lambda x: F.softplus(x, beta=2.0, threshold=3.0), R(3, 5) * 3)
+case("threshold", lambda x: F.threshold(x, 0.1, -2.0), ODD.clone())
+case("rrelu", lambda x: F.rrelu(x, 0.1, 0.3), R(3, 5))
+case("prelu_channels", nn.PReLU(5, init=0.3), R(2, 5, 4))
+case("prelu_one", nn.PReLU(), R(2, 5, 4))
+case("glu", lambda x: F.glu(x, 1), R(2, 6, 3))
+case("silu_inplace", lambda x: F.silu(x + 0, inplace=True), R(4))
+case("round_decimals", lambda x: torch.round(x, decimals=2), R(3, 5) * 10)
+case("round_decimals_negative", lambda x: torch.round(x, decimals=-1), R(3, 5) * 100)
+case("clamp", lambda x: x.clamp(-0.5, 0.5), R(3, 5))
+case("clamp_min", lambda x: x.clamp(min=0.1), R(3, 5))
+case("clamp_max", lambda x: x.clamp_max(0.1), R(3, 5))
+case("clamp_tensor", lambda x, a, b: torch.clamp(x, a, b), (R(3, 5), -R(5).abs(), R(3, 1).abs()))
+case("clamp_int", lambda x: x.clamp(2, 5), I(0, 9, 3, 5))
+case("clamp_uint8", lambda x: x.clamp(-3, 5), I(0, 9, 3, 5).to(torch.uint8))
+case("clamp_int_float", lambda x: x.clamp(0.5, 3.5), I(0, 9, 3, 5))
+case("clip", lambda x: torch.clip(x, -0.2, 0.2), R(3, 5))
+case("nan_to_num_values", lambda x: torch.nan_to_num(x, 1.0, 2.0, 3.0), ODD.clone())
+case("logit_eps", lambda x: torch.logit(x, 0.01), torch.rand(3, 5))
+case("unary_int", lambda x: (x.exp(), x.sqrt(), x.abs(), x.neg(), x.sigmoid(), x.square(), x.sign()), I(0, 4, 6))
+case("unary_bool", lambda x: (~x, x.logical_not(), x.float(), x.sum()), B(6))
+case("unary_float64", lambda x: (x.exp(), F.silu(x), F.gelu(x), x.tanh(), x.erf()), R(5).double())
+for dtype in (torch.float16, torch.bfloat16):
+    short = str(dtype)[6:]
+    case(f"{short}_elementwise", lambda x: (F.silu(x), F.gelu(x), x.exp(), x * 2, x + x, x.sigmoid()), R(7).to(dtype))
+    case(f"{short}_linear", nn.Linear(6, 4).to(dtype), R(3, 6).to(dtype))
+    case(f"{short}_softmax", lambda x: x.softmax(-1), R(3, 6).to(dtype))
+    case(f"{short}_norm", nn.LayerNorm(6).to(dtype), R(3, 6).to(dtype))
+    case(f"{short}_matmul", lambda a, b: a @ b, (R(2, 3, 4).to(dtype), R(2, 4, 5).to(dtype)))
+    case(f"{short}_convert", lambda x: (x.float(), x.double(), x.to(torch.int32)), R(7).to(dtype))
+    case(f"{short}_logit", lambda x: torch.logit(x), torch.rand(7).to(dtype))
+    case(f"{short}_conv", nn.Conv2d(3, 4, 3).to(dtype), R(1, 3, 6, 6).to(dtype))
+
+# ---- Two tensors
+A34, B34 = R(3, 4), R(3, 4)
+for name in "add sub mul div maximum minimum fmax fmin atan2 fmod remainder hypot logaddexp logaddexp2 eq ne lt le gt ge \
+copysign true_divide".split():
+    case(f"binary_{name}", getattr(torch, name), (A34.clone(), B34.clone()), (R(3, 4), R(3, 4)))
+case("binary_broadcast", lambda a, b: (a + b, a * b, a - b, a / b, torch.maximum(a, b)), (R(2, 1, 4), R(3, 1)))
+case("binary_alpha", lambda a, b: (torch.add(a, b, alpha=2), torch.sub(a, b, alpha=0.5), torch.rsub(a, b, alpha=3)), (R(4), R(4)))
+case("binary_nan", lambda a, b: (torch.maximum(a, b), torch.fmax(a, b), torch.fmin(a, b)), (ODD.clone(), ODD.flip(0)))
+case("binary_mixed_types", lambda a, b, c: (a + b, a * c, b + c, b / 2, b // c, a > b), (R(4), I(1, 5, 4), I(1, 5, 4).to(torch.int32)))
+case("binary_half_float", lambda a, b: (a + b, a * b), (R(4).half(), R(4)))
+case("binary_bool", lambda a, b: (a & b, a | b, a ^ b, a.logical_and(b), a.logical_or(b), a.logical_xor(b), a + b, a * b), (B(6), B(6)))
+case("binary_int", lambda a, b: (a & b, a | b, a ^ b, a << b, a >> b, a // b, a % b, a * b, a - b), (I(-9, 9, 6), I(1, 4, 6)))
+case("numbers", lambda x: (x + 1, x - 2, x * 3, x / 4, 1 - x, 2 / x, x**2, 2**x, x // 0.7, x % 0.7, -x, x > 0, x == 1), R(6))
+case("numbers_int", lambda x: (x + 1, x - 2, x * 3, x / 4, 1 - x, x**2, 2**x, x // 2, x % 3, x + 1.5, x * 0.5, x > 2, x >= 2), I(1, 6, 6))
+case("numbers_bool", lambda x: (x + 1, x * 2, x + 1.5, x & True, x == True, 1 - x.long()), B(6))  # noqa: E712
+case("zero_dim", lambda x, y: (x + y, x * y, x / y, x - y), (R(4), torch.tensor(2.0)), (R(4), torch.tensor(-3.0)))
+case("pow", lambda x, y: (x.abs() ** y, x**3, x.abs() ** 0.5, x.abs() ** -0.5, x**-1, x.abs() ** 1.7, x**1), (R(5), R(5)))
+case("pow_int", lambda x: (x**2, x**3, torch.pow(2, x), x**0), I(0, 6, 5))
+case("float_power", lambda x: torch.float_power(x, 2), R(5))
+case("div_modes", lambda a, b: tuple(torch.div(a, b, rounding_mode=m) for m in (None, "floor", "trunc")), (R(6) * 5, R(6)))
+case("div_modes_int", lambda a, b: tuple(torch.div(a, b, rounding_mode=m) for m in ("floor", "trunc")), (I(-9, 9, 6), I(1, 4, 6)))
+case("div_modes_number", lambda a: tuple(torch.div(a, 0.7, rounding_mode=m) for m in (None, "floor", "trunc")), R(6) * 5)
+case("floor_divide", lambda a, b: (torch.floor_divide(a, b), a // 2), (R(6) * 5, R(6)))
+case("where", lambda x: (torch.where(x > 0, x, 0.0), torch.where(x > 0, 1, x), torch.where(x > 0, 1.0, 2.0), torch.where(x > 0, x, -x)), R(6))
+case("where_broadcast", lambda c, a, b: torch.where(c, a, b), (B(3, 1), R(1, 4), R(4)))
+case("where_types", lambda c, a, b: torch.where(c, a, b), (B(4), R(4), I(0, 5, 4)))
+case("masked_fill", lambda x, m: (x.masked_fill(m, 1.5), x.masked_fill(m, torch.tensor(2.0)), x.masked_fill(~m, -INF)), (R(3, 4), B(3, 1)))
+case("xlogy", torch.xlogy, (torch.tensor([0.0, 0.0, 1.0, 2.0]), torch.tensor([NAN, 0.0, 2.0, 0.5])))
+case("heaviside", torch.heaviside, (ODD.clone(), R(12)))
+case("lerp", lambda a, b, w: (torch.lerp(a, b, 0.3), torch.lerp(a, b, 0.8), torch.lerp(a, b, w)), (R(5), R(5), torch.rand(5)))
+case("addcmul_addcdiv", lambda x, a, b: (torch.addcmul(x, a, b, value=0.5), torch.addcdiv(x, a, b), torch.addcdiv(x, a, b, value=2)), (R(5), R(5), R(5)))
+case("isclose", lambda a: torch.isclose(a, a + 1e-9), R(5))
+case("ldexp", torch.ldexp, (R(5), I(0, 4, 5)))
+case("losses", lambda a, b: (F.mse_loss(a, b), F.l1_loss(a, b, reduction="sum"), F.mse_loss(a, b, reduction="none")), (R(5), R(5)))
+case("copysign_number", lambda x: torch.copysign(x, -1.0), R(5))
+
+# ---- Reductions
+X = R(2, 3, 4)
+case("sum", lambda x: (x.sum(), x.sum(1), x.sum((0, 2)), x.sum(1, keepdim=True), x.sum(0, dtype=torch.float64)), X.clone())
+case("sum_int", lambda x: (x.sum(), x.sum(1), x.bool().sum(0)), I(0, 5, 2, 3))
+case("mean", lambda x: (x.mean(), x.mean(1), x.mean((0, 2), keepdim=True), x.mean((), keepdim=True)), X.clone())
+case("extremes", lambda x: (x.amax(1), x.amin((0, 1)), x.amax(), x.max(), x.min(), *x.max(1), *x.min(2, keepdim=True)), X.clone())
+case("aminmax", lambda x: (*torch.aminmax(x), *torch.aminmax(x, dim=1)), X.clone())
+case("arg_extremes", lambda x: (x.argmax(), x.argmin(1), x.argmax(-1, keepdim=True)), X.clone())
+case("prod", lambda x: (x.prod(), x.prod(1), x.prod(2, keepdim=True)), X.clone())
+case("any_all", lambda x: (x.any(), x.any(1), x.all(), x.all(1, keepdim=True), (x > 0).any((0, 1))), I(0, 2, 2, 3, 4).bool())
+case("any_all_float", lambda x: (x.any(0), x.all(0)), I(0, 2, 4, 3).float())
+case("var_std", lambda x: (x.var(), x.std(), x.var(1), x.std((0, 2)), x.var(1, unbiased=False), x.std(1, correction=0, keepdim=True)), X.clone())
+case("var_mean", lambda x: (*torch.var_mean(x, 1), *torch.std_mean(x, (0, 2), keepdim=True), *torch.var_mean(x)), X.clone())
+case("norms", lambda x: (x.norm(), x.norm(dim=1), x.norm(1, 1), x.norm(INF, 1), x.norm(3, (0, 1)), x.norm(0, 2)), X.clone())
+case("linalg_norms", lambda x: (torch.linalg.vector_norm(x), torch.linalg.vector_norm(x, 1, 1, True), torch.linalg.norm(x[0]), torch.linalg.matrix_norm(x)), X.clone())
+case("normalize", lambda x: F.normalize(x, dim=1), X.clone())
+case("logsumexp", lambda x: (x.logsumexp(1), x.logsumexp((0, 2), keepdim=True)), X.clone(), X.clone() * 100)
+case("logsumexp_infinite", lambda x: x.logsumexp(0), torch.tensor([[-INF, 1.0, INF], [-INF, 2.0, 3.0]]))
+case("softmax", lambda x: (x.softmax(1), x.softmax(-1), x.log_softmax(0), F.softmin(x, 1)), X.clone())
+case("softmax_types", lambda x: (x.softmax(1, dtype=torch.float64), x.double().log_softmax(1), x.half().softmax(-1, dtype=torch.float32)), X.clone(), tolerance=1e-3)
+case("nan_reductions", lambda x: (torch.nansum(x), torch.nansum(x, 1), torch.nanmean(x, 1)), torch.tensor([[1.0, NAN, 2.0], [3.0, 4.0, NAN]]))
+case("count_nonzero", lambda x: (torch.count_nonzero(x), torch.count_nonzero(x, dim=1)), I(0, 2, 3, 4))
+case("cumulative", lambda x: (x.cumsum(1), x.cumprod(1), torch.logcumsumexp(x, 1), x.cumsum(0, dtype=torch.float64)), X.clone())
+case("cumulative_extremes", lambda x: (*torch.cummax(x, 1), *torch.cummin(x, 2)), X.clone())
+case("cumsum_int", lambda x: (x.cumsum(0), x.bool().cumsum(0)), I(0, 3, 5))
+case("trace", torch.trace, R(4, 4))
+case("distances", lambda a, b: (F.cosine_similarity(a, b, dim=1), F.pairwise_distance(a, b), torch.dist(a, b), torch.cdist(a, b)), (R(4, 5), R(4, 5)))
+case("reduce_zero_dim", lambda x: (x.sum(), x.mean(), x.max(), x.amax(), x.any(), x.softmax(0), x.cumsum(0), x.prod()), torch.tensor(3.0))
+case("reduce_dynamic", lambda x: (x.sum(0), x.mean(0), x.softmax(0), x.var(0), x.argmax(0), x.amax(), x.logsumexp(0)), R(5, 4), R(9, 4), dynamic=DYN)
+
+# ---- Orders
+case("sort", lambda x: (*x.sort(), *x.sort(1, descending=True), x.argsort(0), x.msort()), X.clone())
+case("sort_stable", lambda x: (*x.sort(stable=True), *x.sort(stable=True, descending=True), x.argsort(stable=True), x.sort()[0]), I(0, 4, 3, 40), I(0, 4, 3, 40))
+case("sort_bool", lambda x: x.sort()[0], B(9))
+case("sort_nan", lambda x: x.sort()[0], ODD.clone())
+case("topk", lambda x: (*x.topk(2, 1), *x.topk(1, 0, largest=False)), X.clone())
+case("topk_int", lambda x: x.topk(3)[0], torch.randperm(9))
+case("median", lambda x: (x.median(), *x.median(1), *x.median(2, keepdim=True), *x.kthvalue(2, 1)), X.clone())
+case("median_nan", lambda x: x.median(0)[0], torch.tensor([[1.0, 2.0], [NAN, 4.0], [5.0, 6.0]]))
+case("quantile", lambda x: (x.quantile(0.3, 1), x.quantile(0.5), x.quantile(0.25, 0, keepdim=True, interpolation="nearest")), X.clone())
+case("sort_dynamic", lambda x: (*x.sort(0), *x.topk(2, 0)), R(5, 4), R(9, 4), dynamic=DYN)
+
+# ---- Shapes
+case("views", lambda x: (x.view(6, 4), x.reshape(-1), x.flatten(1), x.unflatten(2, (2, 2)), x[None], x.unsqueeze(-1), x[:, :1].squeeze(1), x.squeeze()), X.clone())
+case("permutations", lambda x: (x.permute(2, 0, 1), x.transpose(0, 2), x.mT, x.movedim(0, 2), x.swapaxes(0, 1), x[0].t(), x[0].T), X.clone())
+case("permute_of_permute", lambda x: x.permute(2, 0, 1).transpose(1, 2).contiguous() + 1, X.clone())
+case("expand", lambda x: (x.expand(4, 2, 3, 4), x[:, :1].expand(-1, 5, -1), x[:, :1].broadcast_to(2, 3, 4), x[:1].expand_as(x)), X.clone())
+case("slices", lambda x: (x[:, 1:], x[..., ::2], x[:, -2:], x[1], x[:, :, -1], x[:, 0:10], x.narrow(1, 1, 2), x[0:0]), X.clone())
+case("splits", lambda x: (*x.split(2, 1), *x.chunk(2, 2), *x.unbind(0), *x.split([1, 2], 1), *torch.tensor_split(x, 3, 2), *torch.hsplit(x, 3)), X.clone())
+case("joins", lambda x, y: (torch.cat([x, y], 1), torch.stack([x, y], -1), torch.hstack([x, y]), torch.vstack([x, y]), torch.dstack([x, y]), torch.column_stack([x[0], y[0]])), (X.clone(), X.clone()))
+case("joins_vectors", lambda x, y: (torch.hstack([x, y]), torch.vstack([x, y]), torch.dstack([x, y]), torch.column_stack([x, y])), (R(3), R(3)))
+case("cat_types", lambda x, y: (torch.cat([x, y]), torch.stack([x, y])), (R(3), I(0, 5, 3)))
+case("cat_int32_float", lambda x, y: torch.cat([y, x]), (R(3), I(0, 5, 3).to(torch.int32)))
+case("cat_empty", lambda x: torch.cat([x, x[:, :0]], 1), R(3, 4))
+case("repeats", lambda x: (x.repeat(2, 1, 3), x.repeat(2, 1, 1, 1), x.tile(2), x.repeat_interleave(2, 1), x.repeat_interleave(2)), X.clone())
+case("repeat_interleave_tensor", lambda x: x.repeat_interleave(torch.tensor([1, 0, 2]), 1, output_size=3), X.clone())
+case("flips", lambda x: (x.flip(0, 2), x.fliplr(), x.flipud(), x.rot90(1, (1, 2)), x.rot90(2), x.rot90(-1)), X.clone())
+case("roll", lambda x: (x.roll(1, 0), x.roll((1, -2), (1, 2)), x.roll(3), x.roll(-1, 2)), X.clone())
+case("unfold", lambda x: x.unfold(2, 2, 1), X.clone())
+case("diagonals", lambda x: (x.diagonal(1, 1, 2), torch.diag(x[0, 0]), torch.diag(x[0], 1), torch.diag_embed(x[0]), torch.diag_embed(x[0], 1, 0, 2), torch.diagflat(x[0])), X.clone())
+case("as_strided", lambda x: (x.as_strided((2, 2), (3, 1), 1), x.as_strided((2, 12), (12, 1))), X.clone())
+case("pixel_shuffle", lambda x: (F.pixel_shuffle(x, 2), F.pixel_unshuffle(x, 2), F.channel_shuffle(x, 2)), R(1, 8, 4, 4))
+case("meshgrid", lambda x, y: (*torch.meshgrid(x, y, indexing="ij"), *torch.meshgrid(x, y, indexing="xy")), (R(3), R(4)))
+case("views_dynamic", lambda x: (x.view(-1, 2), x.flatten(), x.unsqueeze(1), x.transpose(0, 1), x.reshape(x.shape[0], 2, 2), x[1:], x[:, 1:3]), R(5, 4), R(9, 4), dynamic=DYN)
+case("split_dynamic", lambda x: (*x.reshape(-1, 2, 2).split(1, 1), *x.view(x.shape[0] * 2, 2).chunk(2, 1)), R(5, 4), R(9, 4), dynamic=DYN)
+case("cat_dynamic", lambda x: (torch.cat([x, x]), torch.stack([x, x], 1), x.repeat(2, 1), x.expand(2, -1, -1), x.roll(1, 0), x.flip(0)), R(5, 4), R(9, 4), dynamic=DYN)
+case("expand_dynamic", lambda x: torch.zeros(1, 4).expand(x.shape[0], -1) + x, R(5, 4), R(9, 4), dynamic=DYN)
+
+# ---- New tensors
+case("creation", lambda x: (torch.zeros(2, 3), torch.ones(3), torch.full((2,), 7), torch.full((2,), 0.5), torch.eye(3), torch.eye(2, 4), x + torch.arange(4)), R(4))
+case("creation_like", lambda x: (torch.zeros_like(x), torch.ones_like(x, dtype=torch.int64), torch.full_like(x, 2), x.new_zeros(2), x.new_ones(2, 2), x.new_full((3,), 1.5), torch.empty_like(x).fill_(3)), R(4))
+case("aranges", lambda x: (x[0] + torch.arange(5), x[0] + torch.arange(2, 9, 3), x[0] + torch.arange(0.5, 3), x[0] + torch.arange(5, 0, -2)), R(4))
+case("ranges", lambda x: (x[0] + torch.linspace(-1, 2, 7), x[0] + torch.linspace(3, 1, 4), x[0] + torch.logspace(0, 2, 5), x[0] + torch.linspace(0, 1, 1)), R(4), tolerance=1e-4)
+case("windows", lambda x: (x[0] + torch.hann_window(8), x[0] + torch.hamming_window(8), x[0] + torch.hann_window(8, periodic=False)), R(4))
+case("triangles", lambda x: (x.tril(), x.triu(), x.triu(1), x.tril(-1), x.triu(-1), torch.ones(3, 3).triu() + x[0, 0]), R(2, 3, 3))
+case("triangles_infinite", lambda x: torch.full((3, 3), -INF).triu(1) + x, R(3, 3))
+case("one_hot", lambda x: F.one_hot(x, 5), I(0, 5, 2, 3))
+case("creation_dynamic", lambda x: (torch.zeros(x.shape[0], 2), torch.arange(x.shape[0]), torch.ones(x.shape[0], x.shape[0]).tril(), x.new_full((x.shape[0],), 2.0)), R(5, 4), R(9, 4), dynamic=DYN)
+case("size_as_number", lambda x: (x * x.shape[0], x + x.shape[0], x / x.shape[0], torch.full((2,), x.shape[0])), R(5, 4), R(9, 4), dynamic=DYN)
+case("size_arithmetic", lambda x: (x.new_zeros(x.shape[0] * 2 + 1, 2), x[: x.shape[0] - 2], x.repeat_interleave(2, 0)), R(5, 4), R(9, 4), dynamic=DYN)
+
+# ---- Indices
+J = torch.tensor([2, 0])
+case("index_select", lambda x, i: (x.index_select(1, i), x[:, i], x[:, i.to(torch.int32)], x[:, [0, -1]]), (X.clone(), J.clone()))
+case("index", lambda x, i: (x[i[:, None] % 2, i], x[:, i, 1], x[i % 2, :, i], x[..., i]), (X.clone(), J.clone()))
+case("index_mask", lambda x: (x[x > 0], x[:, x[0] > 0]), X.clone(), X.clone())
+case("index_mask_static", lambda x: torch.where(x > 0, x, torch.zeros_like(x)), X.clone())
+case("nonzero", lambda x: (x.nonzero(), x.nonzero().float() * 2), R(3, 4), R(3, 4))
+case("nonzero_by_dim", lambda x: torch.where(x > 0), R(3, 4), R(3, 4))
+case("argwhere", lambda x: torch.argwhere(x > 0), R(3, 4))
+case("masked_select", lambda x, m: x.masked_select(m), (R(3, 4), B(3, 4)))
+case("masked_scatter", lambda x, m, s: x.masked_scatter(m, s), (R(3, 4), B(3, 4), R(12)))
+case("gather", lambda x, i: (x.gather(1, i), torch.take_along_dim(x, i, 1)), (R(3, 4), I(0, 4, 3, 2)))
+case("take", lambda x, i: (x.take(i), torch.take_along_dim(x, i.flatten() % 12)), (R(3, 4), I(-5, 5, 2, 2)))
+case("index_put", lambda x, i, v: (x.index_put((i,), v), x.index_put((i,), v, accumulate=True), x.index_put((i,), torch.tensor(1.0))), (R(2, 2), torch.tensor([1, 0]), R(2, 2)))
+case("index_put_mask", lambda x: x.index_put((x > 0,), torch.tensor(-1.0)), R(3, 4))
+case("index_assign", lambda x: _assigned(x), R(3, 4))
+case("index_copy", lambda x, i, s: (x.index_copy(0, i, s), x.index_add(0, i, s, alpha=2), x.index_fill(0, i, 5.0)), (R(3, 4), J.clone(), R(2, 4)))
+case("index_copy_inner", lambda x, i, s: (x.index_copy(1, i, s), x.index_add(1, i, s)), (R(3, 4), J.clone(), R(3, 2)))
+case("scatter", lambda x, i, s: (x.scatter(1, i, s), x.scatter(1, i, 2.5), x.scatter_add(1, i, s)), (R(3, 4), I(0, 4, 3, 2), R(3, 2)))
+case("scatter_old_reduce", lambda x, i, s: (x.scatter(1, i, s, reduce="add"), x.scatter(1, i, s, reduce="multiply")), (R(3, 4), I(0, 4, 3, 2), R(3, 2)))
+for how in ("sum", "mean", "amax", "amin", "prod"):
+    case(f"scatter_reduce_{how}", lambda x, i, s, how=how: (x.scatter_reduce(1, i, s, how), x.scatter_reduce(1, i, s, how, include_self=False)), (R(3, 4), I(0, 4, 3, 5), R(3, 5)))
+case("slice_scatter", lambda x, s: (x.slice_scatter(s, 1, 1, 3), x.select_scatter(s[:, 0], 1, 2), x.slice_scatter(s, 1, 0, 4, 2)), (R(3, 4), R(3, 2)))
+case("diagonal_scatter", lambda x, s: (x.diagonal_scatter(s), x.diagonal_scatter(s[:2], 1)), (R(3, 3), R(3)))
+case("embedding", nn.Embedding(10, 4, padding_idx=1), I(0, 10, 2, 3), I(0, 10, 2, 3))
+case("embedding_int32", nn.Embedding(10, 4), I(0, 10, 2, 3).to(torch.int32))
+case("embedding_bag", nn.EmbeddingBag(10, 4, mode="mean"), (I(0, 10, 7), torch.tensor([0, 2, 5])))
+case("embedding_bag_sum", nn.EmbeddingBag(10, 4, mode="sum"), I(0, 10, 3, 2))
+case("bucketize", lambda x, b: (torch.bucketize(x, b), torch.bucketize(x, b, right=True), torch.searchsorted(b, x)), (R(3, 4), torch.tensor([-1.0, 0.0, 0.5])))
+case("searchsorted", lambda s, x: (torch.searchsorted(s, x), torch.searchsorted(s, x, side="right", out_int32=True)), (R(2, 5).sort()[0], R(2, 3)))
+case("isin", lambda x: torch.isin(x, torch.tensor([1, 3])), I(0, 5, 6))
+case("index_dynamic", lambda x: (x[torch.arange(x.shape[0] - 1)], x.gather(1, x.argsort(1)), x[-1]), R(5, 4), R(9, 4), dynamic=DYN)
+
+
+def _assigned(x):
+    y = x.clone()
+    y[:, 1] = 2.0
+    y[0, ::2] += 1
+    y[:, [2, 3]] = y[:, [3, 2]]
+    y[y < 0] = 0
+    return y
+
+
+# ---- Products
+for a, b in (((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 3)), ((2, 3), (3, 4)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (4,)),
+             ((4,), (2, 4, 3)), ((2, 3, 4), (2, 4, 5)), ((5, 1, 3, 4), (2, 4, 3)), ((3, 4), (2, 4, 5)), ((2, 2, 3, 4), (1, 4, 5)),
+             ((0, 4), (4, 5)), ((2, 0), (0, 3))):
+    case(f"matmul_{'x'.join(map(str, a))}_{'x'.join(map(str, b))}", torch.matmul, (R(*a), R(*b)))
+case("matmul_int", torch.matmul, (I(0, 5, 2, 3), I(0, 5, 3, 4)))
+case("products", lambda a, b, v: (torch.mm(a, b), torch.mv(a, v), torch.dot(v, v), torch.outer(v, v), torch.inner(v, v), torch.kron(a, b), torch.vdot(v, v)), (R(3, 4), R(4, 3), R(4)))
+case("addmm", lambda c, a, b: (torch.addmm(c, a, b), torch.addmm(c[0], a, b, beta=2, alpha=0.5), torch.addmm(c, a, b, beta=0)), (R(3, 5), R(3, 4), R(4, 5)))
+case("addmm_transposed", lambda c, a, b: (torch.addmm(c, a, b.t()), torch.mm(a, b.t()), a @ b.mT), (R(5), R(3, 4), R(5, 4)))
+case("baddbmm", lambda c, a, b: (torch.baddbmm(c, a, b), torch.baddbmm(c, a, b, beta=0.5, alpha=2), torch.addbmm(c[0], a, b), torch.bmm(a, b)), (R(2, 3, 5), R(2, 3, 4), R(2, 4, 5)))
+case("addmv_addr", lambda c, m, v, w: (torch.addmv(c, m, v, beta=0.5), torch.addr(m, c, v, alpha=2)), (R(3), R(3, 4), R(4), R(3)))
+case("linear", nn.Linear(4, 5), R(3, 4), R(3, 4))
+case("linear_vector", nn.Linear(4, 5), R(4))
+case("linear_4d", nn.Linear(4, 5, bias=False), R(2, 2, 3, 4))
+case("linear_dynamic", nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2)), R(3, 4), R(9, 4), dynamic=({0: torch.export.Dim("n", min=2, max=16)},))
+case("bilinear", nn.Bilinear(3, 4, 5), (R(2, 3), R(2, 4)))
+case("multi_dot", lambda a, b, c: torch.linalg.multi_dot([a, b, c]), (R(2, 3), R(3, 4), R(4, 2)))
+case("cross", lambda a, b: (torch.linalg.cross(a, b), torch.cross(a, b, dim=1)), (R(4, 3), R(4, 3)))
+case("tensordot", lambda a, b: (torch.tensordot(a, b, 2), torch.tensordot(a, b, ([2], [1]))), (R(2, 3, 4), R(3, 4, 5)))
+for equation, *sizes in (("ij,jk->ik", (2, 3), (3, 4)), ("bij,bjk->bik", (2, 3, 4), (2, 4, 5)), ("ij->ji", (2, 3)), ("ij->", (2, 3)),
+                         ("ii->i", (3, 3)), ("ii", (3, 3)), ("i,j->ij", (3,), (4,)), ("bhid,bhjd->bhij", (2, 2, 3, 4), (2, 2, 5, 4)),
+                         ("bhij,bhjd->bihd", (2, 2, 3, 5), (2, 2, 5, 4)), ("...ij,...jk->...ik", (2, 3, 4), (2, 4, 5)),
+                         ("bld,dn->bln", (2, 3, 4), (4, 5)), ("bd,bd->b", (3, 4), (3, 4)), ("abc,cd,de->abe", (2, 3, 4), (4, 5), (5, 2)),
+                         ("b n c, n c d -> b n d", (2, 3, 4), (3, 4, 5)), ("...d,d->...", (2, 3, 4), (4,)), ("nctkv,vw->nctkw", (1, 2, 3, 2, 4), (4, 4))):
+    case(f"einsum_{equation.replace(' ', '').replace('->', '_to_').replace(',', '_').replace('...', 'E')}", lambda *t, e=equation: torch.einsum(e, *t), tuple(R(*s) for s in sizes))
+
+# ---- Attention
+Q, K, V = R(2, 4, 5, 8), R(2, 4, 6, 8), R(2, 4, 6, 8)
+MASK = B(5, 6)
+MASK[2] = False
+MASK[0, 0] = True
+attention = F.scaled_dot_product_attention
+case("attention", attention, (Q.clone(), K.clone(), V.clone()))
+case("attention_scale", lambda q, k, v: attention(q, k, v, scale=0.3), (Q.clone(), K.clone(), V.clone()))
+case("attention_causal", lambda q, k, v: attention(q, k, v, is_causal=True), (Q.clone(), K.clone(), V.clone()))
+case("attention_bool_mask", lambda q, k, v, m: attention(q, k, v, attn_mask=m), (Q.clone(), K.clone(), V.clone(), MASK.clone()))
+case("attention_float_mask", lambda q, k, v, m: attention(q, k, v, attn_mask=m), (Q.clone(), K.clone(), V.clone(), torch.zeros(5, 6).masked_fill(~MASK, -INF)))
+case("attention_batch_mask", lambda q, k, v, m: attention(q, k, v, attn_mask=m), (Q.clone(), K.clone(), V.clone(), B(2, 1, 1, 6)))
+case("attention_3d", attention, (R(2, 5, 8), R(2, 6, 8), R(2, 6, 4)))
+case("attention_2d", attention, (R(5, 8), R(6, 8), R(6, 8)))
+case("attention_broadcast", attention, (R(2, 4, 5, 8), R(1, 4, 6, 8), R(1, 4, 6, 8)))
+case("attention_groups", lambda q, k, v: attention(q, k, v, is_causal=True, enable_gqa=True), (R(2, 4, 6, 8), R(2, 2, 6, 8), R(2, 2, 6, 8)))
+case("attention_groups_mask", lambda q, k, v, m: attention(q, k, v, attn_mask=m, enable_gqa=True), (R(2, 4, 5, 8), R(2, 2, 6, 8), R(2, 2, 6, 8), MASK.clone()))
+case("attention_dynamic", lambda q: attention(q, q, q, is_causal=True), R(5, 2, 4, 8), R(7, 2, 4, 8), dynamic=DYN)
+L2 = torch.export.Dim("length", min=2, max=16)
+case("attention_dynamic_length", lambda q: attention(q, q, q, is_causal=True), R(1, 2, 4, 8), R(1, 2, 9, 8), dynamic=({2: L2},))
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, **options):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True, **options)
+
+    def forward(self, x):
+        return self.attention(x, x, x)
+
+
+case("multihead_attention", SelfAttention(), R(2, 5, 8))
+case("transformer_encoder", nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), R(2, 5, 8), tolerance=1e-4)
+case("transformer_decoder", nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), (R(2, 5, 8), R(2, 4, 8)), tolerance=1e-4)
+
+# ---- Normalization
+case("layer_norm", nn.LayerNorm(6), R(3, 6))
+case("layer_norm_2d", nn.LayerNorm((3, 4), elementwise_affine=False), R(2, 3, 4))
+case("layer_norm_dynamic", nn.LayerNorm(6), R(3, 6), R(9, 6), dynamic=({0: torch.export.Dim("n", min=2, max=16)},))
+case("batch_norm_1d", nn.BatchNorm1d(4), R(3, 4), R(3, 4))
+case("batch_norm_1d_length", nn.BatchNorm1d(4), R(3, 4, 5))
+case("batch_norm_2d", nn.BatchNorm2d(4), R(3, 4, 5, 5))
+case("batch_norm_3d", nn.BatchNorm3d(4), R(2, 4, 3, 3, 3))
+case("batch_norm_plain", nn.BatchNorm2d(4, affine=False), R(3, 4, 5, 5))
+case("batch_norm_no_statistics", nn.BatchNorm2d(4, track_running_stats=False), R(3, 4, 5, 5))
+case("instance_norm", nn.InstanceNorm2d(4, affine=True), R(2, 4, 5, 5))
+case("instance_norm_1d", nn.InstanceNorm1d(4), R(2, 4, 5))
+case("instance_norm_statistics", nn.InstanceNorm2d(4, track_running_stats=True), R(2, 4, 5, 5))
+case("group_norm", nn.GroupNorm(2, 4), R(2, 4, 5, 5))
+case("group_norm_plain", nn.GroupNorm(2, 4, affine=False), R(2, 4, 6))
+case("rms_norm", nn.RMSNorm(6), R(3, 6))
+case("rms_norm_eps", lambda x: F.rms_norm(x, (3, 4), eps=1e-6), R(2, 3, 4))
+case("local_response_norm", nn.LocalResponseNorm(3), R(2, 6, 4, 4))
+case("weight_norm", nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), R(2, 4))
+case("batch_norm_trained", nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU6()), R(1, 3, 6, 6))
+
+# ---- Convolutions
+case("conv1d", nn.Conv1d(4, 6, 3, stride=2, padding=1), R(2, 4, 9))
+case("conv1d_groups", nn.Conv1d(4, 6, 3, dilation=2, groups=2, bias=False), R(2, 4, 9))
+case("conv2d", nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0)), R(2, 4, 7, 6))
+case("conv2d_pointwise", nn.Conv2d(4, 6, 1), R(2, 4, 7, 6))
+case("conv2d_depthwise", nn.Conv2d(4, 4, 3, padding=1, groups=4), R(2, 4, 7, 6))
+case("conv2d_same", nn.Conv2d(4, 6, 4, padding="same"), R(2, 4, 7, 6))
+case("conv2d_same_dilated", nn.Conv2d(4, 6, (3, 2), padding="same", dilation=2), R(2, 4, 7, 6))
+case("conv2d_valid", nn.Conv2d(4, 6, 3, padding="valid"), R(2, 4, 7, 6))
+case("conv2d_reflect", nn.Conv2d(4, 6, 3, padding=1, padding_mode="reflect"), R(2, 4, 7, 6))
+case("conv2d_circular", nn.Conv2d(4, 6, 3, padding=1, padding_mode="circular"), R(2, 4, 7, 6))
+case("conv2d_unbatched", nn.Conv2d(4, 6, 3), R(4, 7, 6))
+case("conv2d_dynamic", nn.Conv2d(4, 6, 3, stride=2, padding=1), R(1, 4, 7, 8), R(1, 4, 12, 9), dynamic=({2: torch.export.Dim("h", min=4, max=32), 3: torch.export.Dim("w", min=4, max=32)},))
+case("conv3d", nn.Conv3d(2, 3, (2, 3, 3), stride=(2, 1, 1), padding=1), R(1, 2, 5, 6, 6))
+case("conv3d_groups", nn.Conv3d(4, 4, 2, groups=2, dilation=(2, 1, 1), bias=False), R(2, 4, 5, 4, 4))
+case("conv_transpose1d", nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1), R(2, 4, 9))
+case("conv_transpose2d", nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1), R(2, 4, 5, 6))
+case("conv_transpose2d_groups", nn.ConvTranspose2d(4, 6, 2, stride=2, groups=2, bias=False), R(2, 4, 5, 6))
+case("conv_transpose2d_dilated", nn.ConvTranspose2d(4, 6, 3, dilation=2), R(2, 4, 5, 6))
+case("conv_transpose3d", nn.ConvTranspose3d(2, 3, 3, stride=2, padding=1, output_padding=1), R(1, 2, 3, 4, 4))
+case("conv_transpose3d_plain", nn.ConvTranspose3d(2, 3, (2, 3, 3), dilation=(2, 1, 1)), R(1, 2, 3, 4, 4))
+
+# ---- Pooling, windows, resizing
+IMAGE = R(2, 3, 8, 9)
+case("max_pool2d", nn.MaxPool2d(3, 2, 1), IMAGE.clone())
+case("max_pool2d_ceil", nn.MaxPool2d(2, ceil_mode=True), IMAGE.clone())
+case("max_pool2d_dilated", nn.MaxPool2d((3, 2), stride=1, dilation=(1, 2)), IMAGE.clone())
+case("max_pool2d_indices", nn.MaxPool2d(2, return_indices=True), IMAGE.clone())
+case("max_pool1d", nn.MaxPool1d(3, 2), R(2, 3, 9))
+case("max_pool3d", nn.MaxPool3d(2, ceil_mode=True), R(1, 2, 5, 6, 7))
+case("max_pool_unbatched", nn.MaxPool2d(2), R(3, 8, 9))
+case("avg_pool2d", nn.AvgPool2d(3, 2, 1), IMAGE.clone())
+case("avg_pool2d_ceil", nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), IMAGE.clone())
+case("avg_pool2d_divisor", nn.AvgPool2d(2, divisor_override=3), IMAGE.clone())
+case("avg_pool1d", nn.AvgPool1d(3, 2, 1), R(2, 3, 9))
+case("avg_pool3d", nn.AvgPool3d(2, padding=1, count_include_pad=False), R(1, 2, 5, 6, 7))
+case("adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((3, 4)), IMAGE.clone())
+case("adaptive_avg_pool2d_one", nn.AdaptiveAvgPool2d(1), IMAGE.clone())
+case("adaptive_avg_pool2d_keep", nn.AdaptiveAvgPool2d((None, 3)), IMAGE.clone())
+case("adaptive_avg_pool1d", nn.AdaptiveAvgPool1d(4), R(2, 3, 9))
+case("adaptive_avg_pool3d", nn.AdaptiveAvgPool3d((2, 3, 4)), R(1, 2, 5, 6, 7))
+case("adaptive_avg_pool3d_one", nn.AdaptiveAvgPool3d(1), R(1, 2, 5, 6, 7))
+case("adaptive_max_pool2d", nn.AdaptiveMaxPool2d((3, 4)), IMAGE.clone())
+case("adaptive_max_pool2d_even", nn.AdaptiveMaxPool2d((4, 3), return_indices=True), IMAGE.clone())
+case("adaptive_max_pool1d", nn.AdaptiveMaxPool1d(4), R(2, 3, 9))
+case("adaptive_max_pool2d_one", nn.AdaptiveMaxPool2d(1), IMAGE.clone())
+case("fold_unfold", lambda x: F.unfold(x, (3, 2), padding=1, stride=2), IMAGE.clone())
+case("fold", lambda x: F.fold(x, (6, 7), (3, 2), padding=1, stride=(2, 1)), R(2, 12, 24))
+case("pad_constant", lambda x: (F.pad(x, (1, 2)), F.pad(x, (1, 0, 2, 1), value=1.5), F.pad(x, (-1, 2, 0, -1))), IMAGE.clone())
+case("pad_int_bool", lambda x: (F.pad(x, (1, 2), value=3), F.pad(x.bool(), (1, 2), value=True)), I(0, 3, 2, 4))
+case("pad_reflect", lambda x: (F.pad(x, (1, 2), mode="reflect"), F.pad(x[None], (1, 2, 2, 0), mode="reflect")), R(2, 5, 6))
+case("pad_replicate", lambda x: (F.pad(x, (1, 2), mode="replicate"), F.pad(x[None], (1, 2, 2, 0), mode="replicate")), R(2, 5, 6))
+case("pad_circular", lambda x: (F.pad(x, (1, 2), mode="circular"), F.pad(x[None], (1, 2, 2, 0), mode="circular")), R(2, 5, 6))
+case("pad_3d", lambda x: (F.pad(x, (1, 1, 1, 0, 0, 1), mode="reflect"), F.pad(x, (1, 1, 1, 0, 0, 1), mode="replicate")), R(1, 2, 4, 5, 6))
+for mode in ("nearest", "bilinear", "bicubic", "nearest-exact"):
+    align = (False, True) if mode in ("bilinear", "bicubic") else (None,)
+    for a in align:
+        short = f"{mode}{'_aligned' if a else ''}"
+        case(f"resize_{short}_size", lambda x, m=mode, a=a: F.interpolate(x, (11, 5), mode=m, align_corners=a), IMAGE.clone(), tolerance=1e-4)
+        case(f"resize_{short}_scale", lambda x, m=mode, a=a: F.interpolate(x, scale_factor=(1.7, 2.0), mode=m, align_corners=a), IMAGE.clone(), tolerance=1e-4)
+case("resize_linear", lambda x: (F.interpolate(x, 13, mode="linear"), F.interpolate(x, scale_factor=2.0, mode="linear"), F.interpolate(x, 13, mode="nearest")), R(2, 3, 9))
+case("resize_trilinear", lambda x: (F.interpolate(x, (4, 7, 5), mode="trilinear"), F.interpolate(x, scale_factor=2.0, mode="nearest"), F.interpolate(x, (4, 7, 5), mode="trilinear", align_corners=True)), R(1, 2, 3, 4, 5))
+case("resize_antialias", lambda x: F.interpolate(x, (4, 5), mode="bilinear", antialias=True), IMAGE.clone())
+case("resize_dynamic", lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear"), R(1, 2, 5, 6), R(1, 2, 9, 6), dynamic=({2: torch.export.Dim("h", min=4, max=16)},))
+for m in ("bilinear", "nearest", "bicubic"):
+    for p in ("zeros", "border", "reflection"):
+        case(f"grid_sample_{m}_{p}", lambda x, g, m=m, p=p: F.grid_sample(x, g, mode=m, padding_mode=p, align_corners=False), (IMAGE.clone(), R(2, 4, 5, 2)), tolerance=1e-4)
+case("affine_grid", lambda t: (F.affine_grid(t, (2, 3, 4, 5), align_corners=False), F.affine_grid(t, (2, 3, 4, 5), align_corners=True)), R(2, 2, 3))
+
+# ---- Recurrent layers
+for layer in (nn.LSTM, nn.GRU, nn.RNN):
+    name = layer.__name__.lower()
+    case(name, layer(3, 4), R(5, 2, 3), tolerance=1e-4)
+    case(f"{name}_all_options", layer(3, 4, num_layers=2, bidirectional=True, batch_first=True), R(2, 5, 3), tolerance=1e-4)
+    case(f"{name}_no_bias", layer(3, 4, bias=False), R(5, 3), tolerance=1e-4)
+case("rnn_relu", nn.RNN(3, 4, nonlinearity="relu"), R(5, 2, 3))
+case("lstm_projected", nn.LSTM(3, 4, proj_size=2, num_layers=2), R(5, 2, 3), tolerance=1e-4)
+case("lstm_cell", nn.LSTMCell(3, 4), (R(2, 3), (R(2, 4), R(2, 4))))
+case("gru_cell", nn.GRUCell(3, 4), (R(2, 3), R(2, 4)))
+case("rnn_cell", nn.RNNCell(3, 4), (R(2, 3), R(2, 4)))
+
+# ---- Signals
+case("rfft", lambda x: torch.view_as_real(torch.fft.rfft(x)), R(2, 8), tolerance=1e-4)
+case("rfft_length", lambda x: (torch.fft.rfft(x, 12).abs(), torch.fft.rfft(x, 6, norm="ortho").real, torch.fft.rfft(x).imag), R(2, 8), tolerance=1e-4)
+case("irfft", lambda x: torch.fft.irfft(torch.fft.rfft(x)), R(2, 8), tolerance=1e-4)
+case("stft", lambda x: torch.stft(x, 16, 4, window=torch.hann_window(16), return_complex=True).abs(), R(2, 64), tolerance=1e-4)
+case("stft_real", lambda x: torch.view_as_real(torch.stft(x, 16, 4, 12, torch.hann_window(12), center=False, return_complex=True)), R(64), tolerance=1e-4)
+
+# ---- Numbers and types
+case("conversions", lambda x: (x.int(), x.long(), x.double(), x.half(), x.bool(), x.to(torch.uint8), x.type_as(torch.zeros(1, dtype=torch.int16)), x.to(torch.bfloat16)), torch.tensor([0.0, 1.7, 2.2, 100.0]))
+case("conversions_int", lambda x: (x.float(), x.bool(), x.to(torch.int8), x.to(torch.float64), x.half()), I(0, 9, 5))
+case("channels_last", lambda x: x.to(memory_format=torch.channels_last) + 1, R(2, 3, 4, 5))
+case("contiguous", lambda x: x.transpose(1, 2).contiguous().view(2, 12), R(2, 3, 4))
+case("fake_quantize", lambda x: torch.fake_quantize_per_tensor_affine(x, 0.1, 3, -128, 127), R(3, 4) * 8)
+case("fake_quantize_channels", lambda x: torch.fake_quantize_per_channel_affine(x, torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0, 1, 2], dtype=torch.int32), 0, -128, 127), R(3, 4) * 20)
+
+
+class Conditional(nn.Module):
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda x: F.silu(x) @ x.T, lambda x: F.softplus(x).matmul(x.mT), (x,))
+
+
+case("cond_decomposed_inside", Conditional(), R(3, 4).abs(), -R(3, 4).abs())
+
+
+def flat(outputs):
+    return [o for o in torch.utils._pytree.tree_leaves(outputs)]
+
+
+def as_tensor(value, dtype):
+    if isinstance(value, np.ndarray):
+        tensor = torch.from_numpy(value) if value.dtype != np.uint16 or dtype == torch.uint16 else torch.from_numpy(value.view(np.int16)).view(dtype)
+        return tensor
+    return value
+
+
+def check(case, file, method, folder):
+    for inputs in case.inputs:
+        expected = flat(case.module(*torch.utils._pytree.tree_map(lambda x: x.clone(), inputs)))
+        got, _ = slipway_cli.run(file, flat(inputs), folder, "--method", method)
+        assert len(got) == len(expected)
+        for i, (a, b) in enumerate(zip(got, expected)):
+            a = as_tensor(a, b.dtype)
+            tolerance = TOLERANCE.get(b.dtype, case.tolerance)
+            torch.testing.assert_close(
+                a, b.detach(), rtol=tolerance, atol=tolerance, equal_nan=True, msg=lambda m: f"{method}, output {i}: {m}"
+            )
+
+
+@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+def test_operator(case, tmp_path):
+    with torch.no_grad():
+        program = torch.export.export(case.module, case.inputs[0], dynamic_shapes=dynamic_shapes(case), strict=False)
+        torch.export.save(program, tmp_path / "training.pt2")
+        torch.export.save(program.run_decompositions(), tmp_path / "core.pt2")
+        file = tmp_path / "model.pte"
+        slipway_cli.call(
+            "compile", f"training={tmp_path / 'training.pt2'}", f"core={tmp_path / 'core.pt2'}", "-o", file,
+            "--engine", "none", "--verify-passes",
+        )
+        for method in ("training", "core"):
+            check(case, file, method, tmp_path)
+
+
+def dynamic_shapes(case):
+    if case.dynamic is None:
+        return None
+    shapes = list(case.dynamic) + [None] * (len(case.inputs[0]) - len(case.dynamic))
+    return (tuple(shapes),) if isinstance(case.module, Function) else tuple(shapes)
+
+
+def test_unsupported_operators_are_listed_once_each(tmp_path):
+    def forward(x):
+        y = torch.special.i0(x) + torch.special.i0(x * 2)
+        return torch.randn_like(y) + torch.lgamma(y)
+
+    torch.export.save(torch.export.export(Function(forward), (R(3),)), tmp_path / "model.pt2")
+    with pytest.raises(slipway_cli.ToolError) as refused:
+        slipway_cli.call("compile", tmp_path / "model.pt2", "-o", tmp_path / "model.pte", "--engine", "none")
+    text = str(refused.value)
+    assert text.count("special_i0.default, 2 times") == 1
+    assert text.count("lgamma.default, once") == 1
+    assert "randn_like" in text and "pass them in as an input" in text
+    assert "test_operators.py" in text
+    assert not (tmp_path / "model.pte").exists()
+
