@@ -33,7 +33,8 @@ struct LoadOptions {
 // One flattened input or output of a method.
 struct ValueInfo {
   std::string name;
-  // A tensor's dtype and sizes, or a literal that export specialised on.
+  // A tensor's dtype and sizes; or a literal that export specialised on; or an integer that the
+  // caller chooses: it has one size, its own expression and bounds.
   bool is_tensor = true;
   DType dtype = DType::kFloat32;
   // Each dimension as text ("3", "s77"), and its bounds, inclusive.
@@ -41,11 +42,12 @@ struct ValueInfo {
   std::vector<int64_t> min_sizes;
   std::vector<int64_t> max_sizes;
   // Inputs that are literals: the value that was exported. It must be given as it is, or left out.
+  // For an integer that the caller chooses, the value that it has when it is left out.
   Value literal;
   // Inputs: the program writes to this tensor's memory.
   bool mutated = false;
 
-  // "float32[s77, 3]", "int 3"
+  // "float32[s77, 3]", "int 3", "int s5"
   std::string type_text() const;
 };
 

@@ -76,6 +76,7 @@ Status LoadedMethod::prepare_inputs() {
     const ValueInfo& info = signature_.inputs()[i];
     if (!info.is_tensor) {
       SLIPWAY_RETURN_IF_ERROR(set_literal(i, info.literal));
+      if (signature_.is_chosen(i)) chosen_integers_.push_back(i);
       continue;
     }
     Binding& binding = bindings_.emplace_back();
@@ -147,8 +148,19 @@ Status LoadedMethod::set_inputs(std::span<const Value> inputs) {
                         signature_.inputs()[binding.index].name, error_name(error));
     }
   }
+  set_chosen_integers(inputs);
   return {};
 }
+
+// set_input takes an integer only if it is the one in the file. mutable_input is deprecated.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+void LoadedMethod::set_chosen_integers(std::span<const Value> inputs) {
+  for (const size_t index : chosen_integers_) {
+    method_->mutable_input(index) = et::EValue(signature_.chosen_integer(index, inputs[index]));
+  }
+}
+#pragma GCC diagnostic pop
 
 // step() is marked experimental, by the attribute for deprecation.
 #pragma GCC diagnostic push

@@ -66,6 +66,7 @@ class LoadedMethod {
   Status prepare_inputs();
   Status set_literal(size_t index, const Value& literal);
   Status set_inputs(std::span<const Value> inputs);
+  void set_chosen_integers(std::span<const Value> inputs);
   et::Error execute();
   Result<std::vector<Value>> outputs(std::span<const Value> inputs);
   Result<Tensor> output_tensor(size_t index, const executorch::aten::Tensor& tensor,
@@ -88,6 +89,7 @@ class LoadedMethod {
   std::optional<et::Method> method_;
 
   std::vector<Binding> bindings_;
+  std::vector<size_t> chosen_integers_;  // inputs
   bool broken_ = false;
 };
 

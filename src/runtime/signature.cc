@@ -73,10 +73,15 @@ Status refine(ValueInfo& info, const engine::ManifestValue& known, const std::st
   const auto dtype = dtype_from_name(known.type);
   // A literal may be named "bool", which is also an element type.
   if (!info.is_tensor) {
-    if (!known.sizes.empty()) {
+    if (known.sizes.empty()) return {};
+    if (known.type != "int" || known.sizes.size() != 1 || known.min_sizes.size() != 1 ||
+        known.max_sizes.size() != 1 || !std::holds_alternative<int64_t>(info.literal)) {
       return invalid_file("{}: the manifest says it is a tensor, the program that it is not",
                           where);
     }
+    info.sizes = known.sizes;
+    info.min_sizes = known.min_sizes;
+    info.max_sizes = known.max_sizes;
     return {};
   }
   if (dtype != info.dtype || known.sizes.size() != info.sizes.size()) {
@@ -199,6 +204,9 @@ std::optional<size_t> Signature::find_input(const std::string& name) const {
 
 std::string Signature::expected(size_t index) const {
   const ValueInfo& info = inputs_[index];
+  if (!info.is_tensor && !info.sizes.empty()) {
+    return fmt::format("int {} in {}..{}", info.sizes[0], info.min_sizes[0], info.max_sizes[0]);
+  }
   if (!info.is_tensor) return format_value_type(info.literal);
   std::vector<std::string> sizes;
   for (size_t i = 0; i < info.sizes.size(); ++i) {
@@ -215,6 +223,45 @@ Error Signature::mismatch(size_t index, const std::string& got) const {
                           expected(index), got);
 }
 
+Status Signature::check_size(size_t index, const Dimension& dimension, int64_t size,
+                             const std::function<std::string()>& got) {
+  if (size < dimension.min || size > dimension.max) return mismatch(index, got());
+  if (!dimension.symbol) return {};
+  const size_t symbol = static_cast<size_t>(*dimension.symbol);
+  if (!symbol_values_[symbol]) {
+    symbol_values_[symbol] = size;
+    symbol_inputs_[symbol] = index;
+  } else if (*symbol_values_[symbol] != size) {
+    const size_t first = symbol_inputs_[symbol];
+    return mismatch(index, fmt::format("{}, but {} is {} in input {} '{}'", got(),
+                                       symbols_.name(*dimension.symbol), *symbol_values_[symbol],
+                                       first, inputs_[first].name));
+  }
+  return {};
+}
+
+// One that is left out has the value in the file.
+int64_t Signature::chosen_integer(size_t index, const Value& value) const {
+  const auto* given = std::get_if<int64_t>(&value);
+  return given ? *given : std::get<int64_t>(inputs_[index].literal);
+}
+
+Status Signature::check_number(size_t index, const Value& value) {
+  if (is_chosen(index)) {
+    const auto got = [&] { return format_value_type(value); };
+    if (!std::holds_alternative<int64_t>(value) && !std::holds_alternative<std::monostate>(value)) {
+      return mismatch(index, got());
+    }
+    return check_size(index, dimensions_[index][0], chosen_integer(index, value), got);
+  }
+  if (std::holds_alternative<std::monostate>(value) ||
+      same_literal(value, inputs_[index].literal)) {
+    return {};
+  }
+  return mismatch(index,
+                  format_value_type(value) + "; the program was exported for this one value of it");
+}
+
 Status Signature::check_tensor(size_t index, const Tensor& tensor) {
   const ValueInfo& info = inputs_[index];
   const std::vector<Dimension>& dimensions = dimensions_[index];
@@ -223,20 +270,7 @@ Status Signature::check_tensor(size_t index, const Tensor& tensor) {
     return mismatch(index, got());
   }
   for (size_t i = 0; i < dimensions.size(); ++i) {
-    const Dimension& dimension = dimensions[i];
-    const int64_t size = tensor.sizes()[i];
-    if (size < dimension.min || size > dimension.max) return mismatch(index, got());
-    if (!dimension.symbol) continue;
-    const size_t symbol = static_cast<size_t>(*dimension.symbol);
-    if (!symbol_values_[symbol]) {
-      symbol_values_[symbol] = size;
-      symbol_inputs_[symbol] = index;
-    } else if (*symbol_values_[symbol] != size) {
-      const size_t first = symbol_inputs_[symbol];
-      return mismatch(index, fmt::format("{}, but {} is {} in input {} '{}'", got(),
-                                         symbols_.name(*dimension.symbol), *symbol_values_[symbol],
-                                         first, inputs_[first].name));
-    }
+    SLIPWAY_RETURN_IF_ERROR(check_size(index, dimensions[i], tensor.sizes()[i], got));
   }
   if (tensor.nbytes() > 0) {
     const size_t alignment = std::min<size_t>(dtype_size(info.dtype), 8);
@@ -257,11 +291,7 @@ Status Signature::check(std::span<const Value> inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Value& value = inputs[i];
     if (!inputs_[i].is_tensor) {
-      if (!std::holds_alternative<std::monostate>(value) &&
-          !same_literal(value, inputs_[i].literal)) {
-        return mismatch(
-            i, format_value_type(value) + "; the program was exported for this one value of it");
-      }
+      SLIPWAY_RETURN_IF_ERROR(check_number(i, value));
       continue;
     }
     const auto* tensor = std::get_if<Tensor>(&value);
@@ -275,8 +305,8 @@ Status Signature::check(std::span<const Value> inputs) {
       for (size_t j = 0; j < dimensions_[i].size(); ++j) {
         const auto& expression = dimensions_[i][j].expression;
         if (!expression) continue;
-        const Tensor& tensor = std::get<Tensor>(inputs[i]);
-        const int64_t size = tensor.sizes()[j];
+        const auto* tensor = std::get_if<Tensor>(&inputs[i]);
+        const int64_t size = tensor ? tensor->sizes()[j] : chosen_integer(i, inputs[i]);
         bool fits = true;
         if (solving) {
           fits = expression->solve(size, symbol_values_);
@@ -285,8 +315,7 @@ Status Signature::check(std::span<const Value> inputs) {
         }
         if (!fits) {
           return mismatch(i, fmt::format("{}, whose size {} is not {} here",
-                                         format_type(tensor.dtype(), tensor.sizes()), size,
-                                         inputs_[i].sizes[j]));
+                                         format_value_type(inputs[i]), size, inputs_[i].sizes[j]));
         }
       }
     }
@@ -321,6 +350,7 @@ std::vector<std::vector<int64_t>> Signature::example_sizes() const {
 namespace slipway {
 
 std::string ValueInfo::type_text() const {
+  if (!is_tensor && !sizes.empty()) return "int " + sizes[0];
   if (!is_tensor) return format_value_type(literal);
   return fmt::format("{}[{}]", dtype_name(dtype), fmt::join(sizes, ", "));
 }

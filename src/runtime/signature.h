@@ -1,6 +1,7 @@
 // What a method takes and gives, and whether inputs fit it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +26,13 @@ class Signature {
   // The position of the input of this name, or nothing.
   std::optional<size_t> find_input(const std::string& name) const;
 
+  // Whether the input is an integer that the caller chooses, within bounds.
+  bool is_chosen(size_t index) const {
+    return !inputs_[index].is_tensor && !inputs_[index].sizes.empty();
+  }
+  // Requires is_chosen(index), and a value that passed check().
+  int64_t chosen_integer(size_t index, const Value& value) const;
+
   // Count, types, ranks, bounds, literals, and that a symbol has one value wherever it occurs.
   // Changes scratch memory, so that a run allocates nothing for it: one thread at a time.
   Status check(std::span<const Value> inputs);
@@ -41,6 +49,9 @@ class Signature {
   };
 
   Status check_tensor(size_t index, const Tensor& tensor);
+  Status check_number(size_t index, const Value& value);
+  Status check_size(size_t index, const Dimension& dimension, int64_t size,
+                    const std::function<std::string()>& got);
   Error mismatch(size_t index, const std::string& got) const;
   std::string expected(size_t index) const;
 
