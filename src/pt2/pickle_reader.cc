@@ -15,7 +15,10 @@ namespace slipway::pt2 {
 namespace {
 
 constexpr size_t kMaxPickleSize = size_t{64} << 20;
+// Opcodes; some 50 describe a tensor. Each may make a value, or name one of any size again.
+constexpr size_t kMaxSteps = size_t{1} << 21;
 constexpr size_t kMaxRank = 64;
+constexpr size_t kMaxKeyLength = 1024;
 
 enum class Opcode : uint8_t {
   kProto = 0x80,
@@ -128,7 +131,8 @@ class PickleMachine {
 
   Result<std::vector<std::pair<std::string, PickledTensor>>> run() {
     bool stopped = false;
-    while (!stopped) {
+    for (size_t steps = 0; !stopped; ++steps) {
+      if (steps == kMaxSteps) return damaged("has too many opcodes");
       SLIPWAY_ASSIGN_OR_RETURN(const auto code, take(1));
       SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code[0]), stopped));
     }
@@ -136,10 +140,18 @@ class PickleMachine {
     const Dict* dict = std::get_if<Dict>(&objects_[top]);
     if (dict == nullptr) return damaged("does not hold a dict");
     std::vector<std::pair<std::string, PickledTensor>> tensors;
+    std::unordered_map<std::string_view, size_t> places;
     for (const auto& [key, value] : dict->items) {
       const auto* text = std::get_if<std::string_view>(&objects_[key]);
       const auto* tensor = std::get_if<PickledTensor>(&objects_[value]);
-      if (text != nullptr && tensor != nullptr) tensors.emplace_back(*text, *tensor);
+      if (text == nullptr || tensor == nullptr) continue;
+      if (text->size() > kMaxKeyLength) return damaged("has a key that is too long");
+      const auto [place, is_new] = places.try_emplace(*text, tensors.size());
+      if (is_new) {
+        tensors.emplace_back(*text, *tensor);
+      } else {
+        tensors[place->second].second = *tensor;
+      }
     }
     return tensors;
   }

@@ -24,8 +24,9 @@ struct PickledTensor {
   std::vector<int64_t> strides;
 };
 
-// The tensors of a pickled dict by key, in its order. Other values of the dict are left out: a
-// program that needs one finds it missing. `name` is for messages.
+// The tensors of a pickled dict by key, in its order; of several with one key the last. Other
+// values of the dict are left out: a program that needs one finds it missing. `name` is for
+// messages.
 Result<std::vector<std::pair<std::string, PickledTensor>>> read_tensor_dict(
     std::span<const std::byte> pickle, const std::string& name);
 
