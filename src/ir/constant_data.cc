@@ -120,12 +120,13 @@ Status write_contiguous(const ConstantData& data, const ByteSink& sink) {
 }  // namespace
 
 Status ConstantData::check() const {
-  SLIPWAY_ASSIGN_OR_RETURN(size_t size, contiguous_nbytes(dtype, sizes));
+  const auto size = contiguous_nbytes(dtype, sizes);
+  if (!size.ok()) return invalid_file("{}", size.error().message());
   if (strides.size() != sizes.size()) {
     return invalid_file("a tensor of {} dimensions has {} strides", sizes.size(), strides.size());
   }
   if (storage_offset < 0) return invalid_file("storage offset {} is negative", storage_offset);
-  if (size == 0) return {};
+  if (*size == 0) return {};
   std::optional<int64_t> last = storage_offset;
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (strides[i] < 0) return invalid_file("stride {} is negative", strides[i]);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "pt2/json.h"
@@ -16,35 +15,13 @@ constexpr std::string_view kObjectPrefixes[] = {"custom_obj_", "opaque_obj_"};
 
 // That every element lies within the storage. `where` names the tensor.
 Status check_extent(const ir::ConstantData& data, const std::string& where) {
-  if (data.sizes.size() != data.strides.size()) {
-    return invalid_file("{} has {} sizes but {} strides", where, data.sizes.size(),
-                        data.strides.size());
-  }
-  if (const auto nbytes = contiguous_nbytes(data.dtype, data.sizes); !nbytes.ok()) {
-    return nbytes.error().with_context(where);
-  }
-  if (data.storage_offset < 0) return invalid_file("{} has a negative offset", where);
-  bool empty = false;
-  std::optional<int64_t> last = data.storage_offset;  // the last element's index
-  for (size_t i = 0; i < data.sizes.size(); ++i) {
-    if (data.strides[i] < 0) return invalid_file("{} has a negative stride", where);
-    if (data.sizes[i] == 0) empty = true;
-    if (data.sizes[i] > 0 && last) {
-      const auto reach = checked_mul_signed(data.sizes[i] - 1, data.strides[i]);
-      last = reach ? checked_add_signed(*last, *reach) : std::nullopt;
-    }
-  }
-  if (empty) return {};
-  const uint64_t elements = data.storage.bytes.size() / dtype_size(data.dtype);
-  if (elements == 0) {
+  if (data.nbytes() > 0 && data.storage.bytes.size() < dtype_size(data.dtype)) {
     return invalid_file(
         "{} has no data: the archive was saved from fake tensors; export the model with its real "
         "weights",
         where);
   }
-  if (!last || static_cast<uint64_t>(*last) >= elements) {
-    return invalid_file("{} reaches past its {} bytes of data", where, data.storage.bytes.size());
-  }
+  if (const Status fits = data.check(); !fits.ok()) return fits.error().with_context(where);
   return {};
 }
 
