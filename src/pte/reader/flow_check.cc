@@ -31,6 +31,7 @@ class FlowChecker final : private ValueView {
     SLIPWAY_RETURN_IF_ERROR(check_structure());
     do {
       changed_ = false;
+      SLIPWAY_RETURN_IF_ERROR(count_steps(entry_.size() + plan_.outputs()->size()));
       // A run may begin with what any instruction of the run before left.
       std::vector<ValueKinds> state = entry_;
       for (uint32_t i = 0; i < plan_.chains()->size(); ++i) {
@@ -261,7 +262,7 @@ class FlowChecker final : private ValueView {
       auto goes_on = step(*instructions.Get(i), i, *state, targets);
       if (!goes_on.ok()) return goes_on.error().with_context(where(instructions, i));
       if (!*goes_on) state.reset();
-      if (++steps_ > kMaxSteps) return invalid_file("it takes too many steps to check");
+      SLIPWAY_RETURN_IF_ERROR(count_steps(1));
     }
     if (auto target = targets.find(instructions.size()); target != targets.end()) {
       merge(*target->second, state, /*backward=*/false);
@@ -276,6 +277,7 @@ class FlowChecker final : private ValueView {
     if (const auto* call = instruction.instr_args_as_KernelCall()) {
       SLIPWAY_RETURN_IF_ERROR(step_kernel(*call, state));
     } else if (const auto* delegate = instruction.instr_args_as_DelegateCall()) {
+      steps_ += delegate->args()->size();
       for (const int32_t value : *delegate->args()) {
         SLIPWAY_RETURN_IF_ERROR(check_bound(value));
       }
@@ -319,6 +321,12 @@ class FlowChecker final : private ValueView {
       merge(state, targets[target], /*backward=*/target <= index);
     }
     return constant != false;
+  }
+
+  Status count_steps(size_t count) {
+    steps_ += count;
+    if (steps_ > kMaxSteps) return invalid_file("it takes too many steps to check");
+    return {};
   }
 
   Status check_bound(int32_t value) const {

@@ -9,10 +9,12 @@ namespace slipway::pte {
 
 inline constexpr uint32_t kMaxTables = 1 << 22;
 inline constexpr uint32_t kMaxTableDepth = 32;
-inline constexpr size_t kMaxMethods = 1 << 10;
+inline constexpr size_t kMaxMethods = 1 << 8;
 inline constexpr size_t kMaxSegments = 1 << 20;
 inline constexpr size_t kMaxName = 1 << 12;
 inline constexpr size_t kMaxText = 1 << 24;
+// Inputs of a method, and outputs.
+inline constexpr size_t kMaxEnds = 1 << 16;
 // Items of all lists of a method together, and likewise arguments of all instructions.
 inline constexpr size_t kMaxItems = 1 << 22;
 // Steps of checking a method's instructions, loops included.

@@ -18,9 +18,10 @@ Status check_presence(const fb::ExecutionPlan& plan) {
       plan.non_const_buffer_sizes() == nullptr) {
     return invalid_file("one of its lists is missing");
   }
-  if (plan.values()->size() > kMaxItems || plan.inputs()->size() > kMaxItems ||
-      plan.outputs()->size() > kMaxItems) {
-    return invalid_file("one of its lists has more than {} items", kMaxItems);
+  if (plan.values()->size() > kMaxItems || plan.inputs()->size() > kMaxEnds ||
+      plan.outputs()->size() > kMaxEnds) {
+    return invalid_file("it has {} values, {} inputs and {} outputs", plan.values()->size(),
+                        plan.inputs()->size(), plan.outputs()->size());
   }
   if (const auto* container = plan.container_meta_type()) {
     for (const auto* text : {container->encoded_inp_str(), container->encoded_out_str()}) {
