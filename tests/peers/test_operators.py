@@ -64,7 +64,7 @@ for name in (
     case(f"unary_{name}", getattr(torch, name), ODD.clone(), R(12))
 for name in "hardsigmoid hardswish silu mish relu relu6 selu celu elu gelu softplus softsign tanhshrink logsigmoid \
 hardshrink softshrink hardtanh leaky_relu".split():
-    case(f"activation_{name}", getattr(F, name), ODD[:-2] if name == "gelu" else ODD.clone(), R(12) * 4)
+    case(f"activation_{name}", getattr(F, name), ODD.nan_to_num(posinf=9.0, neginf=-9.0) if name == "gelu" else ODD.clone(), R(12) * 4)
 case("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"), R(3, 5))
 case("elu_alpha", lambda x: F.elu(x, 0.7), R(3, 5))
 case("celu_alpha", lambda x: F.celu(x, 0.7), R(3, 5))
@@ -497,8 +497,7 @@ def dynamic_shapes(case):
 
 def test_unsupported_operators_are_listed_once_each(tmp_path):
     def forward(x):
-        y = torch.special.i0(x) + torch.special.i0(x * 2)
-        return torch.randn_like(y) + torch.lgamma(y)
+        return torch.lgamma(torch.special.i0(x) + torch.special.i0(x * 2))
 
     torch.export.save(torch.export.export(Function(forward), (R(3),)), tmp_path / "model.pt2")
     with pytest.raises(slipway_cli.ToolError) as refused:
@@ -506,7 +505,7 @@ def test_unsupported_operators_are_listed_once_each(tmp_path):
     text = str(refused.value)
     assert text.count("special_i0.default, 2 times") == 1
     assert text.count("lgamma.default, once") == 1
-    assert "randn_like" in text and "pass them in as an input" in text
+    assert "rewrite this line" in text
     assert "test_operators.py" in text
     assert not (tmp_path / "model.pte").exists()
 

@@ -366,6 +366,7 @@ Values einsum(Context& c) {
   const size_t arrow = equation.find("->");
   const std::string inputs = equation.substr(0, arrow);
   std::vector<Term> terms;
+  std::map<int, int> counts;
   size_t begin = 0;
   for (Value* tensor : tensors) {
     const size_t end = std::min(inputs.find(',', begin), inputs.size());
@@ -373,19 +374,16 @@ Values einsum(Context& c) {
                             ? std::nullopt
                             : parse_labels(inputs.substr(begin, end - begin), tensor->rank());
     if (!labels) return c.unsupported("its equation does not fit its operands");
+    for (const int label : *labels) ++counts[label];
     terms.push_back(without_repeats(c, {tensor, *labels}));
     begin = end + 1;
   }
   if (terms.empty()) return c.unsupported("it has no operands");
 
   Labels output;
-  std::map<int, int> counts;
   int ellipsis = 0;
-  for (const Term& term : terms) {
-    for (const int label : term.labels) {
-      ++counts[label];
-      if (label >= kEllipsis) ellipsis = std::max(ellipsis, label - kEllipsis + 1);
-    }
+  for (const auto& [label, count] : counts) {
+    if (label >= kEllipsis) ellipsis = std::max(ellipsis, label - kEllipsis + 1);
   }
   if (arrow == std::string::npos) {
     for (int d = ellipsis; d-- > 0;) output.push_back(kEllipsis + d);

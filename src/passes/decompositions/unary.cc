@@ -114,20 +114,19 @@ Values logit(Context& c) {
   return {c.build.to_dtype(c.build.log(c.build.div(x, c.build.rsub(x, 1.0))), dtype)};
 }
 
-// An unsigned type can't hold a negative bound, nor a small one a large bound: the kernel refuses
-// what it need not apply.
+// PyTorch wraps a bound that an integer type can't hold; the kernel refuses it.
 std::optional<Scalar> bound(Context& c, size_t i, DType dtype) {
   if (!c.has(i)) return std::nullopt;
   Scalar value = c.scalar(i);
-  if (!is_integral(dtype)) return value;
   const auto* integer = std::get_if<SymInt>(&value);
   if (!integer || !integer->constant()) return value;
-  const auto bits = static_cast<int>(8 * dtype_size(dtype));
-  const int64_t max = dtype == DType::kUInt8 ? 255
-                      : bits == 64           ? std::numeric_limits<int64_t>::max()
-                                             : (int64_t{1} << (bits - 1)) - 1;
-  const int64_t min = dtype == DType::kUInt8 ? 0 : -max - 1;
-  return SymInt(std::clamp(*integer->constant(), min, max));
+  switch (dtype) {
+    case DType::kUInt8: return SymInt(static_cast<uint8_t>(*integer->constant()));
+    case DType::kInt8: return SymInt(static_cast<int8_t>(*integer->constant()));
+    case DType::kInt16: return SymInt(static_cast<int16_t>(*integer->constant()));
+    case DType::kInt32: return SymInt(static_cast<int32_t>(*integer->constant()));
+    default: return value;
+  }
 }
 
 Values clamp(Context& c, size_t min, size_t max) {
