@@ -1,0 +1,177 @@
+// Compiling holds no weight in memory.
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "base/mapped_file.h"
+#include "pt2/zip_reader.h"
+#include "slipway/slipway.h"
+
+namespace slipway {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+constexpr bool kSanitized = __has_feature(address_sanitizer);
+#else
+constexpr bool kSanitized = false;
+#endif
+
+constexpr uint64_t kWeightSize = uint64_t{4700} * 9400 * 4;  // of each of the two
+constexpr uint64_t kAllowance = uint64_t{100} << 20;
+
+// Writes stored entries; long runs of zeros are holes of the file.
+class SparseZip {
+ public:
+  explicit SparseZip(const std::string& path) : file_(std::fopen(path.c_str(), "wb")) {}
+  ~SparseZip() { std::fclose(file_); }
+
+  void add(const std::string& name, std::span<const std::byte> bytes) {
+    begin(name, bytes.size(), crc32(0, bytes));
+    std::fwrite(bytes.data(), 1, bytes.size(), file_);
+  }
+  void add_zeros(const std::string& name, uint64_t size) {
+    const std::vector<std::byte> zeros(size_t{1} << 20);
+    uint32_t crc = 0;
+    for (uint64_t left = size; left > 0;) {
+      const uint64_t count = std::min<uint64_t>(left, zeros.size());
+      crc = crc32(crc, std::span(zeros).first(count));
+      left -= count;
+    }
+    begin(name, size, crc);
+    std::fseek(file_, static_cast<long>(size), SEEK_CUR);
+  }
+  void finish() {
+    const long start = std::ftell(file_);
+    std::fwrite(directory_.data(), 1, directory_.size(), file_);
+    std::string end = "PK\5\6";
+    append(end, 0, 4);
+    append(end, count_, 2);
+    append(end, count_, 2);
+    append(end, directory_.size(), 4);
+    append(end, static_cast<uint64_t>(start), 4);
+    append(end, 0, 2);
+    std::fwrite(end.data(), 1, end.size(), file_);
+  }
+
+ private:
+  static void append(std::string& text, uint64_t value, int bytes) {
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>((value >> (8 * i)) & 0xff);
+  }
+  void begin(const std::string& name, uint64_t size, uint32_t crc) {
+    std::string common;  // what the local header and the directory share
+    append(common, 20, 2);
+    append(common, 0, 8);  // flags, method, time, date
+    append(common, crc, 4);
+    append(common, size, 4);
+    append(common, size, 4);
+    append(common, name.size(), 2);
+    append(common, 0, 2);
+    const uint64_t offset = static_cast<uint64_t>(std::ftell(file_));
+    directory_ += "PK\1\2";
+    append(directory_, 20, 2);
+    directory_ += common;
+    append(directory_, 0, 10);  // comment, disk, attributes
+    append(directory_, offset, 4);
+    directory_ += name;
+    ++count_;
+    const std::string header = "PK\3\4" + common + name;
+    std::fwrite(header.data(), 1, header.size(), file_);
+  }
+
+  std::FILE* file_;
+  std::string directory_;
+  uint64_t count_ = 0;
+};
+
+// The archive of tests/data/large with its weights, all zeros.
+void write_archive(const std::string& path) {
+  auto weightless = MappedFile::open(std::string(SLIPWAY_TEST_DATA) + "/large/weightless.pt2");
+  ASSERT_TRUE(weightless.ok()) << weightless.error().message();
+  auto reader = pt2::ZipReader::open({(*weightless)->bytes(), *weightless}, "weightless.pt2");
+  ASSERT_TRUE(reader.ok()) << reader.error().message();
+  SparseZip zip(path);
+  for (const pt2::ZipEntry& entry : reader->entries()) {
+    if (entry.name.ends_with("weight_0")) {
+      zip.add_zeros(entry.name, kWeightSize);
+      zip.add_zeros(entry.name.substr(0, entry.name.size() - 1) + "1", kWeightSize);
+      continue;
+    }
+    auto bytes = reader->read(entry);
+    ASSERT_TRUE(bytes.ok()) << bytes.error().message();
+    std::string text(reinterpret_cast<const char*>(bytes->bytes.data()), bytes->bytes.size());
+    // Without data, both weights were taken for one.
+    if (entry.name.ends_with("model_weights_config.json")) {
+      text[text.rfind("weight_0") + 7] = '1';
+    }
+    zip.add(entry.name, std::as_bytes(std::span(text)));
+  }
+  zip.finish();
+}
+
+uint64_t data_size() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  uint64_t kilobytes = 0;
+  while (status >> word) {
+    if (word == "VmData:") status >> kilobytes;
+  }
+  return kilobytes * 1024;
+}
+
+// Anonymous memory is limited in a process of its own.
+std::string compile_within_allowance(const std::string& archive, const std::string& output) {
+  const rlim_t limit = data_size() + kAllowance;
+  const rlimit limits = {limit, limit};
+  if (setrlimit(RLIMIT_DATA, &limits) != 0) return "setrlimit failed";
+  auto program = Program::load(archive);
+  if (!program.ok()) return program.error().message();
+  auto artefact = compile(*program);
+  if (!artefact.ok()) return artefact.error().message();
+  const Status saved = artefact->save(output);
+  return saved.ok() ? "" : saved.error().message();
+}
+
+TEST(CompileMemoryTest, WeightsStayInTheArchive) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
+  const std::string folder = testing::TempDir() + "slipway_compile_memory";
+  ASSERT_EQ(std::system(("mkdir -p " + folder).c_str()), 0);
+  const std::string archive = folder + "/large.pt2";
+  const std::string output = folder + "/large.pte";
+  write_archive(archive);
+  if (HasFatalFailure()) return;
+
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    const std::string problem = compile_within_allowance(archive, output);
+    std::fputs(problem.c_str(), stderr);
+    _exit(problem.empty() ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+
+  auto file = MappedFile::open(output);
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  EXPECT_GT((*file)->bytes().size(), 2 * kWeightSize);
+  auto module = Module::load(output);
+  ASSERT_TRUE(module.ok()) << module.error().message();
+  auto outputs = module->run({*Tensor::zeros(DType::kFloat32, {1, 9400})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(std::get<Tensor>((*outputs)[0]).sizes(), (std::vector<int64_t>{1, 9400}));
+  std::remove(archive.c_str());
+  std::remove(output.c_str());
+  rmdir(folder.c_str());
+}
+
+}  // namespace
+}  // namespace slipway
