@@ -53,4 +53,9 @@ Result<Artefact> compile(const Program& program, const CompileOptions& options =
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
                          const CompileOptions& options = {});
 
+// Lowers a program to ONNX (opset 20) and writes it, for tools other than Slipway: weights go to
+// `path`.data when they are past 2 GB. A buffer that the program changes is an input with a default
+// value and a further output, after the program's own.
+Status save_onnx(const Program& program, const std::string& path);
+
 }  // namespace slipway

@@ -1,4 +1,4 @@
-// slipway compile: archives of torch.export to a .pte file.
+// slipway compile: archives of torch.export to a .pte file, or to ONNX.
 
 #include <charconv>
 #include <chrono>
@@ -63,9 +63,8 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
 
 Status check_output(const std::string& output) {
   const std::string extension = std::filesystem::path(output).extension();
-  if (extension == ".pte") return {};
-  return invalid_argument("can't write '{}': this version writes .pte files, so end it in .pte",
-                          output);
+  if (extension == ".pte" || extension == ".onnx") return {};
+  return invalid_argument("can't write '{}': end it in .pte or .onnx", output);
 }
 
 size_t count_nodes(const ir::Graph& graph) {
@@ -81,9 +80,21 @@ size_t count_nodes(const ir::Graph& graph) {
   return count;
 }
 
+Status compile_to_onnx(const Options& options) {
+  if (options.models.size() != 1) {
+    return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
+                            options.output, options.models.size());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const Program program,
+                           Program::load(split_model(options.models.front()).second));
+  if (options.print_program) fmt::print("{}", program.to_string());
+  return save_onnx(program, options.output);
+}
+
 Status compile(const Options& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
+  if (std::filesystem::path(options.output).extension() == ".onnx") return compile_to_onnx(options);
   CompileOptions compile_options;
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
   compile_options.verify_passes = options.verify_passes;
@@ -111,6 +122,7 @@ Status compile(const Options& options) {
     programs.emplace_back(name, std::move(program));
   }
   std::vector<std::pair<std::string, const Program*>> methods;
+  methods.reserve(programs.size());
   for (const auto& [name, program] : programs) methods.emplace_back(name, &program);
   SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, slipway::compile(methods, compile_options));
   progress.step("writing " + options.output);
@@ -131,12 +143,14 @@ Status compile(const Options& options) {
 
 void add_compile(CLI::App& app, Action& action, const std::string&) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("compile", "Compile .pt2 archives to a .pte file");
+  CLI::App* command =
+      app.add_subcommand("compile", "Compile .pt2 archives to a .pte file, or one to .onnx");
   command
       ->add_option("MODEL", options->models,
                    "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
       ->required();
-  command->add_option("-o,--output", options->output, "The .pte file to write")->required();
+  command->add_option("-o,--output", options->output, "The .pte or .onnx file to write")
+      ->required();
   command
       ->add_option("--engine", options->engine,
                    "What runs the program: none (ExecuTorch's kernels)")
@@ -154,7 +168,8 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       "\nExamples:\n"
       "  slipway compile model.pt2 -o model.pte\n"
       "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
-      "  slipway compile model.pt2 -o model.pte --bound s77=64");
+      "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
+      "  slipway compile model.pt2 -o model.onnx");
   command->callback([options, &action] { action = [options] { return compile(*options); }; });
 }
 

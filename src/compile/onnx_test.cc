@@ -1,0 +1,48 @@
+#include <filesystem>
+#include <string>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "slipway/compile.h"
+
+namespace slipway {
+namespace {
+
+class SaveOnnx : public testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string path(const std::string& name) const { return folder_ / name; }
+
+ private:
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() /
+                                  ("slipway_save_onnx_test." + std::to_string(getpid()));
+};
+
+TEST_F(SaveOnnx, LowersEveryArchive) {
+  int count = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(SLIPWAY_TEST_DATA) + "/golden")) {
+    const std::string name = entry.path().filename();
+    if (entry.path().extension() != ".pt2" || name.starts_with("engine_")) continue;
+    const auto program = Program::load(entry.path());
+    ASSERT_TRUE(program.ok()) << program.error().message();
+    const Status saved = save_onnx(*program, path(name + ".onnx"));
+    EXPECT_TRUE(saved.ok()) << (saved.ok() ? "" : saved.error().message());
+    EXPECT_GT(std::filesystem::file_size(path(name + ".onnx")), 100U) << name;
+    ++count;
+  }
+  EXPECT_GT(count, 20);
+}
+
+TEST_F(SaveOnnx, NamesTheFileThatItCannotWrite) {
+  const auto program = Program::load(std::string(SLIPWAY_TEST_DATA) + "/golden/mlp.pt2");
+  ASSERT_TRUE(program.ok());
+  const Status saved = save_onnx(*program, path("missing/mlp.onnx"));
+  ASSERT_FALSE(saved.ok());
+  EXPECT_NE(saved.error().message().find("mlp.onnx"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace slipway

@@ -1,0 +1,132 @@
+"""What the lowering to ONNX writes, run by ONNX Runtime, against eager PyTorch."""
+
+import json
+import pathlib
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+import slipway_cli
+from onnx_cases import CASES
+from test_models import MODELS
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def session(file):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 2
+    # So that each operator is run as it was written.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+
+
+def run(model, inputs):
+    """Feeds tensors by position; state starts from its default."""
+    arrays = [t.detach().numpy() if isinstance(t, torch.Tensor) else np.asarray(t) for t in inputs]
+    assert len(arrays) == len(model.get_inputs())
+    return model.run(None, {slot.name: array for slot, array in zip(model.get_inputs(), arrays)})
+
+
+def compare(outputs, expected, tolerance):
+    expected = [value for value in torch.utils._pytree.tree_leaves(expected) if value is not None]
+    assert len(outputs) == len(expected)
+    for ours, theirs in zip(outputs, expected):
+        theirs = theirs.detach().numpy() if isinstance(theirs, torch.Tensor) else np.asarray(theirs)
+        assert ours.shape == theirs.shape
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=tolerance)
+
+
+def lower(program, folder):
+    archive, file = folder / "model.pt2", folder / "model.onnx"
+    torch.export.save(program, archive)
+    slipway_cli.call("compile", archive, "-o", file)
+    return session(file)
+
+
+class Program(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", CASES)
+def test_operator(name, dialect, tmp_path):
+    case = CASES[name]
+    model = Program(case.function)
+    dynamic = None if case.dynamic is None else (tuple(case.dynamic),)
+    with torch.no_grad():
+        program = torch.export.export(model, case.inputs, dynamic_shapes=dynamic)
+        if dialect == "core":
+            program = program.run_decompositions()
+        lowered = lower(program, tmp_path)
+        for inputs in [case.inputs, *case.more]:
+            compare(run(lowered, inputs), model(*inputs), 1e-5)
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", MODELS)
+def test_model(name, dialect, tmp_path):
+    torch.manual_seed(0)
+    model, inputs = MODELS[name]()
+    model.eval()
+    with torch.no_grad():
+        program = torch.export.export(model, inputs)
+        if dialect == "core":
+            program = program.run_decompositions()
+        compare(run(lower(program, tmp_path), inputs), model(*inputs), 1e-4)
+
+
+def archives():
+    for folder in (ROOT / "tests/data/golden", ROOT / "examples/models"):
+        for name, entry in json.loads((folder / "manifest.json").read_text())["models"].items():
+            files = entry.get("files", {"training": entry.get("file")})
+            for dialect, file in files.items():
+                if not name.startswith("engine_"):
+                    yield pytest.param(folder, file, entry["cases"], id=f"{name}-{dialect}")
+
+
+# ONNX Runtime's CPU computes float16 in float32 and does not round in between.
+HALF_TOLERANCE = {"scalars": 2e-3}
+
+
+@pytest.mark.parametrize("folder, file, cases", list(archives()))
+def test_archive(folder, file, cases, tmp_path):
+    tolerance = HALF_TOLERANCE.get(file.split(".")[0], 1e-5)
+    lowered = tmp_path / "model.onnx"
+    slipway_cli.call("compile", folder / file, "-o", lowered)
+    model = session(lowered)
+    for case in cases:
+        arrays = lambda items: [np.load(folder / item["file"]) for item in items if "file" in item]  # noqa: E731
+        inputs = arrays(case["inputs"])
+        outputs = model.run(None, dict(zip([slot.name for slot in model.get_inputs()], inputs)))
+        # Numbers that export specialised on are neither inputs nor outputs; those that depend on sizes are int64.
+        after = arrays(case.get("after", {}).values())
+        numbers = [item["value"] for item in case["outputs"] if "value" in item]
+        if len(outputs) < len(case["outputs"]) + len(after):
+            expected = arrays(case["outputs"]) + after
+        else:
+            assert all(isinstance(number, int) for number in numbers)
+            read = lambda item: np.load(folder / item["file"]) if "file" in item else np.int64(item["value"])  # noqa: E731
+            expected = [read(item) for item in case["outputs"]] + after
+        for ours, theirs in zip(outputs, expected, strict=True):
+            assert ours.shape == theirs.shape
+            np.testing.assert_allclose(ours, theirs, atol=tolerance, rtol=tolerance)
+
+
+def test_external_data(tmp_path):
+    model = torch.nn.Linear(64, 64).eval()
+    inputs = (torch.randn(2, 64),)
+    archive, file = tmp_path / "model.pt2", tmp_path / "model.onnx"
+    torch.export.save(torch.export.export(model, inputs), archive)
+    slipway_cli.call("compile", archive, "-o", file)
+    assert not (tmp_path / "model.onnx.data").exists()
+    compare(run(session(file), inputs), model(*inputs), 1e-5)
