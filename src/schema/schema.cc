@@ -124,6 +124,8 @@ const Schema* find_operator(std::string_view target) {
   return entry == table.end() ? nullptr : entry->second;
 }
 
+const std::vector<Schema>& operators() { return operator_table().schemas; }
+
 const Schema* find_kernel(std::string_view name, std::string_view overload) {
   const auto& table = kernel_table().by_key;
   auto entry = table.find(kernel_key(name, overload));

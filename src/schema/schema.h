@@ -77,6 +77,8 @@ Result<Schema> parse(std::string_view text);
 // The functional and in-place operators that Slipway knows, by PyTorch's name of the target
 // ("aten.add.Tensor", "quantized_decomposed.quantize_per_tensor.default"), or null.
 const Schema* find_operator(std::string_view target);
+// All of them, in the table's order.
+const std::vector<Schema>& operators();
 
 // The kernels of ExecuTorch's optimized, portable and quantized libraries and its primitive
 // operators, by name and overload ("aten::add", "out"), or null.

@@ -4,6 +4,8 @@ Each case is exported, once as it is (training IR) and once decomposed to core o
 two methods of one file, and run on each set of inputs.
 """
 
+import pathlib
+
 import numpy as np
 import pytest
 import torch
@@ -509,3 +511,8 @@ def test_unsupported_operators_are_listed_once_each(tmp_path):
     assert "test_operators.py" in text
     assert not (tmp_path / "model.pte").exists()
 
+
+
+def test_the_list_of_operators_is_up_to_date():
+    listed = pathlib.Path(__file__).parents[2] / "docs/operators.md"
+    assert listed.read_text() == slipway_cli.call("operators"), "run `slipway operators > docs/operators.md`"

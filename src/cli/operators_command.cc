@@ -1,0 +1,45 @@
+// slipway operators: docs/operators.md, from the tables that decide what compiles.
+
+#include <string>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "passes/supported_operators.h"
+
+namespace slipway::cli {
+namespace {
+
+constexpr const char* kIntroduction = R"(# Operators
+
+Made by `slipway operators` from the tables that the compiler itself reads.
+
+- **kernel**: one of ExecuTorch's kernels computes it.
+- **rule**: it is expressed by other operators; with both, the arguments decide.
+
+In-place operators and views become the functional operators below first. Arithmetic on sizes and
+other numbers, `item()` and `torch.cond` compile to instructions; dropout, detach and assertions
+disappear. What is not listed here is refused, in one message that names each such operator with its
+place in the source.
+
+| operator | by |
+| --- | --- |
+)";
+
+Status print_operators() {
+  fmt::print("{}", kIntroduction);
+  for (const auto& op : passes::supported_operators()) {
+    fmt::print("| `{}` | {} |\n", op.target,
+               op.has_kernel ? (op.has_rule ? "kernel, rule" : "kernel") : "rule");
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_operators(CLI::App& app, Action& action) {
+  CLI::App* command = app.add_subcommand("operators", "List the PyTorch operators that compile");
+  command->callback([&action] { action = print_operators; });
+}
+
+}  // namespace slipway::cli
