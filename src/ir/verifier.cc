@@ -1,3 +1,5 @@
+#include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/error.h"
@@ -265,24 +267,39 @@ Status verify_inputs(const Program& program) {
   return {};
 }
 
-Status verify_mutation(const Program& program, const Output& output, const Argument& value) {
-  bool user_input = output.kind == OutputKind::kUserInputMutation;
-  for (const Input& input : program.inputs) {
-    bool is_target = user_input ? input.kind == InputKind::kUserInput && input.name == output.target
-                                : has_data(input.kind) && input.target == output.target;
-    if (!is_target || input.value == nullptr) continue;
-    if (!holds_tensor(value) || !input.value->is_tensor()) {
-      return internal_error("what {} is set to is not a tensor", output.target);
+// What mutations may name: user inputs by name, and what has data by target.
+struct MutationTargets {
+  std::unordered_map<std::string_view, const Value*> user_inputs;
+  std::unordered_map<std::string_view, const Value*> state;
+
+  explicit MutationTargets(const Program& program) {
+    for (const Input& input : program.inputs) {
+      if (input.value == nullptr) continue;
+      if (input.kind == InputKind::kUserInput) user_inputs.try_emplace(input.name, input.value);
+      if (has_data(input.kind)) state.try_emplace(input.target, input.value);
     }
-    const TensorType& to = std::get<Value*>(value)->type();
-    if (to.dtype != input.value->dtype() || to.sizes != input.value->sizes()) {
-      return internal_error("{} is {}, and is set to {}", output.target, print(input.value->type()),
-                            print(to));
-    }
-    return {};
   }
-  return internal_error("{} is set, but there is no such {}", output.target,
-                        user_input ? "input" : "buffer");
+};
+
+Status verify_mutation(const MutationTargets& targets, const Output& output,
+                       const Argument& value) {
+  bool user_input = output.kind == OutputKind::kUserInputMutation;
+  const auto& candidates = user_input ? targets.user_inputs : targets.state;
+  auto found = candidates.find(output.target);
+  if (found == candidates.end()) {
+    return internal_error("{} is set, but there is no such {}", output.target,
+                          user_input ? "input" : "buffer");
+  }
+  const Value* input = found->second;
+  if (!holds_tensor(value) || !input->is_tensor()) {
+    return internal_error("what {} is set to is not a tensor", output.target);
+  }
+  const TensorType& to = std::get<Value*>(value)->type();
+  if (to.dtype != input->dtype() || to.sizes != input->sizes()) {
+    return internal_error("{} is {}, and is set to {}", output.target, print(input->type()),
+                          print(to));
+  }
+  return {};
 }
 
 Status verify_outputs(const Program& program) {
@@ -290,6 +307,7 @@ Status verify_outputs(const Program& program) {
     return internal_error("the graph has {} outputs, and the signature {}",
                           program.graph->outputs().size(), program.outputs.size());
   }
+  const MutationTargets targets(program);
   bool user_outputs = false;
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     const Output& output = program.outputs[i];
@@ -298,7 +316,7 @@ Status verify_outputs(const Program& program) {
         output.kind == OutputKind::kBufferMutation || output.kind == OutputKind::kUserInputMutation;
     if (!mutation) continue;
     if (user_outputs) return internal_error("a mutation comes after the user outputs");
-    SLIPWAY_RETURN_IF_ERROR(verify_mutation(program, output, program.graph->outputs()[i]));
+    SLIPWAY_RETURN_IF_ERROR(verify_mutation(targets, output, program.graph->outputs()[i]));
   }
   return {};
 }
