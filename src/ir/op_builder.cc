@@ -198,7 +198,6 @@ Value* OpBuilder::div_mode(Value* a, const Operand& b, const std::string& roundi
               a->sizes());
 }
 
-Value* OpBuilder::fmod(Value* a, const Operand& b) { return binary("fmod", a, b, {}, {}); }
 Value* OpBuilder::remainder(Value* a, const Operand& b) {
   return binary("remainder", a, b, {}, {});
 }
@@ -241,21 +240,7 @@ Value* OpBuilder::logical_and(Value* a, Value* b) {
 Value* OpBuilder::logical_or(Value* a, Value* b) {
   return tensor_binary("logical_or", a, b, DType::kBool);
 }
-Value* OpBuilder::logical_xor(Value* a, Value* b) {
-  return tensor_binary("logical_xor", a, b, DType::kBool);
-}
 Value* OpBuilder::logical_not(Value* x) { return unary("logical_not", x); }
-Value* OpBuilder::bitwise_and(Value* a, const Operand& b) {
-  return binary("bitwise_and", a, b, {}, {});
-}
-Value* OpBuilder::bitwise_or(Value* a, const Operand& b) {
-  return binary("bitwise_or", a, b, {}, {});
-}
-Value* OpBuilder::bitwise_xor(Value* a, const Operand& b) {
-  return binary("bitwise_xor", a, b, {}, {});
-}
-Value* OpBuilder::bitwise_not(Value* x) { return unary("bitwise_not", x); }
-
 Value* OpBuilder::where(Value* condition, Value* a, Value* b) {
   DType dtype = ResultType().add(a->type()).add(b->type()).get();
   std::vector<SymInt> sizes = broadcast(a->sizes(), b->sizes(), "where");
@@ -303,9 +288,6 @@ Value* OpBuilder::unary(std::string_view name, Value* x) {
 
 Value* OpBuilder::gelu(Value* x, const std::string& approximate) {
   return call("aten.gelu.default", {x, approximate}, x->dtype(), x->sizes());
-}
-Value* OpBuilder::hardtanh(Value* x, double min, double max) {
-  return call("aten.hardtanh.default", {x, min, max}, x->dtype(), x->sizes());
 }
 Value* OpBuilder::leaky_relu(Value* x, const Scalar& negative_slope) {
   return call("aten.leaky_relu.default", {x, to_argument(negative_slope)}, x->dtype(), x->sizes());

@@ -84,7 +84,6 @@ class OpBuilder {
   Value* mul(Value* a, const Operand& b);
   Value* div(Value* a, const Operand& b);                                    // true division
   Value* div_mode(Value* a, const Operand& b, const std::string& rounding);  // "floor", "trunc"
-  Value* fmod(Value* a, const Operand& b);
   Value* remainder(Value* a, const Operand& b);
   Value* pow(Value* base, const Operand& exponent);
   Value* pow(const Scalar& base, Value* exponent);
@@ -99,12 +98,7 @@ class OpBuilder {
   Value* ge(Value* a, const Operand& b);
   Value* logical_and(Value* a, Value* b);
   Value* logical_or(Value* a, Value* b);
-  Value* logical_xor(Value* a, Value* b);
   Value* logical_not(Value* x);
-  Value* bitwise_and(Value* a, const Operand& b);
-  Value* bitwise_or(Value* a, const Operand& b);
-  Value* bitwise_xor(Value* a, const Operand& b);
-  Value* bitwise_not(Value* x);
   Value* where(Value* condition, Value* a, Value* b);
   Value* masked_fill(Value* x, Value* mask, const Scalar& value);
   // Either bound may be missing, not both.
@@ -118,7 +112,6 @@ class OpBuilder {
   Value* abs(Value* x) { return unary("abs", x); }
   Value* neg(Value* x) { return unary("neg", x); }
   Value* exp(Value* x) { return unary("exp", x); }
-  Value* expm1(Value* x) { return unary("expm1", x); }
   Value* log(Value* x) { return unary("log", x); }
   Value* log1p(Value* x) { return unary("log1p", x); }
   Value* sqrt(Value* x) { return unary("sqrt", x); }
@@ -131,14 +124,12 @@ class OpBuilder {
   Value* sin(Value* x) { return unary("sin", x); }
   Value* cos(Value* x) { return unary("cos", x); }
   Value* floor(Value* x) { return unary("floor", x); }
-  Value* ceil(Value* x) { return unary("ceil", x); }
   Value* round(Value* x) { return unary("round", x); }
   Value* trunc(Value* x) { return unary("trunc", x); }
   Value* sign(Value* x) { return unary("sign", x); }
   Value* isnan(Value* x) { return unary("isnan", x); }
   Value* isinf(Value* x) { return unary("isinf", x); }
   Value* gelu(Value* x, const std::string& approximate = "none");  // or "tanh"
-  Value* hardtanh(Value* x, double min, double max);
   Value* leaky_relu(Value* x, const Scalar& negative_slope);
   Value* elu(Value* x, const Scalar& alpha, const Scalar& scale, const Scalar& input_scale);
   // x itself where it has the type already.
@@ -159,8 +150,6 @@ class OpBuilder {
   // ---- Shapes. By the operators that copy, as kernels do: aten.view_copy, aten.permute_copy, ...;
   // what only adds, drops or merges dimensions is a view_copy.
   Value* view(Value* x, std::vector<SymInt> sizes);  // one size may be -1
-  // Dimensions start..end, both included, as one.
-  Value* flatten(Value* x, int64_t start, int64_t end);
   Value* permute(Value* x, std::vector<int64_t> dims);
   Value* transpose(Value* x, int64_t a, int64_t b);
   Value* unsqueeze(Value* x, int64_t dim);
@@ -197,12 +186,9 @@ class OpBuilder {
   Value* scatter(Value* x, int64_t dim, Value* index, Value* src);
   Value* scatter_value(Value* x, int64_t dim, Value* index, const Scalar& value);
   Value* scatter_add(Value* x, int64_t dim, Value* index, Value* src);
-  Value* select_scatter(Value* x, Value* src, int64_t dim, const SymInt& index);
   Value* slice_scatter(Value* x, Value* src, int64_t dim, const SymInt& start, const SymInt& end,
                        const SymInt& step = 1);
   Value* tril(Value* x, int64_t diagonal = 0);
-  // aten.copy.default: `src`, broadcast and converted to x's type.
-  Value* copy(Value* x, Value* src);
 
   // ---- Reductions. No dims: all of them.
   Value* sum(Value* x, std::vector<int64_t> dims, bool keepdim = false,
@@ -215,8 +201,6 @@ class OpBuilder {
   Value* any(Value* x, int64_t dim, bool keepdim = false);
   Value* any(Value* x);  // over everything
   Value* prod(Value* x, int64_t dim, bool keepdim = false, std::optional<DType> dtype = {});
-  Value* argmax(Value* x, std::optional<int64_t> dim, bool keepdim = false);
-  Value* argmin(Value* x, std::optional<int64_t> dim, bool keepdim = false);
   // (values, indices)
   std::pair<Value*, Value*> max_dim(Value* x, int64_t dim, bool keepdim = false);
   std::pair<Value*, Value*> min_dim(Value* x, int64_t dim, bool keepdim = false);
@@ -229,8 +213,6 @@ class OpBuilder {
   // ---- Products.
   Value* mm(Value* a, Value* b);
   Value* bmm(Value* a, Value* b);
-  Value* addmm(Value* bias, Value* a, Value* b, const Scalar& beta = SymInt(1),
-               const Scalar& alpha = SymInt(1));
   Value* linear(Value* x, Value* weight, Value* bias);  // bias may be null
   // For 1 to 3 spatial dimensions; lists hold one number for each. bias may be null.
   Value* convolution(Value* x, Value* weight, Value* bias, std::vector<SymInt> stride,
@@ -256,11 +238,6 @@ class OpBuilder {
                                                     const std::vector<SymInt>& dilation,
                                                     bool ceil_mode);
   Value* adaptive_avg_pool2d(Value* x, std::vector<SymInt> output_size);
-  // Exactly one of the two is given, as for PyTorch's .vec overloads.
-  Value* upsample_nearest2d(Value* x, std::optional<std::vector<SymInt>> output_size,
-                            std::optional<std::vector<double>> scales);
-  Value* upsample_bilinear2d(Value* x, std::optional<std::vector<SymInt>> output_size,
-                             bool align_corners, std::optional<std::vector<double>> scales);
 
  private:
   // The checked dimension within [0, rank), or 0 after fail(). A 0-dim tensor counts as of rank 1.
@@ -279,9 +256,6 @@ class OpBuilder {
   Value* reduce(const char* op, Value* x, std::vector<int64_t> dims, bool keepdim,
                 std::optional<DType> dtype, bool takes_dtype);
   std::pair<Value*, Value*> extremum(const char* op, Value* x, int64_t dim, bool keepdim);
-  Value* arg_extremum(const char* op, Value* x, std::optional<int64_t> dim, bool keepdim);
-  Value* upsample2d(const char* op, Value* x, std::optional<std::vector<SymInt>> output_size,
-                    std::optional<bool> align_corners, std::optional<std::vector<double>> scales);
 
   Graph& graph_;
   Node* before_;

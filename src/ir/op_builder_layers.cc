@@ -1,6 +1,5 @@
 // What computes over dimensions: reductions, products, normalization, pooling and resizing.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "base/error.h"
@@ -66,23 +65,6 @@ std::optional<std::vector<SymInt>> pair_of(const std::vector<SymInt>& values) {
   return std::nullopt;
 }
 
-// floor(size * scale); nothing where a symbol meets a scale that is not a short binary fraction.
-std::optional<SymInt> scaled(const SymInt& size, double scale) {
-  if (!(scale > 0) || scale > 1 << 20) return std::nullopt;
-  if (auto constant = size.constant()) {
-    double result = std::floor(static_cast<double>(*constant) * scale);
-    if (result >= 0x1p62) return std::nullopt;
-    return SymInt(static_cast<int64_t>(result));
-  }
-  int64_t denominator = 1;
-  while (scale != std::floor(scale) && denominator < 1 << 20) {
-    scale *= 2;
-    denominator *= 2;
-  }
-  if (scale != std::floor(scale)) return std::nullopt;
-  return SymInt::floordiv(size * static_cast<int64_t>(scale), denominator);
-}
-
 }  // namespace
 
 Value* OpBuilder::reduce(const char* op, Value* x, std::vector<int64_t> dims, bool keepdim,
@@ -141,21 +123,6 @@ Value* OpBuilder::prod(Value* x, int64_t dim, bool keepdim, std::optional<DType>
               dtype.value_or(accumulation_type(x->dtype())), reduced_sizes(x, {dim}, keepdim));
 }
 
-Value* OpBuilder::arg_extremum(const char* op, Value* x, std::optional<int64_t> dim, bool keepdim) {
-  if (dim) {
-    dim = checked_dim(x, *dim, op);
-    return call(op, {x, SymInt(*dim), keepdim}, DType::kInt64, reduced_sizes(x, {*dim}, keepdim));
-  }
-  std::vector<SymInt> sizes(keepdim ? x->sizes().size() : 0, SymInt(1));
-  return call(op, {x, None(), keepdim}, DType::kInt64, std::move(sizes));
-}
-Value* OpBuilder::argmax(Value* x, std::optional<int64_t> dim, bool keepdim) {
-  return arg_extremum("aten.argmax.default", x, dim, keepdim);
-}
-Value* OpBuilder::argmin(Value* x, std::optional<int64_t> dim, bool keepdim) {
-  return arg_extremum("aten.argmin.default", x, dim, keepdim);
-}
-
 std::pair<Value*, Value*> OpBuilder::extremum(const char* op, Value* x, int64_t dim, bool keepdim) {
   dim = checked_dim(x, dim, op);
   std::vector<SymInt> sizes = reduced_sizes(x, {dim}, keepdim);
@@ -212,15 +179,6 @@ Value* OpBuilder::bmm(Value* a, Value* b) {
   }
   return call("aten.bmm.default", {a, b}, a->dtype(),
               {a->sizes()[0], a->sizes()[1], b->sizes()[2]});
-}
-
-Value* OpBuilder::addmm(Value* bias, Value* a, Value* b, const Scalar& beta, const Scalar& alpha) {
-  if (a->rank() != 2 || b->rank() != 2 || !may_equal(a->sizes()[1], b->sizes()[0])) {
-    return failed(invalid_file("addmm: {} and {} do not multiply", format_sizes(a->sizes()),
-                               format_sizes(b->sizes())));
-  }
-  return call("aten.addmm.default", {bias, a, b, to_argument(beta), to_argument(alpha)}, a->dtype(),
-              {a->sizes()[0], b->sizes()[1]});
 }
 
 Value* OpBuilder::linear(Value* x, Value* weight, Value* bias) {
@@ -363,43 +321,6 @@ Value* OpBuilder::adaptive_avg_pool2d(Value* x, std::vector<SymInt> output_size)
   }
   return call("aten._adaptive_avg_pool2d.default", {x, *size}, x->dtype(),
               with_image(x, (*size)[0], (*size)[1]));
-}
-
-Value* OpBuilder::upsample2d(const char* op, Value* x,
-                             std::optional<std::vector<SymInt>> output_size,
-                             std::optional<bool> align_corners,
-                             std::optional<std::vector<double>> scales) {
-  bool fits = x->rank() == 4 && output_size.has_value() != scales.has_value() &&
-              (!output_size || output_size->size() == 2) && (!scales || scales->size() == 2);
-  if (!fits) {
-    return failed(invalid_file("{}: the arguments do not fit {}", op, format_sizes(x->sizes())));
-  }
-  std::vector<SymInt> sizes = x->sizes();
-  for (size_t i = 0; i < 2; ++i) {
-    auto size = output_size ? std::optional((*output_size)[i]) : scaled(sizes[i + 2], (*scales)[i]);
-    if (!size) {
-      return failed(unsupported("{}: {} scaled by {} is not a size that can be stated", op,
-                                sizes[i + 2].to_string(), (*scales)[i]));
-    }
-    sizes[i + 2] = *size;
-  }
-  std::vector<Argument> args = {x, output_size ? Argument(*output_size) : Argument(None())};
-  if (align_corners) args.emplace_back(*align_corners);
-  args.push_back(scales ? Argument(*scales) : Argument(None()));
-  return call(op, std::move(args), x->dtype(), std::move(sizes));
-}
-
-Value* OpBuilder::upsample_nearest2d(Value* x, std::optional<std::vector<SymInt>> output_size,
-                                     std::optional<std::vector<double>> scales) {
-  return upsample2d("aten.upsample_nearest2d.vec", x, std::move(output_size), {},
-                    std::move(scales));
-}
-
-Value* OpBuilder::upsample_bilinear2d(Value* x, std::optional<std::vector<SymInt>> output_size,
-                                      bool align_corners,
-                                      std::optional<std::vector<double>> scales) {
-  return upsample2d("aten.upsample_bilinear2d.vec", x, std::move(output_size), align_corners,
-                    std::move(scales));
 }
 
 }  // namespace slipway::ir

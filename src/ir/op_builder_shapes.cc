@@ -54,19 +54,6 @@ Value* OpBuilder::view(Value* x, std::vector<SymInt> sizes) {
   return call("aten.view_copy.default", {x, sizes}, x->dtype(), sizes);
 }
 
-Value* OpBuilder::flatten(Value* x, int64_t start, int64_t end) {
-  if (x->rank() == 0) return view(x, {1});
-  start = checked_dim(x, start, "flatten");
-  end = checked_dim(x, end, "flatten");
-  if (start > end) return failed(invalid_file("flatten: dimension {} is after {}", start, end));
-  std::vector<SymInt> sizes(x->sizes().begin(), x->sizes().begin() + start);
-  sizes.push_back(
-      ir::numel(std::span(x->sizes())
-                    .subspan(static_cast<size_t>(start), static_cast<size_t>(end - start + 1))));
-  sizes.insert(sizes.end(), x->sizes().begin() + end + 1, x->sizes().end());
-  return view(x, std::move(sizes));
-}
-
 Value* OpBuilder::permute(Value* x, std::vector<int64_t> dims) {
   dims = checked_dims(x, dims, "permute");
   std::vector<int64_t> sorted = dims;
@@ -383,11 +370,6 @@ Value* OpBuilder::scatter_add(Value* x, int64_t dim, Value* index, Value* src) {
   return call("aten.scatter_add.default", {x, SymInt(dim), index, src}, x->dtype(), x->sizes());
 }
 
-Value* OpBuilder::select_scatter(Value* x, Value* src, int64_t dim, const SymInt& index) {
-  dim = checked_dim(x, dim, "select_scatter");
-  return call("aten.select_scatter.default", {x, src, SymInt(dim), index}, x->dtype(), x->sizes());
-}
-
 Value* OpBuilder::slice_scatter(Value* x, Value* src, int64_t dim, const SymInt& start,
                                 const SymInt& end, const SymInt& step) {
   dim = checked_dim(x, dim, "slice_scatter");
@@ -397,10 +379,6 @@ Value* OpBuilder::slice_scatter(Value* x, Value* src, int64_t dim, const SymInt&
 
 Value* OpBuilder::tril(Value* x, int64_t diagonal) {
   return call("aten.tril.default", {x, SymInt(diagonal)}, x->dtype(), x->sizes());
-}
-
-Value* OpBuilder::copy(Value* x, Value* src) {
-  return call("aten.copy.default", {x, src}, x->dtype(), x->sizes());
 }
 
 }  // namespace slipway::ir
