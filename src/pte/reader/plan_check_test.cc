@@ -29,6 +29,18 @@ TEST(PlanCheckTest, MethodsHaveNamesOfTheirOwn) {
   EXPECT_THAT(read_error(named_at_length), HasSubstr("5000 bytes"));
 }
 
+TEST(PlanCheckTest, MethodsAndTheirEndsAreCounted) {
+  TestProgram methods;
+  methods.methods = 257;
+  EXPECT_THAT(read_error(methods), HasSubstr("it has 257 methods"));
+  TestProgram ends;
+  ends.tensor({});
+  ends.outputs.assign(1 << 16, 0);
+  EXPECT_EQ(read_error(ends), "");
+  ends.outputs.push_back(0);
+  EXPECT_THAT(read_error(ends), HasSubstr("65537 outputs"));
+}
+
 TEST(PlanCheckTest, ListsAreThere) {
   TestProgram p;
   p.with_values = false;
