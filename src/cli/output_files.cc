@@ -81,7 +81,7 @@ Status write_tensors(const std::string& folder,
   }
   SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
   for (const auto& [name, tensor] : tensors) {
-    SLIPWAY_RETURN_IF_ERROR(write_tensor(folder + "/" + file_name_of(name) + ".npy", tensor));
+    SLIPWAY_RETURN_IF_ERROR(write_tensor(fmt::format("{}/{}.npy", folder, file_name_of(name)), tensor));
   }
   return {};
 }
@@ -96,7 +96,7 @@ Status write_outputs(const std::string& folder, const std::vector<Value>& values
     output["type"] = type_name(values[i]);
     if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
       const std::string file = fmt::format("{}.npy", i);
-      SLIPWAY_RETURN_IF_ERROR(write_tensor(folder + "/" + file, *tensor));
+      SLIPWAY_RETURN_IF_ERROR(write_tensor(fmt::format("{}/{}", folder, file), *tensor));
       output["shape"] = tensor->sizes();
       output["file"] = file;
       const DType stored = stored_dtype(tensor->dtype());
