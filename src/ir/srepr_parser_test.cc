@@ -91,6 +91,19 @@ TEST(SreprParserTest, RefusesWhatIsNoInteger) {
   }
 }
 
+TEST(SreprParserTest, SmallTextsStaySmall) {
+  std::string powers = "Symbol('s0')";
+  for (int i = 0; i < 12; ++i) {
+    powers = "FloorDiv(Add(Pow(" + powers + ", Integer(16)), Integer(1)), Integer(3))";
+  }
+  const auto grown = SymInt::parse_srepr(powers);
+  EXPECT_TRUE(!grown.ok() || grown->overflowed());
+  const auto least =
+      SymInt::parse_srepr("FloorDiv(Mul(Integer(-9223372036854775808), Symbol('s0')), Integer(6))");
+  ASSERT_TRUE(least.ok());
+  EXPECT_EQ(least->evaluate({{"s0", 0}}).value(), 0);
+}
+
 TEST(SreprParserTest, LimitsDepthAndLength) {
   std::string deep;
   for (int i = 0; i < 100; ++i) deep += "Add(";

@@ -24,6 +24,8 @@ namespace {
 constexpr int64_t kSchemaMajor = 8;
 // Bounds at or past this are PyTorch's ways to say "none".
 constexpr int64_t kUnbounded = int64_t{1} << 62;
+// Every named tuple of a type has a copy of each.
+constexpr size_t kMaxFieldName = 1024;
 
 std::string_view as_text(const OwnedSpan& span) {
   return {reinterpret_cast<const char*>(span.bytes.data()), span.bytes.size()};
@@ -52,8 +54,7 @@ Error not_an_export(const ZipReader& archive) {
     if (entry.name.ends_with("/data.pkl")) {
       return invalid_file(
           "{} was written by torch.save or torch.jit.save: export the model with "
-          "torch.export.export "
-          "and save that with torch.export.save",
+          "torch.export.export and save that with torch.export.save",
           archive.name());
     }
   }
@@ -174,7 +175,13 @@ Status read_trees(JsonValue graph_module, ir::Program& program) {
   if (!named.is_none()) {
     for (auto [type, definition] : named.members()) {
       std::vector<std::string>& names = fields[std::string(type)];
-      for (JsonValue name : definition["field_names"].items()) names.push_back(name.to_string());
+      for (JsonValue name : definition["field_names"].items()) {
+        if (name.to_string_view().size() > kMaxFieldName) {
+          name.fail("is too long");
+          return {};
+        }
+        names.push_back(name.to_string());
+      }
     }
   }
   const JsonValue calls = graph_module["module_call_graph"];

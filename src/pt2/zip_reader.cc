@@ -338,8 +338,7 @@ Result<OwnedSpan> ZipReader::inflate(const ZipEntry& entry) {
   if (entry.size > limit || inflated_ > limit - entry.size) {
     return invalid_file(
         "{}: entry \"{}\" claims to inflate to {} bytes, too many for an archive of {} bytes: "
-        "store "
-        "it instead of compressing it",
+        "store it instead of compressing it",
         name_, entry.name, entry.size, archive_.bytes.size());
   }
   inflated_ += entry.size;
