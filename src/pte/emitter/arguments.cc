@@ -149,7 +149,8 @@ Result<int32_t> MethodEmitter::list_argument(const ir::Argument& argument,
     }
     return plan_.int_list(items);
   }
-  return internal_error("argument {} does not fit its type {}[]", parameter.name, type.name);
+  return unsupported("argument {} is {}, and a kernel takes only numbers that are known in advance",
+                     parameter.name, ir::print(argument));
 }
 
 Result<int32_t> MethodEmitter::default_argument(const schema::Parameter& parameter) {

@@ -41,14 +41,14 @@ std::vector<uint64_t> SegmentData::offsets() const {
 }
 
 ByteProducer SegmentData::producer() const {
-  return [entries = entries_](const ByteSink& sink) -> Status {
+  return [entries = entries_, size = size()](const ByteSink& sink) -> Status {
     uint64_t position = 0;
     for (const Entry& entry : entries) {
       SLIPWAY_RETURN_IF_ERROR(write_zeros(sink, entry.offset - position));
       SLIPWAY_RETURN_IF_ERROR(entry.data.contiguous_producer()(sink));
       position = entry.offset + entry.size;
     }
-    return {};
+    return write_zeros(sink, size - position);
   };
 }
 

@@ -1,6 +1,7 @@
 // The constants of all methods, each stored once, and the data that mutable buffers start with.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -24,7 +25,9 @@ class SegmentData {
   bool empty() const { return entries_.empty(); }
   // One an index, 0 included; multiples of 16.
   std::vector<uint64_t> offsets() const;
-  uint64_t size() const { return size_; }
+  // At least 1: ExecuTorch takes a segment without bytes for one that is missing, even if all that
+  // refers to it is empty.
+  uint64_t size() const { return std::max<uint64_t>(size_, 1); }
   // All bytes, in order; independent of this object.
   ByteProducer producer() const;
 

@@ -1,3 +1,5 @@
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -13,18 +15,29 @@ constexpr size_t kTrueGraph = 1;
 constexpr size_t kFalseGraph = 2;
 constexpr size_t kOperands = 3;
 
+ir::Argument one(ir::Value* value) {
+  return value ? ir::Argument(value) : ir::Argument(ir::None());
+}
+template <class T>
+ir::Argument one(const T& literal) {
+  return literal;
+}
+template <class T>
+ir::Argument one(const std::variant<ir::Value*, T>& item) {
+  return std::visit([](const auto& held) { return one(held); }, item);
+}
+
 // What a branch is given, one by one.
 std::vector<ir::Argument> operands(const ir::Node& node) {
   std::vector<ir::Argument> result;
-  for (size_t i = kOperands; i < node.args().size(); ++i) {
-    if (const auto* values = std::get_if<std::vector<ir::Value*>>(&node.arg(i))) {
-      for (ir::Value* value : *values) result.emplace_back(value);
-    } else if (const auto* integers = std::get_if<std::vector<ir::SymInt>>(&node.arg(i))) {
-      for (const ir::SymInt& integer : *integers) result.emplace_back(integer);
+  auto add = [&result]<class T>(const T& held) {
+    if constexpr (requires { typename T::iterator; } && !std::is_same_v<T, std::string>) {
+      for (const typename T::value_type& item : held) result.push_back(one(item));
     } else {
-      result.push_back(node.arg(i));
+      result.push_back(one(held));
     }
-  }
+  };
+  for (size_t i = kOperands; i < node.args().size(); ++i) std::visit(add, node.arg(i));
   return result;
 }
 
@@ -54,6 +67,8 @@ Status MethodEmitter::emit_cond(const ir::Node& node, const Placement& placement
     int32_t index = 0;
     if (output->is_tensor()) {
       SLIPWAY_ASSIGN_OR_RETURN(index, result_value(output, placement, indices));
+    } else if (output->kind() == ir::ValueKind::kAbsent) {
+      index = plan_.null();
     } else {
       index = plan_.add(int64_t{0});
     }
@@ -86,9 +101,13 @@ Status MethodEmitter::emit_branch(const ir::Node& node, const ir::Graph& graph,
   symbols_.enter_branch();
   for (size_t i = 0; i < given.size(); ++i) {
     const ir::Value* input = graph.inputs()[i];
+    if (input->kind() == ir::ValueKind::kAbsent) continue;
     if (input->is_tensor()) {
       const auto* value = std::get_if<ir::Value*>(&given[i]);
-      if (!value) return internal_error("{} of a branch is given no tensor", input->name());
+      if (!value || !(*value)->is_tensor()) {
+        return unsupported("{} of a branch is a tensor, but is given {}", input->name(),
+                           ir::print(given[i]));
+      }
       SLIPWAY_ASSIGN_OR_RETURN(values_[input], index_of(*value));
       symbols_.define_sizes(values_[input], input->sizes());
     } else {
@@ -111,7 +130,7 @@ Status MethodEmitter::emit_branch(const ir::Node& node, const ir::Graph& graph,
   }
   SLIPWAY_RETURN_IF_ERROR(emit_graph(graph, place(graph, targets), targets, indices));
   for (size_t i = 0; i < indices.size(); ++i) {
-    if (targets[i].value) continue;
+    if (targets[i].value || node.outputs()[i]->kind() == ir::ValueKind::kAbsent) continue;
     SLIPWAY_ASSIGN_OR_RETURN(int32_t value, number(graph.outputs()[i]));
     plan_.move(value, indices[i]);
   }

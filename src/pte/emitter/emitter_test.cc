@@ -357,6 +357,21 @@ TEST(EmitterTest, ConstantsPastFourGigabytes) {
   EXPECT_EQ(file->constant_segment()->offsets()->Get(2), uint64_t{8} << 30);
 }
 
+TEST(EmitterTest, EmptyTensorsAreTensors) {
+  ProgramToEmit p;
+  ir::Value* x = p.input("x", p.type({2, 3}));
+  ir::Value* empty = p.constant("empty", p.count({0, 3}, {3, 1}));
+  p.buffer("state", p.count({0}, {1}));
+  auto b = p.build();
+  p.mutation("state", b.view(b.relu(empty), {0}));
+  p.output(empty);
+  p.output(b.cat({empty, x}, 0));
+  Module module = p.load();
+  auto outputs = run(module, {floats({2, 3}, Floats(6, 1))});
+  EXPECT_EQ(sizes_of(outputs[0]), (Sizes{0, 3}));
+  EXPECT_EQ(to_floats(outputs[1]), Floats(6, 1));
+}
+
 TEST(EmitterTest, AProgramWithoutInstructions) {
   ProgramToEmit p;
   p.output(SymInt(3));

@@ -57,6 +57,11 @@ Status MethodEmitter::emit_graph(const ir::Graph& graph, const Placement& placem
 Status MethodEmitter::emit_node(const ir::Node& node, const Placement& placement,
                                 const std::vector<int32_t>& indices) {
   if (node.op() == "higher_order.cond") return emit_cond(node, placement, indices);
+  for (const ir::Value* output : node.outputs()) {
+    if (output->kind() == ir::ValueKind::kAbsent) {
+      return unsupported("one of its results is None, which no kernel of ExecuTorch gives");
+    }
+  }
   if (is_symbolic(node)) return emit_symbolic(node);
   if (is_view(node)) return emit_view(node, placement, indices);
   return emit_kernel(node, placement, indices);
