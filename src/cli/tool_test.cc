@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -48,7 +49,7 @@ class Tool : public testing::Test {
   // Arguments are passed to the shell as they are, each in single quotes.
   Outcome run(const std::vector<std::string>& arguments) {
     std::string command = SLIPWAY_TOOL;
-    for (const std::string& argument : arguments) command += " '" + argument + "'";
+    for (const std::string& argument : arguments) command += fmt::format(" '{}'", argument);
     command += " > '" + path("stdout") + "' 2> '" + path("stderr") + "'";
     const int status = std::system(command.c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("stdout")),
@@ -119,7 +120,7 @@ TEST_F(Tool, CompilesAndRuns) {
 
   for (const char* key : {"0", "x", "[0][0]", "[0]"}) {
     const Outcome ran = run({"run", path("m.pte"), "--input",
-                             std::string(key) + "=" + data_path("golden/mlp.0.in0.npy"),
+                             fmt::format("{}={}", key, data_path("golden/mlp.0.in0.npy")),
                              "--output-dir", path("out")});
     ASSERT_EQ(ran.code, 0) << key << ": " << ran.err;
   }

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "pte/format/program_generated.h"
@@ -93,11 +94,9 @@ std::string flip_every_byte(const std::string& name) {
     int status = 0;
     ::waitpid(child, &status, 0);
     if (progress->finished) break;
-    problems += "byte " + std::to_string(progress->position) + " ^ " +
-                std::to_string(progress->mask) + ": " +
-                (WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
-                                     : "exit " + std::to_string(WEXITSTATUS(status))) +
-                "\n";
+    problems += fmt::format("byte {} ^ {}: {} {}\n", progress->position, progress->mask,
+                            WIFSIGNALED(status) ? "signal" : "exit",
+                            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
   }
   ::munmap(progress, sizeof(Progress));
   return problems;

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <thread>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace slipway {
@@ -97,7 +98,10 @@ TEST(Module, DescribesInputsOfFilesWithoutManifest) {
   auto inputs = module.inputs();
   ASSERT_TRUE(inputs.ok());
   std::vector<std::string> types;
-  for (const ValueInfo& info : *inputs) types.push_back(info.name + ": " + info.type_text());
+  types.reserve(inputs->size());
+  for (const ValueInfo& info : *inputs) {
+    types.push_back(fmt::format("{}: {}", info.name, info.type_text()));
+  }
   EXPECT_EQ(types,
             (std::vector<std::string>{"input0: float32[2]", "input1: int 3", "input2: float 1.5",
                                       "input3: bool true", "input4: None", "input5: None"}));
