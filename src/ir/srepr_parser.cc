@@ -48,12 +48,17 @@ class Parser {
   }
 
  private:
+  // The text, or the start of a long one, for messages.
+  std::string shown() const {
+    constexpr size_t kShown = 200;
+    return std::string(text_.substr(0, kShown)) + (text_.size() > kShown ? "..." : "");
+  }
   Error error(const std::string& what) const {
-    return invalid_file("symbolic expression \"{}\": {} (at character {})", text_, what, position_);
+    return invalid_file("symbolic expression \"{}\": {} (at character {})", shown(), what, position_);
   }
   Error unsupported_head(std::string_view head) const {
     return unsupported(
-        "symbolic expression \"{}\": {} is not an integer function that Slipway knows", text_,
+        "symbolic expression \"{}\": {} is not an integer function that Slipway knows", shown(),
         head);
   }
 

@@ -11,7 +11,7 @@ namespace {
 
 // Past these an expression counts as overflowed: no real program comes near them, and they keep
 // hostile ones from costing time or stack.
-constexpr size_t kMaxTerms = 1024;
+constexpr size_t kMaxTerms = 256;
 constexpr size_t kMaxDegree = 64;
 constexpr int kMaxDepth = 128;
 // Of symbols and calls, shared parts counted wherever they occur: whoever walks an expression does.

@@ -1,6 +1,7 @@
 #include "pt2/json.h"
 
 #include <limits>
+#include <new>
 
 #include <nlohmann/json.hpp>
 
@@ -114,6 +115,9 @@ Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text,
   bool parsed = false;
   try {
     parsed = nlohmann::json::sax_parse(text.data(), text.data() + text.size(), &builder);
+  } catch (const std::bad_alloc&) {
+    return resource_exhausted("{}: not enough memory to read {} bytes of JSON", document->name_,
+                              text.size());
   } catch (const std::exception& exception) {
     return invalid_file("{} is not JSON: {}", document->name_, exception.what());
   }

@@ -35,7 +35,7 @@ constexpr uint32_t kIn64Bits = 0xffffffff;
 
 constexpr uint64_t kMaxEntries = 1 << 20;
 constexpr size_t kMaxNameLength = 4096;
-constexpr uint64_t kInflatedAllowance = uint64_t{32} << 20;
+constexpr uint64_t kInflatedAllowance = uint64_t{1} << 20;
 constexpr uint64_t kInflatedRatio = 100;
 
 // Little-endian numbers at a place that was checked to lie within the archive.
