@@ -513,7 +513,8 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   nodes_ = &body->nodes;
   size_t i = 0;
   for (const ir::Value* value : graph.inputs()) {
-    if (i < inputs.size()) bound_[value] = inputs[i++];
+    if (i < inputs.size() && !inputs[i].name.empty()) bound_[value] = inputs[i];
+    ++i;
   }
   const auto use = [&](const ir::Argument& argument) {
     ir::Graph::for_each_value(argument, [&](ir::Value* value) { used_.insert(value); });
@@ -525,6 +526,7 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   for (const auto& node : graph.nodes()) lower(*node);
   node_ = outer_node;
   node_start_ = 0;
+  reason_ = outer_reason;
   for (const ir::Argument& output : graph.outputs()) {
     const auto* value = std::get_if<ir::Value*>(&output);
     if (!value || !*value || !(*value)->is_tensor()) {
@@ -540,7 +542,6 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   nodes_ = outer_nodes;
   node_ = outer_node;
   node_start_ = outer_start;
-  reason_ = outer_reason;
   lengths_ = std::move(outer_lengths);
   symbols_ = std::move(outer_symbols);
   shapes_ = std::move(outer_shapes);

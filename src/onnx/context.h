@@ -136,7 +136,6 @@ class Context {
   void bind(const ir::Value* value, const Ref& ref);
   // Finds a value; constants of the program become initializers at their first use.
   Ref find(const ir::Value* value);
-  Ref find(const ir::SymInt& value) { return scalar_length(value); }
   // Makes the value an output of the graph, under its own name where it can have it.
   void add_output(const Ref& ref, const std::string& name, DType dtype, Sizes sizes);
   const std::string& last_output() const { return graph_.outputs.back().name; }
@@ -181,7 +180,6 @@ class Context {
   std::map<std::string, SymbolSource> symbols_;
   std::map<ir::SymInt, Ref> lengths_;
   std::map<std::string, Ref> shapes_;
-  std::map<int64_t, Ref> ranges_cache_;
 
   const ir::Node* node_ = nullptr;
   size_t node_start_ = 0;         // where the nodes of node_ start in *nodes_
@@ -191,7 +189,7 @@ class Context {
   std::vector<std::string> reasons_;
 };
 
-// The number of elements of a contiguous tensor times their size, for initializers.
+// One element's bytes. Integers take the nearest value that they have; they wrap around from int64.
 std::vector<std::byte> encode(double value, DType dtype);
 std::vector<std::byte> encode(int64_t value, DType dtype);
 

@@ -23,8 +23,11 @@ Status lower_nodes(Context& context, const std::vector<const ir::Node*>& nodes) 
   }
   for (const ir::Node* node : nodes) context.lower(*node);
   if (context.failures().empty()) return {};
-  return unsupported("no lowering to ONNX for {} node(s):\n  {}", context.failures().size(),
-                     fmt::join(context.failures(), "\n  "));
+  return unsupported(
+      "{} node(s) can't be written in ONNX; ExecuTorch's kernels may run them, so compile to .pte "
+      "or "
+      "change the model there:\n  {}",
+      context.failures().size(), fmt::join(context.failures(), "\n  "));
 }
 
 }  // namespace
@@ -84,7 +87,9 @@ Result<Graph> lower(const ir::Program& program, const LoweringOptions& options) 
     }
   }
   Graph result = context.take_graph();
-  for (auto& [target, output] : state_outputs) {
+  for (const auto& pair : state_outputs) {
+    const std::string& target = pair.first;
+    const std::string& output = pair.second;
     auto state = std::find_if(states.begin(), states.end(),
                               [&](const StateAlias& item) { return item.target == target; });
     if (state != states.end()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include <gtest/gtest.h>
@@ -86,15 +87,13 @@ TEST(Registry, HasEachOperatorOnce) {
   }
 }
 
-TEST(Registry, DocumentsEveryOperator) {
-  const std::string page = document_operators();
-  for (const Family& family : families()) {
-    for (const Entry& entry : family.entries) {
-      for (const std::string& target : targets(entry)) {
-        EXPECT_NE(page.find("`" + target + "`"), std::string::npos) << target;
-      }
-    }
-  }
+TEST(Registry, IsDocumented) {
+  std::ifstream file(std::string(SLIPWAY_TEST_DATA) + "/../../docs/operators_onnx.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  if (page == document_operators()) return;
+  const std::string fresh = testing::TempDir() + "operators_onnx.md";
+  std::ofstream(fresh) << document_operators();
+  ADD_FAILURE() << "docs/operators_onnx.md is not what the registry holds: copy " << fresh;
 }
 
 TEST(Lower, NamesValuesAndCarriesTheirOrigin) {

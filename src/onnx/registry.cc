@@ -84,9 +84,9 @@ const Entry* find_entry(std::string_view target) {
 std::string document_operators() {
   std::string text =
       "# Operators lowered to ONNX\n\n"
-      "Written by `slipway_onnx_operators` from the registry in `src/onnx/`. Training and core "
-      "form "
-      "alike;\nin-place operators come here as their functional forms.\n";
+      "The registry of `src/onnx/`, as a page. Operators of the training and of the core IR alike; "
+      "in-place ones\ncome here as their functional forms. Types are those of ONNX: no complex "
+      "numbers.\n";
   for (const Family& family : families()) {
     text += fmt::format("\n## {}\n\n| operators | not covered |\n| --- | --- |\n", family.name);
     for (const Entry& entry : family.entries) {

@@ -22,7 +22,6 @@ constexpr uint64_t kInlineBelow = 1024;
 constexpr uint32_t kGraphField = 7;
 constexpr uint32_t kInitializerField = 5;
 constexpr uint32_t kRawDataField = 9;
-constexpr int64_t kIrVersion = 10;
 
 void set_type(const ValueType& value, proto::ValueInfoProto* info) {
   info->set_name(value.name);
@@ -92,7 +91,8 @@ void set_graph(const Graph& graph, proto::GraphProto* message) {
 }
 
 void set_model(const Graph& graph, proto::ModelProto* message) {
-  message->set_ir_version(kIrVersion);
+  // The first version of the format that knows the operators.
+  message->set_ir_version(graph.opset <= 20 ? 9 : graph.opset <= 22 ? 10 : 11);
   message->set_producer_name("slipway");
   auto* opset = message->add_opset_import();
   opset->set_domain("");

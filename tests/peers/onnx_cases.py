@@ -360,4 +360,5 @@ case("quantize_per_channel", quantize_per_channel, f(4, 3), u(3), torch.tensor([
 
 # ---- Sizes and control flow.
 case("sizes", lambda x: (x.shape[0] * 2 + x.shape[1], x.numel(), x * (x.shape[0] % 3)), f(4, 5), dynamic=({0: DIM("a"), 1: DIM("b")},), more=[(f(7, 3),)])
+case("integer_input", lambda x, n: (x * n + torch.ones(n, 3).sum(), n + 1), f(3), 5, dynamic=(None, DIM.DYNAMIC), more=[(f(3), 7)])
 case("cond", lambda x: torch.cond(x.sum() > 0, lambda t: t.sin() + 1, lambda t: t.cos() * 2, (x,)), torch.ones(3), more=[(-torch.ones(3),)])

@@ -78,13 +78,17 @@ Ref attend(Context& c, Attention a) {
   }
   Ref sees_any;
   if (a.mask.present()) {
+    const std::vector<int64_t> keys = {-1};
     if (a.mask.dtype == DType::kBool) {
       scores = c.where(a.mask, scores, never);
+      sees_any =
+          c.cast(c.reduce("ReduceMax", c.cast(a.mask, DType::kInt32), keys, true), DType::kBool);
     } else {
-      scores = c.add(scores, c.cast(a.mask, scores.dtype));
+      const Ref mask = c.cast(a.mask, scores.dtype);
+      scores = c.add(scores, mask);
+      sees_any = c.compare("Greater", c.reduce("ReduceMax", mask, keys, true),
+                           -std::numeric_limits<double>::infinity());
     }
-    sees_any = c.compare("Greater", c.reduce("ReduceMax", scores, {rank - 1}, true),
-                         -std::numeric_limits<double>::infinity());
   }
   const Ref weights = softmax(c, scores, rank - 1, rank);
   const Ref y = c.op("MatMul", {weights, a.value});
