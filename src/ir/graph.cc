@@ -26,7 +26,46 @@ std::string unique(const std::string& name, std::map<std::string, int>& taken) {
   }
 }
 
+// `argument` is an Argument, const or not; `visit` takes a reference to a pointer.
+template <class AnyArgument, class Visit>
+void visit_values(AnyArgument& argument, const Visit& visit) {
+  auto visit_one = [&visit](auto& value) {
+    if (value != nullptr) visit(value);
+  };
+  auto visit_list = [&](auto& list) {
+    for (auto& value : list) visit_one(value);
+  };
+  auto visit_items = [&](auto& items) {
+    for (auto& item : items) {
+      if (auto* value = std::get_if<Value*>(&item)) visit_one(*value);
+    }
+  };
+  if (auto* value = std::get_if<Value*>(&argument)) {
+    visit_one(*value);
+  } else if (auto* values = std::get_if<std::vector<Value*>>(&argument)) {
+    visit_list(*values);
+  } else if (auto* lists = std::get_if<std::vector<std::vector<Value*>>>(&argument)) {
+    for (auto& list : *lists) visit_list(list);
+  } else if (auto* floats = std::get_if<std::vector<FloatItem>>(&argument)) {
+    visit_items(*floats);
+  } else if (auto* bools = std::get_if<std::vector<BoolItem>>(&argument)) {
+    visit_items(*bools);
+  } else if (auto* dictionary = std::get_if<Dictionary>(&argument)) {
+    for (auto& entry : dictionary->entries) visit_values(entry.value, visit);
+  }
+}
+
+void clone_graphs(Argument& argument, const std::function<void(const Value*, Value*)>& map) {
+  if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
+    *graph = (*graph)->clone(map);
+  } else if (auto* dictionary = std::get_if<Dictionary>(&argument)) {
+    for (DictionaryEntry& entry : dictionary->entries) clone_graphs(entry.value, map);
+  }
+}
+
 }  // namespace
+
+bool operator==(const Dictionary& a, const Dictionary& b) { return a.entries == b.entries; }
 
 bool TensorType::is_static() const {
   return std::all_of(sizes.begin(), sizes.end(), [](const SymInt& s) { return s.is_constant(); });
@@ -126,22 +165,19 @@ void Graph::rename(Value* value, const std::string& name) {
 }
 
 void Graph::for_each_value(const Argument& argument, const std::function<void(Value*)>& visit) {
-  if (auto* value = std::get_if<Value*>(&argument)) {
-    if (*value != nullptr) visit(*value);
-  } else if (auto* values = std::get_if<std::vector<Value*>>(&argument)) {
-    for (Value* value : *values) {
-      if (value != nullptr) visit(value);
-    }
-  }
+  visit_values(argument, [&visit](Value* value) { visit(value); });
 }
 
 void Graph::for_each_value(Argument& argument, const std::function<void(Value*&)>& visit) {
-  if (auto* value = std::get_if<Value*>(&argument)) {
-    if (*value != nullptr) visit(*value);
-  } else if (auto* values = std::get_if<std::vector<Value*>>(&argument)) {
-    for (Value*& value : *values) {
-      if (value != nullptr) visit(value);
-    }
+  visit_values(argument, [&visit](Value*& value) { visit(value); });
+}
+
+void Graph::for_each_graph(const Argument& argument,
+                           const std::function<void(const std::shared_ptr<Graph>&)>& visit) {
+  if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
+    visit(*graph);
+  } else if (auto* dictionary = std::get_if<Dictionary>(&argument)) {
+    for (const DictionaryEntry& entry : dictionary->entries) for_each_graph(entry.value, visit);
   }
 }
 
@@ -159,7 +195,7 @@ std::shared_ptr<Graph> Graph::clone(std::function<void(const Value*, Value*)> ma
       assert(copies.contains(value));
       value = copies[value];
     });
-    if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&result)) *graph = (*graph)->clone(map);
+    clone_graphs(result, map);
     return result;
   };
 

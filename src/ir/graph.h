@@ -32,7 +32,9 @@ struct TensorType {
   SymInt numel() const { return ir::numel(sizes); }
 };
 
-enum class ValueKind : uint8_t { kTensor, kSymInt, kSymFloat, kSymBool, kCustomObject };
+// kAbsent only keeps a place: a None among the results of a node, or a literal among the inputs of
+// a sub-graph (the literal itself is what the node gives the sub-graph). Nothing uses it.
+enum class ValueKind : uint8_t { kTensor, kSymInt, kSymFloat, kSymBool, kCustomObject, kAbsent };
 
 // What a node produces or a graph takes in. Owned by its graph; the address is its identity.
 class Value {
@@ -94,6 +96,16 @@ struct OperatorName {
   bool operator==(const OperatorName&) const = default;
 };
 
+// An item of a list in which some numbers are known and others are values.
+using FloatItem = std::variant<Value*, double>;
+using BoolItem = std::variant<Value*, bool>;
+// Arguments by name, in the archive's order.
+struct DictionaryEntry;
+struct Dictionary {
+  std::vector<DictionaryEntry> entries;
+};
+bool operator==(const Dictionary& a, const Dictionary& b);
+
 // One argument of a node, or one output of a graph. Symbolic integers of the archive are
 // expressions here, not values: whoever needs one at run time computes it from the sizes of the
 // tensors that define its symbols. Symbolic floats and bools stay values.
@@ -105,9 +117,19 @@ using Argument = std::variant<None,                         //
                               bool, std::vector<bool>,      //
                               std::string, std::vector<std::string>,  //
                               DType, MemoryFormat, Layout, Device, ComplexNumber,
-                              OperatorName,                      //
-                              std::vector<std::vector<SymInt>>,  // int_lists
+                              OperatorName,                                   //
+                              std::vector<FloatItem>, std::vector<BoolItem>,  // never all literal
+                              std::vector<std::vector<SymInt>>,               // int_lists
+                              std::vector<std::vector<double>>,               // float_lists
+                              std::vector<std::vector<Value*>>,               // nested_tensors
+                              Dictionary,                                     // string_to_argument
                               std::shared_ptr<Graph>>;  // sub-graph of a higher-order operator
+
+struct DictionaryEntry {
+  std::string key;
+  Argument value;
+  bool operator==(const DictionaryEntry&) const = default;
+};
 
 class Node {
  public:
@@ -192,6 +214,9 @@ class Graph {
   // Calls `visit` for each value that the argument holds (not null, not inside sub-graphs).
   static void for_each_value(const Argument& argument, const std::function<void(Value*)>& visit);
   static void for_each_value(Argument& argument, const std::function<void(Value*&)>& visit);
+  // Calls `visit` for each sub-graph that the argument holds (not inside sub-graphs).
+  static void for_each_graph(const Argument& argument,
+                             const std::function<void(const std::shared_ptr<Graph>&)>& visit);
 
   // A deep copy, sub-graphs included. `map`, when given, receives the copy of each value.
   std::shared_ptr<Graph> clone(std::function<void(const Value*, Value*)> map = {}) const;

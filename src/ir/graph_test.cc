@@ -61,6 +61,27 @@ TEST(GraphTest, ReplacesUses) {
   EXPECT_EQ(std::get<std::vector<Value*>>(node->arg(0)), (std::vector<Value*>{z, nullptr, z}));
 }
 
+TEST(GraphTest, ReplacesUsesInsideOfArguments) {
+  Graph graph;
+  Value* x = graph.add_input("x", tensor({2}));
+  Value* y = graph.add_input("y", tensor({2}));
+  Value* n = graph.add_input("n", ValueKind::kSymFloat);
+  const std::vector<Argument> args = {
+      std::vector<std::vector<Value*>>{{x}, {y, nullptr, x}}, std::vector<FloatItem>{n, 1.5},
+      std::vector<BoolItem>{true, n}, Dictionary{{{"a", Dictionary{{{"b", x}}}}, {"c", n}}}};
+  Node* node = graph.add_node("library.op.default", args, {});
+  int count = 0;
+  for (const Argument& argument : node->args()) {
+    Graph::for_each_value(argument, [&count](Value*) { ++count; });
+  }
+  EXPECT_EQ(count, 7);
+  graph.replace_all_uses(x, y);
+  EXPECT_EQ(node->arg(0), Argument(std::vector<std::vector<Value*>>{{y}, {y, nullptr, y}}));
+  EXPECT_EQ(node->arg(1), args[1]);
+  EXPECT_EQ(node->arg(3), Argument(Dictionary{{{"a", Dictionary{{{"b", y}}}}, {"c", n}}}));
+  EXPECT_NE(node->arg(3), args[3]);
+}
+
 TEST(GraphTest, RemovesInputs) {
   Graph graph;
   Value* x = graph.add_input("x", tensor({2}));
@@ -102,6 +123,24 @@ TEST(GraphTest, ClonesDeeply) {
   EXPECT_EQ(std::get<Value*>(copy->outputs()[0]), map.at(result));
   EXPECT_EQ(map.at(result)->producer(), &node_copy);
   EXPECT_EQ(std::get<SymInt>(copy->outputs()[1]), SymInt(4));
+}
+
+TEST(GraphTest, ClonesGraphsInsideOfDictionaries) {
+  auto inner = std::make_shared<Graph>();
+  inner->add_input("literal", ValueKind::kAbsent);
+  Graph graph;
+  Value* x = graph.add_input("x", tensor({2}));
+  graph.add_node("higher_order.hop", {Dictionary{{{"g", inner}, {"x", x}}}}, {});
+  const auto copy = graph.clone();
+  const auto& entries = std::get<Dictionary>(copy->nodes().front()->arg(0)).entries;
+  EXPECT_EQ(std::get<Value*>(entries[1].value), copy->inputs()[0]);
+  std::vector<std::shared_ptr<Graph>> graphs;
+  Graph::for_each_graph(
+      copy->nodes().front()->arg(0),
+      [&graphs](const std::shared_ptr<Graph>& found) { graphs.push_back(found); });
+  ASSERT_EQ(graphs.size(), 1u);
+  EXPECT_NE(graphs[0], inner);
+  EXPECT_EQ(graphs[0]->inputs()[0]->kind(), ValueKind::kAbsent);
 }
 
 }  // namespace

@@ -95,10 +95,36 @@ struct ArgumentPrinter {
     return fmt::format("({}, {}j)", number(value.real), number(value.imag));
   }
   std::string operator()(const OperatorName& op) const { return op.name; }
+  std::string operator()(const std::vector<FloatItem>& items) const { return items_of(items); }
+  std::string operator()(const std::vector<BoolItem>& items) const { return items_of(items); }
   std::string operator()(const std::vector<std::vector<SymInt>>& lists) const {
-    return list(lists, [this](const std::vector<SymInt>& values) { return (*this)(values); });
+    return lists_of(lists);
+  }
+  std::string operator()(const std::vector<std::vector<double>>& lists) const {
+    return lists_of(lists);
+  }
+  std::string operator()(const std::vector<std::vector<Value*>>& lists) const {
+    return lists_of(lists);
+  }
+  std::string operator()(const Dictionary& dictionary) const {
+    std::string text = list(dictionary.entries, [this](const DictionaryEntry& entry) {
+      return fmt::format("{}: {}", quoted(entry.key), std::visit(*this, entry.value));
+    });
+    text.front() = '{';
+    text.back() = '}';
+    return text;
   }
   std::string operator()(const std::shared_ptr<Graph>&) const { return "graph"; }
+
+ private:
+  template <class Items>
+  std::string items_of(const Items& items) const {
+    return list(items, [this](const auto& item) { return std::visit(*this, item); });
+  }
+  template <class Lists>
+  std::string lists_of(const Lists& lists) const {
+    return list(lists, *this);
+  }
 };
 
 std::string type_of(const Value* value) {
@@ -113,6 +139,8 @@ std::string type_of(const Value* value) {
       return "bool";
     case ValueKind::kCustomObject:
       return "object";
+    case ValueKind::kAbsent:
+      return "None";
   }
   return "";
 }
@@ -182,9 +210,8 @@ std::string print_node(const Node& node, int indent) {
   line += fmt::format("{}({})\n", node.op(),
                       joined(node.args(), [](const Argument& a) { return print(a); }));
   for (const Argument& argument : node.args()) {
-    if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
-      line += print(**graph, indent + 2);
-    }
+    Graph::for_each_graph(
+        argument, [&](const std::shared_ptr<Graph>& graph) { line += print(*graph, indent + 2); });
   }
   return line;
 }

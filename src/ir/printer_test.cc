@@ -23,6 +23,12 @@ TEST(PrinterTest, Arguments) {
   EXPECT_EQ(print(Argument(Device{"cuda", 1})), "cuda:1");
   EXPECT_EQ(print(Argument(ComplexNumber{1, -2})), "(1.0, -2.0j)");
   EXPECT_EQ(print(Argument(std::vector<std::vector<SymInt>>{{1}, {2, 3}})), "[[1], [2, 3]]");
+  EXPECT_EQ(print(Argument(std::vector<std::vector<double>>{{1}, {}})), "[[1.0], []]");
+  EXPECT_EQ(print(Argument(std::vector<std::vector<Value*>>{{nullptr}})), "[[None]]");
+  EXPECT_EQ(print(Argument(std::vector<BoolItem>{true, false})), "[True, False]");
+  EXPECT_EQ(print(Argument(std::vector<FloatItem>{1.0, 0.5})), "[1.0, 0.5]");
+  EXPECT_EQ(print(Argument(Dictionary{{{"a", SymInt(1)}, {"b", Dictionary()}}})),
+            "{\"a\": 1, \"b\": {}}");
   EXPECT_EQ(print(Argument(std::vector<Value*>{nullptr})), "[None]");
   std::string text = print(Argument(std::vector<SymInt>(100, 7)));
   EXPECT_NE(text.find("... 100 in all]"), std::string::npos);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
@@ -38,6 +39,15 @@ bool is_empty_list(const Argument& argument) {
          empty(std::get_if<std::vector<std::string>>(&argument));
 }
 
+template <class Item>
+bool holds_items(const Argument& argument) {
+  auto* items = std::get_if<std::vector<Item>>(&argument);
+  return items != nullptr && std::all_of(items->begin(), items->end(), [](const Item& item) {
+           auto* value = std::get_if<Value*>(&item);
+           return value == nullptr || holds_scalar(*value);
+         });
+}
+
 bool fits_list(const Argument& argument, const schema::Type& type) {
   if (is_empty_list(argument)) return true;
   switch (type.base) {
@@ -54,13 +64,15 @@ bool fits_list(const Argument& argument, const schema::Type& type) {
              std::holds_alternative<std::vector<std::vector<SymInt>>>(argument);
     case BaseType::kFloat:
       return std::holds_alternative<std::vector<double>>(argument) ||
-             std::holds_alternative<std::vector<SymInt>>(argument);
+             std::holds_alternative<std::vector<SymInt>>(argument) ||
+             holds_items<FloatItem>(argument);
     case BaseType::kBool:
-      return std::holds_alternative<std::vector<bool>>(argument);
+      return std::holds_alternative<std::vector<bool>>(argument) || holds_items<BoolItem>(argument);
     case BaseType::kScalar:
       return std::holds_alternative<std::vector<SymInt>>(argument) ||
              std::holds_alternative<std::vector<double>>(argument) ||
-             std::holds_alternative<std::vector<bool>>(argument);
+             std::holds_alternative<std::vector<bool>>(argument) ||
+             holds_items<FloatItem>(argument) || holds_items<BoolItem>(argument);
     case BaseType::kString:
       return std::holds_alternative<std::vector<std::string>>(argument);
     default:
@@ -160,16 +172,23 @@ class GraphVerifier {
       if (status.ok() && !defined_.contains(value)) {
         status = error("{} uses {} before it is defined", what, value->name());
       }
+      if (status.ok() && value->kind() == ValueKind::kAbsent) {
+        status = error("{} uses {}, which holds nothing", what, value->name());
+      }
     });
     if (!status.ok()) return status;
     if (auto* value = std::get_if<SymInt>(&argument); value != nullptr && value->overflowed()) {
       return error("{} holds an integer that does not fit in 64 bits", what);
     }
     if (auto* values = std::get_if<std::vector<SymInt>>(&argument)) {
-      for (const SymInt& value : *values) {
-        if (value.overflowed()) {
-          return error("{} holds an integer that does not fit in 64 bits", what);
-        }
+      for (const SymInt& value : *values) SLIPWAY_RETURN_IF_ERROR(verify_argument(value, what));
+    }
+    if (auto* lists = std::get_if<std::vector<std::vector<SymInt>>>(&argument)) {
+      for (const auto& list : *lists) SLIPWAY_RETURN_IF_ERROR(verify_argument(list, what));
+    }
+    if (auto* dictionary = std::get_if<Dictionary>(&argument)) {
+      for (const DictionaryEntry& entry : dictionary->entries) {
+        SLIPWAY_RETURN_IF_ERROR(verify_argument(entry.value, what));
       }
     }
     if (auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
@@ -209,7 +228,8 @@ class GraphVerifier {
                      parameter.type.optional ? "?" : "");
       }
     }
-    bool list = schema.returns.size() == 1 && schema.returns[0].list;
+    bool list = std::any_of(schema.returns.begin(), schema.returns.end(),
+                            [](const schema::Type& type) { return type.list; });
     if (!list && node.outputs().size() != schema.returns.size()) {
       return error("it has {} results, and the operator gives {}", node.outputs().size(),
                    schema.returns.size());

@@ -55,6 +55,26 @@ TEST_F(VerifierTest, FindsWrongArguments) {
   expect_error("argument other is None, which is not of type Tensor");
 }
 
+TEST_F(VerifierTest, FindsUsesOfAbsentValues) {
+  Node* node = program_.graph->add_node("library.op.default", {x_}, {});
+  Value* absent = program_.graph->add_output(node, ValueKind::kAbsent, 0, "nothing");
+  EXPECT_TRUE(verify(program_).ok());
+  program_.graph->add_node("library.op.default", {Dictionary{{{"a", absent}}}}, {});
+  expect_error("an argument uses nothing, which holds nothing");
+}
+
+TEST_F(VerifierTest, KnowsListsOfNumbersAndValues) {
+  Value* number = program_.graph->add_output(
+      program_.graph->add_node("torch.sym_float", {SymInt(2)}, {.name = "f"}), ValueKind::kSymFloat,
+      0);
+  Node* node = program_.graph->add_node(
+      "aten.upsample_nearest1d.vec", {x_, None(), std::vector<FloatItem>{number}}, {.name = "up"});
+  program_.graph->add_output(node, tensor({4}));
+  EXPECT_TRUE(verify(program_).ok()) << verify(program_).error().message();
+  node->args()[2] = std::vector<FloatItem>{x_};
+  expect_error("argument scale_factors is [%x], which is not of type float[]?");
+}
+
 TEST_F(VerifierTest, FindsWrongResults) {
   program_.graph->add_output(add_, tensor({2}));
   expect_error("it has 2 results, and the operator gives 1");

@@ -91,10 +91,20 @@ class Decomposer {
     for (ir::Argument& argument : node->args()) walk.replacements.resolve(argument);
     for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(run(*inner));
 
+    const bool is_cond = node->op() == "higher_order.cond";
+    const bool has_absent_result =
+        std::any_of(node->outputs().begin(), node->outputs().end(),
+                    [](const Value* output) { return output->kind() == ir::ValueKind::kAbsent; });
+    if (has_absent_result && !is_cond) {
+      report(*node,
+             "one of its results is None, which no kernel gives: rewrite this line with other "
+             "torch operators, or leave it out of the exported module");
+      return {};
+    }
+
     const auto rule = decompositions::find(node->op());
     if (!rule) {
-      if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) &&
-          node->op() != "higher_order.cond") {
+      if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) && !is_cond) {
         report(*node, remedy(node->op()));
       }
       return {};

@@ -29,11 +29,11 @@ class KeyWriter {
 
   // Empty for a node that is not to be merged.
   std::string write(const Node& node) {
+    if (!sub_graphs(node).empty()) return {};
     text_ = node.op();
     for (const Argument& argument : node.args()) {
-      if (std::holds_alternative<std::shared_ptr<Graph>>(argument)) return {};
-      text_ += '|' + std::to_string(argument.index()) + ':';
-      std::visit([this](const auto& content) { add(content); }, argument);
+      text_ += '|';
+      add(argument);
     }
     // A symbol that the node defines is its own, and keeps it apart.
     for (const Value* output : node.outputs()) {
@@ -57,6 +57,17 @@ class KeyWriter {
       text_ += ',';
     }
     text_ += ']';
+  }
+  // Also the items of lists of numbers and values.
+  template <class... T>
+  void add(const std::variant<T...>& any) {
+    text_ += std::to_string(any.index()) + ':';
+    std::visit([this](const auto& content) { add(content); }, any);
+  }
+  void add(const ir::Dictionary& dictionary) { add(dictionary.entries); }
+  void add(const ir::DictionaryEntry& entry) {
+    add(entry.key);
+    add(entry.value);
   }
   void add(ir::None) {}
   void add(Value* value) {

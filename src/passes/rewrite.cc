@@ -24,9 +24,9 @@ std::string describe(const Node& node) {
 std::vector<Graph*> sub_graphs(const Node& node) {
   std::vector<Graph*> graphs;
   for (const Argument& argument : node.args()) {
-    if (const auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
-      graphs.push_back(graph->get());
-    }
+    Graph::for_each_graph(argument, [&graphs](const std::shared_ptr<Graph>& graph) {
+      graphs.push_back(graph.get());
+    });
   }
   return graphs;
 }
@@ -66,6 +66,10 @@ void collect_symbols(const Argument& argument, std::set<std::string>& symbols) {
   } else if (const auto* lists = std::get_if<std::vector<std::vector<SymInt>>>(&argument)) {
     for (const auto& items : *lists) {
       for (const SymInt& item : items) add(item);
+    }
+  } else if (const auto* dictionary = std::get_if<ir::Dictionary>(&argument)) {
+    for (const ir::DictionaryEntry& entry : dictionary->entries) {
+      collect_symbols(entry.value, symbols);
     }
   } else if (const auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
     for (const auto& node : (*graph)->nodes()) {

@@ -22,13 +22,24 @@ ir::SymInt read_sym_int(JsonValue argument, Scope& scope) {
   return value.to_int();
 }
 
-// An item of as_sym_bools or as_sym_floats, of which only numbers can stand in a list here.
-JsonValue literal_item(JsonValue item) {
-  const auto [tag, value] = item.to_union();
-  if (tag != "as_name") return value;
-  item.fail("is symbolic: lists of symbolic floats and bools are not supported",
-            ErrorCode::kUnsupported);
-  return {};
+// as_sym_floats or as_sym_bools: values, and literals that `read` reads; a plain list where all are
+// literals.
+template <class T, class Read>
+ir::Argument read_symbolic_list(JsonValue list, Scope& scope, const Read& read) {
+  std::vector<std::variant<ir::Value*, T>> items;
+  std::vector<T> literals;
+  items.reserve(list.size());
+  for (JsonValue item : list.items()) {
+    const auto [tag, value] = item.to_union();
+    if (tag == "as_name") {
+      items.emplace_back(scope.value(value.to_string_view(), value));
+    } else {
+      literals.push_back(read(value));
+      items.emplace_back(static_cast<T>(literals.back()));
+    }
+  }
+  if (literals.size() == items.size()) return literals;
+  return items;
 }
 
 ir::MemoryFormat read_memory_format(JsonValue value) {
@@ -126,6 +137,8 @@ ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReade
   const auto [tag, value] = argument.to_union();
   const auto to_int = [](JsonValue item) { return ir::SymInt(item.to_int()); };
   const auto to_string = [](JsonValue item) { return item.to_string(); };
+  const auto to_bool = [](JsonValue item) { return item.to_bool(); };
+  const auto to_tensor = [&](JsonValue item) { return read_tensor(item, scope); };
 
   if (tag == "as_tensor" || tag == "as_custom_obj") return read_tensor(value, scope);
   if (tag == "as_int") return ir::SymInt(value.to_int());
@@ -133,9 +146,7 @@ ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReade
   if (tag == "as_none") return ir::None();
   if (tag == "as_float") return read_float(value);
   if (tag == "as_bool") return value.to_bool();
-  if (tag == "as_tensors") {
-    return read_list<ir::Value*>(value, [&](JsonValue item) { return read_tensor(item, scope); });
-  }
+  if (tag == "as_tensors") return read_list<ir::Value*>(value, to_tensor);
   if (tag == "as_sym_int") return read_sym_int(value, scope);
   if (tag == "as_sym_ints") {
     return read_list<ir::SymInt>(value, [&](JsonValue item) { return read_sym_int(item, scope); });
@@ -147,9 +158,7 @@ ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReade
   if (tag == "as_layout") return ir::Layout{.strided = value.to_int() == 7};
   if (tag == "as_device") return read_device(value);
   if (tag == "as_floats") return read_list<double>(value, read_float);
-  if (tag == "as_bools") {
-    return read_list<bool>(value, [](JsonValue item) { return item.to_bool(); });
-  }
+  if (tag == "as_bools") return read_list<bool>(value, to_bool);
   if (tag == "as_optional_tensor") {
     ir::Value* tensor = read_optional_tensor(value, scope);
     return tensor == nullptr ? ir::Argument(ir::None()) : ir::Argument(tensor);
@@ -164,12 +173,8 @@ ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReade
     if (tag == "as_sym_bool") return item.to_bool();
     return read_float(item);
   }
-  if (tag == "as_sym_bools") {
-    return read_list<bool>(value, [](JsonValue item) { return literal_item(item).to_bool(); });
-  }
-  if (tag == "as_sym_floats") {
-    return read_list<double>(value, [](JsonValue item) { return read_float(literal_item(item)); });
-  }
+  if (tag == "as_sym_bools") return read_symbolic_list<bool>(value, scope, to_bool);
+  if (tag == "as_sym_floats") return read_symbolic_list<double>(value, scope, read_float);
   if (tag == "as_complex") {
     return ir::ComplexNumber{read_float(value["real"]), read_float(value["imag"])};
   }
@@ -177,6 +182,21 @@ ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReade
   if (tag == "as_int_lists") {
     return read_list<std::vector<ir::SymInt>>(
         value, [&](JsonValue item) { return read_list<ir::SymInt>(item, to_int); });
+  }
+  if (tag == "as_float_lists") {
+    return read_list<std::vector<double>>(
+        value, [](JsonValue item) { return read_list<double>(item, read_float); });
+  }
+  if (tag == "as_nested_tensors") {
+    return read_list<std::vector<ir::Value*>>(
+        value, [&](JsonValue item) { return read_list<ir::Value*>(item, to_tensor); });
+  }
+  if (tag == "as_string_to_argument") {
+    ir::Dictionary dictionary;
+    for (auto [key, item] : value.members()) {
+      dictionary.entries.push_back({std::string(key), read_argument(item, scope, subgraph)});
+    }
+    return dictionary;
   }
   if (tag == "as_graph" && subgraph) return subgraph(value["graph"]);
   argument.fail(fmt::format("is an argument of the kind {}, which Slipway does not support", tag),

@@ -47,9 +47,7 @@ double read_float(JsonValue value);
 // Reads the graph of an as_graph argument.
 using SubgraphReader = std::function<std::shared_ptr<ir::Graph>(JsonValue graph)>;
 
-// Any variant of the archive's argument union but those that ir::Argument has no place for
-// (nested_tensors, string_to_argument, float_lists and lists of symbolic floats or bools), which
-// are unsupported. `subgraph` may be empty where no graph can occur.
+// Any variant of the archive's argument union. `subgraph` may be empty where no graph can occur.
 ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReader& subgraph);
 
 }  // namespace slipway::pt2

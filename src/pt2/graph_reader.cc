@@ -64,11 +64,8 @@ class GraphReader {
     const auto [tag, value] = input.to_union();
     const auto defined = definition(tag, value);
     if (!defined) {
-      if (is_subgraph) {
-        input.fail("is a literal input of a sub-graph, which Slipway does not support",
-                   ErrorCode::kUnsupported);
-      }
       contents_.inputs.push_back(read_argument(input, contents_.scope, {}));
+      if (is_subgraph) graph_.add_input("literal", ir::ValueKind::kAbsent);
       return;
     }
     const std::string name(defined->name);
@@ -125,6 +122,12 @@ class GraphReader {
     for (JsonValue output : outputs.items()) read_output(output, added, outputs.size() == 1);
   }
 
+  // A single None stands for no results, unless the operator has one.
+  static bool has_no_results(const ir::Node& node) {
+    const schema::Schema* schema = schema::find_operator(node.op());
+    return schema == nullptr || schema->returns.empty();
+  }
+
   void read_output(JsonValue output, ir::Node* node, bool is_only) {
     const auto [tag, value] = output.to_union();
     if (tag == "as_tensors") {
@@ -136,7 +139,11 @@ class GraphReader {
     } else if (tag == "as_sym_int") {
       // An integer that the export found to be fixed: it has no name.
       graph_.add_output(node, ir::ValueKind::kSymInt, value["as_int"].to_int());
-    } else if (tag != "as_none" || !is_only) {
+    } else if (tag == "as_none") {
+      if (!is_only || !has_no_results(*node)) {
+        graph_.add_output(node, ir::ValueKind::kAbsent, 0);
+      }
+    } else {
       output.fail(
           fmt::format("(node \"{}\") is a result of the kind {}, which Slipway does not support",
                       node->name(), tag),

@@ -6,6 +6,7 @@ import pathlib
 
 import torch
 from torch import nn
+from torch._higher_order_ops.hints_wrap import hints_wrapper
 from torch.export import Dim, export, register_dataclass, save
 from torch.testing._internal.two_tensor import TwoTensor
 from torch.utils import _pytree as pytree
@@ -116,6 +117,26 @@ class Mutations(nn.Module):
         return x + self.count
 
 
+# Operators that nothing computes: what counts is how their arguments are written.
+LIBRARY = torch.library.Library("slipway_test", "DEF")
+LIBRARY.define("lists(Tensor[][] parts, float[][] weights) -> Tensor")
+LIBRARY.impl("lists", lambda parts, weights: parts[0][0] * weights[0][0], "CompositeExplicitAutograd")
+torch.library.register_fake("slipway_test::lists", lambda parts, weights: torch.empty_like(parts[0][0]))
+
+
+class Lists(nn.Module):
+    def forward(self, x, y):
+        z = torch.ops.slipway_test.lists([[x, y], [y]], [[1.5], [2.0, float("inf")], []])
+        return hints_wrapper(lambda z: z.relu(), (z,), {}, hints={"level": 3, "name": "r", "scale": 1.5})
+
+
+class Backward(nn.Module):
+    def forward(self, x, w):
+        mask = [True, False, False]
+        return torch.ops.aten.convolution_backward(
+            x, x, w, None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1, mask)[0]
+
+
 class Loop(nn.Module):
     def forward(self, x):
         def condition(i, total):
@@ -149,6 +170,8 @@ def main():
     with torch._subclasses.FakeTensorMode():
         write("fake.pt2", nn.Linear(2, 2), (torch.randn(1, 2),))
     write("loop.pt2", Loop(), (x,))
+    write("lists.pt2", Lists(), (x, x + 1))
+    write("backward.pt2", Backward(), (torch.randn(1, 2, 5, 5), torch.randn(2, 2, 3, 3)))
     module = nn.Linear(2, 2)
     module.weight = nn.Parameter(TwoTensor(module.weight.detach(), module.weight.detach() + 1))
     write("subclass.pt2", module, (torch.randn(1, 2),))
