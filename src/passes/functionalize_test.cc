@@ -243,6 +243,16 @@ TEST_F(FunctionalizeTest, ResultsKeepTheTypeOfWhatIsWrittenTo) {
   EXPECT_EQ(result(1)->dtype(), DType::kFloat32);
 }
 
+TEST_F(FunctionalizeTest, FunctionalFormsOfAnotherName) {
+  Value* y = own();
+  call("aten.pow_.Scalar", {y, SymInt(2)}, y->type(), "power");
+  call("aten.floor_divide_.Tensor", {y, x_}, y->type(), "quotient");
+  output(y);
+  run();
+  EXPECT_EQ(ops(),
+            (Ops{"aten.relu.default", "aten.pow.Tensor_Scalar", "aten.floor_divide.default"}));
+}
+
 TEST_F(FunctionalizeTest, WritesThroughADiagonalByPosition) {
   Value* y = own();
   Value* diagonal =

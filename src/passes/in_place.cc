@@ -62,23 +62,41 @@ const std::set<std::string_view> kPromoting = {"add",
                                                "bitwise_xor",
                                                "bitwise_left_shift",
                                                "bitwise_right_shift"};
-// Python's in-place operators and their functions; a number is the second of the two overloads.
-struct Dunder {
-  std::string_view name;
-  std::string_view scalar_overload;
-};
-const std::map<std::string_view, Dunder> kDunders = {
-    {"__iand__", {"bitwise_and", "Scalar"}},
-    {"__ior__", {"bitwise_or", "Scalar"}},
-    {"__ixor__", {"bitwise_xor", "Scalar"}},
-    {"__ilshift__", {"bitwise_left_shift", "Tensor_Scalar"}},
-    {"__irshift__", {"bitwise_right_shift", "Tensor_Scalar"}}};
+// Those whose functional form is named otherwise.
+const std::map<std::string_view, std::string_view> kFunctions = {
+    {"aten.pow_.Tensor", "aten.pow.Tensor_Tensor"},
+    {"aten.pow_.Scalar", "aten.pow.Tensor_Scalar"},
+    {"aten.float_power_.Tensor", "aten.float_power.Tensor_Tensor"},
+    {"aten.float_power_.Scalar", "aten.float_power.Tensor_Scalar"},
+    {"aten.floor_divide_.Tensor", "aten.floor_divide.default"},
+    {"aten.ldexp_.default", "aten.ldexp.Tensor"},
+    {"aten.__iand__.Scalar", "aten.bitwise_and.Scalar"},
+    {"aten.__iand__.Tensor", "aten.bitwise_and.Tensor"},
+    {"aten.__ior__.Scalar", "aten.bitwise_or.Scalar"},
+    {"aten.__ior__.Tensor", "aten.bitwise_or.Tensor"},
+    {"aten.__ixor__.Scalar", "aten.bitwise_xor.Scalar"},
+    {"aten.__ixor__.Tensor", "aten.bitwise_xor.Tensor"},
+    {"aten.__ilshift__.Scalar", "aten.bitwise_left_shift.Tensor_Scalar"},
+    {"aten.__ilshift__.Tensor", "aten.bitwise_left_shift.Tensor"},
+    {"aten.__irshift__.Scalar", "aten.bitwise_right_shift.Tensor_Scalar"},
+    {"aten.__irshift__.Tensor", "aten.bitwise_right_shift.Tensor"}};
 
-// "aten.add_.Tensor" -> {"add_", "Tensor"}
-std::pair<std::string_view, std::string_view> split_name(std::string_view op) {
+// "aten.add_.Tensor" -> "add_"
+std::string_view base_name(std::string_view op) {
   op.remove_prefix(op.find('.') + 1);
-  const size_t dot = op.find('.');
-  return {op.substr(0, dot), dot == std::string_view::npos ? "default" : op.substr(dot + 1)};
+  return op.substr(0, op.find('.'));
+}
+
+// "aten.add_.Tensor" -> "aten.add.Tensor"; empty for an operator that has no such form.
+std::string functional_op(const std::string& op) {
+  if (auto function = kFunctions.find(op); function != kFunctions.end()) {
+    return std::string(function->second);
+  }
+  const std::string_view name = base_name(op);
+  if (!name.ends_with('_')) return {};
+  std::string result = op;
+  result.erase(static_cast<size_t>(name.data() - op.data()) + name.size() - 1, 1);
+  return result;
 }
 
 DType natural_dtype(std::string_view name, const std::vector<Argument>& args, const Value* self) {
@@ -99,21 +117,36 @@ DType natural_dtype(std::string_view name, const std::vector<Argument>& args, co
   return type.get();
 }
 
-Result<Value*> functional_node(const Node& node, std::string_view base, std::string_view overload,
-                               OpBuilder& builder) {
-  const std::string op = fmt::format("aten.{}.{}", base, overload);
+Result<Value*> functional_node(const Node& node, OpBuilder& builder) {
+  const std::string op = functional_op(node.op());
   const schema::Schema* schema = schema::find_operator(op);
   std::vector<Argument> args = node.args();
   if (!schema || schema->parameters.size() != args.size()) {
     return unsupported("{} has no functional form that Slipway knows", describe(node));
   }
   const Value* self = node.value(0);
-  const DType dtype = natural_dtype(base, args, self);
+  const DType dtype = natural_dtype(base_name(op), args, self);
   return builder.to_dtype(builder.call(op, std::move(args), dtype, self->sizes()), self->dtype());
 }
 
+// The value on the diagonal, which starts anew below a square where `wrap` is given.
+Result<Value*> fill_diagonal(const Node& node, OpBuilder& builder) {
+  Value* self = node.value(0);
+  const auto value = ir::to_scalar(node.arg(1));
+  const auto* wrap = std::get_if<bool>(&node.arg(2));
+  if (self->rank() != 2 || !value || !wrap) {
+    return unsupported("{} fills the diagonal of something that is not a matrix", describe(node));
+  }
+  const SymInt& rows = self->sizes()[0];
+  const SymInt& columns = self->sizes()[1];
+  Value* distance = builder.sub(builder.view(builder.arange(columns), {1, columns}),
+                                builder.view(builder.arange(rows), {rows, 1}));
+  if (*wrap) distance = builder.remainder(distance, columns + 1);
+  return builder.masked_fill(self, builder.eq(distance, 0), *value);
+}
+
 Result<Value*> compute(const Node& node, OpBuilder& builder) {
-  auto [name, overload] = split_name(node.op());
+  const std::string_view name = base_name(node.op());
   Value* self = node.value(0);
   if (is_random(node.op()) || (is_dropout(node.op()) && !is_inactive_dropout(node))) {
     return unsupported(
@@ -135,23 +168,15 @@ Result<Value*> compute(const Node& node, OpBuilder& builder) {
     if (!indices || !accumulate) return unsupported("{}: unknown arguments", describe(node));
     return builder.index_put(self, *indices, node.value(2), *accumulate);
   }
-  if (auto dunder = kDunders.find(name); dunder != kDunders.end()) {
-    if (overload == "Scalar") overload = dunder->second.scalar_overload;
-    return functional_node(node, dunder->second.name, overload, builder);
-  }
-  if (!name.ends_with('_')) {
-    return unsupported("{} writes to its first argument in a way that Slipway does not know",
-                       describe(node));
-  }
-  name.remove_suffix(1);
-  return functional_node(node, name, overload, builder);
+  if (name == "fill_diagonal_") return fill_diagonal(node, builder);
+  return functional_node(node, builder);
 }
 
 }  // namespace
 
 Result<bool> is_in_place(const Node& node) {
   // Their schemas don't say that they write to the running statistics.
-  const auto [name, overload] = split_name(node.op());
+  const std::string_view name = base_name(node.op());
   if (node.op().starts_with("aten.") &&
       (name == "batch_norm" || name == "native_batch_norm" || name == "instance_norm")) {
     const auto* training = node.args().size() > 5 ? std::get_if<bool>(&node.arg(5)) : nullptr;

@@ -162,17 +162,11 @@ const std::set<std::string, std::less<>> kCopies = {"clone.default", "_unsafe_vi
 // The place of `copy`, and after it of `memory_format`.
 const std::map<std::string, size_t, std::less<>> kConversions = {
     {"to.dtype", 3}, {"to.device", 4}, {"to.dtype_layout", 6}, {"to.other", 3}};
-const std::set<std::string, std::less<>> kInPlaceViews = {"aten.detach_.default",
-                                                          "aten.squeeze_.default",
-                                                          "aten.squeeze_.dim",
-                                                          "aten.squeeze_.dims",
-                                                          "aten.t_.default",
-                                                          "aten.transpose_.int",
-                                                          "aten.unsqueeze_.default",
-                                                          "aten.swapaxes_.default",
-                                                          "aten.swapdims_.default",
-                                                          "aten.transpose_.default",
-                                                          "aten.requires_grad_.default"};
+const std::set<std::string, std::less<>> kInPlaceViews = {
+    "aten.as_strided_.default", "aten.detach_.default",    "aten.squeeze_.default",
+    "aten.squeeze_.dim",        "aten.squeeze_.dims",      "aten.t_.default",
+    "aten.transpose_.int",      "aten.unsqueeze_.default", "aten.swapaxes_.default",
+    "aten.swapdims_.default",   "aten.transpose_.default", "aten.requires_grad_.default"};
 const std::set<std::string, std::less<>> kDropouts = {"aten.dropout.default",
                                                       "aten.dropout_.default",
                                                       "aten.feature_dropout.default",

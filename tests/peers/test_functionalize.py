@@ -268,6 +268,86 @@ def branch_after_write(x):
     return torch.cond(y.sum() > 50, lambda t: t + 1, lambda t: t.clone().mul_(2), (y,))
 
 
+# What each writes into a tensor x of values between 0 and 1; y is another such, m a mask, i two indices of rows.
+IN_PLACE = {
+    "element by element": [
+        lambda x, y, m, i, name=name: getattr(x, name + "_")()
+        for name in (
+            "abs acos asin atan ceil cos cosh erf exp expm1 floor frac log log10 log1p log2 neg reciprocal relu round"
+            " rsqrt sigmoid sign sin sinh sqrt square tan tanh trunc"
+        ).split()
+    ],
+    "activations": [
+        lambda x, y, m, i: F.hardtanh(x, -0.2, 0.4, inplace=True),
+        lambda x, y, m, i: F.hardsigmoid(x, inplace=True),
+        lambda x, y, m, i: F.hardswish(x, inplace=True),
+        lambda x, y, m, i: F.leaky_relu(x - 0.5, 0.1, inplace=True),
+        lambda x, y, m, i: F.elu(x - 0.5, inplace=True),
+        lambda x, y, m, i: F.selu(x - 0.5, inplace=True),
+        lambda x, y, m, i: F.celu(x - 0.5, inplace=True),
+        lambda x, y, m, i: F.mish(x, inplace=True),
+        lambda x, y, m, i: F.relu6(x * 9, inplace=True),
+        lambda x, y, m, i: F.threshold(x, 0.5, -1.0, inplace=True),
+        lambda x, y, m, i: torch.ops.aten.gelu_(x),
+    ],
+    "numbers": [
+        lambda x, y, m, i: x.add_(2, alpha=3),
+        lambda x, y, m, i: x.sub_(y, alpha=0.5),
+        lambda x, y, m, i: x.mul_(y[0]),
+        lambda x, y, m, i: x.div_(y + 1),
+        lambda x, y, m, i: x.div_(0.3, rounding_mode="floor"),
+        lambda x, y, m, i: x.floor_divide_(0.3),
+        lambda x, y, m, i: x.pow_(2),
+        lambda x, y, m, i: x.pow_(y),
+        lambda x, y, m, i: x.floor_divide_(y + 0.1),
+        lambda x, y, m, i: x.ldexp_(torch.tensor(2)),
+        lambda x, y, m, i: x.remainder_(0.4),
+        lambda x, y, m, i: x.fmod_(y + 0.1),
+        lambda x, y, m, i: x.clamp_(0.2, 0.7),
+        lambda x, y, m, i: x.clamp_min_(0.4),
+        lambda x, y, m, i: x.clamp_(max=y),
+        lambda x, y, m, i: x.lerp_(y, 0.3),
+        lambda x, y, m, i: x.addcmul_(y, y, value=2),
+        lambda x, y, m, i: x.addcdiv_(y, y + 1),
+        lambda x, y, m, i: x.atan2_(y),
+        lambda x, y, m, i: x.cumsum_(1),
+        lambda x, y, m, i: x.nan_to_num_(0.5),
+        lambda x, y, m, i: x.addmm_(y, y.mT @ y, beta=0.5),
+    ],
+    "comparisons": [
+        lambda x, y, m, i: x.eq_(y),
+        lambda x, y, m, i: x.ne_(0.5),
+        lambda x, y, m, i: x.lt_(y),
+        lambda x, y, m, i: x.ge_(0.5),
+        lambda x, y, m, i: x.logical_and_(y),
+        lambda x, y, m, i: x.logical_not_(),
+        lambda x, y, m, i: m.clone().logical_xor_(y > 0.5),
+        lambda x, y, m, i: m.clone().bitwise_or_(y > 0.5),
+        lambda x, y, m, i: m.clone().__iand__(y > 0.5),
+        lambda x, y, m, i: (x * 9).int().bitwise_and_(5),
+    ],
+    "parts": [
+        lambda x, y, m, i: x.zero_(),
+        lambda x, y, m, i: x.fill_(y[0, 0]),
+        lambda x, y, m, i: x.copy_(y[1]),
+        lambda x, y, m, i: x.masked_fill_(m, y[0, 0]),
+        lambda x, y, m, i: x.index_put_((i,), y[:2], accumulate=True),
+        lambda x, y, m, i: x.index_copy_(0, i, y[1:]),
+        lambda x, y, m, i: x.index_fill_(0, i, y[0, 0]),
+        lambda x, y, m, i: x.index_add_(0, i, y[1:], alpha=2),
+        lambda x, y, m, i: x.scatter_(0, i.unsqueeze(1), y[:2], reduce="add"),
+        lambda x, y, m, i: x.scatter_reduce_(0, i.unsqueeze(1).expand(2, 4), y[:2], "sum"),
+        lambda x, y, m, i: x.masked_scatter_(m, y),
+        lambda x, y, m, i: x.tril_(),
+        lambda x, y, m, i: x.triu_(1),
+        lambda x, y, m, i: x.fill_diagonal_(2),
+        lambda x, y, m, i: torch.cat([x, y]).fill_diagonal_(2, wrap=True),
+        lambda x, y, m, i: x.transpose_(0, 1).add_(1),
+        lambda x, y, m, i: x.t_().squeeze_().mul_(2),
+    ],
+}
+
+
 class Tied(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -322,6 +402,16 @@ CASES = {
     "cache_slice": stateful(
         cache_slice, {"cache": torch.zeros(2, 8, 3)}, torch.randn(2, 2, 3), torch.tensor([3, 4])
     ),
+    **{
+        name: function(
+            lambda x, y, m, i, group=group: [write(x.clone(), y, m, i) for write in group],
+            torch.rand(3, 4, generator=torch.Generator().manual_seed(1)),
+            torch.rand(3, 4, generator=torch.Generator().manual_seed(2)),
+            torch.rand(3, 4, generator=torch.Generator().manual_seed(3)) > 0.5,
+            torch.tensor([2, 0]),
+        )
+        for name, group in IN_PLACE.items()
+    },
     "tied": (Tied(), (torch.arange(3.0),)),
 }
 
