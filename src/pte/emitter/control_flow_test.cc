@@ -120,6 +120,45 @@ TEST(CondTest, BranchesWithinBranches) {
   EXPECT_EQ(with(false, true), (Floats{2, 3, 4}));
 }
 
+TEST(CondTest, LiteralsAmongWhatABranchIsGiven) {
+  ProgramToEmit p;
+  ir::Value* flag = p.input("flag", p.type({}, DType::kBool));
+  ir::Value* x = p.input("x", p.type({2}));
+  auto branch = [&](int64_t add) {
+    Branch made({});
+    made.graph->add_input("literal", ir::ValueKind::kAbsent);
+    ir::Value* inside = made.graph->add_input("inside", x->type());
+    for (int i = 0; i < 3; ++i) made.graph->add_input("literal", ir::ValueKind::kAbsent);
+    made.output(made.build().add(inside, SymInt(add)));
+    return made;
+  };
+  const Branch yes = branch(1);
+  const Branch no = branch(2);
+  ir::Node* node = cond(p.graph(), flag, yes, no, {nullptr, x}, {p.type({2})});
+  node->args().emplace_back(std::vector<bool>{true});
+  node->args().emplace_back(std::string("text"));
+  node->args().emplace_back(std::vector<SymInt>{3});
+  p.output(node->output());
+  Module module = p.load();
+  Tensor value = *Tensor::zeros(DType::kBool, {});
+  EXPECT_EQ(to_floats(run(module, {value, floats({2}, {1, 2})})[0]), (Floats{3, 4}));
+  *value.data_as<bool>() = true;
+  EXPECT_EQ(to_floats(run(module, {value, floats({2}, {1, 2})})[0]), (Floats{2, 3}));
+
+  node->args()[3] = std::vector<ir::Value*>{x, nullptr};
+  EXPECT_THAT(p.emit_error(),
+              testing::HasSubstr("inside of a branch is a tensor, but is given None"));
+}
+
+TEST(CondTest, RefusesResultsThatAreNone) {
+  ProgramToEmit p;
+  ir::Value* x = p.input("x", p.type({2}));
+  ir::Node* node = p.graph().add_node("library.op.default", {x}, {});
+  p.output(p.graph().add_output(node, x->type()));
+  p.graph().add_output(node, ir::ValueKind::kAbsent, 0);
+  EXPECT_THAT(p.emit_error(), testing::HasSubstr("one of its results is None"));
+}
+
 TEST(CondTest, DecidesByASize) {
   ProgramToEmit p;
   const SymInt s = SymInt::symbol("s");
