@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <numeric>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -14,6 +13,7 @@
 #include "passes/in_place.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "passes/strided_view.h"
 #include "passes/view_step.h"
 #include "schema/schema.h"
 
@@ -28,9 +28,6 @@ using ir::SymInt;
 using ir::TensorType;
 using ir::Value;
 using Kind = ViewStep::Kind;
-
-// The longest list of positions that is written down as a constant to invert a strided view.
-constexpr int64_t kMaxScatterElements = 1 << 20;
 
 struct View;
 
@@ -69,134 +66,6 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& dims) {
   std::vector<int64_t> result(dims.size());
   for (size_t i = 0; i < dims.size(); ++i) {
     result[static_cast<size_t>(dims[i])] = static_cast<int64_t>(i);
-  }
-  return result;
-}
-
-// The order of dimensions, from the slowest to the fastest, in which a tensor lies in memory
-// without gaps; nothing when it has gaps or the order is not known.
-std::optional<std::vector<int64_t>> memory_order(const TensorType& type) {
-  std::vector<int64_t> order(type.sizes.size());
-  std::iota(order.begin(), order.end(), 0);
-  if (is_contiguous(type, {})) return order;
-  const std::vector<SymInt> strides = strides_of(type);
-  const bool constant = std::all_of(strides.begin(), strides.end(),
-                                    [](const SymInt& stride) { return stride.is_constant(); });
-  if (constant) {
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
-      return *strides[static_cast<size_t>(a)].constant() >
-             *strides[static_cast<size_t>(b)].constant();
-    });
-  } else if (type.sizes.size() == 4) {
-    order = {0, 2, 3, 1};
-  } else if (type.sizes.size() == 5) {
-    order = {0, 2, 3, 4, 1};
-  }
-  TensorType ordered;
-  for (int64_t dim : order) {
-    ordered.sizes.push_back(type.sizes[static_cast<size_t>(dim)]);
-    ordered.strides.push_back(strides[static_cast<size_t>(dim)]);
-  }
-  if (!is_contiguous(ordered, {})) return std::nullopt;
-  return order;
-}
-
-// Where a view starts, in elements of its storage.
-std::optional<SymInt> offset_of(const View& parent, const ViewStep& step) {
-  if (step.kind == Kind::kBitcast) return std::nullopt;
-  if (step.kind == Kind::kAsStrided && step.start) return step.start;
-  if (!parent.offset) return std::nullopt;
-  const std::vector<SymInt> strides = strides_of(parent.type);
-  const size_t dim = static_cast<size_t>(step.dim);
-  switch (step.kind) {
-    case Kind::kSelect:
-    case Kind::kSlice: {
-      SymInt start = *step.start;
-      if (auto constant = start.constant()) {
-        if (*constant < 0) start = start + parent.type.sizes[dim];
-        auto size = parent.type.sizes[dim].constant();
-        if (size && *constant > *size) start = *size;
-      }
-      return *parent.offset + start * strides[dim];
-    }
-    case Kind::kDiagonal: {
-      auto diagonal = step.start->constant();
-      if (!diagonal) return std::nullopt;
-      return *diagonal >= 0 ? *parent.offset + *step.start * strides[static_cast<size_t>(step.dim2)]
-                            : *parent.offset - *step.start * strides[dim];
-    }
-    default:
-      return parent.offset;
-  }
-}
-
-// A strided view of a contiguous tensor.
-struct Strided {
-  std::vector<SymInt> sizes;
-  std::vector<SymInt> strides;
-  SymInt offset = 0;
-};
-
-std::optional<Strided> strided(const ViewStep& step, const TensorType& parent,
-                               const TensorType& type) {
-  Strided result;
-  result.sizes = type.sizes;
-  const std::vector<SymInt> strides = ir::contiguous_strides(parent.sizes);
-  const size_t dim = static_cast<size_t>(step.dim);
-  if (step.kind == Kind::kAsStrided) {
-    if (!step.start) return std::nullopt;
-    result.strides = step.strides;
-    result.offset = *step.start;
-  } else if (step.kind == Kind::kUnfold) {
-    result.strides = strides;
-    result.strides[dim] = strides[dim] * step.step;
-    result.strides.push_back(strides[dim]);
-  } else if (step.kind == Kind::kDiagonal && step.start->is_constant()) {
-    const size_t dim2 = static_cast<size_t>(step.dim2);
-    for (size_t i = 0; i < strides.size(); ++i) {
-      if (i != dim && i != dim2) result.strides.push_back(strides[i]);
-    }
-    result.strides.push_back(strides[dim] + strides[dim2]);
-    result.offset =
-        *step.start->constant() >= 0 ? *step.start * strides[dim2] : -(*step.start * strides[dim]);
-  } else {
-    return std::nullopt;
-  }
-  if (result.strides.size() != result.sizes.size()) return std::nullopt;
-  return result;
-}
-
-// The positions that a strided view reads, in its order; an error when there are too many, when one
-// lies outside, or when two elements share one.
-Result<std::vector<int64_t>> positions(const Strided& view, int64_t limit) {
-  const Error not_static = unsupported("the view's sizes are not fixed");
-  std::vector<int64_t> sizes, strides;
-  int64_t count = 1;
-  for (size_t i = 0; i < view.sizes.size(); ++i) {
-    auto size = view.sizes[i].constant();
-    auto stride = view.strides[i].constant();
-    if (!size || !stride) return not_static;
-    sizes.push_back(*size);
-    strides.push_back(*stride);
-  }
-  auto offset = view.offset.constant();
-  auto numel = ir::numel(view.sizes).constant();
-  if (!offset || !numel) return not_static;
-  if (*numel < 0 || *numel > kMaxScatterElements) {
-    return unsupported("the view has more than {} elements", kMaxScatterElements);
-  }
-  count = *numel;
-  std::vector<int64_t> result;
-  result.reserve(static_cast<size_t>(count));
-  std::vector<int64_t> at(sizes.size(), 0);
-  std::set<int64_t> seen;
-  for (int64_t k = 0; k < count; ++k) {
-    int64_t position = *offset;
-    for (size_t i = 0; i < at.size(); ++i) position += at[i] * strides[i];
-    if (position < 0 || position >= limit) return invalid_file("the view leaves its tensor");
-    if (!seen.insert(position).second) return unsupported("elements of the view share memory");
-    result.push_back(position);
-    for (size_t i = at.size(); i-- > 0 && ++at[i] == sizes[i];) at[i] = 0;
   }
   return result;
 }
@@ -247,7 +116,7 @@ class Functionalizer {
     View* view = add_view();
     view->storage = parent->storage;
     view->parent = parent;
-    view->offset = offset_of(*parent, step);
+    view->offset = offset_of(step, parent->type, parent->offset);
     view->step = std::move(step);
     view->type = std::move(type);
     view->origin = origin;
@@ -383,12 +252,11 @@ class Functionalizer {
   Result<Value*> scatter_back(const View& view, Value* parent, Value* value, Node* before,
                               OpBuilder& builder) {
     const auto numel = ir::numel(parent->sizes()).constant();
-    const auto form = strided(view.step, parent->type(), view.type);
-    if (!program_ || !numel || !form) {
+    if (!program_ || !numel) {
       return unsupported("{} writes through a strided view whose sizes are not fixed",
                          describe(*before));
     }
-    auto list = positions(*form, *numel);
+    auto list = positions(view.step, parent->type(), view.type);
     if (!list.ok()) return list.error().with_context(describe(*before) + " writes to a view");
     const int64_t count = static_cast<int64_t>(list->size());
     const auto bytes = std::as_bytes(std::span<const int64_t>(*list));

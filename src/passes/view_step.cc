@@ -133,48 +133,34 @@ ViewStep simple(Kind kind) {
   return step;
 }
 
-const std::set<std::string, std::less<>> kViews = {
-    "view.default",        "squeeze.default", "squeeze.dim",        "squeeze.dims",
-    "unsqueeze.default",   "unflatten.int",   "view_as.default",    "_reshape_alias.default",
-    "reshape.default",     "ravel.default",   "reshape_as.default", "flatten.using_ints",
-    "_unsafe_view.default"};
-const std::set<std::string, std::less<>> kReshapes = {"reshape.default", "reshape_as.default",
-                                                      "flatten.using_ints"};
-const std::set<std::string, std::less<>> kIdentities = {"alias.default",
-                                                        "detach.default",
-                                                        "lift_fresh.default",
-                                                        "positive.default",
-                                                        "resolve_conj.default",
-                                                        "resolve_neg.default",
-                                                        "real.default",
-                                                        "conj.default",
-                                                        "contiguous.default",
-                                                        "to.dtype",
-                                                        "to.device",
-                                                        "to.dtype_layout",
-                                                        "to.other",
-                                                        "type_as.default",
-                                                        "clone.default",
-                                                        "_to.default",
-                                                        "requires_grad.default"};
+// Names between spaces.
+bool is_among(std::string_view name, std::string_view names) {
+  return names.find(" " + std::string(name) + " ") != std::string_view::npos;
+}
+
+constexpr std::string_view kViews =
+    " view.default squeeze.default squeeze.dim squeeze.dims unsqueeze.default unflatten.int "
+    "view_as.default _reshape_alias.default reshape.default ravel.default reshape_as.default "
+    "flatten.using_ints _unsafe_view.default ";
+constexpr std::string_view kReshapes = " reshape.default reshape_as.default flatten.using_ints ";
+constexpr std::string_view kIdentities =
+    " alias.default detach.default lift_fresh.default positive.default resolve_conj.default "
+    "resolve_neg.default real.default conj.default contiguous.default to.dtype to.device "
+    "to.dtype_layout to.other type_as.default clone.default _to.default requires_grad.default ";
 // Copies, besides those that are named so.
-const std::set<std::string, std::less<>> kCopies = {"clone.default", "_unsafe_view.default"};
+constexpr std::string_view kCopies = " clone.default _unsafe_view.default ";
 // The place of `copy`, and after it of `memory_format`.
 const std::map<std::string, size_t, std::less<>> kConversions = {
     {"to.dtype", 3}, {"to.device", 4}, {"to.dtype_layout", 6}, {"to.other", 3}};
-const std::set<std::string, std::less<>> kInPlaceViews = {
-    "aten.as_strided_.default", "aten.detach_.default",    "aten.squeeze_.default",
-    "aten.squeeze_.dim",        "aten.squeeze_.dims",      "aten.t_.default",
-    "aten.transpose_.int",      "aten.unsqueeze_.default", "aten.swapaxes_.default",
-    "aten.swapdims_.default",   "aten.transpose_.default", "aten.requires_grad_.default"};
-const std::set<std::string, std::less<>> kDropouts = {"aten.dropout.default",
-                                                      "aten.dropout_.default",
-                                                      "aten.feature_dropout.default",
-                                                      "aten.feature_dropout_.default",
-                                                      "aten.alpha_dropout.default",
-                                                      "aten.alpha_dropout_.default",
-                                                      "aten.feature_alpha_dropout.default",
-                                                      "aten.feature_alpha_dropout_.default"};
+constexpr std::string_view kInPlaceViews =
+    " aten.as_strided_.default aten.detach_.default aten.squeeze_.default aten.squeeze_.dim "
+    "aten.squeeze_.dims aten.t_.default aten.transpose_.int aten.unsqueeze_.default "
+    "aten.swapaxes_.default aten.swapdims_.default aten.transpose_.default "
+    "aten.requires_grad_.default ";
+constexpr std::string_view kDropouts =
+    " aten.dropout.default aten.dropout_.default aten.feature_dropout.default "
+    "aten.feature_dropout_.default aten.alpha_dropout.default aten.alpha_dropout_.default "
+    "aten.feature_alpha_dropout.default aten.feature_alpha_dropout_.default ";
 
 // Whether the name, without "aten.", has `ending` before its overload.
 bool ends_with(std::string_view name, std::string_view ending) {
@@ -301,14 +287,14 @@ std::optional<ViewStep> striding_step(const std::string& name, const Node& node,
 
 }  // namespace
 
-bool is_in_place_view(std::string_view op) { return kInPlaceViews.contains(op); }
+bool is_in_place_view(std::string_view op) { return is_among(op, kInPlaceViews); }
 
 bool is_dropout(std::string_view op) {
-  return kDropouts.contains(op) || op == "aten.native_dropout.default";
+  return is_among(op, kDropouts) || op == "aten.native_dropout.default";
 }
 
 bool is_inactive_dropout(const Node& node) {
-  if (!kDropouts.contains(node.op())) return false;
+  if (!is_among(node.op(), kDropouts)) return false;
   const auto* probability = std::get_if<double>(&node.arg(1));
   return (probability && *probability == 0) || !flag(node, 2, true);
 }
@@ -331,8 +317,8 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
   const int64_t rank = node.value(0)->rank();
   const std::string name = plain_name(node.op());
   if (name == "conj.default" && is_complex(input.dtype)) return std::nullopt;
-  if (kIdentities.contains(name)) return simple(Kind::kIdentity);
-  if (kViews.contains(name)) return simple(Kind::kView);
+  if (is_among(name, kIdentities)) return simple(Kind::kIdentity);
+  if (is_among(name, kViews)) return simple(Kind::kView);
   if (name == "expand.default" || name == "expand_as.default" || name == "broadcast_to.default") {
     return simple(Kind::kExpand);
   }
@@ -343,8 +329,8 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
 
 bool shares_memory(const Node& node, const TensorType& input) {
   const std::string name = node.op().substr(node.op().find('.') + 1);
-  if (kCopies.contains(name) || ends_with(name, "_copy")) return false;
-  if (kReshapes.contains(name)) {
+  if (is_among(name, kCopies) || ends_with(name, "_copy")) return false;
+  if (is_among(name, kReshapes)) {
     return view_strides(input.sizes, strides_of(input), node.output()->sizes()).has_value();
   }
   if (name == "ravel.default") return is_contiguous(input, {});
