@@ -1,4 +1,5 @@
-// Convolutions. The kernel takes one or two spatial dimensions and a batch.
+// Convolutions, as products of matrices: ExecuTorch's own kernel is a plain loop, two hundred times
+// slower, and is left with what does not fit here.
 #include <string>
 
 #include "passes/decompositions/registry.h"
@@ -33,7 +34,161 @@ Sizes for_each_dim(Sizes list, int64_t count, int64_t fallback) {
 
 Sizes tail(const Sizes& list) { return {list.begin() + 1, list.end()}; }
 
+// Columns that would take more bytes are made for one place of the kernel at a time.
+constexpr int64_t kMaxColumnBytes = int64_t{32} << 20;
+constexpr int64_t kMaxPlaces = 256;
+
+// A two-dimensional convolution of an image that is padded already.
+struct Windows {
+  int64_t height;  // of the kernel
+  int64_t width;
+  Sizes stride;
+  Sizes dilation;
+  SymInt groups;
+  SymInt rows;  // of the result
+  SymInt columns;
+};
+
+// The elements under a part of the kernel, `height` x `width` from (top, left), as
+// [groups, channels of a group * height * width, batch * rows * columns]: one copy.
+Value* columns_of(Context& c, Value* x, const Windows& w, int64_t top, int64_t left, int64_t height,
+                  int64_t width) {
+  const Sizes s = x->sizes();
+  const SymInt channels = SymInt::floordiv(s[1], w.groups);
+  const SymInt places = s[0] * w.rows * w.columns;
+  const Sizes shape = {w.groups, channels * SymInt(height * width), places};
+  const bool whole =
+      height == 1 && width == 1 && s[0] == SymInt(1) && w.rows == s[2] && w.columns == s[3];
+  if (whole) return c.build.view(x, shape);
+  const SymInt plane = s[2] * s[3];
+  const Sizes sizes = {w.groups, channels, height, width, s[0], w.rows, w.columns};
+  const Sizes strides = {channels * plane, plane,        w.dilation[0] * s[3],
+                         w.dilation[1],    s[1] * plane, w.stride[0] * s[3],
+                         w.stride[1]};
+  const SymInt offset = w.dilation[0] * s[3] * SymInt(top) + w.dilation[1] * SymInt(left);
+  return c.build.view(
+      c.build.call("aten.as_strided_copy.default", {x, sizes, strides, offset}, x->dtype(), sizes),
+      shape);
+}
+
+// [groups, outputs, k] x [groups, k, places]
+Value* product(Context& c, Value* weight, Value* columns, const SymInt& groups) {
+  const SymInt outputs = SymInt::floordiv(weight->sizes()[0], groups);
+  const SymInt inner = columns->sizes()[1];
+  if (groups != SymInt(1)) {
+    return c.build.bmm(c.build.view(weight, {groups, outputs, inner}), columns);
+  }
+  Value* flat = c.build.view(columns, {inner, columns->sizes()[2]});
+  return c.build.mm(c.build.view(weight, {outputs, inner}), flat);
+}
+
+// Half precision stays with the kernel, whose sums are as exact as the products'.
+bool fits_product(const Convolution& v) {
+  const DType dtype = v.input->dtype();
+  if (dtype != DType::kFloat32 && dtype != DType::kFloat64) return false;
+  SymInt places = 1;
+  for (int64_t d = 0; d < v.spatial(); ++d) places = places * v.weight->sizes()[d + 2];
+  return places.constant() && *places.constant() >= 1 && *places.constant() <= kMaxPlaces;
+}
+
+Value* by_product(Context& c, Convolution v) {
+  if (v.spatial() == 1) {
+    v.input = c.build.unsqueeze(v.input, 2);
+    v.weight = c.build.unsqueeze(v.weight, 2);
+    v.stride.insert(v.stride.begin(), 1);
+    v.padding.insert(v.padding.begin(), 0);
+    v.dilation.insert(v.dilation.begin(), 1);
+  }
+  const int64_t height = c.known(v.weight->sizes()[2], "the kernel's height");
+  const int64_t width = c.known(v.weight->sizes()[3], "the kernel's width");
+  Value* x = v.input;
+  if (v.padding[0] != SymInt(0) || v.padding[1] != SymInt(0)) {
+    x = c.build.constant_pad_nd(x, {v.padding[1], v.padding[1], v.padding[0], v.padding[0]});
+  }
+  const auto count = [&](size_t i, int64_t kernel) {
+    const SymInt span = v.dilation[i] * SymInt(kernel - 1) + 1;
+    return SymInt::floordiv(x->sizes()[i + 2] - span, v.stride[i]) + 1;
+  };
+  const Windows w = {height,           width,          v.stride, v.dilation, v.groups,
+                     count(0, height), count(1, width)};
+
+  const SymInt elements =
+      x->sizes()[0] * x->sizes()[1] * SymInt(height * width) * w.rows * w.columns;
+  const auto most = c.bounds(elements).max;
+  const auto element = static_cast<int64_t>(dtype_size(x->dtype()));
+  Value* result = nullptr;
+  if (most && *most <= kMaxColumnBytes / element) {
+    Value* columns = columns_of(c, x, w, 0, 0, w.height, w.width);
+    result = product(c, v.weight, columns, v.groups);
+  } else {
+    for (int64_t i = 0; i < w.height; ++i) {
+      for (int64_t j = 0; j < w.width; ++j) {
+        Value* weight = c.build.select(c.build.select(v.weight, 2, i), 2, j);
+        Value* part = product(c, weight, columns_of(c, x, w, i, j, 1, 1), v.groups);
+        result = result ? c.build.add(result, part) : part;
+      }
+    }
+  }
+  const SymInt batch = x->sizes()[0];
+  const SymInt outputs = v.weight->sizes()[0];
+  if (batch == SymInt(1)) {
+    result = c.build.view(result, {batch, outputs, w.rows, w.columns});
+  } else {
+    result =
+        c.build.permute(c.build.view(result, {outputs, batch, w.rows, w.columns}), {1, 0, 2, 3});
+  }
+  if (v.bias) result = c.build.add(result, c.build.view(v.bias, {1, outputs, 1, 1}));
+  return result;
+}
+
+// The weight of the forward convolution that a transposed one is: turned around, with inputs and
+// outputs exchanged.
+Value* turned(Context& c, const Convolution& v) {
+  const Sizes s = v.weight->sizes();
+  const SymInt channels = SymInt::floordiv(s[0], v.groups);
+  std::vector<int64_t> spatial;
+  Sizes split = {v.groups, channels, s[1]};
+  Sizes joined = {v.groups * s[1], channels};
+  for (int64_t d = 0; d < v.spatial(); ++d) {
+    spatial.push_back(d + 2);
+    split.push_back(s[d + 2]);
+    joined.push_back(s[d + 2]);
+  }
+  Value* weight = c.build.view(c.build.transpose(c.build.view(v.weight, split), 1, 2), joined);
+  return c.build.flip(weight, spatial);
+}
+
+// A transposed convolution as a forward one: zeros go between the elements, s - 1 a step, and the
+// padding turns to what it lacks of the kernel's span.
+Convolution forwarded(Context& c, const Convolution& v) {
+  Value* x = v.input;
+  const Sizes s = x->sizes();
+  Sizes spread = {s[0] * s[1]};
+  Sizes sizes = {s[0], s[1]};
+  Sizes zeros;
+  Sizes pad;
+  for (int64_t d = 0; d < v.spatial(); ++d) {
+    spread.push_back(s[d + 2]);
+    spread.emplace_back(1);
+    sizes.push_back(s[d + 2] * v.stride[d]);
+    const SymInt lacking = v.dilation[d] * (v.weight->sizes()[d + 2] - 1) - v.padding[d];
+    zeros.insert(zeros.begin(), {SymInt(0), v.stride[d] - 1, SymInt(0), SymInt(0)});
+    pad.insert(pad.begin(), {lacking, lacking + v.output_padding[d] - (v.stride[d] - 1)});
+  }
+  const Sizes ones(v.spatial(), 1);
+  if (v.stride != ones) {
+    x = c.build.view(c.build.constant_pad_nd(c.build.view(x, spread), zeros), sizes);
+  }
+  x = c.build.constant_pad_nd(x, pad);
+  return {x,     turned(c, v),          v.bias,  ones, Sizes(v.spatial(), 0), v.dilation,
+          false, Sizes(v.spatial(), 0), v.groups};
+}
+
 Value* apply(Context& c, const Convolution& v) {
+  if (fits_product(v)) {
+    Value* result = by_product(c, v.transposed ? forwarded(c, v) : v);
+    return v.spatial() == 1 ? c.build.squeeze(result, 2) : result;
+  }
   return c.build.convolution(v.input, v.weight, v.bias, v.stride, v.padding, v.dilation,
                              v.transposed, v.output_padding, v.groups);
 }
@@ -169,13 +324,14 @@ Values transposed(Context& c) {
 // (input, weight, bias, stride, padding, dilation, transposed, output_padding, groups)
 Values general(Context& c) {
   const auto n = static_cast<size_t>(c.tensor(1)->rank() - 2);
-  const bool as_it_is = c.op() == "aten.convolution.default" && n < 3 &&
-                        c.tensor(0)->rank() == c.tensor(1)->rank() && c.integers(3).size() == n &&
-                        c.integers(4).size() == n && c.integers(5).size() == n &&
-                        c.integers(7).size() == n;
-  if (as_it_is) return {};
-  return convolve(c, {c.tensor(0), c.tensor(1), c.tensor_or_null(2), c.integers(3), c.integers(4),
-                      c.integers(5), c.flag(6), c.integers(7), c.integer(8)});
+  const Convolution v{c.tensor(0),   c.tensor(1), c.tensor_or_null(2), c.integers(3), c.integers(4),
+                      c.integers(5), c.flag(6),   c.integers(7),       c.integer(8)};
+  const bool complete = c.op() == "aten.convolution.default" && n < 3 &&
+                        v.input->rank() == v.weight->rank() && v.stride.size() == n &&
+                        v.padding.size() == n && v.dilation.size() == n &&
+                        v.output_padding.size() == n;
+  if (complete && !fits_product(v)) return {};
+  return convolve(c, v);
 }
 
 constexpr Entry kRules[] = {
