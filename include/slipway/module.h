@@ -8,6 +8,8 @@
 // loaded and run in several threads at once; they share ExecuTorch's thread pool.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -87,7 +89,7 @@ class Module {
   // module's end, whichever comes first. Copy what must live longer.
   //
   // After an error the module can be used as before; the state is what the program had made of it
-  // when it failed.
+  // when it failed, or, where ExecuTorch stopped half-way, its initial value.
   Result<std::vector<Value>> run(std::span<const Value> inputs,
                                  const std::string& method = "forward");
   Result<std::vector<Value>> run(std::initializer_list<Value> inputs,

@@ -1,12 +1,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <limits>
+#include <new>
+#include <stdexcept>
 #include <string>
 
 #include <gtest/gtest.h>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/hash.h"
 #include "base/progress.h"
 #include "base/try.h"
@@ -54,6 +57,20 @@ TEST(TryTest, ErrorsReturnEarly) {
   EXPECT_EQ(*quarter(8), 2);
   EXPECT_EQ(quarter(6).error().message(), "3 is odd");
   EXPECT_EQ(quarter(5).error().message(), "5 is odd");
+}
+
+TEST(GuardTest, ExceptionsBecomeErrors) {
+  const auto answer = guarded("m.pte", []() -> Result<int> { return 42; });
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(*answer, 42);
+  const auto full = guarded("m.pte", []() -> Result<int> { throw std::bad_alloc(); });
+  ASSERT_FALSE(full.ok());
+  EXPECT_EQ(full.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(full.error().message(), "m.pte: there is not enough memory");
+  const auto odd = guarded("m.pte", []() -> Status { throw std::out_of_range("no key"); });
+  ASSERT_FALSE(odd.ok());
+  EXPECT_EQ(odd.error().code(), ErrorCode::kInternal);
+  EXPECT_EQ(odd.error().message(), "m.pte: no key");
 }
 
 TEST(CheckedTest, OverflowGivesNothing) {

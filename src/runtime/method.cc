@@ -16,6 +16,8 @@ namespace aten = executorch::aten;
 
 // How many instructions a program with loops may run at once: a damaged one could loop forever.
 constexpr size_t kMostSteps = 10'000'000;
+// What execute() gives after so many; it never is a step's error.
+constexpr et::Error kEndless = et::Error::EndOfMethod;
 
 // Stands for the data of empty tensors, which ExecuTorch wants a pointer for.
 alignas(16) std::byte kNoData[16];
@@ -170,15 +172,17 @@ et::Error LoadedMethod::execute() {
   for (size_t i = 0; i < kMostSteps; ++i) {
     const et::Error error = method_->step();
     if (error == et::Error::EndOfMethod) return method_->reset_execution();
-    if (error != et::Error::Ok) return error;
+    if (error == et::Error::Ok) continue;
+    broken_ = true;  // The next step would go on where this one stopped.
+    return error;
   }
   broken_ = true;
-  return et::Error::OutOfResources;
+  return kEndless;
 }
 #pragma GCC diagnostic pop
 
 Error LoadedMethod::failure(et::Error error, const std::string& log) const {
-  if (broken_) {
+  if (error == kEndless) {
     return invalid_file("{} stopped after {} instructions: its loop does not end", description(),
                         kMostSteps);
   }

@@ -5,6 +5,7 @@
 #include <executorch/extension/data_loader/buffer_data_loader.h>
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/mapped_file.h"
 #include "base/try.h"
 #include "pte/reader/reader.h"
@@ -81,13 +82,13 @@ Result<Module::Impl::Method*> Module::Impl::find(const std::string& name) {
 }
 
 Result<LoadedMethod*> Module::Impl::load(const std::string& name) {
-  auto found = find(name);
-  if (!found.ok()) return found.error();
-  Method& method = **found;
+  SLIPWAY_ASSIGN_OR_RETURN(Method * found, find(name));
+  Method& method = *found;
   if (method.loaded != nullptr && method.loaded->broken()) method.loaded.reset();
   if (method.loaded == nullptr) {
-    SLIPWAY_ASSIGN_OR_RETURN(method.loaded,
-                             LoadedMethod::load(file, *program, name, method.signature));
+    SLIPWAY_ASSIGN_OR_RETURN(method.loaded, guarded(file.name(), [&] {
+                               return LoadedMethod::load(file, *program, name, method.signature);
+                             }));
   }
   return method.loaded.get();
 }
@@ -98,16 +99,20 @@ Module& Module::operator=(Module&&) noexcept = default;
 Module::~Module() = default;
 
 Result<Module> Module::load(const std::string& path, const LoadOptions& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
-  const auto bytes = mapped->bytes();
-  SLIPWAY_ASSIGN_OR_RETURN(auto impl, open({bytes, std::move(mapped)}, path, options));
-  return Module(std::move(impl));
+  return guarded(path, [&]() -> Result<Module> {
+    SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
+    const auto bytes = mapped->bytes();
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open({bytes, std::move(mapped)}, path, options));
+    return Module(std::move(impl));
+  });
 }
 
 Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& name,
                             const LoadOptions& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto impl, open(own_bytes(std::move(bytes)), name, options));
-  return Module(std::move(impl));
+  return guarded(name, [&]() -> Result<Module> {
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open(own_bytes(std::move(bytes)), name, options));
+    return Module(std::move(impl));
+  });
 }
 
 std::vector<std::string> Module::method_names() const {
@@ -147,9 +152,8 @@ Result<std::vector<std::vector<int64_t>>> Module::example_sizes(const std::strin
 }
 
 Result<std::vector<Value>> Module::run(std::span<const Value> inputs, const std::string& method) {
-  auto loaded = impl_->load(method);
-  if (!loaded.ok()) return loaded.error();
-  return (*loaded)->run(inputs);
+  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, impl_->load(method));
+  return guarded(impl_->file.name(), [&] { return loaded->run(inputs); });
 }
 
 Result<std::vector<Value>> Module::run(std::initializer_list<Value> inputs,

@@ -69,7 +69,6 @@ Tree flat_tree(size_t leaves) {
 // What the manifest knows better than the plan: the name, symbols and bounds.
 Status refine(ValueInfo& info, const engine::ManifestValue& known, const std::string& where) {
   info.name = known.name;
-  info.mutated = known.mutated;
   const auto dtype = dtype_from_name(known.type);
   // A literal may be named "bool", which is also an element type.
   if (!info.is_tensor) {
@@ -84,6 +83,7 @@ Status refine(ValueInfo& info, const engine::ManifestValue& known, const std::st
     info.max_sizes = known.max_sizes;
     return {};
   }
+  info.mutated = known.mutated;
   if (dtype != info.dtype || known.sizes.size() != info.sizes.size()) {
     return invalid_file("{}: the manifest says {} of rank {}, the program {} of rank {}", where,
                         known.type, known.sizes.size(), dtype_name(info.dtype), info.sizes.size());
