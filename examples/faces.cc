@@ -29,14 +29,15 @@ int main(int argc, char** argv) {
   auto outputs = module->run(inputs);
   if (!outputs.ok()) return fail(outputs.error());
   // The last output is [crops, 2]: the probabilities of "no face" and "face".
-  const auto& probabilities = std::get<slipway::Tensor>(outputs->back());
-  if (probabilities.dtype() != slipway::DType::kFloat32 || probabilities.sizes().size() != 2 ||
-      probabilities.sizes()[1] != 2) {
+  const auto* probabilities =
+      outputs->empty() ? nullptr : std::get_if<slipway::Tensor>(&outputs->back());
+  if (probabilities == nullptr || probabilities->dtype() != slipway::DType::kFloat32 ||
+      probabilities->sizes().size() != 2 || probabilities->sizes()[1] != 2) {
     std::fprintf(stderr, "faces: the model's last output is not a pair of probabilities a crop\n");
     return 1;
   }
-  for (int64_t crop = 0; crop < probabilities.sizes()[0]; ++crop) {
-    const float face = probabilities.data_as<float>()[2 * crop + 1];
+  for (int64_t crop = 0; crop < probabilities->sizes()[0]; ++crop) {
+    const float face = probabilities->data_as<float>()[2 * crop + 1];
     std::printf("crop %lld: %-9s (%.4f)\n", static_cast<long long>(crop),
                 face > 0.5F ? "face" : "not a face", face);
   }
