@@ -1,11 +1,10 @@
 #include "slipway/compile.h"
 
 #include <array>
-#include <set>
-#include <string_view>
 #include <utility>
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/piece_writer.h"
 #include "base/try.h"
 #include "compile/constant_evaluator.h"
@@ -48,6 +47,23 @@ Status run_steps(ir::Program& program, const CompileOptions& options) {
   return {};
 }
 
+Result<PieceList> compile_methods(
+    const std::vector<std::pair<std::string, const Program*>>& methods,
+    const CompileOptions& options) {
+  std::vector<ir::Program> programs;
+  programs.reserve(methods.size());
+  for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
+  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
+
+  std::vector<pte::Method> emitted;
+  for (size_t i = 0; i < methods.size(); ++i) {
+    SLIPWAY_RETURN_IF_ERROR(run_steps(programs[i], options));
+    emitted.push_back({methods[i].first, &programs[i], methods[i].second->source_sha256()});
+  }
+  if (options.on_step) options.on_step("plan memory");
+  return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION});
+}
+
 }  // namespace
 
 class Artefact::Impl {
@@ -59,7 +75,7 @@ class Artefact::Impl {
 
 Status Artefact::save(const std::string& path,
                       const std::function<void(uint64_t, uint64_t)>& progress) const {
-  return write_file(path, impl_->pieces, progress);
+  return guarded(path, [&] { return write_file(path, impl_->pieces, progress); });
 }
 
 Result<std::vector<std::byte>> Artefact::to_memory() const {
@@ -74,19 +90,9 @@ Result<Artefact> compile(const Program& program, const CompileOptions& options) 
 
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
                          const CompileOptions& options) {
-  std::vector<ir::Program> programs;
-  programs.reserve(methods.size());
-  for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
-  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
-
-  std::vector<pte::Method> emitted;
-  for (size_t i = 0; i < methods.size(); ++i) {
-    SLIPWAY_RETURN_IF_ERROR(run_steps(programs[i], options));
-    emitted.push_back({methods[i].first, &programs[i], methods[i].second->source_sha256()});
-  }
-  if (options.on_step) options.on_step("plan memory");
+  const std::string what = methods.empty() ? "compile" : methods[0].second->ir().source;
   SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces,
-                           pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION}));
+                           guarded(what, [&] { return compile_methods(methods, options); }));
   return Artefact(std::make_shared<const Artefact::Impl>(std::move(pieces)));
 }
 

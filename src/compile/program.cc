@@ -1,5 +1,6 @@
 #include "slipway/program.h"
 
+#include "base/guard.h"
 #include "base/hash.h"
 #include "base/mapped_file.h"
 #include "base/try.h"
@@ -9,11 +10,13 @@
 namespace slipway {
 
 Result<Program> Program::load(const std::string& path) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
-  SLIPWAY_ASSIGN_OR_RETURN(ir::Program program,
-                           pt2::read_program(OwnedSpan{file->bytes(), file}, path));
-  return Program(std::make_shared<const ir::Program>(std::move(program)),
-                 sha256_hex(file->bytes()));
+  return guarded(path, [&]() -> Result<Program> {
+    SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+    SLIPWAY_ASSIGN_OR_RETURN(ir::Program program,
+                             pt2::read_program(OwnedSpan{file->bytes(), file}, path));
+    return Program(std::make_shared<const ir::Program>(std::move(program)),
+                   sha256_hex(file->bytes()));
+  });
 }
 
 std::string Program::to_string() const { return ir::print(*ir_); }
