@@ -1,0 +1,186 @@
+// What decompose makes of single operators: the shape of the result, not its numbers, which the
+// comparison with PyTorch checks.
+#include <algorithm>
+
+#include "passes/passes.h"
+#include "passes/program_test.h"
+
+namespace slipway::passes {
+namespace {
+
+using ir::Graph;
+using ir::Node;
+using ir::SymInt;
+using ir::Value;
+
+class DecomposeRulesTest : public testing::Test, protected TestProgram {
+ protected:
+  Value* x_ = input("x", type({2, 3}));
+
+  // The operators that stand for one call in the end.
+  Ops decomposed(const std::string& op, std::vector<ir::Argument> args,
+                 std::vector<ir::TensorType> results) {
+    for (Value* value : node(op, std::move(args), std::move(results), "result")->outputs()) {
+      output(value);
+    }
+    const Status status = apply(decompose);
+    EXPECT_TRUE(status.ok()) << status.error().message();
+    EXPECT_TRUE(apply(remove_dead_code).ok());
+    return ops();
+  }
+};
+
+TEST_F(DecomposeRulesTest, KernelsStay) {
+  EXPECT_EQ(decomposed("aten.relu.default", {x_}, {x_->type()}), Ops{"aten.relu.default"});
+}
+
+TEST_F(DecomposeRulesTest, NumbersStayNumbers) {
+  EXPECT_EQ(decomposed("aten.mul.Tensor", {x_, 2.5}, {x_->type()}), Ops{"aten.mul.Scalar"});
+}
+
+TEST_F(DecomposeRulesTest, NumbersThatPromoteConvertTheTensorFirst) {
+  Value* i = input("i", type({2}, DType::kInt64));
+  EXPECT_EQ(decomposed("aten.add.Tensor", {i, 2.5}, {type({2})}),
+            (Ops{"aten._to_copy.default", "aten.add.Scalar"}));
+}
+
+TEST_F(DecomposeRulesTest, ViewsBecomeCopiesThatTheEmitterMakesFree) {
+  EXPECT_EQ(decomposed("aten.unsqueeze.default", {x_, SymInt(0)}, {type({1, 2, 3})}),
+            Ops{"aten.view_copy.default"});
+}
+
+TEST_F(DecomposeRulesTest, PermutationsOfUnitDimensionsAreViews) {
+  Value* row = input("row", type({1, 3}));
+  EXPECT_EQ(decomposed("aten.t.default", {row}, {type({3, 1})}), Ops{"aten.view_copy.default"});
+}
+
+TEST_F(DecomposeRulesTest, SplitsAreSlices) {
+  EXPECT_EQ(
+      decomposed("aten.split.Tensor", {x_, SymInt(2), SymInt(1)}, {type({2, 2}), type({2, 1})}),
+      (Ops{"aten.slice_copy.Tensor", "aten.slice_copy.Tensor"}));
+}
+
+// The linear kernel takes a weight as it lies.
+TEST_F(DecomposeRulesTest, ProductsWithATransposedWeightAreLinear) {
+  Value* weight = constant("weight", count({4, 3}, {3, 1}));
+  Value* bias = constant("bias", count({4}, {1}));
+  Value* turned = call("aten.permute.default", {weight, Ints{1, 0}}, type({3, 4}), "turned");
+  EXPECT_EQ(decomposed("aten.addmm.default", {bias, x_, turned}, {type({2, 4})}),
+            Ops{"aten.linear.default"});
+  const Node* linear = at(0);
+  EXPECT_EQ(linear->value(1), weight);
+  EXPECT_EQ(linear->value(2), bias);
+}
+
+TEST_F(DecomposeRulesTest, MatmulWithAMatrixFoldsTheBatchByViews) {
+  Value* batch = input("batch", type({5, 2, 3}));
+  Value* matrix = input("matrix", type({3, 4}));
+  EXPECT_EQ(decomposed("aten.matmul.default", {batch, matrix}, {type({5, 2, 4})}),
+            (Ops{"aten.view_copy.default", "aten.mm.default", "aten.view_copy.default"}));
+}
+
+TEST_F(DecomposeRulesTest, PointwiseConvolutionsCopyNothing) {
+  Value* image = input("image", type({1, 3, 8, 8}));
+  Value* weight = constant("weight", count({4, 3, 1, 1}, {3, 1, 1, 1}));
+  const Ops made = decomposed("aten.conv2d.default", {image, weight}, {type({1, 4, 8, 8})});
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.mm.default"), 1);
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.view_copy.default"),
+            static_cast<std::ptrdiff_t>(made.size()) - 1);
+}
+
+TEST_F(DecomposeRulesTest, LargeConvolutionsMakeColumnsForOnePlaceAtATime) {
+  Value* image = input("image", type({1, 64, 512, 512}));
+  Value* weight = input("weight", type({8, 64, 3, 3}));
+  const Ops made =
+      decomposed("aten.conv2d.default", {image, weight, ir::None{}, Ints{1, 1}, Ints{1, 1}},
+                 {type({1, 8, 512, 512})});
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.mm.default"), 9);
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.convolution.default"), 0);
+}
+
+TEST_F(DecomposeRulesTest, HalfPrecisionConvolutionsStayWithTheKernel) {
+  Value* image = input("image", type({1, 3, 8, 8}, DType::kFloat16));
+  Value* weight = input("weight", type({4, 3, 3, 3}, DType::kFloat16));
+  EXPECT_EQ(
+      decomposed("aten.conv2d.default", {image, weight}, {type({1, 4, 6, 6}, DType::kFloat16)}),
+      Ops{"aten.convolution.default"});
+}
+
+TEST_F(DecomposeRulesTest, AttentionWithoutAMaskLooksForNoEmptyRows) {
+  Value* query = input("query", type({1, 2, 4, 8}));
+  const Ops made = decomposed("aten.scaled_dot_product_attention.default", {query, query, query},
+                              {query->type()});
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.bmm.default"), 2);
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten._softmax.default"), 1);
+  for (const char* op : {"aten.where.self", "aten.any.dim", "aten.masked_fill.Scalar"}) {
+    EXPECT_EQ(std::count(made.begin(), made.end(), op), 0) << op;
+  }
+}
+
+TEST_F(DecomposeRulesTest, WritingAWholeSliceIsFree) {
+  Value* source = input("source", type({2, 3}));
+  EXPECT_EQ(decomposed("aten.slice_scatter.default",
+                       {x_, source, SymInt(0), SymInt(0), SymInt(INT64_MAX)}, {x_->type()}),
+            Ops{});
+  EXPECT_EQ(result(0), source);
+}
+
+TEST_F(DecomposeRulesTest, JoinsConvertToOneType) {
+  Value* i = input("i", type({2, 3}, DType::kInt32));
+  EXPECT_EQ(decomposed("aten.cat.default", {std::vector<Value*>{x_, i}}, {type({4, 3})}),
+            (Ops{"aten._to_copy.default", "aten.cat.default"}));
+}
+
+TEST_F(DecomposeRulesTest, BranchesOfCondAreDecomposed) {
+  auto branch = std::make_shared<Graph>();
+  Value* inside = branch->add_input("inside", x_->type());
+  Node* silu = branch->add_node("aten.silu.default", {inside}, {});
+  branch->outputs() = {branch->add_output(silu, x_->type())};
+  auto other = branch->clone();
+  Value* condition = input("condition", type({}, DType::kBool));
+  Node* cond = graph().add_node("higher_order.cond",
+                                {condition, branch, other, std::vector<Value*>{x_}}, {});
+  output(graph().add_output(cond, x_->type()));
+  ASSERT_TRUE(apply(decompose).ok());
+  EXPECT_EQ(ops(*branch), (Ops{"aten.sigmoid.default", "aten.mul.Tensor"}));
+  EXPECT_EQ(ops(*other), ops(*branch));
+}
+
+TEST_F(DecomposeRulesTest, SizesKeepTheSymbolsThatOnlyTheyDefine) {
+  const SymInt count = SymInt::symbol("u0");
+  decomposed("aten.argwhere.default", {x_}, {type({count, 2}, DType::kInt64)});
+  EXPECT_EQ(result(0)->sizes()[0], count);
+}
+
+TEST_F(DecomposeRulesTest, EveryUnsupportedOperatorIsNamedOnceWithItsCount) {
+  Value* a = call("aten.lgamma.default", {x_}, x_->type(), "a");
+  Value* b = call("aten.lgamma.default", {a}, x_->type(), "b");
+  output(call("aten.digamma.default", {b}, x_->type(), "c"));
+  const Status status = apply(decompose);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code(), ErrorCode::kUnsupported);
+  const std::string& text = status.error().message();
+  EXPECT_NE(text.find("it has 2 operators that can't be compiled"), std::string::npos) << text;
+  EXPECT_NE(text.find("aten.lgamma.default, 2 times, first: node"), std::string::npos) << text;
+  EXPECT_NE(text.find("aten.digamma.default, once: node"), std::string::npos) << text;
+}
+
+TEST_F(DecomposeRulesTest, ARuleSaysWhyItDoesNotApply) {
+  Value* steps = input("steps", type({SymInt::symbol("s0"), 2, 3}));
+  Value* state = input("state", type({1, 2, 3}));
+  Value* w = input("w", type({3, 3}));
+  for (Value* value :
+       node("aten.rnn_tanh.input",
+            {steps, state, std::vector<Value*>{w, w}, false, SymInt(1), 0.0, false, false, false},
+            {type({SymInt::symbol("s0"), 2, 3}), type({1, 2, 3})}, "rnn")
+           ->outputs()) {
+    output(value);
+  }
+  const Status status = apply(decompose);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message().find("the length of its sequence"), std::string::npos)
+      << status.error().message();
+}
+
+}  // namespace
+}  // namespace slipway::passes
