@@ -85,6 +85,11 @@ Status compile_to_onnx(const Options& options) {
     return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
                             options.output, options.models.size());
   }
+  if (!options.bounds.empty() || options.verify_passes) {
+    return invalid_argument(
+        "'{}': --bound and --verify-passes are for .pte files; sizes stay symbolic in ONNX",
+        options.output);
+  }
   SLIPWAY_ASSIGN_OR_RETURN(const Program program,
                            Program::load(split_model(options.models.front()).second));
   if (options.print_program) fmt::print("{}", program.to_string());

@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <filesystem>
+#include <map>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -81,7 +82,8 @@ Status write_tensors(const std::string& folder,
   }
   SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
   for (const auto& [name, tensor] : tensors) {
-    SLIPWAY_RETURN_IF_ERROR(write_tensor(fmt::format("{}/{}.npy", folder, file_name_of(name)), tensor));
+    SLIPWAY_RETURN_IF_ERROR(
+        write_tensor(fmt::format("{}/{}.npy", folder, file_name_of(name)), tensor));
   }
   return {};
 }

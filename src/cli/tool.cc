@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <exception>
 
 #include <fmt/format.h>
 
@@ -32,7 +33,7 @@ const char* unknown_subcommand(const CLI::App& app, int argc, const char* const*
 
 int fail(int code, const std::string& message) {
   std::fflush(stdout);
-  fmt::print(stderr, "slipway: error: {}\n", message);
+  std::fprintf(stderr, "slipway: error: %s\n", message.c_str());
   return code;
 }
 
@@ -62,10 +63,15 @@ int run_tool(int argc, const char* const* argv, const std::string& version) {
     const std::string help = chosen.empty() ? "slipway" : "slipway " + chosen[0]->get_name();
     return fail(kWrongUse, fmt::format("{} (try `{} --help`)", error.what(), help));
   }
-  const Status status = action();
-  if (status.ok()) return std::fflush(stdout) == 0 ? 0 : fail(kWorkFailed, "can't write output");
-  const bool wrong_use = status.error().code() == ErrorCode::kInvalidArgument;
-  return fail(wrong_use ? kWrongUse : kWorkFailed, status.error().message());
+  try {
+    const Status status = action();
+    if (status.ok()) return std::fflush(stdout) == 0 ? 0 : fail(kWorkFailed, "can't write output");
+    const bool wrong_use = status.error().code() == ErrorCode::kInvalidArgument;
+    return fail(wrong_use ? kWrongUse : kWorkFailed, status.error().message());
+  } catch (const std::exception& error) {
+    // Out of memory, or an output that fmt can't write to.
+    return fail(kWorkFailed, error.what());
+  }
 }
 
 }  // namespace slipway::cli

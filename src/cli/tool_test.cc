@@ -1,6 +1,8 @@
 // The tool as its users run it.
 
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -84,6 +86,8 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
       {{"compile", model, "-o", path("m.pte"), "--engine", "tensorrt"}, 2, "tensorrt"},
       {{"compile", model, "-o", path("m.pte"), "--bound", "s77"}, 2, "expected SYMBOL=LARGEST"},
       {{"compile", model, model, "-o", path("m.pte")}, 2, "'forward' is given twice"},
+      {{"compile", model, model, "-o", path("m.onnx")}, 2, "an .onnx file holds one program"},
+      {{"compile", model, "-o", path("m.onnx"), "--bound", "s77=4"}, 2, "for .pte files"},
       {{"run", "/nowhere/model.pte"}, 1, "/nowhere/model.pte"},
       {{"run", data_path("golden/mlp.0.in0.npy")}, 1, "neither an archive"},
       {{"compile", "/nowhere/model.pt2", "-o", path("m.pte")}, 1, "/nowhere/model.pt2"},
@@ -97,6 +101,17 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
     EXPECT_TRUE(contains(outcome.err, item.message)) << outcome.err;
   }
   EXPECT_FALSE(fs::exists(path("m.pte")));
+}
+
+TEST_F(Tool, SaysThatItCannotWriteItsOutput) {
+  for (const char* command : {"operators", "doctor"}) {
+    const std::string line =
+        fmt::format("{} {} > /dev/full 2> '{}'", SLIPWAY_TOOL, command, path("stderr"));
+    const int status = std::system(line.c_str());
+    ASSERT_TRUE(WIFEXITED(status)) << command;
+    EXPECT_EQ(WEXITSTATUS(status), 1) << command;
+    EXPECT_TRUE(contains(read_file(path("stderr")), "slipway: error: ")) << command;
+  }
 }
 
 TEST_F(Tool, HelpsWithExamples) {
@@ -117,6 +132,10 @@ TEST_F(Tool, CompilesAndRuns) {
   EXPECT_EQ(compiled.out.rfind("engine: none\n", 0), 0u) << compiled.out;
   EXPECT_TRUE(contains(compiled.out, "instructions")) << compiled.out;
   EXPECT_EQ(compiled.err, "");
+  const Outcome printed =
+      run({"compile", data_path("golden/mlp.pt2"), "-o", path("p.pte"), "--print-program"});
+  EXPECT_EQ(printed.code, 0) << printed.err;
+  EXPECT_TRUE(contains(printed.out, "aten.linear.default(")) << printed.out;
 
   for (const char* key : {"0", "x", "[0][0]", "[0]"}) {
     const Outcome ran = run({"run", path("m.pte"), "--input",
@@ -300,6 +319,66 @@ TEST_F(Tool, VerifiesStructureChecksumsAndNumbers) {
   const Outcome wrong = run({"verify", model, "--reference", path("reference")});
   EXPECT_EQ(wrong.code, 1);
   EXPECT_TRUE(contains(wrong.out, "FAILED  element 0 is ")) << wrong.out;
+  EXPECT_EQ(run({"verify", model, "--reference", path("reference"), "--atol", "100"}).code, 0);
+  EXPECT_EQ(run({"verify", model, "--reference", path("reference"), "--rtol", "100"}).code, 1)
+      << "nothing is close to zero in relative terms";
+}
+
+TEST_F(Tool, ComparesRelativelyToWhatIsExpected) {
+  const std::string model = compile("golden/mlp.pt2");
+  fs::create_directories(path("reference/inputs"));
+  fs::create_directories(path("reference/outputs"));
+  fs::copy(data_path("golden/mlp.0.in0.npy"), path("reference/inputs/0.npy"));
+  auto expected = read_npy(data_path("golden/mlp.0.out0.npy"));
+  ASSERT_TRUE(expected.ok()) << expected.error().message();
+  for (int64_t i = 0; i < expected->numel(); ++i) expected->data_as<float>()[i] *= 1.01F;
+  ASSERT_TRUE(write_npy(path("reference/outputs/0.npy"), *expected).ok());
+  std::vector<std::string> verify = {"verify", model, "--reference", path("reference")};
+  EXPECT_EQ(run(verify).code, 1);
+  verify.insert(verify.end(), {"--rtol", "0.02"});
+  EXPECT_EQ(run(verify).code, 0);
+}
+
+TEST_F(Tool, RunComparesChecksumsOnRequest) {
+  std::string bytes = read_file(compile("golden/mlp.pt2"));
+  uint64_t first_weight = 0;
+  std::memcpy(&first_weight, bytes.data() + 24, sizeof first_weight);
+  ASSERT_LT(first_weight, bytes.size());
+  bytes[first_weight] = static_cast<char>(bytes[first_weight] ^ 1);
+  std::ofstream(path("damaged.pte"), std::ios::binary) << bytes;
+  std::vector<std::string> command = {"run", path("damaged.pte"), "--random-inputs", "1"};
+  EXPECT_EQ(run(command).code, 0);
+  command.push_back("--verify-checksums");
+  const Outcome outcome = run(command);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_TRUE(contains(outcome.err, "checksum")) << outcome.err;
+}
+
+TEST_F(Tool, TrustLetsUnknownOperatorsPass) {
+  std::string bytes = read_file(data_path("pte/mlp.pte"));
+  const std::string known = "aten::addmm";
+  const size_t at = bytes.find(known);
+  ASSERT_NE(at, std::string::npos);
+  bytes.replace(at, known.size(), "mine::addmm");
+  std::ofstream(path("mine.pte"), std::ios::binary) << bytes;
+
+  const Outcome refused = run({"inspect", path("mine.pte")});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(contains(refused.err, "mine::addmm")) << refused.err;
+  const Outcome shown = run({"inspect", path("mine.pte"), "--trust"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_TRUE(contains(shown.out, "mine::addmm")) << shown.out;
+
+  EXPECT_TRUE(contains(run({"verify", path("mine.pte")}).out, "structure  FAILED"));
+  EXPECT_TRUE(contains(run({"verify", path("mine.pte"), "--trust"}).out, "every offset"));
+
+  const std::vector<std::string> command = {"run", path("mine.pte"), "--random-inputs", "1"};
+  EXPECT_TRUE(contains(run(command).err, "with trust"));
+  std::vector<std::string> trusting = command;
+  trusting.push_back("--trust");
+  const Outcome missing = run(trusting);
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_TRUE(contains(missing.err, "kernels don't have: mine::addmm")) << missing.err;
 }
 
 TEST_F(Tool, VerifyFindsEveryFlippedByte) {
