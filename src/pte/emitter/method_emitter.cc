@@ -29,7 +29,8 @@ void bound_data_dependent_sizes(const ir::Graph& graph, ir::SymbolRanges& ranges
     if (node->op() != "aten.nonzero.default" && node->op() != "aten.masked_select.default") {
       continue;
     }
-    const ir::SymInt& rows = node->output()->sizes().at(0);
+    if (node->output()->rank() == 0) continue;
+    const ir::SymInt& rows = node->output()->sizes()[0];
     auto most = node->value(0)->type().numel().bounds(ranges).max;
     if (!rows.is_symbol() || !most) continue;
     ir::Range& range = ranges[rows.symbol_name()];
