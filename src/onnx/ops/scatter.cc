@@ -102,6 +102,7 @@ void index_copy(Context& c) {
 
 // index_fill(x, dim, index, value)
 void index_fill(Context& c) {
+  if (c.rank(0) == 0) return c.fail("a tensor of rank 0 has no dimension to index");
   const int64_t axis = c.dim(c.constant(1), c.rank(0));
   const Ref x = c.tensor(0);
   const Sizes& sizes = c.type(0).sizes;

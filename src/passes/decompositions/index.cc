@@ -125,6 +125,7 @@ Values take_along_dim(Context& c) {
     Value* flat = c.build.view(x, {x->type().numel()});
     return {c.build.gather(flat, 0, c.build.view(index, {index->type().numel()}))};
   }
+  if (x->rank() == 0) return c.unsupported("a tensor without dimensions has none to take along");
   const int64_t dim = c.dim(c.constant(2), x->rank());
   std::vector<SymInt> whole = c.sizes();
   whole[dim] = x->sizes()[dim];

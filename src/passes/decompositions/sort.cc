@@ -109,7 +109,7 @@ Values quantile(Context& c) {
   if (c.is_tensor(1)) return c.unsupported("q is a tensor: give it as a number, once for each");
   const std::string how = c.text(4).empty() ? "linear" : c.text(4);
   int64_t dim = 0;
-  if (c.has(2)) {
+  if (c.has(2) && x->rank() > 0) {
     dim = c.dim(c.constant(2), x->rank());
   } else {
     x = c.build.view(x, {x->type().numel()});
