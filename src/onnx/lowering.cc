@@ -25,8 +25,7 @@ Status lower_nodes(Context& context, const std::vector<const ir::Node*>& nodes) 
   if (context.failures().empty()) return {};
   return unsupported(
       "{} node(s) can't be written in ONNX; ExecuTorch's kernels may run them, so compile to .pte "
-      "or "
-      "change the model there:\n  {}",
+      "or change the model there:\n  {}",
       context.failures().size(), fmt::join(context.failures(), "\n  "));
 }
 

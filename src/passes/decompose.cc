@@ -25,21 +25,18 @@ constexpr int kMaxDepth = 16;
 std::string remedy(const std::string& op) {
   if (is_random(op)) {
     return "random numbers are not drawn inside a compiled program: draw them outside and pass "
-           "them "
-           "in as an input";
+           "them in as an input";
   }
   if (op.starts_with("higher_order.")) {
     return "of the higher-order operators only torch.cond is compiled: unroll the loop or move it "
-           "out "
-           "of the exported module";
+           "out of the exported module";
   }
   if (!op.starts_with("aten.")) {
     return "it is not an operator of PyTorch's own: replace it with torch operators before "
            "exporting";
   }
   return "no kernel computes it and no rule expresses it by others: rewrite this line with other "
-         "torch "
-         "operators, or leave it out of the exported module";
+         "torch operators, or leave it out of the exported module";
 }
 
 class Decomposer {
