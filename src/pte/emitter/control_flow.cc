@@ -128,7 +128,7 @@ Status MethodEmitter::emit_branch(const ir::Node& node, const ir::Graph& graph,
     }
     targets.push_back(result->is_tensor() ? Target{*value, result->type()} : Target{});
   }
-  SLIPWAY_RETURN_IF_ERROR(emit_graph(graph, place(graph, targets), targets, indices));
+  SLIPWAY_RETURN_IF_ERROR(emit_graph(graph, place(targets), targets, indices));
   for (size_t i = 0; i < indices.size(); ++i) {
     if (targets[i].value || node.outputs()[i]->kind() == ir::ValueKind::kAbsent) continue;
     SLIPWAY_ASSIGN_OR_RETURN(int32_t value, number(graph.outputs()[i]));

@@ -372,6 +372,29 @@ TEST(EmitterTest, EmptyTensorsAreTensors) {
   EXPECT_EQ(to_floats(outputs[1]), Floats(6, 1));
 }
 
+TEST(EmitterTest, ConstantsOfEveryTypeAreGivenBack) {
+  ProgramToEmit p;
+  std::vector<DType> dtypes;
+  for (int i = 0; i < kDTypeCount; ++i) {
+    const auto dtype = static_cast<DType>(i);
+    if (dtype == DType::kFloat8E8M0) continue;
+    ir::ConstantData data = p.count({2}, {1});
+    data.dtype = dtype;
+    p.output(p.constant("c" + std::to_string(i), data));
+    dtypes.push_back(dtype);
+  }
+  const std::vector<float> source = {0, 1, 2, 3, 4, 5, 6, 7};
+  Module module = p.load();
+  auto outputs = run(module, {});
+  ASSERT_EQ(outputs.size(), dtypes.size());
+  for (size_t i = 0; i < dtypes.size(); ++i) {
+    const auto& tensor = std::get<Tensor>(outputs[i]);
+    EXPECT_EQ(tensor.dtype(), dtypes[i]);
+    EXPECT_EQ(std::memcmp(tensor.data(), source.data(), tensor.nbytes()), 0)
+        << dtype_name(dtypes[i]);
+  }
+}
+
 TEST(EmitterTest, AProgramWithoutInstructions) {
   ProgramToEmit p;
   p.output(SymInt(3));

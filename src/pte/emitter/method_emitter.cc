@@ -219,7 +219,7 @@ Status MethodEmitter::emit_mutations() {
       snapshot.name.clear();
       SLIPWAY_RETURN_IF_ERROR(plan_.allocate(snapshot));
       int32_t saved = plan_.add(std::move(snapshot));
-      SLIPWAY_RETURN_IF_ERROR(copy(from, saved));
+      copy(from, saved);
       from = saved;
     }
     pending.push_back({from, values_.at(target->value)});

@@ -64,7 +64,7 @@ class MethodEmitter {
   Result<int32_t> alias(int32_t source, const ir::TensorType& type, const std::string& name);
   // A size list; at most one size that is not constant is left to the kernel as -1.
   Result<int32_t> size_list(const std::vector<ir::SymInt>& sizes);
-  Status copy(int32_t from, int32_t to);
+  void copy(int32_t from, int32_t to);
 
   // arguments.cc: the arguments of kernels.
   Result<int32_t> argument(const ir::Argument& argument, const schema::Parameter& parameter);

@@ -243,7 +243,7 @@ const ir::Value* Placement::root(const ir::Value* value) const {
   return value;
 }
 
-Placement place(const ir::Graph&, const std::vector<Target>& targets) {
+Placement place(const std::vector<Target>& targets) {
   Placement placement;
   place_targets(targets, placement);
   return placement;

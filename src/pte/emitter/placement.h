@@ -46,8 +46,8 @@ struct Placement {
   const ir::Value* root(const ir::Value* value) const;
 };
 
-// For the graph of a cond's branch.
-Placement place(const ir::Graph& graph, const std::vector<Target>& targets);
+// For a branch of a cond.
+Placement place(const std::vector<Target>& targets);
 // For a program's graph, mutations included; one target for each user output.
 Placement place(const ir::Program& program, const std::vector<Target>& targets);
 

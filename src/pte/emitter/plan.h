@@ -33,7 +33,7 @@ struct TensorValue {
 
   bool has_static_address() const { return allocated || data_buffer > 0; }
 };
-// Each holds indices of values; -1 is None.
+// Lists hold the indices of their items; -1 is None.
 struct IntListValue {
   std::vector<int64_t> items;
 };
