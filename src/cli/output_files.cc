@@ -26,10 +26,14 @@ DType stored_dtype(DType dtype) {
   return dtype;
 }
 
-Status write_tensor(const std::string& path, Tensor tensor) {
-  // A link would lead out of the folder.
+// A link would lead out of the folder.
+void remove_link(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_symlink(path, ignored)) std::filesystem::remove(path, ignored);
+}
+
+Status write_tensor(const std::string& path, Tensor tensor) {
+  remove_link(path);
   const DType dtype = stored_dtype(tensor.dtype());
   SLIPWAY_ASSIGN_OR_RETURN(Tensor stored,
                            Tensor::borrow(tensor.data(), tensor.nbytes(), dtype, tensor.sizes()));
@@ -111,7 +115,9 @@ Status write_outputs(const std::string& folder, const std::vector<Value>& values
   nlohmann::ordered_json json;
   json["tree"] = tree_json(tree);
   json["outputs"] = std::move(outputs);
-  return write_file(folder + "/outputs.json", dump(json));
+  const std::string path = folder + "/outputs.json";
+  remove_link(path);
+  return write_file(path, dump(json));
 }
 
 }  // namespace slipway::cli

@@ -95,6 +95,19 @@ TEST_F(WriteTensors, ReplacesALinkInsteadOfFollowingIt) {
   EXPECT_EQ(read_npy((folder_ / "in" / "out" / "a.npy").string())->dtype(), DType::kFloat32);
 }
 
+TEST_F(WriteTensors, OutputsReplaceLinksToo) {
+  const fs::path out = folder_ / "in" / "out";
+  fs::create_directories(out);
+  for (const char* name : {"0.npy", "outputs.json"}) {
+    fs::create_symlink(folder_ / "victim", out / name);
+  }
+  const Status status =
+      write_outputs(out.string(), {*Tensor::zeros(DType::kFloat32, {2})}, {ValueInfo()}, Tree());
+  ASSERT_TRUE(status.ok()) << status.error().message();
+  EXPECT_FALSE(fs::exists(folder_ / "victim"));
+  EXPECT_EQ(files(), (std::set<std::string>{"0.npy", "outputs.json"}));
+}
+
 TEST_F(WriteTensors, SaysWhyAFolderCannotBeMade) {
   ASSERT_TRUE(write_npy((folder_ / "in").string(), *Tensor::zeros(DType::kInt64, {1})).ok());
   const Status status = write({"a"});
