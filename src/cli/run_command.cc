@@ -74,6 +74,12 @@ Status write_state(Module& module, const Options& options, const std::vector<Val
 }
 
 Status run(const Options& options) {
+  if (!options.output_dir.empty() && options.output_dir == options.state_dir) {
+    return invalid_argument(
+        "--output-dir and --state-dir are both '{}': give each its own, because a buffer may have "
+        "the name of an output's file",
+        options.output_dir);
+  }
   if (options.threads) SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.threads));
   SLIPWAY_ASSIGN_OR_RETURN(Module module, load_module(options.file, options.load));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));

@@ -88,6 +88,7 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
       {{"compile", model, model, "-o", path("m.pte")}, 2, "'forward' is given twice"},
       {{"compile", model, model, "-o", path("m.onnx")}, 2, "an .onnx file holds one program"},
       {{"compile", model, "-o", path("m.onnx"), "--bound", "s77=4"}, 2, "for .pte files"},
+      {{"run", model, "--output-dir", "d", "--state-dir", "d"}, 2, "give each its own"},
       {{"run", "/nowhere/model.pte"}, 1, "/nowhere/model.pte"},
       {{"run", data_path("golden/mlp.0.in0.npy")}, 1, "neither an archive"},
       {{"compile", "/nowhere/model.pt2", "-o", path("m.pte")}, 1, "/nowhere/model.pt2"},
