@@ -68,7 +68,6 @@ struct Instruction {
 struct OperatorName {
   std::string name;
   std::string overload;
-  auto operator<=>(const OperatorName&) const = default;
 };
 
 struct Plan {

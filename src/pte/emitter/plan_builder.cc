@@ -111,7 +111,7 @@ int32_t PlanBuilder::append(std::variant<KernelCall, JumpFalse, Move> call) {
 }
 
 int32_t PlanBuilder::operator_index(const std::string& name, const std::string& overload) {
-  auto [entry, inserted] = operators_.try_emplace(OperatorName{name, overload},
+  auto [entry, inserted] = operators_.try_emplace(std::pair(name, overload),
                                                   static_cast<int32_t>(plan_.operators.size()));
   if (inserted) plan_.operators.push_back({name, overload});
   return entry->second;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ir/graph.h"
@@ -63,7 +64,7 @@ class PlanBuilder {
   Plan plan_;
   std::string origin_;
   std::map<std::string, int32_t> constants_;
-  std::map<OperatorName, int32_t> operators_;
+  std::map<std::pair<std::string, std::string>, int32_t> operators_;
 };
 
 // The tensor's type with the largest sizes that `ranges` allow. `what` names the tensor in errors:
