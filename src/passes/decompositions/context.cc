@@ -141,6 +141,7 @@ int64_t Context::dim(int64_t dim, int64_t rank) {
 
 std::vector<int64_t> Context::dims(const std::vector<int64_t>& dims, int64_t rank) {
   std::vector<int64_t> result;
+  result.reserve(dims.size());
   for (const int64_t d : dims) result.push_back(dim(d, rank));
   return result;
 }
