@@ -121,11 +121,16 @@ std::optional<Scalar> bound(Context& c, size_t i, DType dtype) {
   const auto* integer = std::get_if<SymInt>(&value);
   if (!integer || !integer->constant()) return value;
   switch (dtype) {
-    case DType::kUInt8: return SymInt(static_cast<uint8_t>(*integer->constant()));
-    case DType::kInt8: return SymInt(static_cast<int8_t>(*integer->constant()));
-    case DType::kInt16: return SymInt(static_cast<int16_t>(*integer->constant()));
-    case DType::kInt32: return SymInt(static_cast<int32_t>(*integer->constant()));
-    default: return value;
+    case DType::kUInt8:
+      return SymInt(static_cast<uint8_t>(*integer->constant()));
+    case DType::kInt8:
+      return SymInt(static_cast<int8_t>(*integer->constant()));
+    case DType::kInt16:
+      return SymInt(static_cast<int16_t>(*integer->constant()));
+    case DType::kInt32:
+      return SymInt(static_cast<int32_t>(*integer->constant()));
+    default:
+      return value;
   }
 }
 
