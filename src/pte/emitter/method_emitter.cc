@@ -39,6 +39,23 @@ void bound_data_dependent_sizes(const ir::Graph& graph, ir::SymbolRanges& ranges
   }
 }
 
+// The first user input with the symbol in its sizes, or that is an integer made of it.
+const ir::Input* find_input_with(const ir::Program& program, const std::string& symbol) {
+  auto has_symbol = [&](const ir::SymInt& expression) {
+    const std::vector<std::string> symbols = expression.symbols();
+    return std::find(symbols.begin(), symbols.end(), symbol) != symbols.end();
+  };
+  for (const ir::Input& input : program.inputs) {
+    if (input.kind != ir::InputKind::kUserInput) continue;
+    const std::vector<ir::SymInt>& sizes = input.value->sizes();
+    if (has_symbol(input.value->expression()) ||
+        std::any_of(sizes.begin(), sizes.end(), has_symbol)) {
+      return &input;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 MethodEmitter::MethodEmitter(std::string name, const ir::Program& program, FileData& data)
@@ -103,6 +120,23 @@ Result<EmittedMethod> MethodEmitter::emit() {
   return std::move(result_);
 }
 
+Result<TensorValue> MethodEmitter::bounded_tensor(const ir::TensorType& type,
+                                                  const std::string& what) const {
+  auto tensor = tensor_value(type, ranges_, what);
+  if (tensor.ok() || tensor.error().code() != ErrorCode::kInvalidArgument) return tensor;
+  for (const ir::SymInt& size : type.sizes) {
+    for (const std::string& symbol : size.symbols()) {
+      auto range = ranges_.find(symbol);
+      if (range != ranges_.end() && range->second.max) continue;
+      const ir::Input* source = find_input_with(program_, symbol);
+      if (!source) continue;
+      return Error(tensor.error().code(),
+                   tensor.error().message() + "; " + symbol + " comes from input " + source->name);
+    }
+  }
+  return tensor;
+}
+
 Status MethodEmitter::emit_input(const ir::Input& input) {
   switch (input.kind) {
     case ir::InputKind::kParameter:
@@ -125,7 +159,7 @@ Status MethodEmitter::emit_input(const ir::Input& input) {
   int32_t index = 0;
   if (input.value->is_tensor()) {
     SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
-                             tensor_value(input.value->type(), ranges_, "input " + input.name));
+                             bounded_tensor(input.value->type(), "input " + input.name));
     index = plan_.add(std::move(tensor));
     symbols_.define_sizes(index, input.value->sizes());
   } else if (input.value->kind() == ir::ValueKind::kSymInt) {
@@ -147,8 +181,7 @@ Status MethodEmitter::emit_input(const ir::Input& input) {
 
 Status MethodEmitter::emit_constant(const ir::Input& input) {
   if (!input.data) return internal_error("{} has no data", input.name);
-  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
-                           tensor_value(input.value->type(), ranges_, input.name));
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(input.value->type(), input.name));
   SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, data_.constants.add(*input.data, input.name));
   values_[input.value] = plan_.add(std::move(tensor));
   return {};
@@ -156,8 +189,7 @@ Status MethodEmitter::emit_constant(const ir::Input& input) {
 
 Status MethodEmitter::emit_mutable_buffer(const ir::Input& input) {
   if (!input.data) return internal_error("{} has no data", input.name);
-  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
-                           tensor_value(input.value->type(), ranges_, input.name));
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(input.value->type(), input.name));
   SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
   plan_.plan().blocks[static_cast<size_t>(tensor.block)].permanent = true;
   SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, data_.mutable_buffers.add(*input.data, input.name));
@@ -174,7 +206,7 @@ Result<std::vector<int32_t>> MethodEmitter::add_output_targets(const std::vector
       continue;
     }
     SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
-                             tensor_value(target.type, ranges_, "output " + target.value->name()));
+                             bounded_tensor(target.type, "output " + target.value->name()));
     indices.push_back(plan_.add(std::move(tensor)));
   }
   return indices;

@@ -36,6 +36,9 @@ class MethodEmitter {
   Result<EmittedMethod> emit();
 
  private:
+  // tensor_value, whose error names the input that an unbounded symbol comes from.
+  Result<TensorValue> bounded_tensor(const ir::TensorType& type, const std::string& what) const;
+
   // method_emitter.cc: inputs, outputs and mutations.
   Status emit_input(const ir::Input& input);
   Status emit_constant(const ir::Input& input);

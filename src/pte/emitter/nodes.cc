@@ -160,14 +160,14 @@ Result<int32_t> MethodEmitter::result_value(const ir::Value* value, const Placem
     if (value->sizes() == in_place->second->sizes()) return memory;
     return alias(memory, value->type(), value->name());
   }
-  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, tensor_value(value->type(), ranges_, value->name()));
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(value->type(), value->name()));
   SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
   return plan_.add(std::move(tensor));
 }
 
 Result<int32_t> MethodEmitter::alias(int32_t source, const ir::TensorType& type,
                                      const std::string& name) {
-  SLIPWAY_ASSIGN_OR_RETURN(TensorValue view, tensor_value(type, ranges_, name));
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue view, bounded_tensor(type, name));
   const TensorValue& original = plan_.tensor(source);
   view.block = original.block;
   if (original.has_static_address() && !view.dynamic) {
