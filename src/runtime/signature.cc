@@ -324,14 +324,29 @@ Status Signature::check(std::span<const Value> inputs) {
 }
 
 std::vector<std::vector<int64_t>> Signature::example_sizes() const {
-  SymbolValues values(symbols_.size(), 1);
+  SymbolValues values(symbols_.size());
   for (const auto& dimensions : dimensions_) {
     for (const Dimension& dimension : dimensions) {
       if (!dimension.symbol) continue;
       auto& value = values[static_cast<size_t>(*dimension.symbol)];
-      value = std::min(std::max(*value, dimension.min), dimension.max);
+      value = std::min(std::max(value.value_or(1), dimension.min), dimension.max);
     }
   }
+  // A symbol that no size is alone may still have a least value: half of the least 2*s, say.
+  constexpr int64_t kAttempts = 64;
+  for (const auto& dimensions : dimensions_) {
+    for (const Dimension& dimension : dimensions) {
+      if (!dimension.expression || dimension.expression->evaluate(values)) continue;
+      const int64_t least = std::max<int64_t>(dimension.min, 1);
+      for (int64_t size = least; size - least < kAttempts && size <= dimension.max; ++size) {
+        SymbolValues attempt = values;
+        if (!dimension.expression->solve(size, attempt)) continue;
+        values = attempt;
+        break;
+      }
+    }
+  }
+  for (auto& value : values) value = value.value_or(1);
   std::vector<std::vector<int64_t>> sizes;
   for (const auto& dimensions : dimensions_) {
     auto& input = sizes.emplace_back();

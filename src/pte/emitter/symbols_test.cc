@@ -50,6 +50,14 @@ TEST(SymbolsTest, SolvesForTheSymbolOfASize) {
   EXPECT_EQ(p.values(14), (std::vector<int64_t>{4, 5}));
 }
 
+TEST(SymbolsTest, TheSmallestCallFitsTheBounds) {
+  Expressions p({s}, s * 2);
+  p.program.ranges["s"] = {3, 100};
+  const auto sizes = p.load().example_sizes();
+  ASSERT_TRUE(sizes.ok());
+  EXPECT_EQ(sizes->at(0), (Sizes{6}));
+}
+
 TEST(SymbolsTest, ComputesEachExpressionOnce) {
   Expressions p({s * 2, s * 2 + 1, s * 2, s});
   EXPECT_THAT(p.instructions(), ElementsAre("aten::sym_size", "executorch_prim::mul",
