@@ -24,10 +24,10 @@ if(NOT output STREQUAL "${EXPECTED}\n")
 endif()
 run(${bin}/slipway verify ${WORK}/model.pte)
 
-# A deployed program needs ExecuTorch's libraries and the C++ runtime, and nothing else.
+# A deployed program needs ExecuTorch's libraries, the C++ runtime and the dynamic loader, and nothing else.
 run(readelf -d ${bin}/run_zeros)
 string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*" needed "${output}")
-list(FILTER needed EXCLUDE REGEX "lib(executorch|executorch_[a-z_]+|stdc\\+\\+|m|gcc_s|c)\\.so")
+list(FILTER needed EXCLUDE REGEX "(lib(executorch|executorch_[a-z_]+|stdc\\+\\+|m|gcc_s|c)|ld-linux-[a-z0-9_-]+)\\.so")
 if(needed)
   message(FATAL_ERROR "run_zeros needs more than ExecuTorch: ${needed}")
 endif()
