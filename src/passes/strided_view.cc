@@ -95,6 +95,7 @@ std::optional<SymInt> offset_of(const ViewStep& step, const TensorType& parent,
       SymInt start = *step.start;
       if (auto constant = start.constant()) {
         if (*constant < 0) start = start + parent.sizes[dim];
+        if (start.constant() && *start.constant() < 0) start = 0;
         auto size = parent.sizes[dim].constant();
         if (size && *constant > *size) start = *size;
       }

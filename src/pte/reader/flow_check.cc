@@ -179,7 +179,7 @@ class FlowChecker final : private ValueView {
       if (tables_.trust) return {};
       return unsupported(
           "the operator is not one of ExecuTorch's, so its arguments cannot be checked: load the "
-          "file with trust if you know where it comes from");
+          "file with trust (--trust) if you know where it comes from");
     }
     if (call.args()->size() == 0) return {};
     // Only symbolic operators and views change what a value is.
