@@ -1,6 +1,5 @@
 // slipway compile: archives of torch.export to a .pte file, or to ONNX.
 
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -16,6 +15,7 @@
 #include "base/progress.h"
 #include "base/try.h"
 #include "cli/commands.h"
+#include "cli/model_file.h"
 #include "cli/pte_summary.h"
 #include "cli/text.h"
 #include "ir/program.h"
@@ -41,24 +41,6 @@ std::pair<std::string, std::string> split_model(const std::string& text) {
     return {"forward", text};
   }
   return {text.substr(0, equals), text.substr(equals + 1)};
-}
-
-Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts) {
-  std::map<std::string, int64_t> bounds;
-  for (const std::string& text : texts) {
-    const size_t equals = text.find('=');
-    int64_t value = 0;
-    const char* begin = text.data() + equals + 1;
-    const char* end = text.data() + text.size();
-    if (equals == std::string::npos || equals == 0 || begin == end ||
-        std::from_chars(begin, end, value).ptr != end || value < 0) {
-      return invalid_argument("--bound {}: expected SYMBOL=LARGEST, such as s77=64", text);
-    }
-    if (!bounds.emplace(text.substr(0, equals), value).second) {
-      return invalid_argument("--bound {}: {} is bounded twice", text, text.substr(0, equals));
-    }
-  }
-  return bounds;
 }
 
 Status check_output(const std::string& output) {

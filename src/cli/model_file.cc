@@ -1,6 +1,6 @@
 #include "cli/model_file.h"
 
-#include <cstring>
+#include <charconv>
 #include <string_view>
 
 #include "base/error.h"
@@ -21,13 +21,36 @@ Result<FileKind> file_kind(const std::string& path) {
   return invalid_file("{} is neither an archive of torch.export (.pt2) nor a .pte file", path);
 }
 
-Result<Module> load_module(const std::string& path, const LoadOptions& options) {
+Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts) {
+  std::map<std::string, int64_t> bounds;
+  for (const std::string& text : texts) {
+    const size_t equals = text.find('=');
+    int64_t value = 0;
+    const char* begin = text.data() + equals + 1;
+    const char* end = text.data() + text.size();
+    if (equals == std::string::npos || equals == 0 || begin == end ||
+        std::from_chars(begin, end, value).ptr != end || value < 0) {
+      return invalid_argument("--bound {}: expected SYMBOL=LARGEST, such as s77=64", text);
+    }
+    if (!bounds.emplace(text.substr(0, equals), value).second) {
+      return invalid_argument("--bound {}: {} is bounded twice", text, text.substr(0, equals));
+    }
+  }
+  return bounds;
+}
+
+Result<Module> load_module(const std::string& path, const LoadOptions& options,
+                           const std::vector<std::string>& bounds) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));
-  if (kind == FileKind::kProgram) return Module::load(path, options);
+  if (kind == FileKind::kProgram) {
+    if (bounds.empty()) return Module::load(path, options);
+    return invalid_argument("{} is compiled already: --bound is for archives (.pt2)", path);
+  }
   Progress progress;
   progress.step("reading " + path);
   SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
   CompileOptions compile_options;
+  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(bounds));
   compile_options.on_step = [&](const std::string& step) { progress.step(step); };
   SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, compile(program, compile_options));
   progress.finish();

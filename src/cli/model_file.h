@@ -1,7 +1,10 @@
 // The files the tool takes: told apart by their content, not by their names.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "slipway/module.h"
 #include "slipway/result.h"
@@ -13,7 +16,11 @@ enum class FileKind { kArchive, kProgram };  // a zip file; a .pte
 // Fails for anything else, and says what it looks like where that is known.
 Result<FileKind> file_kind(const std::string& path);
 
-// Loads a .pte; compiles an archive in memory first.
-Result<Module> load_module(const std::string& path, const LoadOptions& options);
+// The values of --bound: "s77=64" each.
+Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts);
+
+// Loads a .pte; compiles an archive in memory first, under these bounds.
+Result<Module> load_module(const std::string& path, const LoadOptions& options,
+                           const std::vector<std::string>& bounds = {});
 
 }  // namespace slipway::cli

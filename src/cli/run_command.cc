@@ -25,6 +25,7 @@ namespace {
 struct Options {
   std::string file;
   std::vector<std::string> inputs;
+  std::vector<std::string> bounds;
   std::optional<uint64_t> seed;
   std::string method = "forward";
   int repeat = 1;
@@ -81,7 +82,7 @@ Status run(const Options& options) {
         options.output_dir);
   }
   if (options.threads) SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.threads));
-  SLIPWAY_ASSIGN_OR_RETURN(Module module, load_module(options.file, options.load));
+  SLIPWAY_ASSIGN_OR_RETURN(Module module, load_module(options.file, options.load, options.bounds));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(auto inputs, gather_inputs(module, options.method, options.inputs,
                                                       options.seed ? &*options.seed : nullptr));
@@ -129,6 +130,10 @@ void add_run(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   command->add_option("--random-inputs", options->seed,
                       "Fill the inputs that are not given with numbers from this seed");
+  command
+      ->add_option("--bound", options->bounds,
+                   "SYMBOL=LARGEST for a size that an archive leaves unbounded")
+      ->allow_extra_args(false);
   command->add_option("--method", options->method, "The method to run")->capture_default_str();
   command->add_option("--repeat", options->repeat, "Run this often and print a table of latencies")
       ->check(CLI::Range(1, 10'000'000));
@@ -145,7 +150,7 @@ void add_run(CLI::App& app, Action& action) {
       "\nExamples:\n"
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
-      "  slipway run model.pt2 --random-inputs 1 --repeat 100");
+      "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 
