@@ -62,7 +62,7 @@ class KeyWriter {
   template <class... T>
   void add(const std::variant<T...>& any) {
     text_ += std::to_string(any.index()) + ':';
-    std::visit([this](const auto& content) { add(content); }, any);
+    std::visit([this](const auto& content) { this->add(content); }, any);
   }
   void add(const ir::Dictionary& dictionary) { add(dictionary.entries); }
   void add(const ir::DictionaryEntry& entry) {
