@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -57,7 +58,7 @@ bool Context::is_used(size_t i) const {
 }
 
 void Context::result(const Ref& ref, size_t i) {
-  const ir::Value* value = node_->output(i);
+  const ir::Value* value = output(i);
   bind(value, value->is_tensor() ? cast(ref, value->dtype()) : ref);
 }
 
@@ -169,6 +170,10 @@ Ref Context::squeeze(const Ref& x, const std::vector<int64_t>& axes) {
 Ref Context::expand(const Ref& x, const Sizes& from, const Sizes& to) {
   if (from == to) return x;
   Sizes target = to;
+  if (from.size() > to.size()) {
+    fail("a tensor can't be expanded to fewer dimensions");
+    return x;
+  }
   const size_t shift = to.size() - from.size();
   for (size_t i = 0; i < from.size(); ++i) {
     if (from[i] == to[i + shift]) target[i + shift] = 1;
@@ -324,7 +329,11 @@ void Context::lower(const ir::Node& node) {
         fail(fmt::format("ONNX has no {} tensors", dtype_name(value->dtype())));
       }
     }
-    if (!reason_) entry->rule(*this);
+    try {
+      if (!reason_) entry->rule(*this);
+    } catch (const std::logic_error&) {  // out of range, or a length that is negative
+      fail("a tensor has fewer dimensions, or a list fewer items, than the operator needs");
+    }
   }
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     const ir::Value* value = node.output(i);

@@ -29,7 +29,8 @@ using Sizes = std::vector<ir::SymInt>;
 using Attributes = std::vector<std::pair<std::string, Attribute>>;
 
 // Rules read arguments by their index in the operator's schema. What does not hold what is asked
-// for makes fail() keep a reason, and an empty value is given, so that a rule may go on.
+// for makes fail() keep a reason, and an empty value is given, so that a rule may go on. Sizes and
+// lists are looked at with at(): lower() makes one that is too short the node's failure.
 //
 // Runtimes have kernels for few element types: op() computes 8- and 16-bit integers in int32 and
 // converts back, which wraps around as PyTorch does.
@@ -76,8 +77,8 @@ class Context {
   // ---- Its results.
   const ir::Value* output(size_t i = 0) const { return node_->output(i); }
   size_t output_count() const { return node_->outputs().size(); }
-  const Sizes& sizes(size_t i = 0) const { return node_->output(i)->sizes(); }
-  DType dtype() const { return node_->output()->dtype(); }
+  const Sizes& sizes(size_t i = 0) const { return output(i)->sizes(); }
+  DType dtype() const { return output()->dtype(); }
   bool is_used(size_t i) const;
   void result(const Ref& ref, size_t i = 0);  // converted to the result's type
 

@@ -113,7 +113,7 @@ class Decomposer {
     const bool first = position == walk.graph.nodes().begin();
     const Position previous = first ? position : std::prev(position);
     decompositions::Context context(walk.graph, node, ranges_);
-    const std::vector<Value*> values = rule(context);
+    const std::vector<Value*> values = decompositions::apply(rule, context);
     const Position begin = first ? walk.graph.nodes().begin() : std::next(previous);
     if (context.reason()) {
       report(*node, *context.reason());

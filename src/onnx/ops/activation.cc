@@ -125,7 +125,7 @@ void prelu(Context& c) {
   Ref slope = c.tensor(1);
   const int64_t rank = c.rank(0);
   // The kernel's own form has a slope that broadcasts already.
-  const bool one_a_channel = c.rank(1) == 1 && c.type(1).sizes[0] != ir::SymInt(1);
+  const bool one_a_channel = c.rank(1) == 1 && c.type(1).sizes.at(0) != ir::SymInt(1);
   if (one_a_channel && rank > 2) slope = c.unsqueeze(slope, iota(rank - 2, 1));
   c.result(c.op("PRelu", {x, slope}));
 }
@@ -164,7 +164,7 @@ void glu(Context& c) {
   const int64_t axis = c.dim(c.has(1) ? c.constant(1) : -1, c.rank(0));
   const Ref x = c.tensor(0);
   const Refs halves = c.ops("Split", {x}, {{"axis", axis}, {"num_outputs", 2}}, {x.dtype, x.dtype});
-  c.result(c.mul(halves[0], sigmoid(c, halves[1])));
+  c.result(c.mul(halves.at(0), sigmoid(c, halves.at(1))));
 }
 
 // softmax(x, dim, dtype or half_to_float): the result's type says which.

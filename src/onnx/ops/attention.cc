@@ -28,12 +28,12 @@ struct Attention {
 // Each head of keys or values serves several of the queries'.
 Ref repeat_heads(Context& c, const Ref& x, const Sizes& sizes, const SymInt& heads) {
   const size_t n = sizes.size();
-  if (sizes[n - 3] == heads) return x;
+  if (sizes.at(n - 3) == heads) return x;
   const auto axis = static_cast<int64_t>(n) - 2;
   Sizes wide(n + 1, 1);
-  wide[n - 2] = SymInt::floordiv(heads, sizes[n - 3]);
+  wide.at(n - 2) = SymInt::floordiv(heads, sizes.at(n - 3));
   Sizes to = sizes;
-  to[n - 3] = heads;
+  to.at(n - 3) = heads;
   return c.reshape(c.op("Expand", {c.unsqueeze(x, {axis}), c.shape(wide)}), {}, to);
 }
 
@@ -47,7 +47,7 @@ Ref causal_mask(Context& c, const SymInt& queries, const SymInt& keys) {
 Ref attend(Context& c, Attention a) {
   const size_t n = a.query_sizes.size();
   const auto rank = static_cast<int64_t>(n);
-  const SymInt width = a.query_sizes[n - 1];
+  const SymInt width = a.query_sizes.at(n - 1);
   if (!a.scale && !width.is_constant()) {
     c.fail("the width of the heads is known only at run time");
     return a.query;
@@ -61,19 +61,20 @@ Ref attend(Context& c, Attention a) {
                 {{"scale", static_cast<float>(scale)}, {"is_causal", a.is_causal ? 1 : 0}});
   }
   if (n >= 3 && n == a.key_sizes.size()) {
-    const SymInt heads = a.query_sizes[n - 3];
-    if (a.key_sizes[n - 3] != SymInt(1)) a.key = repeat_heads(c, a.key, a.key_sizes, heads);
-    if (a.value_sizes[n - 3] != SymInt(1)) {
+    const SymInt heads = a.query_sizes.at(n - 3);
+    if (a.key_sizes.at(n - 3) != SymInt(1)) a.key = repeat_heads(c, a.key, a.key_sizes, heads);
+    if (a.value_sizes.at(n - 3) != SymInt(1)) {
       a.value = repeat_heads(c, a.value, a.value_sizes, heads);
     }
   }
   std::vector<int64_t> order = iota(static_cast<int64_t>(a.key_sizes.size()));
-  std::swap(order[order.size() - 1], order[order.size() - 2]);
+  std::swap(order.at(order.size() - 1), order.at(order.size() - 2));
   Ref scores = c.op("MatMul", {c.mul(a.query, scale), c.transpose(a.key, order)});
   const Ref never = c.number_like(-std::numeric_limits<double>::infinity(), scores);
   if (a.is_causal) {
     // Every query sees at least the first key.
-    const Ref allowed = causal_mask(c, a.query_sizes[n - 2], a.key_sizes[a.key_sizes.size() - 2]);
+    const Ref allowed =
+        causal_mask(c, a.query_sizes.at(n - 2), a.key_sizes.at(a.key_sizes.size() - 2));
     scores = c.where(allowed, scores, never);
   }
   Ref sees_any;

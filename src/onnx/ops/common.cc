@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <numeric>
+#include <stdexcept>
 
 namespace slipway::onnx {
 
@@ -35,6 +36,7 @@ Ref softmax(Context& c, const Ref& x, int64_t axis, int64_t rank) {
 }
 
 Sizes tail(const Sizes& sizes, size_t start) {
+  if (start > sizes.size()) throw std::out_of_range("tail");
   return {sizes.begin() + static_cast<std::ptrdiff_t>(start), sizes.end()};
 }
 

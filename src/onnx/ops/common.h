@@ -18,7 +18,7 @@ Ref truncate(Context& c, const Ref& x);
 Ref log1p(Context& c, const Ref& x);
 Ref softmax(Context& c, const Ref& x, int64_t axis, int64_t rank);
 
-// The sizes from `start` on.
+// The sizes from `start` on; throws std::out_of_range as at() does where there are fewer.
 Sizes tail(const Sizes& sizes, size_t start);
 std::vector<int64_t> iota(int64_t count, int64_t start = 0);
 // A list with one entry a dimension, of which one stands for all.

@@ -36,7 +36,7 @@ void convolve(Context& c, const Convolution& conv) {
   bool kernel_known = true;
   std::vector<int64_t> kernel;
   for (size_t i = 0; i < spatial; ++i) {
-    auto known = c.type(1).sizes[i + 2].constant();
+    auto known = c.type(1).sizes.at(i + 2).constant();
     kernel_known = kernel_known && known.has_value();
     kernel.push_back(known.value_or(0));
   }
@@ -69,11 +69,11 @@ void conv(Context& c) {
     if (*mode == "same") {
       // What is odd goes to the end.
       for (size_t i = 0; i < n; ++i) {
-        auto kernel = c.type(1).sizes[i + 2].constant();
+        auto kernel = c.type(1).sizes.at(i + 2).constant();
         if (!kernel) return c.fail("the weight's sizes are known only at run time");
-        const int64_t total = conv.dilation[i] * (*kernel - 1);
-        conv.pads[i] = total / 2;
-        conv.pads[i + n] = total - total / 2;
+        const int64_t total = conv.dilation.at(i) * (*kernel - 1);
+        conv.pads.at(i) = total / 2;
+        conv.pads.at(i + n) = total - total / 2;
       }
     }
   } else {
@@ -103,17 +103,17 @@ void col2im(Context& c) {
 // im2col(x, kernel, dilation, padding, stride): a convolution with one-hot kernels.
 void im2col(Context& c) {
   const bool batched = c.rank(0) == 4;
-  const auto channels = c.type(0).sizes[batched ? 1 : 0].constant();
+  const auto channels = c.type(0).sizes.at(batched ? 1 : 0).constant();
   if (!channels) return c.fail("the number of channels is known only at run time");
   const auto kernel = repeated(c.constants(1), 2);
-  const int64_t taps = kernel[0] * kernel[1];
+  const int64_t taps = kernel.at(0) * kernel.at(1);
   const Ref x = batched ? c.tensor(0) : c.unsqueeze(c.tensor(0), {0});
   // Kernel k of each channel is 1 at tap k.
   const Ref tap = c.range(taps);
   const Ref identity =
       c.cast(c.compare("Equal", c.unsqueeze(tap, {1}), c.unsqueeze(tap, {0})), x.dtype);
   const Ref weight =
-      c.op("Tile", {c.reshape(identity, {taps, taps}, {taps, 1, kernel[0], kernel[1]}),
+      c.op("Tile", {c.reshape(identity, {taps, taps}, {taps, 1, kernel.at(0), kernel.at(1)}),
                     c.ints({*channels, 1, 1, 1})});
   const Ref y = c.op("Conv", {x, weight},
                      {{"kernel_shape", kernel},

@@ -71,8 +71,8 @@ void linspace(Context& c) {
 
 // eye(n), eye.m(n, m)
 void eye(Context& c) {
-  const Ref row = c.unsqueeze(c.range(c.sizes()[0]), {1});
-  const Ref column = c.unsqueeze(c.range(c.sizes()[1]), {0});
+  const Ref row = c.unsqueeze(c.range(c.sizes().at(0)), {1});
+  const Ref column = c.unsqueeze(c.range(c.sizes().at(1)), {0});
   c.result(c.compare("Equal", row, column));
 }
 

@@ -39,6 +39,10 @@ IndexList read_indices(Context& c, size_t i) {
     c.fail("it has no index");
     return list;
   }
+  if (list.axes.back() >= c.rank(0)) {
+    c.fail("it has more indices than its tensor has dimensions");
+    return {};
+  }
   list.rank = *std::max_element(list.ranks.begin(), list.ranks.end());
   list.adjacent =
       list.axes.back() - list.axes.front() + 1 == static_cast<int64_t>(list.axes.size());
@@ -46,10 +50,10 @@ IndexList read_indices(Context& c, size_t i) {
 }
 
 Ref combine_indices(Context& c, const IndexList& list) {
-  if (list.indices.size() == 1) return c.unsqueeze(list.indices[0], {list.rank});
+  if (list.indices.size() == 1) return c.unsqueeze(list.indices.at(0), {list.rank});
   // Their sum has the sizes of the broadcast.
-  Ref sum = list.indices[0];
-  for (size_t i = 1; i < list.indices.size(); ++i) sum = c.add(sum, list.indices[i]);
+  Ref sum = list.indices.at(0);
+  for (size_t i = 1; i < list.indices.size(); ++i) sum = c.add(sum, list.indices.at(i));
   const Ref sizes = c.op("Shape", {sum}, {}, DType::kInt64);
   Refs columns;
   for (const Ref& index : list.indices) {
@@ -78,7 +82,7 @@ std::vector<int64_t> result_order(const IndexList& list, int64_t rank) {
 std::vector<int64_t> inverse(const std::vector<int64_t>& order) {
   std::vector<int64_t> result(order.size());
   for (size_t i = 0; i < order.size(); ++i) {
-    result[static_cast<size_t>(order[i])] = static_cast<int64_t>(i);
+    result.at(static_cast<size_t>(order.at(i))) = static_cast<int64_t>(i);
   }
   return result;
 }
@@ -91,7 +95,7 @@ void index(Context& c) {
   if (list.axes.empty()) return;
   const Ref x = c.tensor(0);
   const int64_t rank = c.rank(0);
-  if (list.axes.size() == 1) return c.result(c.gather(x, list.indices[0], list.axes[0]));
+  if (list.axes.size() == 1) return c.result(c.gather(x, list.indices.at(0), list.axes.at(0)));
   const Ref moved = c.transpose(x, indexed_first(list, rank));
   const Ref y = c.op("GatherND", {moved, combine_indices(c, list)});
   const int64_t result_rank = rank - static_cast<int64_t>(list.axes.size()) + list.rank;
@@ -180,7 +184,7 @@ void embedding_bag(Context& c) {
 
 // one_hot(x, classes)
 void one_hot(Context& c) {
-  const Ref classes = c.range(c.sizes().back());
+  const Ref classes = c.range(c.sizes().at(c.sizes().size() - 1));
   c.result(c.cast(c.compare("Equal", c.unsqueeze(c.tensor(0, DType::kInt64), {c.rank(0)}), classes),
                   DType::kInt64));
 }

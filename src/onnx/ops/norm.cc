@@ -145,10 +145,10 @@ void group_norm(Context& c, int64_t groups, size_t weight, size_t bias, double e
     return c.result(y);
   }
   if (c.fused("GroupNormalization")) {
-    return c.result(c.op(
-        "GroupNormalization",
-        {x, channel_vector(c, weight, 1, x, sizes[1]), channel_vector(c, bias, 0, x, sizes[1])},
-        {{"num_groups", groups}, {"epsilon", static_cast<float>(eps)}}));
+    return c.result(c.op("GroupNormalization",
+                         {x, channel_vector(c, weight, 1, x, sizes.at(1)),
+                          channel_vector(c, bias, 0, x, sizes.at(1))},
+                         {{"num_groups", groups}, {"epsilon", static_cast<float>(eps)}}));
   }
   // An instance normalization of the groups.
   const Ref grouped = c.op("Reshape", {x, c.ints({0, groups, -1})});

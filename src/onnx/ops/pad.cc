@@ -13,8 +13,8 @@ Sizes onnx_pads(Context& c) {
   const auto rank = static_cast<size_t>(c.rank(0));
   Sizes pads(2 * rank, 0);
   for (size_t i = 0; 2 * i + 1 < pairs.size() && i < rank; ++i) {
-    pads[rank - 1 - i] = pairs[2 * i];
-    pads[2 * rank - 1 - i] = pairs[2 * i + 1];
+    pads.at(rank - 1 - i) = pairs.at(2 * i);
+    pads.at(2 * rank - 1 - i) = pairs.at(2 * i + 1);
   }
   return pads;
 }

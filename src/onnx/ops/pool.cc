@@ -54,10 +54,10 @@ size_t spatial_of(Context& c) {
 Sizes end_padding(const Images& image, const Window& window) {
   Sizes result;
   for (size_t i = 0; i < image.spatial; ++i) {
-    const SymInt in = image.in[i + 2];
-    const SymInt reach =
-        (image.out[i + 2] - 1) * window.stride[i] + window.dilation[i] * (window.kernel[i] - 1) + 1;
-    const SymInt padding = window.padding[i];
+    const SymInt in = image.in.at(i + 2);
+    const SymInt reach = (image.out.at(i + 2) - 1) * window.stride.at(i) +
+                         window.dilation.at(i) * (window.kernel.at(i) - 1) + 1;
+    const SymInt padding = window.padding.at(i);
     if (!window.ceil_mode) {
       result.push_back(padding);
     } else {
@@ -77,8 +77,8 @@ Ref pad(Context& c, const Images& image, const std::vector<int64_t>& start, cons
         double value) {
   Sizes pads(2 * (image.spatial + 2), 0);
   for (size_t i = 0; i < image.spatial; ++i) {
-    pads[i + 2] = start[i];
-    pads[image.spatial + 2 + i + 2] = end[i];
+    pads.at(i + 2) = start.at(i);
+    pads.at(image.spatial + 2 + i + 2) = end.at(i);
   }
   return c.op("Pad", {image.x, c.shape(pads), c.number_like(value, image.x)});
 }
@@ -127,9 +127,9 @@ void max_pool(Context& c) {
       c.ops("MaxPool", {x}, window_attributes(window, pads), {x.dtype, DType::kInt64});
   // ONNX counts over the whole tensor, PyTorch within a plane.
   SymInt plane = 1;
-  for (size_t i = 0; i < n; ++i) plane = plane * image.in[i + 2];
-  Ref index = c.op("Mod", {both[1], c.length(plane)});
-  Ref y = both[0];
+  for (size_t i = 0; i < n; ++i) plane = plane * image.in.at(i + 2);
+  Ref index = c.op("Mod", {both.at(1), c.length(plane)});
+  Ref y = both.at(0);
   if (!image.batched) {
     y = c.squeeze(y, {0});
     index = c.squeeze(index, {0});
@@ -154,7 +154,7 @@ void avg_pool(Context& c) {
   const Sizes end = end_padding(image, window);
   // What lies past the padding (only in ceil mode) is never counted.
   Sizes past;
-  for (size_t i = 0; i < n; ++i) past.push_back(end[i] - window.padding[i]);
+  for (size_t i = 0; i < n; ++i) past.push_back(end.at(i) - window.padding.at(i));
   const bool reaches_past =
       std::any_of(past.begin(), past.end(), [](const SymInt& p) { return p != SymInt(0); });
   int64_t taps = 1;
@@ -176,7 +176,7 @@ void avg_pool(Context& c) {
       y = c.mul(y, static_cast<double>(taps) / *divisor);
     } else {
       Sizes plane = image.in;
-      plane[0] = plane[1] = 1;
+      plane.at(0) = plane.at(1) = 1;
       const Sizes padding(window.padding.begin(), window.padding.end());
       Images counted = image;
       counted.x = c.expand(c.number_like(1, image.x), {}, plane);
@@ -217,8 +217,8 @@ void adaptive_avg_pool(Context& c) {
   Window window;
   window.dilation.assign(n, 1);
   for (size_t i = 0; i < n; ++i) {
-    const auto a = in[i].constant();
-    const auto b = out[i].constant();
+    const auto a = in.at(i).constant();
+    const auto b = out.at(i).constant();
     if (a && b && *b > 0 && *a % *b == 0) window.kernel.push_back(*a / *b);
   }
   if (window.kernel.size() == n) {
@@ -229,10 +229,10 @@ void adaptive_avg_pool(Context& c) {
   // One dimension after the other.
   Ref y = image.x;
   for (size_t i = 0; i < n; ++i) {
-    if (in[i] == out[i]) continue;
-    const Ref matrix = averaging_matrix(c, in[i], out[i], y.dtype);
+    if (in.at(i) == out.at(i)) continue;
+    const Ref matrix = averaging_matrix(c, in.at(i), out.at(i), y.dtype);
     std::vector<int64_t> order = iota(rank);
-    std::swap(order[i + 2], order.back());
+    std::swap(order.at(i + 2), order.at(order.size() - 1));
     y = c.transpose(y, order);
     y = c.op("MatMul", {y, c.transpose(matrix, {1, 0})});
     y = c.transpose(y, order);
@@ -247,8 +247,8 @@ void adaptive_max_pool(Context& c) {
   Images image = images(c, n);
   Ref y = image.x;
   for (size_t i = 0; i < n; ++i) {
-    const auto in = image.in[i + 2].constant();
-    const auto out = image.out[i + 2].constant();
+    const auto in = image.in.at(i + 2).constant();
+    const auto out = image.out.at(i + 2).constant();
     if (!in || !out) return c.fail("it needs image sizes that are known in advance");
     const auto axis = static_cast<int64_t>(i + 2);
     Refs parts;

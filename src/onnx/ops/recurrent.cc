@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -46,11 +47,11 @@ Layer layer_of(Context& c, const Refs& params, size_t first, size_t directions, 
   Refs b;
   size_t next = first;
   for (size_t d = 0; d < directions; ++d) {
-    w.push_back(c.unsqueeze(reorder(c, params[next++], kind), {0}));
-    r.push_back(c.unsqueeze(reorder(c, params[next++], kind), {0}));
+    w.push_back(c.unsqueeze(reorder(c, params.at(next++), kind), {0}));
+    r.push_back(c.unsqueeze(reorder(c, params.at(next++), kind), {0}));
     if (!has_biases) continue;
-    const Ref input_bias = reorder(c, params[next++], kind);
-    const Ref state_bias = reorder(c, params[next++], kind);
+    const Ref input_bias = reorder(c, params.at(next++), kind);
+    const Ref state_bias = reorder(c, params.at(next++), kind);
     b.push_back(c.unsqueeze(c.concat({input_bias, state_bias}, 0), {0}));
   }
   return {c.concat(w, 0), c.concat(r, 0), has_biases ? c.concat(b, 0) : Ref{}};
@@ -70,8 +71,8 @@ Refs run_layer(Context& c, const Ref& x, const Layer& layer, const Ref& h, const
   Refs results = c.ops(op_of(kind), inputs, attributes,
                        std::vector<DType>(kind == Kind::kLstm ? 3 : 2, x.dtype));
   // [length, directions, batch, hidden] -> [length, batch, directions * hidden]
-  Ref y = c.transpose(results[0], {0, 2, 1, 3});
-  results[0] = c.op("Reshape", {y, c.ints({0, 0, bidirectional ? 2 * hidden : hidden})});
+  Ref y = c.transpose(results.at(0), {0, 2, 1, 3});
+  results.at(0) = c.op("Reshape", {y, c.ints({0, 0, bidirectional ? 2 * hidden : hidden})});
   return results;
 }
 
@@ -91,7 +92,10 @@ void recurrent(Context& c, Kind kind) {
   if (states.size() != (lstm ? 2 : 1) || params.size() != per_layer * static_cast<size_t>(layers)) {
     return c.fail("its weights are not those of a plain recurrent network");
   }
-  const auto hidden = param_values[1]->sizes().back().constant();
+  if (std::find(param_values.begin(), param_values.end(), nullptr) != param_values.end()) {
+    return c.fail("one of its weights is missing");
+  }
+  const auto hidden = param_values.at(1)->sizes().at(1).constant();
   if (!hidden) return c.fail("its hidden size is not known");
 
   Ref x = c.tensor(0);
@@ -101,8 +105,8 @@ void recurrent(Context& c, Kind kind) {
   if (!batched) x = c.unsqueeze(x, {batch_axis});
   if (batch_first) x = c.transpose(x, {1, 0, 2});
   const auto state = [&](size_t i) {
-    return batched || i >= states.size() ? (i < states.size() ? states[i] : Ref{})
-                                         : c.unsqueeze(states[i], {1});
+    return batched || i >= states.size() ? (i < states.size() ? states.at(i) : Ref{})
+                                         : c.unsqueeze(states.at(i), {1});
   };
   const Ref h = state(0);
   const Ref cell = state(1);
@@ -117,9 +121,9 @@ void recurrent(Context& c, Kind kind) {
     const Layer layer = layer_of(c, params, static_cast<size_t>(i) * per_layer,
                                  static_cast<size_t>(directions), has_biases, kind);
     const Refs results = run_layer(c, x, layer, part(h), part(cell), *hidden, bidirectional, kind);
-    x = results[0];
-    last_h.push_back(results[1]);
-    if (lstm) last_c.push_back(results[2]);
+    x = results.at(0);
+    last_h.push_back(results.at(1));
+    if (lstm) last_c.push_back(results.at(2));
   }
   Ref all_h = c.concat(last_h, 0);
   Ref all_c = lstm ? c.concat(last_c, 0) : Ref{};

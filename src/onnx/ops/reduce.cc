@@ -29,7 +29,7 @@ bool is_whole(Context& c) { return overload_name(c) == "default"; }
 
 SymInt count_of(Context& c, const std::vector<int64_t>& axes) {
   SymInt count = 1;
-  for (int64_t axis : axes) count = count * c.type(0).sizes[static_cast<size_t>(axis)];
+  for (int64_t axis : axes) count = count * c.type(0).sizes.at(static_cast<size_t>(axis));
   return count;
 }
 
@@ -191,7 +191,7 @@ Sorted top(Context& c, const Ref& x, const Ref& count, int64_t axis, bool larges
   const Refs results =
       c.ops("TopK", {wide, count}, {{"axis", axis}, {"largest", largest ? 1 : 0}, {"sorted", 1}},
             {wide.dtype, DType::kInt64});
-  return {c.cast(results[0], x.dtype), results[1]};
+  return {c.cast(results.at(0), x.dtype), results.at(1)};
 }
 
 Sorted of_scalar(Context& c) { return {c.tensor(0), c.scalar(int64_t{0}, DType::kInt64)}; }
@@ -213,7 +213,7 @@ Sorted sorted_by(Context& c, size_t dim, size_t descending) {
   const int64_t rank = c.rank(0);
   if (rank == 0) return of_scalar(c);
   const int64_t axis = c.dim(c.constant(dim), rank);
-  const SymInt& count = c.type(0).sizes[static_cast<size_t>(axis)];
+  const SymInt& count = c.type(0).sizes.at(static_cast<size_t>(axis));
   return top(c, c.tensor(0), c.length(count), axis, c.flag(descending));
 }
 

@@ -69,7 +69,7 @@ void index_put(Context& c) {
   for (int64_t i = 0; i < rank; ++i) {
     if (std::find(list.axes.begin(), list.axes.end(), i) != list.axes.end()) continue;
     const bool in_front = list.adjacent && i < list.axes.front();
-    (in_front ? before : behind).push_back(sizes[static_cast<size_t>(i)]);
+    (in_front ? before : behind).push_back(sizes.at(static_cast<size_t>(i)));
   }
   Refs parts;
   if (!before.empty()) parts.push_back(c.shape(before));
@@ -79,7 +79,8 @@ void index_put(Context& c) {
   const Ref values = c.op("Expand", {c.tensor(2, x.dtype), target});
 
   if (list.axes.size() == 1 && list.rank == 1) {
-    return c.result(write_rows(c, x, sizes, list.axes[0], list.indices[0], values, reduction));
+    return c.result(
+        write_rows(c, x, sizes, list.axes.at(0), list.indices.at(0), values, reduction));
   }
   const auto result_rank = static_cast<int64_t>(before.size() + behind.size()) + list.rank;
   const Ref updates = c.transpose(values, inverse(result_order(list, result_rank)));
@@ -107,7 +108,7 @@ void index_fill(Context& c) {
   const Ref x = c.tensor(0);
   const Sizes& sizes = c.type(0).sizes;
   Sizes rows = sizes;
-  rows[static_cast<size_t>(axis)] = c.rank(2) == 0 ? SymInt(1) : c.type(2).sizes[0];
+  rows.at(static_cast<size_t>(axis)) = c.rank(2) == 0 ? SymInt(1) : c.type(2).sizes.at(0);
   const Ref source = c.expand(c.operand(3, x.dtype), {}, rows);
   c.result(write_rows(c, x, sizes, axis, row_index(c, 2), source, "none"));
 }
@@ -144,8 +145,8 @@ Scatter scatter_of(Context& c) {
     s.source = c.tensor(3, s.x.dtype);
     if (c.rank(3) == 0) s.source = c.unsqueeze(s.source, {0});
     for (size_t i = 0; i < c.type(3).sizes.size(); ++i) {
-      if (c.type(3).sizes[i] != sizes[i]) {
-        s.source = c.slice(s.source, static_cast<int64_t>(i), 0, sizes[i]);
+      if (c.type(3).sizes.at(i) != sizes.at(i)) {
+        s.source = c.slice(s.source, static_cast<int64_t>(i), 0, sizes.at(i));
       }
     }
   }
@@ -218,10 +219,10 @@ SymInt from_front(Context& c, const SymInt& position, const SymInt& size) {
 // slice_scatter(x, src, dim, start, end, step)
 void slice_scatter(Context& c) {
   const int64_t axis = c.dim(c.constant(2), c.rank(0));
-  const SymInt& size = c.type(0).sizes[static_cast<size_t>(axis)];
+  const SymInt& size = c.type(0).sizes.at(static_cast<size_t>(axis));
   const SymInt start = c.has(3) ? from_front(c, c.integer(3), size) : SymInt(0);
   const int64_t step = c.constant(5);
-  const SymInt& count = c.type(1).sizes[static_cast<size_t>(axis)];
+  const SymInt& count = c.type(1).sizes.at(static_cast<size_t>(axis));
   const Ref x = c.tensor(0);
   const Ref src = c.tensor(1, x.dtype);
   if (step == 1) {
@@ -235,7 +236,7 @@ void slice_scatter(Context& c) {
 // select_scatter(x, src, dim, index)
 void select_scatter(Context& c) {
   const int64_t axis = c.dim(c.constant(2), c.rank(0));
-  const SymInt& size = c.type(0).sizes[static_cast<size_t>(axis)];
+  const SymInt& size = c.type(0).sizes.at(static_cast<size_t>(axis));
   const SymInt index = c.integer(3);
   const auto bounds = index.bounds(c.ranges());
   const SymInt start = bounds.max && *bounds.max < 0 ? index + size : index;

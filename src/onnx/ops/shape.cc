@@ -24,6 +24,13 @@ void permute(Context& c) {
   c.result(c.transpose(c.tensor(0), order));
 }
 
+// Argument 0, a list whose tensors are all there.
+std::vector<const ir::Value*> tensor_list(Context& c) {
+  auto list = c.values(0);
+  if (std::erase(list, nullptr) > 0) c.fail("one of its tensors is missing");
+  return list;
+}
+
 void transpose(Context& c) {
   const int64_t rank = c.rank(0);
   const std::string_view name = base_name(c);
@@ -32,7 +39,7 @@ void transpose(Context& c) {
   std::vector<int64_t> order = iota(rank);
   const int64_t a = last_two ? rank - 2 : c.dim(c.constant(1), rank);
   const int64_t b = last_two ? rank - 1 : c.dim(c.constant(2), rank);
-  std::swap(order[static_cast<size_t>(a)], order[static_cast<size_t>(b)]);
+  std::swap(order.at(static_cast<size_t>(a)), order.at(static_cast<size_t>(b)));
   c.result(c.transpose(c.tensor(0), order));
 }
 
@@ -43,7 +50,7 @@ void movedim(Context& c) {
   const auto to = c.dims(2, rank, false);
   std::vector<int64_t> order(static_cast<size_t>(rank), -1);
   for (size_t i = 0; i < from.size() && i < to.size(); ++i) {
-    order[static_cast<size_t>(to[i])] = from[i];
+    order.at(static_cast<size_t>(to.at(i))) = from.at(i);
   }
   int64_t next = 0;
   for (int64_t& item : order) {
@@ -78,7 +85,7 @@ void slice(Context& c) {
   const SymInt start = c.has(2) ? c.integer(2) : SymInt(0);
   const SymInt end = c.has(3) ? c.integer(3) : SymInt(kEnd);
   const int64_t step = c.constant(4);
-  const SymInt& size = c.type(0).sizes[static_cast<size_t>(axis)];
+  const SymInt& size = c.type(0).sizes.at(static_cast<size_t>(axis));
   const bool whole = step == 1 && start == SymInt(0) && (end == SymInt(kEnd) || end == size);
   c.result(whole ? c.tensor(0) : c.slice(c.tensor(0), axis, start, end, step));
 }
@@ -86,7 +93,7 @@ void slice(Context& c) {
 // narrow(x, dim, start, length)
 void narrow(Context& c) {
   const int64_t axis = c.dim(c.constant(1), c.rank(0));
-  const SymInt start = clamped(c, c.integer(2), c.type(0).sizes[static_cast<size_t>(axis)]);
+  const SymInt start = clamped(c, c.integer(2), c.type(0).sizes.at(static_cast<size_t>(axis)));
   c.result(c.slice(c.tensor(0), axis, start, start + c.integer(3)));
 }
 
@@ -96,14 +103,14 @@ void select(Context& c) {
 }
 
 void cat(Context& c) {
-  const auto inputs = c.values(0);
+  const auto inputs = tensor_list(c);
   // PyTorch ignores tensors of size [0] beside others.
   const auto is_ignored = [&](const ir::Value* value) {
-    return value->rank() == 1 && value->sizes()[0] == SymInt(0) && c.output()->rank() != 1;
+    return value->rank() == 1 && value->sizes().at(0) == SymInt(0) && c.output()->rank() != 1;
   };
   Refs parts;
   for (const ir::Value* value : inputs) {
-    if (value && !is_ignored(value)) parts.push_back(c.cast(c.find(value), c.dtype()));
+    if (!is_ignored(value)) parts.push_back(c.cast(c.find(value), c.dtype()));
   }
   if (parts.empty()) return c.fail("it has no tensors");
   c.result(c.concat(parts, c.dim(c.constant(1), c.output()->rank())));
@@ -114,7 +121,7 @@ void cat_rows(Context& c) {
   const bool horizontal = base_name(c) == "hstack";
   const int64_t rank = c.output()->rank();
   Refs parts;
-  for (const ir::Value* value : c.values(0)) {
+  for (const ir::Value* value : tensor_list(c)) {
     parts.push_back(c.unsqueeze(c.cast(c.find(value), c.dtype()), iota(rank - value->rank())));
   }
   if (parts.empty()) return c.fail("it has no tensors");
@@ -137,11 +144,11 @@ void split(Context& c, int64_t axis) {
   Sizes lengths;
   std::vector<DType> dtypes;
   for (size_t i = 0; i < c.output_count(); ++i) {
-    lengths.push_back(c.sizes(i)[static_cast<size_t>(axis)]);
+    lengths.push_back(c.sizes(i).at(static_cast<size_t>(axis)));
     dtypes.push_back(x.dtype);
   }
   const Refs pieces = c.ops("Split", {x, c.shape(lengths)}, {{"axis", axis}}, dtypes);
-  for (size_t i = 0; i < pieces.size(); ++i) c.result(pieces[i], i);
+  for (size_t i = 0; i < pieces.size(); ++i) c.result(pieces.at(i), i);
 }
 
 // split(x, sizes or size or count, dim)
@@ -180,7 +187,7 @@ void repeat_interleave(Context& c) {
   }
   const SymInt count = c.integer(1);
   Sizes wide(sizes.size() + 1, 1);
-  wide[static_cast<size_t>(axis) + 1] = count;
+  wide.at(static_cast<size_t>(axis) + 1) = count;
   x = c.op("Expand", {c.unsqueeze(x, {axis + 1}), c.shape(wide)});
   c.result(c.reshape(x, {}, c.sizes()));
 }
@@ -210,11 +217,12 @@ void roll(Context& c) {
   if (std::find(sizes.begin(), sizes.end(), SymInt(0)) != sizes.end()) return c.result(x);
   if (axes.empty()) {
     const Sizes flat = {ir::numel(sizes)};
-    x = roll_one(c, c.reshape(x, sizes, flat), 0, shifts.empty() ? SymInt(0) : shifts[0], flat[0]);
+    x = roll_one(c, c.reshape(x, sizes, flat), 0, shifts.empty() ? SymInt(0) : shifts.at(0),
+                 flat.at(0));
     return c.result(c.reshape(x, flat, sizes));
   }
   for (size_t i = 0; i < axes.size() && i < shifts.size(); ++i) {
-    x = roll_one(c, x, axes[i], shifts[i], sizes[static_cast<size_t>(axes[i])]);
+    x = roll_one(c, x, axes.at(i), shifts.at(i), sizes.at(static_cast<size_t>(axes.at(i))));
   }
   c.result(x);
 }
@@ -228,8 +236,8 @@ Ref take(Context& c, const Ref& x, const Ref& index) {
 Ref strided_index(Context& c, const Sizes& sizes, const Sizes& strides, const SymInt& offset) {
   Ref index = c.scalar_length(offset);
   for (size_t i = 0; i < sizes.size(); ++i) {
-    Ref position = c.range(sizes[i]);
-    if (strides[i] != SymInt(1)) position = c.mul(position, c.length(strides[i]));
+    Ref position = c.range(sizes.at(i));
+    if (strides.at(i) != SymInt(1)) position = c.mul(position, c.length(strides.at(i)));
     const auto behind = static_cast<int64_t>(sizes.size() - 1 - i);
     index = c.add(index, c.unsqueeze(position, iota(behind, 1)));
   }
@@ -262,13 +270,14 @@ void take_diagonal(Context& c, int64_t offset, int64_t a, int64_t b) {
   const Sizes& from = c.type(0).sizes;
   Sizes flat;
   for (int64_t i = 0; i < rank - 2; ++i) {
-    flat.push_back(from[static_cast<size_t>(order[static_cast<size_t>(i)])]);
+    flat.push_back(from.at(static_cast<size_t>(order.at(static_cast<size_t>(i)))));
   }
-  const SymInt rows = from[static_cast<size_t>(a)];
-  const SymInt columns = from[static_cast<size_t>(b)];
+  const SymInt rows = from.at(static_cast<size_t>(a));
+  const SymInt columns = from.at(static_cast<size_t>(b));
   flat.push_back(rows * columns);
   const SymInt start = offset >= 0 ? SymInt(offset) : columns * -offset;
-  const Ref index = strided_index(c, {c.sizes().back()}, {columns + 1}, start);
+  const Ref index =
+      strided_index(c, {c.sizes().at(static_cast<size_t>(rank - 2))}, {columns + 1}, start);
   const Ref x = c.reshape(c.transpose(c.tensor(0), order), {}, flat);
   c.result(c.gather(x, index, rank - 2));
 }
@@ -282,10 +291,10 @@ void diagonal(Context& c) {
 // The last dimension becomes the diagonal of dimensions a and b of the result.
 void put_diagonal(Context& c, int64_t offset, int64_t a, int64_t b) {
   const int64_t rank = c.output()->rank();
-  const SymInt size = c.sizes()[static_cast<size_t>(a)];
+  const SymInt size = c.sizes().at(static_cast<size_t>(a));
   const int64_t extra = offset < 0 ? -offset : offset;
   Sizes pads(2 * static_cast<size_t>(rank - 1), 0);
-  pads.back() = extra;
+  pads.at(pads.size() - 1) = extra;
   const Ref x = c.op("Pad", {c.tensor(0), c.shape(pads), c.number_like(0, c.tensor(0))});
   // Above the main diagonal a row tells the element, below it a column.
   const Ref spread = c.unsqueeze(x, {offset < 0 ? rank - 2 : rank - 1});
@@ -293,6 +302,7 @@ void put_diagonal(Context& c, int64_t offset, int64_t a, int64_t b) {
   const Ref column = c.unsqueeze(c.range(size), {0});
   const Ref mask = c.compare("Equal", c.sub(column, row), static_cast<double>(offset));
   std::vector<int64_t> order = iota(rank - 2);
+  if (a == b) return c.fail("its two dimensions are the same");
   for (int64_t i : {std::min(a, b), std::max(a, b)}) {
     order.insert(order.begin() + i, i == a ? rank - 2 : rank - 1);
   }
@@ -316,7 +326,7 @@ void unfold(Context& c) {
   const int64_t rank = c.rank(0);
   if (rank == 0) return c.fail("it has no dimension to unfold");
   const int64_t axis = c.dim(c.constant(1), rank);
-  const SymInt& windows = c.sizes()[static_cast<size_t>(axis)];
+  const SymInt& windows = c.sizes().at(static_cast<size_t>(axis));
   const Ref index = strided_index(c, {windows, c.constant(2)}, {c.constant(3), 1}, 0);
   const Ref x = c.gather(c.tensor(0), index, axis);
   // [..., windows, size, ...] -> [..., windows, ..., size]
@@ -332,8 +342,10 @@ void pixel_shuffle(Context& c) {
   const Sizes& from = c.type(0).sizes;
   const Sizes& to = c.sizes();
   const size_t n = from.size();
+  if (n < 3) return c.fail("its input has fewer than 3 dimensions");
   const SymInt batch = ir::numel(std::span(from).first(n - 3));
-  const Ref parts = c.reshape(c.tensor(0), {}, {batch, to[n - 3], r, r, from[n - 2], from[n - 1]});
+  const Ref parts =
+      c.reshape(c.tensor(0), {}, {batch, to.at(n - 3), r, r, from.at(n - 2), from.at(n - 1)});
   c.result(c.reshape(c.transpose(parts, {0, 1, 4, 2, 5, 3}), {}, to));
 }
 
@@ -342,8 +354,10 @@ void pixel_unshuffle(Context& c) {
   const Sizes& from = c.type(0).sizes;
   const Sizes& to = c.sizes();
   const size_t n = from.size();
+  if (n < 3) return c.fail("its input has fewer than 3 dimensions");
   const SymInt batch = ir::numel(std::span(from).first(n - 3));
-  const Ref parts = c.reshape(c.tensor(0), {}, {batch, from[n - 3], to[n - 2], r, to[n - 1], r});
+  const Ref parts =
+      c.reshape(c.tensor(0), {}, {batch, from.at(n - 3), to.at(n - 2), r, to.at(n - 1), r});
   c.result(c.reshape(c.transpose(parts, {0, 1, 3, 5, 2, 4}), {}, to));
 }
 
@@ -352,33 +366,33 @@ void channel_shuffle(Context& c) {
   const auto groups = c.integer(1).constant();
   if (!groups || *groups <= 0) return c.fail("the number of groups is not known");
   const SymInt rest = ir::numel(tail(sizes, 2));
-  const Ref parts =
-      c.reshape(c.tensor(0), {}, {sizes[0], *groups, SymInt::floordiv(sizes[1], *groups), rest});
+  const Ref parts = c.reshape(c.tensor(0), {},
+                              {sizes.at(0), *groups, SymInt::floordiv(sizes.at(1), *groups), rest});
   c.result(c.reshape(c.transpose(parts, {0, 2, 1, 3}), {}, sizes));
 }
 
 void meshgrid(Context& c) {
-  const auto inputs = c.values(0);
+  const auto inputs = tensor_list(c);
   const bool xy = c.has(1) && c.text(1) == "xy";
   const auto rank = static_cast<int64_t>(inputs.size());
   Refs results;
   for (int64_t i = 0; i < rank; ++i) {
-    const ir::Value* value = inputs[static_cast<size_t>(i)];
+    const ir::Value* value = inputs.at(static_cast<size_t>(i));
     const int64_t axis = xy && i < 2 ? 1 - i : i;
     std::vector<int64_t> axes = iota(rank);
     axes.erase(axes.begin() + axis);
     const Ref x = value->rank() == 0 ? c.unsqueeze(c.find(value), {0}) : c.find(value);
     Sizes from(inputs.size(), 1);
-    from[static_cast<size_t>(axis)] = c.sizes()[static_cast<size_t>(axis)];
+    from.at(static_cast<size_t>(axis)) = c.sizes().at(static_cast<size_t>(axis));
     results.push_back(c.expand(c.unsqueeze(x, axes), from, c.sizes()));
   }
-  for (size_t i = 0; i < results.size(); ++i) c.result(results[i], i);
+  for (size_t i = 0; i < results.size(); ++i) c.result(results.at(i), i);
 }
 
 void broadcast_tensors(Context& c) {
-  const auto inputs = c.values(0);
+  const auto inputs = tensor_list(c);
   for (size_t i = 0; i < inputs.size(); ++i) {
-    c.result(c.expand(c.find(inputs[i]), inputs[i]->sizes(), c.sizes(i)), i);
+    c.result(c.expand(c.find(inputs.at(i)), inputs.at(i)->sizes(), c.sizes(i)), i);
   }
 }
 

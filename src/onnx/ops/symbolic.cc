@@ -82,7 +82,7 @@ void cond(Context& c) {
   std::vector<DType> dtypes;
   for (const ir::Value* value : c.node().outputs()) dtypes.push_back(value->dtype());
   const Refs results = c.ops("If", {predicate}, std::move(attributes), dtypes);
-  for (size_t i = 0; i < results.size(); ++i) c.result(results[i], i);
+  for (size_t i = 0; i < results.size(); ++i) c.result(results.at(i), i);
 }
 
 constexpr Entry kRules[] = {

@@ -47,7 +47,7 @@ Values prelu(Context& c) {
   Value* weight = c.tensor(1);
   if (c.op() == "aten.prelu.default" && x->rank() != 2 && weight->rank() == 1 && x->rank() > 0) {
     std::vector<SymInt> sizes(x->sizes().size(), 1);
-    if (x->rank() > 1) sizes[1] = weight->sizes()[0];
+    if (x->rank() > 1) sizes.at(1) = weight->sizes().at(0);
     weight = c.build.view(weight, sizes);
   } else if (x->rank() == 0) {
     weight = c.build.view(weight, {});

@@ -20,7 +20,7 @@ struct Attention {
   std::optional<double> scale;
 };
 
-Sizes batch_of(const Value* x) { return {x->sizes().begin(), x->sizes().end() - 2}; }
+Sizes batch_of(const Value* x) { return without_last(x->sizes(), 2); }
 
 Sizes with(Sizes batch, const SymInt& rows, const SymInt& columns) {
   batch.push_back(rows);
@@ -41,8 +41,8 @@ SymInt queries_per_key(const Value* query, const Value* key) {
 // Probabilities of [batch, L, S]. A row without any place left is all zeros, as in PyTorch.
 Value* probabilities(Context& c, const Attention& a, Value* scores) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const SymInt rows = scores->sizes()[scores->rank() - 2];
-  const SymInt columns = scores->sizes().back();
+  const SymInt rows = scores->sizes().at(scores->rank() - 2);
+  const SymInt columns = last(scores->sizes());
   if (a.causal) {
     Value* allowed = c.build.tril(c.build.ones({rows, columns}, DType::kBool));
     Value* nothing = c.build.scalar_tensor(-infinity, scores->dtype());
@@ -62,10 +62,10 @@ Value* probabilities(Context& c, const Attention& a, Value* scores) {
 }
 
 Value* attend(Context& c, const Attention& a) {
-  const SymInt length = a.query->sizes()[a.query->rank() - 2];
-  const SymInt depth = a.query->sizes().back();
-  const SymInt places = a.key->sizes()[a.key->rank() - 2];
-  const SymInt features = a.value->sizes().back();
+  const SymInt length = a.query->sizes().at(a.query->rank() - 2);
+  const SymInt depth = last(a.query->sizes());
+  const SymInt places = a.key->sizes().at(a.key->rank() - 2);
+  const SymInt features = last(a.value->sizes());
   const double scale =
       a.scale ? *a.scale
               : 1.0 / std::sqrt(static_cast<double>(c.known(depth, "the last size of its query")));
@@ -83,8 +83,8 @@ Value* attend(Context& c, const Attention& a) {
   }
   const SymInt matrices = ir::numel(batch);
   const auto as_3d = [&](Value* x) {
-    const SymInt rows = x->sizes()[x->rank() - 2];
-    const SymInt columns = x->sizes().back();
+    const SymInt rows = x->sizes().at(x->rank() - 2);
+    const SymInt columns = last(x->sizes());
     return c.build.view(c.build.expand(x, with(batch, rows, columns)), {matrices, rows, columns});
   };
   Value* query = c.build.mul(a.query, scale);
@@ -93,7 +93,7 @@ Value* attend(Context& c, const Attention& a) {
   Value* scores = c.build.bmm(query, as_3d(c.build.transpose(a.key, -2, -1)));
 
   Sizes outer = batch;
-  if (group != SymInt(1)) outer.back() = outer.back() * group;
+  if (group != SymInt(1)) outer.at(outer.size() - 1) = last(outer) * group;
   scores = c.build.view(scores, with(outer, length, places));
   Value* weights = probabilities(c, a, scores);
   weights = c.build.view(weights, {matrices, group * length, places});
@@ -106,7 +106,7 @@ Values attention(Context& c, Attention a, size_t dropout, size_t scale) {
   }
   if (c.has(scale)) a.scale = c.number(scale);
   Values values(c.output_count(), nullptr);
-  values[0] = attend(c, a);
+  values.at(0) = attend(c, a);
   return values;
 }
 

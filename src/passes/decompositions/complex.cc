@@ -57,12 +57,12 @@ int64_t normalization(const std::string& name, bool forward) {
 
 // Cut or padded with zeros to `length`.
 Value* fitted(Context& c, Value* x, int64_t dim, const SymInt& length) {
-  const SymInt size = x->sizes()[dim];
+  const SymInt size = x->sizes().at(dim);
   if (size == length) return x;
   const auto missing = (length - size).constant();
   if (missing && *missing < 0) return c.build.narrow(x, dim, 0, length);
   Sizes pad(2 * (x->sizes().size() - static_cast<size_t>(dim)), 0);
-  pad.back() = length - size;
+  pad.at(pad.size() - 1) = length - size;
   return c.build.constant_pad_nd(x, pad);
 }
 
@@ -79,8 +79,8 @@ Values rfft(Context& c) {
 Values irfft(Context& c) {
   Value* x = c.tensor(0);
   const int64_t dim = c.dim(c.has(2) ? c.constant(2) : -1, x->rank());
-  const SymInt length = c.sizes()[dim];
-  if (!is_complex(x->dtype()) || x->sizes()[dim] != SymInt::floordiv(length, 2) + 1) {
+  const SymInt length = c.sizes().at(dim);
+  if (!is_complex(x->dtype()) || x->sizes().at(dim) != SymInt::floordiv(length, 2) + 1) {
     return c.unsupported("only a spectrum of n / 2 + 1 complex entries is transformed back");
   }
   return {c.build.call("aten._fft_c2r.default",
@@ -105,16 +105,16 @@ Values stft(Context& c) {
     const std::string mode = c.text(6);
     const Sizes pad = {n / 2, n / 2};
     Sizes sizes = x->sizes();
-    sizes[1] = sizes[1] + SymInt(n / 2 * 2);
-    const Sizes planes = {sizes[0], 1, sizes[1]};
+    sizes.at(1) = sizes.at(1) + SymInt(n / 2 * 2);
+    const Sizes planes = {sizes.at(0), 1, sizes.at(1)};
     x = c.build.unsqueeze(x, 1);
     x = c.build.call("aten.pad.default", {x, pad, mode.empty() ? "reflect" : mode, 0.0}, x->dtype(),
                      planes);
     x = c.build.view(x, sizes);
   }
-  const SymInt count = SymInt::floordiv(x->sizes()[1] - SymInt(n), hop) + 1;
+  const SymInt count = SymInt::floordiv(x->sizes().at(1) - SymInt(n), hop) + 1;
   Value* pieces = c.build.call("aten.unfold_copy.default", {x, SymInt(1), SymInt(n), SymInt(hop)},
-                               x->dtype(), {x->sizes()[0], count, n});
+                               x->dtype(), {x->sizes().at(0), count, n});
   if (c.has(4)) {
     Value* window = c.tensor(4);
     if (window_length < n) {
@@ -129,7 +129,7 @@ Values stft(Context& c) {
   }
   // Frequencies come before pieces, and only real numbers are moved.
   pieces = c.build.transpose(pieces, 1, 2);
-  Sizes sizes = {x->sizes()[0], n / 2 + 1, count};
+  Sizes sizes = {x->sizes().at(0), n / 2 + 1, count};
   Value* result =
       c.build.call("aten._fft_r2c.default", {pieces, Sizes{1}, SymInt(c.flag(after) ? 1 : 0), true},
                    complex_of(x->dtype()), sizes);

@@ -1,9 +1,13 @@
 #include "passes/decompositions/context.h"
 
+#include <algorithm>
+#include <stdexcept>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
+
+#include "schema/schema.h"
 
 namespace slipway::passes::decompositions {
 
@@ -44,7 +48,14 @@ Value* Context::tensor(size_t i) {
 }
 
 std::vector<Value*> Context::tensors(size_t i) {
-  if (const auto* list = std::get_if<std::vector<Value*>>(&arg(i))) return *list;
+  if (const auto* list = std::get_if<std::vector<Value*>>(&arg(i))) {
+    const auto* schema = schema::find_operator(op());
+    const bool may_lack =
+        schema && i < schema->parameters.size() && schema->parameters[i].type.optional_items;
+    if (may_lack || std::find(list->begin(), list->end(), nullptr) == list->end()) return *list;
+    unsupported(fmt::format("argument {} lacks a tensor", i));
+    return {};
+  }
   if (is_tensor(i)) return {tensor(i)};
   if (const auto* list = std::get_if<std::vector<SymInt>>(&arg(i)); !list || !list->empty()) {
     unsupported(fmt::format("argument {} is not a list of tensors", i));
@@ -149,6 +160,16 @@ std::vector<int64_t> Context::dims(const std::vector<int64_t>& dims, int64_t ran
 std::vector<Value*> Context::unsupported(std::string reason) {
   if (!reason_) reason_ = std::move(reason);
   return {};
+}
+
+std::vector<SymInt> last(const std::vector<SymInt>& list, size_t count) {
+  if (count > list.size()) throw std::out_of_range("last");
+  return {list.end() - static_cast<std::ptrdiff_t>(count), list.end()};
+}
+
+std::vector<SymInt> without_last(const std::vector<SymInt>& list, size_t count) {
+  if (count > list.size()) throw std::out_of_range("without_last");
+  return {list.begin(), list.end() - static_cast<std::ptrdiff_t>(count)};
 }
 
 }  // namespace slipway::passes::decompositions

@@ -67,4 +67,13 @@ class Context {
   std::optional<std::string> reason_;
 };
 
+// A list's last elements, and those before them. As at() does, these throw std::out_of_range for a
+// list that is too short, such as the sizes of a tensor that has too few dimensions: a file may say
+// anything. apply() of registry.h makes it the node's error.
+std::vector<ir::SymInt> last(const std::vector<ir::SymInt>& list, size_t count);
+std::vector<ir::SymInt> without_last(const std::vector<ir::SymInt>& list, size_t count);
+inline const ir::SymInt& last(const std::vector<ir::SymInt>& list) {
+  return list.at(list.size() - 1);
+}
+
 }  // namespace slipway::passes::decompositions

@@ -28,11 +28,11 @@ struct Convolution {
 // One number stands for every dimension.
 Sizes for_each_dim(Sizes list, int64_t count, int64_t fallback) {
   if (list.empty()) list = {fallback};
-  if (list.size() == 1) list.resize(count, list[0]);
+  if (list.size() == 1) list.resize(count, list.at(0));
   return list;
 }
 
-Sizes tail(const Sizes& list) { return {list.begin() + 1, list.end()}; }
+Sizes tail(const Sizes& list) { return last(list, list.size() - 1); }
 
 // Columns that would take more bytes are made for one place of the kernel at a time.
 constexpr int64_t kMaxColumnBytes = int64_t{32} << 20;
@@ -54,18 +54,18 @@ struct Windows {
 Value* columns_of(Context& c, Value* x, const Windows& w, int64_t top, int64_t left, int64_t height,
                   int64_t width) {
   const Sizes s = x->sizes();
-  const SymInt channels = SymInt::floordiv(s[1], w.groups);
-  const SymInt places = s[0] * w.rows * w.columns;
+  const SymInt channels = SymInt::floordiv(s.at(1), w.groups);
+  const SymInt places = s.at(0) * w.rows * w.columns;
   const Sizes shape = {w.groups, channels * SymInt(height * width), places};
-  const bool whole =
-      height == 1 && width == 1 && s[0] == SymInt(1) && w.rows == s[2] && w.columns == s[3];
+  const bool whole = height == 1 && width == 1 && s.at(0) == SymInt(1) && w.rows == s.at(2) &&
+                     w.columns == s.at(3);
   if (whole) return c.build.view(x, shape);
-  const SymInt plane = s[2] * s[3];
-  const Sizes sizes = {w.groups, channels, height, width, s[0], w.rows, w.columns};
-  const Sizes strides = {channels * plane, plane,        w.dilation[0] * s[3],
-                         w.dilation[1],    s[1] * plane, w.stride[0] * s[3],
-                         w.stride[1]};
-  const SymInt offset = w.dilation[0] * s[3] * SymInt(top) + w.dilation[1] * SymInt(left);
+  const SymInt plane = s.at(2) * s.at(3);
+  const Sizes sizes = {w.groups, channels, height, width, s.at(0), w.rows, w.columns};
+  const Sizes strides = {channels * plane, plane,           w.dilation.at(0) * s.at(3),
+                         w.dilation.at(1), s.at(1) * plane, w.stride.at(0) * s.at(3),
+                         w.stride.at(1)};
+  const SymInt offset = w.dilation.at(0) * s.at(3) * SymInt(top) + w.dilation.at(1) * SymInt(left);
   return c.build.view(
       c.build.call("aten.as_strided_copy.default", {x, sizes, strides, offset}, x->dtype(), sizes),
       shape);
@@ -73,12 +73,12 @@ Value* columns_of(Context& c, Value* x, const Windows& w, int64_t top, int64_t l
 
 // [groups, outputs, k] x [groups, k, places]
 Value* product(Context& c, Value* weight, Value* columns, const SymInt& groups) {
-  const SymInt outputs = SymInt::floordiv(weight->sizes()[0], groups);
-  const SymInt inner = columns->sizes()[1];
+  const SymInt outputs = SymInt::floordiv(weight->sizes().at(0), groups);
+  const SymInt inner = columns->sizes().at(1);
   if (groups != SymInt(1)) {
     return c.build.bmm(c.build.view(weight, {groups, outputs, inner}), columns);
   }
-  Value* flat = c.build.view(columns, {inner, columns->sizes()[2]});
+  Value* flat = c.build.view(columns, {inner, columns->sizes().at(2)});
   return c.build.mm(c.build.view(weight, {outputs, inner}), flat);
 }
 
@@ -87,7 +87,7 @@ bool fits_product(const Convolution& v) {
   const DType dtype = v.input->dtype();
   if (dtype != DType::kFloat32 && dtype != DType::kFloat64) return false;
   SymInt places = 1;
-  for (int64_t d = 0; d < v.spatial(); ++d) places = places * v.weight->sizes()[d + 2];
+  for (int64_t d = 0; d < v.spatial(); ++d) places = places * v.weight->sizes().at(d + 2);
   return places.constant() && *places.constant() >= 1 && *places.constant() <= kMaxPlaces;
 }
 
@@ -99,21 +99,22 @@ Value* by_product(Context& c, Convolution v) {
     v.padding.insert(v.padding.begin(), 0);
     v.dilation.insert(v.dilation.begin(), 1);
   }
-  const int64_t height = c.known(v.weight->sizes()[2], "the kernel's height");
-  const int64_t width = c.known(v.weight->sizes()[3], "the kernel's width");
+  const int64_t height = c.known(v.weight->sizes().at(2), "the kernel's height");
+  const int64_t width = c.known(v.weight->sizes().at(3), "the kernel's width");
   Value* x = v.input;
-  if (v.padding[0] != SymInt(0) || v.padding[1] != SymInt(0)) {
-    x = c.build.constant_pad_nd(x, {v.padding[1], v.padding[1], v.padding[0], v.padding[0]});
+  if (v.padding.at(0) != SymInt(0) || v.padding.at(1) != SymInt(0)) {
+    x = c.build.constant_pad_nd(
+        x, {v.padding.at(1), v.padding.at(1), v.padding.at(0), v.padding.at(0)});
   }
   const auto count = [&](size_t i, int64_t kernel) {
-    const SymInt span = v.dilation[i] * SymInt(kernel - 1) + 1;
-    return SymInt::floordiv(x->sizes()[i + 2] - span, v.stride[i]) + 1;
+    const SymInt span = v.dilation.at(i) * SymInt(kernel - 1) + 1;
+    return SymInt::floordiv(x->sizes().at(i + 2) - span, v.stride.at(i)) + 1;
   };
   const Windows w = {height,           width,          v.stride, v.dilation, v.groups,
                      count(0, height), count(1, width)};
 
   const SymInt elements =
-      x->sizes()[0] * x->sizes()[1] * SymInt(height * width) * w.rows * w.columns;
+      x->sizes().at(0) * x->sizes().at(1) * SymInt(height * width) * w.rows * w.columns;
   const auto most = c.bounds(elements).max;
   const auto element = static_cast<int64_t>(dtype_size(x->dtype()));
   Value* result = nullptr;
@@ -129,8 +130,8 @@ Value* by_product(Context& c, Convolution v) {
       }
     }
   }
-  const SymInt batch = x->sizes()[0];
-  const SymInt outputs = v.weight->sizes()[0];
+  const SymInt batch = x->sizes().at(0);
+  const SymInt outputs = v.weight->sizes().at(0);
   if (batch == SymInt(1)) {
     result = c.build.view(result, {batch, outputs, w.rows, w.columns});
   } else {
@@ -145,14 +146,14 @@ Value* by_product(Context& c, Convolution v) {
 // outputs exchanged.
 Value* turned(Context& c, const Convolution& v) {
   const Sizes s = v.weight->sizes();
-  const SymInt channels = SymInt::floordiv(s[0], v.groups);
+  const SymInt channels = SymInt::floordiv(s.at(0), v.groups);
   std::vector<int64_t> spatial;
-  Sizes split = {v.groups, channels, s[1]};
-  Sizes joined = {v.groups * s[1], channels};
+  Sizes split = {v.groups, channels, s.at(1)};
+  Sizes joined = {v.groups * s.at(1), channels};
   for (int64_t d = 0; d < v.spatial(); ++d) {
     spatial.push_back(d + 2);
-    split.push_back(s[d + 2]);
-    joined.push_back(s[d + 2]);
+    split.push_back(s.at(d + 2));
+    joined.push_back(s.at(d + 2));
   }
   Value* weight = c.build.view(c.build.transpose(c.build.view(v.weight, split), 1, 2), joined);
   return c.build.flip(weight, spatial);
@@ -163,17 +164,17 @@ Value* turned(Context& c, const Convolution& v) {
 Convolution forwarded(Context& c, const Convolution& v) {
   Value* x = v.input;
   const Sizes s = x->sizes();
-  Sizes spread = {s[0] * s[1]};
-  Sizes sizes = {s[0], s[1]};
+  Sizes spread = {s.at(0) * s.at(1)};
+  Sizes sizes = {s.at(0), s.at(1)};
   Sizes zeros;
   Sizes pad;
   for (int64_t d = 0; d < v.spatial(); ++d) {
-    spread.push_back(s[d + 2]);
+    spread.push_back(s.at(d + 2));
     spread.emplace_back(1);
-    sizes.push_back(s[d + 2] * v.stride[d]);
-    const SymInt lacking = v.dilation[d] * (v.weight->sizes()[d + 2] - 1) - v.padding[d];
-    zeros.insert(zeros.begin(), {SymInt(0), v.stride[d] - 1, SymInt(0), SymInt(0)});
-    pad.insert(pad.begin(), {lacking, lacking + v.output_padding[d] - (v.stride[d] - 1)});
+    sizes.push_back(s.at(d + 2) * v.stride.at(d));
+    const SymInt lacking = v.dilation.at(d) * (v.weight->sizes().at(d + 2) - 1) - v.padding.at(d);
+    zeros.insert(zeros.begin(), {SymInt(0), v.stride.at(d) - 1, SymInt(0), SymInt(0)});
+    pad.insert(pad.begin(), {lacking, lacking + v.output_padding.at(d) - (v.stride.at(d) - 1)});
   }
   const Sizes ones(v.spatial(), 1);
   if (v.stride != ones) {
@@ -196,7 +197,7 @@ Value* apply(Context& c, const Convolution& v) {
 // The planes of [N, D, C, H, W] as one batch.
 Value* planes(Context& c, Value* x) {
   const Sizes& s = x->sizes();
-  return c.build.view(x, {s[0] * s[1], s[2], s[3], s[4]});
+  return c.build.view(x, {s.at(0) * s.at(1), s.at(2), s.at(3), s.at(4)});
 }
 
 // One plane of the weight's depth, as a two-dimensional convolution without a bias.
@@ -210,54 +211,55 @@ Convolution plane_convolution(Context& c, const Convolution& v, Value* images, i
 
 Value* with_bias(Context& c, const Convolution& v, Value* result) {
   if (!v.bias) return result;
-  return c.build.add(result, c.build.view(v.bias, {1, v.bias->sizes()[0], 1, 1, 1}));
+  return c.build.add(result, c.build.view(v.bias, {1, v.bias->sizes().at(0), 1, 1, 1}));
 }
 
 // Over [N, C, D, H, W]: a sum over the weight's depth of convolutions of planes.
 Value* forward_3d(Context& c, const Convolution& v) {
-  const int64_t kernel = c.known(v.weight->sizes()[2], "the weight's depth");
+  const int64_t kernel = c.known(v.weight->sizes().at(2), "the weight's depth");
   Value* x = v.input;
-  if (v.padding[0] != SymInt(0)) {
-    x = c.build.constant_pad_nd(x, {0, 0, 0, 0, v.padding[0], v.padding[0]});
+  if (v.padding.at(0) != SymInt(0)) {
+    x = c.build.constant_pad_nd(x, {0, 0, 0, 0, v.padding.at(0), v.padding.at(0)});
   }
-  const SymInt span = v.dilation[0] * SymInt(kernel - 1) + 1;
-  const SymInt depth = SymInt::floordiv(x->sizes()[2] - span, v.stride[0]) + 1;
+  const SymInt span = v.dilation.at(0) * SymInt(kernel - 1) + 1;
+  const SymInt depth = SymInt::floordiv(x->sizes().at(2) - span, v.stride.at(0)) + 1;
   x = c.build.permute(x, {0, 2, 1, 3, 4});
   Value* total = nullptr;
   for (int64_t k = 0; k < kernel; ++k) {
-    const SymInt start = v.dilation[0] * SymInt(k);
-    Value* part = c.build.slice(x, 1, start, start + (depth - 1) * v.stride[0] + 1, v.stride[0]);
+    const SymInt start = v.dilation.at(0) * SymInt(k);
+    Value* part =
+        c.build.slice(x, 1, start, start + (depth - 1) * v.stride.at(0) + 1, v.stride.at(0));
     Value* result = apply(c, plane_convolution(c, v, planes(c, part), k));
     total = total ? c.build.add(total, result) : result;
   }
   const Sizes& s = total->sizes();
-  total = c.build.view(total, {v.input->sizes()[0], depth, s[1], s[2], s[3]});
+  total = c.build.view(total, {v.input->sizes().at(0), depth, s.at(1), s.at(2), s.at(3)});
   return with_bias(c, v, c.build.permute(total, {0, 2, 1, 3, 4}));
 }
 
 // The transposed form spreads each plane over the result's depth: zeros go between the planes, and
 // each plane of the weight shifts its result.
 Value* transposed_3d(Context& c, const Convolution& v) {
-  const int64_t kernel = c.known(v.weight->sizes()[2], "the weight's depth");
-  const SymInt batch = v.input->sizes()[0];
-  const SymInt depth = v.input->sizes()[2];
-  const SymInt spread = (depth - 1) * v.stride[0] + 1;
+  const int64_t kernel = c.known(v.weight->sizes().at(2), "the weight's depth");
+  const SymInt batch = v.input->sizes().at(0);
+  const SymInt depth = v.input->sizes().at(2);
+  const SymInt spread = (depth - 1) * v.stride.at(0) + 1;
   Value* x = planes(c, c.build.permute(v.input, {0, 2, 1, 3, 4}));
   Value* total = nullptr;
   for (int64_t k = 0; k < kernel; ++k) {
     Value* part = apply(c, plane_convolution(c, v, x, k));
-    const SymInt plane = part->sizes()[1] * part->sizes()[2] * part->sizes()[3];
+    const SymInt plane = part->sizes().at(1) * part->sizes().at(2) * part->sizes().at(3);
     const Sizes s = part->sizes();
     part = c.build.view(part, {batch, depth, 1, plane});
-    part = c.build.constant_pad_nd(part, {0, 0, 0, v.stride[0] - 1});
-    part = c.build.view(part, {batch, depth * v.stride[0], plane});
+    part = c.build.constant_pad_nd(part, {0, 0, 0, v.stride.at(0) - 1});
+    part = c.build.view(part, {batch, depth * v.stride.at(0), plane});
     part = c.build.narrow(part, 1, 0, spread);
-    const SymInt before = v.dilation[0] * SymInt(k);
-    const SymInt after = v.dilation[0] * SymInt(kernel - 1 - k) + v.output_padding[0];
+    const SymInt before = v.dilation.at(0) * SymInt(k);
+    const SymInt after = v.dilation.at(0) * SymInt(kernel - 1 - k) + v.output_padding.at(0);
     part = c.build.constant_pad_nd(part, {0, 0, before, after});
-    const SymInt result = part->sizes()[1] - v.padding[0] - v.padding[0];
-    part = c.build.narrow(part, 1, v.padding[0], result);
-    part = c.build.view(part, {batch, result, s[1], s[2], s[3]});
+    const SymInt result = part->sizes().at(1) - v.padding.at(0) - v.padding.at(0);
+    part = c.build.narrow(part, 1, v.padding.at(0), result);
+    part = c.build.view(part, {batch, result, s.at(1), s.at(2), s.at(3)});
     total = total ? c.build.add(total, part) : part;
   }
   return with_bias(c, v, c.build.permute(total, {0, 2, 1, 3, 4}));
@@ -301,7 +303,7 @@ Values named_padding(Context& c) {
     Sizes extra;
     bool even = true;
     for (int64_t d = 0; d < n; ++d) {
-      const SymInt total = v.dilation[d] * (v.weight->sizes()[d + 2] - 1);
+      const SymInt total = v.dilation.at(d) * (v.weight->sizes().at(d + 2) - 1);
       const SymInt before = SymInt::floordiv(total, 2);
       v.padding.push_back(before);
       const SymInt odd = total - before - before;

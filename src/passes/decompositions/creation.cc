@@ -39,12 +39,12 @@ Value* diagonal_mask(Context& c, const SymInt& rows, const SymInt& columns) {
 }
 
 Values eye(Context& c) {
-  return {c.build.to_dtype(diagonal_mask(c, c.sizes()[0], c.sizes()[1]), c.dtype())};
+  return {c.build.to_dtype(diagonal_mask(c, c.sizes().at(0), c.sizes().at(1)), c.dtype())};
 }
 
 // From both ends to the middle, as PyTorch does, so that both ends are exact.
 Values linspace(Context& c) {
-  const int64_t steps = c.known(c.sizes()[0], "the number of steps");
+  const int64_t steps = c.known(c.sizes().at(0), "the number of steps");
   if (steps == 0) return filled(c, SymInt(0));
   const double start = c.number(0);
   const double end = c.number(1);
@@ -67,7 +67,7 @@ Values logspace(Context& c) {
 
 // alpha - (1 - alpha) * cos(2 pi i / n)
 Values cosine_window(Context& c, double alpha, bool periodic) {
-  const int64_t length = c.known(c.sizes()[0], "the window's length");
+  const int64_t length = c.known(c.sizes().at(0), "the window's length");
   if (length <= 1) return filled(c, 1.0);
   const auto n = static_cast<double>(periodic ? length : length - 1);
   Value* i = c.build.to_dtype(c.build.arange(length), c.dtype());
@@ -83,7 +83,7 @@ Values hamming_window(Context& c) {
 
 Values one_hot(Context& c) {
   Value* x = c.tensor(0);
-  Value* classes = c.build.arange(c.sizes().back());
+  Value* classes = c.build.arange(last(c.sizes()));
   return {c.build.to_dtype(c.build.eq(c.build.unsqueeze(x, x->rank()), classes), DType::kInt64)};
 }
 

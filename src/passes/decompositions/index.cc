@@ -42,9 +42,9 @@ Value* broadcast_values(Context& c, const std::vector<Value*>& list, Value* valu
   ir::TensorType place = c.tensor(0)->type();
   int64_t used = 0;
   for (size_t i = 0; i < list.size() && i < place.sizes.size(); ++i) {
-    if (!list[i]) continue;
-    if (is_mask(list[i]) || list[i]->rank() != 1) return values;
-    place.sizes[i] = list[i]->sizes()[0];
+    if (!list.at(i)) continue;
+    if (is_mask(list.at(i)) || list.at(i)->rank() != 1) return values;
+    place.sizes.at(i) = list.at(i)->sizes().at(0);
     ++used;
   }
   return used == 1 && values->sizes() != place.sizes ? c.build.expand(values, place.sizes) : values;
@@ -128,7 +128,7 @@ Values take_along_dim(Context& c) {
   if (x->rank() == 0) return c.unsupported("a tensor without dimensions has none to take along");
   const int64_t dim = c.dim(c.constant(2), x->rank());
   std::vector<SymInt> whole = c.sizes();
-  whole[dim] = x->sizes()[dim];
+  whole.at(dim) = x->sizes().at(dim);
   return {c.build.gather(c.build.expand(x, whole), dim, c.build.expand(index, c.sizes()))};
 }
 
@@ -156,7 +156,7 @@ Values masked_scatter(Context& c) {
 // One vector of places for each dimension.
 Values nonzero_by_dim(Context& c) {
   Value* x = c.tensor(0);
-  const SymInt count = c.sizes()[0];
+  const SymInt count = c.sizes().at(0);
   Value* places = c.build.call("aten.nonzero.default", {x}, DType::kInt64,
                                {count, SymInt(static_cast<int64_t>(c.output_count()))});
   Values values;
@@ -191,18 +191,18 @@ Values embedding_bag(Context& c) {
   if (mode == 2) return c.unsupported("mode 'max' is not covered: use embedding() and amax()");
   Value* rows = c.build.embedding(weight, index);
   if (sample_weights) rows = c.build.mul(rows, c.build.unsqueeze(sample_weights, 1));
-  const SymInt bags = c.sizes()[0];
-  Value* entry = c.build.view(c.build.arange(index->sizes()[0]), {index->sizes()[0], 1});
+  const SymInt bags = c.sizes().at(0);
+  Value* entry = c.build.view(c.build.arange(index->sizes().at(0)), {index->sizes().at(0), 1});
   Value* starts = c.build.to_dtype(offsets, DType::kInt64);
   Value* bag = c.build.sub(c.build.sum(c.build.ge(entry, starts), {1}), 1);
   Value* total = c.build.index_put(c.build.zeros(c.sizes(), c.dtype()), {bag}, rows, true);
   if (mode == 1) {
-    Value* ones = c.build.ones({index->sizes()[0]}, c.dtype());
+    Value* ones = c.build.ones({index->sizes().at(0)}, c.dtype());
     Value* count = c.build.index_put(c.build.zeros({bags}, c.dtype()), {bag}, ones, true);
     total = c.build.div(total, c.build.unsqueeze(c.build.clamp(count, 1.0, std::nullopt), 1));
   }
   Values values(c.output_count(), nullptr);
-  values[0] = total;
+  values.at(0) = total;
   return values;
 }
 

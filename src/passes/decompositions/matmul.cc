@@ -26,26 +26,24 @@ Value* by_matrix(Context& c, Value* a, Value* b) {
   if (Value* weight = untransposed(b)) return c.build.linear(a, weight, nullptr);
   if (a->rank() == 2) return c.build.mm(a, b);
   const Sizes& s = a->sizes();
-  const Sizes batch(s.begin(), s.end() - 1);
-  Value* rows = c.build.view(a, {ir::numel(batch), s.back()});
+  const Sizes batch = without_last(s, 1);
+  Value* rows = c.build.view(a, {ir::numel(batch), last(s)});
   Sizes sizes = batch;
-  sizes.push_back(b->sizes()[1]);
+  sizes.push_back(b->sizes().at(1));
   return c.build.view(c.build.mm(rows, b), sizes);
 }
 
 // [..., m, k] x [..., k, n], with broadcasting of what comes before.
 Value* batched(Context& c, Value* a, Value* b) {
-  const auto batch_of = [](const Value* x) {
-    return Sizes(x->sizes().begin(), x->sizes().end() - 2);
-  };
+  const auto batch_of = [](const Value* x) { return without_last(x->sizes(), 2); };
   const auto broadcast = ir::broadcast_sizes(batch_of(a), batch_of(b));
   if (!broadcast.ok()) {
     c.unsupported(broadcast.error().message());
     return a;
   }
   const auto as_3d = [&](Value* x) {
-    const SymInt rows = x->sizes()[x->rank() - 2];
-    const SymInt columns = x->sizes().back();
+    const SymInt rows = x->sizes().at(x->rank() - 2);
+    const SymInt columns = last(x->sizes());
     Sizes sizes = *broadcast;
     sizes.push_back(rows);
     sizes.push_back(columns);
@@ -53,8 +51,8 @@ Value* batched(Context& c, Value* a, Value* b) {
   };
   Value* product = c.build.bmm(as_3d(a), as_3d(b));
   Sizes sizes = *broadcast;
-  sizes.push_back(a->sizes()[a->rank() - 2]);
-  sizes.push_back(b->sizes().back());
+  sizes.push_back(a->sizes().at(a->rank() - 2));
+  sizes.push_back(last(b->sizes()));
   return c.build.view(product, sizes);
 }
 
@@ -64,20 +62,19 @@ Value* matmul_of(Context& c, Value* a, Value* b) {
     return a;
   }
   if (b->rank() == 1) {
-    Value* row = c.build.view(b, {1, b->sizes()[0]});
-    Value* rows = a->rank() == 1 ? c.build.view(a, {1, a->sizes()[0]}) : a;
-    return c.build.view(c.build.linear(rows, row, nullptr),
-                        Sizes(a->sizes().begin(), a->sizes().end() - 1));
+    Value* row = c.build.view(b, {1, b->sizes().at(0)});
+    Value* rows = a->rank() == 1 ? c.build.view(a, {1, a->sizes().at(0)}) : a;
+    return c.build.view(c.build.linear(rows, row, nullptr), without_last(a->sizes(), 1));
   }
   if (a->rank() == 1) {
-    Value* product = matmul_of(c, c.build.view(a, {1, a->sizes()[0]}), b);
+    Value* product = matmul_of(c, c.build.view(a, {1, a->sizes().at(0)}), b);
     return c.build.squeeze(product, -2);
   }
   const bool single = std::all_of(b->sizes().begin(), b->sizes().end() - 2,
                                   [](const SymInt& size) { return size == SymInt(1); });
   if (b->rank() == 2) return by_matrix(c, a, b);
   if (single && a->rank() >= b->rank()) {
-    return by_matrix(c, a, c.build.view(b, {b->sizes()[b->rank() - 2], b->sizes().back()}));
+    return by_matrix(c, a, c.build.view(b, {b->sizes().at(b->rank() - 2), last(b->sizes())}));
   }
   return batched(c, a, b);
 }
@@ -108,7 +105,7 @@ bool is_zero(Context& c, size_t i) {
 Values addmm(Context& c) {
   Value* bias = c.tensor(0);
   Value* weight = untransposed(c.tensor(2));
-  if (weight && bias->rank() == 1 && bias->sizes()[0] == weight->sizes()[0] && is_one(c, 3) &&
+  if (weight && bias->rank() == 1 && bias->sizes().at(0) == weight->sizes().at(0) && is_one(c, 3) &&
       is_one(c, 4)) {
     return {c.build.linear(c.tensor(1), weight, bias)};
   }
@@ -139,7 +136,7 @@ Values linear(Context& c) {
     Value* product = matmul_of(c, x, weight);
     return {c.has(2) ? c.build.add(product, c.tensor(2)) : product};
   }
-  Value* row = c.build.view(x, {1, x->sizes()[0]});
+  Value* row = c.build.view(x, {1, x->sizes().at(0)});
   return {c.build.view(c.build.linear(row, weight, c.tensor_or_null(2)), c.sizes())};
 }
 
@@ -148,13 +145,14 @@ Values bilinear(Context& c) {
   Value* a = c.tensor(0);
   Value* b = c.tensor(1);
   Value* weight = c.tensor(2);
-  const SymInt pairs = weight->sizes()[1] * weight->sizes()[2];
+  const SymInt pairs = weight->sizes().at(1) * weight->sizes().at(2);
   Value* products =
       c.build.mul(c.build.unsqueeze(a, a->rank()), c.build.unsqueeze(b, b->rank() - 1));
-  Sizes sizes(a->sizes().begin(), a->sizes().end() - 1);
+  Sizes sizes = without_last(a->sizes(), 1);
   sizes.push_back(pairs);
   return {c.build.linear(c.build.view(products, sizes),
-                         c.build.view(weight, {weight->sizes()[0], pairs}), c.tensor_or_null(3))};
+                         c.build.view(weight, {weight->sizes().at(0), pairs}),
+                         c.tensor_or_null(3))};
 }
 
 // The sum over some dimensions of a product of three tensors, each given dimensions to broadcast
@@ -176,8 +174,8 @@ Values inner(Context& c) {
   Value* b = c.tensor(1);
   if (a->rank() == 0 || b->rank() == 0) return {c.build.mul(a, b)};
   const auto rows = [&](Value* x) {
-    const Sizes lead(x->sizes().begin(), x->sizes().end() - 1);
-    return c.build.view(x, {ir::numel(lead), x->sizes().back()});
+    const Sizes lead = without_last(x->sizes(), 1);
+    return c.build.view(x, {ir::numel(lead), last(x->sizes())});
   };
   return {c.build.view(c.build.linear(rows(a), rows(b), nullptr), c.sizes())};
 }
@@ -191,10 +189,10 @@ Values kron(Context& c) {
   for (int64_t d = 0; d < rank; ++d) {
     const int64_t da = d - (rank - a->rank());
     const int64_t db = d - (rank - b->rank());
-    of_a.push_back(da >= 0 ? a->sizes()[da] : SymInt(1));
+    of_a.push_back(da >= 0 ? a->sizes().at(da) : SymInt(1));
     of_a.emplace_back(1);
     of_b.emplace_back(1);
-    of_b.push_back(db >= 0 ? b->sizes()[db] : SymInt(1));
+    of_b.push_back(db >= 0 ? b->sizes().at(db) : SymInt(1));
   }
   return {c.build.view(c.build.mul(c.build.view(a, of_a), c.build.view(b, of_b)), c.sizes())};
 }
@@ -202,8 +200,8 @@ Values kron(Context& c) {
 Values chain(Context& c) {
   const auto matrices = c.tensors(0);
   if (matrices.empty()) return c.unsupported("it multiplies nothing");
-  Value* product = matrices[0];
-  for (size_t i = 1; i < matrices.size(); ++i) product = matmul_of(c, product, matrices[i]);
+  Value* product = matrices.at(0);
+  for (size_t i = 1; i < matrices.size(); ++i) product = matmul_of(c, product, matrices.at(i));
   return {product};
 }
 
@@ -245,12 +243,12 @@ std::optional<Labels> parse_labels(const std::string& text, int64_t rank) {
   for (const char ch : text) letters += ch == '.' ? 0 : 1;
   Labels labels;
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '.') {
+    if (text.at(i) == '.') {
       if (text.compare(i, 3, "...") != 0 || rank < letters) return std::nullopt;
       for (int64_t d = rank - letters; d-- > 0;) labels.push_back(kEllipsis + static_cast<int>(d));
       i += 2;
     } else {
-      labels.push_back(static_cast<unsigned char>(text[i]));
+      labels.push_back(static_cast<unsigned char>(text.at(i)));
     }
   }
   if (static_cast<int64_t>(labels.size()) != rank) return std::nullopt;
@@ -261,8 +259,8 @@ std::optional<Labels> parse_labels(const std::string& text, int64_t rank) {
 Term without_repeats(Context& c, Term term) {
   for (size_t i = 0; i < term.labels.size(); ++i) {
     for (size_t j = i + 1; j < term.labels.size(); ++j) {
-      if (term.labels[i] != term.labels[j]) continue;
-      const int label = term.labels[i];
+      if (term.labels.at(i) != term.labels.at(j)) continue;
+      const int label = term.labels.at(i);
       term.tensor =
           c.build.diagonal(term.tensor, 0, static_cast<int64_t>(i), static_cast<int64_t>(j));
       term.labels.erase(term.labels.begin() + static_cast<std::ptrdiff_t>(j));
@@ -278,8 +276,8 @@ Term summed_except(Context& c, Term term, const std::set<int>& keep) {
   std::vector<int64_t> dims;
   Labels left;
   for (size_t i = 0; i < term.labels.size(); ++i) {
-    if (keep.contains(term.labels[i])) {
-      left.push_back(term.labels[i]);
+    if (keep.contains(term.labels.at(i))) {
+      left.push_back(term.labels.at(i));
     } else {
       dims.push_back(static_cast<int64_t>(i));
     }
@@ -298,7 +296,7 @@ Value* arranged(Context& c, const Term& term, const Labels& order) {
 
 SymInt size_of(const Term& term, int label) {
   const auto at = std::find(term.labels.begin(), term.labels.end(), label);
-  return term.tensor->sizes()[at - term.labels.begin()];
+  return term.tensor->sizes().at(at - term.labels.begin());
 }
 
 // Sums the product of two terms over the labels that `keep` has not.
@@ -400,13 +398,13 @@ Values einsum(Context& c) {
     output = *labels;
   }
 
-  Term result = terms[0];
+  Term result = terms.at(0);
   for (size_t i = 1; i < terms.size(); ++i) {
     std::set<int> keep(output.begin(), output.end());
     for (size_t j = i + 1; j < terms.size(); ++j) {
-      keep.insert(terms[j].labels.begin(), terms[j].labels.end());
+      keep.insert(terms.at(j).labels.begin(), terms.at(j).labels.end());
     }
-    result = contracted(c, result, terms[i], keep);
+    result = contracted(c, result, terms.at(i), keep);
   }
   result = summed_except(c, result, {output.begin(), output.end()});
   if (result.labels.size() != output.size()) return c.unsupported("its equation is not covered");
@@ -425,7 +423,7 @@ Values tensordot(Context& c) {
   int next = 0;
   for (int64_t d = 0; d < a->rank(); ++d) left.labels.push_back(next++);
   for (int64_t d = 0; d < b->rank(); ++d) right.labels.push_back(next++);
-  for (size_t i = 0; i < of_a.size(); ++i) right.labels[of_b[i]] = left.labels[of_a[i]];
+  for (size_t i = 0; i < of_a.size(); ++i) right.labels.at(of_b.at(i)) = left.labels.at(of_a.at(i));
   for (const Labels* labels : {&left.labels, &right.labels}) {
     for (const int label : *labels) {
       if (!contains(left.labels, label) || !contains(right.labels, label)) keep.insert(label);

@@ -36,7 +36,7 @@ Values batch_norm(Context& c) {
   if (training && p.mean) return c.unsupported(kTraining);
   if (!training) {
     Values values(c.output_count(), nullptr);
-    values[0] = by_running(c, p, c.number(6), c.number(7));
+    values.at(0) = by_running(c, p, c.number(6), c.number(7));
     return values;
   }
   if (c.output_count() > 1) return c.unsupported(kTraining);
@@ -44,7 +44,7 @@ Values batch_norm(Context& c) {
   Value* x = c.tensor(0);
   std::vector<int64_t> dims = {0};
   Sizes channel(x->sizes().size(), 1);
-  channel[1] = x->sizes()[1];
+  channel.at(1) = x->sizes().at(1);
   for (int64_t d = 2; d < x->rank(); ++d) dims.push_back(d);
   Value* centred = c.build.sub(x, c.build.mean(x, dims, true));
   Value* var = c.build.var(x, dims, SymInt(0), true);
@@ -57,7 +57,7 @@ Values batch_norm(Context& c) {
 // (input, weight, bias, mean, var, momentum, eps)
 Values batch_norm_no_update(Context& c) {
   Values values(c.output_count(), nullptr);
-  values[0] = by_running(c, parameters(c), c.number(5), c.number(6));
+  values.at(0) = by_running(c, parameters(c), c.number(5), c.number(6));
   return values;
 }
 
@@ -67,7 +67,7 @@ Values instance_norm(Context& c) {
   if (!c.flag(5)) return {by_running(c, p, c.number(6), c.number(7))};
   if (p.mean) return c.unsupported(kTraining);
   Value* x = c.tensor(0);
-  const int64_t channels = c.known(x->sizes()[1], "the number of channels");
+  const int64_t channels = c.known(x->sizes().at(1), "the number of channels");
   return {c.build.native_group_norm(x, p.weight, p.bias, channels, c.number(7))};
 }
 

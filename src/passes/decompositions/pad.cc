@@ -17,12 +17,12 @@ bool is_negative(const SymInt& size) { return size.constant() && *size.constant(
 Value* without_negative(Context& c, Value* x, Sizes& pad) {
   for (size_t i = 0; i + 1 < pad.size(); i += 2) {
     const int64_t dim = x->rank() - 1 - static_cast<int64_t>(i / 2);
-    const SymInt start = is_negative(pad[i]) ? -pad[i] : SymInt(0);
-    const SymInt end = is_negative(pad[i + 1]) ? -pad[i + 1] : SymInt(0);
+    const SymInt start = is_negative(pad.at(i)) ? -pad.at(i) : SymInt(0);
+    const SymInt end = is_negative(pad.at(i + 1)) ? -pad.at(i + 1) : SymInt(0);
     if (start == SymInt(0) && end == SymInt(0)) continue;
-    x = c.build.narrow(x, dim, start, x->sizes()[dim] - start - end);
-    if (is_negative(pad[i])) pad[i] = 0;
-    if (is_negative(pad[i + 1])) pad[i + 1] = 0;
+    x = c.build.narrow(x, dim, start, x->sizes().at(dim) - start - end);
+    if (is_negative(pad.at(i))) pad.at(i) = 0;
+    if (is_negative(pad.at(i + 1))) pad.at(i + 1) = 0;
   }
   return x;
 }
@@ -46,14 +46,15 @@ Values circular(Context& c) {
   const Sizes pad = c.integers(1);
   for (size_t i = 0; i + 1 < pad.size(); i += 2) {
     const int64_t dim = x->rank() - 1 - static_cast<int64_t>(i / 2);
-    const SymInt size = x->sizes()[dim];
-    if (is_negative(pad[i]) || is_negative(pad[i + 1])) {
+    const SymInt size = x->sizes().at(dim);
+    if (is_negative(pad.at(i)) || is_negative(pad.at(i + 1))) {
       return c.unsupported("a negative circular pad is not covered: slice instead");
     }
     std::vector<Value*> parts;
-    if (pad[i] != SymInt(0)) parts.push_back(c.build.narrow(x, dim, size - pad[i], pad[i]));
+    if (pad.at(i) != SymInt(0))
+      parts.push_back(c.build.narrow(x, dim, size - pad.at(i), pad.at(i)));
     parts.push_back(x);
-    if (pad[i + 1] != SymInt(0)) parts.push_back(c.build.narrow(x, dim, 0, pad[i + 1]));
+    if (pad.at(i + 1) != SymInt(0)) parts.push_back(c.build.narrow(x, dim, 0, pad.at(i + 1)));
     if (parts.size() > 1) x = c.build.cat(parts, dim);
   }
   return {x};

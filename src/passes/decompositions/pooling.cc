@@ -11,7 +11,7 @@ using Sizes = std::vector<SymInt>;
 // One number stands for every dimension, none for the fallback's.
 Sizes for_each_dim(const Sizes& list, size_t count, const Sizes& fallback) {
   if (list.empty()) return fallback;
-  return list.size() == 1 ? Sizes(count, list[0]) : list;
+  return list.size() == 1 ? Sizes(count, list.at(0)) : list;
 }
 
 // The dimension before the last, of size 1, makes images of lines.
@@ -53,9 +53,9 @@ Values max_pool2d(Context& c) {
 
 Values max_pool1d(Context& c) {
   const Windows w = windows(c, 1, true);
-  const auto [values, indices] =
-      c.build.max_pool2d_with_indices(as_images(c, c.tensor(0)), {1, w.kernel[0]}, {1, w.stride[0]},
-                                      {0, w.padding[0]}, {1, w.dilation[0]}, c.flag(5));
+  const auto [values, indices] = c.build.max_pool2d_with_indices(
+      as_images(c, c.tensor(0)), {1, w.kernel.at(0)}, {1, w.stride.at(0)}, {0, w.padding.at(0)},
+      {1, w.dilation.at(0)}, c.flag(5));
   Values results = {c.build.squeeze(values, -2)};
   if (c.output_count() > 1) results.push_back(c.build.squeeze(indices, -2));
   return results;
@@ -66,14 +66,15 @@ template <class Pool>
 Value* in_two_steps(Context& c, Value* x, Pool pool) {
   const int64_t rank = x->rank();
   const Sizes s = x->sizes();
-  const Sizes lead(s.begin(), s.end() - 3);
+  const Sizes lead = without_last(s, 3);
   const SymInt images = ir::numel(lead);
-  Value* planes = pool(c.build.view(x, {images, s[rank - 3], s[rank - 2], s[rank - 1]}), false);
-  const SymInt height = planes->sizes()[2];
-  const SymInt width = planes->sizes()[3];
-  Value* lines = pool(c.build.view(planes, {images, 1, s[rank - 3], height * width}), true);
+  Value* planes =
+      pool(c.build.view(x, {images, s.at(rank - 3), s.at(rank - 2), s.at(rank - 1)}), false);
+  const SymInt height = planes->sizes().at(2);
+  const SymInt width = planes->sizes().at(3);
+  Value* lines = pool(c.build.view(planes, {images, 1, s.at(rank - 3), height * width}), true);
   Sizes sizes = lead;
-  sizes.push_back(lines->sizes()[2]);
+  sizes.push_back(lines->sizes().at(2));
   sizes.push_back(height);
   sizes.push_back(width);
   return c.build.view(lines, sizes);
@@ -83,15 +84,16 @@ Values max_pool3d(Context& c) {
   const Windows w = windows(c, 3, true);
   const bool ceil = c.flag(5);
   Values results(c.output_count(), nullptr);
-  results[0] = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
+  results.at(0) = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
     return depth ? c.build
-                       .max_pool2d_with_indices(x, {w.kernel[0], 1}, {w.stride[0], 1},
-                                                {w.padding[0], 0}, {w.dilation[0], 1}, ceil)
+                       .max_pool2d_with_indices(x, {w.kernel.at(0), 1}, {w.stride.at(0), 1},
+                                                {w.padding.at(0), 0}, {w.dilation.at(0), 1}, ceil)
                        .first
                  : c.build
-                       .max_pool2d_with_indices(
-                           x, {w.kernel[1], w.kernel[2]}, {w.stride[1], w.stride[2]},
-                           {w.padding[1], w.padding[2]}, {w.dilation[1], w.dilation[2]}, ceil)
+                       .max_pool2d_with_indices(x, {w.kernel.at(1), w.kernel.at(2)},
+                                                {w.stride.at(1), w.stride.at(2)},
+                                                {w.padding.at(1), w.padding.at(2)},
+                                                {w.dilation.at(1), w.dilation.at(2)}, ceil)
                        .first;
   });
   return results;
@@ -108,8 +110,9 @@ Values avg_pool2d(Context& c) {
 
 Values avg_pool1d(Context& c) {
   const Windows w = windows(c, 1, false);
-  Value* pooled = c.build.avg_pool2d(as_images(c, c.tensor(0)), {1, w.kernel[0]}, {1, w.stride[0]},
-                                     {0, w.padding[0]}, c.flag(4), c.flag(5), std::nullopt);
+  Value* pooled =
+      c.build.avg_pool2d(as_images(c, c.tensor(0)), {1, w.kernel.at(0)}, {1, w.stride.at(0)},
+                         {0, w.padding.at(0)}, c.flag(4), c.flag(5), std::nullopt);
   return {c.build.squeeze(pooled, -2)};
 }
 
@@ -119,49 +122,50 @@ Values avg_pool3d(Context& c) {
   if (c.has(6)) return c.unsupported("divisor_override is not covered: scale the result instead");
   const Windows w = windows(c, 3, false);
   return {in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
-    return depth ? c.build.avg_pool2d(x, {w.kernel[0], 1}, {w.stride[0], 1}, {w.padding[0], 0},
-                                      c.flag(4), c.flag(5), std::nullopt)
-                 : c.build.avg_pool2d(x, {w.kernel[1], w.kernel[2]}, {w.stride[1], w.stride[2]},
-                                      {w.padding[1], w.padding[2]}, c.flag(4), c.flag(5),
-                                      std::nullopt);
+    return depth ? c.build.avg_pool2d(x, {w.kernel.at(0), 1}, {w.stride.at(0), 1},
+                                      {w.padding.at(0), 0}, c.flag(4), c.flag(5), std::nullopt)
+                 : c.build.avg_pool2d(
+                       x, {w.kernel.at(1), w.kernel.at(2)}, {w.stride.at(1), w.stride.at(2)},
+                       {w.padding.at(1), w.padding.at(2)}, c.flag(4), c.flag(5), std::nullopt);
   })};
 }
 
 Value* adaptive_average(Context& c, Value* x, const Sizes& output) {
   const int64_t rank = x->rank();
-  if (x->sizes()[rank - 2] == output[0] && x->sizes()[rank - 1] == output[1]) return x;
-  if (output[0] == SymInt(1) && output[1] == SymInt(1)) return c.build.mean(x, {-2, -1}, true);
+  if (x->sizes().at(rank - 2) == output.at(0) && x->sizes().at(rank - 1) == output.at(1)) return x;
+  if (output.at(0) == SymInt(1) && output.at(1) == SymInt(1))
+    return c.build.mean(x, {-2, -1}, true);
   return c.build.adaptive_avg_pool2d(x, output);
 }
 
 Values adaptive_avg_pool1d(Context& c) {
-  Value* pooled = adaptive_average(c, as_images(c, c.tensor(0)), {1, c.sizes().back()});
+  Value* pooled = adaptive_average(c, as_images(c, c.tensor(0)), {1, last(c.sizes())});
   return {c.build.squeeze(pooled, -2)};
 }
 
 Values adaptive_avg_pool2d(Context& c) {
-  const Sizes output(c.sizes().end() - 2, c.sizes().end());
+  const Sizes output = last(c.sizes(), 2);
   if (c.op() == "aten._adaptive_avg_pool2d.default" &&
-      !(output[0] == SymInt(1) && output[1] == SymInt(1))) {
+      !(output.at(0) == SymInt(1) && output.at(1) == SymInt(1))) {
     return {};
   }
   return {adaptive_average(c, c.tensor(0), output)};
 }
 
 Values adaptive_avg_pool3d(Context& c) {
-  const Sizes output(c.sizes().end() - 3, c.sizes().end());
+  const Sizes output = last(c.sizes(), 3);
   return {in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
-    return adaptive_average(c, x,
-                            depth ? Sizes{output[0], x->sizes()[3]} : Sizes{output[1], output[2]});
+    return adaptive_average(
+        c, x, depth ? Sizes{output.at(0), x->sizes().at(3)} : Sizes{output.at(1), output.at(2)});
   })};
 }
 
 // The greatest of each of `count` windows along a dimension, of PyTorch's uneven widths.
 Value* adaptive_greatest(Context& c, Value* x, int64_t dim, const SymInt& count) {
   dim = c.dim(dim, x->rank());
-  if (x->sizes()[dim] == count) return x;
+  if (x->sizes().at(dim) == count) return x;
   if (count == SymInt(1)) return c.build.amax(x, {dim}, true);
-  const int64_t size = c.known(x->sizes()[dim], "the size of a pooled dimension");
+  const int64_t size = c.known(x->sizes().at(dim), "the size of a pooled dimension");
   const int64_t windows = c.known(count, "the number of windows");
   std::vector<Value*> parts;
   for (int64_t i = 0; i < windows; ++i) {
@@ -175,26 +179,27 @@ Value* adaptive_greatest(Context& c, Value* x, int64_t dim, const SymInt& count)
 // Where the windows are of one width they are plain ones, whose kernel gives indices too.
 Values adaptive_max_pool2d(Context& c) {
   Value* x = c.tensor(0);
-  const Sizes output(c.sizes().end() - 2, c.sizes().end());
-  const Sizes input(x->sizes().end() - 2, x->sizes().end());
+  const Sizes output = last(c.sizes(), 2);
+  const Sizes input = last(x->sizes(), 2);
   const auto even = [](const SymInt& size, const SymInt& count) {
     return size.constant() && count.constant() && *count.constant() > 0 &&
            *size.constant() % *count.constant() == 0;
   };
-  if (even(input[0], output[0]) && even(input[1], output[1])) {
-    const Sizes kernel = {SymInt::floordiv(input[0], output[0]),
-                          SymInt::floordiv(input[1], output[1])};
+  if (even(input.at(0), output.at(0)) && even(input.at(1), output.at(1))) {
+    const Sizes kernel = {SymInt::floordiv(input.at(0), output.at(0)),
+                          SymInt::floordiv(input.at(1), output.at(1))};
     const auto [values, indices] =
         c.build.max_pool2d_with_indices(x, kernel, kernel, {0, 0}, {1, 1}, false);
     return {values, indices};
   }
-  return {adaptive_greatest(c, adaptive_greatest(c, x, -2, output[0]), -1, output[1]), nullptr};
+  return {adaptive_greatest(c, adaptive_greatest(c, x, -2, output.at(0)), -1, output.at(1)),
+          nullptr};
 }
 
 Values adaptive_max_pool(Context& c, int64_t n) {
   Value* x = c.tensor(0);
   for (int64_t d = -n; d < 0; ++d) {
-    x = adaptive_greatest(c, x, d, c.sizes()[c.sizes().size() + d]);
+    x = adaptive_greatest(c, x, d, c.sizes().at(c.sizes().size() + d));
   }
   return {x, nullptr};
 }
@@ -217,17 +222,19 @@ Values im2col(Context& c) {
   const Sizes stride = for_each_dim(c.integers(4), 2, {1, 1});
   if (kernel.size() != 2) return c.unsupported("its kernel size is inconsistent");
   const Sizes s = x->sizes();
-  const SymInt rows = window_count(s[2], kernel[0], dilation[0], padding[0], stride[0]);
-  const SymInt columns = window_count(s[3], kernel[1], dilation[1], padding[1], stride[1]);
-  x = c.build.constant_pad_nd(x, {padding[1], padding[1], padding[0], padding[0]});
+  const SymInt rows =
+      window_count(s.at(2), kernel.at(0), dilation.at(0), padding.at(0), stride.at(0));
+  const SymInt columns =
+      window_count(s.at(3), kernel.at(1), dilation.at(1), padding.at(1), stride.at(1));
+  x = c.build.constant_pad_nd(x, {padding.at(1), padding.at(1), padding.at(0), padding.at(0)});
   std::vector<Value*> parts;
-  for (int64_t i = 0; i < kernel[0]; ++i) {
-    for (int64_t j = 0; j < kernel[1]; ++j) {
-      const SymInt top = dilation[0] * SymInt(i);
-      const SymInt left = dilation[1] * SymInt(j);
-      Value* part = c.build.slice(x, 2, top, top + (rows - 1) * stride[0] + 1, stride[0]);
-      part = c.build.slice(part, 3, left, left + (columns - 1) * stride[1] + 1, stride[1]);
-      parts.push_back(c.build.view(part, {s[0], s[1], rows * columns}));
+  for (int64_t i = 0; i < kernel.at(0); ++i) {
+    for (int64_t j = 0; j < kernel.at(1); ++j) {
+      const SymInt top = dilation.at(0) * SymInt(i);
+      const SymInt left = dilation.at(1) * SymInt(j);
+      Value* part = c.build.slice(x, 2, top, top + (rows - 1) * stride.at(0) + 1, stride.at(0));
+      part = c.build.slice(part, 3, left, left + (columns - 1) * stride.at(1) + 1, stride.at(1));
+      parts.push_back(c.build.view(part, {s.at(0), s.at(1), rows * columns}));
     }
   }
   return {c.build.view(c.build.stack(parts, 2), c.sizes())};
@@ -244,33 +251,37 @@ Values col2im(Context& c) {
   const Sizes dilation = for_each_dim(c.integers(3), 2, {1, 1});
   const Sizes padding = for_each_dim(c.integers(4), 2, {0, 0});
   const Sizes stride = for_each_dim(c.integers(5), 2, {1, 1});
-  if (kernel.size() != 2) return c.unsupported("its kernel size is inconsistent");
-  const SymInt batch = x->sizes()[0];
-  const SymInt channels = SymInt::floordiv(x->sizes()[1], SymInt(kernel[0] * kernel[1]));
-  const SymInt rows = window_count(output[0], kernel[0], dilation[0], padding[0], stride[0]);
-  const SymInt columns = window_count(output[1], kernel[1], dilation[1], padding[1], stride[1]);
-  const SymInt height = output[0] + padding[0] + padding[0];
-  const SymInt width = output[1] + padding[1] + padding[1];
-  x = c.build.view(x, {batch, channels, kernel[0] * kernel[1], rows, columns});
+  if (kernel.size() != 2 || kernel.at(0) < 1 || kernel.at(1) < 1) {
+    return c.unsupported("its kernel size is inconsistent");
+  }
+  const SymInt batch = x->sizes().at(0);
+  const SymInt channels = SymInt::floordiv(x->sizes().at(1), SymInt(kernel.at(0) * kernel.at(1)));
+  const SymInt rows =
+      window_count(output.at(0), kernel.at(0), dilation.at(0), padding.at(0), stride.at(0));
+  const SymInt columns =
+      window_count(output.at(1), kernel.at(1), dilation.at(1), padding.at(1), stride.at(1));
+  const SymInt height = output.at(0) + padding.at(0) + padding.at(0);
+  const SymInt width = output.at(1) + padding.at(1) + padding.at(1);
+  x = c.build.view(x, {batch, channels, kernel.at(0) * kernel.at(1), rows, columns});
   Value* total = nullptr;
-  for (int64_t i = 0; i < kernel[0]; ++i) {
-    for (int64_t j = 0; j < kernel[1]; ++j) {
-      Value* part = c.build.select(x, 2, i * kernel[1] + j);
+  for (int64_t i = 0; i < kernel.at(0); ++i) {
+    for (int64_t j = 0; j < kernel.at(1); ++j) {
+      Value* part = c.build.select(x, 2, i * kernel.at(1) + j);
       part = c.build.view(part, {batch * channels, rows, 1, columns, 1});
-      part = c.build.constant_pad_nd(part, {0, stride[1] - 1, 0, 0, 0, stride[0] - 1});
-      part = c.build.view(part, {batch, channels, rows * stride[0], columns * stride[1]});
-      const SymInt used_rows = (rows - 1) * stride[0] + 1;
-      const SymInt used_columns = (columns - 1) * stride[1] + 1;
+      part = c.build.constant_pad_nd(part, {0, stride.at(1) - 1, 0, 0, 0, stride.at(0) - 1});
+      part = c.build.view(part, {batch, channels, rows * stride.at(0), columns * stride.at(1)});
+      const SymInt used_rows = (rows - 1) * stride.at(0) + 1;
+      const SymInt used_columns = (columns - 1) * stride.at(1) + 1;
       part = c.build.narrow(c.build.narrow(part, 2, 0, used_rows), 3, 0, used_columns);
-      const SymInt top = dilation[0] * SymInt(i);
-      const SymInt left = dilation[1] * SymInt(j);
+      const SymInt top = dilation.at(0) * SymInt(i);
+      const SymInt left = dilation.at(1) * SymInt(j);
       part = c.build.constant_pad_nd(
           part, {left, width - left - used_columns, top, height - top - used_rows});
       total = total ? c.build.add(total, part) : part;
     }
   }
-  total = c.build.narrow(total, 2, padding[0], output[0]);
-  total = c.build.narrow(total, 3, padding[1], output[1]);
+  total = c.build.narrow(total, 2, padding.at(0), output.at(0));
+  total = c.build.narrow(total, 3, padding.at(1), output.at(1));
   return {c.build.view(total, c.sizes())};
 }
 

@@ -44,7 +44,7 @@ Values fake_quantize_per_channel(Context& c) {
   Value* x = c.tensor(0);
   std::vector<SymInt> line(x->sizes().size(), 1);
   const int64_t axis = c.dim(c.constant(3), x->rank());
-  line[axis] = x->sizes()[axis];
+  line.at(axis) = x->sizes().at(axis);
   Value* scale = c.build.view(c.tensor(1), line);
   Value* zero = c.build.view(c.build.to_dtype(c.tensor(2), x->dtype()), line);
   return results(c, rounded(c, x, scale, zero, c.constant(4), c.constant(5)));

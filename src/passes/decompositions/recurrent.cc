@@ -28,7 +28,7 @@ struct State {
 
 // One of `count` equal parts of the last dimension.
 Value* gate(Context& c, Value* gates, int64_t count, int64_t i) {
-  const SymInt size = SymInt::floordiv(gates->sizes().back(), count);
+  const SymInt size = SymInt::floordiv(last(gates->sizes()), count);
   return c.build.narrow(gates, -1, size * SymInt(i), size);
 }
 
@@ -68,7 +68,7 @@ State sequence(Context& c, Cell cell, const Weights& w, Value* x, int64_t steps,
   for (int64_t i = 0; i < steps; ++i) {
     const int64_t t = reversed ? steps - 1 - i : i;
     state = step(c, cell, w, c.build.select(from_input, 0, t), state);
-    outputs[t] = state.hidden;
+    outputs.at(t) = state.hidden;
   }
   return state;
 }
@@ -98,11 +98,11 @@ Values run(Context& c, const Layers& l) {
   }
   if (l.batch_first) x = c.build.transpose(x, 0, 1);
   const int64_t steps =
-      c.known(x->sizes()[0], "the length of its sequence, over which it is unrolled,");
+      c.known(x->sizes().at(0), "the length of its sequence, over which it is unrolled,");
   const int64_t directions = l.bidirectional ? 2 : 1;
   const bool is_lstm = l.cell == Cell::kLstm;
   // Hidden and cell states differ in size where there is a projection, the last weight.
-  const bool projected = is_lstm && initial[0]->sizes().back() != initial[1]->sizes().back();
+  const bool projected = is_lstm && last(initial.at(0)->sizes()) != last(initial.at(1)->sizes());
   const size_t each = 2 + (l.has_biases ? 2 : 0) + (projected ? 1 : 0);
   if (l.parameters.size() != each * static_cast<size_t>(l.count * directions) || steps < 1) {
     return c.unsupported("its parameters or its sequence are inconsistent");
@@ -122,8 +122,8 @@ Values run(Context& c, const Layers& l) {
         w.hidden_bias = first[3];
       }
       if (projected) w.projection = first[each - 1];
-      State state{c.build.select(initial[0], 0, index)};
-      if (is_lstm) state.cell = c.build.select(initial[1], 0, index);
+      State state{c.build.select(initial.at(0), 0, index)};
+      if (is_lstm) state.cell = c.build.select(initial.at(1), 0, index);
       state = sequence(c, l.cell, w, x, steps, direction == 1, state,
                        direction == 1 ? backward : forward);
       hidden.push_back(state.hidden);
@@ -157,7 +157,7 @@ Values one_cell(Context& c, Cell cell) {
   if (hidden.size() != (cell == Cell::kLstm ? 2U : 1U)) {
     return c.unsupported("its initial states are inconsistent");
   }
-  State state{hidden[0], cell == Cell::kLstm ? hidden[1] : nullptr};
+  State state{hidden.at(0), cell == Cell::kLstm ? hidden.at(1) : nullptr};
   Value* x = c.tensor(0);
   const bool single = x->rank() == 1;
   if (single) {

@@ -285,7 +285,7 @@ Values cumsum(Context& c) {
 // Steps along a dimension, each from the last.
 template <class Step>
 Value* running(Context& c, Value* x, int64_t dim, Step step) {
-  const int64_t length = c.known(x->sizes()[dim], "the length of its dimension");
+  const int64_t length = c.known(x->sizes().at(dim), "the length of its dimension");
   if (length > kMaxUnrolled) {
     c.unsupported("it is unrolled, and the dimension is too long for that");
     return x;
@@ -322,8 +322,8 @@ Values running_extreme(Context& c, bool greatest) {
   });
   // The index is the last place at which the running value was itself met.
   std::vector<SymInt> line(x->sizes().size(), 1);
-  line[dim] = x->sizes()[dim];
-  Value* place = c.build.view(c.build.arange(x->sizes()[dim]), line);
+  line.at(dim) = x->sizes().at(dim);
+  Value* place = c.build.view(c.build.arange(x->sizes().at(dim)), line);
   Value* met = c.build.eq(x, values);
   if (is_floating_point(x->dtype())) met = c.build.logical_or(met, c.build.isnan(x));
   Value* own = c.build.mul(c.build.to_dtype(met, DType::kInt64), place);

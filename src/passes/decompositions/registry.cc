@@ -1,6 +1,7 @@
 #include "passes/decompositions/registry.h"
 
 #include <map>
+#include <stdexcept>
 
 namespace slipway::passes::decompositions {
 namespace {
@@ -29,6 +30,15 @@ const std::map<std::string, Rule, std::less<>>& table() {
 }
 
 }  // namespace
+
+Values apply(Rule rule, Context& context) {
+  try {
+    return rule(context);
+  } catch (const std::logic_error&) {  // out of range, or a length that is negative
+    return context.unsupported(
+        "a tensor has fewer dimensions, or a list fewer items, than the operator needs");
+  }
+}
 
 Rule find(std::string_view target) {
   const auto it = table().find(target);

@@ -46,6 +46,10 @@ std::span<const Entry> shape_rules();
 std::span<const Entry> sort_rules();
 std::span<const Entry> unary_rules();
 
+// What the rule gives. A rule looks at sizes and lists with at(): one that is shorter than the
+// operator needs makes the context unsupported().
+Values apply(Rule rule, Context& context);
+
 // The rule of "aten.silu.default", or null.
 Rule find(std::string_view target);
 // Every target that has a rule, sorted.

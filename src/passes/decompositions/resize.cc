@@ -24,18 +24,18 @@ struct Resize {
 Resize request(Context& c, size_t n, bool has_align) {
   Resize r;
   r.n = n;
-  r.size.assign(c.sizes().end() - static_cast<std::ptrdiff_t>(n), c.sizes().end());
+  r.size = last(c.sizes(), n);
   r.scale.resize(n);
   size_t next = 2;
   if (has_align) r.align_corners = c.flag(next++);
   if (c.op().ends_with(".vec")) {
     if (c.has(next)) {
       const auto scales = c.numbers(next);
-      for (size_t i = 0; i < n && i < scales.size(); ++i) r.scale[i] = scales[i];
+      for (size_t i = 0; i < n && i < scales.size(); ++i) r.scale.at(i) = scales.at(i);
     }
   } else {
     for (size_t i = 0; i < n; ++i) {
-      if (c.has(next + i)) r.scale[i] = c.number(next + i);
+      if (c.has(next + i)) r.scale.at(i) = c.number(next + i);
     }
   }
   return r;
@@ -50,7 +50,7 @@ Value* resize_2d(Context& c, Value* x, bool linear, bool align_corners, const Si
     output_size = ir::None{};
     scales = std::vector<double>{*scale_h, *scale_w};
   }
-  const Sizes sizes = {x->sizes()[0], x->sizes()[1], size[0], size[1]};
+  const Sizes sizes = {x->sizes().at(0), x->sizes().at(1), size.at(0), size.at(1)};
   if (linear) {
     return c.build.call("aten.upsample_bilinear2d.vec", {x, output_size, align_corners, scales},
                         x->dtype(), sizes);
@@ -62,25 +62,27 @@ Values by_kernel(Context& c, size_t n, bool linear) {
   const Resize r = request(c, n, linear);
   Value* x = c.tensor(0);
   const Sizes s = x->sizes();
-  const auto scale = [&](size_t i) { return r.scale[i]; };
+  const auto scale = [&](size_t i) { return r.scale.at(i); };
   // A dimension that keeps its size has the scale 1.
   const auto with_one = [&](size_t i) {
     return scale(i) ? std::optional<double>(1.0) : std::nullopt;
   };
   if (n == 1) {
-    Value* image = c.build.view(x, {s[0], s[1], 1, s[2]});
-    Value* y = resize_2d(c, image, linear, r.align_corners, {1, r.size[0]}, with_one(0), scale(0));
+    Value* image = c.build.view(x, {s.at(0), s.at(1), 1, s.at(2)});
+    Value* y =
+        resize_2d(c, image, linear, r.align_corners, {1, r.size.at(0)}, with_one(0), scale(0));
     return {c.build.view(y, c.sizes())};
   }
   if (n == 2) {
     return {resize_2d(c, x, linear, r.align_corners, r.size, scale(0), scale(1))};
   }
-  Value* planes = c.build.view(x, {s[0], s[1] * s[2], s[3], s[4]});
-  planes =
-      resize_2d(c, planes, linear, r.align_corners, {r.size[1], r.size[2]}, scale(1), scale(2));
-  const SymInt plane = r.size[1] * r.size[2];
-  Value* lines = c.build.view(planes, {s[0], s[1], s[2], plane});
-  lines = resize_2d(c, lines, linear, r.align_corners, {r.size[0], plane}, scale(0), with_one(0));
+  Value* planes = c.build.view(x, {s.at(0), s.at(1) * s.at(2), s.at(3), s.at(4)});
+  planes = resize_2d(c, planes, linear, r.align_corners, {r.size.at(1), r.size.at(2)}, scale(1),
+                     scale(2));
+  const SymInt plane = r.size.at(1) * r.size.at(2);
+  Value* lines = c.build.view(planes, {s.at(0), s.at(1), s.at(2), plane});
+  lines =
+      resize_2d(c, lines, linear, r.align_corners, {r.size.at(0), plane}, scale(0), with_one(0));
   return {c.build.view(lines, c.sizes())};
 }
 
@@ -110,9 +112,9 @@ Values nearest_exact(Context& c, size_t n) {
   Value* x = c.tensor(0);
   for (size_t d = 0; d < n; ++d) {
     const auto dim = static_cast<int64_t>(d + 2);
-    const SymInt in = x->sizes()[dim];
-    Value* centre = c.build.add(counted(c, r.size[d]), 0.5);
-    Value* place = c.build.floor(scaled_places(c, centre, in, r.size[d], r.scale[d]));
+    const SymInt in = x->sizes().at(dim);
+    Value* centre = c.build.add(counted(c, r.size.at(d)), 0.5);
+    Value* place = c.build.floor(scaled_places(c, centre, in, r.size.at(d), r.scale.at(d)));
     x = c.build.index_select(x, dim, as_index(c, place, in));
   }
   return {x};
@@ -138,8 +140,8 @@ Values bicubic(Context& c) {
   if (dtype != DType::kFloat64) x = c.build.to_dtype(x, DType::kFloat32);
   for (int64_t d = 1; d >= 0; --d) {
     const int64_t dim = d + 2;
-    const SymInt in = x->sizes()[dim];
-    const SymInt out = r.size[d];
+    const SymInt in = x->sizes().at(dim);
+    const SymInt out = r.size.at(d);
     Value* place = counted(c, out);
     if (r.align_corners) {
       if (in.constant() && out.constant()) {
@@ -150,7 +152,7 @@ Values bicubic(Context& c) {
         place = c.build.div(c.build.mul(place, in - 1), SymInt::max(out - 1, 1));
       }
     } else {
-      place = c.build.sub(scaled_places(c, c.build.add(place, 0.5), in, out, r.scale[d]), 0.5);
+      place = c.build.sub(scaled_places(c, c.build.add(place, 0.5), in, out, r.scale.at(d)), 0.5);
     }
     Value* base = c.build.floor(place);
     Value* t = c.build.sub(place, base);
@@ -158,7 +160,7 @@ Values bicubic(Context& c) {
     Value* const weights[] = {cubic_far(c, c.build.add(t, 1.0)), cubic_near(c, t),
                               cubic_near(c, rest), cubic_far(c, c.build.add(rest, 1.0))};
     Sizes line(4, 1);
-    line[dim] = out;
+    line.at(dim) = out;
     Value* total = nullptr;
     for (int64_t k = 0; k < 4; ++k) {
       Value* index = as_index(c, c.build.add(base, static_cast<double>(k - 1)), in);
@@ -175,7 +177,7 @@ Values bicubic(Context& c) {
 Values bilinear_antialiased(Context& c) {
   const Resize r = request(c, 2, true);
   const auto scale = [&](size_t i) -> Argument {
-    if (r.scale[i]) return *r.scale[i];
+    if (r.scale.at(i)) return *r.scale.at(i);
     return ir::None{};
   };
   return {c.build.call("aten._upsample_bilinear2d_aa.default",
@@ -201,12 +203,12 @@ Values affine_grid(Context& c) {
     if (n == 1) return c.build.zeros({1}, theta->dtype());
     return c.build.call("aten.linspace.default", {-edge, edge, SymInt(n)}, theta->dtype(), {n});
   };
-  const Sizes plane = {size[2], size[3]};
-  Value* x = c.build.expand(line(size[3]), plane);
-  Value* y = c.build.expand(c.build.view(line(size[2]), {size[2], 1}), plane);
+  const Sizes plane = {size.at(2), size.at(3)};
+  Value* x = c.build.expand(line(size.at(3)), plane);
+  Value* y = c.build.expand(c.build.view(line(size.at(2)), {size.at(2), 1}), plane);
   Value* places = c.build.stack({x, y, c.build.ones(plane, theta->dtype())}, 2);
-  const SymInt count = size[2] * size[3];
-  places = c.build.expand(c.build.view(places, {1, count, 3}), {size[0], count, 3});
+  const SymInt count = size.at(2) * size.at(3);
+  places = c.build.expand(c.build.view(places, {1, count, 3}), {size.at(0), count, 3});
   return {c.build.view(c.build.bmm(places, c.build.transpose(theta, 1, 2)), c.sizes())};
 }
 

@@ -30,7 +30,8 @@ Operands operands(Context& c) {
 Value* covered(Context& c, Value* src, Value* index) {
   src = at_least_1d(c, src);
   for (int64_t d = 0; d < src->rank() && d < index->rank(); ++d) {
-    if (src->sizes()[d] != index->sizes()[d]) src = c.build.narrow(src, d, 0, index->sizes()[d]);
+    if (src->sizes().at(d) != index->sizes().at(d))
+      src = c.build.narrow(src, d, 0, index->sizes().at(d));
   }
   return src;
 }
@@ -67,7 +68,7 @@ Value* reduce_by_mask(Context& c, Operands o, Value* src, const std::string& how
                       bool include_self) {
   const auto [self, dim, index] = o;
   for (int64_t d = 0; d < self->rank(); ++d) {
-    if (d != dim && self->sizes()[d] != index->sizes()[d]) {
+    if (d != dim && self->sizes().at(d) != index->sizes().at(d)) {
       c.unsupported("its index is smaller than the tensor outside of dim: slice the tensor first");
       return self;
     }
@@ -77,9 +78,9 @@ Value* reduce_by_mask(Context& c, Operands o, Value* src, const std::string& how
     c.unsupported("it is covered for floating point tensors only: convert before and after");
     return self;
   }
-  const SymInt places = self->sizes()[dim];
+  const SymInt places = self->sizes().at(dim);
   Sizes line(self->sizes().size() + 1, 1);
-  line[dim] = places;
+  line.at(dim) = places;
   Value* goes_here =
       c.build.eq(c.build.unsqueeze(index, dim), c.build.view(c.build.arange(places), line));
   const double infinity = std::numeric_limits<double>::infinity();
@@ -158,11 +159,11 @@ Value* with_diagonal(Context& c, Value* self, Value* src, int64_t offset, int64_
     if (d != dim1 && d != dim2) front.push_back(d);
   }
   std::vector<int64_t> back(rank);
-  for (int64_t i = 0; i < rank; ++i) back[front[i]] = i;
+  for (int64_t i = 0; i < rank; ++i) back.at(front.at(i)) = i;
   std::vector<int64_t> length_first = {src->rank() - 1};
   for (int64_t d = 0; d + 1 < src->rank(); ++d) length_first.push_back(d);
 
-  const SymInt length = src->sizes().back();
+  const SymInt length = last(src->sizes());
   Value* rows =
       c.build.arange(SymInt(offset < 0 ? -offset : 0), length + SymInt(offset < 0 ? -offset : 0));
   Value* columns =

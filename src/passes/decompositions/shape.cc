@@ -27,7 +27,7 @@ Values permuted(Context& c, const std::vector<int64_t>& order) {
   // Dimensions of size 1 may go anywhere at no cost.
   std::vector<int64_t> moved;
   for (const int64_t d : order) {
-    if (x->sizes()[d] != SymInt(1)) moved.push_back(d);
+    if (x->sizes().at(d) != SymInt(1)) moved.push_back(d);
   }
   if (std::is_sorted(moved.begin(), moved.end())) return as_view(c);
   std::vector<SymInt> dims(order.begin(), order.end());
@@ -37,8 +37,8 @@ Values permuted(Context& c, const std::vector<int64_t>& order) {
 Values swapped(Context& c, int64_t a, int64_t b) {
   const int64_t rank = c.tensor(0)->rank();
   std::vector<int64_t> order(rank);
-  for (int64_t i = 0; i < rank; ++i) order[i] = i;
-  if (rank > 1) std::swap(order[c.dim(a, rank)], order[c.dim(b, rank)]);
+  for (int64_t i = 0; i < rank; ++i) order.at(i) = i;
+  if (rank > 1) std::swap(order.at(c.dim(a, rank)), order.at(c.dim(b, rank)));
   return permuted(c, order);
 }
 
@@ -56,7 +56,7 @@ Values movedim(Context& c) {
   const auto to = c.dims(c.constants(2), rank);
   if (from.size() != to.size()) return c.unsupported("its lists of dimensions differ in length");
   std::vector<int64_t> order(rank, -1);
-  for (size_t i = 0; i < from.size(); ++i) order[to[i]] = from[i];
+  for (size_t i = 0; i < from.size(); ++i) order.at(to.at(i)) = from.at(i);
   int64_t next = 0;
   for (int64_t& d : order) {
     if (d >= 0) continue;
@@ -82,7 +82,7 @@ Values expand_each(Context& c) {
   const auto tensors = c.tensors(0);
   if (tensors.size() != c.output_count()) return c.unsupported("its results are inconsistent");
   for (size_t i = 0; i < tensors.size(); ++i) {
-    values.push_back(expanded(c, tensors[i], c.output(i)->sizes()));
+    values.push_back(expanded(c, tensors.at(i), c.output(i)->sizes()));
   }
   return values;
 }
@@ -100,7 +100,7 @@ Values slice(Context& c) {
 Value* part(Context& c, Value* x, int64_t dim, const SymInt& start, const Value* like) {
   if (x->sizes() == like->sizes()) return x;
   return c.build.call("aten.slice_copy.Tensor",
-                      {x, SymInt(dim), start, start + like->sizes()[dim], 1}, x->dtype(),
+                      {x, SymInt(dim), start, start + like->sizes().at(dim), 1}, x->dtype(),
                       like->sizes());
 }
 
@@ -122,7 +122,7 @@ Values pieces(Context& c, int64_t dim) {
   SymInt start = 0;
   for (size_t i = 0; i < c.output_count(); ++i) {
     values.push_back(part(c, x, dim, start, c.output(i)));
-    start = start + c.output(i)->sizes()[dim];
+    start = start + c.output(i)->sizes().at(dim);
   }
   return values;
 }
@@ -144,7 +144,7 @@ std::vector<Value*> joined(Context& c) {
   std::vector<Value*> tensors;
   const auto rank = static_cast<int64_t>(c.sizes().size());
   for (Value* x : c.tensors(0)) {
-    if (x->rank() == 1 && x->rank() != rank && x->sizes()[0] == SymInt(0)) continue;
+    if (x->rank() == 1 && x->rank() != rank && x->sizes().at(0) == SymInt(0)) continue;
     tensors.push_back(c.build.to_dtype(x, c.dtype()));
   }
   return tensors;
@@ -153,7 +153,7 @@ std::vector<Value*> joined(Context& c) {
 Values cat(Context& c) {
   const auto given = c.tensors(0);
   const auto tensors = joined(c);
-  if (tensors.size() == 1) return {tensors[0]};
+  if (tensors.size() == 1) return {tensors.at(0)};
   if (tensors == given) return {};
   if (tensors.empty()) return {c.build.zeros(c.sizes(), c.dtype())};
   return {c.build.cat(tensors, c.has(1) ? c.constant(1) : 0)};
@@ -193,7 +193,7 @@ Values repeat_interleave_number(Context& c) {
   }
   x = c.build.unsqueeze(x, dim + 1);
   Sizes sizes = x->sizes();
-  sizes[dim + 1] = repeats;
+  sizes.at(dim + 1) = repeats;
   return {c.build.view(c.build.expand(x, sizes), c.sizes())};
 }
 
@@ -206,10 +206,10 @@ Values repeat_interleave_each(Context& c) {
   } else {
     x = c.build.view(x, {x->type().numel()});
   }
-  if (repeats->rank() == 0 || repeats->sizes()[0] == SymInt(1)) {
-    repeats = c.build.expand(repeats, {x->sizes()[dim]});
+  if (repeats->rank() == 0 || repeats->sizes().at(0) == SymInt(1)) {
+    repeats = c.build.expand(repeats, {x->sizes().at(dim)});
   }
-  const SymInt length = c.sizes()[dim];
+  const SymInt length = c.sizes().at(dim);
   Value* index = c.build.call("aten.repeat_interleave.Tensor", {repeats, ir::None{}},
                               repeats->dtype(), {length});
   return {c.build.call("aten.index_select.default", {x, SymInt(dim), index}, c.dtype(), c.sizes())};
@@ -236,11 +236,11 @@ Values rot90(Context& c) {
   if (dims.size() != 2) return c.unsupported("it turns in a plane of two dimensions");
   switch (turns) {
     case 1:
-      return {c.build.transpose(c.build.flip(x, {dims[1]}), dims[0], dims[1])};
+      return {c.build.transpose(c.build.flip(x, {dims.at(1)}), dims.at(0), dims.at(1))};
     case 2:
       return {c.build.flip(x, dims)};
     case 3:
-      return {c.build.flip(c.build.transpose(x, dims[0], dims[1]), {dims[1]})};
+      return {c.build.flip(c.build.transpose(x, dims.at(0), dims.at(1)), {dims.at(1)})};
     default:
       return {x};
   }
@@ -258,13 +258,13 @@ Values roll(Context& c) {
   }
   if (dims.size() != shifts.size()) return c.unsupported("it has not one shift for each dimension");
   for (size_t i = 0; i < dims.size(); ++i) {
-    const SymInt size = x->sizes()[dims[i]];
+    const SymInt size = x->sizes().at(dims.at(i));
     if (size == SymInt(0)) return {c.tensor(0)};
-    const SymInt shift = SymInt::mod(shifts[i], size);
+    const SymInt shift = SymInt::mod(shifts.at(i), size);
     if (shift == SymInt(0)) continue;
-    x = c.build.cat({c.build.narrow(x, dims[i], size - shift, shift),
-                     c.build.narrow(x, dims[i], 0, size - shift)},
-                    dims[i]);
+    x = c.build.cat({c.build.narrow(x, dims.at(i), size - shift, shift),
+                     c.build.narrow(x, dims.at(i), 0, size - shift)},
+                    dims.at(i));
   }
   return {flat ? c.build.view(x, c.sizes()) : x};
 }
@@ -290,7 +290,7 @@ Values as_strided(Context& c) {
   const Sizes contiguous = ir::contiguous_strides(sizes);
   bool same = offset == SymInt(0) && x->type().numel() == ir::numel(sizes);
   for (size_t i = 0; i < sizes.size(); ++i) {
-    same = same && (sizes[i] == SymInt(1) || strides[i] == contiguous[i]);
+    same = same && (sizes.at(i) == SymInt(1) || strides.at(i) == contiguous.at(i));
   }
   if (same) return as_view(c);
   return {c.build.call("aten.as_strided_copy.default", {x, sizes, strides, offset}, c.dtype(),
@@ -301,7 +301,7 @@ Values channel_shuffle(Context& c) {
   Value* x = c.tensor(0);
   const Sizes& s = x->sizes();
   const SymInt groups = c.integer(1);
-  Sizes split = {s[0], groups, SymInt::floordiv(s[1], groups)};
+  Sizes split = {s.at(0), groups, SymInt::floordiv(s.at(1), groups)};
   split.insert(split.end(), s.begin() + 2, s.end());
   return {c.build.view(c.build.transpose(c.build.view(x, split), 1, 2), s)};
 }
@@ -313,8 +313,8 @@ Values meshgrid(Context& c) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     const size_t place = by_columns && i < 2 ? 1 - i : i;
     Sizes sizes(tensors.size(), 1);
-    sizes[place] = tensors[i]->type().numel();
-    values.push_back(c.build.expand(c.build.view(tensors[i], sizes), c.output(i)->sizes()));
+    sizes.at(place) = tensors.at(i)->type().numel();
+    values.push_back(c.build.expand(c.build.view(tensors.at(i), sizes), c.output(i)->sizes()));
   }
   return values;
 }

@@ -16,7 +16,7 @@ using Pair = std::pair<Value*, Value*>;
 // indices are sorted.
 Pair stabilized(Context& c, const Pair& sorted, int64_t dim) {
   const auto [values, indices] = sorted;
-  const SymInt length = values->sizes()[dim];
+  const SymInt length = values->sizes().at(dim);
   Value* changes = c.build.ne(c.build.narrow(values, dim, 1, length - 1),
                               c.build.narrow(values, dim, 0, length - 1));
   std::vector<SymInt> first = values->sizes();
@@ -33,7 +33,7 @@ Pair sorted(Context& c, Value* x, int64_t dim, bool descending, bool stable) {
   if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
   const DType dtype = x->dtype();
   if (dtype == DType::kBool) x = c.build.to_dtype(x, DType::kUInt8);
-  const SymInt length = x->sizes()[dim];
+  const SymInt length = x->sizes().at(dim);
   Pair result = c.build.topk(x, length, dim, descending);
   if (stable && length != SymInt(1) && length != SymInt(0)) result = stabilized(c, result, dim);
   result.first = c.build.to_dtype(result.first, dtype);
@@ -91,13 +91,13 @@ Values median(Context& c) {
   if (whole) x = c.build.view(x, {x->type().numel()});
   const int64_t dim = whole ? 0 : c.dim(c.constant(1), x->rank());
   if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
-  const SymInt middle = SymInt::floordiv(x->sizes()[dim] - 1, 2);
+  const SymInt middle = SymInt::floordiv(x->sizes().at(dim) - 1, 2);
   Values result = at_place(c, x, dim, middle, !whole && c.flag(2));
   if (is_floating_point(x->dtype())) {
-    Values last = at_place(c, x, dim, x->sizes()[dim] - 1, !whole && c.flag(2));
-    Value* nan = c.build.isnan(last[0]);
-    result[0] = c.build.where(nan, last[0], result[0]);
-    result[1] = c.build.where(nan, last[1], result[1]);
+    Values last = at_place(c, x, dim, x->sizes().at(dim) - 1, !whole && c.flag(2));
+    Value* nan = c.build.isnan(last.at(0));
+    result.at(0) = c.build.where(nan, last.at(0), result.at(0));
+    result.at(1) = c.build.where(nan, last.at(1), result.at(1));
   }
   if (whole) result.pop_back();
   return result;
@@ -114,7 +114,7 @@ Values quantile(Context& c) {
   } else {
     x = c.build.view(x, {x->type().numel()});
   }
-  const int64_t length = c.known(x->sizes()[dim], "the number of elements");
+  const int64_t length = c.known(x->sizes().at(dim), "the number of elements");
   const double place = c.number(1) * static_cast<double>(length - 1);
   const auto low = static_cast<int64_t>(place);
   const int64_t high = std::min(low + 1, length - 1);

@@ -1,0 +1,91 @@
+// Calls of operators that nothing has checked, for tests of what reads them: a file may hold any.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/default_argument.h"
+#include "ir/graph.h"
+#include "schema/schema.h"
+
+namespace slipway::ir {
+
+struct UncheckedCall {
+  size_t rank = 0;      // of every tensor, results included
+  size_t items = 0;     // of every list
+  int64_t integer = 1;  // every integer
+  DType dtype = DType::kFloat32;
+  bool absent = false;   // the tensors of lists are missing
+  bool defaults = true;  // arguments that have a default take it
+
+  std::string to_string() const {
+    return "rank " + std::to_string(rank) + ", lists of " + std::to_string(items) + ", integers " +
+           std::to_string(integer) + ", " + std::string(dtype_name(dtype)) +
+           (absent ? ", absent" : "") + (defaults ? ", defaults" : "");
+  }
+
+  Argument argument(Graph& graph, const schema::Type& type) const {
+    switch (type.base) {
+      case schema::BaseType::kTensor: {
+        if (!type.list) return tensor(graph);
+        std::vector<Value*> list;
+        for (size_t i = 0; i < items; ++i) list.push_back(absent ? nullptr : tensor(graph));
+        return list;
+      }
+      case schema::BaseType::kInt:
+        if (type.list) return std::vector<SymInt>(items, integer);
+        return SymInt(integer);
+      case schema::BaseType::kFloat:
+        if (type.list) return std::vector<double>(items, 1.0);
+        return 1.0;
+      case schema::BaseType::kBool:
+        if (type.list) return std::vector<bool>(items, true);
+        return true;
+      case schema::BaseType::kScalar:
+        return SymInt(integer);
+      case schema::BaseType::kString:
+        return std::string("ij,jk->ik");
+      case schema::BaseType::kScalarType:
+        return dtype;
+      default:
+        return None();
+    }
+  }
+
+  // Adds the call and its inputs to the graph.
+  Node* add(Graph& graph, const schema::Schema& schema) const {
+    std::vector<Argument> args;
+    for (const schema::Parameter& parameter : schema.parameters) {
+      auto given = defaults ? default_argument(parameter) : std::nullopt;
+      args.push_back(given ? *given : argument(graph, parameter.type));
+    }
+    Node* node = graph.add_node(schema.target(), std::move(args), {});
+    for (size_t i = 0; i < schema.returns.size(); ++i) graph.add_output(node, type());
+    return node;
+  }
+
+  // One of each combination.
+  template <typename Visit>
+  static void for_each(const Visit& visit) {
+    visit({.rank = 2, .items = 2, .absent = true});
+    for (size_t rank = 0; rank <= 5; ++rank) {
+      for (size_t items = 0; items <= 3; ++items) {
+        for (int64_t integer : {-7, -1, 0, 2}) {
+          for (DType dtype : {DType::kFloat32, DType::kInt64, DType::kComplex64}) {
+            for (bool defaults : {true, false}) {
+              visit({rank, items, integer, dtype, false, defaults});
+            }
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  TensorType type() const { return {dtype, std::vector<SymInt>(rank, 2), {}}; }
+  Value* tensor(Graph& graph) const {
+    return graph.add_input("x" + std::to_string(graph.inputs().size()), type());
+  }
+};
+
+}  // namespace slipway::ir
