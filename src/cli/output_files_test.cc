@@ -46,6 +46,7 @@ class WriteTensors : public testing::Test {
 
   Status write(const std::vector<std::string>& names) {
     std::vector<std::pair<std::string, Tensor>> tensors;
+    tensors.reserve(names.size());
     for (const std::string& name : names) {
       tensors.emplace_back(name, *Tensor::zeros(DType::kFloat32, {2}));
     }
