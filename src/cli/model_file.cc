@@ -25,11 +25,11 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
   std::map<std::string, int64_t> bounds;
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
+    const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
+    const char* end = number.data() + number.size();
     int64_t value = 0;
-    const char* begin = text.data() + equals + 1;
-    const char* end = text.data() + text.size();
-    if (equals == std::string::npos || equals == 0 || begin == end ||
-        std::from_chars(begin, end, value).ptr != end || value < 0) {
+    if (equals == 0 || number.empty() || std::from_chars(number.data(), end, value).ptr != end ||
+        value < 0) {
       return invalid_argument("--bound {}: expected SYMBOL=LARGEST, such as s77=64", text);
     }
     if (!bounds.emplace(text.substr(0, equals), value).second) {
