@@ -54,7 +54,8 @@ class Parser {
     return std::string(text_.substr(0, kShown)) + (text_.size() > kShown ? "..." : "");
   }
   Error error(const std::string& what) const {
-    return invalid_file("symbolic expression \"{}\": {} (at character {})", shown(), what, position_);
+    return invalid_file("symbolic expression \"{}\": {} (at character {})", shown(), what,
+                        position_);
   }
   Error unsupported_head(std::string_view head) const {
     return unsupported(
