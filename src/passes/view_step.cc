@@ -393,7 +393,7 @@ std::optional<std::vector<SymInt>> view_strides(const std::vector<SymInt>& sizes
   size_t next = new_sizes.size();
   for (size_t i = sizes.size(); i-- > 0;) {
     if (sizes[i] == SymInt(1)) continue;
-    const SymInt unit = strides[i];
+    const SymInt& unit = strides[i];
     SymInt run = sizes[i];
     for (; i > 0 && (sizes[i - 1] == SymInt(1) || strides[i - 1] == run * unit); --i) {
       run = run * sizes[i - 1];
