@@ -1,7 +1,7 @@
 // Loading a file with 350 MB of weights: the time to a ready method, and how many pages of the
 // file the process touches meanwhile.
 
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
