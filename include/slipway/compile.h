@@ -20,7 +20,8 @@
 namespace slipway {
 
 enum class EngineKind : uint8_t {
-  kNone,  // ExecuTorch's kernels run everything.
+  kNone,      // ExecuTorch's kernels run everything.
+  kOpenVino,  // Intel's OpenVINO runs what it computes exactly, ExecuTorch's kernels the rest.
 };
 
 struct CompileOptions {

@@ -74,7 +74,8 @@ struct Graph {
   // Of results of ATen nodes, as far as they are known by name here.
   std::vector<ValueType> values;
   std::vector<StateAlias> states;
-  // Inputs at the end of `inputs` that are sizes: symbols which no tensor among the inputs defines.
+  // The symbols behind the inputs at the end of `inputs`, each an int64[1]: those which no tensor
+  // among the inputs defines.
   std::vector<std::string> symbol_inputs;
 };
 

@@ -52,7 +52,7 @@ Ref Context::symbol(const std::string& name) {
   auto it = symbols_.find(name);
   if (it == symbols_.end()) {
     ValueType input{fresh(name), DType::kInt64, {1}};
-    graph_.symbol_inputs.push_back(input.name);
+    graph_.symbol_inputs.push_back(name);
     graph_.inputs.push_back(input);
     pinned_.insert(input.name);
     it = symbols_.emplace(name, SymbolSource{{input.name, DType::kInt64}}).first;

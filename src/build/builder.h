@@ -1,0 +1,58 @@
+// The interface of what turns a lowered partition into an engine.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/piece_writer.h"
+#include "engine/record.h"
+#include "ir/program.h"
+#include "onnx/graph.h"
+#include "onnx/lowering.h"
+#include "partition/integer_ranges.h"
+#include "slipway/result.h"
+
+namespace slipway::build {
+
+struct BuildOptions {
+  // Types may be computed with less precision than their own: float64 in float32, float16 and
+  // bfloat16 unrounded or in float32, integers in 32 bits.
+  bool allow_reduced_precision = false;
+};
+
+// A node that the library would not take after all.
+struct Refusal {
+  std::string origin;  // onnx::Node::origin
+  std::string reason;
+};
+
+using Outcome = std::variant<engine::EngineRecord, std::vector<Refusal>>;
+
+// May be used by several threads at once.
+class Builder {
+ public:
+  virtual ~Builder() = default;
+
+  // Whatever else than the model decides about the bytes of an engine: library, version, target,
+  // options. An error where the library is not here, with the package to install.
+  virtual Result<std::string> fingerprint() const = 0;
+
+  virtual onnx::LoweringOptions lowering() const = 0;
+
+  // Why the engine would not compute the node's types exactly, or not at all. Asked only for nodes
+  // that can be lowered.
+  virtual std::optional<std::string> why_unsupported(
+      const ir::Program& program, const ir::Node& node,
+      const partition::IntegerRanges& ranges) const = 0;
+
+  // Streams the engine's bytes to `sink`, in order, or says which nodes it refuses. `size` and
+  // `sha256` of the record are left to the caller.
+  virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
+};
+
+using MakeBuilder = std::unique_ptr<Builder> (*)(const BuildOptions& options);
+
+}  // namespace slipway::build

@@ -1,0 +1,61 @@
+// Which nodes of a program go to an engine.
+//
+// Functions here may be called from several threads, on programs of their own.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ir/program.h"
+#include "slipway/result.h"
+
+namespace slipway::partition {
+
+// The operator of a call of an engine: arguments (SymInt: the engine's index, Tensor[]: what it is
+// given); its results are the engine's outputs.
+inline constexpr const char* kCallEngine = "slipway.call_engine";
+
+// Why the engine does not take a node; nothing for one that it takes.
+using WhyNot = std::function<std::optional<std::string>(const ir::Node&)>;
+
+struct Options {
+  std::set<std::string> exclude_ops;    // "aten.cos.default" or "aten.cos"
+  std::set<std::string> exclude_nodes;  // names in the graph, or in the archive
+  size_t min_size = 1;                  // partitions with fewer nodes stay outside
+};
+
+// The nodes of one engine, in topological order. `inputs` and `outputs` are tensors; constants that
+// the program does not change belong to the partition and are no inputs.
+struct Partition {
+  std::vector<const ir::Node*> nodes;
+  std::vector<const ir::Value*> inputs;
+  std::vector<const ir::Value*> outputs;
+};
+
+struct Outside {
+  const ir::Node* node = nullptr;
+  std::string reason;
+};
+
+struct Plan {
+  std::vector<Partition> partitions;
+  std::vector<Outside> outside;
+};
+
+// The fewest groups of nodes that the engine takes such that no group needs, through a node
+// outside, what it gives itself. The same program gives the same plan. Nodes whose results are
+// numbers only, nodes that define symbols by their data, and groups that only give tensors other
+// shapes stay outside. An error for an operator or node in `options` that the program lacks.
+Result<Plan> plan(const ir::Program& program, const WhyNot& why_not, const Options& options);
+
+// Puts calls of engines in place of the partitions, the i-th calling engine `first_engine + i`.
+// Symbols that a partition needs and that no tensor among its inputs defines are further inputs, as
+// int64 tensors of one element: `symbols[i]`, in the order of onnx::Graph::symbol_inputs. The
+// partitions' nodes are gone afterwards.
+Status replace(ir::Program& program, const Plan& plan, size_t first_engine,
+               const std::vector<std::vector<std::string>>& symbols);
+
+}  // namespace slipway::partition
