@@ -1,0 +1,47 @@
+// OpenVINO's compiler, behind libslipway_openvino.so: opened on demand, so that a program that
+// makes no engines needs no OpenVINO.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/piece_writer.h"
+#include "slipway/result.h"
+
+namespace slipway::openvino {
+
+// One a process; any thread may use it, several at once.
+class Library {
+ public:
+  // Opens it at the first call; it stays open. kUnavailable names what is missing and the package
+  // that has it; a later call tries again.
+  static Result<const Library*> open();
+
+  // "2025.4.1-20426-..."
+  const std::string& version() const { return version_; }
+  // Where OpenVINO was found: the path of its library.
+  const std::string& path() const { return path_; }
+
+  // Compiles an ONNX ModelProto for the device of the property "DEVICE" (an OpenVINO name, "CPU"
+  // where it is not given) and streams what OpenVINO's export gives to `sink`, in order. The other
+  // properties are OpenVINO's, such as {"INFERENCE_PRECISION_HINT", "f32"}. Weights may be external
+  // data with location "*/_ORT_MEM_ADDR_/*" and their address as offset; they are read until this
+  // returns. The sink's error is passed on; kUnsupported gives OpenVINO's reason for a model that
+  // it does not take.
+  Status compile(std::string_view model, const std::map<std::string, std::string>& properties,
+                 const ByteSink& sink) const;
+
+ private:
+  struct Functions;
+  Library(const Functions* functions, std::string version, std::string path)
+      : functions_(functions), version_(std::move(version)), path_(std::move(path)) {}
+  static Result<const Library*> open_library();
+
+  const Functions* functions_;
+  std::string version_;
+  std::string path_;
+};
+
+}  // namespace slipway::openvino
