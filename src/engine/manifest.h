@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/record.h"
 #include "slipway/result.h"
 #include "slipway/tree.h"
 
@@ -28,6 +29,20 @@ struct ManifestValue {
   bool mutated = false;  // an input that the program writes to
 };
 
+// An engine of a method, in the order of ExecutionPlan.delegates.
+struct ManifestEngine {
+  EngineRecord record;
+  uint32_t segment = 0;            // that holds its bytes; methods may share it
+  std::vector<std::string> nodes;  // of its partition: "conv2d (aten.conv2d.default)"
+};
+
+// A node that no engine took, and why.
+struct ManifestOutside {
+  std::string name;
+  std::string op;
+  std::string reason;
+};
+
 struct ManifestMethod {
   std::string name;
   std::string source_sha256;  // of the archive it was compiled from
@@ -40,6 +55,8 @@ struct ManifestMethod {
   // Where each instruction came from, for messages: "node_name: File ..., line ..." one per
   // instruction of the chain; may be empty.
   std::vector<std::string> instruction_origins;
+  std::vector<ManifestEngine> engines;
+  std::vector<ManifestOutside> outside;  // empty where no engine was asked for
 };
 
 struct ManifestSegment {

@@ -20,6 +20,10 @@ namespace slipway::ir {
 class Graph;
 class Node;
 
+// The operator of a call of an engine: arguments (SymInt: the engine's index, Tensor[]: what it is
+// given); its results are the engine's outputs.
+inline constexpr const char* kCallEngine = "slipway.call_engine";
+
 struct TensorType {
   DType dtype = DType::kFloat32;
   std::vector<SymInt> sizes;

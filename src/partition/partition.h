@@ -14,9 +14,7 @@
 
 namespace slipway::partition {
 
-// The operator of a call of an engine: arguments (SymInt: the engine's index, Tensor[]: what it is
-// given); its results are the engine's outputs.
-inline constexpr const char* kCallEngine = "slipway.call_engine";
+using ir::kCallEngine;
 
 // Why the engine does not take a node; nothing for one that it takes.
 using WhyNot = std::function<std::optional<std::string>(const ir::Node&)>;

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "base/piece_writer.h"
+#include "engine/manifest.h"
+#include "engine/record.h"
 #include "ir/program.h"
 #include "slipway/result.h"
 
@@ -27,6 +29,12 @@ struct Method {
   // What passes::decompose left. Its storages must live as long as the pieces.
   const ir::Program* program = nullptr;
   std::string source_sha256;
+  // What the program's calls of engines (ir::kCallEngine) call, by index.
+  std::vector<engine::Engine> engines = {};
+  // For the manifest: the nodes of each engine's partition, "conv2d (aten.conv2d.default)", and the
+  // nodes that no engine took.
+  std::vector<std::vector<std::string>> engine_nodes = {};
+  std::vector<engine::ManifestOutside> outside = {};
 };
 
 struct EmitOptions {
