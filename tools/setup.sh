@@ -1,11 +1,11 @@
 #!/bin/bash
-# Brings what the build needs: Debian packages, and ExecuTorch and CMake from PyPI in .deps/. What is there already is kept, so
-# it can be run again at any time.
+# Brings what the build needs: Debian packages, and ExecuTorch, OpenVINO and CMake from PyPI in .deps/. What is there already is
+# kept, so it can be run again at any time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ "$(uname -sm)" != "Linux x86_64" ]; then
-  echo "ExecuTorch's wheel in tools/requirements.txt is for Linux on x86-64; this is $(uname -sm)." >&2
+  echo "The wheels in tools/requirements.txt are for Linux on x86-64; this is $(uname -sm)." >&2
   exit 1
 fi
 tools/packages.sh build
@@ -54,6 +54,14 @@ while read -r requirement; do
     cmake)
       unpack_wheel cmake "${requirement##*sha256:}" cmake/data
       chmod +x .deps/cmake/bin/*  # zipfile drops the mode
+      ;;
+    openvino)
+      # Without Python's side, and without the plugins of other devices and the readers of other formats, which are most of it.
+      unpack_wheel openvino "${requirement##*sha256:}" openvino
+      find .deps/openvino -mindepth 1 -maxdepth 1 ! -name include ! -name libs -exec rm -r {} +
+      find .deps/openvino/libs -type f ! -name 'lib*tbb*' ! -name 'libhwloc.so*' ! -name 'libopenvino.so*' \
+        ! -name 'libopenvino_c.so*' ! -name 'libopenvino_intel_cpu_plugin.so' ! -name 'libopenvino_ir_frontend.so*' \
+        ! -name 'libopenvino_onnx_frontend.so*' -delete
       ;;
     *) unpack_wheel "$name" "${requirement##*sha256:}" "$name" ;;
   esac
