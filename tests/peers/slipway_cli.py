@@ -22,11 +22,11 @@ def call(*arguments):
     return result.stdout
 
 
-def compile(program, folder, *options):
+def compile(program, folder, *options, engine="none"):
     """Saves the exported program in the folder and compiles it: the .pte file's path."""
     archive, compiled = pathlib.Path(folder, "model.pt2"), pathlib.Path(folder, "model.pte")
     torch.export.save(program, archive)
-    call("compile", archive, "-o", compiled, "--engine", "none", "--verify-passes", *options)
+    call("compile", archive, "-o", compiled, "--engine", engine, "--verify-passes", *options)
     return compiled
 
 
@@ -53,3 +53,14 @@ def run(file, inputs, folder, *options):
         np.load(outputs / output["file"]) if "file" in output else output["value"] for output in described
     ]
     return values, {path.stem: np.load(path) for path in sorted(state.glob("*.npy"))}
+
+
+def inspect(file):
+    """What `slipway inspect` says of the only method of a file."""
+    [method] = json.loads(call("inspect", "--json", file))["methods"]
+    return method
+
+
+def check_one_partition(file):
+    engines = inspect(file)["engines"]
+    assert len(engines) == 1, f"{len(engines)} partitions: {engines}"

@@ -1,0 +1,269 @@
+"""Programs that OpenVINO runs: each as one partition, split in two by an excluded operator, and with state that crosses a
+partition's edge; all against eager PyTorch."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import slipway_cli
+from test_models import MODELS, compare
+
+ROOT = pathlib.Path(__file__).parents[2]
+GOLDEN = ROOT / "tests/data/golden"
+OPENVINO = ROOT / ".deps/openvino/libs"
+
+
+def export(name, dialect, folder):
+    """Saves the program of a name: (its archive, [(inputs, eager PyTorch's outputs)])."""
+    if name not in MODELS:
+        entry = json.loads((GOLDEN / "manifest.json").read_text())["models"][name]
+        read = lambda items: [torch.from_numpy(np.load(GOLDEN / item["file"])) for item in items]  # noqa: E731
+        return GOLDEN / entry["files"][dialect], [(read(c["inputs"]), read(c["outputs"])) for c in entry["cases"]]
+    torch.manual_seed(0)
+    model, inputs = MODELS[name]()
+    model.eval()
+    with torch.no_grad():
+        program = torch.export.export(model, inputs)
+        if dialect == "core":
+            program = program.run_decompositions()
+        torch.export.save(program, folder / "model.pt2")
+        return folder / "model.pt2", [(inputs, model(*inputs))]
+
+
+def compile(archive, folder, *options):
+    file = folder / "model.pte"
+    slipway_cli.call("compile", archive, "-o", file, "--engine", "openvino", "--verify-passes", *options)
+    return file
+
+
+def check(file, calls, folder):
+    for inputs, expected in calls:
+        outputs, _ = slipway_cli.run(file, inputs, folder)
+        compare(outputs, expected)
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", [*MODELS, "llama_prefill", "unet"])
+def test_is_one_partition(name, dialect, tmp_path):
+    archive, calls = export(name, dialect, tmp_path)
+    file = compile(archive, tmp_path)
+    slipway_cli.check_one_partition(file)
+    check(file, calls, tmp_path)
+
+
+# An operator from the middle of each, by dialect.
+EXCLUDED = [
+    ("resnet18", "training", "aten.max_pool2d"),
+    ("mobilenet_v3_small", "training", "aten.hardsigmoid"),
+    ("efficientnet_b0", "training", "aten.adaptive_avg_pool2d"),
+    ("convnext_tiny", "training", "aten.gelu"),
+    ("vit_b_16", "training", "aten.gelu.default"),
+    ("swin_t", "training", "aten.roll"),
+    ("lstm", "core", "aten.tanh"),
+    ("transformer_encoder", "training", "aten.relu"),
+    ("llama_prefill", "training", "aten.silu"),
+    ("unet", "core", "aten.max_pool2d_with_indices"),
+]
+
+
+@pytest.mark.parametrize("name, dialect, operator", EXCLUDED, ids=[name for name, _, _ in EXCLUDED])
+def test_splits_around_an_excluded_operator(name, dialect, operator, tmp_path):
+    archive, calls = export(name, dialect, tmp_path)
+    file = compile(archive, tmp_path, "--exclude-op", operator)
+    method = slipway_cli.inspect(file)
+    assert len(method["engines"]) > 1
+    assert method["operators"], "nothing runs on kernels"
+    excluded = [node for node in method["outside"] if node["op"].startswith(operator)]
+    assert excluded
+    assert all("exclude" in node["reason"] for node in excluded)
+    check(file, calls, tmp_path)
+
+
+class Chain(nn.Module):
+    """Operators in a row, of which each is the only one of its kind."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.first(x))
+        return self.second(torch.tanh(x).cos())
+
+
+@pytest.fixture
+def chain(tmp_path):
+    torch.manual_seed(0)
+    model, inputs = Chain().eval(), (torch.randn(3, 4),)
+    program = torch.export.export(model, inputs)
+    torch.export.save(program, tmp_path / "model.pt2")
+    names = {str(node.target): node.name for node in program.graph.nodes if node.op == "call_function"}
+    return tmp_path / "model.pt2", [(inputs, model(*inputs))], names
+
+
+def test_require_full_lists_what_stays_outside(chain, tmp_path):
+    archive, calls, names = chain
+    check(compile(archive, tmp_path, "--require-full"), calls, tmp_path)
+    (tmp_path / "model.pte").unlink()
+    with pytest.raises(slipway_cli.ToolError) as refused:
+        compile(archive, tmp_path, "--require-full", "--exclude-op", "aten.cos", "--exclude-op", "aten.relu.default")
+    for operator in ("aten.cos.default", "aten.relu.default"):
+        assert operator in str(refused.value)
+        assert names[operator] in str(refused.value)
+    assert "aten.tanh" not in str(refused.value)
+    assert not (tmp_path / "model.pte").exists()
+
+
+def test_exclude_node(chain, tmp_path):
+    archive, calls, names = chain
+    file = compile(archive, tmp_path, "--exclude-node", names["aten.tanh.default"])
+    method = slipway_cli.inspect(file)
+    assert len(method["engines"]) == 2
+    assert [node["name"] for node in method["outside"]] == [names["aten.tanh.default"]]
+    check(file, calls, tmp_path)
+
+
+def test_what_the_program_lacks_cannot_be_excluded(chain, tmp_path):
+    for option, value in (("--exclude-op", "aten.sin"), ("--exclude-node", "no_such_node")):
+        with pytest.raises(slipway_cli.ToolError, match=value):
+            compile(chain[0], tmp_path, option, value)
+
+
+def test_min_partition_size(chain, tmp_path):
+    archive, calls, _ = chain
+    options = ("--exclude-op", "aten.tanh")  # linear and relu, then cos and linear
+    for size, count in ((2, 2), (3, 0)):
+        file = compile(archive, tmp_path, *options, "--min-partition-size", size)
+        assert len(slipway_cli.inspect(file)["engines"]) == count
+        check(file, calls, tmp_path)
+
+
+STOCK = """
+import sys, numpy, torch
+from executorch.runtime import Runtime
+registry = Runtime.get().backend_registry
+assert registry.is_available("OpenvinoBackend"), "OpenVINO's library was not found"
+inputs = [torch.from_numpy(numpy.load(file)) for file in sys.argv[3:]]
+method = Runtime.get().load_program(sys.argv[1]).load_method("forward")
+for _ in range(2):
+    outputs = method.execute(inputs)
+numpy.savez(sys.argv[2], *[output.numpy() for output in outputs])
+"""
+
+
+# In a process of its own: one that has the stock delegate can't have ours.
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "lstm", "transformer_encoder"])
+def test_static_shapes_run_under_the_stock_delegate(name, tmp_path):
+    archive, [(inputs, expected)] = export(name, "training", tmp_path)
+    file = compile(archive, tmp_path)
+    slipway_cli.check_one_partition(file)
+    arrays = []
+    for position, tensor in enumerate(inputs):
+        arrays.append(tmp_path / f"{position}.npy")
+        np.save(arrays[-1], tensor.numpy())
+    subprocess.run(
+        [sys.executable, "-c", STOCK, file, tmp_path / "outputs.npz", *arrays],
+        env={**os.environ, "OPENVINO_LIB_PATH": str(OPENVINO / "libopenvino_c.so.2541")},
+        check=True,
+        timeout=300,
+    )
+    compare(list(np.load(tmp_path / "outputs.npz").values()), expected)
+
+
+class Decoder(nn.Module):
+    """A step of attention over a cache; keys are written by index_copy_, values by index_put_."""
+
+    HEADS, WIDTH, LENGTH = 2, 4, 8
+
+    def __init__(self):
+        super().__init__()
+        width = self.HEADS * self.WIDTH
+        self.places = nn.Embedding(self.LENGTH, width)
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.register_buffer("keys", torch.zeros(1, self.HEADS, self.LENGTH, self.WIDTH))
+        self.register_buffer("values", torch.zeros(1, self.HEADS, self.LENGTH, self.WIDTH))
+        self.register_buffer("position", torch.zeros(1, dtype=torch.int64))
+
+    def forward(self, x):
+        x = x + self.places(self.position)
+        by_head = lambda t: t.unflatten(-1, (self.HEADS, self.WIDTH)).transpose(1, 2)  # noqa: E731
+        self.keys.index_copy_(2, self.position, by_head(self.key(x)))
+        self.values[:, :, self.position] = by_head(self.value(x))
+        seen = torch.arange(self.LENGTH) <= self.position
+        attended = nn.functional.scaled_dot_product_attention(
+            by_head(self.query(x)), self.keys, self.values, attn_mask=seen[None]
+        )
+        self.position.add_(1)
+        return self.out(attended.transpose(1, 2).flatten(2))
+
+
+class Accumulator(nn.Module):
+    """Reads a buffer before and after it is written to, and gives it away."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4))
+        self.register_buffer("sum", torch.zeros(4))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x):
+        before = self.sum * self.weight
+        self.sum.mul_(0.5).add_(x.sum(0))
+        self.count.add_(1)
+        after = torch.tanh(self.sum * self.weight) + self.count
+        self.sum[1:3] = after[:2]
+        return before, after, self.sum + 0
+
+
+STATEFUL = {"decoder": (Decoder, (1, 1, 8)), "accumulator": (Accumulator, (3, 4))}
+
+
+@pytest.mark.parametrize("exclude", [(), ("aten.add",)], ids=["whole", "split"])
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", STATEFUL)
+def test_state_lasts_from_call_to_call(name, dialect, exclude, tmp_path):
+    torch.manual_seed(0)
+    make, shape = STATEFUL[name]
+    model, x = make().eval(), torch.randn(shape)
+    initial = {key: buffer.clone() for key, buffer in model.named_buffers()}
+    with torch.no_grad():
+        program = torch.export.export(model, (x,))
+        if dialect == "core":
+            program = program.run_decompositions()
+        torch.export.save(program, tmp_path / "model.pt2")
+        file = compile(tmp_path / "model.pt2", tmp_path, *[word for op in exclude for word in ("--exclude-op", op)])
+        assert slipway_cli.inspect(file)["engines"], "no engine has a part in it"
+        for calls in (1, 2, 5):
+            model.load_state_dict(initial, strict=False)
+            for _ in range(calls):
+                expected = model(x)
+            outputs, state = slipway_cli.run(file, [x], tmp_path, "--repeat", calls)
+            compare(outputs, expected)
+            assert state.keys() == initial.keys()
+            for key, buffer in model.named_buffers():
+                np.testing.assert_allclose(state[key], buffer.numpy(), atol=1e-5, rtol=1e-5)
+
+
+def test_golden_state(tmp_path):
+    entry = json.loads((GOLDEN / "manifest.json").read_text())["models"]["mutated_buffer"]
+    for file in entry["files"].values():
+        model = torch.export.load(GOLDEN / file).module()
+        [case] = entry["cases"]
+        x = torch.from_numpy(np.load(GOLDEN / case["inputs"][0]["file"]))
+        compiled = compile(GOLDEN / file, tmp_path)
+        assert slipway_cli.inspect(compiled)["engines"]
+        for _ in range(3):
+            expected = model(x)
+        outputs, state = slipway_cli.run(compiled, [x], tmp_path, "--repeat", 3)
+        compare(outputs, expected)
+        buffers = dict(model.named_buffers())
+        assert state.keys() == case["after"].keys()
+        for key, array in state.items():
+            np.testing.assert_allclose(array, buffers[key].numpy(), atol=1e-5, rtol=1e-5)
