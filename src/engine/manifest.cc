@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -60,10 +61,47 @@ OrderedJson value_to_json(const ManifestValue& value) {
   return json;
 }
 
+OrderedJson tensor_to_json(const EngineTensor& tensor) {
+  return {{"name", tensor.name}, {"type", tensor.dtype}, {"sizes", tensor.sizes}};
+}
+
 template <class T, class ToJson>
 OrderedJson array_to_json(const std::vector<T>& items, const ToJson& to_json) {
   OrderedJson json = OrderedJson::array();
   for (const T& item : items) json.push_back(to_json(item));
+  return json;
+}
+
+OrderedJson engine_to_json(const ManifestEngine& engine) {
+  const EngineRecord& record = engine.record;
+  OrderedJson json;
+  json["engine"] = record.engine;
+  json["backend"] = record.backend;
+  json["library_version"] = record.library_version;
+  json["device"] = record.device;
+  json["options"] = record.options;
+  json["compile_specs"] = record.compile_specs;
+  json["inputs"] = array_to_json(record.inputs, tensor_to_json);
+  json["outputs"] = array_to_json(record.outputs, tensor_to_json);
+  json["weight_bytes"] = record.weight_bytes;
+  json["size"] = record.size;
+  json["sha256"] = record.sha256;
+  json["segment"] = engine.segment;
+  json["nodes"] = engine.nodes;
+  return json;
+}
+
+// Reasons are sentences, and many nodes share one: each is written once.
+OrderedJson outside_to_json(const std::vector<ManifestOutside>& outside) {
+  std::map<std::pair<std::string_view, std::string_view>, size_t> groups;
+  OrderedJson json = OrderedJson::array();
+  for (const ManifestOutside& node : outside) {
+    const auto [group, is_new] = groups.try_emplace({node.op, node.reason}, json.size());
+    if (is_new) {
+      json.push_back({{"op", node.op}, {"reason", node.reason}, {"nodes", OrderedJson::array()}});
+    }
+    json[group->second]["nodes"].push_back(node.name);
+  }
   return json;
 }
 
@@ -78,6 +116,8 @@ OrderedJson method_to_json(const ManifestMethod& method) {
   json["outputs"] = array_to_json(method.outputs, value_to_json);
   json["mutable_buffers"] = method.mutable_buffers;
   json["instruction_origins"] = method.instruction_origins;
+  if (!method.engines.empty()) json["engines"] = array_to_json(method.engines, engine_to_json);
+  if (!method.outside.empty()) json["outside"] = outside_to_json(method.outside);
   return json;
 }
 
@@ -200,7 +240,71 @@ Status read_value(const Json& json, const char* key, ManifestValue& out) {
   return {};
 }
 
-Status read_method(const Json& json, const char*, ManifestMethod& out) {
+Status read_index(const Json& object, const char* key, uint32_t& out) {
+  uint64_t index = 0;
+  SLIPWAY_RETURN_IF_ERROR(read_member(object, key, index));
+  if (index > UINT32_MAX) return wrong_type(key);
+  out = static_cast<uint32_t>(index);
+  return {};
+}
+
+Status read_texts(const Json& object, const char* key, std::map<std::string, std::string>& out) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
+  if (!json->is_object()) return wrong_type(key);
+  for (const auto& [name, value] : json->items()) {
+    SLIPWAY_RETURN_IF_ERROR(read_item(value, key, out[name]));
+  }
+  return {};
+}
+
+Status read_tensor(const Json& json, const char*, EngineTensor& out) {
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "type", out.dtype));
+  return read_array(json, "sizes", out.sizes, read_item<std::string>);
+}
+
+Status read_engine(const Json& json, const char*, ManifestEngine& out) {
+  EngineRecord& record = out.record;
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "engine", record.engine));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "backend", record.backend));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "library_version", record.library_version));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "device", record.device));
+  SLIPWAY_RETURN_IF_ERROR(read_texts(json, "options", record.options));
+  SLIPWAY_RETURN_IF_ERROR(read_texts(json, "compile_specs", record.compile_specs));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "inputs", record.inputs, read_tensor));
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "outputs", record.outputs, read_tensor));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "weight_bytes", record.weight_bytes));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "size", record.size));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "sha256", record.sha256));
+  SLIPWAY_RETURN_IF_ERROR(read_index(json, "segment", out.segment));
+  return read_array(json, "nodes", out.nodes, read_item<std::string>);
+}
+
+struct OutsideGroup {
+  std::string op;
+  std::string reason;
+  std::vector<std::string> nodes;
+};
+
+Status read_outside_group(const Json& json, const char*, OutsideGroup& out) {
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "op", out.op));
+  SLIPWAY_RETURN_IF_ERROR(read_member(json, "reason", out.reason));
+  return read_array(json, "nodes", out.nodes, read_item<std::string>);
+}
+
+// `expanded` counts what groups become: a long reason for many nodes is a short text.
+Status read_outside(const Json& method, uint64_t& expanded, std::vector<ManifestOutside>& out) {
+  std::vector<OutsideGroup> groups;
+  SLIPWAY_RETURN_IF_ERROR(read_array(method, "outside", groups, read_outside_group));
+  for (const OutsideGroup& group : groups) {
+    expanded += group.nodes.size() * uint64_t{group.op.size() + group.reason.size()};
+    if (expanded > kMaxText) return invalid_file("\"outside\" is too long");
+    for (const std::string& name : group.nodes) out.push_back({name, group.op, group.reason});
+  }
+  return {};
+}
+
+Status read_method(const Json& json, uint64_t& expanded, ManifestMethod& out) {
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "source_sha256", out.source_sha256));
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "source_torch_version", out.source_torch_version));
@@ -213,14 +317,17 @@ Status read_method(const Json& json, const char*, ManifestMethod& out) {
   SLIPWAY_RETURN_IF_ERROR(read_array(json, "outputs", out.outputs, read_value));
   SLIPWAY_RETURN_IF_ERROR(
       read_array(json, "mutable_buffers", out.mutable_buffers, read_item<std::string>));
-  return read_array(json, "instruction_origins", out.instruction_origins, read_item<std::string>);
+  SLIPWAY_RETURN_IF_ERROR(
+      read_array(json, "instruction_origins", out.instruction_origins, read_item<std::string>));
+  if (json.contains("engines")) {
+    SLIPWAY_RETURN_IF_ERROR(read_array(json, "engines", out.engines, read_engine));
+  }
+  if (json.contains("outside")) return read_outside(json, expanded, out.outside);
+  return {};
 }
 
 Status read_segment(const Json& json, const char*, ManifestSegment& out) {
-  uint64_t index = 0;
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "index", index));
-  if (index > UINT32_MAX) return wrong_type("index");
-  out.index = static_cast<uint32_t>(index);
+  SLIPWAY_RETURN_IF_ERROR(read_index(json, "index", out.index));
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "content", out.content));
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "size", out.size));
   return read_digits(json, "xxh3", out.xxh3);
@@ -261,7 +368,11 @@ Result<Manifest> read(std::string_view text) {
   }
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "tool_version", manifest.tool_version));
   SLIPWAY_RETURN_IF_ERROR(read_digits(json, "program_xxh3", manifest.program_xxh3));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "methods", manifest.methods, read_method));
+  uint64_t expanded = 0;
+  SLIPWAY_RETURN_IF_ERROR(read_array(json, "methods", manifest.methods,
+                                     [&](const Json& item, const char*, ManifestMethod& method) {
+                                       return read_method(item, expanded, method);
+                                     }));
   SLIPWAY_RETURN_IF_ERROR(read_array(json, "segments", manifest.segments, read_segment));
   return manifest;
 }

@@ -36,7 +36,8 @@ struct ManifestEngine {
   std::vector<std::string> nodes;  // of its partition: "conv2d (aten.conv2d.default)"
 };
 
-// A node that no engine took, and why.
+// A node that no engine took, and why. Read back, nodes of the same operator and reason follow each
+// other.
 struct ManifestOutside {
   std::string name;
   std::string op;

@@ -23,6 +23,22 @@ Manifest example() {
   method.outputs = {{"y", "float32", {"2*s77"}, {128}, {0}}};
   method.mutable_buffers = {"cache.k"};
   method.instruction_origins = {"linear: File \"m.py\", line 3"};
+  EngineRecord record;
+  record.engine = "openvino";
+  record.backend = "OpenvinoBackend";
+  record.library_version = "2025.4.1";
+  record.device = "CPU";
+  record.options = {{"INFERENCE_PRECISION_HINT", "f32"}};
+  record.compile_specs = {{"device", "CPU"}};
+  record.inputs = {{"x", "float32", {"s77", "3"}}};
+  record.outputs = {{"y", "float32", {"2*s77"}}, {"z", "bool", {}}};
+  record.weight_bytes = 12;
+  record.size = uint64_t{1} << 40;
+  record.sha256 = std::string(64, 'd');
+  method.engines = {{record, 3, {"conv2d (aten.conv2d.default)", "relu (aten.relu.default)"}}};
+  method.outside = {{"nonzero", "aten.nonzero.default", "its sizes depend on data"},
+                    {"nonzero_1", "aten.nonzero.default", "its sizes depend on data"},
+                    {"cos", "aten.cos.default", "excluded"}};
   Manifest manifest;
   manifest.tool_version = "0.1.0";
   manifest.program_xxh3 = std::string(kXxh3HexDigits, 'b');
@@ -60,6 +76,29 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(method.inputs[1].type, "int");
   EXPECT_EQ(method.mutable_buffers, manifest.methods[0].mutable_buffers);
   EXPECT_EQ(method.instruction_origins, manifest.methods[0].instruction_origins);
+  ASSERT_EQ(method.engines.size(), 1u);
+  const EngineRecord& record = method.engines[0].record;
+  EXPECT_EQ(record.engine, "openvino");
+  EXPECT_EQ(record.backend, "OpenvinoBackend");
+  EXPECT_EQ(record.library_version, "2025.4.1");
+  EXPECT_EQ(record.device, "CPU");
+  EXPECT_EQ(record.options.at("INFERENCE_PRECISION_HINT"), "f32");
+  EXPECT_EQ(record.compile_specs.at("device"), "CPU");
+  ASSERT_EQ(record.inputs.size(), 1u);
+  EXPECT_EQ(record.inputs[0].sizes, (std::vector<std::string>{"s77", "3"}));
+  ASSERT_EQ(record.outputs.size(), 2u);
+  EXPECT_EQ(record.outputs[1].name, "z");
+  EXPECT_EQ(record.outputs[1].dtype, "bool");
+  EXPECT_EQ(record.weight_bytes, 12u);
+  EXPECT_EQ(record.size, uint64_t{1} << 40);
+  EXPECT_EQ(record.sha256, std::string(64, 'd'));
+  EXPECT_EQ(method.engines[0].segment, 3u);
+  EXPECT_EQ(method.engines[0].nodes, manifest.methods[0].engines[0].nodes);
+  ASSERT_EQ(method.outside.size(), 3u);
+  EXPECT_EQ(method.outside[1].name, "nonzero_1");
+  EXPECT_EQ(method.outside[1].op, "aten.nonzero.default");
+  EXPECT_EQ(method.outside[1].reason, "its sizes depend on data");
+  EXPECT_EQ(method.outside[2].name, "cos");
   ASSERT_EQ(again->segments.size(), 1u);
   EXPECT_EQ(again->segments[0].size, std::numeric_limits<uint64_t>::max());
   EXPECT_EQ(write_manifest(*again), write_manifest(manifest));
@@ -97,6 +136,36 @@ TEST(ManifestTest, UnknownFieldsAreIgnored) {
   EXPECT_EQ(error_of(text), "");
 }
 
+// As files without engines are, and as they were before there were engines.
+TEST(ManifestTest, PartitionsMayBeMissing) {
+  Manifest manifest = example();
+  manifest.methods[0].engines.clear();
+  manifest.methods[0].outside.clear();
+  const std::string text = write_manifest(manifest);
+  EXPECT_EQ(text.find("engines"), std::string::npos);
+  EXPECT_EQ(text.find("outside"), std::string::npos);
+  auto again = read_manifest(text);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_TRUE(again->methods[0].engines.empty());
+  EXPECT_TRUE(again->methods[0].outside.empty());
+}
+
+// Thousands of nodes share a few reasons.
+TEST(ManifestTest, AReasonIsWrittenOnce) {
+  Manifest manifest = example();
+  const std::string reason(1000, 'r');
+  for (int i = 0; i < 1000; ++i) {
+    manifest.methods[0].outside.push_back({std::to_string(i), "aten.add.Tensor", reason});
+  }
+  const std::string text = write_manifest(manifest);
+  EXPECT_LT(text.size(), 20'000u);
+  auto again = read_manifest(text);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->methods[0].outside.size(), 1003u);
+  EXPECT_EQ(again->methods[0].outside.back().name, "999");
+  EXPECT_EQ(again->methods[0].outside.back().reason, reason);
+}
+
 TEST(ManifestTest, AnotherFormatIsUnsupported) {
   Manifest manifest = example();
   manifest.format = 2;
@@ -120,6 +189,22 @@ TEST(ManifestTest, WrongShapesAreNamed) {
   manifest = example();
   manifest.methods[0].input_tree.children[0].keys.pop_back();
   EXPECT_NE(error_of(write_manifest(manifest)).find("children that do not fit"), std::string::npos);
+
+  const std::string text = write_manifest(example());
+  const auto error_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text.substr(0, text.rfind(",\"xxh3\""));
+    EXPECT_NE(changed.find(from), std::string::npos) << from;
+    return error_of(with_checksum(changed.replace(changed.find(from), from.size(), to) + "}"));
+  };
+  EXPECT_NE(error_with("\"segment\":3", "\"segment\":4294967296").find("\"segment\" has the wrong"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"segment\":3,", "").find("\"segment\" is missing"), std::string::npos);
+  EXPECT_NE(error_with("{\"device\":\"CPU\"}", "[\"CPU\"]").find("\"compile_specs\" has the wrong"),
+            std::string::npos);
+  EXPECT_NE(error_with("{\"device\":\"CPU\"}", "{\"device\":1}").find("\"compile_specs\" has the"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"outside\":[", "\"outside\":[1,").find("\"op\" is missing"),
+            std::string::npos);
 }
 
 TEST(ManifestTest, DepthAndCountAreBounded) {
@@ -133,6 +218,11 @@ TEST(ManifestTest, DepthAndCountAreBounded) {
   for (int i = 0; i < (1 << 20); ++i) many += "0,";
   many += "0]}";
   EXPECT_NE(error_of(with_checksum(many)).find("too many values"), std::string::npos);
+
+  manifest = example();
+  const std::string reason(1 << 16, 'r');
+  for (int i = 0; i < 2000; ++i) manifest.methods[0].outside.push_back({"n", "op", reason});
+  EXPECT_NE(error_of(write_manifest(manifest)).find("\"outside\" is too long"), std::string::npos);
 }
 
 // An object of many members takes no longer than its length makes it.

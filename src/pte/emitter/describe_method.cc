@@ -84,6 +84,12 @@ engine::ManifestMethod describe_method(const Method& method, const EmittedMethod
       result.outputs.push_back(std::move(value));
     }
   }
+  for (const size_t engine : emitted.engines) {
+    engine::ManifestEngine& entry = result.engines.emplace_back();
+    entry.record = method.engines[engine].record;
+    if (engine < method.engine_nodes.size()) entry.nodes = method.engine_nodes[engine];
+  }
+  result.outside = method.outside;
   for (const Instruction& instruction : emitted.plan.instructions) {
     result.instruction_origins.push_back(instruction.origin);
   }

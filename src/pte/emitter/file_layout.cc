@@ -16,6 +16,18 @@ namespace slipway::pte {
 
 namespace {
 
+struct Segment {
+  uint64_t size = 0;
+  ByteProducer producer;
+  uint64_t alignment = 0;
+};
+
+ByteProducer span_producer(const OwnedSpan& span) {
+  PieceList pieces;
+  pieces.add(span);
+  return [pieces = std::move(pieces)](const ByteSink& sink) { return pieces.write(sink); };
+}
+
 // The checksums that the manifest needs, as the pieces before it are written.
 struct Checksums {
   std::mutex mutex;
@@ -53,34 +65,53 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileD
                           engine::Manifest manifest) {
   ProgramParts parts;
   for (const EmittedMethod& method : methods) parts.plans.push_back(&method.plan);
-  std::vector<const SegmentData*> data;
-  auto add_segment = [&](const SegmentData& segment, const char* content) {
-    auto index = static_cast<uint32_t>(data.size());
-    data.push_back(&segment);
-    manifest.segments.push_back({index, content, segment.size(), std::string(kXxh3HexDigits, '0')});
-    return Subsegments{index, segment.offsets()};
+  std::vector<Segment> segments;
+  auto add_segment = [&](Segment segment, const char* content) {
+    auto index = static_cast<uint32_t>(segments.size());
+    manifest.segments.push_back({index, content, segment.size, std::string(kXxh3HexDigits, '0')});
+    segments.push_back(std::move(segment));
+    return index;
+  };
+  auto add_data = [&](const SegmentData& data, const char* content) {
+    const uint32_t index = add_segment({data.size(), data.producer(), kSegmentAlignment}, content);
+    return Subsegments{index, data.offsets()};
   };
   const SegmentData& constants = file_data.constants.segment();
   const SegmentData& mutable_buffers = file_data.mutable_buffers.segment();
   // Without constants the list of offsets still has its first entry: a file that has no list at all
   // is taken for one of an older format.
   parts.constants =
-      constants.empty() ? Subsegments{0, constants.offsets()} : add_segment(constants, "constants");
-  if (!mutable_buffers.empty()) parts.mutable_data = add_segment(mutable_buffers, "mutable");
+      constants.empty() ? Subsegments{0, constants.offsets()} : add_data(constants, "constants");
+  if (!mutable_buffers.empty()) parts.mutable_data = add_data(mutable_buffers, "mutable");
+  parts.first_engine = static_cast<uint32_t>(segments.size());
+  for (const OwnedSpan& engine : file_data.engines) {
+    add_segment({engine.bytes.size(), span_producer(engine), kEngineAlignment}, "engine");
+  }
+  parts.base_alignment = file_data.engines.empty() ? kSegmentAlignment : kEngineAlignment;
+  for (size_t i = 0; i < methods.size(); ++i) {
+    for (size_t j = 0; j < methods[i].plan.delegates.size(); ++j) {
+      manifest.methods[i].engines[j].segment =
+          parts.first_engine + methods[i].plan.delegates[j].engine;
+    }
+  }
   manifest.program_xxh3.assign(kXxh3HexDigits, '0');
   const uint64_t manifest_size = engine::write_manifest(manifest).size();
   parts.named_data.push_back(
-      {std::string(engine::kManifestKey), static_cast<uint32_t>(data.size())});
+      {std::string(engine::kManifestKey), static_cast<uint32_t>(segments.size())});
 
   uint64_t end = 0;
-  for (size_t i = 0; i <= data.size(); ++i) {
-    const uint64_t size = i < data.size() ? data[i]->size() : manifest_size;
-    auto offset = checked_align(end, kSegmentAlignment);
+  auto place = [&](uint64_t size, uint64_t alignment) -> Status {
+    auto offset = checked_align(end, alignment);
     auto segment_end = offset ? checked_add(*offset, size) : std::nullopt;
     if (!segment_end) return resource_exhausted("the program's data does not fit in a file");
     parts.segments.push_back({*offset, size});
     end = *segment_end;
+    return {};
+  };
+  for (const Segment& segment : segments) {
+    SLIPWAY_RETURN_IF_ERROR(place(segment.size, segment.alignment));
   }
+  SLIPWAY_RETURN_IF_ERROR(place(manifest_size, kSegmentAlignment));
 
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::byte> program, write_program(parts));
   manifest.program_xxh3 = xxh3_hex(program);
@@ -89,9 +120,10 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileD
   checksums->manifest = std::move(manifest);
   PieceList pieces;
   pieces.add(own_bytes(std::move(program)));
-  for (size_t i = 0; i < data.size(); ++i) {
-    pieces.align(kSegmentAlignment);
-    pieces.add(data[i]->size(), checksummed(data[i]->producer(), checksums, i));
+  pieces.align(parts.base_alignment);
+  for (size_t i = 0; i < segments.size(); ++i) {
+    pieces.align(segments[i].alignment);
+    pieces.add(segments[i].size, checksummed(std::move(segments[i].producer), checksums, i));
   }
   pieces.align(kSegmentAlignment);
   pieces.add(manifest_size, manifest_producer(checksums));

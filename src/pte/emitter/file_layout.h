@@ -10,8 +10,9 @@
 
 namespace slipway::pte {
 
-// `manifest` has its methods and tool version; its checksums and segments are filled in here. The
-// order is: program, constants, what mutable buffers start with, manifest.
+// `manifest` has its methods and tool version; its checksums and segments are filled in here,
+// and its engines' segments. The order is: program, constants, what mutable buffers start with,
+// engines, manifest.
 Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileData& data,
                           engine::Manifest manifest);
 

@@ -58,11 +58,12 @@ const ir::Input* find_input_with(const ir::Program& program, const std::string& 
 
 }  // namespace
 
-MethodEmitter::MethodEmitter(std::string name, const ir::Program& program, FileData& data)
-    : program_(program),
+MethodEmitter::MethodEmitter(const Method& method, FileData& data)
+    : method_(method),
+      program_(*method.program),
       data_(data),
-      ranges_(program.ranges),
-      plan_(std::move(name)),
+      ranges_(program_.ranges),
+      plan_(method.name),
       symbols_(plan_, ranges_) {}
 
 Result<EmittedMethod> MethodEmitter::emit() {

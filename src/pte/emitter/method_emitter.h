@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "base/piece_writer.h"
 #include "ir/program.h"
 #include "pte/emitter/constants.h"
+#include "pte/emitter/emitter.h"
 #include "pte/emitter/placement.h"
 #include "pte/emitter/plan_builder.h"
 #include "pte/emitter/symbols.h"
@@ -21,18 +23,21 @@ namespace slipway::pte {
 struct EmittedMethod {
   Plan plan;
   std::vector<std::string> mutable_buffers;
+  std::vector<size_t> engines;  // Method::engines that are called, in the order of Plan::delegates
 };
 
 // The data of all methods together.
 struct FileData {
   ConstantPool constants;
   ConstantPool mutable_buffers;  // what they start with; each method has memory of its own for them
+  std::vector<OwnedSpan> engines;
+  std::map<std::string, uint32_t> engine_by_hash;  // equal ones are stored once
 };
 
-// Used once, from one thread. `data` receives the program's.
+// Used once, from one thread. `data` receives the method's.
 class MethodEmitter {
  public:
-  MethodEmitter(std::string name, const ir::Program& program, FileData& data);
+  MethodEmitter(const Method& method, FileData& data);
   Result<EmittedMethod> emit();
 
  private:
@@ -83,12 +88,19 @@ class MethodEmitter {
   Result<int32_t> number(const ir::Argument& argument);
   int32_t prim(const std::string& op, std::vector<int32_t> args);
 
+  // engine_calls.cc
+  Status emit_engine_call(const ir::Node& node, const Placement& placement,
+                          const std::vector<int32_t>& indices);
+  // The plan's delegate for the method's engine, made at its first call.
+  Result<int32_t> delegate(size_t engine);
+
   // control_flow.cc
   Status emit_cond(const ir::Node& node, const Placement& placement,
                    const std::vector<int32_t>& indices);
   Status emit_branch(const ir::Node& node, const ir::Graph& graph,
                      const std::vector<int32_t>& indices);
 
+  const Method& method_;
   const ir::Program& program_;
   FileData& data_;
   ir::SymbolRanges ranges_;

@@ -62,6 +62,7 @@ Status MethodEmitter::emit_node(const ir::Node& node, const Placement& placement
       return unsupported("one of its results is None, which no kernel of ExecuTorch gives");
     }
   }
+  if (node.op() == ir::kCallEngine) return emit_engine_call(node, placement, indices);
   if (is_symbolic(node)) return emit_symbolic(node);
   if (is_view(node)) return emit_view(node, placement, indices);
   return emit_kernel(node, placement, indices);

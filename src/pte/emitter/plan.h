@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -52,6 +53,10 @@ struct KernelCall {
   int32_t op = 0;
   std::vector<int32_t> args;
 };
+struct DelegateCall {
+  int32_t delegate = 0;
+  std::vector<int32_t> args;  // what the engine is given, then its results
+};
 struct JumpFalse {
   int32_t condition = 0;
   int32_t destination = 0;
@@ -61,13 +66,19 @@ struct Move {
   int32_t to = 0;
 };
 struct Instruction {
-  std::variant<KernelCall, JumpFalse, Move> call;
+  std::variant<KernelCall, DelegateCall, JumpFalse, Move> call;
   std::string origin;  // "node_name: File ..., line ..."
 };
 
 struct OperatorName {
   std::string name;
   std::string overload;
+};
+
+struct Delegate {
+  std::string backend;
+  std::map<std::string, std::string> compile_specs;
+  uint32_t engine = 0;  // among the file's
 };
 
 struct Plan {
@@ -77,6 +88,7 @@ struct Plan {
   std::vector<int32_t> outputs;
   std::vector<Instruction> instructions;
   std::vector<OperatorName> operators;
+  std::vector<Delegate> delegates;
   std::vector<Block> blocks;
   uint64_t memory_size = 0;  // of all blocks together
 };

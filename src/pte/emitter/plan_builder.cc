@@ -94,6 +94,11 @@ int32_t PlanBuilder::call_on_sizes(const std::string& name, const std::string& o
   return append(KernelCall{operator_index(name, overload), std::move(args)});
 }
 
+int32_t PlanBuilder::call_delegate(int32_t delegate, std::vector<int32_t> args) {
+  for (int32_t arg : args) touch(arg, next_instruction());
+  return append(DelegateCall{delegate, std::move(args)});
+}
+
 int32_t PlanBuilder::jump_false(int32_t condition) {
   touch(condition, next_instruction());
   return append(JumpFalse{condition, 0});
@@ -105,7 +110,7 @@ void PlanBuilder::set_destination(int32_t jump, int32_t destination) {
   std::get<JumpFalse>(plan_.instructions[jump].call).destination = destination;
 }
 
-int32_t PlanBuilder::append(std::variant<KernelCall, JumpFalse, Move> call) {
+int32_t PlanBuilder::append(decltype(Instruction::call) call) {
   plan_.instructions.push_back({std::move(call), origin_});
   return next_instruction() - 1;
 }

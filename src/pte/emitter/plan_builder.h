@@ -50,6 +50,7 @@ class PlanBuilder {
   // The same for an instruction that reads nothing but the sizes of its tensors.
   int32_t call_on_sizes(const std::string& name, const std::string& overload,
                         std::vector<int32_t> args);
+  int32_t call_delegate(int32_t delegate, std::vector<int32_t> args);
   int32_t jump_false(int32_t condition);  // its destination is set later
   int32_t move(int32_t from, int32_t to);
   void set_destination(int32_t jump, int32_t destination);
@@ -57,7 +58,7 @@ class PlanBuilder {
 
  private:
   int32_t memoized(const std::string& key, PlanValue value);
-  int32_t append(std::variant<KernelCall, JumpFalse, Move> call);
+  int32_t append(decltype(Instruction::call) call);
   int32_t operator_index(const std::string& name, const std::string& overload);
   void touch(int32_t value, int32_t instruction);
 

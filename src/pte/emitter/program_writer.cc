@@ -35,7 +35,8 @@ void append(std::vector<std::byte>& bytes, std::string_view text) {
 
 class PlanWriter {
  public:
-  PlanWriter(FlatBufferBuilder& builder, const Plan& plan) : fbb_(builder), plan_(plan) {}
+  PlanWriter(FlatBufferBuilder& builder, const Plan& plan, uint32_t first_engine)
+      : fbb_(builder), plan_(plan), first_engine_(first_engine) {}
 
   Offset<fb::ExecutionPlan> write() {
     std::vector<Offset<fb::EValue>> values;
@@ -52,7 +53,9 @@ class PlanWriter {
     }
     auto operators_offset = fbb_.CreateVector(operators);
     auto chains = write_chains();
-    auto delegates = fbb_.CreateVector(std::vector<Offset<fb::BackendDelegate>>());
+    std::vector<Offset<fb::BackendDelegate>> delegates;
+    for (const Delegate& delegate : plan_.delegates) delegates.push_back(write_delegate(delegate));
+    auto delegates_offset = fbb_.CreateVector(delegates);
     auto sizes =
         fbb_.CreateVector(std::vector<int64_t>{0, static_cast<int64_t>(plan_.memory_size)});
     auto inputs = fbb_.CreateVector(plan_.inputs);
@@ -61,7 +64,7 @@ class PlanWriter {
     auto empty = fbb_.CreateSharedString("");
     auto container = fb::CreateContainerMetadata(fbb_, empty, empty);
     return fb::CreateExecutionPlan(fbb_, name, container, values_offset, inputs, outputs, chains,
-                                   operators_offset, delegates, sizes);
+                                   operators_offset, delegates_offset, sizes);
   }
 
  private:
@@ -132,6 +135,11 @@ class PlanWriter {
     return fb::CreateInstruction(fbb_, fb::InstructionArguments::KernelCall,
                                  fb::CreateKernelCall(fbb_, call.op, args).Union());
   }
+  Offset<fb::Instruction> write_call(const DelegateCall& call) {
+    auto args = fbb_.CreateVector(call.args);
+    return fb::CreateInstruction(fbb_, fb::InstructionArguments::DelegateCall,
+                                 fb::CreateDelegateCall(fbb_, call.delegate, args).Union());
+  }
   Offset<fb::Instruction> write_call(const JumpFalse& jump) {
     return fb::CreateInstruction(
         fbb_, fb::InstructionArguments::JumpFalseCall,
@@ -155,8 +163,25 @@ class PlanWriter {
     return fbb_.CreateVector(&chain, 1);
   }
 
+  Offset<fb::BackendDelegate> write_delegate(const Delegate& delegate) {
+    auto id = fbb_.CreateSharedString(delegate.backend);
+    auto processed = fb::CreateBackendDelegateDataReference(fbb_, fb::DataLocation::SEGMENT,
+                                                            first_engine_ + delegate.engine);
+    std::vector<Offset<fb::CompileSpec>> specs;
+    for (const auto& [key, value] : delegate.compile_specs) {
+      auto key_offset = fbb_.CreateSharedString(key);
+      // A string lies in the file as a list of bytes does, with a NUL behind it: some delegates
+      // read on until they find one.
+      Offset<flatbuffers::Vector<uint8_t>> bytes(fbb_.CreateString(value).o);
+      specs.push_back(fb::CreateCompileSpec(fbb_, key_offset, bytes));
+    }
+    auto specs_offset = fbb_.CreateVector(specs);
+    return fb::CreateBackendDelegate(fbb_, id, processed, specs_offset);
+  }
+
   FlatBufferBuilder& fbb_;
   const Plan& plan_;
+  uint32_t first_engine_;
 };
 
 Offset<fb::SubsegmentOffsets> write_subsegments(FlatBufferBuilder& fbb,
@@ -167,7 +192,8 @@ Offset<fb::SubsegmentOffsets> write_subsegments(FlatBufferBuilder& fbb,
 
 Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& parts) {
   std::vector<Offset<fb::ExecutionPlan>> plans;
-  for (const Plan* plan : parts.plans) plans.push_back(PlanWriter(fbb, *plan).write());
+  for (const Plan* plan : parts.plans)
+    plans.push_back(PlanWriter(fbb, *plan, parts.first_engine).write());
   auto plans_offset = fbb.CreateVector(plans);
 
   std::vector<Offset<fb::DataSegment>> segments;
@@ -212,7 +238,7 @@ Result<std::vector<std::byte>> write_program(const ProgramParts& parts) {
   constexpr size_t kHeaderSize =
       (kHeaderLength + kFlatbufferAlignment - 1) / kFlatbufferAlignment * kFlatbufferAlignment;
   const size_t size = fbb.GetSize() + kHeaderSize;
-  const size_t base = (size + kSegmentAlignment - 1) / kSegmentAlignment * kSegmentAlignment;
+  const uint64_t base = *checked_align(size, parts.base_alignment);
   uint64_t data_size = 0;
   if (!parts.segments.empty()) {
     data_size = parts.segments.back().offset + parts.segments.back().size;
@@ -228,7 +254,7 @@ Result<std::vector<std::byte>> write_program(const ProgramParts& parts) {
   append(bytes, kHeaderMagic);
   append(bytes, kHeaderLength);
   append(bytes, static_cast<uint64_t>(size));
-  append(bytes, static_cast<uint64_t>(base));
+  append(bytes, base);
   append(bytes, data_size);
   bytes.resize(kHeaderOffset + kHeaderSize);
   const auto* rest = reinterpret_cast<const std::byte*>(flatbuffer);

@@ -29,13 +29,15 @@ struct NamedSegment {
 struct ProgramParts {
   std::vector<const Plan*> plans;
   std::vector<SegmentPlace> segments;
+  uint64_t base_alignment = 0;  // of the segments' base in the file
+  uint32_t first_engine = 0;    // the segment of engine 0; the others follow
   Subsegments constants;
   std::optional<Subsegments> mutable_data;  // ExecuTorch reads the first one only
   std::vector<NamedSegment> named_data;
 };
 
 // The file's first bytes: the flatbuffer with the extended header in it, for segments that begin at
-// the next multiple of kSegmentAlignment.
+// the next multiple of base_alignment.
 Result<std::vector<std::byte>> write_program(const ProgramParts& parts);
 
 }  // namespace slipway::pte

@@ -24,6 +24,9 @@ inline constexpr uint32_t kHeaderLengthWithoutSegmentSize = 24;
 inline constexpr size_t kFlatbufferAlignment = 16;
 // Of the segments' base and of every segment.
 inline constexpr size_t kSegmentAlignment = 128;
+// The same where the file has engines, and of each engine: a library may map an engine, or want
+// its weights aligned.
+inline constexpr size_t kEngineAlignment = 4096;
 // Of each constant, each initial value of a buffer, and each planned tensor.
 inline constexpr size_t kTensorAlignment = 16;
 
