@@ -135,6 +135,20 @@ Value* Graph::add_output(Node* node, ValueKind kind, SymInt expression, const st
 
 void Graph::erase(Node* node) { nodes_.erase(node->position_); }
 
+void Graph::move_output(Value* value, Node* to) {
+  std::vector<Value*>& from = value->producer_->outputs_;
+  from.erase(from.begin() + static_cast<std::ptrdiff_t>(value->index_));
+  for (size_t i = 0; i < from.size(); ++i) from[i]->index_ = i;
+  value->producer_ = to;
+  value->index_ = to->outputs_.size();
+  to->outputs_.push_back(value);
+}
+
+void Graph::sort(const std::function<size_t(const Node*)>& rank) {
+  // std::list keeps iterators to its nodes valid, and its sort is stable.
+  nodes_.sort([&](const auto& a, const auto& b) { return rank(a.get()) < rank(b.get()); });
+}
+
 void Graph::replace_all_uses(Value* from, Value* to) {
   auto replace = [&](Value*& value) {
     if (value == from) value = to;

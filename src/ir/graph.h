@@ -209,6 +209,11 @@ class Graph {
 
   // Its results must not be used any more.
   void erase(Node* node);
+  // Makes a result of one node the next result of another, which its uses then mean; the node that
+  // loses it must be erased.
+  void move_output(Value* value, Node* to);
+  // Orders the nodes by rank; those of one rank keep their order.
+  void sort(const std::function<size_t(const Node*)>& rank);
   // Every use of `from`, in nodes and outputs of this graph, becomes `to`.
   void replace_all_uses(Value* from, Value* to);
   // Does several replacements in one walk over the graph; chains are followed.

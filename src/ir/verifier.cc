@@ -205,6 +205,7 @@ class GraphVerifier {
     if (const schema::Schema* schema = schema::find_operator(node.op())) {
       SLIPWAY_RETURN_IF_ERROR(verify_against(node, *schema));
     }
+    if (node.op() == kCallEngine) SLIPWAY_RETURN_IF_ERROR(verify_call(node));
     for (size_t i = 0; i < node.outputs().size(); ++i) {
       const Value* value = node.outputs()[i];
       if (value->producer() != &node || value->index() != i) {
@@ -233,6 +234,20 @@ class GraphVerifier {
     if (!list && node.outputs().size() != schema.returns.size()) {
       return error("it has {} results, and the operator gives {}", node.outputs().size(),
                    schema.returns.size());
+    }
+    return {};
+  }
+
+  static Status verify_call(const Node& node) {
+    const auto* engine = node.args().size() == 2 ? std::get_if<SymInt>(&node.arg(0)) : nullptr;
+    const auto* inputs = engine ? std::get_if<std::vector<Value*>>(&node.arg(1)) : nullptr;
+    if (!inputs || !engine->constant() || *engine->constant() < 0) {
+      return error("it takes the number of an engine and a list of tensors");
+    }
+    auto is_tensor = [](const Value* value) { return value != nullptr && value->is_tensor(); };
+    if (!std::all_of(inputs->begin(), inputs->end(), is_tensor) ||
+        !std::all_of(node.outputs().begin(), node.outputs().end(), is_tensor)) {
+      return error("engines take and give tensors only");
     }
     return {};
   }

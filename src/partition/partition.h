@@ -14,8 +14,6 @@
 
 namespace slipway::partition {
 
-using ir::kCallEngine;
-
 // Why the engine does not take a node; nothing for one that it takes.
 using WhyNot = std::function<std::optional<std::string>(const ir::Node&)>;
 
@@ -44,15 +42,25 @@ struct Plan {
 };
 
 // The fewest groups of nodes that the engine takes such that no group needs, through a node
-// outside, what it gives itself. The same program gives the same plan. Nodes whose results are
-// numbers only, nodes that define symbols by their data, and groups that only give tensors other
-// shapes stay outside. An error for an operator or node in `options` that the program lacks.
+// outside, what it gives itself. The same program gives the same plan.
+//
+// Nodes that take or give other things than tensors, whose results' sizes depend on data, or that
+// only check something stay outside, and so do groups that are small or only give tensors other
+// shapes, which costs nothing without an engine. An error for an operator or node in `options` that
+// the program lacks.
+//
+// Requires a program after functionalize, remove_no_ops and remove_dead_code: the archive's nodes
+// that compute sizes are gone then, and every group gives something.
 Result<Plan> plan(const ir::Program& program, const WhyNot& why_not, const Options& options);
 
-// Puts calls of engines in place of the partitions, the i-th calling engine `first_engine + i`.
-// Symbols that a partition needs and that no tensor among its inputs defines are further inputs, as
-// int64 tensors of one element: `symbols[i]`, in the order of onnx::Graph::symbol_inputs. The
-// partitions' nodes are gone afterwards.
+// Puts calls of engines (ir::kCallEngine) in place of the partitions of a plan for this program,
+// the i-th calling engine `first_engine + i`. The partitions' outputs keep their names and
+// addresses; their nodes are gone afterwards, and the others are in an order in which each has what
+// it needs.
+//
+// `symbols[i]`, in the order of onnx::Graph::symbol_inputs: the symbols that partition i needs and
+// that no tensor among its inputs defines. They are further inputs, as int64 tensors of one
+// element.
 Status replace(ir::Program& program, const Plan& plan, size_t first_engine,
                const std::vector<std::vector<std::string>>& symbols);
 

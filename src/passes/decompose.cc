@@ -88,6 +88,7 @@ class Decomposer {
     for (ir::Argument& argument : node->args()) walk.replacements.resolve(argument);
     for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(run(*inner));
 
+    if (node->op() == ir::kCallEngine) return {};
     const bool is_cond = node->op() == "higher_order.cond";
     const bool has_absent_result =
         std::any_of(node->outputs().begin(), node->outputs().end(),

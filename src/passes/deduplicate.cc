@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/try.h"
+#include "ir/queries.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 

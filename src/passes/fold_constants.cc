@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "ir/queries.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/view_step.h"

@@ -24,7 +24,8 @@ Status remove_no_ops(ir::Program& program);
 
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
 // operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), or
-// higher_order.cond; the error lists every operator that is neither, with its node and source line.
+// higher_order.cond, or a call of an engine; the error lists every other operator, with its node
+// and source line.
 Status decompose(ir::Program& program);
 
 // Views of constants become constants over the same storage, at no cost. Other nodes whose inputs

@@ -3,6 +3,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ir/queries.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
@@ -13,22 +14,6 @@ using ir::Argument;
 using ir::Graph;
 using ir::Node;
 using ir::Value;
-
-// The symbols that each node brings into being: numbers read from tensors, sizes that depend on
-// data. `known` has those of the graph's inputs.
-std::unordered_map<const Node*, std::set<std::string>> symbols_made(const Graph& graph) {
-  std::set<std::string> known;
-  for (const Value* input : graph.inputs()) collect_symbols(*input, known);
-  std::unordered_map<const Node*, std::set<std::string>> made;
-  for (const auto& node : graph.nodes()) {
-    std::set<std::string> symbols;
-    for (const Value* output : node->outputs()) collect_symbols(*output, symbols);
-    for (const std::string& symbol : symbols) {
-      if (known.insert(symbol).second) made[node.get()].insert(symbol);
-    }
-  }
-  return made;
-}
 
 void clean(Graph& graph) {
   const auto made = symbols_made(graph);

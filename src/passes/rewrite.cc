@@ -11,7 +11,6 @@ namespace slipway::passes {
 using ir::Argument;
 using ir::Graph;
 using ir::Node;
-using ir::SymInt;
 using ir::Value;
 
 std::string describe(const Node& node) {
@@ -55,40 +54,6 @@ bool is_pure(const Node& node) {
   return !is_random(node.op()) && node.op().find("_assert") == std::string::npos;
 }
 
-void collect_symbols(const Argument& argument, std::set<std::string>& symbols) {
-  auto add = [&symbols](const SymInt& expression) {
-    for (auto& symbol : expression.symbols()) symbols.insert(std::move(symbol));
-  };
-  if (const auto* expression = std::get_if<SymInt>(&argument)) {
-    add(*expression);
-  } else if (const auto* list = std::get_if<std::vector<SymInt>>(&argument)) {
-    for (const SymInt& item : *list) add(item);
-  } else if (const auto* lists = std::get_if<std::vector<std::vector<SymInt>>>(&argument)) {
-    for (const auto& items : *lists) {
-      for (const SymInt& item : items) add(item);
-    }
-  } else if (const auto* dictionary = std::get_if<ir::Dictionary>(&argument)) {
-    for (const ir::DictionaryEntry& entry : dictionary->entries) {
-      collect_symbols(entry.value, symbols);
-    }
-  } else if (const auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
-    for (const auto& node : (*graph)->nodes()) {
-      for (const Argument& inner : node->args()) collect_symbols(inner, symbols);
-    }
-    for (const Argument& output : (*graph)->outputs()) collect_symbols(output, symbols);
-  }
-}
-
-void collect_symbols(const Value& value, std::set<std::string>& symbols) {
-  if (value.is_tensor()) {
-    for (const SymInt& size : value.sizes()) {
-      for (auto& symbol : size.symbols()) symbols.insert(std::move(symbol));
-    }
-  } else if (value.kind() == ir::ValueKind::kSymInt) {
-    for (auto& symbol : value.expression().symbols()) symbols.insert(std::move(symbol));
-  }
-}
-
 Value* Replacements::resolve(Value* value) const {
   for (auto it = to_.find(value); it != to_.end(); it = to_.find(value)) value = it->second;
   return value;
@@ -104,25 +69,6 @@ void Replacements::apply(Graph& graph) const {
     for (Argument& argument : node->args()) resolve(argument);
   }
   for (Argument& output : graph.outputs()) resolve(output);
-}
-
-std::set<std::string> mutated_targets(const ir::Program& program) {
-  std::set<std::string> targets;
-  for (const ir::Output& output : program.outputs) {
-    if (output.kind == ir::OutputKind::kBufferMutation) targets.insert(output.target);
-  }
-  return targets;
-}
-
-std::unordered_map<const Value*, const ir::Input*> constant_inputs(const ir::Program& program) {
-  const std::set<std::string> mutated = mutated_targets(program);
-  std::unordered_map<const Value*, const ir::Input*> constants;
-  for (const ir::Input& input : program.inputs) {
-    if (input.value && input.data && !mutated.contains(input.target)) {
-      constants[input.value] = &input;
-    }
-  }
-  return constants;
 }
 
 }  // namespace slipway::passes

@@ -25,11 +25,6 @@ bool is_random(std::string_view op);
 // Whether the node may be removed when nothing uses its results, and made once instead of twice.
 bool is_pure(const ir::Node& node);
 
-// Adds the symbols that occur in the argument, those of sub-graphs included.
-void collect_symbols(const ir::Argument& argument, std::set<std::string>& symbols);
-// Adds the symbols that occur in a tensor's sizes or a symbolic integer's expression.
-void collect_symbols(const ir::Value& value, std::set<std::string>& symbols);
-
 // Values to be replaced: collects the pairs of a walk over a graph, then replaces all at once.
 class Replacements {
  public:
@@ -44,11 +39,5 @@ class Replacements {
  private:
   std::unordered_map<const ir::Value*, ir::Value*> to_;
 };
-
-// The targets of the program's buffer mutations.
-std::set<std::string> mutated_targets(const ir::Program& program);
-// The entries of constants: parameters, buffers and constants with data that nothing mutates, by
-// value.
-std::unordered_map<const ir::Value*, const ir::Input*> constant_inputs(const ir::Program& program);
 
 }  // namespace slipway::passes

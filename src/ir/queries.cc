@@ -1,0 +1,75 @@
+#include "ir/queries.h"
+
+#include <utility>
+#include <variant>
+
+namespace slipway::ir {
+
+void collect_symbols(const Argument& argument, std::set<std::string>& symbols) {
+  auto add = [&symbols](const SymInt& expression) {
+    for (auto& symbol : expression.symbols()) symbols.insert(std::move(symbol));
+  };
+  if (const auto* expression = std::get_if<SymInt>(&argument)) {
+    add(*expression);
+  } else if (const auto* list = std::get_if<std::vector<SymInt>>(&argument)) {
+    for (const SymInt& item : *list) add(item);
+  } else if (const auto* lists = std::get_if<std::vector<std::vector<SymInt>>>(&argument)) {
+    for (const auto& items : *lists) {
+      for (const SymInt& item : items) add(item);
+    }
+  } else if (const auto* dictionary = std::get_if<Dictionary>(&argument)) {
+    for (const DictionaryEntry& entry : dictionary->entries) {
+      collect_symbols(entry.value, symbols);
+    }
+  } else if (const auto* graph = std::get_if<std::shared_ptr<Graph>>(&argument)) {
+    for (const auto& node : (*graph)->nodes()) {
+      for (const Argument& inner : node->args()) collect_symbols(inner, symbols);
+    }
+    for (const Argument& output : (*graph)->outputs()) collect_symbols(output, symbols);
+  }
+}
+
+void collect_symbols(const Value& value, std::set<std::string>& symbols) {
+  if (value.is_tensor()) {
+    for (const SymInt& size : value.sizes()) {
+      for (auto& symbol : size.symbols()) symbols.insert(std::move(symbol));
+    }
+  } else if (value.kind() == ValueKind::kSymInt) {
+    for (auto& symbol : value.expression().symbols()) symbols.insert(std::move(symbol));
+  }
+}
+
+std::unordered_map<const Node*, std::set<std::string>> symbols_made(const Graph& graph) {
+  std::set<std::string> known;
+  for (const Value* input : graph.inputs()) collect_symbols(*input, known);
+  std::unordered_map<const Node*, std::set<std::string>> made;
+  for (const auto& node : graph.nodes()) {
+    std::set<std::string> symbols;
+    for (const Value* output : node->outputs()) collect_symbols(*output, symbols);
+    for (const std::string& symbol : symbols) {
+      if (known.insert(symbol).second) made[node.get()].insert(symbol);
+    }
+  }
+  return made;
+}
+
+std::set<std::string> mutated_targets(const Program& program) {
+  std::set<std::string> targets;
+  for (const Output& output : program.outputs) {
+    if (output.kind == OutputKind::kBufferMutation) targets.insert(output.target);
+  }
+  return targets;
+}
+
+std::unordered_map<const Value*, const Input*> constant_inputs(const Program& program) {
+  const std::set<std::string> mutated = mutated_targets(program);
+  std::unordered_map<const Value*, const Input*> constants;
+  for (const Input& input : program.inputs) {
+    if (input.value && input.data && !mutated.contains(input.target)) {
+      constants[input.value] = &input;
+    }
+  }
+  return constants;
+}
+
+}  // namespace slipway::ir

@@ -1,0 +1,105 @@
+#include "partition/exclusions.h"
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+
+namespace slipway::partition {
+namespace {
+
+using ir::Graph;
+using ir::Node;
+
+void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit) {
+  visit(node);
+  for (const ir::Argument& argument : node.args()) {
+    Graph::for_each_graph(argument, [&](const std::shared_ptr<Graph>& graph) {
+      for (const auto& inner : graph->nodes()) visit_nodes(*inner, visit);
+    });
+  }
+}
+
+bool names_op(std::string_view name, std::string_view op) {
+  return op.starts_with(name) && (op.size() == name.size() || op[name.size()] == '.');
+}
+
+// How many letters have to be added, dropped or replaced to make one of the other.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+// "; did you mean aten.cos.default?"
+std::string suggestion(const std::string& name, const std::set<std::string>& candidates) {
+  constexpr size_t kMost = 3;
+  std::vector<std::pair<size_t, std::string>> near;
+  for (const std::string& candidate : candidates) {
+    const size_t changes = distance(name, candidate);
+    if (changes <= name.size() / 3 + 1) near.emplace_back(changes, candidate);
+  }
+  std::sort(near.begin(), near.end());
+  if (near.size() > kMost) near.resize(kMost);
+  if (near.empty()) return "; `slipway inspect` lists what it has";
+  std::vector<std::string> names;
+  for (auto& [changes, candidate] : near) names.push_back(std::move(candidate));
+  return fmt::format("; did you mean {}?", fmt::join(names, " or "));
+}
+
+}  // namespace
+
+Status check_exclusions(const ir::Program& program, const Options& options) {
+  std::set<std::string> ops;  // without overload too
+  std::set<std::string> names;
+  const auto add = [&](const Node& node) {
+    ops.insert(node.op());
+    const size_t overload = node.op().rfind('.');
+    if (overload != node.op().find('.')) ops.insert(node.op().substr(0, overload));
+    names.insert(node.name());
+    if (!node.origin().empty()) names.insert(node.origin());
+  };
+  for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
+  for (const std::string& op : options.exclude_ops) {
+    if (ops.contains(op)) continue;
+    return invalid_argument("{}: --exclude-op {}: the program has no such operator{}",
+                            program.source, op, suggestion(op, ops));
+  }
+  for (const std::string& name : options.exclude_nodes) {
+    if (names.contains(name)) continue;
+    return invalid_argument("{}: --exclude-node {}: the program has no such node{}", program.source,
+                            name, suggestion(name, names));
+  }
+  return {};
+}
+
+std::optional<std::string> why_excluded(const Node& node, const Options& options) {
+  std::optional<std::string> reason;
+  visit_nodes(node, [&](const Node& inner) {
+    if (reason) return;
+    for (const std::string& op : options.exclude_ops) {
+      if (names_op(op, inner.op())) reason = "excluded by --exclude-op " + op;
+    }
+    for (const std::string& name : {inner.name(), inner.origin()}) {
+      if (options.exclude_nodes.contains(name)) reason = "excluded by --exclude-node " + name;
+    }
+  });
+  return reason;
+}
+
+}  // namespace slipway::partition

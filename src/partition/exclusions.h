@@ -1,0 +1,20 @@
+// What the user keeps from engines by name.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "ir/program.h"
+#include "partition/partition.h"
+#include "slipway/result.h"
+
+namespace slipway::partition {
+
+// An error for an operator or node that the program lacks, with names that are near.
+Status check_exclusions(const ir::Program& program, const Options& options);
+
+// "excluded by --exclude-op aten.cos"; nothing for a node that is not excluded. One that holds
+// graphs is excluded with any node in them.
+std::optional<std::string> why_excluded(const ir::Node& node, const Options& options);
+
+}  // namespace slipway::partition
