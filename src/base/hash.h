@@ -30,6 +30,20 @@ std::string xxh3_hex(std::span<const std::byte> bytes);
 inline constexpr size_t kXxh3HexDigits = 32;
 
 // SHA-256 as 64 lower-case hexadecimal digits.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void update(std::span<const std::byte> bytes);
+  std::string hex() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 std::string sha256_hex(std::span<const std::byte> bytes);
+inline constexpr size_t kSha256HexDigits = 64;
 
 }  // namespace slipway

@@ -14,30 +14,25 @@ namespace slipway {
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return errno_error(errno, path + ": cannot be opened");
+  auto file = map(descriptor, path);
+  ::close(descriptor);
+  return file;
+}
+
+Result<std::shared_ptr<const MappedFile>> MappedFile::map(int descriptor, const std::string& path) {
   struct stat status = {};
-  if (::fstat(descriptor, &status) != 0) {
-    const int error_number = errno;
-    ::close(descriptor);
-    return errno_error(error_number, path + ": cannot be read");
-  }
+  if (::fstat(descriptor, &status) != 0) return errno_error(errno, path + ": cannot be read");
   if (!S_ISREG(status.st_mode)) {
-    ::close(descriptor);
     return invalid_argument("{}: is {}, not a file", path,
                             S_ISDIR(status.st_mode) ? "a folder" : "a device or a pipe");
   }
   std::span<const std::byte> bytes;
-  int error_number = 0;
   if (status.st_size > 0) {
     const auto size = static_cast<size_t>(status.st_size);
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (address == MAP_FAILED) {
-      error_number = errno;
-    } else {
-      bytes = {static_cast<const std::byte*>(address), size};
-    }
+    if (address == MAP_FAILED) return errno_error(errno, path + ": cannot be mapped");
+    bytes = {static_cast<const std::byte*>(address), size};
   }
-  ::close(descriptor);
-  if (error_number != 0) return errno_error(error_number, path + ": cannot be mapped");
   return std::shared_ptr<const MappedFile>(new MappedFile(path, bytes));
 }
 

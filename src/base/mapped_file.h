@@ -16,6 +16,9 @@ namespace slipway {
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::string& path);
+  // Of a file that is open for reading, as long as it is now; `path` is for messages. The
+  // descriptor stays the caller's, and need not outlive the call.
+  static Result<std::shared_ptr<const MappedFile>> map(int descriptor, const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

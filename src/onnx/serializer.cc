@@ -90,6 +90,15 @@ void set_graph(const Graph& graph, proto::GraphProto* message) {
   for (const Node& node : graph.nodes) set_node(node, message->add_node());
 }
 
+void clear_provenance(proto::GraphProto* message) {
+  for (proto::NodeProto& node : *message->mutable_node()) {
+    node.clear_doc_string();
+    for (proto::AttributeProto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) clear_provenance(attribute.mutable_g());
+    }
+  }
+}
+
 void set_model(const Graph& graph, proto::ModelProto* message) {
   // The first version of the format that knows the operators.
   message->set_ir_version(graph.opset <= 20 ? 9 : graph.opset <= 22 ? 10 : 11);
@@ -174,6 +183,7 @@ Result<std::string> serialize_by_reference(const Graph& graph, const Locate& loc
   proto::ModelProto model;
   set_model(graph, &model);
   set_graph(graph, model.mutable_graph());
+  clear_provenance(model.mutable_graph());
   for (const Initializer& initializer : graph.initializers) {
     auto* tensor = model.mutable_graph()->add_initializer();
     if (initializer.nbytes < kInlineBelow) {

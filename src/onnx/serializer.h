@@ -17,7 +17,8 @@ struct ExternalData {
 };
 
 // A message whose larger initializers are references, for engines in this process. `locate` says
-// where; initializers below 1 KiB are inline. Such a message is never saved.
+// where; initializers below 1 KiB are inline. Nodes don't say where they came from, so that equal
+// models give equal messages. Such a message is never saved.
 using Locate = std::function<ExternalData(const Initializer&)>;
 Result<std::string> serialize_by_reference(const Graph& graph, const Locate& locate);
 

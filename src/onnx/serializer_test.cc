@@ -111,6 +111,7 @@ TEST(SerializeByReference, LeavesLargerConstantsWhereTheyAre) {
   proto::ModelProto model;
   ASSERT_TRUE(model.ParseFromString(*text));
   EXPECT_EQ(model.graph().initializer(1).external_data(1).value(), "77");
+  for (const auto& node : model.graph().node()) EXPECT_EQ(node.doc_string(), "");
 }
 
 TEST(Save, WritesBothFiles) {
