@@ -30,6 +30,14 @@ target_link_options(
   "LINKER:--push-state,--no-as-needed,${SLIPWAY_EXECUTORCH}/lib/libexecutorch_kernels_optimized.so,${SLIPWAY_EXECUTORCH}/lib/libexecutorch_kernels_quantized.so,--pop-state"
 )
 
+set(SLIPWAY_OPENVINO ${PROJECT_SOURCE_DIR}/.deps/openvino CACHE PATH "The openvino folder of OpenVINO's wheel")
+if(NOT EXISTS ${SLIPWAY_OPENVINO}/libs/libopenvino.so.2541)
+  message(FATAL_ERROR "OpenVINO 2025.4.1 is not at ${SLIPWAY_OPENVINO}: run `make setup` first")
+endif()
+# The headers alone: only libslipway_openvino.so is linked with OpenVINO (openvino.cmake).
+add_library(slipway_third_party_openvino INTERFACE)
+target_include_directories(slipway_third_party_openvino SYSTEM INTERFACE ${SLIPWAY_OPENVINO}/include)
+
 set(OPENSSL_USE_STATIC_LIBS ON)
 set(ZLIB_USE_STATIC_LIBS ON)
 set(Protobuf_USE_STATIC_LIBS ON)

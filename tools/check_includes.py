@@ -16,6 +16,7 @@ THIRD_PARTY = {
     'google/protobuf/': 'protobuf',
     'executorch/': 'executorch',
     'c10/': 'executorch',
+    'openvino/': 'openvino',
     'CLI/': 'cli11',
     'gtest/': 'testing',
     'gmock/': 'testing',

@@ -1,0 +1,52 @@
+// One engine in memory: a model that OpenVINO imported and the request that runs it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <executorch/runtime/core/error.h>
+#include <executorch/runtime/core/evalue.h>
+#include <executorch/runtime/core/span.h>
+
+#include "openvino/shim/shim.h"
+
+namespace slipway::openvino {
+
+// Belongs to one thread at a time. Errors are logged with ExecuTorch's log.
+class Engine {
+ public:
+  // `blob` is used in place and must outlive the engine. Null after an error.
+  static std::unique_ptr<Engine> load(const void* blob, size_t size, const std::string& device,
+                                      shim::Properties properties);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Runs on tensors: the inputs, then the outputs, each as the engine declares them. Outputs are
+  // resized to the shapes that come out.
+  executorch::runtime::Error run(executorch::runtime::Span<executorch::runtime::EValue*> arguments);
+
+  // The value that OpenVINO uses for one of its properties; empty if it has none.
+  std::string property(const char* name) const;
+
+ private:
+  Engine() = default;
+  executorch::runtime::Error bind(size_t index, executorch::runtime::EValue& value);
+  executorch::runtime::Error take_output(size_t index, executorch::runtime::EValue& value);
+  // "input 1", "output 0"
+  std::string label(size_t index) const;
+  const shim::Port& port(size_t index) const {
+    return index < inputs_.size ? inputs_.data[index] : outputs_.data[index - inputs_.size];
+  }
+
+  shim::Model* model_ = nullptr;
+  shim::Request* request_ = nullptr;
+  shim::Ports inputs_{};
+  shim::Ports outputs_{};
+  // One an argument; kept, so that a call allocates nothing.
+  std::vector<std::vector<int64_t>> sizes_;
+  std::vector<shim::Tensor> tensors_;
+};
+
+}  // namespace slipway::openvino
