@@ -13,6 +13,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,12 +25,20 @@
 
 namespace slipway {
 
+// What an engine arranges its threads for: one call at a time that is quick, or several modules
+// that together do much.
+enum class PerformanceHint : uint8_t { kLatency, kThroughput };
+
 struct LoadOptions {
   // Run files whose operators the checked reader does not know. The file's producer is then
   // trusted not to crash the process.
   bool trust = false;
   // Compare every segment with the manifest's checksum before running: reads the whole file.
   bool verify_checksums = false;
+  // How many threads an engine may use, above 0; it chooses for itself without. ExecuTorch's
+  // kernels share one pool in the process, which this leaves alone.
+  std::optional<uint32_t> engine_threads;
+  std::optional<PerformanceHint> performance_hint;
 };
 
 // One flattened input or output of a method.

@@ -8,8 +8,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/shared_library.h"
 #include "cli/commands.h"
 #include "cli/text.h"
+#include "openvino/library/library.h"
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 #include "runtime/requirements.h"
@@ -35,12 +37,16 @@ Status doctor(const std::string& version) {
   rows.push_back(
       {"cpu", fmt::format("{} threads; {}", std::thread::hardware_concurrency(), cpu_features())});
   runtime::initialize_platform();
-  const std::string folder = runtime::executorch_folder();
+  const std::string folder = executorch_folder();
   rows.push_back({"ExecuTorch", (folder.empty() ? "linked into the program" : folder) +
                                     fmt::format("; {} kernel threads", runtime::thread_count())});
   rows.push_back({"kernels", fmt::format("{} registered", runtime::registered_kernels())});
   rows.push_back({"engine none", "ready: ExecuTorch's kernels run everything"});
-  rows.push_back({"engine openvino", "not built into this version"});
+  const auto openvino = openvino::Library::open();
+  rows.push_back({"engine openvino", openvino.ok()
+                                         ? fmt::format("ready: OpenVINO {}, {}",
+                                                       (*openvino)->version(), (*openvino)->path())
+                                         : openvino.error().message()});
   rows.push_back({"engine tensorrt", "not built into this version"});
   for (const runtime::KnownBackend& backend : runtime::known_backends()) {
     const Status status = runtime::require_backend(backend.id);

@@ -8,22 +8,25 @@
 #include <string>
 #include <vector>
 
+#include <executorch/runtime/backend/options.h>
+
+#include "slipway/module.h"
 #include "slipway/result.h"
 
 namespace slipway::runtime {
 
 struct KnownBackend {
   const char* id;       // as files name it: "XnnpackBackend"
-  const char* library;  // opened from beside libexecutorch.so; null where this version has none
+  const char* library;  // opened on demand; null where this version has none
   const char* remedy;   // what to do where it is missing
 };
 const std::vector<KnownBackend>& known_backends();
 
+// What the backend of OpenVINO takes of the options of Module::load.
+executorch::runtime::BackendOptions<2> openvino_options(const LoadOptions& options);
+
 // Makes sure that a backend is registered and says that it can work. The error names the library
 // and how to get it.
 Status require_backend(const std::string& id);
-
-// The folder that libexecutorch.so was loaded from; empty when the system does not tell.
-std::string executorch_folder();
 
 }  // namespace slipway::runtime

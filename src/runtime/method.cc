@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "runtime/backends.h"
 #include "runtime/element_types.h"
 #include "runtime/requirements.h"
 
@@ -40,17 +41,19 @@ std::string LoadedMethod::description() const {
 Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
                                                          const et::Program& program,
                                                          const std::string& name,
-                                                         Signature& signature) {
+                                                         Signature& signature,
+                                                         const LoadOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(file.verify_engines(name));
   SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
   std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
-  SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program));
+  SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
   SLIPWAY_RETURN_IF_ERROR(loaded->prepare_inputs());
   return loaded;
 }
 
-Status LoadedMethod::allocate(const et::Program& program) {
+Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& options) {
   for (const uint64_t size : plan_.planned_sizes) {
     SLIPWAY_ASSIGN_OR_RETURN(
         Memory memory, Memory::allocate(size, fmt::format("planned memory of {}", description())));
@@ -64,7 +67,11 @@ Status LoadedMethod::allocate(const et::Program& program) {
   const std::string context = fmt::format("{} can't be prepared", description());
   LogCapture log;
   try {
-    auto method = program.load_method(name_.c_str(), &*memory_manager_);
+    auto engine_options = openvino_options(options);
+    et::LoadBackendOptionsMap map;
+    map.set_options("OpenvinoBackend", engine_options.view());
+    auto method = program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr,
+                                      /*named_data_map=*/nullptr, &map);
     if (!method.ok()) return translate(method.error(), context, log.text());
     method_.emplace(std::move(*method));
   } catch (const Aborted&) {

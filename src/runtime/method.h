@@ -31,7 +31,8 @@ class LoadedMethod {
   // without a kernel, or the backend, that this machine lacks.
   static Result<std::unique_ptr<LoadedMethod>> load(const pte::File& file,
                                                     const et::Program& program,
-                                                    const std::string& name, Signature& signature);
+                                                    const std::string& name, Signature& signature,
+                                                    const LoadOptions& options);
 
   // As Module::run.
   Result<std::vector<Value>> run(std::span<const Value> inputs);
@@ -61,7 +62,7 @@ class LoadedMethod {
   };
 
   LoadedMethod(const pte::File& file, std::string name, Signature& signature);
-  Status allocate(const et::Program& program);
+  Status allocate(const et::Program& program, const LoadOptions& options);
   Status bind_outputs();
   Status prepare_inputs();
   Status set_literal(size_t index, const Value& literal);

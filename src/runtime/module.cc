@@ -28,13 +28,16 @@ class Module::Impl {
     std::unique_ptr<LoadedMethod> loaded;  // null until its first use
   };
 
-  explicit Impl(pte::File opened)
-      : file(std::move(opened)), loader(file.bytes().data(), file.bytes().size()) {}
+  Impl(pte::File opened, const LoadOptions& load_options)
+      : options(load_options),
+        file(std::move(opened)),
+        loader(file.bytes().data(), file.bytes().size()) {}
 
   Status open();
   Result<Method*> find(const std::string& name);
   Result<LoadedMethod*> load(const std::string& name);
 
+  const LoadOptions options;
   pte::File file;
   executorch::extension::BufferDataLoader loader;
   std::optional<et::Program> program;
@@ -48,7 +51,7 @@ Result<std::unique_ptr<Module::Impl>> open(OwnedSpan bytes, const std::string& n
   SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
                            pte::File::read(std::move(bytes), name, {.trust = options.trust}));
   if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
-  auto impl = std::make_unique<Module::Impl>(std::move(file));
+  auto impl = std::make_unique<Module::Impl>(std::move(file), options);
   SLIPWAY_RETURN_IF_ERROR(impl->open());
   return impl;
 }
@@ -87,7 +90,8 @@ Result<LoadedMethod*> Module::Impl::load(const std::string& name) {
   if (method.loaded != nullptr && method.loaded->broken()) method.loaded.reset();
   if (method.loaded == nullptr) {
     SLIPWAY_ASSIGN_OR_RETURN(method.loaded, guarded(file.name(), [&] {
-                               return LoadedMethod::load(file, *program, name, method.signature);
+                               return LoadedMethod::load(file, *program, name, method.signature,
+                                                         options);
                              }));
   }
   return method.loaded.get();

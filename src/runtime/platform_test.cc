@@ -67,10 +67,11 @@ TEST(Threads, AreSetAndCounted) {
 TEST(Backends, SayWhatIsMissingAndWhatToDo) {
   EXPECT_TRUE(require_backend("XnnpackBackend").ok());
   EXPECT_TRUE(require_backend("XnnpackBackend").ok());
-  const Status openvino = require_backend("OpenvinoBackend");
-  ASSERT_FALSE(openvino.ok());
-  EXPECT_EQ(openvino.error().code(), ErrorCode::kUnavailable);
-  EXPECT_NE(openvino.error().message().find("--engine none"), std::string::npos);
+  EXPECT_TRUE(require_backend("OpenvinoBackend").ok());
+  const Status tensorrt = require_backend("TensorRTBackend");
+  ASSERT_FALSE(tensorrt.ok());
+  EXPECT_EQ(tensorrt.error().code(), ErrorCode::kUnavailable);
+  EXPECT_NE(tensorrt.error().message().find("--engine none"), std::string::npos);
   EXPECT_FALSE(require_backend("").ok());
 }
 

@@ -5,12 +5,15 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "base/piece_writer.h"
 #include "slipway/result.h"
 
 namespace slipway::openvino {
+
+namespace shim {
+struct Functions;
+}
 
 // One a process; any thread may use it, several at once.
 class Library {
@@ -34,12 +37,9 @@ class Library {
                  const ByteSink& sink) const;
 
  private:
-  struct Functions;
-  Library(const Functions* functions, std::string version, std::string path)
-      : functions_(functions), version_(std::move(version)), path_(std::move(path)) {}
-  static Result<const Library*> open_library();
+  explicit Library(const shim::Functions& functions);
 
-  const Functions* functions_;
+  const shim::Functions& functions_;
   std::string version_;
   std::string path_;
 };

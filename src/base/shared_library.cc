@@ -1,0 +1,59 @@
+#include "base/shared_library.h"
+
+#include <dlfcn.h>
+#include <filesystem>
+#include <link.h>
+#include <string_view>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace slipway {
+namespace {
+
+// The library's path in a folder; empty if it is not there.
+std::string in_folder(const std::string& folder, const std::string& name) {
+  std::error_code error;
+  const std::string path = folder + "/" + name;
+  return !folder.empty() && std::filesystem::exists(path, error) ? path : "";
+}
+
+std::string program_folder() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
+}  // namespace
+
+std::string executorch_folder() {
+  std::string folder;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* result) {
+        const std::string_view path = info->dlpi_name;
+        constexpr std::string_view kName = "/libexecutorch.so";
+        if (!path.ends_with(kName)) return 0;
+        *static_cast<std::string*>(result) = path.substr(0, path.size() - kName.size());
+        return 1;
+      },
+      &folder);
+  return folder;
+}
+
+Result<void*> open_library(const std::string& name, const std::string& remedy) {
+  const std::string beside = in_folder(executorch_folder(), name);
+  void* library = ::dlopen((beside.empty() ? name : beside).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    std::string reason = ::dlerror();
+    if (const std::string path = in_folder(program_folder(), name);
+        beside.empty() && !path.empty()) {
+      library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+      if (library == nullptr) reason = ::dlerror();
+    }
+    if (library == nullptr) {
+      return unavailable("{} does not open ({}): {}", name, reason, remedy);
+    }
+  }
+  return library;
+}
+
+}  // namespace slipway
