@@ -95,13 +95,14 @@ Result<File> File::read(OwnedSpan bytes, const std::string& name, const ReadOpti
     SLIPWAY_ASSIGN_OR_RETURN(file.program_, verify_flatbuffer(program));
     SLIPWAY_ASSIGN_OR_RETURN(auto segments,
                              read_segments(*file.program_, header, file.bytes().size()));
-    const Tables tables{*file.program_, std::move(segments), options.trust};
+    Tables tables{*file.program_, std::move(segments), options.trust};
     SLIPWAY_RETURN_IF_ERROR(check_layout(tables));
     // Before the methods: that the program is damaged says more than what the damage did.
     SLIPWAY_ASSIGN_OR_RETURN(file.manifest_, find_manifest(file));
     if (file.manifest_ && file.manifest_->program_xxh3 != xxh3_hex(program)) {
       return invalid_file("its program does not have the manifest's checksum; it is damaged");
     }
+    if (file.manifest_) tables.manifest = &*file.manifest_;
     SLIPWAY_RETURN_IF_ERROR(check_plans(tables));
     if (file.manifest_) return check_manifest(*file.manifest_, tables);
     return {};
@@ -137,6 +138,29 @@ std::optional<std::span<const std::byte>> File::named_data(const std::string& ke
   return std::nullopt;
 }
 
+Status File::verify_segment(const engine::ManifestSegment& expected) const {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, segment(expected.index));
+  if (xxh3_hex(bytes) == expected.xxh3) return {};
+  return invalid_file(
+      "{}: segment {} ({}) does not have its checksum; the file is damaged: copy it again, or "
+      "compile the model again",
+      name_, expected.index, expected.content);
+}
+
+Status File::verify_engines(const std::string& method) const {
+  if (!manifest_) return {};
+  std::unordered_set<uint32_t> engines;  // segments; several engines may share one
+  for (const engine::ManifestMethod& described : manifest_->methods) {
+    if (described.name != method) continue;
+    for (const engine::ManifestEngine& engine : described.engines) engines.insert(engine.segment);
+  }
+  for (const engine::ManifestSegment& expected : manifest_->segments) {
+    if (engines.erase(expected.index) != 0) SLIPWAY_RETURN_IF_ERROR(verify_segment(expected));
+  }
+  if (engines.empty()) return {};
+  return invalid_file("{}: segment {}, an engine, has no checksum", name_, *engines.begin());
+}
+
 Status File::verify_checksums() const {
   if (!manifest_) {
     return not_found("{}: it has no manifest, so there are no checksums to compare", name_);
@@ -149,11 +173,7 @@ Status File::verify_checksums() const {
     if (view(entry.key()) == engine::kManifestKey) covered[entry.segment_index()] = true;
   }
   for (const engine::ManifestSegment& expected : manifest_->segments) {
-    SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, segment(expected.index));
-    if (xxh3_hex(bytes) != expected.xxh3) {
-      return invalid_file("{}: segment {} ({}) does not have its checksum; it is damaged", name_,
-                          expected.index, expected.content);
-    }
+    SLIPWAY_RETURN_IF_ERROR(verify_segment(expected));
     covered[expected.index] = true;
   }
   uint64_t end = program_size_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "pte/reader/engine_check.h"
 #include "pte/reader/kernel_check.h"
 #include "schema/schema.h"
 
@@ -24,6 +25,7 @@ class FlowChecker final : private ValueView {
       : tables_(tables),
         plan_(plan),
         facts_(facts),
+        engines_(described_engines(tables, plan)),
         roles_(facts.size(), 0),
         slots_(facts.size(), -1) {}
 
@@ -277,10 +279,7 @@ class FlowChecker final : private ValueView {
     if (const auto* call = instruction.instr_args_as_KernelCall()) {
       SLIPWAY_RETURN_IF_ERROR(step_kernel(*call, state));
     } else if (const auto* delegate = instruction.instr_args_as_DelegateCall()) {
-      steps_ += delegate->args()->size();
-      for (const int32_t value : *delegate->args()) {
-        SLIPWAY_RETURN_IF_ERROR(check_bound(value));
-      }
+      SLIPWAY_RETURN_IF_ERROR(step_delegate(*delegate));
     } else if (const auto* move = instruction.instr_args_as_MoveCall()) {
       write(state, move->move_to(), kinds(move->move_from()));
     } else if (const auto* free = instruction.instr_args_as_FreeCall()) {
@@ -303,6 +302,15 @@ class FlowChecker final : private ValueView {
     SLIPWAY_ASSIGN_OR_RETURN(const auto writes, check_kernel_call(*kernel, args, *this));
     for (const Write& written : writes) write(state, written.value, written.kinds);
     return {};
+  }
+
+  Status step_delegate(const fb::DelegateCall& call) {
+    const std::span<const int32_t> args(call.args()->data(), call.args()->size());
+    steps_ += args.size();
+    for (const int32_t value : args) SLIPWAY_RETURN_IF_ERROR(check_bound(value));
+    if (engines_ == nullptr) return {};
+    const auto& engine = (*engines_)[static_cast<size_t>(call.delegate_index())];
+    return check_engine_call(engine.record, args, *this);
   }
 
   Result<bool> step_jump(const fb::JumpFalseCall& jump, uint32_t index, const State& state,
@@ -346,6 +354,7 @@ class FlowChecker final : private ValueView {
   const Tables& tables_;
   const fb::ExecutionPlan& plan_;
   const std::vector<ValueFacts>& facts_;
+  const std::vector<engine::ManifestEngine>* engines_;  // null where they are not known
   std::vector<uint8_t> roles_;
   // The place in a state of each value that is written, or -1.
   std::vector<int32_t> slots_;

@@ -5,6 +5,7 @@
 
 #include "base/try.h"
 #include "pte/format/layout.h"
+#include "pte/reader/engine_check.h"
 #include "pte/reader/flow_check.h"
 #include "pte/reader/value_check.h"
 
@@ -102,7 +103,7 @@ Status check_delegates(const Tables& tables, const fb::ExecutionPlan& plan) {
     auto status = check_delegate(tables, *plan.delegates()->Get(i));
     if (!status.ok()) return status.error().with_context(fmt::format("delegate {}", i));
   }
-  return {};
+  return check_engines(tables, plan);
 }
 
 Status check_ends(const fb::ExecutionPlan& plan) {

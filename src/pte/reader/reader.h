@@ -53,8 +53,13 @@ class File {
   // Compares every segment, and the padding between, with the manifest's checksums. A file without
   // a manifest has nothing to compare: kNotFound.
   Status verify_checksums() const;
+  // The same for the engines of a method: a library that is given a damaged engine may do anything.
+  // Nothing to compare without a manifest.
+  Status verify_engines(const std::string& method) const;
 
  private:
+  Status verify_segment(const engine::ManifestSegment& expected) const;
+
   std::string name_;
   OwnedSpan bytes_;
   const executorch_flatbuffer::Program* program_ = nullptr;

@@ -10,6 +10,7 @@
 #include <flatbuffers/flatbuffers.h>
 
 #include "base/error.h"
+#include "engine/manifest.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/limits.h"
 
@@ -27,6 +28,7 @@ struct Tables {
   const fb::Program& program;
   std::vector<Segment> segments;
   bool trust = false;
+  const engine::Manifest* manifest = nullptr;  // not yet compared with the methods
 };
 
 // A flatbuffer vector that is absent has no items.

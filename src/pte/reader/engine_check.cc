@@ -1,0 +1,78 @@
+#include "pte/reader/engine_check.h"
+
+#include <algorithm>
+
+#include "base/try.h"
+
+namespace slipway::pte {
+namespace {
+
+Status check_engine(const Tables& tables, const fb::BackendDelegate& delegate,
+                    const engine::ManifestEngine& engine) {
+  const fb::BackendDelegateDataReference& data = *delegate.processed();
+  if (engine.record.backend != view(delegate.id()) ||
+      data.location() != fb::DataLocation::SEGMENT || data.index() != engine.segment ||
+      tables.segments[data.index()].size != engine.record.size) {
+    return invalid_file("its manifest describes another engine");
+  }
+  return {};
+}
+
+Status check_argument(const engine::EngineTensor& expected, int32_t value, ValueKinds allowed,
+                      const ValueView& values) {
+  const ValueKinds kinds = values.kinds(value);
+  if ((kinds & ~allowed) != 0) {
+    return invalid_file("value {}, for '{}', is {}", value, expected.name, describe(kinds));
+  }
+  const TensorFacts& tensor = values.tensor(value);
+  if (dtype_name(tensor.dtype) != expected.dtype || tensor.rank != expected.sizes.size()) {
+    return invalid_file("value {}, for '{}', is {} of {} dimensions, and the engine has {} of {}",
+                        value, expected.name, dtype_name(tensor.dtype), tensor.rank, expected.dtype,
+                        expected.sizes.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+const std::vector<engine::ManifestEngine>* described_engines(const Tables& tables,
+                                                             const fb::ExecutionPlan& plan) {
+  if (tables.manifest == nullptr) return nullptr;
+  for (const engine::ManifestMethod& method : tables.manifest->methods) {
+    if (method.name == view(plan.name())) return &method.engines;
+  }
+  return nullptr;
+}
+
+Status check_engines(const Tables& tables, const fb::ExecutionPlan& plan) {
+  const auto* engines = described_engines(tables, plan);
+  if (engines == nullptr) return {};
+  if (engines->size() != plan.delegates()->size()) {
+    return invalid_file("it has {} delegates, and its manifest describes {} engines",
+                        plan.delegates()->size(), engines->size());
+  }
+  for (uint32_t i = 0; i < plan.delegates()->size(); ++i) {
+    auto status = check_engine(tables, *plan.delegates()->Get(i), (*engines)[i]);
+    if (!status.ok()) return status.error().with_context(fmt::format("delegate {}", i));
+  }
+  return {};
+}
+
+Status check_engine_call(const engine::EngineRecord& record, std::span<const int32_t> args,
+                         const ValueView& values) {
+  const size_t inputs = record.inputs.size();
+  if (args.size() != inputs + record.outputs.size()) {
+    return invalid_file("it has {} arguments, and the engine {} inputs and {} outputs", args.size(),
+                        inputs, record.outputs.size());
+  }
+  for (size_t i = 0; i < inputs; ++i) {
+    SLIPWAY_RETURN_IF_ERROR(check_argument(record.inputs[i], args[i], kReadableTensor, values));
+  }
+  for (size_t i = inputs; i < args.size(); ++i) {
+    SLIPWAY_RETURN_IF_ERROR(
+        check_argument(record.outputs[i - inputs], args[i], kWritableTensor, values));
+  }
+  return {};
+}
+
+}  // namespace slipway::pte
