@@ -104,6 +104,12 @@ TEST(HashTest, StreamingEqualsOneCall) {
   hash.update(bytes_of(text).subspan(3001));
   EXPECT_EQ(hash.hex(), xxh3_hex(bytes_of(text)));
   EXPECT_EQ(hash.hex().size(), kXxh3HexDigits);
+  Sha256 sha256;
+  sha256.update(bytes_of(text).first(4000));
+  EXPECT_EQ(sha256.hex(), sha256_hex(bytes_of(text).first(4000)));
+  sha256.update(bytes_of(text).subspan(4000));
+  EXPECT_EQ(sha256.hex(), sha256_hex(bytes_of(text)));
+  EXPECT_EQ(sha256.hex().size(), kSha256HexDigits);
 }
 
 TEST(ProgressTest, QuickStepsPrintNothing) {
