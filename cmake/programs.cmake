@@ -105,6 +105,9 @@ target_compile_definitions(conformance_test PRIVATE
                            SLIPWAY_CONFORMANCE_CASES="${PROJECT_SOURCE_DIR}/tests/conformance/cases.zip")
 slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/tests ${everything})
 slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/bench ${everything})
+# What bench/engine_benchmark.py asks. OpenVINO is called by its C interface, which is the same in every ABI of the C++ library.
+slipway_program(benchmarks inference_server ${PROJECT_SOURCE_DIR}/bench/inference_server.cc slipway_runtime
+                slipway_third_party_openvino ${SLIPWAY_OPENVINO}/libs/libopenvino_c.so.2541 openvino)
 
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME check_includes_test

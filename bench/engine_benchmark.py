@@ -1,0 +1,246 @@
+"""Slipway's engines against OpenVINO called directly, ONNX Runtime, eager PyTorch and ExecuTorch with XNNPACK.
+
+usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--pairs 200] [--runs 5]
+Everything runs on two threads, in float32, each runtime in a process of its own that waits while another runs.
+
+- A call: rounds of one call each, Slipway and OpenVINO first, in alternating order.
+- Loading: from a process that has read its inputs to the first result; new processes in turn, the file in the cache.
+- Compiling: processes in turn.
+- Memory: the peak of a process that loads and makes five calls, above the same with a model of sixteen weights; pages of
+  mapped files are apart.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import torch
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import to_edge_transform_and_lower
+
+sys.path.insert(0, os.path.dirname(__file__))
+import engine_models  # noqa: E402
+from measure import measure  # noqa: E402
+
+MIB = 1 << 20
+RUNTIMES = ("slipway", "openvino", "onnxruntime", "pytorch", "xnnpack")
+SLOW = {"vit_b_16": 20}  # rounds
+WARM_UP = 5
+# Longer than the threads of a runtime that has just run keep spinning.
+PAUSE_SECONDS = 0.01
+
+
+class Files:
+    """What the runtimes read of one model, and the commands that run it."""
+
+    def __init__(self, name, folder, build):
+        self.tool = os.path.join(build, "slipway")
+        self.server = os.path.join(build, "benchmarks", "inference_server")
+        self.name, self.base = name, os.path.join(folder, name)
+        _, inputs = engine_models.make(name)
+        self.inputs = []
+        for position, tensor in enumerate(inputs):
+            self.inputs.append(f"{self.base}.{position}.npy")
+            np.save(self.inputs[-1], tensor.numpy())
+        program = engine_models.export(name)
+        torch.export.save(program, self.path("pt2"))
+        subprocess.run(self.compile_command("slipway"), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([self.tool, "compile", self.path("pt2"), "-o", self.path("onnx")], check=True)
+        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
+        with open(self.path("xnnpack.pte"), "wb") as file:
+            lowered.write_to_file(file)
+        self.extract_engine()
+
+    def path(self, suffix):
+        return f"{self.base}.{suffix}"
+
+    def compile_command(self, runtime):
+        if runtime == "slipway":
+            return [self.tool, "compile", self.path("pt2"), "-o", self.path("pte"), "--engine", "openvino", "--no-cache"]
+        return [self.server, "compile", self.path("onnx"), self.path("blob")]
+
+    def run_command(self, runtime):
+        model = {
+            "slipway": self.path("pte"),
+            "openvino": self.path("onnx"),
+            "import": self.path("engine"),
+            "onnxruntime": self.path("onnx"),
+            "pytorch": self.name,
+            "xnnpack": self.path("xnnpack.pte"),
+        }[runtime]
+        peer = [sys.executable, os.path.join(os.path.dirname(__file__), "engine_peer.py")]
+        ours = runtime in ("slipway", "openvino", "import")
+        return [*([self.server] if ours else peer), runtime, model, *self.inputs]
+
+    def extract_engine(self):
+        """The engine's bytes, from the file that has them: what import_model takes."""
+        text = subprocess.run([self.tool, "inspect", "--json", self.path("pte")], check=True, capture_output=True).stdout
+        described = json.loads(text)
+        [method] = described["methods"]
+        [engine] = method["engines"]
+        with open(self.path("pte"), "rb") as file:
+            header = file.read(32)
+            (base,) = struct.unpack_from("<Q", header, 24)
+            for index, segment in enumerate(described["segments"]):
+                if index == engine["segment"]:
+                    break
+                base += math.ceil(segment["size"] / 128) * 128
+            file.seek(base)
+            content = file.read(engine["size"])
+        assert hashlib.sha256(content).hexdigest() == engine["sha256"], "the engine lies elsewhere in the file"
+        with open(self.path("engine"), "wb") as file:
+            file.write(content)
+
+
+class Server:
+    """A process that makes a call when asked to."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        first, total = self.process.stdout.readline().split()
+        self.first_result_ms, self.sum = int(first) / 1e6, float(total)
+
+    def call(self):
+        """Milliseconds of one call."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline()) / 1e6
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        assert self.process.wait() == 0
+
+
+def call_times(files, rounds):
+    """Milliseconds of every call, by runtime."""
+    servers = {runtime: Server(files.run_command(runtime)) for runtime in RUNTIMES}
+    for runtime, server in servers.items():
+        assert math.isclose(server.sum, servers["pytorch"].sum, rel_tol=1e-3, abs_tol=1e-2), (runtime, server.sum)
+    times = {runtime: [] for runtime in RUNTIMES}
+    for number in range(-WARM_UP, rounds):
+        pair = RUNTIMES[:2] if number % 2 else RUNTIMES[1::-1]
+        for runtime in (*pair, *RUNTIMES[2:]):
+            time.sleep(PAUSE_SECONDS)
+            taken = servers[runtime].call()
+            if number >= 0:
+                times[runtime].append(taken)
+    for server in servers.values():
+        server.__exit__()
+    return times
+
+
+def load_times(files, runs):
+    """Median milliseconds from the start of loading to the first result, by Slipway and by import_model."""
+    times = {"slipway": [], "import": []}
+    for number in range(2 * runs + 1):
+        for runtime, taken in list(times.items())[:: 1 if number % 2 else -1]:
+            with Server(files.run_command(runtime)) as server:
+                taken.append(server.first_result_ms)
+    return {runtime: statistics.median(taken[1:]) for runtime, taken in times.items()}
+
+
+def compile_measures(files, runs):
+    times = {"slipway": [], "openvino": []}
+    for _ in range(runs):
+        for runtime, taken in times.items():
+            taken.append(measure(files.compile_command(runtime)))
+    return {
+        runtime: (statistics.median(m.seconds for m in taken), max(m.peak_anon for m in taken))
+        for runtime, taken in times.items()
+    }
+
+
+def memory(files, runtime):
+    """The peaks of (memory of its own, pages of mapped files) in bytes."""
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"\n" * 5)
+    os.close(write_end)
+    with os.fdopen(read_end) as asked:
+        peak = measure(files.run_command(runtime), stdin=asked)
+    return peak.peak_anon, peak.peak_file
+
+
+def table(head, rows):
+    print("| " + " | ".join(head) + " |")
+    print("| " + " | ".join("---" for _ in head) + " |")
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
+    print(flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--models", default=",".join(engine_models.NAMES[1:]))
+    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    names = options.models.split(",")
+    calls, loads, compiles, memories = [], [], [], []
+    with tempfile.TemporaryDirectory() as folder:
+        tiny = Files("tiny", folder, options.build)
+        tiny_memory = {runtime: memory(tiny, runtime) for runtime in (*RUNTIMES, "import")}
+        tiny_compile = compile_measures(tiny, options.runs)
+        for name in names:
+            files = Files(name, folder, options.build)
+            rounds = min(options.pairs, SLOW.get(name, options.pairs))
+            times = call_times(files, rounds)
+            median = {runtime: statistics.median(taken) for runtime, taken in times.items()}
+            ratio = lambda runtime: f"{median[runtime]:.2f} ms ({median[runtime] / median['slipway']:.2f})"  # noqa: E731
+            over = median["slipway"] - median["openvino"]
+            calls.append(
+                [
+                    name,
+                    str(rounds),
+                    f"{median['slipway']:.2f} ms",
+                    f"{median['openvino']:.2f} ms",
+                    f"{median['slipway'] / median['openvino']:.3f}, {over * 1000:+.0f} us",
+                    *map(ratio, RUNTIMES[2:]),
+                ]
+            )
+            load = load_times(files, options.runs)
+            loads.append(
+                [
+                    name,
+                    f"{os.path.getsize(files.path('pte')) / MIB:.1f} MiB",
+                    f"{load['slipway']:.1f} ms",
+                    f"{load['import']:.1f} ms",
+                    f"{load['slipway'] / load['import']:.2f}",
+                ]
+            )
+            compiled = compile_measures(files, options.runs)
+            compiles.append([name])
+            for runtime, (seconds, anon) in compiled.items():
+                compiles[-1] += [f"{seconds:.2f} s", f"{(anon - tiny_compile[runtime][1]) / MIB:.0f} MiB"]
+            memories.append([name])
+            for runtime in ("slipway", "import", *RUNTIMES[1:]):
+                anon, mapped = (a - b for a, b in zip(memory(files, runtime), tiny_memory[runtime]))
+                memories[-1].append(f"{anon / MIB:.0f} + {mapped / MIB:.0f} MiB")
+    print("A call: medians; in brackets, the peer's as a multiple of Slipway's")
+    head = ["model", "rounds", "Slipway", "OpenVINO", "Slipway / OpenVINO"]
+    table([*head, "ONNX Runtime", "PyTorch eager", "ExecuTorch with XNNPACK"], calls)
+    print("From the start of loading to the first result")
+    table(["model", "file", "Slipway", "import_model", "Slipway / import_model"], loads)
+    print("Compiling: seconds, and memory above the tiny model's")
+    table(["model", "Slipway", "memory", "OpenVINO", "memory"], compiles)
+    print("Memory of a process that runs the model, above the tiny model's: its own + pages of mapped files")
+    columns = ["Slipway", "import_model", "OpenVINO from ONNX", "ONNX Runtime", "PyTorch eager", "ExecuTorch with XNNPACK"]
+    table(["model", *columns], memories)
+
+
+if __name__ == "__main__":
+    main()

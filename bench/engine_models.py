@@ -1,0 +1,46 @@
+"""The models of engine_benchmark.py, by name."""
+
+import os
+import sys
+
+import torch
+
+ROOT = os.path.join(os.path.dirname(__file__), "..")
+sys.path.insert(0, os.path.join(ROOT, "tests", "peers"))
+
+# "tiny" is for what a process takes whatever its model is.
+NAMES = ("tiny", "resnet18", "mobilenet_v3_small", "vit_b_16", "minilm", "crepe_tiny")
+
+
+def crepe_tiny():
+    """A dynamic number of frames of sound; called with 48."""
+    return torch.export.load(os.path.join(ROOT, "examples", "models", "crepe_tiny.pt2"))
+
+
+def make(name):
+    """PyTorch's own module, in evaluation mode, and its inputs."""
+    torch.manual_seed(0)
+    if name == "tiny":
+        return torch.nn.Linear(4, 4).eval(), (torch.zeros(1, 4),)
+    if name == "crepe_tiny":
+        program = crepe_tiny()
+        return program.module(), program.example_inputs[0]
+    if name == "minilm":  # one sentence as long as can be
+        import minilm
+
+        size = (1, minilm.MAX_LENGTH)
+        return minilm.load(), (torch.randint(1000, 30000, size), torch.ones(size, dtype=torch.int64))
+    import torchvision
+
+    return getattr(torchvision.models, name)().eval(), (torch.randn(1, 3, 224, 224),)
+
+
+def export(name):
+    if name == "crepe_tiny":
+        return crepe_tiny()
+    model, inputs = make(name)
+    if name == "minilm":  # batch and length are dynamic
+        import minilm
+
+        return minilm.export(model)
+    return torch.export.export(model, inputs)
