@@ -19,6 +19,7 @@ void add_run(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_operators(CLI::App& app, Action& action);
+void add_cache(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action, const std::string& version);
 
 // The whole tool. The exit code: 0 done, 1 the work failed, 2 wrong use.

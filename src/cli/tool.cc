@@ -51,6 +51,7 @@ int run_tool(int argc, const char* const* argv, const std::string& version) {
   add_inspect(app, action);
   add_verify(app, action);
   add_operators(app, action);
+  add_cache(app, action);
   add_doctor(app, action, version);
   if (const char* unknown = unknown_subcommand(app, argc, argv)) {
     return fail(kWrongUse, fmt::format("there is no `slipway {}` (try `slipway --help`)", unknown));

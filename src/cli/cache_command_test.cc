@@ -1,0 +1,148 @@
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <fcntl.h>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <sys/stat.h>
+#include <vector>
+
+#include <gmock/gmock-matchers.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/hash.h"
+#include "build/engine_cache.h"
+#include "build/temporary_file.h"
+#include "cli/commands.h"
+
+namespace slipway::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+class CacheCommandTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "slipway_cache_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  // An engine of `size` bytes that was last used so many seconds after 1970.
+  void add(char digit, size_t size, int64_t last_used) {
+    const std::vector<std::byte> bytes(size);
+    auto file = build::TemporaryFile::create(folder_);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE(file->append(bytes).ok());
+    engine::EngineRecord record;
+    record.engine = "openvino";
+    record.library_version = "2025.4.1";
+    record.device = "CPU";
+    record.inputs = {{"x", "float32", {"s0", "3"}}};
+    record.size = size;
+    const std::string key(kSha256HexDigits, digit);
+    build::EngineCache(folder_).add(key, record, xxh3_hex(bytes), *file);
+    const timespec times[2] = {{last_used, 0}, {last_used, 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, path_of(digit).c_str(), times, 0), 0);
+  }
+
+  std::string path_of(char digit) const {
+    return folder_ + "/" + std::string(kSha256HexDigits, digit) + ".slipway-engine";
+  }
+
+  // Runs `slipway cache ...` with the folder, and gives the exit code.
+  int run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"slipway", "cache"});
+    arguments.insert(arguments.end(), {"--cache", folder_});
+    return run_as_it_is(arguments);
+  }
+  int run_as_it_is(const std::vector<std::string>& arguments) {
+    std::vector<const char*> texts;
+    for (const std::string& argument : arguments) texts.push_back(argument.c_str());
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = run_tool(static_cast<int>(texts.size()), texts.data(), "0");
+    out_ = testing::internal::GetCapturedStdout();
+    err_ = testing::internal::GetCapturedStderr();
+    return code;
+  }
+
+  std::string folder_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(CacheCommandTest, ListsEngines) {
+  add('b', 3000, 2'000'000'000);
+  add('a', 1000, 1'000'000'000);
+  ASSERT_EQ(run({"list"}), 0) << err_;
+  EXPECT_LT(out_.find("aaaaaaaaaaaa"), out_.find("bbbbbbbbbbbb"));
+  EXPECT_THAT(out_, HasSubstr("openvino"));
+  EXPECT_THAT(out_, HasSubstr("2025.4.1"));
+  EXPECT_THAT(out_, HasSubstr("3.4 KiB"));
+  EXPECT_THAT(out_, HasSubstr("2001-09-"));
+  EXPECT_THAT(out_, HasSubstr("x float32[s0, 3]"));
+  EXPECT_THAT(out_, HasSubstr(folder_ + ": 2 engines, "));
+}
+
+TEST_F(CacheCommandTest, ListsEnginesAsJson) {
+  add('a', 1000, 1'000'000'000);
+  add('b', 1000, 2'000'000'000);
+  std::filesystem::resize_file(path_of('b'), 500);
+  ASSERT_EQ(run({"list", "--json"}), 0) << err_;
+  const auto json = nlohmann::json::parse(out_);
+  EXPECT_EQ(json["folder"], folder_);
+  ASSERT_EQ(json["engines"].size(), 2u);
+  const auto& engine = json["engines"][0];
+  EXPECT_EQ(engine["key"], std::string(kSha256HexDigits, 'a'));
+  EXPECT_EQ(engine["size"], std::filesystem::file_size(path_of('a')));
+  EXPECT_EQ(engine["last_used"], "2001-09-09T01:46:40Z");
+  EXPECT_EQ(engine["engine"], "openvino");
+  EXPECT_EQ(engine["library_version"], "2025.4.1");
+  EXPECT_EQ(engine["inputs"][0]["sizes"][0], "s0");
+  EXPECT_THAT(json["engines"][1]["error"], HasSubstr(path_of('b')));
+  ASSERT_EQ(run({"list"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("damaged"));
+}
+
+TEST_F(CacheCommandTest, PrunesWhatWasNotUsedForLongest) {
+  add('a', 1000, 2'000'000'000);
+  add('b', 1000, 1'000'000'000);
+  ASSERT_EQ(run({"prune", "--max-size", "2KB"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("removed 1 engine, 1."));
+  EXPECT_TRUE(std::filesystem::exists(path_of('a')));
+  EXPECT_FALSE(std::filesystem::exists(path_of('b')));
+  EXPECT_EQ(run({"prune", "--max-size", "much"}), 2);
+  EXPECT_THAT(err_, HasSubstr("'much' is not a size"));
+  EXPECT_EQ(run({"prune"}), 2);
+  EXPECT_TRUE(std::filesystem::exists(path_of('a')));
+}
+
+TEST_F(CacheCommandTest, ClearsEngines) {
+  add('a', 1000, 1);
+  add('b', 1000, 2);
+  ASSERT_EQ(run({"clear"}), 0) << err_;
+  EXPECT_THAT(out_, HasSubstr("removed 2 engines, 2."));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  ASSERT_EQ(run({"list"}), 0) << err_;
+  EXPECT_EQ(out_, folder_ + ": 0 engines, 0 bytes\n");
+}
+
+TEST_F(CacheCommandTest, NeedsAFolder) {
+  ::unsetenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  const std::string before = home != nullptr ? home : "";
+  ::unsetenv("HOME");
+  EXPECT_EQ(run_as_it_is({"slipway", "cache", "clear"}), 2);
+  EXPECT_THAT(err_, HasSubstr("--cache"));
+  if (home != nullptr) ::setenv("HOME", before.c_str(), 1);
+  EXPECT_EQ(run_as_it_is({"slipway", "cache"}), 2);
+}
+
+}  // namespace
+}  // namespace slipway::cli
