@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "base/piece_writer.h"
 #include "ir/op_builder.h"
 #include "passes/program_test.h"
@@ -32,6 +33,30 @@ class ProgramToEmit : public passes::TestProgram {
     mutation(ir::OutputKind::kBufferMutation, buffer, value);
   }
 
+  // An engine of runtime::SumBackend, and a call of it with results of these types.
+  ir::Node* call_sum(const std::vector<ir::Value*>& inputs, std::vector<ir::TensorType> types,
+                     const std::string& name = "sum") {
+    const auto tensor = [](const ir::Value* value) {
+      engine::EngineTensor result{value->name(), std::string(dtype_name(value->dtype())), {}};
+      for (const ir::SymInt& size : value->sizes()) result.sizes.push_back(size.to_string());
+      return result;
+    };
+    ir::Node* call =
+        node(ir::kCallEngine, {ir::SymInt(static_cast<int64_t>(engines.size())), inputs},
+             std::move(types), name);
+    engine::Engine& engine = engines.emplace_back();
+    engine.bytes = own_bytes(std::string("sum"));
+    engine.record.engine = "sum";
+    engine.record.backend = "SumBackend";
+    engine.record.compile_specs = {{"inputs", std::to_string(inputs.size())}};
+    for (const ir::Value* value : inputs) engine.record.inputs.push_back(tensor(value));
+    for (const ir::Value* value : call->outputs()) engine.record.outputs.push_back(tensor(value));
+    engine.record.size = engine.bytes.bytes.size();
+    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+    return call;
+  }
+  std::vector<engine::Engine> engines;
+
   // Trees that fit the inputs and outputs so far: flat ones.
   void make_trees() {
     program.input_tree = program.output_tree = Tree();
@@ -50,9 +75,14 @@ class ProgramToEmit : public passes::TestProgram {
     make_trees();
     const Status valid = ir::verify(program);
     EXPECT_TRUE(valid.ok()) << valid.error().message() << "\n" << ir::print(program);
-    auto pieces = emit({{"forward", &program, ""}}, {.tool_version = "test"});
+    auto pieces = emit({method()}, {.tool_version = "test"});
     if (!pieces.ok()) return pieces.error();
     return write_to_memory(*pieces);
+  }
+  Method method(const std::string& name = "forward") {
+    Method result{name, &program, ""};
+    result.engines = engines;
+    return result;
   }
   std::string emit_error() {
     auto bytes = emit_bytes();
@@ -65,7 +95,7 @@ class ProgramToEmit : public passes::TestProgram {
     EXPECT_TRUE(module.ok()) << module.error().message();
     return std::move(*module);
   }
-  // "aten::add.out", in order; jumps and moves are "jump" and "move".
+  // "aten::add.out", in order; what is no kernel is "engine", "jump" or "move".
   std::vector<std::string> instructions() {
     auto bytes = emit_bytes();
     EXPECT_TRUE(bytes.ok()) << bytes.error().message();
@@ -79,7 +109,9 @@ class ProgramToEmit : public passes::TestProgram {
         const auto* op = plan->operators()->Get(static_cast<uint32_t>(call->op_index()));
         result.push_back(op->name()->str());
       } else {
-        result.push_back(instruction->instr_args_as_MoveCall() ? "move" : "jump");
+        result.push_back(instruction->instr_args_as_DelegateCall() ? "engine"
+                         : instruction->instr_args_as_MoveCall()   ? "move"
+                                                                   : "jump");
       }
     }
     return result;
