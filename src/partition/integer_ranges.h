@@ -2,20 +2,22 @@
 // compute integers in fewer bits ask here whether that is exact.
 #pragma once
 
-#include <map>
-#include <set>
+#include <unordered_set>
 
 #include "ir/program.h"
+#include "partition/interval_rules.h"
 
 namespace slipway::partition {
 
 class IntegerRanges {
  public:
-  // Walks the program's graph once; constants are looked at. `program` must outlive this.
+  // Walks the program's graph once; the data of constants is read, up to a limit. `program` must
+  // outlive this and stay as it is.
   explicit IntegerRanges(const ir::Program& program);
 
   // Of the elements of an integer or bool tensor, or of a number. An end that is not known is
-  // absent; a type's own ends are known (an int32 is within 32 bits).
+  // absent; a type's own ends are known (an int32 is within 32 bits). Of values within sub-graphs
+  // only those are.
   ir::Range of(const ir::Value* value) const;
 
   // Whether every use of the tensor, also of what views and copies make of it, reads it as an index
@@ -23,8 +25,8 @@ class IntegerRanges {
   bool is_index(const ir::Value* value) const { return indices_.contains(value); }
 
  private:
-  std::map<const ir::Value*, ir::Range> ranges_;
-  std::set<const ir::Value*> indices_;
+  Intervals intervals_;
+  std::unordered_set<const ir::Value*> indices_;
 };
 
 }  // namespace slipway::partition

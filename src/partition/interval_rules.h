@@ -1,0 +1,39 @@
+// What operators make of the ranges of their operands.
+#pragma once
+
+#include <optional>
+#include <unordered_map>
+
+#include "ir/program.h"
+#include "partition/interval.h"
+
+namespace slipway::partition {
+
+// The intervals of a program's integers, as far as they are known so far.
+class Intervals {
+ public:
+  explicit Intervals(const ir::SymbolRanges& symbols) : symbols_(symbols) {}
+
+  // An interval of other values than the type's own becomes the type's: arithmetic wraps.
+  void set(const ir::Value* value, const Interval& interval);
+  // Of a tensor or number; nothing where it holds no integers.
+  std::optional<Interval> of(const ir::Value* value) const;
+  // Of an argument: a tensor, or a number that is a whole one.
+  std::optional<Interval> of(const ir::Argument& argument) const;
+  Interval of(const ir::SymInt& expression) const;
+
+ private:
+  const ir::SymbolRanges& symbols_;
+  std::unordered_map<const ir::Value*, Interval> known_;
+};
+
+// The interval of a node's result, before it wraps; nothing where no rule says it. The node's
+// arguments need not fit its operator.
+std::optional<Interval> result_interval(const ir::Node& node, size_t result,
+                                        const Intervals& intervals);
+
+// Whether the node's results are elements of its first argument, a tensor or a list of such, and
+// nothing else.
+bool only_moves(const ir::Node& node);
+
+}  // namespace slipway::partition
