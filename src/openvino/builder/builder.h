@@ -1,0 +1,16 @@
+// Engines for OpenVINO's CPU plugin.
+#pragma once
+
+#include <memory>
+
+#include "build/builder.h"
+
+namespace slipway::openvino {
+
+// Its engines are what OpenVINO's export writes: the model after the plugin's own transformations,
+// with its weights, and no machine code, which the import makes. The transformations look at the
+// processor, so an engine is for processors with the features of the one that built it. While one
+// is built, memory holds the weights that have to be laid out anew, and OpenVINO's copies.
+std::unique_ptr<build::Builder> make_builder(const build::BuildOptions& options);
+
+}  // namespace slipway::openvino

@@ -1,0 +1,221 @@
+#include "openvino/builder/exactness.h"
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace slipway::openvino {
+
+namespace {
+
+// The largest magnitude of integers that is exact.
+int64_t largest_exact(Integers integers) {
+  switch (integers) {
+    case Integers::kMoved:
+    case Integers::kIn32Bits:
+      return INT32_MAX;
+    case Integers::kInFloat:
+      return int64_t{1} << 24;
+    case Integers::kInFloatTwice:
+      return int64_t{1} << 23;
+  }
+  return 0;
+}
+
+const char* why_integers(Integers integers) {
+  return integers == Integers::kMoved || integers == Integers::kIn32Bits
+             ? "its {} values are kept in 32 bits, and nothing shows that they fit"
+             : "its {} values are computed in float32, and nothing shows that they are small "
+               "enough";
+}
+
+Types type_of(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return kFloat;
+    case DType::kInt32:
+    case DType::kInt64:
+      return kInt;
+    case DType::kInt8:
+    case DType::kUInt8:
+      return kByte;
+    case DType::kBool:
+      return kBool;
+    default:
+      return 0;
+  }
+}
+
+// Why no operator is exact for a type; for those of no set.
+std::string why_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat64:
+      return "float64 values are computed in float32";
+    case DType::kFloat16:
+    case DType::kBFloat16:
+      return fmt::format("{} results are not rounded to their type", dtype_name(dtype));
+    case DType::kInt16:
+    case DType::kUInt16:
+      return fmt::format("{} values do not wrap around at 16 bits", dtype_name(dtype));
+    default:
+      return fmt::format("{} is not among its types", dtype_name(dtype));
+  }
+}
+
+bool is_reduced(DType dtype) {
+  return dtype == DType::kFloat64 || dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+}
+
+bool is_zero(const ir::SymInt& size) { return size == ir::SymInt(0); }
+
+// One node's examination. Each step gives a reason, or nothing.
+class Examination {
+ public:
+  using Reason = std::optional<std::string>;
+
+  Examination(const ir::Program& program, const ir::Node& node,
+              const partition::IntegerRanges& ranges, bool reduced)
+      : program_(program), node_(node), ranges_(ranges), reduced_(reduced) {}
+
+  Reason run() {
+    entry_ = find_exactness(node_.op());
+    if (!entry_) return "nothing shows that the engine computes it exactly";
+    if (entry_->types == 0) return entry_->why_not;
+    if (Reason reason = special()) return reason;
+    for (size_t i = 0; i < node_.args().size(); ++i) {
+      if (Reason reason = argument(i)) return reason;
+    }
+    for (const ir::Value* output : node_.outputs()) {
+      if (Reason reason = tensor(output, false)) return reason;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  bool is(std::string_view prefix) const { return node_.op().starts_with(prefix); }
+  bool flag(size_t i) const {
+    const auto* value = i < node_.args().size() ? std::get_if<bool>(&node_.arg(i)) : nullptr;
+    return value && *value;
+  }
+
+  // What the types don't say.
+  Reason special() const {
+    if (is("aten.index_put.") || is("aten._unsafe_index_put.")) {
+      if (flag(3)) return "it has no ScatterND that adds";
+    } else if (is("aten.sort.stable") || is("aten.argsort.stable")) {
+      if (flag(1)) return "equal elements do not keep their order";
+    } else if (is("aten.grid_sampler")) {
+      const auto* mode = std::get_if<ir::SymInt>(&node_.arg(2));
+      if (!mode || *mode != ir::SymInt(1)) return "of grid sampling it has the nearest mode only";
+    } else if (is("aten.pad.")) {
+      const auto* mode = std::get_if<std::string>(&node_.arg(2));
+      if (mode && *mode == "circular") return "it has no circular padding";
+    } else if (is("aten.pow.") && node_.output()->dtype() != DType::kFloat32 && !reduced_) {
+      const auto* exponent = std::get_if<ir::SymInt>(&node_.arg(1));
+      const auto known = exponent ? exponent->constant() : std::nullopt;
+      if (!known || *known < 1 || *known > 3) return "integer powers are computed in float32";
+    }
+    return std::nullopt;
+  }
+
+  Reason argument(size_t i) const {
+    const ir::Argument& argument = node_.arg(i);
+    const bool is_index = static_cast<int>(i) == entry_->index_argument;
+    Reason reason;
+    ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+      if (!reason) reason = tensor(value, is_index);
+    });
+    ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& graph) {
+      for (const auto& inner : graph->nodes()) {
+        if (reason) return;
+        reason = Examination(program_, *inner, ranges_, reduced_).run();
+        if (reason) reason = fmt::format("of its node {}: {}", inner->name(), *reason);
+      }
+    });
+    if (!reason) reason = number(argument);
+    return reason;
+  }
+
+  // A number given beside integer tensors.
+  Reason number(const ir::Argument& argument) const {
+    const auto* value = std::get_if<ir::SymInt>(&argument);
+    const bool is_padding = is("aten.constant_pad_nd.") || is("aten.pad.");
+    if (!value || reduced_ || !(entry_->types & kInt)) return std::nullopt;
+    if (entry_->integers == Integers::kMoved && !is_padding) return std::nullopt;
+    const Integers integers = is_padding ? Integers::kInFloat : entry_->integers;
+    const auto known = value->constant();
+    const int64_t limit = largest_exact(integers);
+    if (!known || (*known >= -limit && *known <= limit)) return std::nullopt;
+    return fmt::format("the number {} is too large for it", *known);
+  }
+
+  Reason tensor(const ir::Value* value, bool is_index) const {
+    if (!value->is_tensor()) return std::nullopt;
+    const DType dtype = value->dtype();
+    const Types type = type_of(dtype);
+    if (type == 0 && !(reduced_ && is_reduced(dtype))) return why_type(dtype);
+    if (type != 0 && !(entry_->types & type) && !is_index) {
+      return fmt::format("it is not exact for {}", dtype_name(dtype));
+    }
+    const auto& sizes = value->sizes();
+    if (std::any_of(sizes.begin(), sizes.end(), is_zero)) {
+      return "it can't reshape tensors without elements";
+    }
+    if (type != kInt || is_index || reduced_) return std::nullopt;
+    if (ranges_.is_index(value)) return std::nullopt;
+    const int64_t limit = largest_exact(entry_->integers);
+    const ir::Range range = ranges_.of(value);
+    const int64_t lowest = limit == INT32_MAX ? INT32_MIN : -limit;
+    if (range.min && *range.min >= lowest && range.max && *range.max <= limit) {
+      return std::nullopt;
+    }
+    return fmt::format(fmt::runtime(why_integers(entry_->integers)), dtype_name(dtype));
+  }
+
+  const ir::Program& program_;
+  const ir::Node& node_;
+  const partition::IntegerRanges& ranges_;
+  const bool reduced_;
+  const Exactness* entry_ = nullptr;
+};
+
+}  // namespace
+
+std::vector<std::string> targets(const Exactness& entry) {
+  std::vector<std::string> result;
+  std::string_view rest = entry.targets;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find(' '), rest.size());
+    std::string target(rest.substr(0, end));
+    if (std::count(target.begin(), target.end(), '.') == 1 &&
+        (target.starts_with("aten.") || target.starts_with("quantized_decomposed."))) {
+      target += ".default";
+    }
+    if (!target.empty()) result.push_back(std::move(target));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return result;
+}
+
+const Exactness* find_exactness(std::string_view target) {
+  static const auto* kEntries = [] {
+    auto* entries = new std::map<std::string, const Exactness*, std::less<>>;
+    for (const Exactness& entry : exactness_table()) {
+      for (std::string& name : targets(entry)) entries->emplace(std::move(name), &entry);
+    }
+    return entries;
+  }();
+  auto it = kEntries->find(target);
+  return it == kEntries->end() ? nullptr : it->second;
+}
+
+std::optional<std::string> why_inexact(const ir::Program& program, const ir::Node& node,
+                                       const partition::IntegerRanges& ranges,
+                                       bool allow_reduced_precision) {
+  return Examination(program, node, ranges, allow_reduced_precision).run();
+}
+
+}  // namespace slipway::openvino
