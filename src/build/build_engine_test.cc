@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 #include "build/cache_test.h"
-#include "build/record_json.h"
+#include "engine/record_json.h"
 
 namespace slipway::build {
 namespace {
@@ -60,7 +60,7 @@ TEST_F(BuildEngineTest, BuildsOnceAndFindsTheSameAfterwards) {
   EXPECT_EQ(first.record.size, 100u);
   EXPECT_EQ(first.record.sha256, sha256_hex(first.bytes.bytes));
   EXPECT_EQ(first.record.outputs[0].sizes[0], "2*s0");
-  EXPECT_EQ(write_record(second.record), write_record(first.record));
+  EXPECT_EQ(engine::record_to_json(second.record), engine::record_to_json(first.record));
   EXPECT_EQ(second.record.options, first.record.options);
   EXPECT_TRUE(is_page_aligned(first));
   EXPECT_TRUE(is_page_aligned(second));

@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/try.h"
-#include "build/record_json.h"
+#include "engine/json.h"
+#include "engine/record_json.h"
 
 namespace slipway::build {
 
@@ -68,9 +69,11 @@ Result<engine::EngineRecord> record_of(const Parts& parts) {
   if (text_of(parts.trailer.record_xxh3) != xxh3_hex(parts.record)) {
     return invalid_file("its record does not have its checksum");
   }
-  SLIPWAY_ASSIGN_OR_RETURN(
-      engine::EngineRecord record,
-      read_record({reinterpret_cast<const char*>(parts.record.data()), parts.record.size()}));
+  const std::string_view text(reinterpret_cast<const char*>(parts.record.data()),
+                              parts.record.size());
+  SLIPWAY_ASSIGN_OR_RETURN(const engine::Json json, engine::parse_json(text));
+  engine::EngineRecord record;
+  SLIPWAY_RETURN_IF_ERROR(engine::read_record(json, record));
   if (record.size != parts.engine.size()) {
     return invalid_file("its record is of another engine");
   }
@@ -81,7 +84,7 @@ Result<engine::EngineRecord> record_of(const Parts& parts) {
 
 std::string entry_tail(std::string_view key, const engine::EngineRecord& record,
                        std::string_view engine_xxh3) {
-  std::string tail = write_record(record);
+  std::string tail = engine::dump_json(engine::record_to_json(record));
   Trailer trailer = {};
   trailer.engine_size = record.size;
   trailer.record_size = tail.size();

@@ -6,23 +6,15 @@
 #include <span>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/try.h"
+#include "engine/json.h"
+#include "engine/record_json.h"
 
 namespace slipway::engine {
 namespace {
 
-// Members are found in logarithmic time; the ordered kind searches one by one, also while it
-// parses.
-using Json = nlohmann::json;
-using OrderedJson = nlohmann::ordered_json;
-
-// A reader allocates in proportion to the text; these bound what a hostile file can ask for.
-constexpr size_t kMaxText = size_t{64} << 20;
-constexpr size_t kMaxJsonValues = size_t{1} << 20;
 constexpr int kMaxTreeDepth = 64;
 
 constexpr std::string_view kChecksumStart = ",\"xxh3\":\"";
@@ -61,31 +53,8 @@ OrderedJson value_to_json(const ManifestValue& value) {
   return json;
 }
 
-OrderedJson tensor_to_json(const EngineTensor& tensor) {
-  return {{"name", tensor.name}, {"type", tensor.dtype}, {"sizes", tensor.sizes}};
-}
-
-template <class T, class ToJson>
-OrderedJson array_to_json(const std::vector<T>& items, const ToJson& to_json) {
-  OrderedJson json = OrderedJson::array();
-  for (const T& item : items) json.push_back(to_json(item));
-  return json;
-}
-
 OrderedJson engine_to_json(const ManifestEngine& engine) {
-  const EngineRecord& record = engine.record;
-  OrderedJson json;
-  json["engine"] = record.engine;
-  json["backend"] = record.backend;
-  json["library_version"] = record.library_version;
-  json["device"] = record.device;
-  json["options"] = record.options;
-  json["compile_specs"] = record.compile_specs;
-  json["inputs"] = array_to_json(record.inputs, tensor_to_json);
-  json["outputs"] = array_to_json(record.outputs, tensor_to_json);
-  json["weight_bytes"] = record.weight_bytes;
-  json["size"] = record.size;
-  json["sha256"] = record.sha256;
+  OrderedJson json = record_to_json(engine.record);
   json["segment"] = engine.segment;
   json["nodes"] = engine.nodes;
   return json;
@@ -128,67 +97,6 @@ OrderedJson segment_to_json(const ManifestSegment& segment) {
   json["size"] = segment.size;
   json["xxh3"] = digits_or_zeros(segment.xxh3);
   return json;
-}
-
-Result<const Json*> member(const Json& object, const char* key) {
-  const auto found = object.is_object() ? object.find(key) : object.end();
-  if (found == object.end()) return invalid_file("\"{}\" is missing", key);
-  return &*found;
-}
-
-Error wrong_type(const char* key) { return invalid_file("\"{}\" has the wrong type", key); }
-
-template <class T>
-Status read_item(const Json& json, const char* key, T& out);
-
-template <>
-Status read_item(const Json& json, const char* key, std::string& out) {
-  if (!json.is_string()) return wrong_type(key);
-  out = json.get_ref<const std::string&>();
-  return {};
-}
-
-template <>
-Status read_item(const Json& json, const char* key, bool& out) {
-  if (!json.is_boolean()) return wrong_type(key);
-  out = json.get<bool>();
-  return {};
-}
-
-template <>
-Status read_item(const Json& json, const char* key, int64_t& out) {
-  // Without this, nlohmann would wrap unsigned numbers beyond int64.
-  if (!json.is_number_integer() || (json.is_number_unsigned() && json.get<uint64_t>() >> 63 != 0)) {
-    return wrong_type(key);
-  }
-  out = json.get<int64_t>();
-  return {};
-}
-
-template <>
-Status read_item(const Json& json, const char* key, uint64_t& out) {
-  if (!json.is_number_unsigned()) return wrong_type(key);
-  out = json.get<uint64_t>();
-  return {};
-}
-
-template <class T>
-Status read_member(const Json& object, const char* key, T& out) {
-  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
-  return read_item<T>(*json, key, out);
-}
-
-template <class T, class Read>
-Status read_array(const Json& object, const char* key, std::vector<T>& out, const Read& read) {
-  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
-  if (!json->is_array()) return wrong_type(key);
-  out.reserve(json->size());
-  for (const Json& item : *json) {
-    T value;
-    SLIPWAY_RETURN_IF_ERROR(read(item, key, value));
-    out.push_back(std::move(value));
-  }
-  return {};
 }
 
 Status read_digits(const Json& object, const char* key, std::string& out) {
@@ -248,34 +156,8 @@ Status read_index(const Json& object, const char* key, uint32_t& out) {
   return {};
 }
 
-Status read_texts(const Json& object, const char* key, std::map<std::string, std::string>& out) {
-  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
-  if (!json->is_object()) return wrong_type(key);
-  for (const auto& [name, value] : json->items()) {
-    SLIPWAY_RETURN_IF_ERROR(read_item(value, key, out[name]));
-  }
-  return {};
-}
-
-Status read_tensor(const Json& json, const char*, EngineTensor& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "type", out.dtype));
-  return read_array(json, "sizes", out.sizes, read_item<std::string>);
-}
-
 Status read_engine(const Json& json, const char*, ManifestEngine& out) {
-  EngineRecord& record = out.record;
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "engine", record.engine));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "backend", record.backend));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "library_version", record.library_version));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "device", record.device));
-  SLIPWAY_RETURN_IF_ERROR(read_texts(json, "options", record.options));
-  SLIPWAY_RETURN_IF_ERROR(read_texts(json, "compile_specs", record.compile_specs));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "inputs", record.inputs, read_tensor));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "outputs", record.outputs, read_tensor));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "weight_bytes", record.weight_bytes));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "size", record.size));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "sha256", record.sha256));
+  SLIPWAY_RETURN_IF_ERROR(read_record(json, out.record));
   SLIPWAY_RETURN_IF_ERROR(read_index(json, "segment", out.segment));
   return read_array(json, "nodes", out.nodes, read_item<std::string>);
 }
@@ -298,7 +180,7 @@ Status read_outside(const Json& method, uint64_t& expanded, std::vector<Manifest
   SLIPWAY_RETURN_IF_ERROR(read_array(method, "outside", groups, read_outside_group));
   for (const OutsideGroup& group : groups) {
     expanded += group.nodes.size() * uint64_t{group.op.size() + group.reason.size()};
-    if (expanded > kMaxText) return invalid_file("\"outside\" is too long");
+    if (expanded > kMaxJsonText) return invalid_file("\"outside\" is too long");
     for (const std::string& name : group.nodes) out.push_back({name, group.op, group.reason});
   }
   return {};
@@ -334,7 +216,7 @@ Status read_segment(const Json& json, const char*, ManifestSegment& out) {
 }
 
 Status check_checksum(std::string_view text) {
-  if (text.size() > kMaxText) return invalid_file("{} bytes are too long", text.size());
+  if (text.size() > kMaxJsonText) return invalid_file("{} bytes are too long", text.size());
   if (text.size() < kChecksumSize) return invalid_file("it is cut short");
   const std::string_view covered = text.substr(0, text.size() - kChecksumSize);
   const std::string expected =
@@ -345,20 +227,9 @@ Status check_checksum(std::string_view text) {
   return {};
 }
 
-Result<Json> parse(std::string_view text) {
-  size_t count = 0;
-  const auto keep = [&](int, nlohmann::detail::parse_event_t, const Json&) {
-    return ++count <= kMaxJsonValues;
-  };
-  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
-  if (count > kMaxJsonValues) return invalid_file("it has too many values");
-  if (json.is_discarded() || !json.is_object()) return invalid_file("it is not a JSON object");
-  return json;
-}
-
 Result<Manifest> read(std::string_view text) {
   SLIPWAY_RETURN_IF_ERROR(check_checksum(text));
-  SLIPWAY_ASSIGN_OR_RETURN(const Json json, parse(text));
+  SLIPWAY_ASSIGN_OR_RETURN(const Json json, parse_json(text));
   Manifest manifest;
   int64_t format = 0;
   SLIPWAY_RETURN_IF_ERROR(read_member(json, "format", format));
@@ -386,8 +257,7 @@ std::string write_manifest(const Manifest& manifest) {
   json["program_xxh3"] = digits_or_zeros(manifest.program_xxh3);
   json["methods"] = array_to_json(manifest.methods, method_to_json);
   json["segments"] = array_to_json(manifest.segments, segment_to_json);
-  // Names are bytes to us: what is not UTF-8 is replaced, not refused.
-  std::string text = json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  std::string text = dump_json(json);
   text.pop_back();  // The closing brace comes after the checksum.
   const std::string checksum = checksum_of(text);
   text += kChecksumStart;

@@ -1,0 +1,69 @@
+#include "engine/json.h"
+
+namespace slipway::engine {
+
+Result<Json> parse_json(std::string_view text) {
+  if (text.size() > kMaxJsonText) return invalid_file("{} bytes are too long", text.size());
+  size_t count = 0;
+  const auto keep = [&](int, nlohmann::detail::parse_event_t, const Json&) {
+    return ++count <= kMaxJsonValues;
+  };
+  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
+  if (count > kMaxJsonValues) return invalid_file("it has too many values");
+  if (json.is_discarded() || !json.is_object()) return invalid_file("it is not a JSON object");
+  return json;
+}
+
+std::string dump_json(const OrderedJson& json) {
+  return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+}
+
+Error wrong_type(const char* key) { return invalid_file("\"{}\" has the wrong type", key); }
+
+Result<const Json*> member(const Json& object, const char* key) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (found == object.end()) return invalid_file("\"{}\" is missing", key);
+  return &*found;
+}
+
+template <>
+Status read_item(const Json& json, const char* key, std::string& out) {
+  if (!json.is_string()) return wrong_type(key);
+  out = json.get_ref<const std::string&>();
+  return {};
+}
+
+template <>
+Status read_item(const Json& json, const char* key, bool& out) {
+  if (!json.is_boolean()) return wrong_type(key);
+  out = json.get<bool>();
+  return {};
+}
+
+template <>
+Status read_item(const Json& json, const char* key, int64_t& out) {
+  // Without this, nlohmann would wrap unsigned numbers beyond int64.
+  if (!json.is_number_integer() || (json.is_number_unsigned() && json.get<uint64_t>() >> 63 != 0)) {
+    return wrong_type(key);
+  }
+  out = json.get<int64_t>();
+  return {};
+}
+
+template <>
+Status read_item(const Json& json, const char* key, uint64_t& out) {
+  if (!json.is_number_unsigned()) return wrong_type(key);
+  out = json.get<uint64_t>();
+  return {};
+}
+
+Status read_texts(const Json& object, const char* key, std::map<std::string, std::string>& out) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Json* json, member(object, key));
+  if (!json->is_object()) return wrong_type(key);
+  for (const auto& [name, value] : json->items()) {
+    SLIPWAY_RETURN_IF_ERROR(read_item(value, key, out[name]));
+  }
+  return {};
+}
+
+}  // namespace slipway::engine
