@@ -134,7 +134,9 @@ std::string compile_within_allowance(const std::string& archive, const std::stri
   if (setrlimit(RLIMIT_DATA, &limits) != 0) return "setrlimit failed";
   auto program = Program::load(archive);
   if (!program.ok()) return program.error().message();
-  auto artefact = compile(*program);
+  CompileOptions options;
+  options.engine = EngineKind::kNone;
+  auto artefact = compile(*program, options);
   if (!artefact.ok()) return artefact.error().message();
   const Status saved = artefact->save(output);
   return saved.ok() ? "" : saved.error().message();

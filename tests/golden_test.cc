@@ -1,4 +1,5 @@
-// PyTorch's own results: every archive of tests/data/golden, in both IRs, compiled and run.
+// PyTorch's own results: every archive of tests/data/golden, in both IRs, compiled for each engine
+// and run.
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -30,13 +31,18 @@ const json& manifest() {
 struct Archive {
   std::string model;
   std::string file;
+  EngineKind engine = EngineKind::kNone;
 };
 
 std::vector<Archive> archives() {
   std::vector<Archive> result;
   for (const auto& [name, model] : manifest()["models"].items()) {
     if (model["cases"].empty()) continue;
-    for (const auto& [ir, file] : model["files"].items()) result.push_back({name, file});
+    for (const auto& [ir, file] : model["files"].items()) {
+      for (const std::string& engine : engine_names()) {
+        result.push_back({name, file, *parse_engine(engine)});
+      }
+    }
   }
   return result;
 }
@@ -84,7 +90,10 @@ class GoldenTest : public testing::TestWithParam<Archive> {};
 TEST_P(GoldenTest, GivesWhatPyTorchGave) {
   auto program = Program::load(folder() + GetParam().file);
   ASSERT_TRUE(program.ok()) << program.error().message();
-  auto artefact = compile(*program, {.bounds = {}, .verify_passes = true, .on_step = {}});
+  CompileOptions options;
+  options.engine = GetParam().engine;
+  options.verify_passes = true;
+  auto artefact = compile(*program, options);
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
   auto bytes = artefact->to_memory();
   ASSERT_TRUE(bytes.ok()) << bytes.error().message();
@@ -118,7 +127,7 @@ TEST_P(GoldenTest, GivesWhatPyTorchGave) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(archives()), [](const auto& info) {
-  std::string name = info.param.file;
+  std::string name = info.param.file + "_" + engine_name(info.param.engine);
   for (char& c : name) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   }
@@ -137,7 +146,9 @@ TEST(CompatibilityTest, ArchivesOfOtherVersionsOfTorchRun) {
     SCOPED_TRACE(name);
     auto program = Program::load(folder() + "compat/" + name);
     ASSERT_TRUE(program.ok()) << program.error().message();
-    auto artefact = compile(*program);
+    CompileOptions options;
+    options.engine = EngineKind::kNone;
+    auto artefact = compile(*program, options);
     ASSERT_TRUE(artefact.ok()) << artefact.error().message();
     auto bytes = artefact->to_memory();
     ASSERT_TRUE(bytes.ok()) << bytes.error().message();

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,14 +25,34 @@ enum class EngineKind : uint8_t {
   kOpenVino,  // Intel's OpenVINO runs what it computes exactly, ExecuTorch's kernels the rest.
 };
 
+// "openvino", "none": as the command line has them, the default first.
+std::vector<std::string> engine_names();
+const char* engine_name(EngineKind kind);
+Result<EngineKind> parse_engine(const std::string& name);
+
 struct CompileOptions {
-  EngineKind engine = EngineKind::kNone;
+  EngineKind engine = EngineKind::kOpenVino;
+  // Operators ("aten.cos", "aten.cos.default") and nodes (by name) that stay on kernels.
+  std::set<std::string> exclude_ops;
+  std::set<std::string> exclude_nodes;
+  // Groups of fewer nodes than this stay on kernels.
+  size_t min_partition_size = 1;
+  // An error, which lists them, when nodes would stay on kernels.
+  bool require_full = false;
+  // The engine may compute types with less precision than their own (docs/openvino.md).
+  bool allow_reduced_precision = false;
+  // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
+  // from there.
+  std::string cache;
   // The largest value of a symbol that the archive leaves unbounded, or a smaller one than its own.
   std::map<std::string, int64_t> bounds;
   // Check the program after every pass; a failure is an internal error that names the pass.
   bool verify_passes = false;
   // Called as each step begins: "functionalize", "plan memory".
   std::function<void(const std::string&)> on_step;
+  // Called with what the user should know although the work goes on: a damaged cache entry, nodes
+  // that the engine refused.
+  std::function<void(const std::string&)> on_warning;
 };
 
 // A compiled program that is not written yet. Holds the weights as spans of the archive.

@@ -15,6 +15,7 @@
 #include "base/progress.h"
 #include "base/try.h"
 #include "cli/commands.h"
+#include "cli/engine_options.h"
 #include "cli/model_file.h"
 #include "cli/pte_summary.h"
 #include "cli/text.h"
@@ -27,7 +28,7 @@ namespace {
 struct Options {
   std::vector<std::string> models;
   std::string output;
-  std::string engine = "none";
+  EngineOptions engine;
   std::vector<std::string> bounds;
   bool verify_passes = false;
   bool print_program = false;
@@ -67,9 +68,11 @@ Status compile_to_onnx(const Options& options) {
     return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
                             options.output, options.models.size());
   }
-  if (!options.bounds.empty() || options.verify_passes) {
+  if (!options.bounds.empty() || options.verify_passes || options.engine.is_set()) {
     return invalid_argument(
-        "'{}': --bound and --verify-passes are for .pte files; sizes stay symbolic in ONNX",
+        "'{}': --bound, --verify-passes and the options of engines are for .pte files; an .onnx "
+        "file "
+        "holds the whole program, with its sizes symbolic",
         options.output);
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Program program,
@@ -82,10 +85,10 @@ Status compile(const Options& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
   if (std::filesystem::path(options.output).extension() == ".onnx") return compile_to_onnx(options);
-  CompileOptions compile_options;
+  SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
   compile_options.verify_passes = options.verify_passes;
-  fmt::print("engine: {}\n", options.engine);
+  fmt::print("engine: {}\n", engine_name(compile_options.engine));
   std::fflush(stdout);
 
   Progress progress;
@@ -138,11 +141,7 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       ->required();
   command->add_option("-o,--output", options->output, "The .pte or .onnx file to write")
       ->required();
-  command
-      ->add_option("--engine", options->engine,
-                   "What runs the program: none (ExecuTorch's kernels)")
-      ->check(CLI::IsMember({"none"}))
-      ->capture_default_str();
+  options->engine.add_to(*command);
   command
       ->add_option("--bound", options->bounds,
                    "SYMBOL=LARGEST for a size that the archive leaves unbounded")
@@ -156,6 +155,8 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       "  slipway compile model.pt2 -o model.pte\n"
       "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
       "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
+      "  slipway compile model.pt2 -o model.pte --engine none\n"
+      "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
       "  slipway compile model.pt2 -o model.onnx");
   command->callback([options, &action] { action = [options] { return compile(*options); }; });
 }

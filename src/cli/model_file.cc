@@ -40,16 +40,19 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
 }
 
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
-                           const std::vector<std::string>& bounds) {
+                           const std::vector<std::string>& bounds, const EngineOptions& engine) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));
   if (kind == FileKind::kProgram) {
-    if (bounds.empty()) return Module::load(path, options);
-    return invalid_argument("{} is compiled already: --bound is for archives (.pt2)", path);
+    if (bounds.empty() && !engine.is_set()) return Module::load(path, options);
+    return invalid_argument(
+        "{} is compiled already: --bound and the options of engines are for archives (.pt2)", path);
   }
+  SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, engine.to_compile_options());
+  fmt::print("engine: {}\n", engine_name(compile_options.engine));
+  std::fflush(stdout);
   Progress progress;
   progress.step("reading " + path);
   SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
-  CompileOptions compile_options;
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(bounds));
   compile_options.on_step = [&](const std::string& step) { progress.step(step); };
   SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, compile(program, compile_options));

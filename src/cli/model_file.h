@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/engine_options.h"
 #include "slipway/module.h"
 #include "slipway/result.h"
 
@@ -21,6 +22,7 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
 
 // Loads a .pte; compiles an archive in memory first, under these bounds.
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
-                           const std::vector<std::string>& bounds = {});
+                           const std::vector<std::string>& bounds = {},
+                           const EngineOptions& engine = {});
 
 }  // namespace slipway::cli

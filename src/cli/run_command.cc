@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/try.h"
 #include "cli/commands.h"
+#include "cli/engine_options.h"
 #include "cli/input_values.h"
 #include "cli/model_file.h"
 #include "cli/output_files.h"
@@ -33,6 +34,7 @@ struct Options {
   std::string state_dir;
   std::optional<uint32_t> threads;
   LoadOptions load;
+  EngineOptions engine;  // of an archive
 };
 
 // Nearest rank: the smallest time that `share` of all runs did not exceed.
@@ -82,7 +84,8 @@ Status run(const Options& options) {
         options.output_dir);
   }
   if (options.threads) SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.threads));
-  SLIPWAY_ASSIGN_OR_RETURN(Module module, load_module(options.file, options.load, options.bounds));
+  SLIPWAY_ASSIGN_OR_RETURN(Module module,
+                           load_module(options.file, options.load, options.bounds, options.engine));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(auto inputs, gather_inputs(module, options.method, options.inputs,
                                                       options.seed ? &*options.seed : nullptr));
@@ -134,6 +137,7 @@ void add_run(CLI::App& app, Action& action) {
       ->add_option("--bound", options->bounds,
                    "SYMBOL=LARGEST for a size that an archive leaves unbounded")
       ->allow_extra_args(false);
+  options->engine.add_to(*command);
   command->add_option("--method", options->method, "The method to run")->capture_default_str();
   command->add_option("--repeat", options->repeat, "Run this often and print a table of latencies")
       ->check(CLI::Range(1, 10'000'000));

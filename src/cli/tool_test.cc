@@ -45,6 +45,7 @@ class Tool : public testing::Test {
     std::string pattern = (fs::temp_directory_path() / "slipway_tool_XXXXXX").string();
     ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
     folder_ = pattern;
+    ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
   }
   void TearDown() override { fs::remove_all(folder_); }
 

@@ -1,6 +1,7 @@
 #include "slipway/compile.h"
 
 #include <array>
+#include <span>
 #include <utility>
 
 #include "base/error.h"
@@ -8,6 +9,7 @@
 #include "base/piece_writer.h"
 #include "base/try.h"
 #include "compile/constant_evaluator.h"
+#include "compile/engines.h"
 #include "compile/symbol_bounds.h"
 #include "ir/program.h"
 #include "passes/passes.h"
@@ -22,10 +24,14 @@ struct Step {
   Status (*run)(ir::Program&);
 };
 
-// What happens to a program between the archive and the file.
-constexpr std::array kSteps = {
+// What happens to a program between the archive and the file: until it is functional, ...
+constexpr std::array kFunctionalSteps = {
     Step{"functionalize", passes::functionalize},
     Step{"remove no-ops", passes::remove_no_ops},
+    Step{"remove dead code", passes::remove_dead_code},
+};
+// ... and, once engines have taken their parts, until kernels run the rest.
+constexpr std::array kKernelSteps = {
     Step{"decompose", passes::decompose},
     Step{"remove what decomposing left over", passes::remove_no_ops},
     Step{"fold constants",
@@ -34,15 +40,19 @@ constexpr std::array kSteps = {
     Step{"remove dead code", passes::remove_dead_code},
 };
 
-Status run_steps(ir::Program& program, const CompileOptions& options) {
-  for (const Step& step : kSteps) {
+Status check(const ir::Program& program, const char* step, const CompileOptions& options) {
+  if (!options.verify_passes) return {};
+  const Status verified = ir::verify(program);
+  if (verified.ok()) return {};
+  return internal_error("{}: the step \"{}\" left a program that is not sound: {}", program.source,
+                        step, verified.error().message());
+}
+
+Status run_steps(std::span<const Step> steps, ir::Program& program, const CompileOptions& options) {
+  for (const Step& step : steps) {
     if (options.on_step) options.on_step(step.name);
     SLIPWAY_RETURN_IF_ERROR(step.run(program));
-    if (!options.verify_passes) continue;
-    if (Status verified = ir::verify(program); !verified.ok()) {
-      return internal_error("{}: the step \"{}\" left a program that is not sound: {}",
-                            program.source, step.name, verified.error().message());
-    }
+    SLIPWAY_RETURN_IF_ERROR(check(program, step.name, options));
   }
   return {};
 }
@@ -57,8 +67,17 @@ Result<PieceList> compile_methods(
 
   std::vector<pte::Method> emitted;
   for (size_t i = 0; i < methods.size(); ++i) {
-    SLIPWAY_RETURN_IF_ERROR(run_steps(programs[i], options));
-    emitted.push_back({methods[i].first, &programs[i], methods[i].second->source_sha256()});
+    ir::Program& program = programs[i];
+    SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
+    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, options));
+    SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
+    SLIPWAY_RETURN_IF_ERROR(run_steps(kKernelSteps, program, options));
+    emitted.push_back({.name = methods[i].first,
+                       .program = &program,
+                       .source_sha256 = methods[i].second->source_sha256(),
+                       .engines = std::move(parts.engines),
+                       .engine_nodes = std::move(parts.nodes),
+                       .outside = std::move(parts.outside)});
   }
   if (options.on_step) options.on_step("plan memory");
   return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION});

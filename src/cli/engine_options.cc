@@ -1,0 +1,72 @@
+#include "cli/engine_options.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "build/engine_cache.h"
+
+namespace slipway::cli {
+
+void EngineOptions::add_to(CLI::App& command) {
+  group_ = command.add_option_group("Engines");
+  group_
+      ->add_option("--engine", engine_,
+                   "What runs the program: openvino, and ExecuTorch's kernels for what it does not "
+                   "compute exactly; or none (kernels only)")
+      ->check(CLI::IsMember(engine_names()))
+      ->capture_default_str();
+  group_
+      ->add_option("--exclude-op", exclude_ops_,
+                   "An operator that stays on kernels, such as aten.cos; may be repeated")
+      ->allow_extra_args(false);
+  group_
+      ->add_option("--exclude-node", exclude_nodes_,
+                   "A node that stays on kernels, by its name in the program; may be repeated")
+      ->allow_extra_args(false);
+  group_
+      ->add_option("--min-partition-size", min_partition_size_,
+                   "Groups of fewer nodes than this stay on kernels")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  group_->add_flag("--require-full", require_full_,
+                   "Fail, and list them, if nodes would stay on kernels");
+  group_->add_flag("--allow-reduced-precision", allow_reduced_precision_,
+                   "Let the engine compute 64-bit and half types with less precision");
+  auto* cache = group_->add_option(
+      "--cache", cache_,
+      "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
+  group_->add_flag("--no-cache", no_cache_, "Neither use nor fill the engine cache")
+      ->excludes(cache);
+}
+
+bool EngineOptions::is_set() const {
+  if (!group_) return false;
+  const auto options = group_->get_options();
+  return std::any_of(options.begin(), options.end(),
+                     [](const CLI::Option* option) { return option->count() > 0; });
+}
+
+Result<CompileOptions> EngineOptions::to_compile_options() const {
+  CompileOptions options;
+  SLIPWAY_ASSIGN_OR_RETURN(options.engine, parse_engine(engine_));
+  if (options.engine == EngineKind::kNone && require_full_) {
+    return invalid_argument(
+        "--require-full needs an engine: with --engine none everything runs on "
+        "kernels");
+  }
+  options.exclude_ops = {exclude_ops_.begin(), exclude_ops_.end()};
+  options.exclude_nodes = {exclude_nodes_.begin(), exclude_nodes_.end()};
+  options.min_partition_size = min_partition_size_;
+  options.require_full = require_full_;
+  options.allow_reduced_precision = allow_reduced_precision_;
+  if (!no_cache_) options.cache = cache_.empty() ? build::default_cache_folder() : cache_;
+  options.on_warning = [](const std::string& message) {
+    fmt::print(stderr, "warning: {}\n", message);
+  };
+  return options;
+}
+
+}  // namespace slipway::cli

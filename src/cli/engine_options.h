@@ -1,0 +1,36 @@
+// The options that say what goes to an engine, for every command that compiles.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "slipway/compile.h"
+#include "slipway/result.h"
+
+namespace slipway::cli {
+
+class EngineOptions {
+ public:
+  // Adds --engine, --exclude-op and the others; `this` must outlive the command.
+  void add_to(CLI::App& command);
+  // Whether the command line has any of them.
+  bool is_set() const;
+  // Warnings go to stderr.
+  Result<CompileOptions> to_compile_options() const;
+
+ private:
+  std::string engine_ = engine_names().front();
+  std::vector<std::string> exclude_ops_;
+  std::vector<std::string> exclude_nodes_;
+  size_t min_partition_size_ = 1;
+  bool require_full_ = false;
+  bool allow_reduced_precision_ = false;
+  std::string cache_;
+  bool no_cache_ = false;
+  CLI::App* group_ = nullptr;
+};
+
+}  // namespace slipway::cli

@@ -1,0 +1,225 @@
+#include "compile/engines.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "build/build_engine.h"
+#include "build/builder.h"
+#include "build/engine_cache.h"
+#include "onnx/lowering.h"
+#include "openvino/builder/builder.h"
+#include "partition/integer_ranges.h"
+#include "partition/partition.h"
+
+namespace slipway {
+
+namespace {
+
+// Each engine, once.
+struct EngineEntry {
+  EngineKind kind;
+  const char* name;
+  build::MakeBuilder make;  // null: no engine
+};
+constexpr EngineEntry kEngines[] = {
+    {EngineKind::kOpenVino, "openvino", openvino::make_builder},
+    {EngineKind::kNone, "none", nullptr},
+};
+
+// After so many rounds of refused nodes the build is given up.
+constexpr int kMostRounds = 8;
+// How many nodes an error lists.
+constexpr size_t kMostListed = 20;
+
+std::string describe(const ir::Node& node) {
+  return fmt::format("{} ({})", node.name(), node.op());
+}
+
+// Builds the engines of one program.
+class EngineStep {
+ public:
+  EngineStep(ir::Program& program, const build::Builder& builder, const CompileOptions& options)
+      : program_(program),
+        builder_(builder),
+        options_(options),
+        lowering_(builder.lowering()),
+        ranges_(program) {}
+
+  Result<ProgramEngines> run() {
+    if (!options_.cache.empty()) cache_.emplace(options_.cache, warn());
+    for (int round = 0; round < kMostRounds; ++round) {
+      SLIPWAY_ASSIGN_OR_RETURN(partition::Plan plan, make_plan());
+      SLIPWAY_ASSIGN_OR_RETURN(const bool all_built, build(plan));
+      if (all_built) return finish(plan);
+    }
+    return unsupported(
+        "{}: after {} rounds the engine still refuses nodes: leave their operators outside with "
+        "--exclude-op",
+        program_.source, kMostRounds);
+  }
+
+ private:
+  // An engine, and the symbols that it is given besides tensors.
+  struct Built {
+    engine::Engine engine;
+    std::vector<std::string> symbols;
+  };
+  using Nodes = std::vector<const ir::Node*>;
+
+  build::Warn warn() const {
+    return [this](const std::string& message) {
+      if (options_.on_warning) options_.on_warning(message);
+    };
+  }
+
+  Result<partition::Plan> make_plan() {
+    auto why_not = [this](const ir::Node& node) { return why_outside(node); };
+    auto plan = partition::plan(program_, why_not,
+                                {.exclude_ops = options_.exclude_ops,
+                                 .exclude_nodes = options_.exclude_nodes,
+                                 .min_size = options_.min_partition_size});
+    if (!plan.ok()) return plan.error().with_context(program_.source);
+    if (!options_.require_full || plan->outside.empty()) return plan;
+    std::vector<std::string> lines;
+    for (const partition::Outside& outside : plan->outside) {
+      if (lines.size() == kMostListed) {
+        lines.push_back(fmt::format("and {} more", plan->outside.size() - kMostListed));
+        break;
+      }
+      const std::string& trace = outside.node->stack_trace();
+      lines.push_back(fmt::format("{}: {}{}", describe(*outside.node), outside.reason,
+                                  trace.empty() ? "" : "; from " + trace));
+    }
+    return unsupported(
+        "{}: {} node(s) would stay outside the engine, and --require-full allows none; change the "
+        "model there, or compile without it:\n  {}",
+        program_.source, plan->outside.size(), fmt::join(lines, "\n  "));
+  }
+
+  std::optional<std::string> why_outside(const ir::Node& node) {
+    if (auto refused = refused_.find(&node); refused != refused_.end()) return refused->second;
+    auto [known, is_new] = answers_.try_emplace(&node);
+    if (is_new) {
+      known->second = onnx::why_unsupported(program_, node, lowering_);
+      if (!known->second) known->second = builder_.why_unsupported(program_, node, ranges_);
+    }
+    return known->second;
+  }
+
+  // Whether every partition became an engine. What was built in an earlier round stays.
+  Result<bool> build(const partition::Plan& plan) {
+    bool all_built = true;
+    for (size_t i = 0; i < plan.partitions.size(); ++i) {
+      const partition::Partition& part = plan.partitions[i];
+      if (built_.contains(part.nodes)) continue;
+      if (options_.on_step) {
+        options_.on_step(fmt::format("build engine {} of {} ({} nodes)", i + 1,
+                                     plan.partitions.size(), part.nodes.size()));
+      }
+      SLIPWAY_ASSIGN_OR_RETURN(
+          onnx::Graph graph,
+          onnx::lower(program_, {part.nodes, part.inputs, part.outputs}, lowering_));
+      auto outcome = build::build_engine(builder_, graph, cache_ ? &*cache_ : nullptr, warn());
+      if (!outcome.ok()) return outcome.error().with_context(program_.source);
+      if (auto* engine = std::get_if<engine::Engine>(&*outcome)) {
+        built_[part.nodes] = {std::move(*engine), std::move(graph.symbol_inputs)};
+      } else {
+        all_built = false;
+        SLIPWAY_RETURN_IF_ERROR(refuse(part, std::get<std::vector<build::Refusal>>(*outcome)));
+      }
+    }
+    return all_built;
+  }
+
+  Status refuse(const partition::Partition& part, const std::vector<build::Refusal>& refusals) {
+    bool found = false;
+    for (const build::Refusal& refusal : refusals) {
+      for (const ir::Node* node : part.nodes) {
+        if (node->name() != refusal.origin && node->origin() != refusal.origin) continue;
+        found = true;
+        refused_[node] = refusal.reason;
+        warn()(fmt::format("{} stays outside the engine, which refuses it: {}", describe(*node),
+                           refusal.reason));
+      }
+    }
+    if (found) return {};
+    return internal_error("{}: the engine refuses a node that its partition does not have",
+                          program_.source);
+  }
+
+  Result<ProgramEngines> finish(const partition::Plan& plan) {
+    ProgramEngines result;
+    std::vector<std::vector<std::string>> symbols;
+    for (const partition::Partition& part : plan.partitions) {
+      Built& built = built_.at(part.nodes);
+      result.engines.push_back(std::move(built.engine));
+      symbols.push_back(std::move(built.symbols));
+      std::vector<std::string>& names = result.nodes.emplace_back();
+      for (const ir::Node* node : part.nodes) names.push_back(describe(*node));
+    }
+    for (const partition::Outside& outside : plan.outside) {
+      result.outside.push_back({outside.node->name(), outside.node->op(), outside.reason});
+    }
+    SLIPWAY_RETURN_IF_ERROR(partition::replace(program_, plan, 0, symbols));
+    return result;
+  }
+
+  ir::Program& program_;
+  const build::Builder& builder_;
+  const CompileOptions& options_;
+  const onnx::LoweringOptions lowering_;
+  const partition::IntegerRanges ranges_;
+  std::optional<build::EngineCache> cache_;
+  std::map<const ir::Node*, std::string> refused_;
+  std::map<const ir::Node*, std::optional<std::string>> answers_;
+  std::map<Nodes, Built> built_;
+};
+
+const EngineEntry& entry_of(EngineKind kind) {
+  return *std::find_if(std::begin(kEngines), std::end(kEngines),
+                       [kind](const EngineEntry& entry) { return entry.kind == kind; });
+}
+
+}  // namespace
+
+std::vector<std::string> engine_names() {
+  std::vector<std::string> names;
+  for (const EngineEntry& entry : kEngines) names.emplace_back(entry.name);
+  return names;
+}
+
+const char* engine_name(EngineKind kind) { return entry_of(kind).name; }
+
+Result<EngineKind> parse_engine(const std::string& name) {
+  for (const EngineEntry& entry : kEngines) {
+    if (name == entry.name) return entry.kind;
+  }
+  return invalid_argument("there is no engine '{}'; there are {}", name,
+                          fmt::join(engine_names(), ", "));
+}
+
+Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options) {
+  const EngineEntry& entry = entry_of(options.engine);
+  if (!entry.make) return ProgramEngines();
+  const std::unique_ptr<build::Builder> builder =
+      entry.make({.allow_reduced_precision = options.allow_reduced_precision});
+  return build_engines(program, *builder, options);
+}
+
+Result<ProgramEngines> build_engines(ir::Program& program, const build::Builder& builder,
+                                     const CompileOptions& options) {
+  // Before any work, so that a missing library is the first thing to be said.
+  SLIPWAY_RETURN_IF_ERROR(builder.fingerprint());
+  return EngineStep(program, builder, options).run();
+}
+
+}  // namespace slipway

@@ -1,0 +1,185 @@
+#include "compile/engines.h"
+
+#include <algorithm>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "ir/op_builder.h"
+
+namespace slipway {
+namespace {
+
+// Takes everything, but refuses operators once it builds; its engines name their operators.
+class StandIn : public build::Builder {
+ public:
+  Result<std::string> fingerprint() const override { return std::string("stand-in"); }
+  onnx::LoweringOptions lowering() const override { return {}; }
+  std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
+                                             const partition::IntegerRanges&) const override {
+    if (node.op() == "aten.sin.default") return "no sines here";
+    return std::nullopt;
+  }
+  Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
+    ++builds;
+    std::string operators;
+    for (const onnx::Node& node : graph.nodes) {
+      if (refuses.contains(node.target)) {
+        return build::Outcome(std::vector<build::Refusal>{{node.origin, "refused for a test"}});
+      }
+      operators += node.target + " ";
+    }
+    SLIPWAY_RETURN_IF_ERROR(sink(std::as_bytes(std::span(operators))));
+    engine::EngineRecord record;
+    record.engine = "stand-in";
+    record.backend = "StandInBackend";
+    return build::Outcome(record);
+  }
+
+  std::set<std::string> refuses;
+  mutable int builds = 0;
+};
+
+// exp(tanh(cos(x + y))), of which a builder may refuse parts.
+class BuildEngines : public testing::Test {
+ protected:
+  void SetUp() override {
+    ir::Graph& graph = *program_.graph;
+    program_.source = "chain.pt2";
+    ir::OpBuilder b(graph, nullptr, nullptr);
+    for (const char* name : {"x", "y"}) {
+      ir::Input input;
+      input.name = name;
+      input.value = graph.add_input(name, {.dtype = DType::kFloat32, .sizes = {4}, .strides = {}});
+      program_.inputs.push_back(input);
+    }
+    ir::Value* sum = add("aten.add.Tensor", {graph.inputs()[0], graph.inputs()[1], ir::SymInt(1)});
+    ir::Value* cos = add("aten.cos.default", {sum});
+    ir::Value* tanh = add("aten.tanh.default", {cos});
+    graph.outputs().emplace_back(add("aten.exp.default", {tanh}));
+    program_.outputs.emplace_back();
+  }
+
+  ir::Value* add(const char* op, std::vector<ir::Argument> args) {
+    ir::Graph& graph = *program_.graph;
+    ir::Node* node = graph.add_node(op, std::move(args), {});
+    return graph.add_output(node, {.dtype = DType::kFloat32, .sizes = {4}, .strides = {}});
+  }
+
+  std::vector<std::string> operators() const {
+    std::vector<std::string> result;
+    for (const auto& node : program_.graph->nodes()) result.push_back(node->op());
+    return result;
+  }
+  static std::string text(const engine::Engine& engine) {
+    const auto bytes = engine.bytes.bytes;
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+
+  ir::Program program_;
+  StandIn builder_;
+  CompileOptions options_;
+};
+
+TEST_F(BuildEngines, MakesOneOfAWholeProgram) {
+  auto result = build_engines(program_, builder_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  ASSERT_EQ(result->engines.size(), 1u);
+  EXPECT_EQ(text(result->engines[0]),
+            "aten.add.Tensor aten.cos.default aten.tanh.default aten.exp.default ");
+  EXPECT_EQ(result->engines[0].record.size, result->engines[0].bytes.bytes.size());
+  EXPECT_EQ(result->engines[0].record.sha256, sha256_hex(result->engines[0].bytes.bytes));
+  EXPECT_EQ(result->nodes[0].size(), 4u);
+  EXPECT_TRUE(result->outside.empty());
+  EXPECT_EQ(operators(), std::vector<std::string>{ir::kCallEngine});
+  EXPECT_TRUE(ir::verify(program_).ok());
+}
+
+TEST_F(BuildEngines, CutsAgainWhereTheBuildRefuses) {
+  builder_.refuses = {"aten.tanh.default"};
+  std::vector<std::string> warnings;
+  options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+  auto result = build_engines(program_, builder_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  ASSERT_EQ(result->engines.size(), 2u);
+  EXPECT_EQ(text(result->engines[0]), "aten.add.Tensor aten.cos.default ");
+  EXPECT_EQ(text(result->engines[1]), "aten.exp.default ");
+  ASSERT_EQ(result->outside.size(), 1u);
+  EXPECT_EQ(result->outside[0].op, "aten.tanh.default");
+  EXPECT_EQ(result->outside[0].reason, "refused for a test");
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("tanh (aten.tanh.default) stays outside"), std::string::npos);
+  EXPECT_EQ(operators(),
+            (std::vector<std::string>{ir::kCallEngine, "aten.tanh.default", ir::kCallEngine}));
+}
+
+TEST_F(BuildEngines, GivesUpWhereRefusalsDoNotEnd) {
+  ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
+  for (int i = 0; i < 10; ++i)
+    last = add(i % 2 == 0 ? "aten.neg.default" : "aten.abs.default", {last});
+  program_.graph->outputs()[0] = last;
+  // Each round names one node only, so there are more than are tried.
+  builder_.refuses = {"aten.neg.default", "aten.abs.default"};
+  auto result = build_engines(program_, builder_, options_);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().message().find("--exclude-op"), std::string::npos);
+}
+
+TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {
+  options_.exclude_ops = {"aten.cos"};
+  auto result = build_engines(program_, builder_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 2u);
+  ASSERT_EQ(result->outside.size(), 1u);
+  EXPECT_NE(result->outside[0].reason.find("--exclude-op"), std::string::npos);
+}
+
+TEST_F(BuildEngines, LeavesSmallGroupsOnKernels) {
+  options_.exclude_nodes = {"tanh"};
+  options_.min_partition_size = 2;
+  auto result = build_engines(program_, builder_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  ASSERT_EQ(result->engines.size(), 1u);
+  EXPECT_EQ(text(result->engines[0]), "aten.add.Tensor aten.cos.default ");
+  EXPECT_EQ(result->outside.size(), 2u);
+}
+
+TEST_F(BuildEngines, RequireFullListsWhatWouldStayOutside) {
+  options_.require_full = true;
+  ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
+  program_.graph->outputs()[0] = add("aten.sin.default", {last});
+  auto result = build_engines(program_, builder_, options_);
+  ASSERT_FALSE(result.ok());
+  const std::string& message = result.error().message();
+  EXPECT_NE(message.find("chain.pt2"), std::string::npos) << message;
+  EXPECT_NE(message.find("sin (aten.sin.default): no sines here"), std::string::npos) << message;
+  EXPECT_EQ(builder_.builds, 0);
+}
+
+TEST_F(BuildEngines, TakesEqualEnginesFromTheCache) {
+  options_.cache = testing::TempDir() + "slipway_engines_test";
+  ir::Program again = program_.clone();
+  auto first = build_engines(program_, builder_, options_);
+  auto second = build_engines(again, builder_, options_);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(builder_.builds, 1);
+  EXPECT_EQ(text(first->engines[0]), text(second->engines[0]));
+  std::system(("rm -rf '" + options_.cache + "'").c_str());
+}
+
+TEST(Engines, HaveNamesThatAreRead) {
+  for (const std::string& name : engine_names()) {
+    auto kind = parse_engine(name);
+    ASSERT_TRUE(kind.ok());
+    EXPECT_EQ(engine_name(*kind), name);
+  }
+  EXPECT_EQ(engine_names().front(), engine_name(CompileOptions().engine));
+  EXPECT_FALSE(parse_engine("warp").ok());
+}
+
+}  // namespace
+}  // namespace slipway
