@@ -4,8 +4,8 @@
 // delegate that ExecuTorch brings: the processed bytes are the export and nothing else, tensors are
 // bound by position, inputs first.
 //
-// Compile specs: "device" names OpenVINO's device, "CPU" without it; "precision" is OpenVINO's
-// INFERENCE_PRECISION_HINT, "f32" without it, because some CPUs would take bfloat16 by themselves.
+// Compile specs: "device" names OpenVINO's device, "CPU" without it; "precision" allows "bf16" or
+// "f16" in place of "f32", which OpenVINO would else choose for itself on some CPUs.
 // Load-time options: "num_threads" (int), "performance_hint" ("latency" or "throughput").
 
 #include <algorithm>
@@ -77,7 +77,13 @@ class Delegate final : public et::BackendInterface {
       if (!options.ok()) return options.error();
       const std::string device = spec_value(specs, "device", "CPU");
       const std::string precision = spec_value(specs, "precision", "f32");
+      if (precision != "f32" && precision != "bf16" && precision != "f16") {
+        ET_LOG(Error, "OpenVINO engine: precision must be f32, bf16 or f16");
+        return et::Error::DelegateInvalidCompatibility;
+      }
       options->push_back({"INFERENCE_PRECISION_HINT", precision.c_str()});
+      // Or activations that meet int8 weights would be rounded to int8, too.
+      options->push_back({"EXECUTION_MODE_HINT", precision == "f32" ? "ACCURACY" : "PERFORMANCE"});
       auto engine = Engine::load(processed->data(), processed->size(), device,
                                  {options->data(), options->size()});
       if (engine == nullptr) return et::Error::DelegateInvalidCompatibility;

@@ -51,7 +51,10 @@ std::string reason(const std::string& what) {
     if (end == std::string::npos) end = what.size();
     const std::string line = what.substr(begin, end - begin);
     begin = end + 1;
-    if (line.empty() || line.compare(0, 15, "Exception from ") == 0) continue;
+    const bool names_source =
+        line.compare(0, 15, "Exception from ") == 0 ||
+        (line.compare(0, 7, "Check '") == 0 && line.find("' failed at src/") != std::string::npos);
+    if (line.empty() || names_source) continue;
     text += (text.empty() ? "" : "; ") + line;
   }
   return text.empty() ? what : text;
@@ -250,6 +253,8 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
 Model* import_model(const void* blob, size_t size, const char* device, Properties properties,
                     Report error) {
   return guarded(error, static_cast<Model*>(nullptr), [&] {
+    // OpenVINO would read from the null pointer.
+    if (size == 0) throw std::runtime_error("it is empty");
     auto model = std::make_unique<Model>();
     const ov::Tensor bytes(ov::element::u8, ov::Shape{size}, const_cast<void*>(blob));
     model->compiled = core().import_model(bytes, device, any_map(properties));

@@ -1,0 +1,380 @@
+// The backend as ExecuTorch's own runtime uses it.
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <executorch/runtime/backend/interface.h>
+#include <executorch/runtime/core/exec_aten/util/tensor_util.h>
+#include <gtest/gtest.h>
+
+#include "onnx/serializer.h"
+#include "openvino/library/library.h"
+#include "runtime/backends.h"
+#include "runtime/platform.h"
+
+namespace slipway::openvino {
+namespace {
+
+namespace et = executorch::runtime;
+namespace aten = executorch::aten;
+using ir::SymInt;
+using Options = std::map<std::string, std::string>;
+
+std::vector<std::byte> compile(const onnx::Graph& graph, const Options& properties = {}) {
+  const auto library = Library::open();
+  EXPECT_TRUE(library.ok()) << library.error().message();
+  const auto model = onnx::serialize_by_reference(graph, [](const onnx::Initializer& initializer) {
+    const auto* data = std::get<OwnedSpan>(initializer.data).bytes.data();
+    return onnx::ExternalData{"*/_ORT_MEM_ADDR_/*", reinterpret_cast<uint64_t>(data)};
+  });
+  EXPECT_TRUE(model.ok());
+  std::vector<std::byte> blob;
+  const Status status =
+      (*library)->compile(*model, properties, [&](std::span<const std::byte> bytes) -> Status {
+        blob.insert(blob.end(), bytes.begin(), bytes.end());
+        return {};
+      });
+  EXPECT_TRUE(status.ok()) << status.error().message();
+  return blob;
+}
+
+// y = x + x
+onnx::Graph doubling(const std::vector<SymInt>& sizes, DType dtype = DType::kFloat32) {
+  onnx::Graph graph;
+  graph.name = "doubling";
+  graph.inputs = {{"x", dtype, sizes}};
+  graph.outputs = {{"y", dtype, sizes}};
+  graph.nodes = {{"Add", "add", {"x", "x"}, {"y"}, {}, "", "", ""}};
+  return graph;
+}
+
+// d = a - b, over two inputs, and n = -a.
+onnx::Graph two_of_each() {
+  onnx::Graph graph;
+  graph.name = "two";
+  graph.inputs = {{"a", DType::kFloat32, {2, 3}}, {"b", DType::kFloat32, {3}}};
+  graph.outputs = {{"d", DType::kFloat32, {2, 3}}, {"n", DType::kFloat32, {2, 3}}};
+  graph.nodes = {{"Sub", "sub", {"a", "b"}, {"d"}, {}, "", "", ""},
+                 {"Neg", "neg", {"a"}, {"n"}, {}, "", "", ""}};
+  return graph;
+}
+
+constexpr int kDepth = 128;
+
+// A tensor of ExecuTorch with its memory.
+class Value {
+ public:
+  Value(std::vector<aten::SizesType> sizes, std::vector<float> data,
+        aten::ScalarType type = aten::ScalarType::Float)
+      : sizes_(std::move(sizes)), data_(std::move(data)), strides_(sizes_.size()) {
+    aten::StridesType stride = 1;
+    for (size_t i = sizes_.size(); i-- > 0; stride *= std::max(sizes_[i], 1)) strides_[i] = stride;
+    for (size_t i = 0; i < sizes_.size(); ++i) order_.push_back(static_cast<uint8_t>(i));
+    impl_.emplace(type, static_cast<ssize_t>(sizes_.size()), sizes_.data(),
+                  data_.empty() ? nullptr : data_.data(), order_.data(), strides_.data(),
+                  et::TensorShapeDynamism::DYNAMIC_BOUND);
+    value_ = et::EValue(aten::Tensor(&*impl_));
+  }
+
+  et::EValue* value() { return &value_; }
+  const std::vector<float>& data() const { return data_; }
+  void set(const std::vector<float>& data) { std::copy(data.begin(), data.end(), data_.begin()); }
+  void resize(const std::vector<aten::SizesType>& sizes) {
+    const aten::ArrayRef<aten::SizesType> wanted(sizes.data(), sizes.size());
+    EXPECT_EQ(et::resize_tensor(aten::Tensor(&*impl_), wanted), et::Error::Ok);
+  }
+  std::vector<int> sizes() const { return {impl_->sizes().begin(), impl_->sizes().end()}; }
+
+ private:
+  std::vector<aten::SizesType> sizes_;
+  std::vector<float> data_;
+  std::vector<aten::StridesType> strides_;
+  std::vector<aten::DimOrderType> order_;
+  std::optional<aten::TensorImpl> impl_;
+  et::EValue value_;
+};
+
+// An engine as a method holds it.
+class Loaded {
+ public:
+  explicit Loaded(std::vector<std::byte> blob, const Options& specs = {},
+                  et::Span<const et::BackendOption> options = {})
+      : blob_(std::move(blob)) {
+    const Status status = runtime::require_backend("OpenvinoBackend");
+    EXPECT_TRUE(status.ok()) << status.error().message();
+    backend_ = et::get_backend_class("OpenvinoBackend");
+    std::vector<et::CompileSpec> list;
+    for (const auto& [key, value] : specs) {
+      list.push_back({key.c_str(), {const_cast<char*>(value.data()), value.size()}});
+    }
+    et::FreeableBuffer processed(
+        blob_.data(), blob_.size(),
+        [](void* context, void*, size_t) { *static_cast<bool*>(context) = true; }, &freed_);
+    et::BackendInitContext context(nullptr, nullptr, "forward", nullptr, options);
+    runtime::LogCapture log;
+    const auto handle = backend_->init(context, &processed, {list.data(), list.size()});
+    EXPECT_FALSE(freed_) << "the engine uses the bytes in place";
+    error_ = handle.error();
+    if (handle.ok()) handle_ = *handle;
+    text_ = log.text();
+  }
+  ~Loaded() {
+    if (handle_ != nullptr) backend_->destroy(handle_);
+  }
+  Loaded(const Loaded&) = delete;
+  Loaded& operator=(const Loaded&) = delete;
+
+  et::Error run(std::vector<et::EValue*> values) {
+    et::BackendExecutionContext context;
+    runtime::LogCapture log;
+    const et::Error error = backend_->execute(context, handle_, {values.data(), values.size()});
+    text_ = log.text();
+    return error;
+  }
+
+  et::Error error() const { return error_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::vector<std::byte> blob_;
+  bool freed_ = false;
+  et::BackendInterface* backend_ = nullptr;
+  et::DelegateHandle* handle_ = nullptr;
+  et::Error error_ = et::Error::Ok;
+  std::string text_;
+};
+
+TEST(Delegate, BindsInputsAndOutputsByPosition) {
+  Loaded engine(compile(two_of_each()));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  Value a({2, 3}, {1, 2, 3, 4, 5, 6});
+  Value b({3}, {10, 20, 30});
+  Value d({2, 3}, std::vector<float>(6));
+  Value n({2, 3}, std::vector<float>(6));
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(engine.run({a.value(), b.value(), d.value(), n.value()}), et::Error::Ok)
+        << engine.text();
+    EXPECT_EQ(d.data(), (std::vector<float>{-9, -18, -27, -6, -15, -24}));
+    EXPECT_EQ(n.data(), (std::vector<float>{-1, -2, -3, -4, -5, -6}));
+  }
+  // The same memory with other numbers, and then other memory.
+  a.set({0, 0, 0, 0, 0, 1});
+  ASSERT_EQ(engine.run({a.value(), b.value(), d.value(), n.value()}), et::Error::Ok);
+  EXPECT_EQ(d.data(), (std::vector<float>{-10, -20, -30, -10, -20, -29}));
+  Value other({3}, {1, 1, 1});
+  Value elsewhere({2, 3}, std::vector<float>(6));
+  ASSERT_EQ(engine.run({a.value(), other.value(), elsewhere.value(), n.value()}), et::Error::Ok);
+  EXPECT_EQ(elsewhere.data(), (std::vector<float>{-1, -1, -1, -1, -1, 0}));
+  EXPECT_EQ(d.data()[0], -10);
+}
+
+TEST(Delegate, ResizesOutputsOfDynamicShape) {
+  Loaded engine(compile(doubling({SymInt::symbol("s0"), 2})));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  Value x({3, 2}, {1, 2, 3, 4, 5, 6});
+  Value y({3, 2}, std::vector<float>(6));
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(y.data(), (std::vector<float>{2, 4, 6, 8, 10, 12}));
+
+  x.resize({1, 2});
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(y.sizes(), (std::vector<int>{1, 2}));
+  x.resize({3, 2});
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(y.sizes(), (std::vector<int>{3, 2}));
+
+  x.resize({0, 2});
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(y.sizes(), (std::vector<int>{0, 2}));
+  Value empty({0, 2}, {});
+  ASSERT_EQ(engine.run({empty.value(), y.value()}), et::Error::Ok) << engine.text();
+
+  Value small({2, 2}, std::vector<float>(4));
+  x.resize({3, 2});
+  EXPECT_NE(engine.run({x.value(), small.value()}), et::Error::Ok);
+  EXPECT_NE(engine.text().find("output 0 is float32[3, 2], which does not fit its memory for "
+                               "float32[2, 2]"),
+            std::string::npos)
+      << engine.text();
+}
+
+TEST(Delegate, TakesTensorsWithoutDimensionsOrElements) {
+  Loaded scalar(compile(doubling({})));
+  ASSERT_EQ(scalar.error(), et::Error::Ok) << scalar.text();
+  Value x({}, {3});
+  Value y({}, {0});
+  ASSERT_EQ(scalar.run({x.value(), y.value()}), et::Error::Ok) << scalar.text();
+  EXPECT_EQ(y.data()[0], 6);
+
+  Loaded none(compile(doubling({0, 2})));
+  ASSERT_EQ(none.error(), et::Error::Ok) << none.text();
+  Value nothing({0, 2}, {});
+  Value made({0, 2}, {});
+  EXPECT_EQ(none.run({nothing.value(), made.value()}), et::Error::Ok) << none.text();
+}
+
+TEST(Delegate, NamesWhatItExpectsAndWhatItIsGiven) {
+  Loaded engine(compile(doubling({SymInt::symbol("s0"), 2})));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  Value y({3, 2}, std::vector<float>(6));
+  const auto refuses = [&](Value x, const std::string& given) {
+    EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::InvalidArgument);
+    const std::string expected =
+        "input 0 must be float32[?, 2], contiguous, and " + given + " was given";
+    EXPECT_NE(engine.text().find(expected), std::string::npos) << engine.text();
+  };
+  refuses(Value({3, 3}, std::vector<float>(9)), "float32[3, 3]");
+  refuses(Value({2}, std::vector<float>(2)), "float32[2]");
+  refuses(Value({1, 1, 2}, std::vector<float>(2)), "float32[1, 1, 2]");
+  refuses(Value({1, 2}, std::vector<float>(2), aten::ScalarType::Int), "int32[1, 2]");
+
+  Value x({3, 2}, std::vector<float>(6));
+  Value flat({6}, std::vector<float>(6));
+  EXPECT_EQ(engine.run({x.value(), flat.value()}), et::Error::InvalidArgument);
+  EXPECT_NE(engine.text().find("output 0 must be float32[?, 2]"), std::string::npos);
+  EXPECT_EQ(engine.run({x.value()}), et::Error::InvalidArgument);
+  EXPECT_NE(engine.text().find("1 inputs and 1 outputs, and 1 values were given"),
+            std::string::npos);
+  et::EValue number(int64_t{3});
+  EXPECT_EQ(engine.run({&number, y.value()}), et::Error::InvalidArgument);
+  EXPECT_NE(engine.text().find("input 0 must be a tensor"), std::string::npos);
+  // And goes on working.
+  EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+}
+
+TEST(Delegate, RunsSeveralEnginesInSeveralThreads) {
+  const auto blob = compile(doubling({SymInt::symbol("s0")}));
+  std::atomic<int> wrong = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      Loaded engine(blob);
+      for (int i = 1; i <= 50; ++i) {
+        Value x({i}, std::vector<float>(static_cast<size_t>(i), static_cast<float>(t)));
+        Value y({i}, std::vector<float>(static_cast<size_t>(i)));
+        const bool ran = engine.run({x.value(), y.value()}) == et::Error::Ok;
+        if (!ran || y.data() != std::vector<float>(y.data().size(), 2.0F * t)) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+// What OpenVINO has made of the options of the engine that was loaded last.
+std::pair<int, std::string> options_in_use() {
+  et::BackendOptions<2> asked;
+  asked.set_option("num_threads", -1);
+  asked.set_option("performance_hint", "");
+  EXPECT_EQ(et::get_option("OpenvinoBackend", asked.view()), et::Error::Ok);
+  int threads = -1;
+  const char* hint = nullptr;
+  EXPECT_EQ(asked.get_option("num_threads", threads), et::Error::Ok);
+  EXPECT_EQ(asked.get_option("performance_hint", hint), et::Error::Ok);
+  return {threads, hint};
+}
+
+TEST(Delegate, TakesThreadsAndAHintWhenItLoads) {
+  const auto blob = compile(doubling({4}));
+  const auto load = [&](LoadOptions options) {
+    auto given = runtime::openvino_options(options);
+    return Loaded(blob, {}, {given.view().data(), given.view().size()}).error();
+  };
+  LoadOptions options;
+  options.engine_threads = 1;
+  options.performance_hint = PerformanceHint::kThroughput;
+  EXPECT_EQ(load(options), et::Error::Ok);
+  EXPECT_EQ(options_in_use(), std::pair(1, std::string("throughput")));
+  options.engine_threads = 2;
+  options.performance_hint = PerformanceHint::kLatency;
+  EXPECT_EQ(load(options), et::Error::Ok);
+  EXPECT_EQ(options_in_use(), std::pair(2, std::string("latency")));
+  options.engine_threads = 0;
+  EXPECT_EQ(load(options), et::Error::InvalidArgument);
+}
+
+TEST(Delegate, TakesDeviceAndPrecisionFromTheFile) {
+  const auto blob = compile(doubling({4}));
+  EXPECT_EQ(Loaded(blob, {{"device", "CPU"}, {"precision", "f32"}}).error(), et::Error::Ok);
+  EXPECT_EQ(Loaded(blob, {{"device", std::string("CPU\0", 4)}}).error(), et::Error::Ok);
+  const Loaded elsewhere(blob, {{"device", "NOWHERE"}});
+  EXPECT_EQ(elsewhere.error(), et::Error::DelegateInvalidCompatibility);
+  EXPECT_NE(elsewhere.text().find("NOWHERE"), std::string::npos) << elsewhere.text();
+  EXPECT_NE(Loaded(blob, {{"precision", "f3"}}).error(), et::Error::Ok);
+}
+
+// y = x w, where w is the product of int8 numbers and a scale.
+onnx::Graph product_with_int8_weights() {
+  std::vector<std::byte> weights(kDepth * kDepth);
+  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<std::byte>(i * 37 % 251);
+  std::vector<std::byte> scale(sizeof(float));
+  const float value = 0.01F;
+  std::memcpy(scale.data(), &value, sizeof value);
+  onnx::Graph graph;
+  graph.name = "product";
+  graph.inputs = {{"x", DType::kFloat32, {1, kDepth}}};
+  graph.outputs = {{"y", DType::kFloat32, {1, kDepth}}};
+  graph.initializers.push_back(
+      {"w8", DType::kInt8, {kDepth, kDepth}, weights.size(), own_bytes(weights)});
+  graph.initializers.push_back({"scale", DType::kFloat32, {}, sizeof value, own_bytes(scale)});
+  graph.nodes = {{"DequantizeLinear", "w", {"w8", "scale"}, {"w"}, {}, "", "", ""},
+                 {"MatMul", "product", {"x", "w"}, {"y"}, {}, "", "", ""}};
+  return graph;
+}
+
+// The largest difference from the sums in double precision.
+double error_of_product(const std::vector<std::byte>& blob, const Options& specs) {
+  std::vector<float> numbers(kDepth);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    numbers[i] = 1.0F / static_cast<float>(i + 3);
+  }
+  Value x({1, kDepth}, numbers);
+  Value y({1, kDepth}, std::vector<float>(kDepth));
+  Loaded engine(blob, specs);
+  EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  double worst = 0;
+  for (size_t column = 0; column < kDepth; ++column) {
+    double sum = 0;
+    for (size_t row = 0; row < kDepth; ++row) {
+      const auto weight = static_cast<int8_t>((row * kDepth + column) * 37 % 251);
+      sum += static_cast<double>(numbers[row]) * weight * 0.01F;
+    }
+    worst = std::max(worst, std::abs(sum - static_cast<double>(y.data()[column])));
+  }
+  return worst;
+}
+
+TEST(Delegate, ComputesInFloat32UnlessTheFileSaysOtherwise) {
+  const auto blob = compile(product_with_int8_weights());
+  EXPECT_LT(error_of_product(blob, {}), 1e-5);
+  const double reduced = error_of_product(blob, {{"precision", "bf16"}});
+  EXPECT_LT(reduced, 0.1);
+  if (__builtin_cpu_supports("avx512bf16")) {
+    EXPECT_GT(reduced, 1e-4);
+  }
+}
+
+// OpenVINO does not notice every change in the middle: that is what the checksums of Module are
+// for.
+TEST(Delegate, RefusesEnginesThatAreCutShort) {
+  const auto blob = compile(doubling({4}));
+  for (size_t size = 0; size < blob.size(); size += 61) {
+    const Loaded cut(std::vector<std::byte>(blob.begin(), blob.begin() + size));
+    EXPECT_EQ(cut.error(), et::Error::DelegateInvalidCompatibility) << size;
+    EXPECT_NE(cut.text().find("does not take the engine for CPU: "), std::string::npos);
+  }
+  const Loaded other(std::vector<std::byte>(5000, std::byte{'x'}));
+  EXPECT_EQ(other.error(), et::Error::DelegateInvalidCompatibility);
+}
+
+}  // namespace
+}  // namespace slipway::openvino
