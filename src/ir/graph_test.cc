@@ -43,6 +43,40 @@ TEST(GraphTest, NodesGoWhereTheyAreAskedTo) {
   EXPECT_EQ(node_names(graph), (std::vector<std::string>{"neg"}));
 }
 
+TEST(GraphTest, ResultsMoveToAnotherNode) {
+  Graph graph;
+  Value* x = graph.add_input("x", tensor({2}));
+  Node* from = graph.add_node("aten.aminmax.default", {x}, {});
+  Value* low = graph.add_output(from, tensor({}), "low");
+  Value* high = graph.add_output(from, tensor({}), "high");
+  graph.outputs() = {low, high};
+  Node* to = graph.add_node("slipway.call_engine", {SymInt(0), std::vector<Value*>{x}}, {});
+  graph.move_output(low, to);
+  EXPECT_EQ(high->index(), 0U);
+  graph.move_output(high, to);
+  EXPECT_TRUE(from->outputs().empty());
+  graph.erase(from);
+  EXPECT_EQ(to->outputs(), (std::vector<Value*>{low, high}));
+  EXPECT_EQ(low->producer(), to);
+  EXPECT_EQ(high->index(), 1U);
+  EXPECT_EQ(high->name(), "high");
+}
+
+TEST(GraphTest, SortsByRankAndKeepsTheOrderWithinOne) {
+  Graph graph;
+  Value* x = graph.add_input("x", tensor({2}));
+  for (const char* name : {"c", "a1", "b", "a2"}) {
+    graph.add_node("aten.relu.default", {x}, {.name = name});
+  }
+  graph.sort([](const Node* node) { return static_cast<size_t>(node->name()[0]); });
+  EXPECT_EQ(node_names(graph), (std::vector<std::string>{"a1", "a2", "b", "c"}));
+  // Nodes know their places still.
+  Node* b = std::next(graph.nodes().begin(), 2)->get();
+  graph.add_node("aten.relu.default", {x}, {.before = b, .name = "before_b"});
+  graph.erase(b);
+  EXPECT_EQ(node_names(graph), (std::vector<std::string>{"a1", "a2", "before_b", "c"}));
+}
+
 TEST(GraphTest, ReplacesUses) {
   Graph graph;
   Value* x = graph.add_input("x", tensor({2}));

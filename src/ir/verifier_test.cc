@@ -134,6 +134,27 @@ TEST_F(VerifierTest, LooksIntoSubGraphs) {
   expect_error("node cond (higher_order.cond): an output of the graph uses x before");
 }
 
+TEST_F(VerifierTest, HoldsCallsOfEnginesAgainstTheirForm) {
+  Node* call = program_.graph->add_node(kCallEngine, {SymInt(0), std::vector<Value*>{y_}}, {});
+  program_.graph->add_output(call, tensor({2}));
+  EXPECT_TRUE(verify(program_).ok()) << verify(program_).error().message();
+  const std::vector<std::vector<Argument>> wrong = {
+      {},
+      {SymInt(0)},
+      {SymInt(0), y_},
+      {SymInt(-1), std::vector<Value*>{y_}},
+      {SymInt::symbol("s0"), std::vector<Value*>{y_}}};
+  for (const std::vector<Argument>& args : wrong) {
+    call->args() = args;
+    expect_error("node call_engine (slipway.call_engine): it takes the number of an engine");
+  }
+  call->args() = {SymInt(0), std::vector<Value*>{nullptr}};
+  expect_error("engines take and give tensors only");
+  call->args() = {SymInt(0), std::vector<Value*>{y_}};
+  program_.graph->add_output(call, ValueKind::kSymInt, 3, "three");
+  expect_error("engines take and give tensors only");
+}
+
 TEST_F(VerifierTest, FindsEmptyRanges) {
   program_.ranges["s0"] = {4, 3};
   expect_error("s0");

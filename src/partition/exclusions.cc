@@ -77,13 +77,13 @@ Status check_exclusions(const ir::Program& program, const Options& options) {
   for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
   for (const std::string& op : options.exclude_ops) {
     if (ops.contains(op)) continue;
-    return invalid_argument("{}: --exclude-op {}: the program has no such operator{}",
-                            program.source, op, suggestion(op, ops));
+    return invalid_argument("--exclude-op {}: the program has no such operator{}", op,
+                            suggestion(op, ops));
   }
   for (const std::string& name : options.exclude_nodes) {
     if (names.contains(name)) continue;
-    return invalid_argument("{}: --exclude-node {}: the program has no such node{}", program.source,
-                            name, suggestion(name, names));
+    return invalid_argument("--exclude-node {}: the program has no such node{}", name,
+                            suggestion(name, names));
   }
   return {};
 }

@@ -333,22 +333,6 @@ TEST(Replace, RefusesAPlanWithACycle) {
   EXPECT_FALSE(replace(program.program, wrong, 0, {}).ok());
 }
 
-TEST(Verify, HoldsCallsAgainstTheirForm) {
-  const std::vector<std::vector<Argument>> wrong = {{},
-                                                    {SymInt(0)},
-                                                    {SymInt(-1), std::vector<Value*>()},
-                                                    {SymInt::symbol("s0"), std::vector<Value*>()},
-                                                    {SymInt(0), std::vector<Value*>{nullptr}}};
-  for (const auto& args : wrong) {
-    ir::Program program;
-    program.graph->add_node(ir::kCallEngine, args, {});
-    EXPECT_FALSE(ir::verify(program).ok());
-  }
-  ir::Program program;
-  program.graph->add_node(ir::kCallEngine, {SymInt(0), std::vector<Value*>()}, {});
-  EXPECT_TRUE(ir::verify(program).ok());
-}
-
 // ---- Random graphs.
 
 struct RandomProgram : TestProgram {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "passes/passes.h"
 #include "pte/emitter/emitted_program_test.h"
 
 namespace slipway::pte {
@@ -43,6 +44,22 @@ TEST(SymbolsTest, ComputesFunctionsAsPythonDoes) {
                  SymInt::mod(-s, 3), SymInt::min(s, 4), SymInt::max(s, 9),
                  SymInt::mod(s - 7, 4) + 1});
   EXPECT_EQ(p.values(5), (std::vector<int64_t>{2, -3, 2, 1, 4, 9, 3}));
+}
+
+// What an engine is given for a symbol that none of its tensors has.
+TEST(SymbolsTest, BecomeTensorsOfOneElement) {
+  ProgramToEmit p;
+  p.program.ranges["s"] = {1, 100};
+  p.input("x", p.type({s}));
+  p.output(p.build().full({1}, s, DType::kInt64));
+  ASSERT_TRUE(passes::decompose(p.program).ok());
+  Module module = p.load();
+  for (int64_t size : {5, 7}) {
+    const auto outputs = run(module, {*Tensor::zeros(DType::kFloat32, {size})});
+    const auto& tensor = std::get<Tensor>(outputs[0]);
+    EXPECT_EQ(tensor.sizes(), (std::vector<int64_t>{1}));
+    EXPECT_EQ(tensor.data_as<int64_t>()[0], size);
+  }
 }
 
 TEST(SymbolsTest, SolvesForTheSymbolOfASize) {
