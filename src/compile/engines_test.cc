@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "base/try.h"
 #include "ir/op_builder.h"
 
 namespace slipway {
