@@ -37,8 +37,8 @@ struct LoadOptions {
   bool verify_checksums = false;
   // How many threads an engine may use, above 0; it chooses for itself without. ExecuTorch's
   // kernels share one pool in the process, which this leaves alone.
-  std::optional<uint32_t> engine_threads;
-  std::optional<PerformanceHint> performance_hint;
+  std::optional<uint32_t> engine_threads = std::nullopt;
+  std::optional<PerformanceHint> performance_hint = std::nullopt;
 };
 
 // One flattened input or output of a method.

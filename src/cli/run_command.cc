@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -18,6 +19,7 @@
 #include "cli/model_file.h"
 #include "cli/output_files.h"
 #include "cli/text.h"
+#include "runtime/backends.h"
 #include "runtime/platform.h"
 
 namespace slipway::cli {
@@ -32,7 +34,6 @@ struct Options {
   int repeat = 1;
   std::string output_dir;
   std::string state_dir;
-  std::optional<uint32_t> threads;
   LoadOptions load;
   EngineOptions engine;  // of an archive
 };
@@ -83,7 +84,9 @@ Status run(const Options& options) {
         "the name of an output's file",
         options.output_dir);
   }
-  if (options.threads) SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.threads));
+  if (options.load.engine_threads) {
+    SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.load.engine_threads));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(Module module,
                            load_module(options.file, options.load, options.bounds, options.engine));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
@@ -115,7 +118,12 @@ Status run(const Options& options) {
     SLIPWAY_RETURN_IF_ERROR(write_outputs(options.output_dir, outputs, infos, tree));
   }
   if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(module, options, inputs));
-  if (options.repeat > 1) print_latencies(std::move(milliseconds));
+  if (options.repeat > 1) {
+    if (const std::string settings = runtime::engine_settings(); !settings.empty()) {
+      fmt::print("engine: {}\n", settings);
+    }
+    print_latencies(std::move(milliseconds));
+  }
   return {};
 }
 
@@ -145,8 +153,16 @@ void add_run(CLI::App& app, Action& action) {
                       "Write 0.npy, 1.npy, ... and outputs.json into this folder");
   command->add_option("--state-dir", options->state_dir,
                       "Write mutated buffers and inputs into this folder after the last run");
-  command->add_option("--threads", options->threads, "How many threads kernels use")
+  command
+      ->add_option("--threads", options->load.engine_threads,
+                   "How many threads engines use, and how many kernels use")
       ->check(CLI::Range(1, 1024));
+  const std::map<std::string, PerformanceHint> hints = {
+      {"latency", PerformanceHint::kLatency}, {"throughput", PerformanceHint::kThroughput}};
+  command
+      ->add_option("--performance-hint", options->load.performance_hint,
+                   "What engines arrange their threads for: latency or throughput")
+      ->transform(CLI::CheckedTransformer(hints));
   command->add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
   command->add_flag("--verify-checksums", options->load.verify_checksums,
                     "Compare the whole file with its checksums first");

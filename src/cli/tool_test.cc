@@ -61,8 +61,10 @@ class Tool : public testing::Test {
 
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
-  std::string compile(const std::string& archive, const std::string& name = "model.pte") {
-    const Outcome outcome = run({"compile", data_path(archive), "-o", path(name)});
+  std::string compile(const std::string& archive, const std::string& name = "model.pte",
+                      const std::string& engine = "openvino") {
+    const Outcome outcome =
+        run({"compile", data_path(archive), "-o", path(name), "--engine", engine});
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     return path(name);
   }
@@ -272,6 +274,20 @@ TEST_F(Tool, RepeatsWithATableOfLatencies) {
   EXPECT_TRUE(contains(ran.out, "p90")) << ran.out;
 }
 
+TEST_F(Tool, RunsAnEngineWithThreadsAndAHint) {
+  ASSERT_EQ(run({"compile", data_path("golden/mlp.pt2"), "-o", path("model.pte"), "--engine",
+                 "openvino", "--no-cache"})
+                .code,
+            0);
+  for (const char* hint : {"latency", "throughput"}) {
+    const Outcome ran = run({"run", path("model.pte"), "--random-inputs", "1", "--repeat", "2",
+                             "--threads", "1", "--performance-hint", hint});
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    EXPECT_TRUE(contains(ran.out, fmt::format("engine: 1 thread, {}\n", hint))) << ran.out;
+  }
+  EXPECT_EQ(run({"run", path("model.pte"), "--performance-hint", "speed"}).code, 2);
+}
+
 TEST_F(Tool, CompilesSeveralMethods) {
   const Outcome compiled =
       run({"compile", "forward=" + data_path("golden/mlp.pt2"),
@@ -287,7 +303,7 @@ TEST_F(Tool, CompilesSeveralMethods) {
 }
 
 TEST_F(Tool, InspectsByContent) {
-  compile("golden/mlp.pt2", "program.pte");
+  compile("golden/mlp.pt2", "program.pte", "none");
   fs::rename(path("program.pte"), path("program.pt2"));
   const Outcome text = run({"inspect", path("program.pt2"), "--graph"});
   ASSERT_EQ(text.code, 0) << text.err;
@@ -347,7 +363,7 @@ TEST_F(Tool, ComparesRelativelyToWhatIsExpected) {
 }
 
 TEST_F(Tool, RunComparesChecksumsOnRequest) {
-  std::string bytes = read_file(compile("golden/mlp.pt2"));
+  std::string bytes = read_file(compile("golden/mlp.pt2", "model.pte", "none"));
   uint64_t first_weight = 0;
   std::memcpy(&first_weight, bytes.data() + 24, sizeof first_weight);
   ASSERT_LT(first_weight, bytes.size());
@@ -403,8 +419,9 @@ TEST_F(Tool, VerifyFindsEveryFlippedByte) {
 TEST_F(Tool, DoctorNamesWhatIsThere) {
   const Outcome outcome = run({"doctor"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  for (const char* part : {"slipway", "ExecuTorch", "engine none", "engine openvino",
-                           "engine tensorrt", "not built into this version", "XnnpackBackend"}) {
+  for (const char* part :
+       {"slipway", "ExecuTorch", "engine none", "engine openvino", "ready: OpenVINO 2025.4.1",
+        "engine tensorrt", "not built into this version", "XnnpackBackend"}) {
     EXPECT_TRUE(contains(outcome.out, part)) << part << "\n" << outcome.out;
   }
 }

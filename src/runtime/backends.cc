@@ -35,6 +35,20 @@ et::BackendOptions<2> openvino_options(const LoadOptions& options) {
   return given;
 }
 
+std::string engine_settings() {
+  et::BackendOptions<2> asked;
+  asked.set_option("num_threads", 0);
+  asked.set_option("performance_hint", "");
+  int threads = 0;
+  const char* hint = "";
+  const bool found = et::get_backend_class("OpenvinoBackend") != nullptr &&
+                     et::get_option("OpenvinoBackend", asked.view()) == et::Error::Ok &&
+                     asked.get_option("num_threads", threads) == et::Error::Ok &&
+                     asked.get_option("performance_hint", hint) == et::Error::Ok;
+  if (!found || threads == 0) return "";
+  return fmt::format("{} {}, {}", threads, threads == 1 ? "thread" : "threads", hint);
+}
+
 Status require_backend(const std::string& id) {
   initialize_platform();
   static std::mutex mutex;

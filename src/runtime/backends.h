@@ -25,6 +25,10 @@ const std::vector<KnownBackend>& known_backends();
 // What the backend of OpenVINO takes of the options of Module::load.
 executorch::runtime::BackendOptions<2> openvino_options(const LoadOptions& options);
 
+// What the engine that was loaded last in this process runs with, such as "2 threads, latency";
+// empty without one.
+std::string engine_settings();
+
 // Makes sure that a backend is registered and says that it can work. The error names the library
 // and how to get it.
 Status require_backend(const std::string& id);
