@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 
 import numpy as np
 import onnxruntime
@@ -9,10 +10,15 @@ import pytest
 import torch
 
 import slipway_cli
-from onnx_cases import CASES
 from test_models import MODELS
 
 ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests/conformance"))
+
+import operator_cases  # noqa: E402, F401
+import overload_cases  # noqa: E402, F401
+import value_cases  # noqa: E402, F401
+from table import CASES, Program, export  # noqa: E402
 
 
 def session(file):
@@ -48,23 +54,13 @@ def lower(program, folder):
     return session(file)
 
 
-class Program(torch.nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *inputs):
-        return self.function(*inputs)
-
-
 @pytest.mark.parametrize("dialect", ["training", "core"])
 @pytest.mark.parametrize("name", CASES)
 def test_operator(name, dialect, tmp_path):
     case = CASES[name]
     model = Program(case.function)
-    dynamic = None if case.dynamic is None else (tuple(case.dynamic),)
     with torch.no_grad():
-        program = torch.export.export(model, case.inputs, dynamic_shapes=dynamic)
+        program = export(case)
         if dialect == "core":
             program = program.run_decompositions()
         lowered = lower(program, tmp_path)

@@ -38,6 +38,7 @@ Values add_number(Context& c) {
 
 // The kernel gives integers the sign of the dividend, PyTorch that of the divisor.
 Values remainder(Context& c) {
+  if (!c.is_tensor(0)) return {c.build.remainder(c.tensor(0), c.tensor(1))};
   if (is_floating_point(c.dtype())) {
     return with_number(c, "aten.remainder.Tensor", "aten.remainder.Scalar");
   }
@@ -244,7 +245,7 @@ constexpr Entry kRules[] = {
      "aten.divide.Scalar",
      WITH_NUMBER("aten.div.Tensor", "aten.div.Scalar")},
     {"aten.fmod.Tensor", WITH_NUMBER("aten.fmod.Tensor", "aten.fmod.Scalar")},
-    {"aten.remainder.Tensor aten.remainder.Scalar", remainder},
+    {"aten.remainder.Tensor aten.remainder.Scalar aten.remainder.Scalar_Tensor", remainder},
     {"aten.eq.Tensor", WITH_NUMBER("aten.eq.Tensor", "aten.eq.Scalar")},
     {"aten.ne.Tensor aten.not_equal.Tensor aten.not_equal.Scalar",
      WITH_NUMBER("aten.ne.Tensor", "aten.ne.Scalar")},

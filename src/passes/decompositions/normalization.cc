@@ -61,6 +61,26 @@ Values batch_norm_no_update(Context& c) {
   return values;
 }
 
+Value* by_groups(Context& c, int64_t groups, double eps) {
+  Value* x = c.tensor(0);
+  Value* weight = c.tensor_or_null(c.op() == "aten.group_norm.default" ? 2 : 1);
+  Value* bias = c.tensor_or_null(c.op() == "aten.group_norm.default" ? 3 : 2);
+  if (x->dtype() != DType::kFloat64) {
+    return c.build.native_group_norm(x, weight, bias, groups, eps);
+  }
+  // The kernel computes in float32.
+  Value* grouped = c.build.view(x, {x->sizes().at(0), groups, -1});
+  Value* mean = c.build.mean(grouped, {2}, true);
+  Value* var = c.build.var(grouped, {2}, SymInt(0), true);
+  Value* scaled = c.build.mul(c.build.sub(grouped, mean), c.build.rsqrt(c.build.add(var, eps)));
+  Value* y = c.build.view(scaled, x->sizes());
+  Sizes channel(x->sizes().size(), 1);
+  channel.at(1) = x->sizes().at(1);
+  if (weight) y = c.build.mul(y, c.build.view(weight, channel));
+  if (bias) y = c.build.add(y, c.build.view(bias, channel));
+  return y;
+}
+
 // (input, weight, bias, mean, var, use_input_stats, momentum, eps, ...)
 Values instance_norm(Context& c) {
   const BatchNorm p = parameters(c);
@@ -68,15 +88,34 @@ Values instance_norm(Context& c) {
   if (p.mean) return c.unsupported(kTraining);
   Value* x = c.tensor(0);
   const int64_t channels = c.known(x->sizes().at(1), "the number of channels");
-  return {c.build.native_group_norm(x, p.weight, p.bias, channels, c.number(7))};
+  return {by_groups(c, channels, c.number(7))};
 }
 
-Values group_norm(Context& c) {
-  return {c.build.native_group_norm(c.tensor(0), c.tensor_or_null(2), c.tensor_or_null(3),
-                                    c.constant(1), c.number(4))};
+Values group_norm(Context& c) { return {by_groups(c, c.constant(1), c.number(4))}; }
+
+// (input, weight, bias, N, C, HxW, groups, eps)
+Values native_group_norm(Context& c) {
+  if (c.dtype() != DType::kFloat64) return {};
+  Values values(c.output_count(), nullptr);
+  values.at(0) = by_groups(c, c.constant(6), c.number(7));
+  return values;
 }
 
 Values layer_norm(Context& c) {
+  Value* x = c.tensor(0);
+  // The kernel computes in float32.
+  if (x->dtype() == DType::kFloat64) {
+    std::vector<int64_t> dims;
+    const auto count = static_cast<int64_t>(c.integers(1).size());
+    for (int64_t d = x->rank() - count; d < x->rank(); ++d) dims.push_back(d);
+    Value* mean = c.build.mean(x, dims, true);
+    Value* scale = c.build.rsqrt(c.build.add(c.build.var(x, dims, SymInt(0), true), c.number(4)));
+    Value* y = c.build.mul(c.build.sub(x, mean), scale);
+    if (c.has(2)) y = c.build.mul(y, c.tensor(2));
+    if (c.has(3)) y = c.build.add(y, c.tensor(3));
+    return c.output_count() == 1 ? Values{y} : Values{y, mean, scale};
+  }
+  if (c.output_count() > 1) return {};
   return {c.build.native_layer_norm(c.tensor(0), c.integers(1), c.tensor_or_null(2),
                                     c.tensor_or_null(3), c.number(4))};
 }
@@ -134,7 +173,8 @@ constexpr Entry kRules[] = {
     {"aten._batch_norm_no_update.default", batch_norm_no_update},
     {"aten.instance_norm.default", instance_norm},
     {"aten.group_norm.default", group_norm},
-    {"aten.layer_norm.default", layer_norm},
+    {"aten.native_group_norm.default", native_group_norm},
+    {"aten.layer_norm.default aten.native_layer_norm.default", layer_norm},
     {"aten.rms_norm.default aten._fused_rms_norm.default", rms_norm},
     {"aten._weight_norm.default aten._weight_norm_interface.default", weight_norm},
 };

@@ -50,7 +50,19 @@ Values fake_quantize_per_channel(Context& c) {
   return results(c, rounded(c, x, scale, zero, c.constant(4), c.constant(5)));
 }
 
+// (input, scales, zero_points, ...): the kernels take scales of float64 only.
+Values with_wide_scales(Context& c) {
+  if (c.tensor(1)->dtype() == DType::kFloat64) return {};
+  std::vector<ir::Argument> arguments = c.node().args();
+  arguments.at(1) = c.build.to_dtype(c.tensor(1), DType::kFloat64);
+  return {c.build.call(c.op(), std::move(arguments), c.dtype(), c.sizes())};
+}
+
 constexpr Entry kRules[] = {
+    {"quantized_decomposed.quantize_per_channel.default "
+     "quantized_decomposed.quantize_per_tensor.tensor "
+     "quantized_decomposed.dequantize_per_tensor.tensor",
+     with_wide_scales},
     {"aten.fake_quantize_per_tensor_affine.default "
      "aten.fake_quantize_per_tensor_affine.tensor_qparams "
      "aten.fake_quantize_per_tensor_affine_cachemask.default",

@@ -39,14 +39,25 @@ bool names_dims(Context& c, size_t i) {
   return c.tensor(0)->rank() > 0 && c.has(i) && !c.integers(i).empty();
 }
 
+// ExecuTorch's kernel adds in float32 where it reduces one dimension, and in the result's type
+// where it reduces several.
+bool adds_exactly(DType dtype, const std::vector<int64_t>& dims) {
+  return dims.size() > 1 || (is_floating_point(dtype) && dtype != DType::kFloat64);
+}
+
 Values sum(Context& c) {
   Value* x = c.tensor(0);
   const bool whole = c.op() == "aten.sum.default";
-  if (!whole && names_dims(c, 1)) return {};
   if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
-  return {c.build.call("aten.sum.dim_IntList",
-                       {x, as_list(all_dims(x)), !whole && c.flag(2), c.dtype()}, c.dtype(),
-                       c.sizes())};
+  std::vector<int64_t> dims = whole ? all_dims(x) : reduced_dims(c, 1);
+  if (!adds_exactly(c.dtype(), dims)) {
+    Value* total = c.build.sum(c.build.unsqueeze(x, dims.at(0)), {dims.at(0), dims.at(0) + 1},
+                               !whole && c.flag(2), c.dtype());
+    return {c.build.view(total, c.sizes())};
+  }
+  if (!whole && names_dims(c, 1)) return {};
+  return {c.build.call("aten.sum.dim_IntList", {x, as_list(dims), !whole && c.flag(2), c.dtype()},
+                       c.dtype(), c.sizes())};
 }
 
 Values mean(Context& c) {

@@ -1,0 +1,145 @@
+// Every engine on the table of operator cases: the results are PyTorch's.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "case_archive.h"
+#include "difference.h"
+#include "exceptions.h"
+#include "ir/program.h"
+#include "slipway/slipway.h"
+
+namespace slipway::conformance {
+namespace {
+
+// Above the dynamic sizes of all cases.
+constexpr int64_t kMaxSize = 64;
+
+CaseArchive& table() {
+  static Result<CaseArchive> archive = CaseArchive::open(SLIPWAY_CONFORMANCE_CASES);
+  return archive.value();
+}
+
+// Through a file, as a user would load it.
+Result<Program> load_program(const Case& test) {
+  auto bytes = table().program(test);
+  if (!bytes.ok()) return bytes.error();
+  const std::string path = testing::TempDir() + std::to_string(getpid()) + "_" + test.name + ".pt2";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes->bytes.data()),
+             static_cast<std::streamsize>(bytes->bytes.size()));
+  auto program = Program::load(path);
+  std::remove(path.c_str());  // It stays mapped.
+  return program;
+}
+
+Result<Module> prepare(const Program& program, EngineKind engine, const std::string& name) {
+  CompileOptions options;
+  options.engine = engine;
+  options.verify_passes = true;
+  for (const auto& [symbol, range] : program.ir().ranges) {
+    if (!range.max || *range.max > kMaxSize) options.bounds[symbol] = kMaxSize;
+  }
+  auto artefact = compile(program, options);
+  if (!artefact.ok()) return artefact.error();
+  auto bytes = artefact->to_memory();
+  if (!bytes.ok()) return bytes.error();
+  auto module = Module::load(std::move(*bytes), name, {.verify_checksums = true});
+  if (!module.ok()) return module.error();
+  if (const Status loaded = module->load_method(); !loaded.ok()) return loaded.error();
+  return module;
+}
+
+struct Parameter {
+  Engine engine;
+  const Case* test;
+};
+
+void PrintTo(const Parameter& parameter, std::ostream* out) { *out << parameter.test->name; }
+
+class ConformanceTest : public testing::TestWithParam<Parameter> {};
+
+struct Outcome {
+  std::optional<Error> error;
+  std::vector<std::string> wrong;
+  int nan_lost = 0;  // results that are PyTorch's but where it has NaN
+};
+
+void compare(const std::vector<Value>& found, const std::vector<Value>& expected, const Case& test,
+             Outcome& outcome) {
+  ASSERT_EQ(found.size(), expected.size());
+  for (size_t i = 0; i < found.size(); ++i) {
+    const auto problem = difference(found[i], expected[i], test.tolerance, false);
+    if (!problem) continue;
+    if (!difference(found[i], expected[i], test.tolerance, true)) ++outcome.nan_lost;
+    outcome.wrong.push_back("output " + std::to_string(i) + ": " + *problem);
+  }
+}
+
+// Compiles the case and runs each of its sets of inputs.
+Outcome run(const Engine& engine, const Case& test) {
+  Outcome outcome;
+  auto program = load_program(test);
+  auto module = program.ok() ? prepare(*program, engine.kind, test.name) : program.error();
+  if (!module.ok()) outcome.error = module.error();
+  for (size_t i = 0; i < test.runs.size() && !outcome.error; ++i) {
+    SCOPED_TRACE("inputs " + std::to_string(i));
+    const auto inputs = table().values(test.runs[i]["inputs"]);
+    const auto expected = table().values(test.runs[i]["outputs"]);
+    EXPECT_TRUE(inputs.ok() && expected.ok());
+    if (!inputs.ok() || !expected.ok()) break;
+    const auto outputs = module->run(*inputs);
+    if (outputs.ok()) {
+      compare(*outputs, *expected, test, outcome);
+    } else {
+      outcome.error = outputs.error();
+    }
+  }
+  return outcome;
+}
+
+std::string lines(const std::vector<std::string>& texts) {
+  std::string result;
+  for (const std::string& text : texts) result += text + "\n";
+  return result;
+}
+
+TEST_P(ConformanceTest, GivesWhatPyTorchGives) {
+  const auto& [engine, test] = GetParam();
+  const Outcome outcome = run(engine, *test);
+  if (const auto reason = find(engine.unsupported, test->name)) {
+    ASSERT_TRUE(outcome.error) << "It runs, although it is said not to: " << *reason;
+    EXPECT_NE(outcome.error->message().find(*reason), std::string::npos)
+        << outcome.error->message();
+    return;
+  }
+  ASSERT_FALSE(outcome.error) << outcome.error->message();
+  if (const auto reason = find(engine.loses_nan, test->name)) {
+    EXPECT_GT(outcome.nan_lost, 0) << "It keeps NaN, although it is said not to: " << *reason;
+    EXPECT_EQ(static_cast<int>(outcome.wrong.size()), outcome.nan_lost) << lines(outcome.wrong);
+    return;
+  }
+  EXPECT_TRUE(outcome.wrong.empty()) << lines(outcome.wrong);
+}
+
+std::vector<Parameter> cases_of(const Engine& engine) {
+  std::vector<Parameter> result;
+  for (const Case& test : table().cases()) result.push_back({engine, &test});
+  return result;
+}
+
+std::string name_of(const testing::TestParamInfo<Parameter>& info) { return info.param.test->name; }
+
+INSTANTIATE_TEST_SUITE_P(None, ConformanceTest, testing::ValuesIn(cases_of(none())), name_of);
+
+}  // namespace
+}  // namespace slipway::conformance

@@ -1,0 +1,171 @@
+"""The same operators on other types and at the edges of values and sizes: what an engine that takes a shortcut gets wrong."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from table import DIM, case, f, i, u
+
+aten = torch.ops.aten
+NAN, INF = math.nan, math.inf
+TYPES = {
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+    "float64": torch.float64,
+    "int64": torch.int64,
+    "int32": torch.int32,
+    "int16": torch.int16,
+    "int8": torch.int8,
+    "uint8": torch.uint8,
+    "bool": torch.bool,
+}
+# Kernels may round between steps that PyTorch computes in float32, or the other way round: two units in the last place.
+HALF = {
+    "float16": {"tolerance": 2e-3, "reason": "two units in the last place of float16"},
+    "bfloat16": {"tolerance": 1.6e-2, "reason": "two units in the last place of bfloat16"},
+}
+EDGES = torch.tensor([NAN, INF, -INF, 0.0, -0.0, 1.0, -1.0, 2.5, -3.5, 1e-30, -1e-30, 1e30, -1e30])
+LARGE = torch.tensor([2**24, 2**24 + 1, -(2**24) - 1, 2**31 - 1, 2**31, -(2**31), 2**31 + 1, 3_000_000_000, 2**53 + 1, 2**62, -(2**62), 7])
+
+# ---- Integers that don't fit into fewer bits, or into a float.
+case("int64_add_3e9", lambda x, y: (x + y, x - y, x * 3, -x), torch.tensor([3_000_000_000, -3_000_000_000]), torch.tensor([3_000_000_000, 5]))
+case("int64_sums", lambda x: (x.sum(), x.sum(1), x.sum(0, keepdim=True), x[0].sum(), x.cumsum(1), (x > 5).sum(0)), LARGE.reshape(3, 4) // 5)
+case("int64_sum_past_32_bits", lambda x: (x.sum(), x.sum(0), x.cumsum(0), x.amax(), x.amin(0)), torch.full((4, 2), 2_000_000_000))
+case("int64_arithmetic", lambda x: (x + 1, x - 1, x // 3, x % 1000, x.abs(), torch.maximum(x, x * 0 + 5), x.clamp(-5, 2**40)), LARGE)
+case("int64_compare", lambda x, y: (x == y, x < y, x >= y, x != y, x > 2**31, x == 2**24), LARGE, LARGE + 1)
+case("int64_bits", lambda x, y: (x & y, x | y, x ^ y, ~x), LARGE, LARGE.flip(0))
+case("int64_where", lambda c, x, y: (torch.where(c, x, y), x.masked_fill(c, 2**40)), torch.tensor([True, False] * 6), LARGE, LARGE.flip(0))
+case("int64_moved", lambda x: (x.reshape(3, 4).t(), x[2:5], x.flip(0), torch.cat([x, x]), x.roll(3), F.pad(x, (1, 1), value=2**33), x.repeat(2)), LARGE)
+case("int64_gather", lambda x, a: (x.gather(0, a), x[a], x.index_select(0, a), x.scatter(0, a, x[:4] + 2**40)), LARGE, torch.tensor([3, 11, 0, 7]))
+case("int64_sorted", lambda x: (*x.sort(), *x.topk(3), x.argmax(), x.argmin()), LARGE)
+case("int64_product", lambda x, y: (x @ y, x.prod(), x.prod(0)), torch.tensor([[2**20, 3], [5, 2**21]]), torch.tensor([[2**20, 1], [7, 2**12]]))
+case("int64_to_float", lambda x: (x.float(), x.double(), x / 3, x * 1.0), LARGE)
+case("int64_narrowed", lambda x: (x.int(), x.to(torch.int16), x.to(torch.int8), x.to(torch.uint8), x.bool()), LARGE)
+case("int64_parameter", lambda x: x + LARGE, torch.arange(12))
+case("int64_from_int32", lambda x: (x.long() * x, x.sum(), x.long() + 1), torch.tensor([2**31 - 1, -(2**31), 2**24 + 1], dtype=torch.int32))
+case("int64_from_sizes", lambda x: (torch.arange(x.shape[0]) * 3_000_000_000, x + torch.arange(x.shape[0]).float()), f(5), dynamic=({0: DIM("n")},), more=[(f(9),)])
+case("int32_around_2_24", lambda x: (x + 1, x.float(), x == x + 1, x - 1, x * 2), torch.tensor([2**24 - 1, 2**24, 2**24 + 1, 2**30 + 1], dtype=torch.int32))
+case("int32_wraps", lambda x: (x + x, x * 2, -x, x - 5), torch.tensor([2**31 - 1, -(2**31), 2**30], dtype=torch.int32))
+for name in ("int8", "uint8", "int16"):
+    limits = torch.iinfo(TYPES[name])
+    values = torch.tensor([limits.max, limits.min, limits.max - 1, limits.min + 1, 100, 3], dtype=TYPES[name])
+    case(f"{name}_wraps", lambda x, y: (x + y, x - y, x * y, x + 1), values, values.flip(0))
+    case(f"{name}_other", lambda x, y: (torch.maximum(x, y), torch.minimum(x, y), x == y, x < y, x // 3, x & y, x.float(), x.long(), torch.where(x > y, x, y)), values, values.flip(0))
+    case(f"{name}_reduced", lambda x: (x.sum(), x.amax(), x.amin(0), x.sum(0, dtype=torch.int32), x.argmax(), x.cumsum(0)), values)
+case("uint8_from_float", lambda x: (x.to(torch.uint8), (x * 0.5).to(torch.uint8), x.to(torch.int8)), torch.tensor([0.0, 1.5, 99.9, 127.0]))
+case("uint8_image", lambda x, w: (F.conv2d(x.float() / 255, w), x.permute(0, 2, 3, 1)), i(256, 1, 3, 5, 5).to(torch.uint8), f(2, 3, 3, 3))
+
+# ---- Every type through the same few operators.
+for name, dtype in TYPES.items():
+    half = HALF.get(name, {})
+    x, y = (f(3, 4) * 4).to(dtype), (f(4) * 4).to(dtype)
+    case(f"moved_{name}", lambda x: (x.t(), x[1:, ::2], x[-1], x.flatten(), x.unsqueeze(1).expand(3, 2, 4), torch.cat([x, x], 1), torch.stack([x, x]), x.repeat(2, 1), x.flip(0), x.roll(1, 1), F.pad(x, (1, 1))), x)
+    case(f"read_{name}", lambda x, a: (x[a], x.index_select(1, a), x.gather(1, a[None]), F.embedding(a, x), x[:, a]), x, torch.tensor([0, 2, 1]))
+    case(f"written_{name}", lambda x, a, v: (x.index_put((a,), v), x.index_copy(0, a, v), x.slice_scatter(v, 0, 1), x.select_scatter(v[0], 0, -1), x.scatter(0, a[:, None].expand(2, 4), v)), x, torch.tensor([2, 0]), x[:2] + x[1:])
+    case(f"chosen_{name}", lambda c, x, y: (torch.where(c, x, y), x.masked_fill(c, 1), torch.where(c, x, x.flip(0))), i(2, 3, 4).bool(), x, y)
+    case(f"compared_{name}", lambda x, y: (x == y, x != y, x < y, x >= y, x.bool(), torch.logical_and(x, y), torch.logical_not(x)), x, y)
+    case(f"made_{name}", lambda x: (torch.zeros_like(x), torch.full_like(x, 1), x.new_ones(2)), x)
+    if name != "bool":
+        case(f"arithmetic_{name}", lambda x, y: (x + y, x * y, x - y, x + 2, x * 3, 2 - x, x.abs(), torch.maximum(x, y), torch.minimum(x, y), x.clamp(1, 3), F.relu(x)), x, y, **half)
+        case(f"reduced_{name}", lambda x: (x.sum(), x.sum(0), x.amax(1), x.amin(0, keepdim=True), x.argmax(1), x.cumsum(1)), x, **half)
+        case(f"sorted_{name}", lambda x: (*x.sort(1), *x.topk(2), x.argsort(0)), torch.tensor([[3, 1, 0, 2], [1, 5, 4, 7]]).to(dtype))
+    if name == "uint8":
+        case("to_every_type_uint8", lambda x: tuple(x.to(other) for other in TYPES.values()), x.abs())
+    elif name != "bool":
+        case(f"to_every_type_{name}", lambda x: tuple(x.to(other) for other in TYPES.values() if other != torch.uint8), torch.tensor([0, 1, 3, 100, -7]).to(dtype), **half)
+for name in ("float16", "bfloat16", "float64"):
+    dtype, half = TYPES[name], HALF.get(name, {})
+    sums = {"tolerance": 10 * half["tolerance"], "reason": "kernels add in the type itself, PyTorch in float32"} if half else {}
+    x, w = f(2, 3, 4).to(dtype), f(4, 5).to(dtype)
+    case(f"matmul_{name}", lambda x, w: (x @ w, torch.bmm(x, x.mT), F.linear(x, w.t(), x[0, 0, :1].expand(5))), x, w, **half)
+    case(f"functions_{name}", lambda x: (x.exp(), x.tanh(), x.sigmoid(), x.sqrt(), x.sin(), x.log(), x.reciprocal(), x.pow(2), F.gelu(x), F.silu(x)), u(3, 4).to(dtype), **half)
+    case(f"softmax_{name}", lambda x: (x.softmax(-1), x.log_softmax(0)), x, **half)
+    case(f"layer_norm_{name}", lambda x, w: F.layer_norm(x, (4,), w, w), x, f(4).to(dtype), **half)
+    case(f"conv_{name}", lambda x, w: F.conv2d(x, w, padding=1), f(1, 2, 5, 5).to(dtype), f(3, 2, 3, 3).to(dtype), **sums)
+    case(f"pool_{name}", lambda x: (F.max_pool2d(x, 2), F.avg_pool2d(x, 2), x.mean((2, 3))), f(1, 2, 4, 6).to(dtype), **half)
+    case(f"attention_{name}", F.scaled_dot_product_attention, f(1, 2, 4, 8).to(dtype), f(1, 2, 4, 8).to(dtype), f(1, 2, 4, 8).to(dtype), **half)
+case("int32_matmul", torch.matmul, i(99, 3, 4, low=-99).int(), i(99, 4, 2, low=-99).int())
+case("double_precision", lambda x: (x + 1e-12, x * (1 + 1e-12), x - 1, x.exp(), (x - 1) * 1e12, x.sum(), x / 3, x.sqrt(), x.pow(3) - 1), torch.tensor([1.0 + 1e-12, 1.0 - 1e-13, 1.0], dtype=torch.float64))
+case("double_reduced", lambda x: (x.sum(1), x.mean(1), x.mean(), x.var(1), x.std(0), x.prod(1), x.norm(), x.cumsum(1), x.logsumexp(1), x.softmax(1), torch.linalg.vector_norm(x, dim=1)), f(3, 40).double() / 3)
+case("double_normalized", lambda x, w: (F.layer_norm(x, (5, 4), w, w), F.group_norm(x, 2), F.instance_norm(x), F.rms_norm(x, (4,)), F.batch_norm(x, w[:, 0][:4], w[:, 1][:4].abs())), f(2, 4, 5, 4).double() / 3, f(5, 4).double())
+case("double_layers", lambda x, w, v: (F.conv1d(x, w), F.avg_pool1d(x, 2), F.max_pool1d(x, 2), F.interpolate(x, scale_factor=2, mode="linear"), F.linear(x, v)), f(2, 4, 6).double() / 3, f(3, 4, 2).double(), f(3, 6).double())
+case("double_adaptive_pool", lambda x: F.adaptive_avg_pool1d(x, 3), f(2, 4, 6).double() / 3, tolerance=1.0, reason="ExecuTorch's kernel adds in float32; of float64, a hundred thousandth is allowed")
+case("double_activations", lambda x: (F.gelu(x), F.silu(x), F.elu(x), F.softplus(x), F.mish(x), F.leaky_relu(x), x.sigmoid(), x.tanh(), x.erf(), F.hardswish(x), x.sin(), x.atan(), x.expm1(), x.exp2(), F.logsigmoid(x), F.gelu(x, approximate="tanh")), f(20).double() / 3)
+case("double_compare", lambda x: (x == 1.0, x > 1.0, torch.where(x > 1.0, x - 1.0, x * 0)), torch.tensor([1.0 + 1e-14, 1.0, 1.0 - 1e-14], dtype=torch.float64))
+case("double_range", lambda x: (x * 1e200, x.abs().sqrt(), x / 1e100), torch.tensor([1e100, -1e-300, 1e-320], dtype=torch.float64))
+case("double_inside", lambda x: ((x.double() + 1e-10 - 1).float() * 1e10, (x.double() * 1e300 / 1e299).float()), torch.ones(3))
+case("int64_inside", lambda x: ((x.long() * 3_000_000_000 // 1_000_000_000).float(), (x.long() << 33) >> 32), torch.tensor([1.0, 2.0, 7.0]))
+case("half_rounds_inside", lambda x: ((x.half() + 1).float(), (x.bfloat16() * 3).float(), (x.half() * 300).half().float()), torch.tensor([1e-4, 0.3333, 2049.0, 300.0]))
+
+# ---- Types that meet.
+case("promoted_floats", lambda h, b, x, d: (h + b, h * x, b - x, x + d, h + d, torch.maximum(h, x)), f(4).half(), f(4).bfloat16(), f(4), f(4).double(), **HALF["bfloat16"])
+case("promoted_integers", lambda a, b, c, d, e: (a + b, b * c, a - c, d + a, e + a, e * d, c // b.clamp(min=1), torch.where(e, a, c)), i(9, 4).to(torch.int8), i(9, 4).to(torch.int16), i(9, 4).int(), i(9, 4), i(2, 4).bool())
+case("promoted_both", lambda n, x, h: (n + x, n * h, x / n, n - 1.5, h + 2, torch.pow(x, n), n > x, torch.where(n > 1, n, x)), i(5, 4, low=1), f(4), f(4).half(), **HALF["float16"])
+case("promoted_0dim", lambda x, n, d, t: (x + d, n + t, n * t, x * t, n / d), f(3), i(9, 3), torch.tensor(2.5, dtype=torch.float64), torch.tensor(3, dtype=torch.int32))
+case("promoted_bytes", lambda a, b: (a + b, a * b, a - b), torch.tensor([200, 100, 7], dtype=torch.uint8), torch.tensor([-100, 100, -7], dtype=torch.int8))
+
+# ---- NaN and infinities.
+for name in "relu relu6 gelu silu sigmoid tanh leaky_relu elu softplus hardtanh hardsigmoid hardswish mish softsign logsigmoid".split():
+    # At infinities the others give NaN or not, as the width of PyTorch's vectors has it.
+    values = EDGES if name in "relu sigmoid tanh leaky_relu elu softplus hardtanh relu6 hardsigmoid logsigmoid".split() else EDGES[EDGES.abs() != INF]
+    case(f"edges_{name}", getattr(F, name) if name not in ("tanh", "sigmoid") else getattr(torch, name), torch.cat([values, values.flip(0)]))
+case("edges_functions", lambda x: (x.exp(), x.abs(), -x, x.sqrt(), x.floor(), x.ceil(), x.trunc(), x.round(), x.erf(), x.atan(), x.reciprocal(), x.square()), EDGES)
+case("edges_logarithms", lambda x: (x.log(), x.log2(), x.log1p(), x.rsqrt()), EDGES)
+case("edges_arithmetic", lambda x, y: (x + y, x - y, x * y, x / y), EDGES[:, None].clone(), EDGES)
+case("edges_divided", lambda x, y: (torch.div(x, y, rounding_mode="trunc"), torch.fmod(x, y)), EDGES[:8, None].clone(), torch.tensor([NAN, 2.0, -0.5, 3.0]))
+case("edges_extrema", lambda x, y: (torch.maximum(x, y), torch.minimum(x, y), x.clamp(-1, 1), x.clamp(min=0), torch.clamp(x, max=y)), EDGES[:, None].clone(), EDGES)
+case("edges_compared", lambda x, y: (x == y, x < y, x <= y, x > y, x >= y, x != y), EDGES[:, None].clone(), EDGES)
+case("edges_reduced", lambda x: (x.sum(1), x.amax(1), x.amin(1), x.mean(1), x.max(), x.prod(1), x.any(1)), torch.tensor([[1.0, NAN, 2.0], [INF, 1.0, -2.0], [INF, -INF, 0.0], [0.0, 1.0, 2.0]]))
+case("edges_infinite_max", lambda x: (x.amax(1), x.amin(1), *x.max(1), x.argmin(1)), torch.tensor([[1.0, INF, 2.0], [-INF, 1.0, -2.0], [-INF, -INF, -INF]]))
+case("edges_softmax", lambda x: (x.softmax(1), x.log_softmax(1)), torch.tensor([[1.0, NAN, 2.0], [-INF, 1.0, 2.0], [-INF, -INF, -INF], [1e30, -1e30, 0.0], [200.0, 201.0, 199.0]]))
+case("edges_logsumexp", lambda x: x.logsumexp(1), torch.tensor([[-INF, 1.0, 2.0], [1e30, -1e30, 0.0], [200.0, 201.0, 199.0], [1.0, NAN, 0.0]]))
+case("edges_matmul", torch.matmul, torch.tensor([[1.0, INF], [NAN, 1.0], [0.0, 2.0]]), torch.tensor([[1.0, 2.0], [3.0, -4.0]]))
+case("edges_pow", lambda x, y: (x**y, x**2, x**0.5, x**-1), EDGES[:9, None].clone(), torch.tensor([0.0, 1.0, 2.0, -1.0, 0.5]))
+case("edges_chosen", lambda x, y: (torch.where(x > 0, x, y), torch.where(torch.isnan(x), y, x), x.masked_fill(x != x, 3.0), torch.nan_to_num(x, 1.0, 2.0, -2.0)), EDGES, EDGES.flip(0))
+case("edges_pool", lambda x: (F.max_pool2d(x, 2), F.avg_pool2d(x, 2)), torch.tensor([[1.0, NAN, -INF, -INF], [2.0, 3.0, -INF, -INF]])[None, None])
+case("edges_layer_norm", lambda x: F.layer_norm(x, (3,)), torch.tensor([[1.0, NAN, 2.0], [5.0, 5.0, 5.0], [1e10, -1e10, 0.0]]))
+case("edges_topk", lambda x: (*x.topk(2), *x.sort()), torch.tensor([[1.0, INF, -INF, 2.0], [-0.5, -INF, 7.0, INF]]))
+case("edges_cast", lambda x: (x.double(), x.half(), x.bfloat16(), x.bool()), torch.tensor([NAN, INF, -INF, -0.0, 65504.0, 1e-8]))
+case("edges_moved", lambda x: (x.reshape(13, 1), x[2:], torch.cat([x, x]), x.flip(0), F.pad(x, (1, 1), value=INF), x.roll(1)), EDGES)
+case("negative_zero", lambda x, y: (1 / x, 1 / (-x), 1 / (x * y), torch.atan2(x, -y), 1 / x.round(), 1 / (x + x)), torch.tensor([0.0, -0.0]), torch.tensor([1.0, 1.0]))
+case("subnormal", lambda x: (x * 0.5, x + x), torch.tensor([1e-38, 3e-38, -1e-38]))
+
+# ---- Nothing at all: dimensions of no elements.
+case("empty_element", lambda x, y: (x + y, x.exp(), F.relu(x), x > 0, torch.where(x > 0, x, y), x.double()), torch.zeros(0, 3), f(3))
+case("empty_views", lambda x: (x.reshape(3, 0), x.flatten(), x.t(), x.unsqueeze(0), x.view(0), x.expand(2, 0, 3)), torch.zeros(0, 3))
+case("empty_reduced", lambda x: (x.sum(), x.sum(0), x.sum(1), x.prod(0), x.any(), x.all(0), x.mean(1)), torch.zeros(0, 3))
+case("empty_extrema", lambda x: (x.amax(1), x.amin(1)), torch.zeros(0, 3))
+case("empty_matmul", lambda x, w: (x @ w, F.linear(x, w.t()), w.t() @ x.t()), torch.zeros(0, 3), f(3, 4))
+case("empty_inner", torch.matmul, torch.zeros(2, 0), torch.zeros(0, 3))
+case("empty_joined", lambda x, y: (torch.cat([x, y]), torch.stack([x, x]), y[2:2], y[5:], x[:, 1]), torch.zeros(0, 3), f(2, 3))
+case("empty_read", lambda x, a: (x[a], x.index_select(0, a), F.embedding(a, x)), f(4, 3), torch.zeros(0, dtype=torch.int64))
+case("empty_softmax", lambda x: (x.softmax(1), F.layer_norm(x, (3,))), torch.zeros(0, 3))
+case("empty_int", lambda x: (x + 1, x.sum(), x.float(), x.reshape(2, 0)), torch.zeros(0, 2, dtype=torch.int64))
+case("empty_conv", lambda x, w: F.conv2d(x, w), torch.zeros(0, 3, 5, 5), f(2, 3, 3, 3))
+case("empty_dynamic", lambda x, w: (x @ w, x.sum(0), F.relu(x), x.softmax(1), torch.cat([x, x])), f(2, 3), f(3, 4), dynamic=({0: DIM("n", min=0, max=8)}, None), more=[(f(5, 3), f(3, 4)), (torch.zeros(0, 3), f(3, 4)), (f(1, 3), f(3, 4))])
+
+# ---- Sizes that vary.
+N = DIM("n", max=32)
+T = DIM("t", min=2, max=32)
+case("dynamic_elementwise", lambda x, y: (x + y, x * 2, F.gelu(x), x.softmax(-1), torch.maximum(x, y)), f(2, 3), f(2, 3), dynamic=({0: N, 1: T}, {0: N, 1: T}), more=[(f(1, 2), f(1, 2)), (f(7, 5), f(7, 5))])
+case("dynamic_broadcast", lambda x, y: x[:, None] * y[None] + x.shape[0], f(3), f(4), dynamic=({0: N}, {0: T}), more=[(f(1), f(2)), (f(9), f(5))])
+case("dynamic_linear", lambda x, w, b: F.relu(F.linear(x, w, b)).mean(1), f(2, 3, 4), f(5, 4), f(5), dynamic=({0: N, 1: T}, None, None), more=[(f(1, 2, 4), f(5, 4), f(5)), (f(6, 9, 4), f(5, 4), f(5))])
+case("dynamic_conv", lambda x, w: F.max_pool2d(F.relu(F.conv2d(x, w, padding=1)), 2), f(3, 3, 8, 10), f(4, 3, 3, 3), dynamic=({0: N, 2: DIM("h", min=4, max=32), 3: DIM("w", min=4, max=32)}, None), more=[(f(2, 3, 5, 7), f(4, 3, 3, 3))])
+case("dynamic_norms", lambda x, w: (F.layer_norm(x, (4,), w), F.rms_norm(x, (4,), w), F.normalize(x, dim=-1)), f(2, 3, 4), f(4), dynamic=({0: N, 1: T}, None), more=[(f(5, 7, 4), f(4))])
+case("dynamic_mask", lambda x: torch.ones(x.shape[0], x.shape[0], dtype=torch.bool).tril() & (x > 0), f(4), dynamic=({0: T},), more=[(f(9),)])
+case("dynamic_positions", lambda a, w: F.embedding(a, w) + F.embedding(torch.arange(a.shape[1]), w), i(20, 2, 5), f(33, 4), dynamic=({0: N, 1: T}, None), more=[(i(20, 1, 9), f(33, 4))])
+case("dynamic_heads", lambda x: x.view(x.shape[0], x.shape[1], 2, 4).transpose(1, 2).reshape(x.shape[0] * 2, x.shape[1], 4), f(2, 3, 8), dynamic=({0: N, 1: T},), more=[(f(3, 7, 8),)])
+case("dynamic_attention_mask", lambda q, m: F.scaled_dot_product_attention(q, q, q, m[:, None, None]), f(2, 2, 5, 8), torch.tensor([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]).bool(), dynamic=({0: N, 2: T}, {0: N, 1: T}), more=[(f(1, 2, 3, 8), torch.tensor([[True, True, False]]))])
+case("dynamic_last", lambda x: (x[:, -1], x[:, :-1], x.narrow(1, x.shape[1] - 2, 2), x.select(1, -2)), f(2, 5, 3), dynamic=({0: N, 1: DIM("t", min=3, max=32)},), more=[(f(4, 8, 3),)])
+case("dynamic_recurrent", lambda x, w, r, b: torch.lstm(x, (torch.zeros(1, x.shape[0], 3), torch.zeros(1, x.shape[0], 3)), (w, r, b, b), True, 1, 0.0, False, False, True), f(2, 5, 4), f(12, 4), f(12, 3), f(12), dynamic=({0: N}, None, None, None), more=[(f(3, 5, 4), f(12, 4), f(12, 3), f(12))])
+case("dynamic_reduced", lambda x: (x.sum(0), x.mean(1), x.amax(0), x.var(1), x.argmax(1), x.cumsum(0)), f(3, 4), dynamic=({0: N, 1: T},), more=[(f(6, 9),), (f(1, 2),)])
+case("dynamic_int", lambda a, b: (a + b, a * b, a.sum(), a.float() / 2), i(99, 4), i(99, 4), dynamic=({0: N}, {0: N}), more=[(i(99, 9) + 3_000_000_000, i(99, 9))])
+
+# ---- Indices from the end, and repeated ones.
+case("negative_index", lambda x, a: (x[a], x[:, a], x[a, a], x[-1, -2]), f(5, 6), torch.tensor([-1, -5, 2, -3]))
+case("negative_index_put", lambda x, a, v: (x.index_put((a,), v), x.index_put((a,), v, accumulate=True)), f(5, 4), torch.tensor([-1, 0, -3]), f(3, 4))
+case("repeated_index_put", lambda x, a, v: x.index_put((a,), v, accumulate=True), f(5, 4), torch.tensor([1, 1, -4, 0]), f(4, 4))
+case("repeated_scatter_add", lambda x, a, v: (x.scatter_add(0, a, v), x.index_add(0, a[:, 0], v)), f(4, 3), torch.tensor([[0, 1, 2], [0, 1, 3], [0, 0, 3]]), f(3, 3))
+case("index_put_number", lambda x, m: (x.masked_fill(m, 2.0), torch.where(m, x * 2, x), x.index_put((torch.tensor([0, 2]), torch.tensor([1, 1])), torch.tensor(9.0))), f(4, 3), i(2, 4, 3).bool())
+case("index_put_int64", lambda x, a, v: (x.index_put((a,), v), x.index_put((a,), v, accumulate=True)), LARGE.clone(), torch.tensor([-1, 0]), torch.tensor([2**40, 2**33]))
