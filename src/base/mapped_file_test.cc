@@ -1,5 +1,6 @@
 #include "base/mapped_file.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 
@@ -20,6 +21,20 @@ TEST(MappedFileTest, BytesOutliveTheHandleThatOpenedThem) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(held->bytes().data()), held->bytes().size()),
             "slipway");
   EXPECT_EQ(held->path(), path);
+}
+
+TEST(MappedFileTest, MapsAnOpenFile) {
+  std::FILE* stream = std::tmpfile();
+  ASSERT_NE(stream, nullptr);
+  std::fputs("slipway", stream);
+  std::fflush(stream);
+  auto file = MappedFile::map(::fileno(stream), "a file without a name");
+  std::fclose(stream);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ((*file)->bytes().size(), 7u);
+  EXPECT_EQ((*file)->bytes()[0], std::byte{'s'});
+  EXPECT_EQ(MappedFile::map(-1, "nothing").error().message().substr(0, 23),
+            "nothing: cannot be read");
 }
 
 TEST(MappedFileTest, EmptyFileIsEmpty) {

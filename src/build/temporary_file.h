@@ -26,7 +26,8 @@ class TemporaryFile {
   Status append(std::span<const std::byte> bytes);
   // What has been appended so far.
   Result<OwnedSpan> map() const;
-  // Gives the file a name in its folder, all at once. A file that is there already stays.
+  // Gives the file a name in its folder, all at once. A file that is there already stays, or is
+  // replaced by a named one.
   Status publish(const std::string& name);
   // Takes away the name that a named one has; it can't be published any more.
   void hide();
