@@ -24,6 +24,25 @@ if(NOT output STREQUAL "${EXPECTED}\n")
 endif()
 run(${bin}/slipway verify ${WORK}/model.pte)
 
+# With OpenVINO's libraries gone, a file with an engine says what to install, and one without still runs.
+run(${bin}/slipway inspect ${WORK}/model.pte)
+if(NOT output MATCHES "OpenvinoBackend")
+  message(FATAL_ERROR "the file has no engine of OpenVINO:\n${output}")
+endif()
+run(${bin}/slipway compile --engine none ${ARCHIVE} -o ${WORK}/kernels.pte)
+file(RENAME ${WORK}/moved/lib/openvino ${WORK}/moved/elsewhere)
+execute_process(COMMAND ${bin}/run_zeros ${WORK}/model.pte RESULT_VARIABLE code ERROR_VARIABLE message)
+if(code EQUAL 0 OR NOT message MATCHES "openvino==2025.4.1")
+  message(FATAL_ERROR "without OpenVINO run_zeros gave ${code}: ${message}")
+endif()
+execute_process(COMMAND ${bin}/slipway compile --no-cache ${ARCHIVE} -o ${WORK}/again.pte RESULT_VARIABLE code
+                ERROR_VARIABLE message)
+if(code EQUAL 0 OR NOT message MATCHES "openvino==2025.4.1")
+  message(FATAL_ERROR "without OpenVINO compile gave ${code}: ${message}")
+endif()
+run(${bin}/run_zeros ${WORK}/kernels.pte)
+run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${WORK}/moved/elsewhere ${bin}/run_zeros ${WORK}/model.pte)
+
 # A deployed program needs ExecuTorch's libraries, the C++ runtime and the dynamic loader, and nothing else.
 run(readelf -d ${bin}/run_zeros)
 string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*" needed "${output}")
