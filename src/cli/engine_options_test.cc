@@ -1,0 +1,125 @@
+// Each option of engines, to its effect on the file.
+#include "cli/engine_options.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <gmock/gmock-matchers.h>
+#include <gtest/gtest.h>
+
+#include "base/mapped_file.h"
+#include "cli/commands.h"
+#include "pte/reader/reader.h"
+
+namespace slipway::cli {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class EngineOptionsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "slipway_engines_XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+    ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+
+  // Compiles linear, relu, linear; gives what the command says on stderr where it fails.
+  std::string compile(std::vector<std::string> options, const std::string& output = "model.pte",
+                      const std::string& model = "mlp.pt2") {
+    std::vector<std::string> arguments = {"slipway", "compile",
+                                          std::string(SLIPWAY_TEST_DATA) + "/golden/" + model, "-o",
+                                          path(output)};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    std::vector<const char*> argv;
+    for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+    testing::internal::CaptureStdout();
+    testing::internal::CaptureStderr();
+    const int code = run_tool(static_cast<int>(argv.size()), argv.data(), "0");
+    out_ = testing::internal::GetCapturedStdout();
+    const std::string err = testing::internal::GetCapturedStderr();
+    return code == 0 ? "" : err;
+  }
+
+  engine::ManifestMethod method() const {
+    auto mapped = MappedFile::open(path("model.pte"));
+    EXPECT_TRUE(mapped.ok());
+    auto file = pte::File::read({(*mapped)->bytes(), *mapped}, "model.pte", {});
+    EXPECT_TRUE(file.ok()) << file.error().message();
+    return file->manifest()->methods.front();
+  }
+
+  fs::path folder_;
+  std::string out_;
+};
+
+TEST_F(EngineOptionsTest, OpenVinoIsTheDefaultAndNamedFirst) {
+  ASSERT_EQ(compile({}), "");
+  EXPECT_TRUE(out_.starts_with("engine: openvino\n")) << out_;
+  ASSERT_EQ(method().engines.size(), 1u);
+  EXPECT_EQ(method().engines[0].record.engine, "openvino");
+  EXPECT_TRUE(method().outside.empty());
+}
+
+TEST_F(EngineOptionsTest, NoneLeavesEverythingToKernels) {
+  ASSERT_EQ(compile({"--engine", "none"}), "");
+  EXPECT_TRUE(out_.starts_with("engine: none\n")) << out_;
+  EXPECT_TRUE(method().engines.empty());
+}
+
+TEST_F(EngineOptionsTest, ExcludedOperatorsAndNodesStayOnKernels) {
+  for (const std::vector<std::string>& options : std::vector<std::vector<std::string>>{
+           {"--exclude-op", "aten.relu"}, {"--exclude-node", "relu"}}) {
+    ASSERT_EQ(compile(options), "");
+    EXPECT_EQ(method().engines.size(), 2u);
+    ASSERT_EQ(method().outside.size(), 1u);
+    EXPECT_EQ(method().outside[0].op, "aten.relu.default");
+    EXPECT_THAT(method().outside[0].reason, HasSubstr(options[0] + " " + options[1]));
+  }
+  EXPECT_THAT(compile({"--exclude-op", "aten.rellu"}), HasSubstr("aten.relu"));
+}
+
+TEST_F(EngineOptionsTest, SmallGroupsStayOnKernels) {
+  ASSERT_EQ(compile({"--exclude-op", "aten.relu", "--min-partition-size", "2"}), "");
+  EXPECT_TRUE(method().engines.empty());
+  EXPECT_EQ(method().outside.size(), 3u);
+}
+
+TEST_F(EngineOptionsTest, RequireFullFailsAndWritesNothing) {
+  ASSERT_EQ(compile({"--require-full"}), "");
+  fs::remove(path("model.pte"));
+  const std::string error = compile({"--require-full", "--exclude-op", "aten.relu"});
+  EXPECT_THAT(error, HasSubstr("relu (aten.relu.default): "));
+  EXPECT_FALSE(fs::exists(path("model.pte")));
+  EXPECT_THAT(compile({"--require-full", "--engine", "none"}), HasSubstr("needs an engine"));
+}
+
+// The program counts its calls in an int64, which OpenVINO would keep in 32 bits.
+TEST_F(EngineOptionsTest, ReducedPrecisionTakesWhatIsNotExact) {
+  ASSERT_EQ(compile({}, "model.pte", "mutated_buffer.pt2"), "");
+  EXPECT_FALSE(method().outside.empty());
+  ASSERT_EQ(compile({"--allow-reduced-precision"}, "model.pte", "mutated_buffer.pt2"), "");
+  EXPECT_TRUE(method().outside.empty());
+}
+
+TEST_F(EngineOptionsTest, EnginesAreCachedWhereTheUserSays) {
+  ASSERT_EQ(compile({"--no-cache"}), "");
+  EXPECT_FALSE(fs::exists(path("cache")));
+  ASSERT_EQ(compile({"--cache", path("mine")}), "");
+  EXPECT_FALSE(fs::exists(path("cache")));
+  EXPECT_FALSE(fs::is_empty(path("mine")));
+  ASSERT_EQ(compile({}), "");
+  EXPECT_FALSE(fs::is_empty(path("cache/slipway/engines")));
+}
+
+TEST_F(EngineOptionsTest, AreNotForOnnx) {
+  EXPECT_THAT(compile({"--engine", "openvino"}, "model.onnx"), HasSubstr("options of engines"));
+}
+
+}  // namespace
+}  // namespace slipway::cli
