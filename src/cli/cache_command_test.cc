@@ -3,11 +3,14 @@
 #include <ctime>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 #include <sys/stat.h>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -130,6 +133,61 @@ TEST_F(CacheCommandTest, ClearsEngines) {
   EXPECT_TRUE(std::filesystem::is_empty(folder_));
   ASSERT_EQ(run({"list"}), 0) << err_;
   EXPECT_EQ(out_, folder_ + ": 0 engines, 0 bytes\n");
+}
+
+// What `slipway compile` leaves in the cache, and takes from it.
+class CompileCacheTest : public CacheCommandTest {
+ protected:
+  // Compiles a program to `output`; what it writes to stderr is in err_.
+  void compile(const std::string& output, const std::string& environment,
+               const std::string& options) {
+    const std::string command = fmt::format(
+        "env {} '{}' compile '{}/golden/mlp.pt2' -o '{}' --engine openvino {} > /dev/null 2> "
+        "'{}/stderr'",
+        environment, SLIPWAY_TOOL, SLIPWAY_TEST_DATA, path(output), options, folder_);
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    err_ = read_file(path("stderr"));
+  }
+  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  static std::string read_file(const std::string& path) {
+    std::ifstream stream(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+  }
+  static std::vector<build::EngineCache::Entry> entries(const std::string& folder) {
+    return build::EngineCache(folder).entries().value();
+  }
+};
+
+TEST_F(CompileCacheTest, FillsTheCacheAndUsesIt) {
+  const std::string cache = path("cache");
+  const std::string option = "--cache '" + cache + "'";
+  compile("a.pte", "", option);
+  EXPECT_EQ(err_, "");
+  auto entry = entries(cache).at(0);
+  const std::string file = cache + "/" + entry.key + ".slipway-engine";
+  const timespec times[2] = {{1, 0}, {1, 0}};
+  ASSERT_EQ(::utimensat(AT_FDCWD, file.c_str(), times, 0), 0);
+  compile("b.pte", "", option);
+  EXPECT_EQ(err_, "");
+  ASSERT_EQ(entries(cache).size(), 1u);
+  EXPECT_GT(entries(cache)[0].last_used_ns, 1'000'000'000);
+  EXPECT_EQ(read_file(path("b.pte")), read_file(path("a.pte")));
+
+  std::filesystem::resize_file(file, entry.size - 1);
+  compile("c.pte", "", option);
+  EXPECT_THAT(err_, HasSubstr("warning: " + file));
+  EXPECT_EQ(entries(cache).at(0).size, entry.size);
+  EXPECT_EQ(read_file(path("c.pte")), read_file(path("a.pte")));
+}
+
+TEST_F(CompileCacheTest, FindsTheFolderByItself) {
+  const std::string environment = "XDG_CACHE_HOME='" + path("xdg") + "'";
+  compile("a.pte", environment, "--no-cache");
+  EXPECT_FALSE(std::filesystem::exists(path("xdg")));
+  compile("a.pte", environment, "");
+  EXPECT_EQ(entries(path("xdg/slipway/engines")).size(), 1u);
+  compile("a.pte", "-u XDG_CACHE_HOME -u HOME", "");
+  EXPECT_THAT(err_, HasSubstr("HOME is not set"));
 }
 
 TEST_F(CacheCommandTest, NeedsAFolder) {

@@ -1,6 +1,7 @@
 #include "cli/engine_options.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -62,10 +63,16 @@ Result<CompileOptions> EngineOptions::to_compile_options() const {
   options.min_partition_size = min_partition_size_;
   options.require_full = require_full_;
   options.allow_reduced_precision = allow_reduced_precision_;
-  if (!no_cache_) options.cache = cache_.empty() ? build::default_cache_folder() : cache_;
-  options.on_warning = [](const std::string& message) {
-    fmt::print(stderr, "warning: {}\n", message);
+  // What is true of one engine often is of the next, too.
+  options.on_warning = [said = std::set<std::string>()](const std::string& message) mutable {
+    if (said.insert(message).second) fmt::print(stderr, "warning: {}\n", message);
   };
+  if (!no_cache_) options.cache = cache_.empty() ? build::default_cache_folder() : cache_;
+  if (!no_cache_ && options.cache.empty() && options.engine != EngineKind::kNone) {
+    options.on_warning(
+        "engines are not kept for the next time, since HOME is not set: name a folder with "
+        "--cache");
+  }
   return options;
 }
 
