@@ -152,7 +152,8 @@ IntegerRanges::IntegerRanges(const ir::Program& program)
 }
 
 ir::Range IntegerRanges::of(const Value* value) const {
-  const auto interval = intervals_.of(value);
+  const bool floats = value->is_tensor() && !type_interval(value->dtype());
+  const auto interval = floats ? std::nullopt : intervals_.of(value);
   if (!interval) return {};
   ir::Range range;
   if (interval->min > INT64_MIN) range.min = static_cast<int64_t>(interval->min);

@@ -242,6 +242,47 @@ TEST(IntegerRanges, FollowConversions) {
   EXPECT_EQ(p.result_of("aten.minimum.default", {bucket, p.holding({31})}), (Range{{}, 31}));
 }
 
+// As resizing does: arange in float, scaled, rounded down, and held within the image.
+TEST(IntegerRanges, FollowIndicesThatAreComputedInFloat) {
+  Integers p;
+  auto call = [&](const std::string& op, std::vector<Argument> args, DType dtype) {
+    return p.make(op, std::move(args), dtype);
+  };
+  const DType f = DType::kFloat32;
+  const DType i = DType::kInt64;
+  Value* places = call("aten.arange.start_step", {SymInt(0), SymInt(10), SymInt(1), f}, f);
+  EXPECT_EQ(p.of(places), kUnknown);  // not integers
+  Value* centres = call("aten.add.Scalar", {places, 0.5}, f);
+  Value* scaled = call("aten.mul.Scalar", {centres, 1.6}, f);
+  Value* source = call("aten.sub.Scalar", {scaled, 0.5}, f);
+  EXPECT_EQ(p.of(call("aten._to_copy.default", {source, i}, i)), between(-1, 20));
+  Value* held = call("aten.clamp.default", {source, 0.0}, f);
+  Value* left = call("aten._to_copy.default", {held, i}, i);
+  EXPECT_EQ(p.of(left), between(0, 20));
+  Value* right = call("aten.add.Scalar", {left, SymInt(1)}, i);
+  EXPECT_EQ(p.of(call("aten.clamp.default", {right, ir::None(), SymInt(15)}, i)), between(1, 15));
+  auto whole = [&](Value* x) { return p.of(call("aten._to_copy.default", {x, i}, i)); };
+  EXPECT_EQ(whole(call("aten.div.Scalar", {centres, 4.0}, f)), between(0, 3));
+  EXPECT_EQ(whole(call("aten.neg.default", {centres}, f)), between(-10, 0));
+  EXPECT_EQ(
+      whole(call("aten.div.Tensor_mode", {centres, p.holding({-3}), std::string("floor")}, f)),
+      between(-4, 0));
+  Value* steps = call("aten.arange.start_step", {SymInt(0), 1.0, 0.25, f}, f);
+  for (Value* unknown :
+       {steps, call("aten.div.Tensor", {centres, places}, f),       // by zero
+        call("aten.mul.Scalar", {places, 1e7}, f),                  // may be rounded up
+        call("aten.clamp.Tensor", {p.input("x", p.type({4}))}, f),  // may be NaN
+        call("aten.clamp.Tensor", {places, p.input("y", p.type({4}))}, f),
+        call("aten.mul.Scalar", {places, std::numeric_limits<double>::quiet_NaN()}, f),
+        call("aten.pow.Tensor_Scalar", {places, 0.5}, f)}) {
+    EXPECT_EQ(whole(unknown), kUnknown) << unknown->producer()->op();
+  }
+  // In float16 whole numbers are exact up to 2048.
+  Value* many = call("aten.arange.default", {SymInt(3000)}, i);
+  EXPECT_EQ(whole(call("aten._to_copy.default", {many, DType::kFloat16}, DType::kFloat16)),
+            kUnknown);
+}
+
 TEST(IntegerRanges, FollowWhatIsMoved) {
   Integers p;
   Value* a = p.holding({1, 2, 3, 4});

@@ -1,4 +1,4 @@
-// Intervals of integers, with room for what two 64-bit ends multiply to.
+// Intervals with whole ends, with room for what two 64-bit ends multiply to.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,8 @@ namespace slipway::partition {
 
 __extension__ using Wide = __int128;
 
-// Not empty. Ends that are not known are those of 64 bits.
+// Not empty. Ends that are not known are those of 64 bits. Around floats it also says that none of
+// them is NaN.
 struct Interval {
   Wide min = INT64_MIN;
   Wide max = INT64_MAX;
@@ -66,6 +67,24 @@ inline std::optional<Interval> type_interval(DType dtype) {
       return Interval{};
     default:
       return std::nullopt;
+  }
+}
+
+// As far as whole numbers are exact in the type, so that rounding stays within whole ends; nothing
+// for complex numbers.
+inline std::optional<Interval> exact_interval(DType dtype) {
+  const auto up_to = [](int bits) { return Interval{-(Wide(1) << bits), Wide(1) << bits}; };
+  switch (dtype) {
+    case DType::kFloat64:
+      return up_to(53);
+    case DType::kFloat32:
+      return up_to(24);
+    case DType::kFloat16:
+      return up_to(11);
+    case DType::kBFloat16:
+      return up_to(8);
+    default:
+      return type_interval(dtype);
   }
 }
 

@@ -36,12 +36,15 @@ constexpr std::string_view kMoves =
     "unsafe_split_with_sizes chunk unsafe_chunk tensor_split unbind unfold diagonal "
     "as_strided alias detach clone contiguous lift_fresh lift_fresh_copy cat concat "
     "concatenate stack hstack vstack dstack pixel_shuffle pixel_unshuffle atleast_1d "
-    "atleast_2d atleast_3d channel_shuffle ";
+    "atleast_2d atleast_3d channel_shuffle meshgrid broadcast_tensors ";
 // The first result's elements are among the first argument's, possibly in another type.
 constexpr std::string_view kPicks =
     " gather index_select take take_along_dim embedding amax amin sort topk kthvalue "
     "cummax cummin mode median nanmedian max_pool2d max_pool2d_with_indices floor "
     "ceil round trunc _to_copy to type_as _unsafe_index index positive ";
+// Rules of these hold for integers only.
+constexpr std::string_view kOfIntegers =
+    " pow remainder fmod bitwise_and bitwise_not bitwise_or bitwise_xor sgn sign ";
 
 bool is_one_of(std::string_view name, std::string_view names) {
   const auto contains = [names](std::string_view word) {
@@ -57,8 +60,9 @@ bool is_one_of(std::string_view name, std::string_view names) {
 // A node's operands, for one of its results.
 struct Call {
   const Node& node;
-  Interval type;  // of the result
   const Intervals& intervals;
+  DType dtype;    // of the result
+  Interval type;  // what is exact in it
 
   // Nothing for an argument that is missing, of which nothing is known, or that the result's type
   // can't hold: it would wrap before it is used.
@@ -66,6 +70,16 @@ struct Call {
     if (i >= node.args().size()) return std::nullopt;
     const Known operand = intervals.of(node.arg(i));
     return operand && type.contains(*operand) ? operand : std::nullopt;
+  }
+  // Of a bound, which may be any integer where nothing is known of it.
+  Known bound(size_t i) const {
+    const Known operand = at(i);
+    return operand || is_floating_point(dtype) ? operand : Interval();
+  }
+  bool is_whole(size_t i) const {
+    const Known operand = at(i);
+    const auto* number = operand ? std::get_if<double>(&node.arg(i)) : nullptr;
+    return operand && (!number || std::trunc(*number) == *number);
   }
   bool is_none(size_t i) const { return i >= node.args().size() || node.is_none(i); }
   const Value* tensor(size_t i) const {
@@ -183,37 +197,23 @@ Known pow(const Call& call) {
   return result;
 }
 
-Known minimum(const Call& call) {
-  return with(call.at(0), call.at(1), [](auto a, auto b) {
-    return Interval{std::min(a.min, b.min), std::min(a.max, b.max)};
-  });
+Interval lower(const Interval& a, const Interval& b) {
+  return {std::min(a.min, b.min), std::min(a.max, b.max)};
 }
-Known maximum(const Call& call) {
-  return with(call.at(0), call.at(1), [](auto a, auto b) {
-    return Interval{std::max(a.min, b.min), std::max(a.max, b.max)};
-  });
+Interval higher(const Interval& a, const Interval& b) {
+  return {std::max(a.min, b.min), std::max(a.max, b.max)};
 }
-// max(x, low), then min(., high).
-Known clamped(Known x, const Known& low, const Known& high) {
-  if (x && low) x = {std::max(x->min, low->min), std::max(x->max, low->max)};
-  if (x && high) x = {std::min(x->min, high->min), std::min(x->max, high->max)};
+Known minimum(const Call& call) { return with(call.at(0), call.at(1), lower); }
+Known maximum(const Call& call) { return with(call.at(0), call.at(1), higher); }
+Known clamp_max(const Call& call) { return with(call.at(0), call.bound(1), lower); }
+Known clamp_min(const Call& call) { return with(call.at(0), call.bound(1), higher); }
+Known clamp(const Call& call) {
+  Known x = call.at(0);
+  if (!call.is_none(1)) x = with(x, call.bound(1), higher);
+  if (!call.is_none(2)) x = with(x, call.bound(2), lower);
   return x;
 }
-// A bound that is not known leaves the other end as it is, whatever it does to its own.
-Known clamp(const Call& call) {
-  Known low;
-  Known high;
-  if (!call.is_none(1)) low = call.at(1).value_or(Interval());
-  if (!call.is_none(2)) high = call.at(2).value_or(Interval());
-  return clamped(call.at(0), low, high);
-}
-Known clamp_max(const Call& call) {
-  return clamped(call.at(0), std::nullopt, call.at(1).value_or(Interval()));
-}
-Known clamp_min(const Call& call) {
-  return clamped(call.at(0), call.at(1).value_or(Interval()), std::nullopt);
-}
-Known relu(const Call& call) { return clamped(call.at(0), Interval{0, 0}, std::nullopt); }
+Known relu(const Call& call) { return with(call.at(0), Interval{0, 0}, higher); }
 
 Wide floor_divided(Wide a, Wide b) {
   const Wide quotient = a / b;
@@ -221,18 +221,21 @@ Wide floor_divided(Wide a, Wide b) {
 }
 bool contains_zero(const Interval& x) { return x.min <= 0 && x.max >= 0; }
 Known floor_divide(const Call& call) {
-  const Known divisor = call.at(1);
-  if (!call.at(0) || !divisor || contains_zero(*divisor)) return std::nullopt;
-  return at_ends(*call.at(0), *divisor, floor_divided);
+  return with(call.at(0), call.at(1), [](auto a, auto b) -> Known {
+    if (contains_zero(b)) return std::nullopt;
+    return at_ends(a, b, floor_divided);
+  });
 }
 Known div(const Call& call) {
   const std::string_view rounding = call.text(2);
   if (rounding == "floor") return floor_divide(call);
-  const Known divisor = call.at(1);
-  if (rounding != "trunc" || !call.at(0) || !divisor || contains_zero(*divisor)) {
-    return std::nullopt;
-  }
-  return at_ends(*call.at(0), *divisor, [](Wide a, Wide b) { return a / b; });
+  return with(call.at(0), call.at(1), [&](auto a, auto b) -> Known {
+    if (contains_zero(b)) return std::nullopt;
+    if (rounding == "trunc") return at_ends(a, b, [](Wide x, Wide y) { return x / y; });
+    // -floor(-x / y) is x / y rounded up.
+    return join(at_ends(a, b, floor_divided),
+                at_ends(a, b, [](Wide x, Wide y) { return -floor_divided(-x, y); }));
+  });
 }
 // With the sign of the divisor. Integers divided by zero are an error.
 Known remainder(const Call& call) {
@@ -283,10 +286,14 @@ Known range(const Known& start, const Known& end, const Known& step) {
   return Interval{std::min(start->min, end->min + 1), start->max};
 }
 Known arange(const Call& call) {
+  const std::string& op = call.node.op();
+  const size_t numbers = op == "aten.arange.start_step" ? 3 : op == "aten.arange.start" ? 2 : 1;
+  for (size_t i = 0; i < numbers; ++i) {
+    if (!call.is_whole(i)) return std::nullopt;
+  }
   const Interval one{1, 1};
-  if (call.node.op() == "aten.arange.default") return range(Interval{0, 0}, call.at(0), one);
-  const bool stepped = call.node.op() == "aten.arange.start_step";
-  return range(call.at(0), call.at(1), stepped ? call.at(2) : one);
+  if (numbers == 1) return range(Interval{0, 0}, call.at(0), one);
+  return range(call.at(0), call.at(1), numbers == 3 ? call.at(2) : one);
 }
 
 // Of partial sums too.
@@ -445,7 +452,7 @@ const std::map<std::string_view, std::pair<size_t, size_t>> kPlaces = {
 }  // namespace
 
 void Intervals::set(const Value* value, const Interval& interval) {
-  const auto type = value->is_tensor() ? type_interval(value->dtype()) : std::nullopt;
+  const auto type = value->is_tensor() ? exact_interval(value->dtype()) : std::nullopt;
   if (type && value->dtype() != DType::kUInt64 && type->contains(interval)) {
     known_.insert_or_assign(value, interval);
   }
@@ -472,8 +479,9 @@ Known Intervals::of(const Argument& argument) const {
   if (const auto* flag = std::get_if<bool>(&argument)) return Interval{*flag, *flag};
   if (const auto* number = std::get_if<double>(&argument)) {
     constexpr double kExact = 9007199254740992;  // 2^53
-    if (std::trunc(*number) != *number || std::abs(*number) > kExact) return std::nullopt;
-    return Interval{static_cast<int64_t>(*number), static_cast<int64_t>(*number)};
+    if (!(std::abs(*number) <= kExact)) return std::nullopt;
+    return Interval{static_cast<int64_t>(std::floor(*number)),
+                    static_cast<int64_t>(std::ceil(*number))};
   }
   if (const auto* values = std::get_if<std::vector<Value*>>(&argument)) {
     Known result;
@@ -489,9 +497,9 @@ Known Intervals::of(const Argument& argument) const {
 
 Known result_interval(const Node& node, size_t result, const Intervals& intervals) {
   const Value* output = node.output(result);
-  const Known type = output->is_tensor() ? type_interval(output->dtype()) : std::nullopt;
+  const Known type = output->is_tensor() ? exact_interval(output->dtype()) : std::nullopt;
   if (!type) return std::nullopt;
-  const Call call{node, *type, intervals};
+  const Call call{node, intervals, output->dtype(), *type};
   if (const auto places = kPlaces.find(node.op()); places != kPlaces.end()) {
     const auto [index, dim] = places->second;
     if (result == index) return place(call.count(dim));
@@ -499,7 +507,9 @@ Known result_interval(const Node& node, size_t result, const Intervals& interval
   if (only_moves(node)) return call.at(0);
   if (result > 0) return std::nullopt;
   const std::string_view name = base_name(node.op());
+  if (node.op() == "aten.round.decimals") return std::nullopt;  // 8 may become 10
   if (is_one_of(name, kPicks)) return call.at(0);
+  if (is_floating_point(call.dtype) && is_one_of(name, kOfIntegers)) return std::nullopt;
   const auto rule = kRules.find(name);
   return rule != kRules.end() ? rule->second(call) : std::nullopt;
 }

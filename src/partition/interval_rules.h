@@ -9,16 +9,18 @@
 
 namespace slipway::partition {
 
-// The intervals of a program's integers, as far as they are known so far.
+// What is known so far of a program's numbers. Floats are followed because indices are computed
+// with them.
 class Intervals {
  public:
   explicit Intervals(const ir::SymbolRanges& symbols) : symbols_(symbols) {}
 
-  // An interval of other values than the type's own becomes the type's: arithmetic wraps.
+  // Without effect where the type does not hold the whole interval: what wraps or is rounded may be
+  // anything.
   void set(const ir::Value* value, const Interval& interval);
-  // Of a tensor or number; nothing where it holds no integers.
+  // Of a tensor or number: an integer's is its type's at worst, and of floats it may be missing.
   std::optional<Interval> of(const ir::Value* value) const;
-  // Of an argument: a tensor, or a number that is a whole one.
+  // Of an argument: a tensor, a list of tensors together, or a number.
   std::optional<Interval> of(const ir::Argument& argument) const;
   Interval of(const ir::SymInt& expression) const;
 
