@@ -26,7 +26,7 @@ def compile(program, folder, *options, engine="none"):
     """Saves the exported program in the folder and compiles it: the .pte file's path."""
     archive, compiled = pathlib.Path(folder, "model.pt2"), pathlib.Path(folder, "model.pte")
     torch.export.save(program, archive)
-    call("compile", archive, "-o", compiled, "--engine", engine, "--verify-passes", *options)
+    call("compile", archive, "-o", compiled, "--engine", engine, "--no-cache", "--verify-passes", *options)
     return compiled
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -88,13 +89,19 @@ class Examination {
     for (size_t i = 0; i < node_.args().size(); ++i) {
       if (Reason reason = argument(i)) return reason;
     }
-    for (const ir::Value* output : node_.outputs()) {
+    for (const ir::Value* output : results()) {
       if (Reason reason = tensor(output, false)) return reason;
     }
     return std::nullopt;
   }
 
  private:
+  // Those that say something: without training, the statistics of a batch are empty.
+  std::span<ir::Value* const> results() const {
+    const std::span<ir::Value* const> all(node_.outputs());
+    return is("aten._native_batch_norm_legit_no_training.") ? all.first(1) : all;
+  }
+
   bool is(std::string_view prefix) const { return node_.op().starts_with(prefix); }
   bool flag(size_t i) const {
     const auto* value = i < node_.args().size() ? std::get_if<bool>(&node_.arg(i)) : nullptr;
