@@ -122,10 +122,16 @@ Status compile(const Options& options) {
 
   SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(options.output, /*trust=*/false));
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
-  fmt::print(
-      "{}: {} nodes became {} instructions; weights {}, planned memory {}, file {}; {:.2f} s\n",
-      options.output, nodes, summary.instruction_count(), format_bytes(summary.constant_bytes),
-      format_bytes(summary.planned_bytes()), format_bytes(summary.file_size), taken.count());
+  std::string engines;
+  if (summary.engine_count() > 0) {
+    engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
+                          format_bytes(summary.engine_bytes));
+  }
+  fmt::print("{}: {} became {}; {}weights {}, planned memory {}, file {}; {:.2f} s\n",
+             options.output, count_text(nodes, "node"),
+             count_text(summary.instruction_count(), "instruction"), engines,
+             format_bytes(summary.constant_bytes), format_bytes(summary.planned_bytes()),
+             format_bytes(summary.file_size), taken.count());
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
+#include "cli/partition_text.h"
 #include "cli/pte_summary.h"
 #include "cli/text.h"
 #include "ir/program.h"
@@ -95,10 +96,8 @@ Json program_json(const PteSummary& summary) {
     entry["planned_bytes"] = method.planned_bytes;
     entry["instructions"] = method.instructions;
     entry["operators"] = method.operators;
-    entry["delegates"] = Json::array();
-    for (const auto& [backend, bytes] : method.delegates) {
-      entry["delegates"].push_back({{"backend", backend}, {"bytes", bytes}});
-    }
+    entry["engines"] = engines_json(method);
+    entry["outside"] = outside_json(method);
     entry["state"] = named_pairs(method.state);
     json["methods"].push_back(std::move(entry));
   }
@@ -157,17 +156,15 @@ void print_program(const std::string& path, const PteSummary& summary, bool grap
     fmt::print("no manifest: made by another tool\n");
   }
   for (const PteSummary::Method& method : summary.methods) {
-    fmt::print("\nmethod {}: {} instructions, {} values, planned memory {}\n",
-               printable(method.name), method.instructions.size(), method.value_count,
-               format_bytes(method.planned_bytes));
+    fmt::print("\nmethod {}: {}, {}, planned memory {}\n", printable(method.name),
+               count_text(method.instructions.size(), "instruction"),
+               count_text(method.value_count, "value"), format_bytes(method.planned_bytes));
     print_values("input", method.inputs);
     print_values("output", method.outputs);
     for (const auto& [name, type] : method.state) {
       fmt::print("  state '{}': {}\n", printable(name), type);
     }
-    for (const auto& [backend, bytes] : method.delegates) {
-      fmt::print("  engine of {}: {}\n", printable(backend), format_bytes(bytes));
-    }
+    print_partitions(method, graph);
     print_counts("operators", method.operators);
     if (graph) {
       fmt::print("instructions:\n");
@@ -369,7 +366,8 @@ void add_inspect(CLI::App& app, Action& action) {
   command->add_option("FILE", options->file, "The file; its content decides, not its name")
       ->required();
   command->add_flag("--json", options->json, "Print JSON");
-  command->add_flag("--graph", options->graph, "Print the graph or the instructions too");
+  command->add_flag("--graph", options->graph,
+                    "Print the graph, or the instructions and the nodes of each engine, too");
   command->add_flag("--trust", options->trust,
                     "Show files with operators that Slipway can't check");
   command->footer(

@@ -1,5 +1,6 @@
 #include "cli/pte_summary.h"
 
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -21,6 +22,12 @@ std::string operator_name(const fb::Operator& op) {
   return name;
 }
 
+// "engine 0 of OpenvinoBackend"
+std::string describe_call(const fb::ExecutionPlan& plan, const fb::DelegateCall& call) {
+  const auto index = static_cast<uint32_t>(call.delegate_index());
+  return fmt::format("engine {} of {}", index, plan.delegates()->Get(index)->id()->str());
+}
+
 std::string describe(const fb::ExecutionPlan& plan, const fb::Instruction& instruction) {
   switch (instruction.instr_args_type()) {
     case fb::InstructionArguments::KernelCall: {
@@ -28,7 +35,7 @@ std::string describe(const fb::ExecutionPlan& plan, const fb::Instruction& instr
       return operator_name(*plan.operators()->Get(index));
     }
     case fb::InstructionArguments::DelegateCall:
-      return fmt::format("engine {}", instruction.instr_args_as_DelegateCall()->delegate_index());
+      return describe_call(plan, *instruction.instr_args_as_DelegateCall());
     case fb::InstructionArguments::MoveCall:
       return "move";
     case fb::InstructionArguments::JumpFalseCall:
@@ -58,6 +65,14 @@ uint64_t delegate_bytes(const fb::Program& program, const fb::BackendDelegate& d
   return data == nullptr ? 0 : data->size();
 }
 
+const engine::ManifestMethod* find_described(const pte::File& file, const std::string& method) {
+  if (!file.manifest()) return nullptr;
+  for (const engine::ManifestMethod& described : file.manifest()->methods) {
+    if (described.name == method) return &described;
+  }
+  return nullptr;
+}
+
 Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::ExecutionPlan& plan) {
   PteSummary::Method method;
   method.name = plan.name()->str();
@@ -81,9 +96,16 @@ Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::Exe
   }
   if (plan.delegates() != nullptr) {
     for (const fb::BackendDelegate* delegate : *plan.delegates()) {
-      method.delegates.emplace_back(delegate->id()->str(),
-                                    delegate_bytes(file.program(), *delegate));
+      method.engines.push_back(
+          {delegate->id()->str(), delegate_bytes(file.program(), *delegate), std::nullopt});
     }
+  }
+  if (const engine::ManifestMethod* described = find_described(file, method.name)) {
+    // The reader has checked that there is one a delegate.
+    for (size_t i = 0; i < method.engines.size(); ++i) {
+      method.engines[i].described = described->engines[i];
+    }
+    method.outside = described->outside;
   }
   for (const fb::EValue* value : *plan.values()) {
     const fb::Tensor* tensor = value->val_as_Tensor();
@@ -115,14 +137,17 @@ void name_segments(const pte::File& file, PteSummary& summary) {
       name(group->segment_index(), "initial state");
     }
   }
+  std::set<uint32_t> engines;
   for (const fb::ExecutionPlan* plan : *program.execution_plan()) {
     if (plan->delegates() == nullptr) continue;
     for (const fb::BackendDelegate* delegate : *plan->delegates()) {
       if (delegate->processed()->location() == fb::DataLocation::SEGMENT) {
         name(delegate->processed()->index(), "engine of " + delegate->id()->str());
+        engines.insert(delegate->processed()->index());
       }
     }
   }
+  for (const uint32_t engine : engines) summary.engine_bytes += summary.segments[engine].size;
   if (program.named_data() != nullptr) {
     for (const fb::NamedData* named : *program.named_data()) {
       const std::string key = named->key()->str();
@@ -164,6 +189,12 @@ Result<PteSummary> PteSummary::of(const pte::File& file) {
 size_t PteSummary::instruction_count() const {
   size_t count = 0;
   for (const Method& method : methods) count += method.instructions.size();
+  return count;
+}
+
+size_t PteSummary::engine_count() const {
+  size_t count = 0;
+  for (const Method& method : methods) count += method.engines.size();
   return count;
 }
 

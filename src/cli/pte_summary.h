@@ -15,6 +15,11 @@
 namespace slipway::cli {
 
 struct PteSummary {
+  struct Engine {
+    std::string backend;
+    uint64_t bytes = 0;
+    std::optional<engine::ManifestEngine> described;  // by the manifest
+  };
   struct Method {
     std::string name;
     std::vector<ValueInfo> inputs;
@@ -25,8 +30,9 @@ struct PteSummary {
     size_t value_count = 0;
     std::vector<std::string> instructions;    // "aten::add.out", "move", "jump if false", ...
     std::map<std::string, size_t> operators;  // calls of each
-    std::vector<std::pair<std::string, uint64_t>> delegates;  // backend and bytes of each engine
-    std::vector<std::pair<std::string, std::string>> state;   // name and type of mutable buffers
+    std::vector<Engine> engines;              // in the order of ExecutionPlan.delegates
+    std::vector<engine::ManifestOutside> outside;
+    std::vector<std::pair<std::string, std::string>> state;  // name and type of mutable buffers
   };
   struct Segment {
     uint64_t size = 0;
@@ -38,10 +44,12 @@ struct PteSummary {
 
   size_t instruction_count() const;
   uint64_t planned_bytes() const;
+  size_t engine_count() const;
 
   uint64_t file_size = 0;
   uint64_t program_size = 0;
   uint64_t constant_bytes = 0;
+  uint64_t engine_bytes = 0;  // of segments: methods may share one
   std::vector<Method> methods;
   std::vector<Segment> segments;
   std::vector<std::pair<std::string, uint64_t>> named_data;  // key and bytes

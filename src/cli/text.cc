@@ -79,6 +79,10 @@ std::string format_bytes(uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, unit);
 }
 
+std::string count_text(size_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string format_table(const std::vector<std::vector<std::string>>& rows,
                          const std::string& indent) {
   std::vector<size_t> widths;

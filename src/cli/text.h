@@ -15,6 +15,9 @@ namespace slipway::cli {
 // "640 bytes", "1.5 MiB"
 std::string format_bytes(uint64_t bytes);
 
+// "1 node", "2 nodes"
+std::string count_text(size_t count, const std::string& noun);
+
 // Rows of equal length, columns padded to the widest cell; the first row is the heading.
 std::string format_table(const std::vector<std::vector<std::string>>& rows,
                          const std::string& indent = "");

@@ -1,9 +1,11 @@
 // Calls of engines, run by a backend that is made for these tests.
+#include <algorithm>
 #include <cstring>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/mapped_file.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "pte/format/layout.h"
 #include "runtime/sum_backend_test.h"
@@ -288,6 +290,35 @@ TEST_F(EngineCallTest, WrongInputsAreNamedBeforeTheEngineRuns) {
   EXPECT_THAT(error_with(floats({4}, Floats(4)), right), HasSubstr("'x'"));
   EXPECT_THAT(error_with(integers({2, 2}, {1, 2, 3, 4}), right), HasSubstr("int64"));
   EXPECT_EQ(error_with(right, right), "");
+}
+
+// The file that other tests read; it is also a seed of the fuzz targets.
+TEST_F(EngineCallTest, TheSameProgramGivesTheSameFile) {
+  p.program.ranges["s0"] = {1, 5};
+  const SymInt s0 = SymInt::symbol("s0");
+  ir::Value* x = p.input("x", p.type({s0, 2}));
+  auto b = p.build();
+  p.output(p.call_sum({b.relu(x), x}, {p.type({s0, 2})})->output());
+  p.make_trees();
+  Method method = p.method();
+  method.engine_nodes = {{"add (aten.add.Tensor)", "add_1 (aten.add.Tensor)",
+                          "mul (aten.mul.Tensor)", "sub (aten.sub.Tensor)",
+                          "neg (aten.neg.default)"}};
+  method.outside = {{"cos", "aten.cos.default", "excluded by --exclude-op"},
+                    {"relu", "aten.relu.default", "its result loses NaN"},
+                    {"relu_1", "aten.relu.default", "its result loses NaN"}};
+  engine::EngineRecord& record = method.engines[0].record;
+  record.library_version = "1";
+  record.device = "CPU";
+  record.options = {{"precision", "f32"}};
+  record.weight_bytes = 2048;
+  auto pieces = emit({method}, {.tool_version = "slipway"});
+  ASSERT_TRUE(pieces.ok()) << pieces.error().message();
+  auto bytes = write_to_memory(*pieces);
+  ASSERT_TRUE(bytes.ok());
+  auto stored = MappedFile::open(SLIPWAY_TEST_DATA "/runtime/engine.pte");
+  ASSERT_TRUE(stored.ok());
+  EXPECT_TRUE(std::ranges::equal(*bytes, (*stored)->bytes()));
 }
 
 class DamagedEngineTest : public EngineCallTest {
