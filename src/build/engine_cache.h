@@ -39,11 +39,10 @@ class EngineCache {
   // The engine, mapped from its entry, which then counts as used now.
   std::optional<engine::Engine> find(const std::string& key) const;
 
-  // Makes the folder, and in it a file for the bytes of an engine to come.
+  // Before anything is written there. One that exists already is left as it is.
   Status make_folder() const;
-  // Adds what is in `file`, the engine's bytes in a file in this folder, and then removes the
-  // entries that were not used for longest, as far as the bound asks for it. An engine beyond the
-  // bound is kept alone.
+  // Adds an engine whose bytes are in `file`, which is in this folder. Then removes the entries
+  // that were not used for longest, as far as the bound asks for it, but never this one.
   void add(const std::string& key, const engine::EngineRecord& record,
            const std::string& engine_xxh3, TemporaryFile& file) const;
 

@@ -1,6 +1,8 @@
 // How the engine cache keeps an engine in a file (docs/formats/engine_cache.md).
 #pragma once
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
