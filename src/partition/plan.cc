@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
+#include <set>
+#include <string>
 #include <string_view>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -65,25 +67,55 @@ std::optional<std::string> why_no_engine(const Node& node, const Dependencies& d
   return reason;
 }
 
-// One group of nodes, by position, for each phase that has nodes of the engine.
-//
-// Phases alternate: even ones are outside, odd ones the engine's. A node's phase is the first of
-// its side that is not before the phases of what it needs. A group that needs, through a node
-// outside, what it gives itself would need a phase after its own: there is none. Nor are there
-// plans with fewer groups: a node in the k-th phase of the engine is there because it needs,
-// through a node outside, one of the (k-1)-th, and so on down to the first; no two nodes of this
-// chain can be of one group, and so every plan has as many groups as the engine has phases here.
-std::vector<std::vector<size_t>> groups(const Dependencies& dependencies,
-                                        const std::vector<std::optional<std::string>>& reasons) {
+using Reasons = std::vector<std::optional<std::string>>;  // by position; nothing: the engine's
+
+// Each node's phase: even ones are outside, odd ones the engine's, and a node is in the first of
+// its side that is not before the phases of what it needs.
+std::vector<size_t> first_phases(const Dependencies& dependencies, const Reasons& reasons) {
   std::vector<size_t> phases;
-  std::map<size_t, std::vector<size_t>> by_phase;
   for (size_t i = 0; i < dependencies.nodes.size(); ++i) {
     size_t phase = 0;
     for (size_t needed : dependencies.needs[i]) phase = std::max(phase, phases[needed]);
     const size_t side = reasons[i] ? 0 : 1;
-    if (phase % 2 != side) ++phase;
-    phases.push_back(phase);
-    if (!reasons[i]) by_phase[phase].push_back(i);
+    phases.push_back(phase % 2 == side ? phase : phase + 1);
+  }
+  return phases;
+}
+
+// Puts nodes of the engine that need the graph's inputs only into the phase of their first user: a
+// transposed weight is then a constant of the engine that uses it, not a tensor that goes from
+// engine to engine.
+void move_to_users(const Dependencies& dependencies, const Reasons& reasons,
+                   std::vector<size_t>& phases) {
+  const size_t count = dependencies.nodes.size();
+  std::vector<bool> movable;
+  for (size_t i = 0; i < count; ++i) {
+    const auto& needs = dependencies.needs[i];
+    movable.push_back(!reasons[i] && std::all_of(needs.begin(), needs.end(),
+                                                 [&](size_t needed) { return movable[needed]; }));
+  }
+  std::vector<size_t> latest(count, SIZE_MAX);
+  for (size_t i = count; i-- > 0;) {
+    if (movable[i] && latest[i] != SIZE_MAX) phases[i] = latest[i];
+    const size_t before = reasons[i] && phases[i] > 0 ? phases[i] - 1 : phases[i];
+    for (size_t needed : dependencies.needs[i]) latest[needed] = std::min(latest[needed], before);
+  }
+}
+
+// One group of nodes, by position, for each phase of the engine.
+//
+// A group that needs, through a node outside, what it gives itself would need a phase after its
+// own: there is none. Nor are there plans with fewer groups. What is in the k-th phase of the
+// engine and takes something from a node outside needs, through that node, something of the
+// (k-1)-th that gives it out, and so on down to the first; no two nodes of this chain can be of one
+// group, so that every plan has as many groups as the engine has phases here. (Moved nodes take
+// nothing from nodes outside, and those that give something to a node outside did not pass it.)
+std::vector<std::vector<size_t>> groups(const Dependencies& dependencies, const Reasons& reasons) {
+  std::vector<size_t> phases = first_phases(dependencies, reasons);
+  move_to_users(dependencies, reasons, phases);
+  std::map<size_t, std::vector<size_t>> by_phase;
+  for (size_t i = 0; i < phases.size(); ++i) {
+    if (!reasons[i]) by_phase[phases[i]].push_back(i);
   }
   std::vector<std::vector<size_t>> result;
   for (auto& [phase, group] : by_phase) result.push_back(std::move(group));
@@ -102,27 +134,6 @@ std::optional<std::string> why_dropped(const std::vector<size_t>& group,
     return "its partition would only give tensors other shapes, which costs nothing outside";
   }
   return std::nullopt;
-}
-
-// Groups without those that stay outside, whose nodes get their reasons. The smallest goes first
-// and the rest is grouped again: its nodes may now join earlier groups, which are larger then.
-std::vector<std::vector<size_t>> kept_groups(const Dependencies& dependencies,
-                                             const Options& options,
-                                             std::vector<std::optional<std::string>>& reasons) {
-  while (true) {
-    std::vector<std::vector<size_t>> result = groups(dependencies, reasons);
-    const std::vector<size_t>* dropped = nullptr;
-    std::optional<std::string> why;
-    for (const auto& group : result) {
-      if (dropped && group.size() >= dropped->size()) continue;
-      if (auto reason = why_dropped(group, dependencies, options)) {
-        dropped = &group;
-        why = std::move(reason);
-      }
-    }
-    if (!dropped) return result;
-    for (size_t i : *dropped) reasons[i] = why;
-  }
 }
 
 // Gives the partitions their inputs and outputs.
@@ -172,7 +183,7 @@ void connect(const ir::Program& program, const Dependencies& dependencies,
 Result<Plan> plan(const ir::Program& program, const WhyNot& why_not, const Options& options) {
   SLIPWAY_RETURN_IF_ERROR(check_exclusions(program, options));
   const Dependencies dependencies(*program.graph);
-  std::vector<std::optional<std::string>> reasons;
+  Reasons reasons;
   for (const Node* node : dependencies.nodes) {
     auto reason = why_excluded(*node, options);
     if (!reason) reason = why_no_engine(*node, dependencies);
@@ -180,8 +191,14 @@ Result<Plan> plan(const ir::Program& program, const WhyNot& why_not, const Optio
     reasons.push_back(std::move(reason));
   }
 
+  // A group that stays outside joins the phase before its own, and all others may stay in theirs:
+  // no two of them could be one now, for what was between them is outside.
   Plan plan;
-  for (const std::vector<size_t>& group : kept_groups(dependencies, options, reasons)) {
+  for (const std::vector<size_t>& group : groups(dependencies, reasons)) {
+    if (const auto reason = why_dropped(group, dependencies, options)) {
+      for (size_t i : group) reasons[i] = reason;
+      continue;
+    }
     Partition& partition = plan.partitions.emplace_back();
     for (size_t i : group) partition.nodes.push_back(dependencies.nodes[i]);
   }
