@@ -3,6 +3,7 @@
 // Plain data; the manifest keeps it beside the engine's bytes (docs/formats/manifest.md).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -19,17 +20,28 @@ struct EngineTensor {
   std::vector<std::string> sizes;  // each as text: "3", "s77"
 };
 
+// An output that the engine writes into the memory of an input, both by position. Whoever calls the
+// engine gives both the same memory.
+struct EngineAlias {
+  uint32_t output = 0;
+  uint32_t input = 0;
+  std::string kind;  // "kv_cache_update", "user"
+};
+
 struct EngineRecord {
   std::string engine;           // "openvino"
   std::string backend;          // the delegate that runs it: "OpenvinoBackend"
   std::string library_version;  // of what built it
   std::string device;           // "CPU"
+  // The machines that it runs on, where there may be engines for others: "sm_80,sm_86".
+  std::string target;
   // What it was built with, such as {"INFERENCE_PRECISION_HINT", "f32"}.
   std::map<std::string, std::string> options;
   // ExecuTorch's compile specs: what the delegate is told besides the bytes.
   std::map<std::string, std::string> compile_specs;
   std::vector<EngineTensor> inputs;
   std::vector<EngineTensor> outputs;
+  std::vector<EngineAlias> aliases;
   // Memory requirements, in bytes: the constants of the partition, which the library may hold once
   // more in a layout of its own, and the engine itself.
   uint64_t weight_bytes = 0;
@@ -40,6 +52,14 @@ struct EngineRecord {
 struct Engine {
   EngineRecord record;
   OwnedSpan bytes;
+  // What the delegate wants before the bytes, a multiple of kEngineHeaderAlignment; may be empty.
+  std::vector<std::byte> header = {};
+  // The same part of the program for other targets, with inputs, outputs and aliases like this one,
+  // and without variants of their own. `bytes` above is what a runtime that knows of no variants
+  // takes.
+  std::vector<Engine> variants = {};
 };
+
+inline constexpr size_t kEngineHeaderAlignment = 16;
 
 }  // namespace slipway::engine
