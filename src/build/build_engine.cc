@@ -121,6 +121,11 @@ Result<std::string> engine_key(const Builder& builder, const onnx::Graph& graph)
   // What the message lacks.
   parts.add(std::to_string(graph.symbol_inputs.size()));
   for (const std::string& symbol : graph.symbol_inputs) parts.add(symbol);
+  for (const auto& [symbol, range] : graph.ranges) {
+    parts.add(symbol);
+    parts.add(range.min ? std::to_string(*range.min) : "");
+    parts.add(range.max ? std::to_string(*range.max) : "");
+  }
   for (const onnx::StateAlias& state : graph.states) {
     parts.add(state.input);
     parts.add(state.output);

@@ -109,6 +109,11 @@ TEST_F(BuildEngineTest, WhateverDecidesAboutAnEngineIsPartOfItsKey) {
   graph.nodes[0].attributes = {{"axis", int64_t{1}}};
   add("an attribute", builder_, graph);
   graph = graph_of(large);
+  graph.ranges = {{"s0", {1, 64}}};
+  add("a symbol's range", builder_, graph);
+  graph.ranges = {{"s0", {1, 65}}};
+  add("another range", builder_, graph);
+  graph = graph_of(large);
   graph.inputs[0].sizes[0] = 4;
   add("another size", builder_, graph);
   graph = graph_of(large);

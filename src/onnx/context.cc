@@ -116,6 +116,10 @@ Ref Context::cast(const Ref& x, DType dtype) {
                      dtype_name(dtype)));
     return {x.name, dtype};
   }
+  // What is not zero is true, NaN too: conversions of engines differ there.
+  if (dtype == DType::kBool && is_floating_point(x.dtype)) {
+    return logical_not(compare("Equal", x, 0.0));
+  }
   Ref result{fresh(node_ ? node_->name() : "value"), dtype};
   emit("Cast", {x}, {{"to", static_cast<int64_t>(onnx_type(dtype))}}, {result.name});
   return result;
@@ -175,8 +179,12 @@ Ref Context::expand(const Ref& x, const Sizes& from, const Sizes& to) {
     return x;
   }
   const size_t shift = to.size() - from.size();
+  // Not for sizes that may be 0, of which engines take the larger.
+  const auto has_elements = [&](const ir::SymInt& size) {
+    return size.bounds(ranges()).min.value_or(0) > 0;
+  };
   for (size_t i = 0; i < from.size(); ++i) {
-    if (from[i] == to[i + shift]) target[i + shift] = 1;
+    if (from[i] == to[i + shift] && has_elements(from[i])) target[i + shift] = 1;
   }
   return op("Expand", {x, shape(target)});
 }
@@ -400,6 +408,18 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   return body;
 }
 
-Graph Context::take_graph() { return std::move(graph_); }
+Graph Context::take_graph() {
+  const auto keep = [this](const std::string& symbol) {
+    auto range = program_.ranges.find(symbol);
+    if (range != program_.ranges.end()) graph_.ranges.insert(*range);
+  };
+  for (const ValueType& input : graph_.inputs) {
+    for (const ir::SymInt& size : input.sizes) {
+      for (const std::string& symbol : size.symbols()) keep(symbol);
+    }
+  }
+  for (const std::string& symbol : graph_.symbol_inputs) keep(symbol);
+  return std::move(graph_);
+}
 
 }  // namespace slipway::onnx

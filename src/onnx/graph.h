@@ -77,6 +77,8 @@ struct Graph {
   // The symbols behind the inputs at the end of `inputs`, each an int64[1]: those which no tensor
   // among the inputs defines.
   std::vector<std::string> symbol_inputs;
+  // What the symbols in the sizes of the inputs can be.
+  ir::SymbolRanges ranges;
 };
 
 }  // namespace slipway::onnx

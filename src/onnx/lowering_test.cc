@@ -177,6 +177,13 @@ TEST(Lower, TakesASymbolThatNoInputDefinesAsAnInput) {
   EXPECT_EQ(graph.inputs.back().name, "s0");
 }
 
+TEST(Lower, KeepsTheRangesOfTheSymbolsOfItsInputs) {
+  Small small;
+  small.program.ranges = {{"s0", {2, 64}}, {"s1", {0, 8}}};
+  small.output(small.build.relu(small.input("x", {SymInt::symbol("s0") * 2, 3})));
+  EXPECT_EQ(small.lower().ranges, (ir::SymbolRanges{{"s0", {2, 64}}}));
+}
+
 TEST(Lower, GivesAnOutputThatIsAnInputANodeOfItsOwn) {
   Small small;
   Value* x = small.input("x", {2});
