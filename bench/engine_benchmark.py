@@ -95,7 +95,7 @@ class Files:
                     break
                 base += math.ceil(segment["size"] / 128) * 128
             file.seek(base)
-            content = file.read(engine["size"])
+            content = file.read(engine["bytes"])
         assert hashlib.sha256(content).hexdigest() == engine["sha256"], "the engine lies elsewhere in the file"
         with open(self.path("engine"), "wb") as file:
             file.write(content)

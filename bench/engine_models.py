@@ -4,9 +4,11 @@ import os
 import sys
 
 import torch
+import torchvision
 
 ROOT = os.path.join(os.path.dirname(__file__), "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "peers"))
+import minilm  # noqa: E402
 
 # "tiny" is for what a process takes whatever its model is.
 NAMES = ("tiny", "resnet18", "mobilenet_v3_small", "vit_b_16", "minilm", "crepe_tiny")
@@ -26,12 +28,8 @@ def make(name):
         program = crepe_tiny()
         return program.module(), program.example_inputs[0]
     if name == "minilm":  # one sentence as long as can be
-        import minilm
-
         size = (1, minilm.MAX_LENGTH)
         return minilm.load(), (torch.randint(1000, 30000, size), torch.ones(size, dtype=torch.int64))
-    import torchvision
-
     return getattr(torchvision.models, name)().eval(), (torch.randn(1, 3, 224, 224),)
 
 
@@ -40,7 +38,5 @@ def export(name):
         return crepe_tiny()
     model, inputs = make(name)
     if name == "minilm":  # batch and length are dynamic
-        import minilm
-
         return minilm.export(model)
     return torch.export.export(model, inputs)
