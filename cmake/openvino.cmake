@@ -1,7 +1,8 @@
 # libslipway_openvino.so: OpenVINO's engine, opened on demand from beside the program, its libraries or by its run path.
 
 # The ABI that OpenVINO's libraries are built with.
-target_compile_definitions(slipway_openvino_shim PRIVATE _GLIBCXX_USE_CXX11_ABI=0)
+target_compile_definitions(slipway_openvino_shim PRIVATE _GLIBCXX_USE_CXX11_ABI=0
+                                                         $<$<BOOL:${SLIPWAY_SANITIZE}>:SLIPWAY_SANITIZE>)
 
 add_library(slipway_openvino SHARED $<TARGET_OBJECTS:slipway_openvino_shim>
                                     $<TARGET_OBJECTS:slipway_openvino_delegate>)

@@ -33,8 +33,9 @@ set(test_environment "")
 if(SLIPWAY_SANITIZE)
   # ExecuTorch's and GoogleTest's prebuilt libraries are not instrumented: a vector that grew in them has no annotations,
   # which the container-overflow check takes for an error.
+  # OpenVINO's TBB would open a library in a way that the sanitizers refuse.
   list(APPEND test_environment ASAN_OPTIONS=detect_container_overflow=0
-       UBSAN_OPTIONS=print_stacktrace=1)
+       UBSAN_OPTIONS=print_stacktrace=1 TBB_ENABLE_SANITIZERS=1)
   find_program(LLVM_SYMBOLIZER llvm-symbolizer-14)
   if(LLVM_SYMBOLIZER)
     list(APPEND test_environment ASAN_SYMBOLIZER_PATH=${LLVM_SYMBOLIZER} UBSAN_SYMBOLIZER_PATH=${LLVM_SYMBOLIZER})

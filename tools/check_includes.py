@@ -22,7 +22,7 @@ THIRD_PARTY = {
     'gmock/': 'testing',
     'benchmark/': 'testing',
 }
-SYSTEM = re.compile(r'[a-z0-9_]+(\.h)?$|(sys|linux|netinet|arpa)/[a-z0-9_]+\.h$')
+SYSTEM = re.compile(r'[a-z0-9_]+(\.h)?$|(sys|linux|netinet|arpa|sanitizer)/[a-z0-9_]+\.h$')
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
 TEST = re.compile(r'_(test|fuzz|benchmark)\.(cc|h)$')
 

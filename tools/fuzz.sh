@@ -14,8 +14,9 @@ fuzz() {
   mkdir -p "$corpus"
   local seeds=tests/data/fuzz/${name%_fuzz}
   [ -d "$seeds" ] || seeds=
-  # detect_container_overflow: ExecuTorch's prebuilt libraries are not instrumented.
-  if ASAN_OPTIONS=detect_container_overflow=0 UBSAN_OPTIONS=print_stacktrace=1 \
+  # detect_container_overflow: ExecuTorch's prebuilt libraries are not instrumented. TBB_ENABLE_SANITIZERS: OpenVINO's TBB would
+  # open a library in a way that the sanitizers refuse.
+  if ASAN_OPTIONS=detect_container_overflow=0 UBSAN_OPTIONS=print_stacktrace=1 TBB_ENABLE_SANITIZERS=1 \
     "build/sanitize/fuzzers/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -malloc_limit_mb=1024 \
     -artifact_prefix="build/fuzz/$name/" "$corpus" $seeds >"build/fuzz/$name/log" 2>&1; then
     echo "$name: $(tail -1 "build/fuzz/$name/log")"

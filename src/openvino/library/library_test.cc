@@ -25,6 +25,7 @@ onnx::Graph product() {
   return graph;
 }
 
+// Refers to the graph's weights.
 std::string message(const onnx::Graph& graph) {
   const auto model = onnx::serialize_by_reference(graph, [](const onnx::Initializer& initializer) {
     const auto address =
@@ -100,7 +101,8 @@ TEST_F(LibraryTest, SaysWhyItRefusesAModel) {
 
   EXPECT_FALSE(library_->compile("this is no model", {}, ignore).ok());
   EXPECT_FALSE(library_->compile("", {}, ignore).ok());
-  const std::string model = message(product());
+  const onnx::Graph good = product();
+  const std::string model = message(good);
   EXPECT_FALSE(library_->compile(model, {{"NO_SUCH_PROPERTY", "1"}}, ignore).ok());
   const Status device = library_->compile(model, {{"DEVICE", "NOWHERE"}}, ignore);
   ASSERT_FALSE(device.ok());
