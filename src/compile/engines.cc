@@ -5,7 +5,10 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -44,6 +47,35 @@ std::string describe(const ir::Node& node) {
   return fmt::format("{} ({})", node.name(), node.op());
 }
 
+void collect_used(const onnx::Graph& graph, std::set<std::string>& used) {
+  for (const onnx::ValueType& output : graph.outputs) used.insert(output.name);
+  for (const onnx::Node& node : graph.nodes) {
+    used.insert(node.inputs.begin(), node.inputs.end());
+    for (const auto& [name, attribute] : node.attributes) {
+      const auto* nested = std::get_if<std::shared_ptr<onnx::Graph>>(&attribute);
+      if (nested) collect_used(**nested, used);
+    }
+  }
+}
+
+// Takes inputs out of the graph of which only the type and the shape counted, and gives the values
+// behind those that stay.
+std::vector<const ir::Value*> drop_unused_inputs(onnx::Graph& graph,
+                                                 const std::vector<const ir::Value*>& values) {
+  std::set<std::string> used;
+  collect_used(graph, used);
+  std::vector<const ir::Value*> kept;
+  std::vector<onnx::ValueType> inputs;
+  for (size_t i = 0; i < graph.inputs.size(); ++i) {
+    // Behind the values there are symbols.
+    if (i < values.size() && !used.contains(graph.inputs[i].name)) continue;
+    if (i < values.size()) kept.push_back(values[i]);
+    inputs.push_back(std::move(graph.inputs[i]));
+  }
+  graph.inputs = std::move(inputs);
+  return kept;
+}
+
 // Builds the engines of one program.
 class EngineStep {
  public:
@@ -59,7 +91,7 @@ class EngineStep {
     for (int round = 0; round < kMostRounds; ++round) {
       SLIPWAY_ASSIGN_OR_RETURN(partition::Plan plan, make_plan());
       SLIPWAY_ASSIGN_OR_RETURN(const bool all_built, build(plan));
-      if (all_built) return finish(plan);
+      if (all_built) return finish(std::move(plan));
     }
     return unsupported(
         "{}: after {} rounds the engine still refuses nodes: leave their operators outside with "
@@ -68,9 +100,10 @@ class EngineStep {
   }
 
  private:
-  // An engine, and the symbols that it is given besides tensors.
+  // An engine, the tensors of the partition that it is given, and the symbols besides them.
   struct Built {
     engine::Engine engine;
+    std::vector<const ir::Value*> inputs;
     std::vector<std::string> symbols;
   };
   using Nodes = std::vector<const ir::Node*>;
@@ -128,10 +161,12 @@ class EngineStep {
       SLIPWAY_ASSIGN_OR_RETURN(
           onnx::Graph graph,
           onnx::lower(program_, {part.nodes, part.inputs, part.outputs}, lowering_));
+      std::vector<const ir::Value*> inputs = drop_unused_inputs(graph, part.inputs);
       auto outcome = build::build_engine(builder_, graph, cache_ ? &*cache_ : nullptr, warn());
       if (!outcome.ok()) return outcome.error().with_context(program_.source);
       if (auto* engine = std::get_if<engine::Engine>(&*outcome)) {
-        built_[part.nodes] = {std::move(*engine), std::move(graph.symbol_inputs)};
+        built_[part.nodes] = {std::move(*engine), std::move(inputs),
+                              std::move(graph.symbol_inputs)};
       } else {
         all_built = false;
         SLIPWAY_RETURN_IF_ERROR(refuse(part, std::get<std::vector<build::Refusal>>(*outcome)));
@@ -156,11 +191,12 @@ class EngineStep {
                           program_.source);
   }
 
-  Result<ProgramEngines> finish(const partition::Plan& plan) {
+  Result<ProgramEngines> finish(partition::Plan plan) {
     ProgramEngines result;
     std::vector<std::vector<std::string>> symbols;
-    for (const partition::Partition& part : plan.partitions) {
+    for (partition::Partition& part : plan.partitions) {
       Built& built = built_.at(part.nodes);
+      part.inputs = std::move(built.inputs);
       result.engines.push_back(std::move(built.engine));
       symbols.push_back(std::move(built.symbols));
       std::vector<std::string>& names = result.nodes.emplace_back();

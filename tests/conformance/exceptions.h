@@ -21,9 +21,12 @@ struct Engine {
   std::span<const Exception> unsupported;
   // Cases in which the engine gives other numbers where PyTorch gives NaN.
   std::span<const Exception> loses_nan;
+  // Cases in which it gives other infinities or numbers, as its documentation says.
+  std::span<const Exception> differs;
 };
 
 Engine none();
+Engine openvino();
 
 std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test);
 

@@ -70,6 +70,10 @@ void mul(Context& c) {
 // Rounds to minus infinity.
 Ref floor_divide(Context& c, const Ref& a, const Ref& b) {
   if (!is_floating_point(a.dtype)) {
+    // The difference below may leave a small type.
+    if (dtype_size(a.dtype) < dtype_size(DType::kInt32)) {
+      return c.cast(floor_divide(c, c.cast(a, DType::kInt32), c.cast(b, DType::kInt32)), a.dtype);
+    }
     // a - (a mod b), with the sign of b, is a multiple of b.
     return c.div(c.sub(a, c.op("Mod", {a, b})), b);
   }
@@ -166,13 +170,15 @@ void hypot(Context& c) {
   c.result(c.op("Sqrt", {c.add(c.mul(a, a), c.mul(b, b))}));
 }
 
+// "Greater" is written as "Less" the other way round: some engines compute it as "not less or
+// equal", which NaN is.
 void compare(Context& c) {
   static const std::unordered_map<std::string_view, const char*> kOps = {
-      {"eq", "Equal"},        {"ne", "Equal"},
-      {"lt", "Less"},         {"le", "LessOrEqual"},
-      {"gt", "Greater"},      {"ge", "GreaterOrEqual"},
-      {"less", "Less"},       {"less_equal", "LessOrEqual"},
-      {"greater", "Greater"}, {"greater_equal", "GreaterOrEqual"},
+      {"eq", "Equal"},       {"ne", "Equal"},
+      {"lt", "Less"},        {"le", "LessOrEqual"},
+      {"gt", "Less"},        {"ge", "LessOrEqual"},
+      {"less", "Less"},      {"less_equal", "LessOrEqual"},
+      {"greater", "Less"},   {"greater_equal", "LessOrEqual"},
       {"not_equal", "Equal"}};
   const std::string_view name = base_name(c);
   auto [a, b] = operands(c);
@@ -180,6 +186,7 @@ void compare(Context& c) {
     a = c.cast(a, DType::kInt32);
     b = c.cast(b, DType::kInt32);
   }
+  if (name.starts_with('g')) std::swap(a, b);
   Ref result = c.compare(kOps.at(name), a, b);
   c.result(name == "ne" || name == "not_equal" ? c.logical_not(result) : result);
 }

@@ -228,9 +228,18 @@ void argsort(Context& c) {
   c.result(sorted_by(c, first, first + 1).indices);
 }
 
+// Not ReduceLogSumExp, whose exponentials some engines let overflow. The largest element is taken
+// out, but for an infinite one.
 void logsumexp(Context& c) {
   const Axes axes = axes_of(c, 1, 2);
-  c.result(c.reduce("ReduceLogSumExp", c.tensor(0, c.dtype()), axes.list, axes.keep));
+  const Ref x = c.tensor(0, c.dtype());
+  Ref most = c.reduce("ReduceMax", x, axes.list, true);
+  const Ref infinite =
+      c.compare("Equal", c.op("Abs", {most}), std::numeric_limits<double>::infinity());
+  most = c.where(infinite, c.number_like(0, most), most);
+  const Ref total = c.reduce("ReduceSum", c.op("Exp", {c.sub(x, most)}), axes.list, true);
+  const Ref result = c.add(c.op("Log", {total}), most);
+  c.result(axes.keep ? result : c.squeeze(result, axes.list));
 }
 
 Ref norm(Context& c, const Ref& x, double order, const Axes& axes) {
