@@ -266,6 +266,32 @@ TEST(Plan, LeavesSmallPartitionsOutside) {
   EXPECT_EQ(none.outside.size(), program.graph().nodes().size());
 }
 
+TEST(Plan, LeavesConstantsBesideTheNodesOutsideThatTakeThem) {
+  TestProgram program;
+  Value* x = program.input("x", TestProgram::type({4}));
+  Value* w = program.constant("w", TestProgram::count({4}, {1}));
+  auto call = [&](const std::string& op, std::vector<Argument> args, const std::string& name) {
+    return program.call(op, std::move(args), TestProgram::type({4}), name);
+  };
+  Value* ones = call("aten.full.default", {Ints{4}, 1.0}, "ones");
+  Value* sum = call("aten.add.Tensor", {w, ones}, "sum");
+  Value* angles = call("aten.cos.default", {sum}, "angles");
+  Value* twos = call("aten.full.default", {Ints{4}, 2.0}, "twos");
+  Value* product = call("aten.mul.Tensor", {x, angles}, "product");
+  program.output(call("aten.add.Tensor", {product, twos}, "result"));
+
+  const Plan found = plan_of(program.program, no_cos);
+  ASSERT_EQ(found.partitions.size(), 1U);
+  EXPECT_EQ(names(found.partitions[0].nodes), (Names{"full_1", "mul", "add_1"}));
+  EXPECT_EQ(names(found.partitions[0].inputs), (Names{"x", "angles"}));
+  ASSERT_EQ(found.outside.size(), 3U);
+  EXPECT_EQ(found.outside[0].node->name(), "full");
+  EXPECT_EQ(found.outside[0].reason,
+            "a node outside takes it, and it is computed without any input");
+  EXPECT_EQ(found.outside[1].node->name(), "add");
+  EXPECT_EQ(found.outside[2].reason, "no cosine");
+}
+
 TEST(Plan, ComputesOnWeightsWhereTheyAreUsed) {
   TestProgram program;
   Value* x = program.input("x", TestProgram::type({2, 2}));

@@ -69,6 +69,32 @@ std::optional<std::string> why_no_engine(const Node& node, const Dependencies& d
 
 using Reasons = std::vector<std::optional<std::string>>;  // by position; nothing: the engine's
 
+// What is computed without any input, such as a range of positions, and is taken by a node outside
+// stays there too: it is a constant or next to nothing, and would be an engine before that node.
+void leave_constants_outside(const ir::Program& program, const Dependencies& dependencies,
+                             Reasons& reasons) {
+  const auto constants = ir::constant_inputs(program);
+  std::vector<bool> without_input;
+  for (size_t i = 0; i < dependencies.nodes.size(); ++i) {
+    const auto& needs = dependencies.needs[i];
+    bool without = !reasons[i] && std::all_of(needs.begin(), needs.end(),
+                                              [&](size_t needed) { return without_input[needed]; });
+    for (const Argument& argument : dependencies.nodes[i]->args()) {
+      Graph::for_each_value(argument, [&](const Value* value) {
+        without = without && (value->producer() || constants.contains(value));
+      });
+    }
+    without_input.push_back(without);
+  }
+  for (size_t i = dependencies.nodes.size(); i-- > 0;) {
+    if (!reasons[i]) continue;
+    for (size_t needed : dependencies.needs[i]) {
+      if (!without_input[needed] || reasons[needed]) continue;
+      reasons[needed] = "a node outside takes it, and it is computed without any input";
+    }
+  }
+}
+
 // Each node's phase: even ones are outside, odd ones the engine's, and a node is in the first of
 // its side that is not before the phases of what it needs.
 std::vector<size_t> first_phases(const Dependencies& dependencies, const Reasons& reasons) {
@@ -190,6 +216,8 @@ Result<Plan> plan(const ir::Program& program, const WhyNot& why_not, const Optio
     if (!reason) reason = why_not(*node);
     reasons.push_back(std::move(reason));
   }
+
+  leave_constants_outside(program, dependencies, reasons);
 
   // A group that stays outside joins the phase before its own, and all others may stay in theirs:
   // no two of them could be one now, for what was between them is outside.
