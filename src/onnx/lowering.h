@@ -26,6 +26,9 @@ struct LoweringOptions {
   // GroupNormalization (opset 21), RMSNormalization (23), Attention (23). Others are written as
   // their parts.
   std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
+  // Bring indices into their range, for engines that would read or write outside of the tensor
+  // where PyTorch makes an error of one.
+  bool clamp_indices = false;
 };
 
 // A part of a program's graph. Constants of the program that the nodes use need not be named.

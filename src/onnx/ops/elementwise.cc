@@ -195,13 +195,13 @@ void copy(Context& c) { c.result(c.expand(c.tensor(1, c.dtype()), c.type(1).size
 void clamp(Context& c) {
   const DType dtype = c.dtype();
   Ref x = c.tensor(0, dtype);
-  if (c.is_tensor(1) || c.is_tensor(2)) {
+  // Clip's missing bound is the largest number of some engine's type.
+  if (c.is_tensor(1) || c.is_tensor(2) || !c.has(1) || !c.has(2) || !is_floating_point(dtype)) {
     if (c.has(1)) x = c.op("Max", {x, c.operand(1, dtype)});
     if (c.has(2)) x = c.op("Min", {x, c.operand(2, dtype)});
     return c.result(x);
   }
-  c.result(c.op(
-      "Clip", {x, c.has(1) ? c.operand(1, dtype) : Ref{}, c.has(2) ? c.operand(2, dtype) : Ref{}}));
+  c.result(c.op("Clip", {x, c.operand(1, dtype), c.operand(2, dtype)}));
 }
 
 void clamp_min(Context& c) {

@@ -49,14 +49,24 @@ IndexList read_indices(Context& c, size_t i) {
   return list;
 }
 
+Ref in_range(Context& c, const Ref& index, const ir::SymInt& size) {
+  if (!c.options().clamp_indices) return index;
+  return c.op("Max", {c.op("Min", {index, c.scalar_length(size - 1)}), c.scalar_length(-size)});
+}
+
 Ref combine_indices(Context& c, const IndexList& list) {
-  if (list.indices.size() == 1) return c.unsqueeze(list.indices.at(0), {list.rank});
+  Refs indices;
+  for (size_t i = 0; i < list.indices.size(); ++i) {
+    const auto axis = static_cast<size_t>(list.axes.at(i));
+    indices.push_back(in_range(c, list.indices.at(i), c.type(0).sizes.at(axis)));
+  }
+  if (indices.size() == 1) return c.unsqueeze(indices.at(0), {list.rank});
   // Their sum has the sizes of the broadcast.
-  Ref sum = list.indices.at(0);
-  for (size_t i = 1; i < list.indices.size(); ++i) sum = c.add(sum, list.indices.at(i));
+  Ref sum = indices.at(0);
+  for (size_t i = 1; i < indices.size(); ++i) sum = c.add(sum, indices.at(i));
   const Ref sizes = c.op("Shape", {sum}, {}, DType::kInt64);
   Refs columns;
-  for (const Ref& index : list.indices) {
+  for (const Ref& index : indices) {
     columns.push_back(c.unsqueeze(c.op("Expand", {index, sizes}), {list.rank}));
   }
   return c.concat(columns, list.rank);
@@ -120,8 +130,15 @@ void gather(Context& c) {
   if (c.rank(2) == 0) {
     return c.result(c.gather(c.tensor(0), c.tensor(2), 0));
   }
-  c.result(c.op("GatherElements", {c.tensor(0), c.tensor(2)},
-                {{"axis", c.dim(c.constant(1), c.rank(0))}}));
+  const int64_t axis = c.dim(c.constant(1), c.rank(0));
+  // The index may be smaller than x elsewhere.
+  Ref x = c.tensor(0);
+  const Sizes& sizes = c.type(2).sizes;
+  for (int64_t i = 0; i < c.rank(2); ++i) {
+    const auto at = static_cast<size_t>(i);
+    if (i != axis && c.type(0).sizes.at(at) != sizes.at(at)) x = c.slice(x, i, 0, sizes.at(at));
+  }
+  c.result(c.op("GatherElements", {x, c.tensor(2)}, {{"axis", axis}}));
 }
 
 void take(Context& c) {

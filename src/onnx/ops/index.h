@@ -19,6 +19,9 @@ struct IndexList {
 // hold.
 IndexList read_indices(Context& c, size_t i);
 
+// Positions in a dimension of this size, brought into it where the options ask for that.
+Ref in_range(Context& c, const Ref& index, const ir::SymInt& size);
+
 // [broadcast sizes..., axes]: what GatherND and ScatterND take, once the indexed dimensions are the
 // first ones.
 Ref combine_indices(Context& c, const IndexList& list);

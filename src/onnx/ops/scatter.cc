@@ -18,10 +18,12 @@ Attributes with_reduction(Attributes attributes, const std::string& reduction) {
 }
 
 // Along one axis, at positions that are a tensor [n]; `updates` has x's sizes but for n there.
-Ref write_rows(Context& c, const Ref& x, const Sizes& sizes, int64_t axis, const Ref& index,
+// Few engines have a ScatterND that reduces.
+Ref write_rows(Context& c, const Ref& x, const Sizes& sizes, int64_t axis, const Ref& positions,
                const Ref& updates, const std::string& reduction) {
-  if (axis == 0) {
-    return c.op("ScatterND", {x, c.unsqueeze(index, {1}), updates}, with_reduction({}, reduction));
+  const Ref index = in_range(c, positions, sizes.at(static_cast<size_t>(axis)));
+  if (axis == 0 && reduction == "none") {
+    return c.op("ScatterND", {x, c.unsqueeze(index, {1}), updates});
   }
   const auto behind = static_cast<int64_t>(sizes.size()) - 1 - axis;
   const Ref target = c.op("Shape", {updates}, {}, DType::kInt64);
@@ -139,6 +141,8 @@ Scatter scatter_of(Context& c) {
     s.index = c.unsqueeze(s.index, {0});
     sizes = {1};
   }
+  s.index = in_range(c, s.index,
+                     s.is_scalar ? SymInt(1) : c.type(0).sizes.at(static_cast<size_t>(s.axis)));
   if (!c.is_tensor(3)) {
     s.source = c.expand(c.operand(3, s.x.dtype), {}, sizes);
   } else {

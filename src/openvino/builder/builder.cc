@@ -102,7 +102,11 @@ class OpenVinoBuilder : public build::Builder {
     return text;
   }
 
-  onnx::LoweringOptions lowering() const override { return {}; }
+  onnx::LoweringOptions lowering() const override {
+    onnx::LoweringOptions options;
+    options.clamp_indices = true;
+    return options;
+  }
 
   std::optional<std::string> why_unsupported(
       const ir::Program& program, const ir::Node& node,
