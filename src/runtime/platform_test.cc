@@ -1,8 +1,13 @@
 #include "runtime/platform.h"
 
+#include <cstdlib>
+#include <dlfcn.h>
+
+#include <executorch/runtime/backend/interface.h>
 #include <executorch/runtime/platform/assert.h>
 #include <gtest/gtest.h>
 
+#include "base/shared_library.h"
 #include "runtime/backends.h"
 #include "runtime/requirements.h"
 
@@ -73,6 +78,49 @@ TEST(Backends, SayWhatIsMissingAndWhatToDo) {
   EXPECT_EQ(tensorrt.error().code(), ErrorCode::kUnavailable);
   EXPECT_NE(tensorrt.error().message().find("--engine none"), std::string::npos);
   EXPECT_FALSE(require_backend("").ok());
+}
+
+class OtherDelegate final : public et::BackendInterface {
+ public:
+  bool is_available() const override { return true; }
+  et::Result<et::DelegateHandle*> init(et::BackendInitContext&, et::FreeableBuffer*,
+                                       et::ArrayRef<et::CompileSpec>) const override {
+    return et::Error::NotSupported;
+  }
+  et::Error execute(et::BackendExecutionContext&, et::DelegateHandle*,
+                    et::Span<et::EValue*>) const override {
+    return et::Error::NotSupported;
+  }
+};
+
+// Such as the one that ExecuTorch brings for OpenVINO. In a process of its own, because what is
+// registered stays.
+TEST(Backends, OfTheProgramComeBeforeOurs) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        OtherDelegate other;
+        bool as_wanted = et::register_backend({"OpenvinoBackend", &other}) == et::Error::Ok &&
+                         require_backend("OpenvinoBackend").ok() &&
+                         ::dlopen(kOpenvinoLibrary, RTLD_NOLOAD | RTLD_NOW) == nullptr;
+        // Nor does opening ours for its compiler take its place.
+        as_wanted = as_wanted && open_library(kOpenvinoLibrary, kOpenvinoRemedy).ok() &&
+                    et::get_backend_class("OpenvinoBackend") == &other;
+        std::exit(as_wanted ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
+TEST(Backends, OpenWhereTheirLibraryLies) {
+  const auto missing = open_library("libslipway_nothing.so", "ask for it");
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code(), ErrorCode::kUnavailable);
+  EXPECT_NE(missing.error().message().find("libslipway_nothing.so does not open ("),
+            std::string::npos);
+  EXPECT_NE(missing.error().message().find("): ask for it"), std::string::npos);
+  EXPECT_FALSE(executorch_folder().empty());
+  // Beside libexecutorch.so.
+  EXPECT_TRUE(open_library("libexecutorch_backend_xnnpack.so", "").ok());
 }
 
 TEST(Kernels, AreRegistered) { EXPECT_GT(registered_kernels(), 200u); }
