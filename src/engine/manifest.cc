@@ -53,10 +53,17 @@ OrderedJson value_to_json(const ManifestValue& value) {
   return json;
 }
 
-OrderedJson engine_to_json(const ManifestEngine& engine) {
+OrderedJson variant_to_json(const ManifestEngine& engine) {
   OrderedJson json = record_to_json(engine.record);
   json["segment"] = engine.segment;
+  if (engine.header_size > 0) json["header_size"] = engine.header_size;
+  return json;
+}
+
+OrderedJson engine_to_json(const ManifestEngine& engine) {
+  OrderedJson json = variant_to_json(engine);
   json["nodes"] = engine.nodes;
+  if (!engine.variants.empty()) json["variants"] = array_to_json(engine.variants, variant_to_json);
   return json;
 }
 
@@ -156,9 +163,18 @@ Status read_index(const Json& object, const char* key, uint32_t& out) {
   return {};
 }
 
-Status read_engine(const Json& json, const char*, ManifestEngine& out) {
+Status read_variant(const Json& json, const char*, ManifestEngine& out) {
   SLIPWAY_RETURN_IF_ERROR(read_record(json, out.record));
   SLIPWAY_RETURN_IF_ERROR(read_index(json, "segment", out.segment));
+  return json.contains("header_size") ? read_member(json, "header_size", out.header_size)
+                                      : Status();
+}
+
+Status read_engine(const Json& json, const char* key, ManifestEngine& out) {
+  SLIPWAY_RETURN_IF_ERROR(read_variant(json, key, out));
+  if (json.contains("variants")) {
+    SLIPWAY_RETURN_IF_ERROR(read_array(json, "variants", out.variants, read_variant));
+  }
   return read_array(json, "nodes", out.nodes, read_item<std::string>);
 }
 
@@ -249,6 +265,10 @@ Result<Manifest> read(std::string_view text) {
 }
 
 }  // namespace
+
+std::string variant_key(const EngineRecord& engine, std::string_view target) {
+  return fmt::format("slipway.engine.{}.{}", engine.sha256.substr(0, 16), target);
+}
 
 std::string write_manifest(const Manifest& manifest) {
   OrderedJson json;

@@ -16,6 +16,10 @@ namespace slipway::engine {
 inline constexpr std::string_view kManifestKey = "slipway.manifest";
 inline constexpr int kManifestFormat = 1;
 
+// The named data that is the engine's variant for `target`:
+// "slipway.engine.<the first 16 digits of the engine's SHA-256>.<target>".
+std::string variant_key(const EngineRecord& engine, std::string_view target);
+
 // One flattened input or output of a method.
 struct ManifestValue {
   std::string name;
@@ -32,8 +36,11 @@ struct ManifestValue {
 // An engine of a method, in the order of ExecutionPlan.delegates.
 struct ManifestEngine {
   EngineRecord record;
-  uint32_t segment = 0;            // that holds its bytes; methods may share it
+  uint32_t segment = 0;            // that holds its header and bytes; methods may share it
   std::vector<std::string> nodes;  // of its partition: "conv2d (aten.conv2d.default)"
+  uint64_t header_size = 0;        // of what is before its bytes in the segment
+  // The same for other targets, in segments that are named data (variant_key); without nodes.
+  std::vector<ManifestEngine> variants = {};
 };
 
 // A node that no engine took, and why. Read back, nodes of the same operator and reason follow each

@@ -36,6 +36,12 @@ Manifest example() {
   record.size = uint64_t{1} << 40;
   record.sha256 = std::string(64, 'd');
   method.engines = {{record, 3, {"conv2d (aten.conv2d.default)", "relu (aten.relu.default)"}}};
+  record.target = "sm_80,sm_86";
+  record.aliases = {{1, 0, "kv_cache_update"}};
+  method.engines.push_back({record, 4, {}, 48});
+  record.target = "sm_120";
+  record.aliases.clear();
+  method.engines[1].variants = {{record, 5, {}, 32}};
   method.outside = {{"nonzero", "aten.nonzero.default", "its sizes depend on data"},
                     {"nonzero_1", "aten.nonzero.default", "its sizes depend on data"},
                     {"cos", "aten.cos.default", "excluded"}};
@@ -76,7 +82,7 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(method.inputs[1].type, "int");
   EXPECT_EQ(method.mutable_buffers, manifest.methods[0].mutable_buffers);
   EXPECT_EQ(method.instruction_origins, manifest.methods[0].instruction_origins);
-  ASSERT_EQ(method.engines.size(), 1u);
+  ASSERT_EQ(method.engines.size(), 2u);
   const EngineRecord& record = method.engines[0].record;
   EXPECT_EQ(record.engine, "openvino");
   EXPECT_EQ(record.backend, "OpenvinoBackend");
@@ -94,6 +100,20 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(record.sha256, std::string(64, 'd'));
   EXPECT_EQ(method.engines[0].segment, 3u);
   EXPECT_EQ(method.engines[0].nodes, manifest.methods[0].engines[0].nodes);
+  EXPECT_EQ(method.engines[0].header_size, 0u);
+  EXPECT_EQ(record.target, "");
+  const ManifestEngine& engine = method.engines[1];
+  EXPECT_EQ(engine.record.target, "sm_80,sm_86");
+  ASSERT_EQ(engine.record.aliases.size(), 1u);
+  EXPECT_EQ(engine.record.aliases[0].output, 1u);
+  EXPECT_EQ(engine.record.aliases[0].input, 0u);
+  EXPECT_EQ(engine.record.aliases[0].kind, "kv_cache_update");
+  EXPECT_EQ(engine.header_size, 48u);
+  ASSERT_EQ(engine.variants.size(), 1u);
+  EXPECT_EQ(engine.variants[0].record.target, "sm_120");
+  EXPECT_EQ(engine.variants[0].segment, 5u);
+  EXPECT_EQ(engine.variants[0].header_size, 32u);
+  EXPECT_EQ(variant_key(engine.record, "sm_120"), "slipway.engine.dddddddddddddddd.sm_120");
   ASSERT_EQ(method.outside.size(), 3u);
   EXPECT_EQ(method.outside[1].name, "nonzero_1");
   EXPECT_EQ(method.outside[1].op, "aten.nonzero.default");
@@ -202,6 +222,16 @@ TEST(ManifestTest, WrongShapesAreNamed) {
   EXPECT_NE(error_with("{\"device\":\"CPU\"}", "[\"CPU\"]").find("\"compile_specs\" has the wrong"),
             std::string::npos);
   EXPECT_NE(error_with("{\"device\":\"CPU\"}", "{\"device\":1}").find("\"compile_specs\" has the"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"output\":1", "\"output\":2").find("an alias has output 2 of 2"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"input\":0", "\"input\":1").find("an alias has input 1 of 1"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"target\":\"sm_80,sm_86\"", "\"target\":80").find("\"target\" has the"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"header_size\":48", "\"header_size\":-1").find("\"header_size\" has"),
+            std::string::npos);
+  EXPECT_NE(error_with("\"variants\":[", "\"variants\":[1,").find("\"engine\" is missing"),
             std::string::npos);
   EXPECT_NE(error_with("\"outside\":[", "\"outside\":[1,").find("\"op\" is missing"),
             std::string::npos);
