@@ -18,12 +18,12 @@ std::string in_folder(const std::string& folder, const std::string& name) {
   return !folder.empty() && std::filesystem::exists(path, error) ? path : "";
 }
 
+}  // namespace
+
 std::string program_folder() {
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
-
-}  // namespace
 
 std::string executorch_folder() {
   std::string folder;

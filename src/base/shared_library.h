@@ -21,4 +21,7 @@ Result<void*> open_library(const std::string& name, const std::string& remedy);
 // The folder that libexecutorch.so was loaded from; empty when the system does not tell.
 std::string executorch_folder();
 
+// The folder that this program lies in; empty when the system does not tell.
+std::string program_folder();
+
 }  // namespace slipway

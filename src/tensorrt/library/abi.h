@@ -1,0 +1,60 @@
+// What of TensorRT's binary interface (Itanium C++ ABI, 64 bits) is the same in all families, and
+// the interfaces that TensorRT calls. Written from the interface's documentation, not its headers:
+// no header of TensorRT is needed to build this, and slots_test.cc of tests/tensorrt compares.
+#pragma once
+
+#include <cstdint>
+
+namespace slipway::tensorrt {
+
+// Every object of TensorRT's API. Its own virtual table holds the destructors alone, the methods
+// are those of `impl`.
+struct Object {
+  const void* const* table;
+  void* impl;
+};
+
+// The slot of the deleting destructor in Object::table.
+inline constexpr int kDeletingDestructor = 1;
+
+struct Dims {
+  int32_t count = 0;
+  int64_t sizes[8] = {};
+};
+static_assert(sizeof(Dims) == 72);
+
+struct InterfaceInfo {
+  const char* kind;
+  int32_t major;
+  int32_t minor;
+};
+
+class VersionedInterface {
+ public:
+  virtual int32_t getAPILanguage() const noexcept { return 0; }
+  virtual InterfaceInfo getInterfaceInfo() const noexcept = 0;
+  virtual ~VersionedInterface() = default;
+};
+
+// The logger of T10, which is not versioned.
+class PlainLoggerInterface {
+ public:
+  virtual void log(int32_t severity, const char* text) noexcept = 0;
+  virtual ~PlainLoggerInterface() = default;
+};
+
+// The logger of T11 and RTX.
+class LoggerInterface : public VersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override { return {"ILogger", 1, 0}; }
+  virtual void log(int32_t severity, const char* text) noexcept = 0;
+};
+
+class StreamWriterInterface : public VersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override { return {"IStreamWriter", 1, 0}; }
+  // The number of bytes taken. TensorRT ignores it.
+  virtual int64_t write(const void* data, int64_t size) noexcept = 0;
+};
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,122 @@
+#include "tensorrt/library/parser.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+// nvonnxparser's IParser has no Object: its table begins with its methods, and its deleting
+// destructor lies among them.
+int deleting_destructor(Version version) { return version.family == Family::kT10 ? 9 : 7; }
+
+std::string text(const char* string) { return string == nullptr ? "" : string; }
+
+ParserError read_error(Version version, void* error) {
+  return {call_direct<Method::IParserError_code>(version, error),
+          text(call_direct<Method::IParserError_desc>(version, error)),
+          call_direct<Method::IParserError_node>(version, error),
+          text(call_direct<Method::IParserError_nodeName>(version, error)),
+          text(call_direct<Method::IParserError_nodeOperator>(version, error))};
+}
+
+}  // namespace
+
+Result<Parser> Parser::create(const Network& network) {
+  const SessionPointer& session = network.session();
+  const Library& library = *session->library;
+  SLIPWAY_RETURN_IF_ERROR(library.require_parser());
+  SLIPWAY_RETURN_IF_ERROR(require(library.version(), Method::IParser_loadModelProto));
+  session->log->start();
+  void* const parser =
+      library.create_parser(network.object(), session->log->interface(library.version()));
+  if (parser == nullptr) {
+    return session->log->error(ErrorCode::kUnavailable,
+                               fmt::format("{} makes no parser", library.parser_path()));
+  }
+  return Parser(session, parser);
+}
+
+Parser::Parser(Parser&& other) noexcept
+    : session_(std::move(other.session_)),
+      parser_(std::exchange(other.parser_, nullptr)),
+      errors_(std::move(other.errors_)) {}
+
+Parser::~Parser() {
+  if (parser_ == nullptr) return;
+  detail::Caller<void()>::call(parser_, deleting_destructor(session_->version()));
+}
+
+Result<std::vector<Subgraph>> Parser::query_support(std::span<const std::byte> model) {
+  const Version version = session_->version();
+  start();
+  call_direct<Method::IParser_supportsModelV2>(version, parser_, model.data(), model.size(),
+                                               nullptr);
+  const int64_t count = call_direct<Method::IParser_getNbSubgraphs>(version, parser_);
+  if (count <= 0) return failure("the model");
+  read_errors();
+  std::vector<Subgraph> subgraphs;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t length = 0;
+    const int64_t* const nodes =
+        call_direct<Method::IParser_getSubgraphNodes>(version, parser_, i, &length);
+    subgraphs.push_back(
+        {call_direct<Method::IParser_isSubgraphSupported>(version, parser_, i), {}});
+    if (nodes != nullptr && length > 0) subgraphs.back().nodes.assign(nodes, nodes + length);
+  }
+  return subgraphs;
+}
+
+Status Parser::load_model(std::span<const std::byte> model) {
+  start();
+  if (call_direct<Method::IParser_loadModelProto>(session_->version(), parser_, model.data(),
+                                                  model.size(), nullptr)) {
+    return {};
+  }
+  return failure("the model");
+}
+
+Status Parser::load_initializer(const std::string& name, std::span<const std::byte> bytes) {
+  start();
+  if (call_direct<Method::IParser_loadInitializer>(session_->version(), parser_, name.c_str(),
+                                                   bytes.data(), bytes.size())) {
+    return {};
+  }
+  return failure(fmt::format("initializer {}", name));
+}
+
+Status Parser::parse() {
+  start();
+  if (call_direct<Method::IParser_parseModelProto>(session_->version(), parser_)) return {};
+  return failure("the model");
+}
+
+void Parser::start() {
+  session_->log->start();
+  call_direct<Method::IParser_clearErrors>(session_->version(), parser_);
+  errors_.clear();
+}
+
+void Parser::read_errors() {
+  const Version version = session_->version();
+  const int32_t count = call_direct<Method::IParser_getNbErrors>(version, parser_);
+  for (int32_t i = 0; i < count; ++i) {
+    void* const error = call_direct<Method::IParser_getError>(version, parser_, i);
+    if (error != nullptr) errors_.push_back(read_error(version, error));
+  }
+}
+
+Error Parser::failure(const std::string& what) {
+  read_errors();
+  const std::string refusal =
+      fmt::format("the ONNX parser of {} refuses {}", session_->version().name(), what);
+  if (errors_.empty()) return session_->log->error(ErrorCode::kUnsupported, refusal);
+  const ParserError& first = errors_.front();
+  if (first.node_operator.empty()) return unsupported("{}: {}", refusal, first.description);
+  return unsupported("{}: node {} ({}): {}", refusal, first.node_name, first.node_operator,
+                     first.description);
+}
+
+}  // namespace slipway::tensorrt
