@@ -55,7 +55,8 @@ Result<int32_t> MethodEmitter::delegate(size_t engine) {
   auto known = std::find(result_.engines.begin(), result_.engines.end(), engine);
   const auto index = static_cast<int32_t>(known - result_.engines.begin());
   if (known != result_.engines.end()) return index;
-  const auto& [record, bytes] = method_.engines[engine];
+  const engine::EngineRecord& record = method_.engines[engine].record;
+  const OwnedSpan& bytes = method_.engines[engine].bytes;
   if (bytes.bytes.empty() || bytes.bytes.size() != record.size || record.sha256.empty()) {
     return internal_error("engine {} has {} bytes, and its record says {} with hash '{}'", engine,
                           bytes.bytes.size(), record.size, record.sha256);
