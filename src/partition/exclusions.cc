@@ -58,6 +58,7 @@ std::string suggestion(const std::string& name, const std::set<std::string>& can
   if (near.size() > kMost) near.resize(kMost);
   if (near.empty()) return "; `slipway inspect` lists what it has";
   std::vector<std::string> names;
+  names.reserve(near.size());
   for (auto& [changes, candidate] : near) names.push_back(std::move(candidate));
   return fmt::format("; did you mean {}?", fmt::join(names, " or "));
 }

@@ -144,6 +144,7 @@ std::vector<std::vector<size_t>> groups(const Dependencies& dependencies, const 
     if (!reasons[i]) by_phase[phases[i]].push_back(i);
   }
   std::vector<std::vector<size_t>> result;
+  result.reserve(by_phase.size());
   for (auto& [phase, group] : by_phase) result.push_back(std::move(group));
   return result;
 }
