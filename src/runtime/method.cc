@@ -193,18 +193,27 @@ Error LoadedMethod::failure(et::Error error, const std::string& log) const {
     return invalid_file("{} stopped after {} instructions: its loop does not end", description(),
                         kMostSteps);
   }
-  // "KernelCall failed at instruction 0:3 in operator aten::add.out: 0x12"
-  std::string where;
-  constexpr std::string_view kMark = "KernelCall failed at instruction ";
-  const size_t mark = log.find(kMark);
+  // "KernelCall failed at instruction 0:3 in operator aten::add.out: 0x12", or "CALL_DELEGATE
+  // execute failed at instruction 3: 0x12"
+  constexpr std::string_view kKernel = "KernelCall failed at instruction ";
+  constexpr std::string_view kDelegate = "CALL_DELEGATE execute failed at instruction ";
+  const size_t kernel = log.find(kKernel);
+  const size_t delegate = log.find(kDelegate);
   size_t chain = 0;
   size_t instruction = 0;
   char op[128] = "";
-  if (mark != std::string::npos &&
-      std::sscanf(log.c_str() + mark + kMark.size(), "%zu:%zu in operator %126s", &chain,
+  std::string_view name;
+  if (kernel != std::string::npos &&
+      std::sscanf(log.c_str() + kernel + kKernel.size(), "%zu:%zu in operator %126s", &chain,
                   &instruction, op) == 3) {
-    std::string_view name = op;
+    name = op;
     if (name.ends_with(':')) name.remove_suffix(1);
+  } else if (delegate != std::string::npos &&
+             std::sscanf(log.c_str() + delegate + kDelegate.size(), "%zu", &instruction) == 1) {
+    name = "a call of an engine";
+  }
+  std::string where;
+  if (!name.empty()) {
     const std::string origin = instruction_origin(file_, name_, instruction);
     where = fmt::format(" at instruction {}, {}", instruction, name);
     if (!origin.empty()) where += fmt::format(" (from {})", origin);

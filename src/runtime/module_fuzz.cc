@@ -1,8 +1,10 @@
-// Whatever the checked reader lets pass must load and run to an end or an error.
+// Whatever the checked reader lets pass must load and run to an end or an error, calls of engines
+// included.
 
 #include <cstdint>
 #include <cstring>
 
+#include "runtime/sum_backend_test.h"
 #include "slipway/module.h"
 
 namespace {
@@ -32,6 +34,7 @@ void exercise(slipway::Module& module, const std::string& method) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  slipway::runtime::SumBackend::get();
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
   auto module = slipway::Module::load(std::vector<std::byte>(bytes, bytes + size), "fuzz.pte");
   if (!module.ok()) return 0;

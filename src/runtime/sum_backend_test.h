@@ -78,7 +78,7 @@ class SumBackend final : public executorch::runtime::BackendInterface {
         return executorch::runtime::Error::InvalidArgument;
       }
       // At once, so that a result in the memory of an input is noticed.
-      std::memset(out.mutable_data_ptr(), 0, out.nbytes());
+      if (out.nbytes() > 0) std::memset(out.mutable_data_ptr(), 0, out.nbytes());
       for (size_t j = 0; j < inputs; ++j) {
         const auto& in = args[j]->toTensor();
         if (in.numel() != out.numel()) return executorch::runtime::Error::InvalidArgument;

@@ -271,6 +271,18 @@ TEST_F(EngineCallTest, CallsThatFitNoEngineAreInternalErrors) {
   EXPECT_THAT(p.emit_error(), HasSubstr("it calls none of the 0 engines"));
 }
 
+TEST_F(EngineCallTest, AFailedCallIsNamed) {
+  ir::Value* x = p.input("x", p.type({3}));
+  auto b = p.build();
+  p.output(p.call_sum({b.relu(x)}, {p.type({3})})->output());
+  p.engines[0].record.compile_specs["inputs"] = "7";
+  Module module = p.load();
+  auto outputs = module.run({floats({3}, {1, 2, 3})});
+  ASSERT_FALSE(outputs.ok());
+  EXPECT_THAT(outputs.error().message(),
+              HasSubstr("failed at instruction 1, a call of an engine (from call_engine)"));
+}
+
 TEST_F(EngineCallTest, WrongInputsAreNamedBeforeTheEngineRuns) {
   p.program.ranges["s0"] = {1, 5};
   const SymInt s0 = SymInt::symbol("s0");
