@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -87,6 +88,24 @@ TEST_F(LibraryTest, PassesOnWhatStopsTheSink) {
     EXPECT_EQ(status.error().code(), ErrorCode::kResourceExhausted);
     EXPECT_EQ(status.error().message(), "the disk is full");
   }
+}
+
+TEST_F(LibraryTest, CompilesInSeveralThreads) {
+  const onnx::Graph graph = product();
+  const std::string model = message(graph);
+  std::vector<size_t> sizes(3);
+  std::vector<std::thread> threads;
+  for (size_t& size : sizes) {
+    threads.emplace_back([&] {
+      const ByteSink count = [&](std::span<const std::byte> bytes) -> Status {
+        size += bytes.size();
+        return {};
+      };
+      if (!library_->compile(model, {}, count).ok()) size = 0;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const size_t size : sizes) EXPECT_GT(size, 1'200'000U);
 }
 
 TEST_F(LibraryTest, SaysWhyItRefusesAModel) {
