@@ -17,12 +17,14 @@
 
 #include "slipway/program.h"
 #include "slipway/result.h"
+#include "slipway/tensorrt_options.h"
 
 namespace slipway {
 
 enum class EngineKind : uint8_t {
   kNone,      // ExecuTorch's kernels run everything.
   kOpenVino,  // Intel's OpenVINO runs what it computes exactly, ExecuTorch's kernels the rest.
+  kTensorRt,  // NVIDIA's TensorRT or TensorRT-RTX, likewise.
 };
 
 // "openvino", "none": as the command line has them, the default first.
@@ -41,6 +43,7 @@ struct CompileOptions {
   bool require_full = false;
   // The engine may compute types with less precision than their own (docs/openvino.md).
   bool allow_reduced_precision = false;
+  TensorRtOptions tensorrt;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.
   std::string cache;
@@ -75,6 +78,10 @@ Result<Artefact> compile(const Program& program, const CompileOptions& options =
 // Several methods in one file: equal constants are shared, mutable buffers are each method's own.
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
                          const CompileOptions& options = {});
+
+// The bare engine of a program that an engine takes as a whole, for trtexec and others. The error
+// for any other program says how it would be cut.
+Result<Artefact> compile_to_engine(const Program& program, const CompileOptions& options);
 
 // Lowers a program to ONNX (opset 20) and writes it, for tools other than Slipway: weights go to
 // `path`.data when they are past 2 GB. A buffer that the program changes is an input with a default

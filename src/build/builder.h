@@ -1,6 +1,7 @@
 // The interface of what turns a lowered partition into an engine.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,8 +52,11 @@ class Builder {
   // Streams the engine's bytes to `sink`, in order, or says which nodes it refuses. `size` and
   // `sha256` of the record are left to the caller.
   virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
-};
 
-using MakeBuilder = std::unique_ptr<Builder> (*)(const BuildOptions& options);
+  // What the delegate wants before the engine's bytes (engine::Engine::header).
+  virtual Result<std::vector<std::byte>> header(const engine::EngineRecord&) const {
+    return std::vector<std::byte>();
+  }
+};
 
 }  // namespace slipway::build

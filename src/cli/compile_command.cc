@@ -44,10 +44,26 @@ std::pair<std::string, std::string> split_model(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+bool is_bare_engine(const std::string& output) {
+  const std::string extension = std::filesystem::path(output).extension();
+  return extension == ".engine" || extension == ".trt";
+}
+
 Status check_output(const std::string& output) {
   const std::string extension = std::filesystem::path(output).extension();
-  if (extension == ".pte" || extension == ".onnx") return {};
-  return invalid_argument("can't write '{}': end it in .pte or .onnx", output);
+  if (extension == ".pte" || extension == ".onnx" || is_bare_engine(output)) return {};
+  return invalid_argument("can't write '{}': end it in .pte, .onnx, .engine or .trt", output);
+}
+
+Status check_bare_engine(const Options& options, EngineKind engine) {
+  if (!is_bare_engine(options.output)) return {};
+  if (engine != EngineKind::kTensorRt) {
+    return invalid_argument("'{}' is to hold a TensorRT engine: add --engine tensorrt",
+                            options.output);
+  }
+  if (options.models.size() == 1) return {};
+  return invalid_argument("'{}': a bare engine holds one program, but {} are given", options.output,
+                          options.models.size());
 }
 
 size_t count_nodes(const ir::Graph& graph) {
@@ -88,6 +104,7 @@ Status compile(const Options& options) {
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
   compile_options.verify_passes = options.verify_passes;
+  SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engine));
   fmt::print("engine: {}\n", engine_name(compile_options.engine));
   std::fflush(stdout);
 
@@ -114,14 +131,22 @@ Status compile(const Options& options) {
   std::vector<std::pair<std::string, const Program*>> methods;
   methods.reserve(programs.size());
   for (const auto& [name, program] : programs) methods.emplace_back(name, &program);
-  SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, slipway::compile(methods, compile_options));
+  const bool is_bare = is_bare_engine(options.output);
+  SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact,
+                           is_bare ? compile_to_engine(*methods.front().second, compile_options)
+                                   : slipway::compile(methods, compile_options));
   progress.step("writing " + options.output);
   SLIPWAY_RETURN_IF_ERROR(artefact.save(
       options.output, [&](uint64_t done, uint64_t total) { progress.update(done, total); }));
   progress.finish();
 
-  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(options.output, /*trust=*/false));
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
+  if (is_bare) {
+    fmt::print("{}: {} became one engine of {}; {:.2f} s\n", options.output,
+               count_text(nodes, "node"), format_bytes(artefact.size()), taken.count());
+    return {};
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(options.output, /*trust=*/false));
   std::string engines;
   if (summary.engine_count() > 0) {
     engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
@@ -139,13 +164,14 @@ Status compile(const Options& options) {
 
 void add_compile(CLI::App& app, Action& action, const std::string&) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("compile", "Compile .pt2 archives to a .pte file, or one to .onnx");
+  CLI::App* command = app.add_subcommand(
+      "compile", "Compile .pt2 archives to a .pte file, or one to .onnx or .engine");
   command
       ->add_option("MODEL", options->models,
                    "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
       ->required();
-  command->add_option("-o,--output", options->output, "The .pte or .onnx file to write")
+  command
+      ->add_option("-o,--output", options->output, "The .pte, .onnx, .engine or .trt file to write")
       ->required();
   options->engine.add_to(*command);
   command
@@ -163,7 +189,8 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
       "  slipway compile model.pt2 -o model.pte --engine none\n"
       "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
-      "  slipway compile model.pt2 -o model.onnx");
+      "  slipway compile model.pt2 -o model.onnx\n"
+      "  slipway compile model.pt2 -o model.engine --engine tensorrt --target sm_86");
   command->callback([options, &action] { action = [options] { return compile(*options); }; });
 }
 

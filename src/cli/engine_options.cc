@@ -15,8 +15,8 @@ void EngineOptions::add_to(CLI::App& command) {
   group_ = command.add_option_group("Engines");
   group_
       ->add_option("--engine", engine_,
-                   "What runs the program: openvino, and ExecuTorch's kernels for what it does not "
-                   "compute exactly; or none (kernels only)")
+                   "What runs the program: openvino or tensorrt, and ExecuTorch's kernels for what "
+                   "it does not compute exactly; or none (kernels only)")
       ->check(CLI::IsMember(engine_names()))
       ->capture_default_str();
   group_
@@ -41,10 +41,12 @@ void EngineOptions::add_to(CLI::App& command) {
       "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
   group_->add_flag("--no-cache", no_cache_, "Neither use nor fill the engine cache")
       ->excludes(cache);
+  tensorrt_.add_to(command);
 }
 
 bool EngineOptions::is_set() const {
   if (!group_) return false;
+  if (tensorrt_.is_set()) return true;
   const auto options = group_->get_options();
   return std::any_of(options.begin(), options.end(),
                      [](const CLI::Option* option) { return option->count() > 0; });
@@ -58,6 +60,10 @@ Result<CompileOptions> EngineOptions::to_compile_options() const {
         "--require-full needs an engine: with --engine none everything runs on "
         "kernels");
   }
+  if (options.engine != EngineKind::kTensorRt && tensorrt_.is_set()) {
+    return invalid_argument("the options of TensorRT go with --engine tensorrt");
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(options.tensorrt, tensorrt_.parse());
   options.exclude_ops = {exclude_ops_.begin(), exclude_ops_.end()};
   options.exclude_nodes = {exclude_nodes_.begin(), exclude_nodes_.end()};
   options.min_partition_size = min_partition_size_;

@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/tensorrt_options.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
 
@@ -30,6 +31,7 @@ class EngineOptions {
   bool allow_reduced_precision_ = false;
   std::string cache_;
   bool no_cache_ = false;
+  TensorRtCommandOptions tensorrt_;
   CLI::App* group_ = nullptr;
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
 #include "slipway/npy.h"
 
 namespace slipway::cli {
@@ -85,8 +87,10 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
       {{"run"}, 2, "FILE is required"},
       {{"run", "x.pte", "--fast"}, 2, "--fast"},
       {{"compile", model}, 2, "--output is required"},
-      {{"compile", model, "-o", path("m.engine")}, 2, "end it in .pte"},
-      {{"compile", model, "-o", path("m.pte"), "--engine", "tensorrt"}, 2, "tensorrt"},
+      {{"compile", model, "-o", path("m.blob")}, 2, "end it in .pte"},
+      {{"compile", model, "-o", path("m.engine")}, 2, "add --engine tensorrt"},
+      {{"compile", model, model, "-o", path("m.trt"), "--engine", "tensorrt"}, 2, "one program"},
+      {{"compile", model, "-o", path("m.pte"), "--engine", "warp"}, 2, "warp"},
       {{"compile", model, "-o", path("m.pte"), "--bound", "s77"}, 2, "expected SYMBOL=LARGEST"},
       {{"compile", model, model, "-o", path("m.pte")}, 2, "'forward' is given twice"},
       {{"compile", model, model, "-o", path("m.onnx")}, 2, "an .onnx file holds one program"},
@@ -138,8 +142,8 @@ TEST_F(Tool, CompilesAndRuns) {
   const Outcome compiled =
       run({"compile", data_path("golden/mlp.pt2"), "-o", path("m.pte"), "--verify-passes"});
   ASSERT_EQ(compiled.code, 0) << compiled.err;
-  EXPECT_EQ(compiled.out.rfind("engine: none\n", 0), 0u) << compiled.out;
-  EXPECT_TRUE(contains(compiled.out, "instructions")) << compiled.out;
+  EXPECT_EQ(compiled.out.rfind("engine: openvino\n", 0), 0u) << compiled.out;
+  EXPECT_TRUE(contains(compiled.out, "3 nodes became 1 instruction; 1 engine of ")) << compiled.out;
   EXPECT_EQ(compiled.err, "");
   const Outcome printed =
       run({"compile", data_path("golden/mlp.pt2"), "-o", path("p.pte"), "--print-program"});
@@ -322,6 +326,57 @@ TEST_F(Tool, InspectsByContent) {
   EXPECT_EQ(json["kind"], "pt2");
   EXPECT_EQ(json["operators"]["aten.linear.default"], 2);
   EXPECT_EQ(json["weights"].size(), 4u);
+}
+
+TEST_F(Tool, ShowsEnginesAndWhatStaysOutside) {
+  ASSERT_EQ(run({"compile", data_path("golden/mlp.pt2"), "-o", path("m.pte"), "--exclude-op",
+                 "aten.relu", "--no-cache"})
+                .code,
+            0);
+  const Outcome text = run({"inspect", path("m.pte")});
+  ASSERT_EQ(text.code, 0) << text.err;
+  EXPECT_TRUE(contains(text.out, "2 engines, 2 of 3 nodes:\n  engine 0: openvino 2025.4.1"))
+      << text.out;
+  EXPECT_TRUE(contains(text.out, "    1 node: linear (aten.linear.default)\n")) << text.out;
+  EXPECT_TRUE(contains(text.out, "  1      aten.relu.default  ")) << text.out;
+  const auto shown = nlohmann::json::parse(run({"inspect", "--json", path("m.pte")}).out);
+  const auto& method = shown["methods"][0];
+  EXPECT_EQ(method["engines"].size(), 2u);
+  EXPECT_EQ(method["engines"][1]["nodes"][0], "linear_1 (aten.linear.default)");
+  EXPECT_EQ(method["outside"][0]["op"], "aten.relu.default");
+  EXPECT_EQ(method["instructions"],
+            (std::vector<std::string>{"engine 0 of OpenvinoBackend", "aten::relu.out",
+                                      "engine 1 of OpenvinoBackend"}));
+}
+
+TEST_F(Tool, ExtractsAnEngine) {
+  const std::string model = compile("golden/mlp.pt2");
+  const Outcome extracted = run({"extract", model, "--engine", "0", "-o", path("x.engine")});
+  ASSERT_EQ(extracted.code, 0) << extracted.err;
+  EXPECT_TRUE(contains(extracted.out, "x.engine: engine 0 of OpenvinoBackend")) << extracted.out;
+  const auto shown = nlohmann::json::parse(run({"inspect", "--json", model}).out);
+  const std::string bytes = read_file(path("x.engine"));
+  EXPECT_EQ(sha256_hex(std::as_bytes(std::span<const char>(bytes))),
+            shown["methods"][0]["engines"][0]["sha256"]);
+
+  const Outcome missing = run({"extract", model, "--engine", "1", "-o", path("y.engine")});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_TRUE(contains(missing.err, "has 1 engine: there is no engine 1")) << missing.err;
+  EXPECT_EQ(run({"extract", model, "--method", "encode", "-o", path("y.engine")}).code, 1);
+
+  // A damaged engine is neither extracted nor run.
+  std::string file = read_file(model);
+  file[file.find(bytes) + bytes.size() / 2] ^= 1;
+  std::ofstream(path("damaged.pte"), std::ios::binary) << file;
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"extract", path("damaged.pte"), "-o", path("y.engine")},
+        std::vector<std::string>{"run", path("damaged.pte"), "--random-inputs", "1"}}) {
+    const Outcome damaged = run(command);
+    EXPECT_EQ(damaged.code, 1);
+    EXPECT_TRUE(contains(damaged.err, "damaged.pte: segment 0 (engine) does not have its checksum"))
+        << damaged.err;
+  }
+  EXPECT_FALSE(fs::exists(path("y.engine")));
 }
 
 TEST_F(Tool, VerifiesStructureChecksumsAndNumbers) {

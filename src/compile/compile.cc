@@ -57,6 +57,14 @@ Status run_steps(std::span<const Step> steps, ir::Program& program, const Compil
   return {};
 }
 
+// The program with calls of engines in it, and then kernels.
+Result<ProgramEngines> take_parts(ir::Program& program, const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, options));
+  SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
+  return parts;
+}
+
 Result<PieceList> compile_methods(
     const std::vector<std::pair<std::string, const Program*>>& methods,
     const CompileOptions& options) {
@@ -68,9 +76,7 @@ Result<PieceList> compile_methods(
   std::vector<pte::Method> emitted;
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
-    SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
-    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, options));
-    SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
+    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(program, options));
     SLIPWAY_RETURN_IF_ERROR(run_steps(kKernelSteps, program, options));
     emitted.push_back({.name = methods[i].first,
                        .program = &program,
@@ -81,6 +87,28 @@ Result<PieceList> compile_methods(
   }
   if (options.on_step) options.on_step("plan memory");
   return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION});
+}
+
+Result<PieceList> bare_engine(const Program& program, const CompileOptions& options) {
+  std::vector<ir::Program> programs = {program.ir().clone()};
+  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], options));
+  const std::string& source = program.ir().source;
+  if (parts.engines.size() != 1 || !parts.outside.empty()) {
+    return unsupported(
+        "{}: a bare engine holds a whole program, but this one becomes {} engine(s) and {} node(s) "
+        "outside: compile it to .pte, and take an engine out with `slipway extract FILE --engine N "
+        "-o x.engine`",
+        source, parts.engines.size(), parts.outside.size());
+  }
+  if (!parts.engines[0].variants.empty()) {
+    return invalid_argument(
+        "{}: a bare engine is for one target, but {} are given: compile for each, or to .pte",
+        source, parts.engines[0].variants.size() + 1);
+  }
+  PieceList pieces;
+  pieces.add(parts.engines[0].bytes);
+  return pieces;
 }
 
 }  // namespace
@@ -102,6 +130,13 @@ Result<std::vector<std::byte>> Artefact::to_memory() const {
 }
 
 uint64_t Artefact::size() const { return impl_->pieces.size(); }
+
+Result<Artefact> compile_to_engine(const Program& program, const CompileOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces, guarded(program.ir().source, [&] {
+                             return bare_engine(program, options);
+                           }));
+  return Artefact(std::make_shared<const Artefact::Impl>(std::move(pieces)));
+}
 
 Result<Artefact> compile(const Program& program, const CompileOptions& options) {
   return compile({{"forward", &program}}, options);

@@ -1,6 +1,7 @@
 #include "compile/engines.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,19 +23,38 @@
 #include "openvino/builder/builder.h"
 #include "partition/integer_ranges.h"
 #include "partition/partition.h"
+#include "tensorrt/builder/builder.h"
 
 namespace slipway {
 
 namespace {
 
+Builders openvino_builders(const CompileOptions& options) {
+  Builders builders;
+  builders.push_back(
+      openvino::make_builder({.allow_reduced_precision = options.allow_reduced_precision}));
+  return builders;
+}
+
+Builders tensorrt_builders(const CompileOptions& options) {
+  std::vector<std::string> targets = options.tensorrt.targets;
+  if (targets.empty()) targets.emplace_back();
+  Builders builders;
+  for (const std::string& target : targets) {
+    builders.push_back(tensorrt::make_builder(options.tensorrt, target));
+  }
+  return builders;
+}
+
 // Each engine, once.
 struct EngineEntry {
   EngineKind kind;
   const char* name;
-  build::MakeBuilder make;  // null: no engine
+  Builders (*make)(const CompileOptions&);  // null: no engine
 };
 constexpr EngineEntry kEngines[] = {
-    {EngineKind::kOpenVino, "openvino", openvino::make_builder},
+    {EngineKind::kOpenVino, "openvino", openvino_builders},
+    {EngineKind::kTensorRt, "tensorrt", tensorrt_builders},
     {EngineKind::kNone, "none", nullptr},
 };
 
@@ -79,11 +99,11 @@ std::vector<const ir::Value*> drop_unused_inputs(onnx::Graph& graph,
 // Builds the engines of one program.
 class EngineStep {
  public:
-  EngineStep(ir::Program& program, const build::Builder& builder, const CompileOptions& options)
+  EngineStep(ir::Program& program, const Builders& builders, const CompileOptions& options)
       : program_(program),
-        builder_(builder),
+        builders_(builders),
         options_(options),
-        lowering_(builder.lowering()),
+        lowering_(builders.front()->lowering()),
         ranges_(program) {}
 
   Result<ProgramEngines> run() {
@@ -143,7 +163,9 @@ class EngineStep {
     auto [known, is_new] = answers_.try_emplace(&node);
     if (is_new) {
       known->second = onnx::why_unsupported(program_, node, lowering_);
-      if (!known->second) known->second = builder_.why_unsupported(program_, node, ranges_);
+      if (!known->second) {
+        known->second = builders_.front()->why_unsupported(program_, node, ranges_);
+      }
     }
     return known->second;
   }
@@ -154,25 +176,41 @@ class EngineStep {
     for (size_t i = 0; i < plan.partitions.size(); ++i) {
       const partition::Partition& part = plan.partitions[i];
       if (built_.contains(part.nodes)) continue;
-      if (options_.on_step) {
-        options_.on_step(fmt::format("build engine {} of {} ({} nodes)", i + 1,
-                                     plan.partitions.size(), part.nodes.size()));
-      }
-      SLIPWAY_ASSIGN_OR_RETURN(
-          onnx::Graph graph,
-          onnx::lower(program_, {part.nodes, part.inputs, part.outputs}, lowering_));
-      std::vector<const ir::Value*> inputs = drop_unused_inputs(graph, part.inputs);
-      auto outcome = build::build_engine(builder_, graph, cache_ ? &*cache_ : nullptr, warn());
-      if (!outcome.ok()) return outcome.error().with_context(program_.source);
-      if (auto* engine = std::get_if<engine::Engine>(&*outcome)) {
-        built_[part.nodes] = {std::move(*engine), std::move(inputs),
-                              std::move(graph.symbol_inputs)};
-      } else {
-        all_built = false;
-        SLIPWAY_RETURN_IF_ERROR(refuse(part, std::get<std::vector<build::Refusal>>(*outcome)));
-      }
+      const std::string what = fmt::format("build engine {} of {} ({} nodes)", i + 1,
+                                           plan.partitions.size(), part.nodes.size());
+      SLIPWAY_ASSIGN_OR_RETURN(const bool is_built, build(part, what));
+      all_built = all_built && is_built;
     }
     return all_built;
+  }
+
+  // Builds the partition for every target, unless one of them refuses nodes.
+  Result<bool> build(const partition::Partition& part, const std::string& what) {
+    SLIPWAY_ASSIGN_OR_RETURN(
+        onnx::Graph graph,
+        onnx::lower(program_, {part.nodes, part.inputs, part.outputs}, lowering_));
+    std::vector<const ir::Value*> inputs = drop_unused_inputs(graph, part.inputs);
+    std::vector<engine::Engine> engines;
+    for (const auto& builder : builders_) {
+      if (options_.on_step) {
+        options_.on_step(builders_.size() == 1 ? what
+                                               : fmt::format("{}, target {} of {}", what,
+                                                             engines.size() + 1, builders_.size()));
+      }
+      auto outcome = build::build_engine(*builder, graph, cache_ ? &*cache_ : nullptr, warn());
+      if (!outcome.ok()) return outcome.error().with_context(program_.source);
+      if (const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*outcome)) {
+        SLIPWAY_RETURN_IF_ERROR(refuse(part, *refusals));
+        return false;
+      }
+      engine::Engine& engine = engines.emplace_back(std::get<engine::Engine>(std::move(*outcome)));
+      SLIPWAY_ASSIGN_OR_RETURN(engine.header, builder->header(engine.record));
+    }
+    engine::Engine first = std::move(engines.front());
+    first.variants.assign(std::make_move_iterator(engines.begin() + 1),
+                          std::make_move_iterator(engines.end()));
+    built_[part.nodes] = {std::move(first), std::move(inputs), std::move(graph.symbol_inputs)};
+    return true;
   }
 
   Status refuse(const partition::Partition& part, const std::vector<build::Refusal>& refusals) {
@@ -210,7 +248,7 @@ class EngineStep {
   }
 
   ir::Program& program_;
-  const build::Builder& builder_;
+  const Builders& builders_;
   const CompileOptions& options_;
   const onnx::LoweringOptions lowering_;
   const partition::IntegerRanges ranges_;
@@ -246,16 +284,14 @@ Result<EngineKind> parse_engine(const std::string& name) {
 Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options) {
   const EngineEntry& entry = entry_of(options.engine);
   if (!entry.make) return ProgramEngines();
-  const std::unique_ptr<build::Builder> builder =
-      entry.make({.allow_reduced_precision = options.allow_reduced_precision});
-  return build_engines(program, *builder, options);
+  return build_engines(program, entry.make(options), options);
 }
 
-Result<ProgramEngines> build_engines(ir::Program& program, const build::Builder& builder,
+Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,
                                      const CompileOptions& options) {
   // Before any work, so that a missing library is the first thing to be said.
-  SLIPWAY_RETURN_IF_ERROR(builder.fingerprint());
-  return EngineStep(program, builder, options).run();
+  for (const auto& builder : builders) SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());
+  return EngineStep(program, builders, options).run();
 }
 
 }  // namespace slipway

@@ -1,6 +1,7 @@
 // The engines there are, and the step of the pipeline that gives them parts of a program.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,10 @@ struct ProgramEngines {
 // calls in their place. A build that refuses nodes leaves them outside, and the program is cut
 // again. Without an engine nothing happens.
 Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options);
-// The same for a builder of the caller's.
-Result<ProgramEngines> build_engines(ir::Program& program, const build::Builder& builder,
+// The same for builders of the caller's, at least one: each builds every partition for a target of
+// its own, and the first one says what can be built.
+using Builders = std::vector<std::unique_ptr<build::Builder>>;
+Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,
                                      const CompileOptions& options);
 
 }  // namespace slipway

@@ -81,13 +81,19 @@ class BuildEngines : public testing::Test {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
 
+  StandIn& add_builder() {
+    builders_.push_back(std::make_unique<StandIn>());
+    return static_cast<StandIn&>(*builders_.back());
+  }
+
   ir::Program program_;
-  StandIn builder_;
+  Builders builders_;
+  StandIn& builder_ = add_builder();
   CompileOptions options_;
 };
 
 TEST_F(BuildEngines, MakesOneOfAWholeProgram) {
-  auto result = build_engines(program_, builder_, options_);
+  auto result = build_engines(program_, builders_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 1u);
   EXPECT_EQ(text(result->engines[0]),
@@ -100,11 +106,30 @@ TEST_F(BuildEngines, MakesOneOfAWholeProgram) {
   EXPECT_TRUE(ir::verify(program_).ok());
 }
 
+TEST_F(BuildEngines, BuildsForEachTarget) {
+  StandIn& other = add_builder();
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  ASSERT_EQ(result->engines.size(), 1u);
+  ASSERT_EQ(result->engines[0].variants.size(), 1u);
+  EXPECT_EQ(text(result->engines[0].variants[0]), text(result->engines[0]));
+  EXPECT_EQ(builder_.builds, 1);
+  EXPECT_EQ(other.builds, 1);
+}
+
+TEST_F(BuildEngines, LeavesOutsideWhatOneTargetRefuses) {
+  add_builder().refuses = {"aten.tanh.default"};
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 2u);
+  EXPECT_EQ(result->outside.size(), 1u);
+}
+
 TEST_F(BuildEngines, CutsAgainWhereTheBuildRefuses) {
   builder_.refuses = {"aten.tanh.default"};
   std::vector<std::string> warnings;
   options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-  auto result = build_engines(program_, builder_, options_);
+  auto result = build_engines(program_, builders_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 2u);
   EXPECT_EQ(text(result->engines[0]), "aten.add.Tensor aten.cos.default ");
@@ -125,14 +150,14 @@ TEST_F(BuildEngines, GivesUpWhereRefusalsDoNotEnd) {
   program_.graph->outputs()[0] = last;
   // Each round names one node only, so there are more than are tried.
   builder_.refuses = {"aten.neg.default", "aten.abs.default"};
-  auto result = build_engines(program_, builder_, options_);
+  auto result = build_engines(program_, builders_, options_);
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message().find("--exclude-op"), std::string::npos);
 }
 
 TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {
   options_.exclude_ops = {"aten.cos"};
-  auto result = build_engines(program_, builder_, options_);
+  auto result = build_engines(program_, builders_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 2u);
   ASSERT_EQ(result->outside.size(), 1u);
@@ -142,7 +167,7 @@ TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {
 TEST_F(BuildEngines, LeavesSmallGroupsOnKernels) {
   options_.exclude_nodes = {"tanh"};
   options_.min_partition_size = 2;
-  auto result = build_engines(program_, builder_, options_);
+  auto result = build_engines(program_, builders_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 1u);
   EXPECT_EQ(text(result->engines[0]), "aten.add.Tensor aten.cos.default ");
@@ -153,7 +178,7 @@ TEST_F(BuildEngines, RequireFullListsWhatWouldStayOutside) {
   options_.require_full = true;
   ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
   program_.graph->outputs()[0] = add("aten.sin.default", {last});
-  auto result = build_engines(program_, builder_, options_);
+  auto result = build_engines(program_, builders_, options_);
   ASSERT_FALSE(result.ok());
   const std::string& message = result.error().message();
   EXPECT_NE(message.find("chain.pt2"), std::string::npos) << message;
@@ -164,8 +189,8 @@ TEST_F(BuildEngines, RequireFullListsWhatWouldStayOutside) {
 TEST_F(BuildEngines, TakesEqualEnginesFromTheCache) {
   options_.cache = testing::TempDir() + "slipway_engines_test";
   ir::Program again = program_.clone();
-  auto first = build_engines(program_, builder_, options_);
-  auto second = build_engines(again, builder_, options_);
+  auto first = build_engines(program_, builders_, options_);
+  auto second = build_engines(again, builders_, options_);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(builder_.builds, 1);
   EXPECT_EQ(text(first->engines[0]), text(second->engines[0]));
