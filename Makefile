@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup release demo test test-peers bench format lint clean
+.PHONY: setup setup-tensorrt release demo test test-peers bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -9,6 +9,10 @@ step = @printf '\n== %s\n' '$(1)'
 
 setup:
 	@tools/setup.sh
+
+# Proprietary, so only when asked for: see what it prints.
+setup-tensorrt:
+	@tools/setup_tensorrt.sh
 
 build/%/build.ninja: CMakePresets.json | setup
 	@$(CMAKE) --preset $* --log-level=WARNING

@@ -9,38 +9,7 @@ if [ "$(uname -sm)" != "Linux x86_64" ]; then
   exit 1
 fi
 tools/packages.sh build
-
-# fetch_wheel REQUIREMENT: downloads it to .deps/downloads, unless it is there.
-fetch_wheel() {
-  local requirement=$1 hash=${1##*sha256:} attempt
-  if find .deps/downloads -name '*.whl' -exec sha256sum {} + 2>/dev/null | grep -q "^$hash "; then
-    return
-  fi
-  mkdir -p .deps/downloads
-  echo "$requirement" >.deps/downloads/requirement.txt
-  for attempt in 1 2 3 4; do
-    if python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-      --python-version 3.11 --implementation cp --abi cp311 --abi none --platform manylinux_2_28_x86_64 \
-      --platform manylinux2014_x86_64 --dest .deps/downloads -r .deps/downloads/requirement.txt; then
-      return
-    fi
-    echo "Download of ${requirement%% *} failed (attempt $attempt of 4)." >&2
-    [ "$attempt" = 4 ] || sleep $((attempt * 3))
-  done
-  echo "Could not download ${requirement%% *}. Check the network (pip's own settings, such as a proxy or a mirror, are" \
-    "respected) and run this again: what is complete already is kept." >&2
-  exit 1
-}
-
-# unpack_wheel NAME HASH FOLDER: makes .deps/NAME of one folder of the wheel.
-unpack_wheel() {
-  local wheel
-  wheel=$(sha256sum .deps/downloads/*.whl | awk -v hash="$2" '$1 == hash {print $2}')
-  rm -rf ".deps/$1" .deps/unpacked
-  python3 -m zipfile -e "$wheel" .deps/unpacked
-  mv ".deps/unpacked/$3" ".deps/$1"
-  rm -rf .deps/unpacked
-}
+. tools/wheels.sh
 
 while read -r requirement; do
   name=${requirement%%==*}

@@ -1,0 +1,23 @@
+#!/bin/bash
+# Brings TensorRT-RTX into .deps/tensorrt-rtx, where the tool of this checkout finds it. It is NVIDIA's, and no part of Slipway.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ "$(uname -sm)" != "Linux x86_64" ]; then
+  echo "The wheel in tools/requirements-tensorrt.txt is for Linux on x86-64; this is $(uname -sm)." >&2
+  exit 1
+fi
+. tools/wheels.sh
+requirement=$(grep -v '^#' tools/requirements-tensorrt.txt)
+stamp=.deps/tensorrt-rtx/requirement.txt
+[ "$(cat $stamp 2>/dev/null)" = "$requirement" ] && exit 0
+
+cat <<END
+TensorRT-RTX is proprietary software of NVIDIA, under the NVIDIA Software License Agreement (TensorRT): whoever downloads or
+uses it agrees to that. The text comes along as .deps/tensorrt-rtx/LICENSE.txt. What is fetched stays on this machine:
+Slipway neither holds nor passes on any of it.
+Fetching ${requirement%% *} from PyPI: 95 MB, and 334 MB on disk.
+END
+fetch_wheel "$requirement"
+unpack_wheel tensorrt-rtx "${requirement##*sha256:}" tensorrt_rtx_libs '*.dist-info/licenses/LICENSE.txt'
+echo "$requirement" >$stamp
