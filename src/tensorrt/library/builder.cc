@@ -15,10 +15,6 @@ constexpr int kHighestOptimizationLevel = 5;
 
 enum Selector : int32_t { kMin, kOpt, kMax };
 
-// Networks of T11 and RTX are strongly typed whatever the flag says, but T11's first minors have
-// it.
-uint32_t network_flags(Family family) { return family == Family::kT10 ? 1U << 1 : 1U << 0; }
-
 std::vector<TensorInfo> tensors(Version version, Object* network, bool inputs) {
   const int32_t count = inputs ? call<Method::VNetworkDefinition_getNbInputs>(version, network)
                                : call<Method::VNetworkDefinition_getNbOutputs>(version, network);
@@ -84,6 +80,8 @@ int32_t flag_number(Family family, BuilderFlag flag) {
   }
   return -1;
 }
+
+uint32_t strongly_typed(Family family) { return family == Family::kT10 ? 1U << 1 : 1U << 0; }
 
 int Network::layer_count() const {
   return call<Method::VNetworkDefinition_getNbLayers>(version(), object());
@@ -218,7 +216,7 @@ Result<Builder> Builder::create(LibraryPointer library) {
 Result<Network> Builder::make_network() const {
   session_->log->start();
   Object* const object = call<Method::VBuilder_createNetworkV2>(
-      session_->version(), session_->factory.get(), network_flags(session_->version().family));
+      session_->version(), session_->factory.get(), strongly_typed(session_->version().family));
   if (object == nullptr) {
     return session_->log->error(ErrorCode::kInternal, "TensorRT makes no network");
   }

@@ -42,6 +42,8 @@ enum class BuilderFlag : uint8_t {
   kRefitIndividual,
 };
 int32_t flag_number(Family family, BuilderFlag flag);
+// The flag of a network that is computed in the types that it has.
+uint32_t strongly_typed(Family family);
 
 enum class HardwareCompatibility : int32_t { kNone, kAmperePlus, kSameComputeCapability };
 

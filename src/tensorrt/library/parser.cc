@@ -8,9 +8,10 @@
 namespace slipway::tensorrt {
 namespace {
 
-// nvonnxparser's IParser has no Object: its table begins with its methods, and its deleting
-// destructor lies among them.
-int deleting_destructor(Version version) { return version.family == Family::kT10 ? 9 : 7; }
+// Both destructors follow clearErrors, the deleting one last.
+int deleting_destructor(Version version) {
+  return slot(Method::IParser_clearErrors).of(version) + 2;
+}
 
 std::string text(const char* string) { return string == nullptr ? "" : string; }
 
