@@ -49,10 +49,13 @@ size_t distance(std::string_view a, std::string_view b) {
 // "; did you mean aten.cos.default?"
 std::string suggestion(const std::string& name, const std::set<std::string>& candidates) {
   constexpr size_t kMost = 3;
+  // Of the operator's own name.
+  const size_t length =
+      name.size() - (name.find('.') == std::string::npos ? 0 : name.find('.') + 1);
   std::vector<std::pair<size_t, std::string>> near;
   for (const std::string& candidate : candidates) {
     const size_t changes = distance(name, candidate);
-    if (changes <= name.size() / 3 + 1) near.emplace_back(changes, candidate);
+    if (changes <= length / 4 + 1) near.emplace_back(changes, candidate);
   }
   std::sort(near.begin(), near.end());
   if (near.size() > kMost) near.resize(kMost);
