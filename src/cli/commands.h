@@ -17,6 +17,7 @@ using Action = std::function<Status()>;
 void add_compile(CLI::App& app, Action& action, const std::string& version);
 void add_run(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
+void add_extract(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_operators(CLI::App& app, Action& action);
 void add_cache(CLI::App& app, Action& action);

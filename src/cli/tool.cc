@@ -49,6 +49,7 @@ int run_tool(int argc, const char* const* argv, const std::string& version) {
   add_compile(app, action, version);
   add_run(app, action);
   add_inspect(app, action);
+  add_extract(app, action);
   add_verify(app, action);
   add_operators(app, action);
   add_cache(app, action);
