@@ -23,9 +23,11 @@ struct LoweringOptions {
   // Of the graph; at least kBaselineOpset, and what the fused operators need.
   int64_t opset = kBaselineOpset;
   // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish,
+  // QuantizeLinear (whose halves are rounded otherwise than PyTorch's),
   // GroupNormalization (opset 21), RMSNormalization (23), Attention (23). Others are written as
   // their parts.
-  std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
+  std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish",
+                                 "QuantizeLinear"};
   // Bring indices into their range, for engines that would read or write outside of the tensor
   // where PyTorch makes an error of one.
   bool clamp_indices = false;

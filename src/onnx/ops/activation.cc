@@ -189,8 +189,10 @@ void safe_softmax(Context& c) {
   const int64_t rank = c.rank(0);
   const int64_t axis = c.dim(c.constant(1), rank);
   const Ref x = c.tensor(0, c.dtype());
-  const Ref any = c.compare("Greater", c.reduce("ReduceMax", x, {axis}, true),
-                            -std::numeric_limits<double>::infinity());
+  // Not the largest, which engines give as the least finite number.
+  const Ref seen = c.compare("Less", c.number_like(-std::numeric_limits<double>::infinity(), x), x);
+  const Ref any =
+      c.cast(c.reduce("ReduceMax", c.cast(seen, DType::kInt32), {axis}, true), DType::kBool);
   c.result(c.where(any, softmax(c, x, axis, rank), c.number_like(0, x)));
 }
 

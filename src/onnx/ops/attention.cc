@@ -87,8 +87,9 @@ Ref attend(Context& c, Attention a) {
     } else {
       const Ref mask = c.cast(a.mask, scores.dtype);
       scores = c.add(scores, mask);
-      sees_any = c.compare("Greater", c.reduce("ReduceMax", mask, keys, true),
-                           -std::numeric_limits<double>::infinity());
+      const Ref seen = c.compare("Less", never, mask);
+      sees_any =
+          c.cast(c.reduce("ReduceMax", c.cast(seen, DType::kInt32), keys, true), DType::kBool);
     }
   }
   const Ref weights = softmax(c, scores, rank - 1, rank);

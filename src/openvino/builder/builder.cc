@@ -104,6 +104,7 @@ class OpenVinoBuilder : public build::Builder {
 
   onnx::LoweringOptions lowering() const override {
     onnx::LoweringOptions options;
+    options.fused.erase("QuantizeLinear");
     options.clamp_indices = true;
     return options;
   }

@@ -108,10 +108,18 @@ class Examination {
     return value && *value;
   }
 
+  // Whether argument 1 is one index, of one dimension, and no mask.
+  bool is_one_vector_of_places() const {
+    std::vector<const ir::Value*> indices;
+    ir::Graph::for_each_value(node_.arg(1),
+                              [&](const ir::Value* value) { indices.push_back(value); });
+    return indices.size() == 1 && indices[0]->rank() == 1 && type_of(indices[0]->dtype()) == kInt;
+  }
+
   // What the types don't say.
   Reason special() const {
     if (is("aten.index_put.") || is("aten._unsafe_index_put.")) {
-      if (flag(3)) return "it has no ScatterND that adds";
+      if (flag(3) && !is_one_vector_of_places()) return "it has no ScatterND that adds";
     } else if (is("aten.sort.stable") || is("aten.argsort.stable")) {
       if (flag(1)) return "equal elements do not keep their order";
     } else if (is("aten.grid_sampler")) {
@@ -169,7 +177,7 @@ class Examination {
     }
     const auto& sizes = value->sizes();
     if (std::any_of(sizes.begin(), sizes.end(), is_zero)) {
-      return "it can't reshape tensors without elements";
+      return "it does not take tensors that never have elements";
     }
     if (type != kInt || is_index || reduced_) return std::nullopt;
     if (ranges_.is_index(value)) return std::nullopt;

@@ -180,7 +180,7 @@ constexpr Exactness kTable[] = {
           "aten.embedding_bag.padding_idx",
           kFloat | kInt, Integers::kInFloat),
     taken("aten.one_hot", kInt, Integers::kInFloat),
-    moved("aten.index_put aten._unsafe_index_put", 1, "accumulation"),
+    moved("aten.index_put aten._unsafe_index_put", 1, "accumulation but by one vector of places"),
     moved("aten.index_copy aten.index_fill.int_Scalar aten.index_fill.int_Tensor", 2),
     {"aten.index_add aten.scatter.src aten.scatter.value aten.scatter.reduce "
      "aten.scatter.value_reduce aten.scatter_add aten.scatter_reduce.two",

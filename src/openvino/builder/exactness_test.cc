@@ -1,0 +1,221 @@
+#include "openvino/builder/exactness.h"
+
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "onnx/registry.h"
+#include "passes/program_test.h"
+
+namespace slipway::openvino {
+namespace {
+
+using ir::Argument;
+using ir::SymInt;
+using ir::Value;
+
+struct Nodes : passes::TestProgram {
+  Value* tensor(DType dtype, std::vector<SymInt> sizes = {4}) {
+    return input("x" + std::to_string(program.inputs.size()), type(std::move(sizes), dtype));
+  }
+  // 0 to 3, of which the program knows that.
+  Value* small() { return call("aten.arange.default", {SymInt(4)}, ints(), "small"); }
+  static ir::TensorType ints(DType dtype = DType::kInt64) { return type({4}, dtype); }
+
+  // The reason, or "" for a node that is taken.
+  std::string why(const std::string& op, std::vector<Argument> args, ir::TensorType result,
+                  bool reduced = false) {
+    const ir::Node* made = node(op, std::move(args), {std::move(result)}, "r");
+    return why_inexact(program, *made, partition::IntegerRanges(program), reduced).value_or("");
+  }
+  std::string why_reduced(const std::string& op, std::vector<Argument> args,
+                          ir::TensorType result) {
+    return why(op, std::move(args), std::move(result), true);
+  }
+};
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(Exactness, TellsOfEveryOperatorThatCanBeLowered) {
+  std::set<std::string> told;
+  for (const Exactness& entry : exactness_table()) {
+    for (const std::string& target : targets(entry)) {
+      EXPECT_NE(onnx::find_entry(target), nullptr) << target;
+      EXPECT_TRUE(told.insert(target).second) << target << " is there twice";
+      EXPECT_EQ(find_exactness(target), &entry) << target;
+    }
+    EXPECT_EQ(entry.types == 0, *entry.why_not != '\0') << entry.targets;
+  }
+  for (const onnx::Family& family : onnx::families()) {
+    for (const onnx::Entry& entry : family.entries) {
+      for (const std::string& target : onnx::targets(entry)) {
+        EXPECT_TRUE(told.contains(target)) << target;
+      }
+    }
+  }
+}
+
+TEST(Exactness, TakesFloat32AndNoOtherFloatingPoint) {
+  Nodes n;
+  const auto relu = [&](DType dtype, bool reduced) {
+    return n.why("aten.relu.default", {n.tensor(dtype)}, Nodes::ints(dtype), reduced);
+  };
+  EXPECT_EQ(relu(DType::kFloat32, false), "");
+  EXPECT_TRUE(contains(relu(DType::kFloat64, false), "float64 values are computed in float32"));
+  EXPECT_TRUE(contains(relu(DType::kFloat16, false), "float16 results are not rounded"));
+  EXPECT_TRUE(contains(relu(DType::kBFloat16, false), "bfloat16 results are not rounded"));
+  for (DType dtype : {DType::kFloat64, DType::kFloat16, DType::kBFloat16}) {
+    EXPECT_EQ(relu(dtype, true), "") << dtype_name(dtype);
+  }
+  EXPECT_NE(relu(DType::kInt16, true), "");
+  EXPECT_NE(relu(DType::kUInt8, false), "");
+  EXPECT_NE(relu(DType::kComplex64, true), "");
+}
+
+TEST(Exactness, TakesIntegersThatAreShownToFit) {
+  Nodes n;
+  const std::string in_32_bits = "kept in 32 bits";
+  const std::string in_floats = "computed in float32";
+  Value* unknown = n.tensor(DType::kInt64);
+  Value* known = n.small();
+  Value* narrow = n.tensor(DType::kInt32);
+  const auto add = [&](Value* x, DType dtype = DType::kInt64) {
+    return n.why("aten.add.Tensor", {x, x}, Nodes::ints(dtype));
+  };
+  EXPECT_EQ(add(known), "");
+  EXPECT_TRUE(contains(add(unknown), in_32_bits));
+  // Sums of int32 wrap around in both.
+  EXPECT_EQ(add(narrow, DType::kInt32), "");
+  EXPECT_EQ(n.why_reduced("aten.add.Tensor", {unknown, unknown}, Nodes::ints()), "");
+
+  // Comparisons see floats.
+  const auto equal = [&](Value* x, SymInt number) {
+    return n.why("aten.eq.Scalar", {x, std::move(number)}, Nodes::ints(DType::kBool));
+  };
+  EXPECT_EQ(equal(known, 3), "");
+  EXPECT_TRUE(contains(equal(narrow, 3), in_floats));
+  EXPECT_EQ(equal(known, 1 << 24), "");
+  EXPECT_TRUE(contains(equal(known, (1 << 24) + 1), "too large"));
+  EXPECT_TRUE(contains(equal(known, std::numeric_limits<int64_t>::min()), "too large"));
+
+  // Remainders add to them.
+  const auto remainder = [&](int64_t largest) {
+    Value* x = n.call("aten.mul.Tensor", {n.small(), SymInt(largest / 3)}, Nodes::ints(), "x");
+    return n.why("aten.remainder.Scalar", {x, SymInt(7)}, Nodes::ints());
+  };
+  EXPECT_EQ(remainder(1 << 22), "");
+  EXPECT_TRUE(contains(remainder(1 << 24), in_floats));
+  EXPECT_TRUE(contains(n.why("aten.remainder.Scalar", {n.tensor(DType::kFloat32), SymInt(7)},
+                             Nodes::ints(DType::kFloat32)),
+                       "not exact for float32"));
+}
+
+TEST(Exactness, TakesPlacesInADimensionAsTheyAre) {
+  Nodes n;
+  Value* weight = n.tensor(DType::kFloat32, {9, 3});
+  Value* ids = n.tensor(DType::kInt64);
+  EXPECT_EQ(n.why("aten.embedding.default", {weight, ids}, Nodes::type({4, 3})), "");
+  // What only places are made of may be moved, too.
+  Value* more = n.tensor(DType::kInt64);
+  Value* moved = n.call("aten.unsqueeze.default", {more, SymInt(0)},
+                        Nodes::type({1, 4}, DType::kInt64), "moved");
+  n.call("aten.embedding.default", {weight, moved}, Nodes::type({1, 4, 3}), "rows");
+  const auto why = [&](const Value* value) {
+    return why_inexact(n.program, *value->producer(), partition::IntegerRanges(n.program), false);
+  };
+  EXPECT_EQ(why(moved), std::nullopt);
+  Value* other = n.call("aten.unsqueeze.default", {ids, SymInt(0)},
+                        Nodes::type({1, 4}, DType::kInt64), "other");
+  n.output(other);
+  EXPECT_NE(why(other), std::nullopt);
+}
+
+TEST(Exactness, ConvertsWhatBothTypesHold) {
+  Nodes n;
+  const auto convert = [&](DType from, DType to) {
+    return n.why("aten.to.dtype", {n.tensor(from), to}, Nodes::ints(to));
+  };
+  for (DType from : {DType::kFloat32, DType::kInt32, DType::kUInt8, DType::kInt8, DType::kBool}) {
+    for (DType to : {DType::kFloat32, DType::kInt32, DType::kUInt8, DType::kInt8, DType::kBool}) {
+      EXPECT_EQ(convert(from, to), "") << dtype_name(from) << " to " << dtype_name(to);
+    }
+  }
+  EXPECT_EQ(convert(DType::kBool, DType::kInt64), "");
+  EXPECT_NE(convert(DType::kFloat32, DType::kInt64), "");
+  EXPECT_NE(convert(DType::kInt64, DType::kFloat32), "");
+  EXPECT_NE(convert(DType::kFloat32, DType::kFloat64), "");
+  EXPECT_NE(convert(DType::kUInt8, DType::kInt16), "");
+}
+
+TEST(Exactness, RefusesWhatThePluginLacks) {
+  Nodes n;
+  Value* x = n.tensor(DType::kFloat32, {4, 4});
+  Value* places = n.small();
+  const auto put = [&](std::vector<Value*> indices, bool accumulate) {
+    return n.why("aten.index_put.default", {x, std::move(indices), x, accumulate},
+                 Nodes::type({4, 4}));
+  };
+  EXPECT_EQ(put({places}, false), "");
+  EXPECT_EQ(put({places, places}, false), "");
+  EXPECT_EQ(put({places}, true), "");
+  EXPECT_EQ(put({nullptr, places}, true), "");
+  EXPECT_TRUE(contains(put({places, places}, true), "ScatterND"));
+
+  Value* image = n.tensor(DType::kFloat32, {1, 1, 4, 4});
+  Value* grid = n.tensor(DType::kFloat32, {1, 4, 4, 2});
+  const auto sample = [&](int64_t mode) {
+    return n.why("aten.grid_sampler_2d.default", {image, grid, SymInt(mode), SymInt(0), false},
+                 Nodes::type({1, 1, 4, 4}));
+  };
+  EXPECT_EQ(sample(1), "");
+  EXPECT_TRUE(contains(sample(0), "nearest"));
+
+  const auto sort = [&](bool stable) {
+    return n.why("aten.argsort.stable", {x, stable, SymInt(0), false},
+                 Nodes::type({4, 4}, DType::kInt64));
+  };
+  EXPECT_TRUE(contains(sort(true), "order"));
+
+  EXPECT_TRUE(
+      contains(n.why("aten.pow.Tensor_Scalar", {places, SymInt(4)}, Nodes::ints()), "powers"));
+  EXPECT_EQ(n.why("aten.pow.Tensor_Scalar", {places, SymInt(2)}, Nodes::ints()), "");
+  EXPECT_NE(n.why("aten.__lshift__.Scalar", {places, SymInt(2)}, Nodes::ints()), "");
+  EXPECT_NE(n.why("aten.no_such.default", {}, Nodes::ints()), "");
+
+  // Sizes that are always 0; one that may be 0 is fine.
+  const auto exp = [&](std::vector<SymInt> sizes) {
+    return n.why("aten.exp.default", {n.tensor(DType::kFloat32, sizes)}, Nodes::type(sizes));
+  };
+  EXPECT_NE(exp({0, 3}), "");
+  EXPECT_EQ(exp({SymInt::symbol("s0"), 3}), "");
+}
+
+TEST(Exactness, LooksIntoBranches) {
+  Nodes n;
+  const auto branch = [](const std::string& op, DType dtype) {
+    auto graph = std::make_shared<ir::Graph>();
+    Value* x = graph->add_input("x", Nodes::ints(dtype));
+    ir::Node* node = graph->add_node(op, {x}, {});
+    graph->outputs().push_back(graph->add_output(node, Nodes::ints(dtype)));
+    return graph;
+  };
+  const auto cond = [&](const std::string& op, DType dtype) {
+    Value* x = n.tensor(dtype);
+    Value* predicate = n.tensor(DType::kBool, {});
+    return n.why(
+        "higher_order.cond",
+        {predicate, branch("aten.exp.default", dtype), branch(op, dtype), std::vector<Value*>{x}},
+        Nodes::ints(dtype));
+  };
+  EXPECT_EQ(cond("aten.relu.default", DType::kFloat32), "");
+  EXPECT_TRUE(contains(cond("aten.col2im.default", DType::kFloat32), "Col2Im"));
+  EXPECT_NE(cond("aten.relu.default", DType::kFloat64), "");
+}
+
+}  // namespace
+}  // namespace slipway::openvino
