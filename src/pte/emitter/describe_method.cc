@@ -45,6 +45,17 @@ engine::ManifestValue describe(const std::string& name, const ir::Value& value,
   return result;
 }
 
+// Its segment is known when the file is laid out.
+engine::ManifestEngine describe(const engine::Engine& engine) {
+  engine::ManifestEngine result;
+  result.record = engine.record;
+  result.header_size = engine.header.size();
+  for (const engine::Engine& variant : engine.variants) {
+    result.variants.push_back(describe(variant));
+  }
+  return result;
+}
+
 }  // namespace
 
 engine::ManifestMethod describe_method(const Method& method, const EmittedMethod& emitted) {
@@ -85,8 +96,7 @@ engine::ManifestMethod describe_method(const Method& method, const EmittedMethod
     }
   }
   for (const size_t engine : emitted.engines) {
-    engine::ManifestEngine& entry = result.engines.emplace_back();
-    entry.record = method.engines[engine].record;
+    engine::ManifestEngine& entry = result.engines.emplace_back(describe(method.engines[engine]));
     if (engine < method.engine_nodes.size()) entry.nodes = method.engine_nodes[engine];
   }
   result.outside = method.outside;

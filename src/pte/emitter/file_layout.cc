@@ -22,12 +22,6 @@ struct Segment {
   uint64_t alignment = 0;
 };
 
-ByteProducer span_producer(const OwnedSpan& span) {
-  PieceList pieces;
-  pieces.add(span);
-  return [pieces = std::move(pieces)](const ByteSink& sink) { return pieces.write(sink); };
-}
-
 // The checksums that the manifest needs, as the pieces before it are written.
 struct Checksums {
   std::mutex mutex;
@@ -84,15 +78,23 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileD
       constants.empty() ? Subsegments{0, constants.offsets()} : add_data(constants, "constants");
   if (!mutable_buffers.empty()) parts.mutable_data = add_data(mutable_buffers, "mutable");
   parts.first_engine = static_cast<uint32_t>(segments.size());
-  for (const OwnedSpan& engine : file_data.engines) {
-    add_segment({engine.bytes.size(), span_producer(engine), kEngineAlignment}, "engine");
+  for (const PieceList& engine : file_data.engines) {
+    auto producer = [engine](const ByteSink& sink) { return engine.write(sink); };
+    add_segment({engine.size(), std::move(producer), kEngineAlignment}, "engine");
   }
   parts.base_alignment = file_data.engines.empty() ? kSegmentAlignment : kEngineAlignment;
   for (size_t i = 0; i < methods.size(); ++i) {
     for (size_t j = 0; j < methods[i].plan.delegates.size(); ++j) {
-      manifest.methods[i].engines[j].segment =
-          parts.first_engine + methods[i].plan.delegates[j].engine;
+      engine::ManifestEngine& engine = manifest.methods[i].engines[j];
+      engine.segment = parts.first_engine + methods[i].plan.delegates[j].engine;
+      for (engine::ManifestEngine& variant : engine.variants) {
+        const std::string key = engine::variant_key(engine.record, variant.record.target);
+        variant.segment = parts.first_engine + file_data.variants.at(key);
+      }
     }
+  }
+  for (const auto& [key, engine] : file_data.variants) {
+    parts.named_data.push_back({key, parts.first_engine + engine});
   }
   manifest.program_xxh3.assign(kXxh3HexDigits, '0');
   const uint64_t manifest_size = engine::write_manifest(manifest).size();

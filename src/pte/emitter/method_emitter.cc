@@ -94,7 +94,7 @@ Result<EmittedMethod> MethodEmitter::emit() {
       targets.push_back({});
     }
   }
-  placement_ = place(program_, targets);
+  placement_ = place(program_, targets, method_.engines);
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<int32_t> indices, add_output_targets(targets));
   SLIPWAY_RETURN_IF_ERROR(emit_graph(graph, placement_, targets, indices));
 

@@ -1,10 +1,12 @@
 // Turns one program into one plan.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/piece_writer.h"
@@ -30,8 +32,10 @@ struct EmittedMethod {
 struct FileData {
   ConstantPool constants;
   ConstantPool mutable_buffers;  // what they start with; each method has memory of its own for them
-  std::vector<OwnedSpan> engines;
-  std::map<std::string, uint32_t> engine_by_hash;  // equal ones are stored once
+  std::vector<PieceList> engines;  // each with its header
+  // Equal ones are stored once.
+  std::map<std::pair<std::string, std::vector<std::byte>>, uint32_t> engine_by_content;
+  std::map<std::string, uint32_t> variants;  // which of `engines`, by key
 };
 
 // Used once, from one thread. `data` receives the method's.
@@ -92,7 +96,7 @@ class MethodEmitter {
   Status emit_engine_call(const ir::Node& node, const Placement& placement,
                           const std::vector<int32_t>& indices);
   // The plan's delegate for the method's engine, made at its first call.
-  Result<int32_t> delegate(size_t engine);
+  Result<int32_t> delegate(size_t number);
 
   // control_flow.cc
   Status emit_cond(const ir::Node& node, const Placement& placement,

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <variant>
 
+#include "pte/emitter/engine_calls.h"
+
 namespace slipway::pte {
 
 namespace {
@@ -155,9 +157,27 @@ class LastUses {
   std::map<const ir::Value*, int> last_;
 };
 
+// Whether the node calls an engine that has `result` in the memory of `target`, and does not read
+// that as another input.
+bool is_alias(const ir::Node& node, const ir::Value* result, const ir::Value* target,
+              const Placement& placement, const std::vector<engine::Engine>& engines) {
+  const auto call = engine_call(node, engines);
+  if (!call) return false;
+  const std::vector<ir::Value*>& inputs = *call->inputs;
+  const auto reads = std::count_if(inputs.begin(), inputs.end(), [&](const ir::Value* input) {
+    return placement.root(input) == target;
+  });
+  const auto& aliases = engines[call->engine].record.aliases;
+  return reads == 1 &&
+         std::any_of(aliases.begin(), aliases.end(), [&](const engine::EngineAlias& alias) {
+           return alias.input < inputs.size() && inputs[alias.input] == target &&
+                  alias.output < node.outputs().size() && node.output(alias.output) == result;
+         });
+}
+
 // Whether the node may write `result` over the bytes of `target`, which nothing reads later.
 bool may_overwrite(const ir::Node& node, const ir::Value* result, const ir::Value* target,
-                   const Placement& placement) {
+                   const Placement& placement, const std::vector<engine::Engine>& engines) {
   bool reads_elsewhere = false;  // in another argument than the first
   bool reads_first = false;
   bool other_shape = false;
@@ -171,10 +191,12 @@ bool may_overwrite(const ir::Node& node, const ir::Value* result, const ir::Valu
   if (!reads_first && !reads_elsewhere) return true;
   if (other_shape) return false;
   if (contains(kElementwise, node.op())) return true;
+  if (is_alias(node, result, target, placement, engines)) return true;
   return contains(kScatters, node.op()) && !reads_elsewhere;
 }
 
-void place_mutations(const ir::Program& program, Placement& placement) {
+void place_mutations(const ir::Program& program, const std::vector<engine::Engine>& engines,
+                     Placement& placement) {
   LastUses uses(*program.graph, placement);
   std::set<const ir::Value*> taken;
   for (size_t i = 0; i < program.outputs.size(); ++i) {
@@ -189,7 +211,7 @@ void place_mutations(const ir::Program& program, Placement& placement) {
     bool fits = root->dtype() == target->dtype() && root->type().is_static() &&
                 (root->sizes() == target->sizes() || entry->kind != ir::InputKind::kUserInput);
     if (!fits || uses.is_used_after(target, node)) continue;
-    if (!may_overwrite(*node, root, target, placement)) continue;
+    if (!may_overwrite(*node, root, target, placement, engines)) continue;
     placement.in_place.emplace(root, target);
     taken.insert(target);
   }
@@ -249,9 +271,10 @@ Placement place(const std::vector<Target>& targets) {
   return placement;
 }
 
-Placement place(const ir::Program& program, const std::vector<Target>& targets) {
+Placement place(const ir::Program& program, const std::vector<Target>& targets,
+                const std::vector<engine::Engine>& engines) {
   Placement placement;
-  place_mutations(program, placement);
+  place_mutations(program, engines, placement);
   place_targets(targets, placement);
   return placement;
 }

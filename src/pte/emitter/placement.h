@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "engine/record.h"
 #include "ir/graph.h"
 #include "ir/program.h"
 
@@ -48,8 +49,10 @@ struct Placement {
 
 // For a branch of a cond.
 Placement place(const std::vector<Target>& targets);
-// For a program's graph, mutations included; one target for each user output.
-Placement place(const ir::Program& program, const std::vector<Target>& targets);
+// For a program's graph, mutations included; one target for each user output. It may call these
+// engines.
+Placement place(const ir::Program& program, const std::vector<Target>& targets,
+                const std::vector<engine::Engine>& engines);
 
 // The entry of the buffer, parameter or user input that a mutation changes, or null.
 const ir::Input* mutation_target(const ir::Program& program, const ir::Output& output);

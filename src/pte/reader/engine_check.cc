@@ -1,18 +1,27 @@
 #include "pte/reader/engine_check.h"
 
-#include <algorithm>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 
+#include "base/checked.h"
 #include "base/try.h"
 
 namespace slipway::pte {
 namespace {
+
+bool is_stored(const Tables& tables, const engine::ManifestEngine& engine) {
+  return engine.segment < tables.segments.size() &&
+         checked_add(engine.header_size, engine.record.size) ==
+             tables.segments[engine.segment].size;
+}
 
 Status check_engine(const Tables& tables, const fb::BackendDelegate& delegate,
                     const engine::ManifestEngine& engine) {
   const fb::BackendDelegateDataReference& data = *delegate.processed();
   if (engine.record.backend != view(delegate.id()) ||
       data.location() != fb::DataLocation::SEGMENT || data.index() != engine.segment ||
-      tables.segments[data.index()].size != engine.record.size) {
+      !is_stored(tables, engine)) {
     return invalid_file("its manifest describes another engine");
   }
   return {};
@@ -58,6 +67,28 @@ Status check_engines(const Tables& tables, const fb::ExecutionPlan& plan) {
   return {};
 }
 
+Status check_variants(const Tables& tables, const engine::Manifest& manifest) {
+  std::unordered_map<std::string_view, uint32_t> segments;
+  for (uint32_t i = 0; i < count(tables.program.named_data()); ++i) {
+    const fb::NamedData& entry = *tables.program.named_data()->Get(i);
+    segments.emplace(view(entry.key()), entry.segment_index());
+  }
+  for (const engine::ManifestMethod& method : manifest.methods) {
+    for (const engine::ManifestEngine& engine : method.engines) {
+      for (const engine::ManifestEngine& variant : engine.variants) {
+        const std::string key = engine::variant_key(engine.record, variant.record.target);
+        const auto named = segments.find(key);
+        if (named == segments.end() || named->second != variant.segment ||
+            !is_stored(tables, variant)) {
+          return invalid_file("it does not have the engine for {} that its manifest describes",
+                              variant.record.target);
+        }
+      }
+    }
+  }
+  return {};
+}
+
 Status check_engine_call(const engine::EngineRecord& record, std::span<const int32_t> args,
                          const ValueView& values) {
   const size_t inputs = record.inputs.size();
@@ -71,6 +102,14 @@ Status check_engine_call(const engine::EngineRecord& record, std::span<const int
   for (size_t i = inputs; i < args.size(); ++i) {
     SLIPWAY_RETURN_IF_ERROR(
         check_argument(record.outputs[i - inputs], args[i], kWritableTensor, values));
+  }
+  for (const engine::EngineAlias& alias : record.aliases) {
+    const int32_t input = args[alias.input];
+    const int32_t output = args[inputs + alias.output];
+    if (input != output) {
+      return invalid_file("its result {} is value {}, and the engine has it in the memory of {}",
+                          alias.output, output, input);
+    }
   }
   return {};
 }

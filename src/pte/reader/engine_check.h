@@ -20,8 +20,11 @@ const std::vector<engine::ManifestEngine>* described_engines(const Tables& table
 // Whether each delegate is the engine of its place. The delegates have passed all other checks.
 Status check_engines(const Tables& tables, const fb::ExecutionPlan& plan);
 
-// Checks count, types and ranks of the arguments, whose indices are in range, and that results may
-// be written to.
+// Whether each variant of an engine is the named data of its name.
+Status check_variants(const Tables& tables, const engine::Manifest& manifest);
+
+// Checks count, types and ranks of the arguments, whose indices are in range, that results may be
+// written to, and that a result in the memory of an input is that.
 Status check_engine_call(const engine::EngineRecord& record, std::span<const int32_t> args,
                          const ValueView& values);
 

@@ -110,6 +110,59 @@ TEST(EngineCheckTest, ArgumentsAreWhatTheEngineTakesAndGives) {
               HasSubstr("for 'y', is float32 of 2 dimensions, and the engine has float32 of 1"));
 }
 
+TEST(EngineCheckTest, AHeaderIsPartOfTheSegment) {
+  EXPECT_EQ(error_with([](EngineFile& f) {
+              f.record().size = 2;
+              f.method().engines[0].header_size = 4;
+            }),
+            "");
+  EXPECT_THAT(error_with([](EngineFile& f) {
+                f.record().size = 7;
+                f.method().engines[0].header_size = UINT64_MAX;
+              }),
+              HasSubstr("describes another engine"));
+}
+
+TEST(EngineCheckTest, AResultInTheMemoryOfAnInputIsThat) {
+  const auto alias = [](EngineFile& f) { f.record().aliases = {{0, 0, "user"}}; };
+  EXPECT_THAT(error_with(alias), HasSubstr("its result 0 is value 1, and the engine has it in the "
+                                           "memory of 0"));
+  EXPECT_EQ(error_with([&](EngineFile& f) {
+              alias(f);
+              f.args = {f.y, f.y};
+            }),
+            "");
+}
+
+TEST(EngineCheckTest, VariantsAreTheirNamedData) {
+  const auto add = [](EngineFile& f, const char* key) {
+    const uint32_t segment = f.segment("other");
+    f.named(key, segment);
+    f.manifest.segments.push_back({segment, "engine", 5, EngineFile::hash("other")});
+    engine::ManifestEngine variant = f.method().engines[0];
+    variant.record.size = 5;
+    variant.record.target = "sm_90";
+    variant.segment = segment;
+    f.record().sha256 = std::string(64, 'd');
+    f.method().engines[0].variants = {variant};
+  };
+  const char* key = "slipway.engine.dddddddddddddddd.sm_90";
+  EXPECT_EQ(error_with([&](EngineFile& f) { add(f, key); }), "");
+  const char* missing = "it does not have the engine for sm_90 that its manifest describes";
+  EXPECT_THAT(error_with([&](EngineFile& f) { add(f, "slipway.engine.dddddddddddddddd.sm_80"); }),
+              HasSubstr(missing));
+  EXPECT_THAT(error_with([&](EngineFile& f) {
+                add(f, key);
+                f.method().engines[0].variants[0].segment = 1;
+              }),
+              HasSubstr(missing));
+  EXPECT_THAT(error_with([&](EngineFile& f) {
+                add(f, key);
+                f.method().engines[0].variants[0].header_size = 1;
+              }),
+              HasSubstr(missing));
+}
+
 // They are mapped read-only.
 TEST(EngineCheckTest, ConstantsAreNoResults) {
   EXPECT_THAT(error_with([](EngineFile& f) {

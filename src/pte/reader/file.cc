@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/try.h"
 #include "pte/format/layout.h"
+#include "pte/reader/engine_check.h"
 #include "pte/reader/header.h"
 #include "pte/reader/layout_check.h"
 #include "pte/reader/plan_check.h"
@@ -78,7 +79,7 @@ Status check_manifest(const engine::Manifest& manifest, const Tables& tables) {
       return invalid_file("its manifest describes other segments");
     }
   }
-  return {};
+  return check_variants(tables, manifest);
 }
 
 }  // namespace
@@ -152,7 +153,10 @@ Status File::verify_engines(const std::string& method) const {
   std::unordered_set<uint32_t> engines;  // segments; several engines may share one
   for (const engine::ManifestMethod& described : manifest_->methods) {
     if (described.name != method) continue;
-    for (const engine::ManifestEngine& engine : described.engines) engines.insert(engine.segment);
+    for (const engine::ManifestEngine& engine : described.engines) {
+      engines.insert(engine.segment);
+      for (const engine::ManifestEngine& variant : engine.variants) engines.insert(variant.segment);
+    }
   }
   for (const engine::ManifestSegment& expected : manifest_->segments) {
     if (engines.erase(expected.index) != 0) SLIPWAY_RETURN_IF_ERROR(verify_segment(expected));

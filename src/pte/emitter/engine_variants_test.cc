@@ -1,0 +1,214 @@
+// What the segments of engines hold: headers, and engines for other targets.
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/mapped_file.h"
+#include "pte/emitter/emitted_program_test.h"
+#include "runtime/sum_backend_test.h"
+
+namespace slipway::pte {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto bytes = std::as_bytes(std::span<const char>(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string text_of(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// A program that calls one engine, of runtime::SumBackend: it begins with "sum", header or not.
+class EngineVariantTest : public testing::Test {
+ protected:
+  EngineVariantTest() {
+    runtime::SumBackend::get();
+    p.output(p.call_sum({p.input("x", p.type({3}))}, {p.type({3})})->output());
+  }
+
+  engine::Engine& engine() { return p.engines[0]; }
+
+  static void set_bytes(engine::Engine& engine, const std::string& bytes) {
+    engine.bytes = own_bytes(bytes);
+    engine.record.size = bytes.size();
+    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+  }
+
+  void add_variant(const std::string& target, const std::string& bytes,
+                   const std::string& header = "") {
+    engine::Engine variant;
+    variant.record = engine().record;
+    variant.record.target = target;
+    variant.header = bytes_of(header);
+    set_bytes(variant, bytes);
+    engine().variants.push_back(variant);
+  }
+
+  File read() {
+    auto bytes = p.emit_bytes();
+    EXPECT_TRUE(bytes.ok()) << bytes.error().message();
+    auto file = File::read(own_bytes(std::move(*bytes)), "made by hand");
+    EXPECT_TRUE(file.ok()) << file.error().message();
+    return std::move(*file);
+  }
+
+  ProgramToEmit p;
+};
+
+TEST_F(EngineVariantTest, AHeaderIsBeforeTheEngine) {
+  const std::string header = "sum" + std::string(45, 'h');
+  set_bytes(engine(), "the engine");
+  engine().header = bytes_of(header);
+  const File file = read();
+  const engine::ManifestEngine& described = file.manifest()->methods[0].engines[0];
+  EXPECT_EQ(described.header_size, 48u);
+  EXPECT_EQ(described.record.size, 10u);
+  EXPECT_EQ(described.record.sha256, sha256_hex(bytes_of("the engine")));
+  const auto segment = *file.segment(described.segment);
+  EXPECT_EQ(text_of(segment), header + "the engine");
+  EXPECT_EQ((segment.data() - file.bytes().data()) % 4096, 0);
+  EXPECT_TRUE(file.verify_checksums().ok());
+  Module module = p.load();
+  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
+}
+
+TEST_F(EngineVariantTest, VariantsAreNamedData) {
+  set_bytes(engine(), "sum for the first");
+  engine().record.target = "sm_80,sm_86";
+  add_variant("sm_120", "sum for another", std::string(16, 'h'));
+  add_variant("sm_90", "sum for a third");
+  const File file = read();
+  const engine::ManifestEngine& described = file.manifest()->methods[0].engines[0];
+  EXPECT_EQ(described.record.target, "sm_80,sm_86");
+  ASSERT_EQ(described.variants.size(), 2u);
+  EXPECT_EQ(described.variants[0].record.target, "sm_120");
+  EXPECT_EQ(described.variants[0].header_size, 16u);
+  const std::string prefix = "slipway.engine." + described.record.sha256.substr(0, 16);
+  EXPECT_EQ(text_of(*file.named_data(prefix + ".sm_120")),
+            std::string(16, 'h') + "sum for another");
+  EXPECT_EQ(text_of(*file.named_data(prefix + ".sm_90")), "sum for a third");
+  EXPECT_TRUE(file.verify_checksums().ok());
+  // A delegate that knows of none takes the first.
+  Module module = p.load();
+  run(module, {floats({3}, {1, 2, 3})});
+  const auto* given = static_cast<const std::byte*>(runtime::SumBackend::get().bytes);
+  EXPECT_EQ(text_of({given, engine().record.size}), "sum for the first");
+}
+
+// A delegate may choose any of them.
+TEST_F(EngineVariantTest, ADamagedVariantIsFound) {
+  add_variant("sm_120", "sum for another");
+  auto bytes = *p.emit_bytes();
+  const std::string text = text_of(bytes);
+  bytes[text.find("sum for another")] ^= std::byte{1};
+  const auto file = File::read(own_bytes(std::move(bytes)), "damaged.pte");
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  EXPECT_THAT(file->verify_engines("forward").error().message(),
+              HasSubstr("segment 1 (engine) does not have its checksum"));
+}
+
+TEST_F(EngineVariantTest, EqualEnginesWithEqualHeadersAreStoredOnce) {
+  add_variant("sm_120", "sum for another");
+  add_variant("sm_90", "sum for another");
+  add_variant("sm_80", "sum for another", std::string(16, 'h'));
+  p.make_trees();
+  auto pieces = emit({p.method("forward"), p.method("again")}, {.tool_version = "test"});
+  ASSERT_TRUE(pieces.ok()) << pieces.error().message();
+  const auto file = File::read(own_bytes(*write_to_memory(*pieces)), "made by hand");
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  // The engine, two variants, the manifest's own is not listed.
+  EXPECT_EQ(file->manifest()->segments.size(), 3u);
+  const auto& variants = file->manifest()->methods[1].engines[0].variants;
+  EXPECT_EQ(variants[0].segment, variants[1].segment);
+  EXPECT_NE(variants[0].segment, variants[2].segment);
+}
+
+TEST_F(EngineVariantTest, WhatCannotBeStoredIsAnInternalError) {
+  engine().header = bytes_of("sum and no more");
+  EXPECT_THAT(p.emit_error(), HasSubstr("engine 0 has a header of 15 bytes, not a multiple of 16"));
+  engine().header.clear();
+  add_variant("sm_90", "sum for another");
+  add_variant("sm_90", "sum for a third");
+  EXPECT_THAT(p.emit_error(), HasSubstr(".sm_90 is there twice"));
+  engine().variants.pop_back();
+  EXPECT_EQ(p.emit_error(), "");
+  engine().variants[0].record.size = 1;
+  EXPECT_THAT(p.emit_error(), HasSubstr("engine 0 for sm_90 has 15 bytes"));
+}
+
+// Zeros but for the last byte, without memory for them.
+class SparseEngine {
+ public:
+  explicit SparseEngine(uint64_t size) : size_(size) {
+    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    EXPECT_NE(memory, MAP_FAILED);
+    data_ = static_cast<std::byte*>(memory);
+    data_[size - 1] = std::byte{42};
+  }
+  ~SparseEngine() { ::munmap(data_, size_); }
+  SparseEngine(const SparseEngine&) = delete;
+  SparseEngine& operator=(const SparseEngine&) = delete;
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  uint64_t size_;
+  std::byte* data_ = nullptr;
+};
+
+bool is_zero(std::span<const std::byte> bytes) {
+  return bytes[0] == std::byte{0} && std::equal(bytes.begin() + 1, bytes.end(), bytes.begin());
+}
+
+TEST_F(EngineVariantTest, EnginesPastTwoAndFourGigabytesAreWrittenAndRead) {
+  for (const uint64_t size :
+       {(uint64_t{1} << 31) - 1, uint64_t{1} << 31, uint64_t{1} << 32, (uint64_t{1} << 32) + 1}) {
+    const SparseEngine sparse(size);
+    engine().bytes = {sparse.bytes(), nullptr};
+    engine().header = bytes_of(std::string(32, 'h'));
+    engine().record.size = size;
+    engine().record.sha256 = std::string(64, 'd');
+    p.make_trees();
+    auto pieces = emit({p.method()}, {.tool_version = "test"});
+    ASSERT_TRUE(pieces.ok()) << pieces.error().message();
+
+    char path[] = "/tmp/slipway_engine_XXXXXX";
+    const int descriptor = ::mkstemp(path);
+    ASSERT_GE(descriptor, 0);
+    ::unlink(path);
+    ASSERT_EQ(::ftruncate(descriptor, static_cast<off_t>(pieces->size())), 0);
+    off_t offset = 0;
+    const Status written = pieces->write([&](std::span<const std::byte> bytes) -> Status {
+      if (!is_zero(bytes)) {
+        EXPECT_EQ(::pwrite(descriptor, bytes.data(), bytes.size(), offset),
+                  static_cast<ssize_t>(bytes.size()));
+      }
+      offset += static_cast<off_t>(bytes.size());
+      return {};
+    });
+    ASSERT_TRUE(written.ok()) << written.error().message();
+    const auto mapped = MappedFile::map(descriptor, "large.pte");
+    ::close(descriptor);
+    ASSERT_TRUE(mapped.ok()) << mapped.error().message();
+    const auto file = File::read({(*mapped)->bytes(), *mapped}, "large.pte");
+    ASSERT_TRUE(file.ok()) << file.error().message();
+    const auto& described = file->manifest()->methods[0].engines[0];
+    EXPECT_EQ(described.record.size, size);
+    const auto segment = *file->segment(described.segment);
+    ASSERT_EQ(segment.size(), size + 32);
+    EXPECT_EQ(text_of(segment.first(33)), std::string(32, 'h') + '\0');
+    EXPECT_EQ(segment.back(), std::byte{42});
+    EXPECT_EQ(segment[segment.size() - 2], std::byte{0});
+  }
+}
+
+}  // namespace
+}  // namespace slipway::pte
