@@ -1,7 +1,6 @@
 #include "build/build_engine.h"
 
 #include <bit>
-#include <cstdlib>
 #include <optional>
 #include <span>
 #include <utility>
@@ -50,11 +49,6 @@ class KeyParts {
 
   PieceList pieces_;
 };
-
-std::string temporary_folder() {
-  const char* folder = std::getenv("TMPDIR");
-  return folder != nullptr && *folder != '\0' ? folder : "/tmp";
-}
 
 Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
                                const std::string& key, const EngineCache* cache, const Warn& warn) {

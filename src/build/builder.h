@@ -49,8 +49,11 @@ class Builder {
       const ir::Program& program, const ir::Node& node,
       const partition::IntegerRanges& ranges) const = 0;
 
-  // Streams the engine's bytes to `sink`, in order, or says which nodes it refuses. `size` and
-  // `sha256` of the record are left to the caller.
+  // What the library is given in place of the lowered graph.
+  virtual Result<onnx::Graph> prepare(onnx::Graph graph) const { return graph; }
+
+  // Of a graph that prepare() gave. Streams the engine's bytes to `sink`, in order, or says which
+  // nodes it refuses. `size` and `sha256` of the record are left to the caller.
   virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
 
   // What the delegate wants before the engine's bytes (engine::Engine::header).

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -89,6 +90,11 @@ Status TemporaryFile::publish(const std::string& name) {
 void TemporaryFile::hide() {
   if (!path_.empty()) ::unlink(path_.c_str());
   path_.clear();
+}
+
+std::string temporary_folder() {
+  const char* folder = std::getenv("TMPDIR");
+  return folder != nullptr && *folder != '\0' ? folder : "/tmp";
 }
 
 bool is_temporary_name(const std::string& name) {

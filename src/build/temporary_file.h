@@ -41,6 +41,9 @@ class TemporaryFile {
   uint64_t size_ = 0;
 };
 
+// $TMPDIR, else /tmp.
+std::string temporary_folder();
+
 // Whether create_named() makes such names.
 bool is_temporary_name(const std::string& name);
 

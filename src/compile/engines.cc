@@ -197,7 +197,8 @@ class EngineStep {
                                                : fmt::format("{}, target {} of {}", what,
                                                              engines.size() + 1, builders_.size()));
       }
-      auto outcome = build::build_engine(*builder, graph, cache_ ? &*cache_ : nullptr, warn());
+      SLIPWAY_ASSIGN_OR_RETURN(const onnx::Graph prepared, builder->prepare(graph));
+      auto outcome = build::build_engine(*builder, prepared, cache_ ? &*cache_ : nullptr, warn());
       if (!outcome.ok()) return outcome.error().with_context(program_.source);
       if (const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*outcome)) {
         SLIPWAY_RETURN_IF_ERROR(refuse(part, *refusals));

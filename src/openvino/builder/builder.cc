@@ -2,20 +2,18 @@
 
 #include <cstdint>
 #include <fstream>
-#include <list>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/try.h"
+#include "build/constants.h"
 #include "onnx/serializer.h"
 #include "openvino/builder/exactness.h"
 #include "openvino/builder/refusals.h"
@@ -37,57 +35,6 @@ std::string processor_features() {
     }
   }
   return "unknown";
-}
-
-// The bytes of initializers in memory, for as long as this lives.
-class Constants {
- public:
-  explicit Constants(const onnx::Graph& graph) : graph_(graph) {}
-
-  // Lays out those which are not contiguous.
-  Status prepare() {
-    for (const onnx::Initializer& initializer : graph_.initializers) {
-      if (const auto* span = std::get_if<OwnedSpan>(&initializer.data)) {
-        addresses_[&initializer] = span->bytes.data();
-        continue;
-      }
-      std::vector<std::byte>& bytes = laid_out_.emplace_back();
-      bytes.reserve(initializer.nbytes);
-      const auto append = [&](std::span<const std::byte> chunk) -> Status {
-        bytes.insert(bytes.end(), chunk.begin(), chunk.end());
-        return {};
-      };
-      SLIPWAY_RETURN_IF_ERROR(std::get<ByteProducer>(initializer.data)(append));
-      addresses_[&initializer] = bytes.data();
-    }
-    return {};
-  }
-
-  onnx::ExternalData locate(const onnx::Initializer& initializer) const {
-    return {kMemoryLocation, reinterpret_cast<uintptr_t>(addresses_.at(&initializer))};
-  }
-
-  uint64_t nbytes() const {
-    uint64_t sum = 0;
-    for (const onnx::Initializer& initializer : graph_.initializers) sum += initializer.nbytes;
-    return sum;
-  }
-
- private:
-  const onnx::Graph& graph_;
-  std::list<std::vector<std::byte>> laid_out_;
-  std::unordered_map<const onnx::Initializer*, const std::byte*> addresses_;
-};
-
-std::vector<engine::EngineTensor> describe(const std::vector<onnx::ValueType>& values) {
-  std::vector<engine::EngineTensor> tensors;
-  for (const onnx::ValueType& value : values) {
-    engine::EngineTensor& tensor = tensors.emplace_back();
-    tensor.name = value.name;
-    tensor.dtype = dtype_name(value.dtype);
-    for (const ir::SymInt& size : value.sizes) tensor.sizes.push_back(size.to_string());
-  }
-  return tensors;
 }
 
 class OpenVinoBuilder : public build::Builder {
@@ -117,10 +64,10 @@ class OpenVinoBuilder : public build::Builder {
 
   Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const Library* library, Library::open());
-    Constants constants(graph);
-    SLIPWAY_RETURN_IF_ERROR(constants.prepare());
+    SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
     const auto locate = [&](const onnx::Initializer& initializer) {
-      return constants.locate(initializer);
+      return onnx::ExternalData{kMemoryLocation,
+                                reinterpret_cast<uintptr_t>(constants.bytes(initializer).data())};
     };
     SLIPWAY_ASSIGN_OR_RETURN(std::string model, onnx::serialize_by_reference(graph, locate));
     if (Status status = library->compile(model, properties(), sink); !status.ok()) {
@@ -137,8 +84,8 @@ class OpenVinoBuilder : public build::Builder {
     record.device = "CPU";
     record.options = properties();
     record.compile_specs = {{"device", "CPU"}};
-    record.inputs = describe(graph.inputs);
-    record.outputs = describe(graph.outputs);
+    record.inputs = build::describe(graph.inputs);
+    record.outputs = build::describe(graph.outputs);
     record.weight_bytes = constants.nbytes();
     return build::Outcome(std::move(record));
   }

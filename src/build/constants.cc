@@ -1,0 +1,68 @@
+#include "build/constants.h"
+
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/try.h"
+#include "build/spool.h"
+#include "build/temporary_file.h"
+
+namespace slipway::build {
+
+namespace {
+
+// Libraries read constants with the widest instructions there are.
+constexpr uint64_t kAlignment = 64;
+
+}  // namespace
+
+Result<Constants> Constants::of(const onnx::Graph& graph) {
+  Constants constants;
+  Spool spool({temporary_folder()});
+  uint64_t end = 0;
+  std::vector<std::pair<const onnx::Initializer*, uint64_t>> places;
+  for (const onnx::Initializer& initializer : graph.initializers) {
+    constants.nbytes_ += initializer.nbytes;
+    if (const auto* span = std::get_if<OwnedSpan>(&initializer.data)) {
+      constants.bytes_[&initializer] = span->bytes;
+      continue;
+    }
+    const auto start = checked_align(end, kAlignment);
+    const auto next = start ? checked_add(*start, initializer.nbytes) : std::nullopt;
+    if (!next) return resource_exhausted("the constants of a partition are too large");
+    const std::vector<std::byte> gap(*start - end);
+    SLIPWAY_RETURN_IF_ERROR(spool.append(gap));
+    uint64_t written = 0;
+    SLIPWAY_RETURN_IF_ERROR(
+        std::get<ByteProducer>(initializer.data)([&](std::span<const std::byte> bytes) -> Status {
+          written += bytes.size();
+          return spool.append(bytes);
+        }));
+    if (written != initializer.nbytes) {
+      return internal_error("{} gives {} bytes instead of {}", initializer.name, written,
+                            initializer.nbytes);
+    }
+    places.emplace_back(&initializer, *start);
+    end = *next;
+  }
+  if (places.empty()) return constants;
+  SLIPWAY_ASSIGN_OR_RETURN(constants.laid_out_, spool.finish());
+  for (const auto& [initializer, start] : places) {
+    constants.bytes_[initializer] = constants.laid_out_.bytes.subspan(start, initializer->nbytes);
+  }
+  return constants;
+}
+
+std::vector<engine::EngineTensor> describe(const std::vector<onnx::ValueType>& values) {
+  std::vector<engine::EngineTensor> tensors;
+  for (const onnx::ValueType& value : values) {
+    engine::EngineTensor& tensor = tensors.emplace_back();
+    tensor.name = value.name;
+    tensor.dtype = dtype_name(value.dtype);
+    for (const ir::SymInt& size : value.sizes) tensor.sizes.push_back(size.to_string());
+  }
+  return tensors;
+}
+
+}  // namespace slipway::build
