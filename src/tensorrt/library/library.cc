@@ -66,8 +66,8 @@ Result<std::string> named_file(const std::string& path, const std::string& by) {
 }
 
 // Where `make setup-tensorrt` put it for a program in build/<preset>/ or below; empty elsewhere.
-std::string in_checkout() {
-  for (fs::path folder = program_folder(); folder.has_relative_path();
+std::string in_checkout(const std::string& program_folder) {
+  for (fs::path folder = program_folder; folder.has_relative_path();
        folder = folder.parent_path()) {
     if (folder.filename() == "build") return in_folder(folder.parent_path() / ".deps/tensorrt-rtx");
   }
@@ -106,7 +106,8 @@ Result<LibraryPointer> Library::open(const LibraryOptions& options) {
       reason = fmt::format(" ({})", error);
     }
   }
-  if (const std::string file = in_checkout(); !file.empty()) return load(file);
+  if (const std::string file = in_checkout(options.program_folder); !file.empty())
+    return load(file);
   return unavailable(
       "there is no TensorRT on this machine: none of {}, {} and {} opens{}. Name one with "
       "--tensorrt-lib or {}, put it on LD_LIBRARY_PATH, or get TensorRT-RTX by `make "

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/shared_library.h"
 #include "slipway/result.h"
 #include "tensorrt/library/version.h"
 
@@ -15,9 +16,10 @@ inline constexpr const char* kLibraryVariable = "SLIPWAY_TENSORRT_LIB";
 struct LibraryOptions {
   // The library or its folder (--tensorrt-lib). Where it is empty, these are tried in order: what
   // SLIPWAY_TENSORRT_LIB names; libtensorrt_rtx.so.1, libnvinfer.so.11 and libnvinfer.so.10 where
-  // the loader finds them; .deps/tensorrt-rtx beside the build folder that the program lies in,
+  // the loader finds them; .deps/tensorrt-rtx beside the folder `build` that the program lies in,
   // where `make setup-tensorrt` puts it.
-  std::string path;
+  std::string path = {};
+  std::string program_folder = slipway::program_folder();
 };
 
 // Immutable: any thread may use it. The libraries stay open until the process ends.

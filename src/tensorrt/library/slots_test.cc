@@ -24,7 +24,9 @@ TEST(SlotsTest, NoTwoMethodsOfAClassShareASlot) {
       EXPECT_TRUE(seen.emplace(slot.type, number).second)
           << version.name() << " " << slot.type << "::" << slot.method;
       // The first two of the classes behind Object::impl are destructors.
-      if (slot.type[0] == 'V') EXPECT_GE(number, 2) << slot.type << "::" << slot.method;
+      if (slot.type[0] == 'V') {
+        EXPECT_GE(number, 2) << slot.type << "::" << slot.method;
+      }
     }
   }
 }
