@@ -196,7 +196,7 @@ void clamp(Context& c) {
   const DType dtype = c.dtype();
   Ref x = c.tensor(0, dtype);
   // Clip's missing bound is the largest number of some engine's type.
-  if (c.is_tensor(1) || c.is_tensor(2) || !c.has(1) || !c.has(2) || !is_floating_point(dtype)) {
+  if (c.is_tensor(1) || c.is_tensor(2) || !c.has(1) || !c.has(2)) {
     if (c.has(1)) x = c.op("Max", {x, c.operand(1, dtype)});
     if (c.has(2)) x = c.op("Min", {x, c.operand(2, dtype)});
     return c.result(x);
