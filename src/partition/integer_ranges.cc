@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ir/queries.h"
+#include "partition/interval_rules.h"
 
 namespace slipway::partition {
 namespace {

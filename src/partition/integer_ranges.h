@@ -5,7 +5,7 @@
 #include <unordered_set>
 
 #include "ir/program.h"
-#include "partition/interval_rules.h"
+#include "partition/intervals.h"
 
 namespace slipway::partition {
 
