@@ -220,7 +220,9 @@ Result<Network> Builder::make_network() const {
   if (object == nullptr) {
     return session_->log->error(ErrorCode::kInternal, "TensorRT makes no network");
   }
-  return Network(session_, object);
+  Network network(session_, object);
+  network.set_name("network");
+  return network;
 }
 
 Result<BuilderConfig> Builder::make_config() const {

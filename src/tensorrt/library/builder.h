@@ -59,6 +59,8 @@ class Network : public Part {
   int layer_count() const;
   std::vector<TensorInfo> inputs() const;
   std::vector<TensorInfo> outputs() const;
+  // Part of the engine. TensorRT would number the networks of a process; make_network() names all
+  // alike, so that equal ones give equal bytes.
   void set_name(const std::string& name);
 
  private:

@@ -1,5 +1,6 @@
 #include "tensorrt/library/parser.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
@@ -53,18 +54,21 @@ Parser::~Parser() {
 Result<std::vector<Subgraph>> Parser::query_support(std::span<const std::byte> model) {
   const Version version = session_->version();
   start();
+  // The path makes the locations of external data relative to the root.
   call_direct<Method::IParser_supportsModelV2>(version, parser_, model.data(), model.size(),
-                                               nullptr);
-  const int64_t count = call_direct<Method::IParser_getNbSubgraphs>(version, parser_);
-  if (count <= 0) return failure("the model");
+                                               "/model.onnx");
   read_errors();
+  const auto of_no_node = std::find_if(errors_.begin(), errors_.end(),
+                                       [](const ParserError& error) { return error.node < 0; });
+  if (of_no_node != errors_.end()) return failure("to judge the model", *of_no_node);
   std::vector<Subgraph> subgraphs;
+  const int64_t count = call_direct<Method::IParser_getNbSubgraphs>(version, parser_);
   for (int64_t i = 0; i < count; ++i) {
     int64_t length = 0;
     const int64_t* const nodes =
         call_direct<Method::IParser_getSubgraphNodes>(version, parser_, i, &length);
     subgraphs.push_back(
-        {call_direct<Method::IParser_isSubgraphSupported>(version, parser_, i), {}});
+        {{}, call_direct<Method::IParser_isSubgraphSupported>(version, parser_, i)});
     if (nodes != nullptr && length > 0) subgraphs.back().nodes.assign(nodes, nodes + length);
   }
   return subgraphs;
@@ -111,13 +115,18 @@ void Parser::read_errors() {
 
 Error Parser::failure(const std::string& what) {
   read_errors();
+  if (!errors_.empty()) return failure(what, errors_.front());
+  return session_->log->error(
+      ErrorCode::kUnsupported,
+      fmt::format("the ONNX parser of {} refuses {}", session_->version().name(), what));
+}
+
+Error Parser::failure(const std::string& what, const ParserError& error) const {
   const std::string refusal =
       fmt::format("the ONNX parser of {} refuses {}", session_->version().name(), what);
-  if (errors_.empty()) return session_->log->error(ErrorCode::kUnsupported, refusal);
-  const ParserError& first = errors_.front();
-  if (first.node_operator.empty()) return unsupported("{}: {}", refusal, first.description);
-  return unsupported("{}: node {} ({}): {}", refusal, first.node_name, first.node_operator,
-                     first.description);
+  if (error.node_operator.empty()) return unsupported("{}: {}", refusal, error.description);
+  return unsupported("{}: node {} ({}): {}", refusal, error.node_name, error.node_operator,
+                     error.description);
 }
 
 }  // namespace slipway::tensorrt

@@ -21,10 +21,10 @@ struct ParserError {
   std::string node_operator;
 };
 
-// Nodes that follow each other in the model and that TensorRT takes, or doesn't.
+// Nodes that the parser takes.
 struct Subgraph {
-  bool supported;
   std::vector<int64_t> nodes;  // indices in the model's graph
+  bool certain;                // false: ask again with a model of these nodes alone
 };
 
 // Reads a model into a network. It, and the memory of all initializers, must live until the network
@@ -38,8 +38,11 @@ class Parser {
   Parser(Parser&& other) noexcept;
   Parser& operator=(Parser&&) = delete;
 
-  // What the parser says of a serialized model before it is loaded, in the model's order. It looks
-  // at each node's operator and types, and approves of some that the build refuses.
+  // Which nodes of a serialized model the parser takes, before it is loaded: those of no subgraph
+  // it refuses, and errors() says why. It looks at operators and types only, and approves of some
+  // that the build refuses. External data must be there: an absolute path and an offset, of which
+  // only small tensors are read, so that a sparse file will do. An error where the model can't be
+  // judged. This parser can't load a model afterwards, and its network is spoilt.
   Result<std::vector<Subgraph>> query_support(std::span<const std::byte> model);
 
   // In this order: a ModelProto whose initializers may be external data (their location is
@@ -57,6 +60,7 @@ class Parser {
   void start();
   void read_errors();
   Error failure(const std::string& what);
+  Error failure(const std::string& what, const ParserError& error) const;
 
   SessionPointer session_;
   void* parser_;
