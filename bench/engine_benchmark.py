@@ -11,12 +11,9 @@ Everything runs on two threads, in float32, each runtime in a process of its own
 """
 
 import argparse
-import hashlib
-import json
 import math
 import os
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -58,7 +55,8 @@ class Files:
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
         with open(self.path("xnnpack.pte"), "wb") as file:
             lowered.write_to_file(file)
-        self.extract_engine()
+        extract = [self.tool, "extract", self.path("pte"), "-o", self.path("engine")]  # what import_model takes
+        subprocess.run(extract, check=True, stdout=subprocess.DEVNULL)
 
     def path(self, suffix):
         return f"{self.base}.{suffix}"
@@ -80,25 +78,6 @@ class Files:
         peer = [sys.executable, os.path.join(os.path.dirname(__file__), "engine_peer.py")]
         ours = runtime in ("slipway", "openvino", "import")
         return [*([self.server] if ours else peer), runtime, model, *self.inputs]
-
-    def extract_engine(self):
-        """The engine's bytes, from the file that has them: what import_model takes."""
-        text = subprocess.run([self.tool, "inspect", "--json", self.path("pte")], check=True, capture_output=True).stdout
-        described = json.loads(text)
-        [method] = described["methods"]
-        [engine] = method["engines"]
-        with open(self.path("pte"), "rb") as file:
-            header = file.read(32)
-            (base,) = struct.unpack_from("<Q", header, 24)
-            for index, segment in enumerate(described["segments"]):
-                if index == engine["segment"]:
-                    break
-                base += math.ceil(segment["size"] / 128) * 128
-            file.seek(base)
-            content = file.read(engine["bytes"])
-        assert hashlib.sha256(content).hexdigest() == engine["sha256"], "the engine lies elsewhere in the file"
-        with open(self.path("engine"), "wb") as file:
-            file.write(content)
 
 
 class Server:
