@@ -1,6 +1,7 @@
 #include "openvino/builder/exactness.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <map>
 #include <span>
@@ -24,6 +25,20 @@ int64_t largest_exact(Integers integers) {
       return int64_t{1} << 23;
   }
   return 0;
+}
+
+// For the documentation.
+const char* describe(Integers integers) {
+  switch (integers) {
+    case Integers::kMoved:
+    case Integers::kIn32Bits:
+      return "32 bits";
+    case Integers::kInFloat:
+      return "2^24";
+    case Integers::kInFloatTwice:
+      return "2^23";
+  }
+  return "";
 }
 
 const char* why_integers(Integers integers) {
@@ -120,6 +135,9 @@ class Examination {
   Reason special() const {
     if (is("aten.index_put.") || is("aten._unsafe_index_put.")) {
       if (flag(3) && !is_one_vector_of_places()) return "it has no ScatterND that adds";
+      if (flag(3) && node_.value(0)->dtype() != DType::kFloat32) {
+        return "it adds float32 only";
+      }
     } else if (is("aten.sort.stable") || is("aten.argsort.stable")) {
       if (flag(1)) return "equal elements do not keep their order";
     } else if (is("aten.grid_sampler")) {
@@ -156,13 +174,17 @@ class Examination {
 
   // A number given beside integer tensors.
   Reason number(const ir::Argument& argument) const {
-    const auto* value = std::get_if<ir::SymInt>(&argument);
     const bool is_padding = is("aten.constant_pad_nd.") || is("aten.pad.");
-    if (!value || reduced_ || !(entry_->types & kInt)) return std::nullopt;
+    if (reduced_ || !(entry_->types & kInt)) return std::nullopt;
     if (entry_->integers == Integers::kMoved && !is_padding) return std::nullopt;
-    const Integers integers = is_padding ? Integers::kInFloat : entry_->integers;
-    const auto known = value->constant();
-    const int64_t limit = largest_exact(integers);
+    const int64_t limit = largest_exact(is_padding ? Integers::kInFloat : entry_->integers);
+    if (const auto* real = std::get_if<double>(&argument)) {
+      const bool is_exact = !is_padding || type_of(node_.output()->dtype()) != kInt ||
+                            std::abs(*real) <= static_cast<double>(limit);
+      if (!is_exact) return fmt::format("the number {} is too large for it", *real);
+    }
+    const auto* value = std::get_if<ir::SymInt>(&argument);
+    const auto known = value ? value->constant() : std::nullopt;
     if (!known || (*known >= -limit && *known <= limit)) return std::nullopt;
     return fmt::format("the number {} is too large for it", *known);
   }
@@ -225,6 +247,28 @@ const Exactness* find_exactness(std::string_view target) {
   }();
   auto it = kEntries->find(target);
   return it == kEntries->end() ? nullptr : it->second;
+}
+
+std::string document_exactness() {
+  std::string text =
+      "| operators | float32 | int32, int64 | int8, uint8 | bool | what stays outside |\n"
+      "| --- | --- | --- | --- | --- | --- |\n";
+  std::string refused = "| operators | why |\n| --- | --- |\n";
+  for (const Exactness& entry : exactness_table()) {
+    std::string names;
+    for (const std::string& target : targets(entry)) {
+      names += (names.empty() ? "`" : ", `") + target + "`";
+    }
+    if (entry.types == 0) {
+      refused += fmt::format("| {} | {} |\n", names, entry.why_not);
+      continue;
+    }
+    const auto mark = [&](Types type) { return (entry.types & type) != 0 ? "yes" : ""; };
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", names, mark(kFloat),
+                        (entry.types & kInt) != 0 ? describe(entry.integers) : "", mark(kByte),
+                        mark(kBool), entry.note);
+  }
+  return text + "\nOperators that are not taken at all:\n\n" + refused;
 }
 
 std::optional<std::string> why_inexact(const ir::Program& program, const ir::Node& node,

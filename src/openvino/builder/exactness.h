@@ -46,6 +46,9 @@ std::vector<std::string> targets(const Exactness& entry);
 // The entry of "aten.add.Tensor", or null.
 const Exactness* find_exactness(std::string_view target);
 
+// The table as a part of a Markdown page.
+std::string document_exactness();
+
 // Why the plugin would not compute a node exactly; nothing where it does. With
 // `allow_reduced_precision` the other floating-point types and unproven integers are no reason.
 std::optional<std::string> why_inexact(const ir::Program& program, const ir::Node& node,

@@ -1,5 +1,7 @@
 #include "openvino/builder/exactness.h"
 
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <string>
@@ -60,6 +62,15 @@ TEST(Exactness, TellsOfEveryOperatorThatCanBeLowered) {
   }
 }
 
+TEST(Exactness, IsDocumented) {
+  std::ifstream file(std::string(SLIPWAY_TEST_DATA) + "/../../docs/openvino.md");
+  const std::string page((std::istreambuf_iterator<char>(file)), {});
+  if (page.ends_with("\n\n" + document_exactness())) return;
+  const std::string fresh = testing::TempDir() + "exactness.md";
+  std::ofstream(fresh) << document_exactness();
+  ADD_FAILURE() << "docs/openvino.md does not end with the table: put " << fresh << " there";
+}
+
 TEST(Exactness, TakesFloat32AndNoOtherFloatingPoint) {
   Nodes n;
   const auto relu = [&](DType dtype, bool reduced) {
@@ -102,6 +113,14 @@ TEST(Exactness, TakesIntegersThatAreShownToFit) {
   EXPECT_EQ(equal(known, 1 << 24), "");
   EXPECT_TRUE(contains(equal(known, (1 << 24) + 1), "too large"));
   EXPECT_TRUE(contains(equal(known, std::numeric_limits<int64_t>::min()), "too large"));
+
+  // So does the value of padding.
+  const auto pad = [&](double number) {
+    return n.why("aten.pad.default", {known, passes::Ints{1, 1}, std::string("constant"), number},
+                 Nodes::type({6}, DType::kInt64));
+  };
+  EXPECT_EQ(pad(5), "");
+  EXPECT_TRUE(contains(pad(16777217), "too large"));
 
   // Remainders add to them.
   const auto remainder = [&](int64_t largest) {
