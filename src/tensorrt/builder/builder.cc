@@ -1,30 +1,320 @@
 #include "tensorrt/builder/builder.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "base/error.h"
+#include "base/try.h"
+#include "build/constants.h"
+#include "engine/tensorrt_blob.h"
+#include "onnx/serializer.h"
+#include "tensorrt/builder/profile.h"
+#include "tensorrt/builder/refusals.h"
+#include "tensorrt/builder/support.h"
+#include "tensorrt/library/builder.h"
+#include "tensorrt/library/parser.h"
 
 namespace slipway::tensorrt {
 
 namespace {
 
+// What parsers of all supported versions know; RTX and TensorRT 11 know more.
+constexpr int64_t kOpset = onnx::kBaselineOpset;
+
+// "sm_80,sm_86" as {80, 86}.
+Result<std::vector<int>> parse_target(const std::string& target) {
+  std::vector<int> capabilities;
+  std::string_view rest = target;
+  while (!rest.empty()) {
+    const size_t end = std::min(rest.find(','), rest.size());
+    std::string_view name = rest.substr(0, end);
+    int number = 0;
+    constexpr std::string_view kPrefix = "sm_";
+    const bool has_prefix = name.starts_with(kPrefix);
+    if (has_prefix) name.remove_prefix(kPrefix.size());
+    const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (!has_prefix || error != std::errc() || stop != name.data() + name.size() || number < 10) {
+      return invalid_argument(
+          "--target {}: expected compute capabilities of GPUs, such as sm_80,sm_86", target);
+    }
+    capabilities.push_back(number);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return capabilities;
+}
+
+const char* precision_name(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat16:
+      return "fp16";
+    case Precision::kBFloat16:
+      return "bf16";
+    default:
+      return "model";
+  }
+}
+
+// -1 for what is not a number.
+int64_t known_size(const std::string& text) {
+  int64_t size = -1;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+  return error == std::errc() && stop == text.data() + text.size() ? size : -1;
+}
+
+// A file of zeros without a name, which takes neither disk nor memory.
+class HollowFile {
+ public:
+  // Long enough for all constants of the graph.
+  static Result<HollowFile> create(const onnx::Graph& graph) {
+    uint64_t size = 0;
+    for (const onnx::Initializer& initializer : graph.initializers) size += initializer.nbytes;
+    HollowFile file(::memfd_create("slipway constants", MFD_CLOEXEC));
+    if (file.descriptor_ < 0) return errno_error(errno, "memory for a file can't be had");
+    if (::ftruncate(file.descriptor_, static_cast<off_t>(size)) != 0) {
+      return errno_error(errno, fmt::format("a file of {} bytes can't be made", size));
+    }
+    return file;
+  }
+  HollowFile(HollowFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  HollowFile& operator=(HollowFile&&) = delete;
+  ~HollowFile() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  std::string path() const { return fmt::format("/proc/self/fd/{}", descriptor_); }
+
+ private:
+  explicit HollowFile(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
 class TensorRtBuilder : public build::Builder {
  public:
+  TensorRtBuilder(const TensorRtOptions& options, std::string target)
+      : options_(options), target_(std::move(target)) {}
+
   Result<std::string> fingerprint() const override {
-    return unavailable("this version of Slipway builds no TensorRT engines");
+    SLIPWAY_RETURN_IF_ERROR(parse_target(target_));
+    SLIPWAY_RETURN_IF_ERROR(check_streaming());
+    SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, open());
+    SLIPWAY_RETURN_IF_ERROR(library->require_parser());
+    std::string text = fmt::format("{}, target {}", library->version().name(), target_);
+    for (const auto& [name, value] : record_options()) text += fmt::format(", {}={}", name, value);
+    return text;
   }
-  onnx::LoweringOptions lowering() const override { return {}; }
-  std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node&,
+
+  onnx::LoweringOptions lowering() const override { return {.opset = kOpset}; }
+
+  std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
                                              const partition::IntegerRanges&) const override {
-    return "this version of Slipway builds no TensorRT engines";
+    return why_kept(node);
   }
-  Result<build::Outcome> build(const onnx::Graph&, const ByteSink&) const override {
-    return unavailable("this version of Slipway builds no TensorRT engines");
+
+  Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
+    if (auto refusals = refuse_sizes(graph); !refusals.empty()) return {std::move(refusals)};
+    SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, open());
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<build::Refusal> refusals, query(library, graph));
+    if (!refusals.empty()) return {std::move(refusals)};
+    SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
+    std::vector<const onnx::Initializer*> references;
+    const auto locate = [&](const onnx::Initializer& initializer) {
+      references.push_back(&initializer);
+      return onnx::ExternalData{"constants", 0};  // TensorRT ignores it
+    };
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string model, onnx::serialize_by_reference(graph, locate));
+    const auto message = std::as_bytes(std::span(model));
+
+    SLIPWAY_ASSIGN_OR_RETURN(const tensorrt::Builder builder, tensorrt::Builder::create(library));
+    SLIPWAY_ASSIGN_OR_RETURN(const Network network, builder.make_network());
+    SLIPWAY_ASSIGN_OR_RETURN(Parser parser, Parser::create(network));
+    SLIPWAY_RETURN_IF_ERROR(parser.load_model(message));
+    for (const onnx::Initializer* initializer : references) {
+      SLIPWAY_RETURN_IF_ERROR(
+          parser.load_initializer(initializer->name, constants.bytes(*initializer)));
+    }
+    if (const Status parsed = parser.parse(); !parsed.ok()) {
+      if (auto refusals = refusals_of(parser.errors(), graph); !refusals.empty()) {
+        return {std::move(refusals)};
+      }
+      return failure(parsed.error());
+    }
+
+    SLIPWAY_ASSIGN_OR_RETURN(BuilderConfig config, builder.make_config());
+    SLIPWAY_RETURN_IF_ERROR(configure(config));
+    SLIPWAY_RETURN_IF_ERROR(add_profile(builder, config, graph));
+    if (const Status built = builder.build(network, config, sink); !built.ok()) {
+      if (built.error().code() != ErrorCode::kUnsupported) return built.error();
+      if (auto refusals = refusals_of(built.error().message(), graph); !refusals.empty()) {
+        return {std::move(refusals)};
+      }
+      return failure(built.error());
+    }
+
+    engine::EngineRecord record;
+    record.engine = "tensorrt";
+    record.backend = engine::kTensorRtBackend;
+    record.library_version = library->version().name();
+    record.device = "cuda";
+    record.target = target_;
+    record.options = record_options();
+    record.compile_specs = {{"target_device", "cuda:0"}};
+    record.inputs = build::describe(graph.inputs);
+    record.outputs = build::describe(graph.outputs);
+    record.weight_bytes = constants.nbytes();
+    return {std::move(record)};
   }
+
+  Result<std::vector<std::byte>> header(const engine::EngineRecord& record) const override {
+    engine::TensorRtMetadata metadata;
+    for (const bool is_input : {true, false}) {
+      for (const engine::EngineTensor& tensor : is_input ? record.inputs : record.outputs) {
+        engine::TensorRtBinding binding = {tensor.name, tensor.dtype, {}, is_input};
+        for (const std::string& size : tensor.sizes) binding.shape.push_back(known_size(size));
+        metadata.io_bindings.push_back(std::move(binding));
+      }
+    }
+    for (const engine::EngineAlias& alias : record.aliases) {
+      metadata.aliased_io.push_back(
+          {record.outputs.at(alias.output).name, record.inputs.at(alias.input).name, alias.kind});
+    }
+    metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
+    metadata.target_platform = "linux_x86_64";
+    return engine::write_tensorrt_header(metadata, record.size);
+  }
+
+ private:
+  Result<LibraryPointer> open() const { return Library::open({.path = options_.library}); }
+
+  bool streams_weights() const {
+    return options_.weight_streaming.value_or(options_.weight_streaming_budget.has_value() ||
+                                              options_.weight_streaming_total.has_value());
+  }
+
+  Status check_streaming() const {
+    const bool has_budget = options_.weight_streaming_budget.has_value();
+    const bool has_total = options_.weight_streaming_total.has_value();
+    if (has_budget && has_total) {
+      return invalid_argument(
+          "--weight-streaming-budget (for each engine) and --weight-streaming-total (for all) "
+          "exclude each other");
+    }
+    if ((has_budget || has_total) && options_.weight_streaming == false) {
+      return invalid_argument(
+          "a budget for streamed weights and --no-weight-streaming exclude "
+          "each other");
+    }
+    return {};
+  }
+
+  std::map<std::string, std::string> record_options() const {
+    std::map<std::string, std::string> options = {
+        {"weight_streaming", streams_weights() ? "on" : "off"},
+        {"precision", precision_name(options_.precision)}};
+    if (options_.workspace) options["workspace"] = std::to_string(*options_.workspace);
+    if (options_.optimization_level) {
+      options["optimization_level"] = std::to_string(*options_.optimization_level);
+    }
+    for (const auto& [symbol, range] : options_.profiles) {
+      options["profile " + symbol] = fmt::format("{}:{}:{}", range.min, range.opt, range.max);
+    }
+    if (!options_.keep_fp32.empty()) {
+      options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
+    }
+    return options;
+  }
+
+  // A delegate gives tensors alone: what takes a size that no tensor defines stays outside.
+  static std::vector<build::Refusal> refuse_sizes(const onnx::Graph& graph) {
+    std::set<std::string> sizes;
+    for (size_t i = graph.inputs.size() - graph.symbol_inputs.size(); i < graph.inputs.size();
+         ++i) {
+      sizes.insert(graph.inputs[i].name);
+    }
+    std::vector<build::Refusal> refusals;
+    for (const onnx::Node& node : graph.nodes) {
+      for (const std::string& input : node.inputs) {
+        if (!sizes.contains(input)) continue;
+        refusals.push_back(
+            {node.origin,
+             fmt::format("it takes the size {}, which no tensor of its partition has", input)});
+        break;
+      }
+    }
+    return refusals;
+  }
+
+  // What the parser would not take, by its own account. It wants to see the files of constants, but
+  // looks at types and shapes only: an empty one will do. Constants are told apart by where they
+  // lie.
+  static Result<std::vector<build::Refusal>> query(const LibraryPointer& library,
+                                                   const onnx::Graph& graph) {
+    SLIPWAY_ASSIGN_OR_RETURN(const HollowFile file, HollowFile::create(graph));
+    uint64_t end = 0;
+    const auto locate = [&](const onnx::Initializer& initializer) {
+      const uint64_t start = end;
+      end += initializer.nbytes;
+      return onnx::ExternalData{file.path(), start};
+    };
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string model, onnx::serialize_by_reference(graph, locate));
+    SLIPWAY_ASSIGN_OR_RETURN(const tensorrt::Builder builder, tensorrt::Builder::create(library));
+    SLIPWAY_ASSIGN_OR_RETURN(const Network network, builder.make_network());
+    SLIPWAY_ASSIGN_OR_RETURN(Parser parser, Parser::create(network));
+    auto taken = parser.query_support(std::as_bytes(std::span(model)));
+    if (!taken.ok()) return failure(taken.error());
+    return refusals_of(*taken, parser.errors(), graph);
+  }
+
+  Status configure(BuilderConfig& config) const {
+    // Float32 is float32.
+    config.clear_flag(BuilderFlag::kTf32);
+    if (streams_weights()) config.set_flag(BuilderFlag::kWeightStreaming);
+    if (options_.workspace) config.set_workspace_limit(*options_.workspace);
+    if (options_.optimization_level) {
+      SLIPWAY_RETURN_IF_ERROR(config.set_optimization_level(*options_.optimization_level));
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<int> capabilities, parse_target(target_));
+    if (capabilities.empty()) return {};
+    return config.set_compute_capabilities(capabilities);
+  }
+
+  Status add_profile(const tensorrt::Builder& builder, BuilderConfig& config,
+                     const onnx::Graph& graph) const {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<InputProfile> inputs,
+                             make_profiles(graph, options_.profiles));
+    if (inputs.empty()) return {};
+    SLIPWAY_ASSIGN_OR_RETURN(OptimizationProfile profile, builder.make_profile());
+    for (const InputProfile& input : inputs) {
+      SLIPWAY_RETURN_IF_ERROR(profile.set_shapes(input.input, input.min, input.opt, input.max));
+    }
+    return config.add_profile(profile);
+  }
+
+  static Error failure(const Error& error) {
+    return make_error(error.code(),
+                      "{}; leave the operators that it means outside with --exclude-op",
+                      error.message());
+  }
+
+  const TensorRtOptions options_;
+  const std::string target_;
 };
 
 }  // namespace
 
-std::unique_ptr<build::Builder> make_builder(const TensorRtOptions&, const std::string&) {
-  return std::make_unique<TensorRtBuilder>();
+std::unique_ptr<build::Builder> make_builder(const TensorRtOptions& options,
+                                             const std::string& target) {
+  return std::make_unique<TensorRtBuilder>(options, target);
 }
 
 }  // namespace slipway::tensorrt

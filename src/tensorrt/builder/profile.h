@@ -1,0 +1,29 @@
+// The sizes that an engine serves.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ir/sym_int.h"
+#include "onnx/graph.h"
+#include "slipway/result.h"
+#include "slipway/tensorrt_options.h"
+
+namespace slipway::tensorrt {
+
+struct InputProfile {
+  std::string input;
+  std::vector<int64_t> min;
+  std::vector<int64_t> opt;
+  std::vector<int64_t> max;
+};
+
+// One for each input of the graph with a dynamic size. A symbol without a range in `profiles` has
+// the one that the graph knows, from at least 1 on, and is tuned for its largest value.
+// kInvalidArgument names a symbol that has none.
+Result<std::vector<InputProfile>> make_profiles(
+    const onnx::Graph& graph, const std::map<std::string, ProfileRange>& profiles);
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,112 @@
+#include "tensorrt/builder/support.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace slipway::tensorrt {
+
+namespace {
+
+// TensorRT's own limit for TopK, which its parser does not know.
+constexpr int64_t kMostTopK = 3840;
+
+struct Kept {
+  std::string_view op;  // without its overload
+  std::string_view reason;
+};
+constexpr Kept kKept[] = {
+    {"aten.bitwise_xor", "TensorRT has no BitwiseXor"},
+    {"aten.__xor__", "TensorRT has no BitwiseXor"},
+    {"aten.index_add", "TensorRT has no scatter that adds"},
+    {"aten.scatter_add", "TensorRT has no scatter that adds"},
+    {"aten.scatter_reduce", "TensorRT has no scatter that adds"},
+    {"aten.nonzero", "TensorRT needs an output allocator for sizes that depend on data"},
+    {"aten.masked_select", "TensorRT needs an output allocator for sizes that depend on data"},
+};
+
+// Why no operator is given tensors of this type.
+std::optional<std::string> why_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+    case DType::kFloat16:
+    case DType::kBFloat16:
+    case DType::kInt32:
+    case DType::kInt64:
+    case DType::kBool:
+      return std::nullopt;
+    case DType::kFloat64:
+      return "TensorRT's parser narrows float64 to float32";
+    case DType::kInt16:
+    case DType::kUInt16:
+      return fmt::format("TensorRT has no {}", dtype_name(dtype));
+    case DType::kInt8:
+    case DType::kUInt8:
+      return fmt::format("TensorRT has {} for quantized values and pictures only",
+                         dtype_name(dtype));
+    default:
+      return fmt::format("TensorRT has no {}", dtype_name(dtype));
+  }
+}
+
+std::optional<std::string> why_tensors(const ir::Node& node) {
+  std::optional<std::string> reason;
+  const auto look = [&](const ir::Value* value) {
+    if (value->is_tensor() && !reason) reason = why_type(value->dtype());
+  };
+  for (const ir::Argument& argument : node.args()) {
+    ir::Graph::for_each_value(argument, look);
+    ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& graph) {
+      for (const auto& inner : graph->nodes()) {
+        if (!reason) reason = why_kept(*inner);
+      }
+    });
+  }
+  for (const ir::Value* output : node.outputs()) look(output);
+  return reason;
+}
+
+bool is(const ir::Node& node, std::string_view op) {
+  return node.op().starts_with(op) && node.op().size() > op.size() && node.op()[op.size()] == '.';
+}
+
+// How many elements a TopK would give; nothing for other operators.
+std::optional<ir::SymInt> top_k(const ir::Node& node) {
+  if (is(node, "aten.topk")) {
+    const auto* k = std::get_if<ir::SymInt>(&node.arg(1));
+    return k ? std::optional(*k) : std::nullopt;
+  }
+  if (!is(node, "aten.sort") && !is(node, "aten.argsort")) return std::nullopt;
+  const auto& sizes = node.value(0)->sizes();
+  if (sizes.empty()) return ir::SymInt(1);
+  // sort(x, dim), sort.stable(x, stable, dim)
+  const size_t position = node.op().ends_with(".stable") ? 2 : 1;
+  const auto* dim = std::get_if<ir::SymInt>(&node.arg(position));
+  if (!dim || !dim->is_constant()) return std::nullopt;
+  const auto rank = static_cast<int64_t>(sizes.size());
+  const int64_t index = *dim->constant() < 0 ? *dim->constant() + rank : *dim->constant();
+  if (index < 0 || index >= rank) return std::nullopt;
+  return sizes[static_cast<size_t>(index)];
+}
+
+}  // namespace
+
+std::optional<std::string> why_kept(const ir::Node& node) {
+  for (const Kept& kept : kKept) {
+    if (is(node, kept.op)) return std::string(kept.reason);
+  }
+  if (is(node, "aten.index_put") || is(node, "aten._unsafe_index_put")) {
+    const auto* accumulate = node.args().size() > 3 ? std::get_if<bool>(&node.arg(3)) : nullptr;
+    if (accumulate && *accumulate) return "TensorRT has no scatter that adds";
+  }
+  if (const auto k = top_k(node)) {
+    if (!k->is_constant() || *k->constant() > kMostTopK) {
+      return fmt::format("TensorRT sorts out at most {} elements, and these may be more",
+                         kMostTopK);
+    }
+  }
+  return why_tensors(node);
+}
+
+}  // namespace slipway::tensorrt
