@@ -1,4 +1,4 @@
-"""Compile time and peak memory of `slipway compile` against ExecuTorch's exporter.
+"""Compile time and peak memory of `slipway compile --engine none` against ExecuTorch's exporter.
 
 usage: compile_benchmark.py [--slipway build/release/slipway] [--runs 5]
 Both compile the same archives, in turn, in one run. Memory is the peak above the same command's on a
@@ -46,7 +46,7 @@ def main():
             after_imports = []
             for _ in range(options.runs):
                 samples["slipway"].append(
-                    measure([options.slipway, "compile", archive, "-o", os.path.join(folder, "s.pte")])
+                    measure([options.slipway, "compile", archive, "-o", os.path.join(folder, "s.pte"), "--engine", "none"])
                 )
                 run = measure([sys.executable, exporter, archive, os.path.join(folder, "e.pte")])
                 samples["executorch"].append(run)
