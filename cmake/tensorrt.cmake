@@ -9,8 +9,10 @@ endif()
 
 # Claims to be the version that the environment variable SLIPWAY_STAND_IN_VERSION says.
 add_library(tensorrt_stand_in MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in.cc)
-target_compile_definitions(tensorrt_library_test PRIVATE SLIPWAY_TENSORRT_STAND_IN="$<TARGET_FILE:tensorrt_stand_in>")
-add_dependencies(tensorrt_library_test tensorrt_stand_in)
+foreach(test tensorrt_library_test cli_test)
+  target_compile_definitions(${test} PRIVATE SLIPWAY_TENSORRT_STAND_IN="$<TARGET_FILE:tensorrt_stand_in>")
+  add_dependencies(${test} tensorrt_stand_in)
+endforeach()
 
 foreach(folder IN LISTS TENSORRT_INCLUDE_DIR)
   file(STRINGS ${folder}/NvInferVersion.h lines REGEX "define (TRT_(MAJOR|MINOR|PATCH)_ENTERPRISE|NV_TENSORRT_(MAJOR|MINOR|PATCH)) [0-9]")

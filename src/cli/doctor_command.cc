@@ -15,6 +15,7 @@
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 #include "runtime/requirements.h"
+#include "tensorrt/library/library.h"
 
 namespace slipway::cli {
 namespace {
@@ -29,6 +30,14 @@ std::string cpu_features() {
   if (__builtin_cpu_supports("avx512vnni")) features.push_back("avx512vnni");
 #endif
   return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
+}
+
+std::string tensorrt_state() {
+  const auto library = tensorrt::Library::open();
+  if (!library.ok()) return library.error().message();
+  const Status parser = (*library)->require_parser();
+  if (!parser.ok()) return parser.error().message();
+  return fmt::format("ready to build: {}, {}", (*library)->version().name(), (*library)->path());
 }
 
 Status doctor(const std::string& version) {
@@ -47,7 +56,7 @@ Status doctor(const std::string& version) {
                                          ? fmt::format("ready: OpenVINO {}, {}",
                                                        (*openvino)->version(), (*openvino)->path())
                                          : openvino.error().message()});
-  rows.push_back({"engine tensorrt", "not built into this version"});
+  rows.push_back({"engine tensorrt", tensorrt_state()});
   for (const runtime::KnownBackend& backend : runtime::known_backends()) {
     const Status status = runtime::require_backend(backend.id);
     rows.push_back({fmt::format("files with {}", backend.id),

@@ -474,11 +474,26 @@ TEST_F(Tool, VerifyFindsEveryFlippedByte) {
 TEST_F(Tool, DoctorNamesWhatIsThere) {
   const Outcome outcome = run({"doctor"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
-  for (const char* part :
-       {"slipway", "ExecuTorch", "engine none", "engine openvino", "ready: OpenVINO 2025.4.1",
-        "engine tensorrt", "not built into this version", "XnnpackBackend"}) {
+  for (const char* part : {"slipway", "ExecuTorch", "engine none", "engine openvino",
+                           "ready: OpenVINO 2025.4.1", "engine tensorrt", "XnnpackBackend"}) {
     EXPECT_TRUE(contains(outcome.out, part)) << part << "\n" << outcome.out;
   }
+}
+
+TEST_F(Tool, DoctorNamesTensorrtOrSaysWhatToDo) {
+  ::setenv("SLIPWAY_TENSORRT_LIB", SLIPWAY_TENSORRT_STAND_IN, 1);
+  ::setenv("SLIPWAY_STAND_IN_VERSION", "110100", 1);
+  const Outcome found = run({"doctor"});
+  ::setenv("SLIPWAY_STAND_IN_VERSION", "10400", 1);
+  const Outcome old = run({"doctor"});
+  ::setenv("SLIPWAY_TENSORRT_LIB", path("nothing").c_str(), 1);
+  const Outcome missing = run({"doctor"});
+  ::unsetenv("SLIPWAY_TENSORRT_LIB");
+  EXPECT_TRUE(contains(found.out, "TensorRT 11.1.0 at " SLIPWAY_TENSORRT_STAND_IN)) << found.out;
+  EXPECT_TRUE(contains(found.out, "libnvonnxparser.so.11")) << found.out;
+  EXPECT_TRUE(contains(old.out, "TensorRT-RTX 1.4.0")) << old.out;
+  EXPECT_TRUE(contains(old.out, "needs 1.5 or later")) << old.out;
+  EXPECT_TRUE(contains(missing.out, "SLIPWAY_TENSORRT_LIB names, does not exist")) << missing.out;
 }
 
 }  // namespace
