@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -14,8 +16,10 @@
 
 #include "case_archive.h"
 #include "difference.h"
-#include "exceptions.h"
+#include "engines.h"
 #include "ir/program.h"
+#include "passes/passes.h"
+#include "pte/reader/reader.h"
 #include "slipway/slipway.h"
 
 namespace slipway::conformance {
@@ -42,6 +46,59 @@ Result<Program> load_program(const Case& test) {
   return program;
 }
 
+// What ran on one engine.
+struct Coverage {
+  size_t cases = 0;
+  size_t compiled = 0;
+  size_t on_engine = 0;  // cases of which at least one node ran there
+  size_t nodes = 0;
+  std::set<std::string> types;  // "aten.add.Tensor float"
+  std::set<std::string>
+      operators;  // that came before the engine at all, whether it took them or not
+};
+
+Coverage& coverage(EngineKind engine) {
+  static std::map<EngineKind, Coverage> engines;
+  return engines[engine];
+}
+
+// The operator with each kind of type among its operands and results.
+void note_types(const ir::Node& node, std::set<std::string>& types) {
+  const auto note = [&](const ir::Value* value) {
+    if (!value || !value->is_tensor()) return;
+    if (const char* kind = type_kind(value->dtype())) types.insert(node.op() + " " + kind);
+  };
+  for (const ir::Argument& argument : node.args()) ir::Graph::for_each_value(argument, note);
+  for (const ir::Value* output : node.outputs()) note(output);
+}
+
+// Notes the nodes that the file's engines run, as its manifest has them: "relu
+// (aten.relu.default)".
+void note_coverage(const Program& program, const std::vector<std::byte>& bytes,
+                   Coverage& coverage) {
+  ++coverage.compiled;
+  const auto file = pte::File::read({bytes, nullptr}, "artefact");
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  ASSERT_TRUE(file->manifest());
+  std::set<std::string> names;
+  const engine::ManifestMethod& method = file->manifest()->methods.at(0);
+  for (const auto& outside : method.outside) coverage.operators.insert(outside.op);
+  for (const auto& engine : method.engines) {
+    for (const std::string& node : engine.nodes) names.insert(node.substr(0, node.find(" (")));
+  }
+  if (!names.empty()) ++coverage.on_engine;
+  coverage.nodes += names.size();
+  // As the engine sees the program, which has no views in place and no operations without effect.
+  ir::Program seen = program.ir().clone();
+  ASSERT_TRUE(passes::functionalize(seen).ok());
+  ASSERT_TRUE(passes::remove_no_ops(seen).ok());
+  for (const auto& node : seen.graph->nodes()) {
+    if (!names.contains(node->name())) continue;
+    coverage.operators.insert(node->op());
+    note_types(*node, coverage.types);
+  }
+}
+
 Result<Module> prepare(const Program& program, EngineKind engine, const std::string& name) {
   CompileOptions options;
   options.engine = engine;
@@ -53,6 +110,7 @@ Result<Module> prepare(const Program& program, EngineKind engine, const std::str
   if (!artefact.ok()) return artefact.error();
   auto bytes = artefact->to_memory();
   if (!bytes.ok()) return bytes.error();
+  note_coverage(program, *bytes, coverage(engine));
   auto module = Module::load(std::move(*bytes), name, {.verify_checksums = true});
   if (!module.ok()) return module.error();
   if (const Status loaded = module->load_method(); !loaded.ok()) return loaded.error();
@@ -115,6 +173,7 @@ std::string lines(const std::vector<std::string>& texts) {
 
 TEST_P(ConformanceTest, GivesWhatPyTorchGives) {
   const auto& [engine, test] = GetParam();
+  ++coverage(engine.kind).cases;
   const Outcome outcome = run(engine, *test);
   if (const auto reason = find(engine.unsupported, test->name)) {
     ASSERT_TRUE(outcome.error) << "It runs, although it is said not to: " << *reason;
@@ -136,11 +195,44 @@ TEST_P(ConformanceTest, GivesWhatPyTorchGives) {
   EXPECT_TRUE(outcome.wrong.empty()) << lines(outcome.wrong);
 }
 
+std::vector<Engine>& engines() {
+  static std::vector<Engine> all;
+  return all;
+}
+
 std::vector<Parameter> cases_of(const Engine& engine) {
+  engines().push_back(engine);
   std::vector<Parameter> result;
   for (const Case& test : table().cases()) result.push_back({engine, &test});
   return result;
 }
+
+// After all cases of an engine: each operator has run there with each type that the engine says it
+// takes.
+class CoverageCheck : public testing::Environment {
+ public:
+  void TearDown() override {
+    for (const Engine& engine : engines()) {
+      const Coverage& ran = coverage(engine.kind);
+      if (ran.cases != table().cases().size()) continue;
+      std::printf("%s: %zu cases, %zu with %zu nodes on the engine, %zu on kernels alone\n",
+                  engine_name(engine.kind), ran.cases, ran.on_engine, ran.nodes,
+                  ran.compiled - ran.on_engine);
+      for (const std::string& pair : engine.declared()) {
+        if (!ran.operators.contains(pair.substr(0, pair.find(' ')))) continue;
+        auto reason = find(engine.without_case, pair);
+        if (!reason) reason = find(engine.without_case, pair.substr(0, pair.find(' ')));
+        EXPECT_NE(ran.types.contains(pair), reason.has_value())
+            << pair
+            << (reason ? " runs, although it is said that no program leads to it: "
+                       : " has no case ")
+            << reason.value_or("");
+      }
+    }
+  }
+};
+const testing::Environment* const kCoverageCheck =
+    testing::AddGlobalTestEnvironment(new CoverageCheck);
 
 std::string name_of(const testing::TestParamInfo<Parameter>& info) { return info.param.test->name; }
 

@@ -19,6 +19,7 @@ import torch
 
 import operator_cases  # noqa: F401
 import overload_cases  # noqa: F401
+import type_variants  # noqa: F401
 import value_cases  # noqa: F401
 from table import CASES, Program, export
 

@@ -25,6 +25,8 @@ bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::k
 
 Values square(Context& c) {
   Value* x = c.tensor(0);
+  // The square of a bool is an integer.
+  x = c.build.to_dtype(x, c.dtype());
   return {c.build.mul(x, x)};
 }
 

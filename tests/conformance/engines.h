@@ -2,11 +2,13 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "slipway/compile.h"
+#include "slipway/tensor.h"
 
 namespace slipway::conformance {
 
@@ -23,11 +25,19 @@ struct Engine {
   std::span<const Exception> loses_nan;
   // Cases in which it gives other infinities or numbers, as its documentation says.
   std::span<const Exception> differs;
+  // What it says that it takes, as type_names() has it: "aten.add.Tensor float".
+  std::set<std::string> (*declared)();
+  // The declared operators, or operators with a type, that no program leads to.
+  std::span<const Exception> without_case;
 };
 
 Engine none();
 Engine openvino();
 
 std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test);
+
+// The kind of an element type that engines tell apart: "float" (float32), "int" (int32 and int64),
+// "byte" (int8 and uint8), "bool"; null for others.
+const char* type_kind(DType dtype);
 
 }  // namespace slipway::conformance

@@ -1,0 +1,153 @@
+#include "engines.h"
+
+#include <array>
+#include <utility>
+
+#include "openvino/builder/exactness.h"
+
+namespace slipway::conformance {
+namespace {
+
+constexpr std::array kNoKernel = {
+    Exception{"core_grid_sampler_3d", "no kernel computes it and no rule expresses it by others"},
+    Exception{"embedding_bag_2", "mode 'max' is not covered"},
+    Exception{"empty_extrema", "Input tensor must be nonempty"},
+    Exception{"scatter_operation", "its index is smaller than the tensor outside of dim"},
+};
+
+constexpr std::array kNanLostByKernels = {
+    Exception{"edges_max_pool", "ExecuTorch's kernel of max_pool2d goes on after NaN"},
+};
+
+// As kNoKernel, without what the engine takes.
+constexpr std::array kNotOnOpenVino = {
+    Exception{"core_grid_sampler_3d", "no kernel computes it and no rule expresses it by others"},
+    Exception{"embedding_bag_2", "mode 'max' is not covered"},
+    Exception{"empty_extrema", "Input tensor must be nonempty"},
+};
+
+// docs/openvino.md
+constexpr std::array kNanLostByOpenVino = {
+    Exception{"edges_exp", "exp of NaN is infinite"},
+    Exception{"edges_extrema", "maximum, minimum and clamp give the other operand"},
+    Exception{"edges_hardsigmoid", "it is limited as clamp does it"},
+    Exception{"edges_hardtanh", "it is limited as clamp does it"},
+    Exception{"edges_logsumexp", "exp of NaN is infinite"},
+    Exception{"edges_max_pool", "the maximum is that of the other numbers"},
+    Exception{"edges_relu", "relu of NaN is 0"},
+    Exception{"edges_relu6", "it is limited as clamp does it"},
+    Exception{"edges_softmax", "the largest of a row is that of the other numbers"},
+};
+
+constexpr std::array kOtherOnOpenVino = {
+    Exception{"edges_max_pool_infinite", "of nothing but -inf the maximum is the least number"},
+};
+
+constexpr std::array kWithoutCaseOnOpenVino = {
+    Exception{"aten._embedding_bag.default", "places of unknown range are among its results"},
+    Exception{"aten._embedding_bag_forward_only.default",
+              "places of unknown range are among its results"},
+    Exception{"aten._log_softmax.default bool", "PyTorch computes it in floating point only"},
+    Exception{"aten._log_softmax.default byte", "PyTorch computes it in floating point only"},
+    Exception{"aten._log_softmax.default int", "PyTorch computes it in floating point only"},
+    Exception{"aten._safe_softmax.default bool", "PyTorch computes it in floating point only"},
+    Exception{"aten._safe_softmax.default byte", "PyTorch computes it in floating point only"},
+    Exception{"aten._safe_softmax.default int", "PyTorch computes it in floating point only"},
+    Exception{"aten._scaled_dot_product_flash_attention_for_cpu.default bool",
+              "its mask is a number"},
+    Exception{"aten._softmax.default bool", "PyTorch computes it in floating point only"},
+    Exception{"aten._softmax.default byte", "PyTorch computes it in floating point only"},
+    Exception{"aten._softmax.default int", "PyTorch computes it in floating point only"},
+    Exception{"aten.adaptive_max_pool1d.default", "places of unknown range are among its results"},
+    Exception{"aten.adaptive_max_pool2d.default", "places of unknown range are among its results"},
+    Exception{"aten.adaptive_max_pool3d.default", "places of unknown range are among its results"},
+    Exception{"aten.aminmax.default int", "the range of its integers is not known"},
+    Exception{"aten.arange.default bool", "PyTorch has no such kernel"},
+    Exception{"aten.arange.start bool", "PyTorch has no such kernel"},
+    Exception{"aten.arange.start_step bool", "PyTorch has no such kernel"},
+    Exception{"aten.argmax.default bool", "PyTorch has no such kernel"},
+    Exception{"aten.argmin.default bool", "PyTorch has no such kernel"},
+    Exception{"aten.div.Tensor_mode int", "the range of its integers is not known"},
+    Exception{"aten.embedding_bag.default", "places of unknown range are among its results"},
+    Exception{"aten.embedding_bag.padding_idx", "places of unknown range are among its results"},
+    Exception{"aten.floor_divide.default int", "the range of its integers is not known"},
+    Exception{"aten.linspace.default bool", "PyTorch has no such kernel"},
+    Exception{"aten.masked_select.default", "the size of its result depends on data"},
+    Exception{"aten.max_pool1d.default int", "PyTorch has no such kernel"},
+    Exception{"aten.max_pool1d_with_indices.default",
+              "places of unknown range are among its results"},
+    Exception{"aten.max_pool3d.default int", "PyTorch has no such kernel"},
+    Exception{"aten.max_pool3d_with_indices.default",
+              "places of unknown range are among its results"},
+    Exception{"aten.native_batch_norm.default", "its statistics have no elements"},
+    Exception{"aten.nonzero.default", "the size of its result depends on data"},
+    Exception{"aten.pow.Scalar int", "the range of its integers is not known"},
+    Exception{"aten.pow.Tensor_Scalar int", "the range of its integers is not known"},
+    Exception{"aten.pow.Tensor_Tensor int", "the range of its integers is not known"},
+    Exception{"aten.rsub.Scalar bool", "PyTorch subtracts no bools"},
+    Exception{"aten.rsub.Tensor bool", "PyTorch subtracts no bools"},
+    Exception{"aten.sub.Scalar bool", "PyTorch subtracts no bools"},
+    Exception{"aten.sub.Tensor bool", "PyTorch subtracts no bools"},
+    Exception{"aten.subtract.Tensor bool", "PyTorch subtracts no bools"},
+    Exception{"aten.where.Scalar byte", "its results are float32, int64 or bool"},
+    Exception{"quantized_decomposed.dequantize_per_tensor.default int",
+              "kernels quantize to 8 bits"},
+    Exception{"quantized_decomposed.quantize_per_tensor.default int", "kernels quantize to 8 bits"},
+};
+
+std::set<std::string> declared_by_openvino() {
+  constexpr std::pair<openvino::Types, const char*> kKinds[] = {{openvino::kFloat, "float"},
+                                                                {openvino::kInt, "int"},
+                                                                {openvino::kByte, "byte"},
+                                                                {openvino::kBool, "bool"}};
+  std::set<std::string> result;
+  for (const openvino::Exactness& entry : openvino::exactness_table()) {
+    for (const auto& [bit, kind] : kKinds) {
+      if ((entry.types & bit) == 0) continue;
+      for (const std::string& target : openvino::targets(entry)) result.insert(target + " " + kind);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+Engine none() {
+  return {EngineKind::kNone,
+          kNoKernel,
+          kNanLostByKernels,
+          {},
+          [] { return std::set<std::string>(); },
+          {}};
+}
+
+Engine openvino() {
+  return {EngineKind::kOpenVino, kNotOnOpenVino,       kNanLostByOpenVino,
+          kOtherOnOpenVino,      declared_by_openvino, kWithoutCaseOnOpenVino};
+}
+
+std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test) {
+  for (const Exception& exception : exceptions) {
+    if (exception.test == test) return std::string(exception.reason);
+  }
+  return std::nullopt;
+}
+
+const char* type_kind(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return "float";
+    case DType::kInt32:
+    case DType::kInt64:
+      return "int";
+    case DType::kInt8:
+    case DType::kUInt8:
+      return "byte";
+    case DType::kBool:
+      return "bool";
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace slipway::conformance
