@@ -34,10 +34,45 @@ std::string type_text(const engine::EngineTensor& tensor) {
   return printable(fmt::format("{}[{}]", tensor.dtype, fmt::join(tensor.sizes, ", ")));
 }
 
+std::string alias_text(const std::string& output, const std::string& input,
+                       const std::string& kind) {
+  return printable(
+      fmt::format("output '{}' is in the memory of input '{}' ({})", output, input, kind));
+}
+
+std::string device_text(const engine::TensorRtMetadata& metadata) {
+  std::string text = fmt::format("for GPU {}", metadata.device_id);
+  if (!metadata.target_platform.empty()) text += " of " + metadata.target_platform;
+  if (metadata.hardware_compatible) text += ", and GPUs of later kinds";
+  return printable(text);
+}
+
+void print_tensorrt(const PteSummary::Engine& engine) {
+  if (!engine.tensorrt) return;
+  if (!engine.tensorrt->ok()) {
+    fmt::print("    its header is damaged: {}\n", printable(engine.tensorrt->error().message()));
+    return;
+  }
+  const engine::TensorRtMetadata& metadata = **engine.tensorrt;
+  fmt::print("    TensorRT plan {}\n", device_text(metadata));
+  if (!metadata.serialized_metadata.empty()) {
+    fmt::print("    metadata: {}\n", printable(metadata.serialized_metadata));
+  }
+  if (engine.described) return;  // which has these too
+  for (const engine::TensorRtBinding& binding : metadata.io_bindings) {
+    fmt::print("    {} '{}': {}\n", binding.is_input ? "input" : "output", printable(binding.name),
+               printable(fmt::format("{}[{}]", binding.dtype, fmt::join(binding.shape, ", "))));
+  }
+  for (const engine::TensorRtAlias& alias : metadata.aliased_io) {
+    fmt::print("    {}\n", alias_text(alias.output, alias.input, alias.kind));
+  }
+}
+
 void print_engine(size_t index, const PteSummary::Engine& engine, bool all) {
   if (!engine.described) {
     fmt::print("  engine {}: {}, {}\n", index, printable(engine.backend),
                format_bytes(engine.bytes));
+    print_tensorrt(engine);
     return;
   }
   const engine::EngineRecord& record = engine.described->record;
@@ -51,6 +86,13 @@ void print_engine(size_t index, const PteSummary::Engine& engine, bool all) {
   } else {
     fmt::print("    {}: {}\n", count_text(nodes.size(), "node"), join_few(nodes, kFewNodes));
   }
+  if (!record.target.empty()) fmt::print("    target {}\n", printable(record.target));
+  for (const engine::ManifestEngine& variant : engine.described->variants) {
+    fmt::print("    also for {}: {} in segment {}, sha256 {}\n", printable(variant.record.target),
+               format_bytes(variant.header_size + variant.record.size), variant.segment,
+               printable(variant.record.sha256));
+  }
+  print_tensorrt(engine);
   fmt::print("    weights {}\n", format_bytes(record.weight_bytes));
   for (const auto& [name, value] : record.options) {
     fmt::print("    option {}={}\n", printable(name), printable(value));
@@ -60,6 +102,10 @@ void print_engine(size_t index, const PteSummary::Engine& engine, bool all) {
   }
   for (const engine::EngineTensor& output : record.outputs) {
     fmt::print("    output '{}': {}\n", printable(output.name), type_text(output));
+  }
+  for (const engine::EngineAlias& alias : record.aliases) {
+    fmt::print("    {}\n", alias_text(record.outputs[alias.output].name,
+                                      record.inputs[alias.input].name, alias.kind));
   }
   fmt::print("    sha256 {}\n", printable(record.sha256));
 }
@@ -96,6 +142,52 @@ Json tensors_json(const std::vector<engine::EngineTensor>& tensors) {
   return list;
 }
 
+Json aliases_json(const engine::EngineRecord& record) {
+  Json list = Json::array();
+  for (const engine::EngineAlias& alias : record.aliases) {
+    list.push_back({{"output", record.outputs[alias.output].name},
+                    {"input", record.inputs[alias.input].name},
+                    {"kind", alias.kind}});
+  }
+  return list;
+}
+
+Json variants_json(const std::vector<engine::ManifestEngine>& variants) {
+  Json list = Json::array();
+  for (const engine::ManifestEngine& variant : variants) {
+    list.push_back({{"target", variant.record.target},
+                    {"library_version", variant.record.library_version},
+                    {"options", variant.record.options},
+                    {"bytes", variant.header_size + variant.record.size},
+                    {"header_size", variant.header_size},
+                    {"segment", variant.segment},
+                    {"sha256", variant.record.sha256}});
+  }
+  return list;
+}
+
+Json tensorrt_json(const Result<engine::TensorRtMetadata>& read) {
+  if (!read.ok()) return {{"error", read.error().message()}};
+  Json json;
+  json["io_bindings"] = Json::array();
+  for (const engine::TensorRtBinding& binding : read->io_bindings) {
+    json["io_bindings"].push_back({{"name", binding.name},
+                                   {"dtype", binding.dtype},
+                                   {"shape", binding.shape},
+                                   {"is_input", binding.is_input}});
+  }
+  json["aliased_io"] = Json::array();
+  for (const engine::TensorRtAlias& alias : read->aliased_io) {
+    json["aliased_io"].push_back(
+        {{"output", alias.output}, {"input", alias.input}, {"kind", alias.kind}});
+  }
+  json["hardware_compatible"] = read->hardware_compatible;
+  json["device_id"] = read->device_id;
+  json["serialized_metadata"] = read->serialized_metadata;
+  json["target_platform"] = read->target_platform;
+  return json;
+}
+
 }  // namespace
 
 void print_partitions(const PteSummary::Method& method, bool all) {
@@ -123,15 +215,20 @@ Json engines_json(const PteSummary::Method& method) {
       json["engine"] = record.engine;
       json["library_version"] = record.library_version;
       json["device"] = record.device;
+      json["target"] = record.target;
       json["options"] = record.options;
       json["compile_specs"] = record.compile_specs;
       json["inputs"] = tensors_json(record.inputs);
       json["outputs"] = tensors_json(record.outputs);
+      json["aliases"] = aliases_json(record);
       json["weight_bytes"] = record.weight_bytes;
+      json["header_size"] = engine.described->header_size;
       json["sha256"] = record.sha256;
       json["segment"] = engine.described->segment;
       json["nodes"] = engine.described->nodes;
+      json["variants"] = variants_json(engine.described->variants);
     }
+    if (engine.tensorrt) json["tensorrt"] = tensorrt_json(*engine.tensorrt);
     list.push_back(std::move(json));
   }
   return list;

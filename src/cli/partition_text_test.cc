@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/error.h"
+
 namespace slipway::cli {
 namespace {
 
@@ -83,6 +85,85 @@ TEST_F(PartitionText, JsonHasEverything) {
   ASSERT_EQ(outside.size(), 3u);
   EXPECT_EQ(outside[0].dump(),
             R"({"name":"cos","op":"aten.cos.default","reason":"excluded by --exclude-op"})");
+}
+
+// Of tests/data/runtime/tensorrt.pte: an engine of TensorRT's delegate, for two targets.
+class TensorRtText : public testing::Test {
+ protected:
+  TensorRtText() {
+    auto read = PteSummary::read(std::string(SLIPWAY_TEST_DATA) + "/runtime/tensorrt.pte", false);
+    EXPECT_TRUE(read.ok()) << read.error().message();
+    summary = std::move(*read);
+  }
+
+  PteSummary::Engine& engine() { return summary.methods.at(0).engines.at(0); }
+  std::string text() {
+    testing::internal::CaptureStdout();
+    print_partitions(summary.methods.at(0), false);
+    return testing::internal::GetCapturedStdout();
+  }
+
+  PteSummary summary;
+};
+
+TEST_F(TensorRtText, TargetsAndAliasesAreShown) {
+  EXPECT_EQ(text(),
+            "1 engine, 2 of 2 nodes:\n"
+            "  engine 0: tensorrt TensorRT-RTX 1.7.1 for GPU, 534 bytes in segment 1\n"
+            "    2 nodes: index_put (aten.index_put.default), mul (aten.mul.Tensor)\n"
+            "    target sm_80,sm_86\n"
+            "    also for sm_120: 553 bytes in segment 2, sha256 "
+            "3910570aecf4af6000823d32f9474fc6501856d2780d8d3260381dd845afaf25\n"
+            "    TensorRT plan for GPU 0 of linux_x86_64\n"
+            "    metadata: {\"library\":\"TensorRT-RTX 1.7.1\"}\n"
+            "    weights 0 bytes\n"
+            "    input 'cache': float32[2, 3]\n"
+            "    input 'x': float32[2, 3]\n"
+            "    output 'update': float32[2, 3]\n"
+            "    output 'update_1': float32[2, 3]\n"
+            "    output 'update' is in the memory of input 'cache' (kv_cache_update)\n"
+            "    sha256 a27fa2bacd5796b82680016a6b8865a616a9e4f6b6a198d3776ddc07536e3158\n");
+  EXPECT_EQ(summary.engine_bytes, 534u + 553u);
+}
+
+TEST_F(TensorRtText, PlansOfOtherToolsAreDescribedByTheirHeaders) {
+  engine().described.reset();
+  (**engine().tensorrt).hardware_compatible = true;
+  EXPECT_EQ(text(),
+            "1 engine:\n"
+            "  engine 0: TensorRTBackend, 534 bytes\n"
+            "    TensorRT plan for GPU 0 of linux_x86_64, and GPUs of later kinds\n"
+            "    metadata: {\"library\":\"TensorRT-RTX 1.7.1\"}\n"
+            "    input 'cache': float32[2, 3]\n"
+            "    input 'x': float32[2, 3]\n"
+            "    output 'update': float32[2, 3]\n"
+            "    output 'update_1': float32[2, 3]\n"
+            "    output 'update' is in the memory of input 'cache' (kv_cache_update)\n");
+  engine().tensorrt = invalid_file("it is cut short");
+  EXPECT_EQ(text(),
+            "1 engine:\n"
+            "  engine 0: TensorRTBackend, 534 bytes\n"
+            "    its header is damaged: it is cut short\n");
+}
+
+TEST_F(TensorRtText, JsonHasTargetsAliasesAndTheHeader) {
+  auto json = engines_json(summary.methods.at(0))[0];
+  EXPECT_EQ(json["target"], "sm_80,sm_86");
+  EXPECT_EQ(json["header_size"], 528);
+  EXPECT_EQ(json["aliases"].dump(),
+            R"([{"output":"update","input":"cache","kind":"kv_cache_update"}])");
+  EXPECT_EQ(json["variants"][0]["target"], "sm_120");
+  EXPECT_EQ(json["variants"][0]["bytes"], 553);
+  EXPECT_EQ(json["variants"][0]["segment"], 2);
+  const auto& tensorrt = json["tensorrt"];
+  EXPECT_EQ(tensorrt["io_bindings"][3].dump(),
+            R"({"name":"update_1","dtype":"float32","shape":[2,3],"is_input":false})");
+  EXPECT_EQ(tensorrt["aliased_io"], json["aliases"]);
+  EXPECT_EQ(tensorrt["hardware_compatible"], false);
+  EXPECT_EQ(tensorrt["device_id"], 0);
+  EXPECT_EQ(tensorrt["target_platform"], "linux_x86_64");
+  engine().tensorrt = invalid_file("it is cut short");
+  EXPECT_EQ(engines_json(summary.methods.at(0))[0]["tensorrt"]["error"], "it is cut short");
 }
 
 TEST_F(PartitionText, SummariesCountEngines) {

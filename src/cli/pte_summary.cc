@@ -56,21 +56,14 @@ std::string state_type(const fb::Tensor& tensor) {
   return format_type(*dtype, sizes);
 }
 
-uint64_t delegate_bytes(const fb::Program& program, const fb::BackendDelegate& delegate) {
-  const fb::BackendDelegateDataReference& reference = *delegate.processed();
-  if (reference.location() == fb::DataLocation::SEGMENT) {
-    return program.segments()->Get(reference.index())->size();
+PteSummary::Engine summarize_engine(const pte::File& file, const fb::BackendDelegate& delegate) {
+  const auto data = delegate_data(file, delegate);
+  PteSummary::Engine engine{delegate.id()->str(), data.size(), std::nullopt};
+  if (engine.backend == engine::kTensorRtBackend) {
+    auto blob = engine::read_tensorrt_blob(data);
+    engine.tensorrt = blob.ok() ? Result(std::move(blob->metadata)) : blob.error();
   }
-  const auto* data = program.backend_delegate_data()->Get(reference.index())->data();
-  return data == nullptr ? 0 : data->size();
-}
-
-const engine::ManifestMethod* find_described(const pte::File& file, const std::string& method) {
-  if (!file.manifest()) return nullptr;
-  for (const engine::ManifestMethod& described : file.manifest()->methods) {
-    if (described.name == method) return &described;
-  }
-  return nullptr;
+  return engine;
 }
 
 Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::ExecutionPlan& plan) {
@@ -96,8 +89,7 @@ Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::Exe
   }
   if (plan.delegates() != nullptr) {
     for (const fb::BackendDelegate* delegate : *plan.delegates()) {
-      method.engines.push_back(
-          {delegate->id()->str(), delegate_bytes(file.program(), *delegate), std::nullopt});
+      method.engines.push_back(summarize_engine(file, *delegate));
     }
   }
   if (const engine::ManifestMethod* described = find_described(file, method.name)) {
@@ -147,6 +139,13 @@ void name_segments(const pte::File& file, PteSummary& summary) {
       }
     }
   }
+  if (file.manifest()) {
+    for (const engine::ManifestMethod& method : file.manifest()->methods) {
+      for (const engine::ManifestEngine& engine : method.engines) {
+        for (const auto& variant : engine.variants) engines.insert(variant.segment);
+      }
+    }
+  }
   for (const uint32_t engine : engines) summary.engine_bytes += summary.segments[engine].size;
   if (program.named_data() != nullptr) {
     for (const fb::NamedData* named : *program.named_data()) {
@@ -159,6 +158,25 @@ void name_segments(const pte::File& file, PteSummary& summary) {
 }
 
 }  // namespace
+
+const engine::ManifestMethod* find_described(const pte::File& file, const std::string& method) {
+  if (!file.manifest()) return nullptr;
+  for (const engine::ManifestMethod& described : file.manifest()->methods) {
+    if (described.name == method) return &described;
+  }
+  return nullptr;
+}
+
+std::span<const std::byte> delegate_data(const pte::File& file,
+                                         const fb::BackendDelegate& delegate) {
+  const fb::BackendDelegateDataReference& data = *delegate.processed();
+  if (data.location() == fb::DataLocation::SEGMENT) {
+    const auto segment = file.segment(data.index());
+    return segment.ok() ? *segment : std::span<const std::byte>();
+  }
+  const auto* bytes = file.program().backend_delegate_data()->Get(data.index())->data();
+  return std::as_bytes(std::span(bytes->data(), bytes->size()));
+}
 
 Result<PteSummary> PteSummary::read(const std::string& path, bool trust) {
   SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));

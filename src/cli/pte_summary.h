@@ -4,21 +4,36 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/manifest.h"
+#include "engine/tensorrt_blob.h"
 #include "pte/reader/reader.h"
 #include "slipway/module.h"
 
+namespace executorch_flatbuffer {
+struct BackendDelegate;
+}  // namespace executorch_flatbuffer
+
 namespace slipway::cli {
+
+// What the manifest says of the method, or null.
+const engine::ManifestMethod* find_described(const pte::File& file, const std::string& method);
+
+// What the delegate is given: an engine with its header.
+std::span<const std::byte> delegate_data(const pte::File& file,
+                                         const executorch_flatbuffer::BackendDelegate& delegate);
 
 struct PteSummary {
   struct Engine {
     std::string backend;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0;                               // with its header
     std::optional<engine::ManifestEngine> described;  // by the manifest
+    // What the header says, for TensorRT's delegate; or why it cannot be read.
+    std::optional<Result<engine::TensorRtMetadata>> tensorrt = std::nullopt;
   };
   struct Method {
     std::string name;

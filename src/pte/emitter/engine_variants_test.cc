@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mapped_file.h"
+#include "engine/tensorrt_blob.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "runtime/sum_backend_test.h"
 
@@ -142,6 +143,56 @@ TEST_F(EngineVariantTest, WhatCannotBeStoredIsAnInternalError) {
   EXPECT_EQ(p.emit_error(), "");
   engine().variants[0].record.size = 1;
   EXPECT_THAT(p.emit_error(), HasSubstr("engine 0 for sm_90 has 15 bytes"));
+}
+
+// A cache that an engine of TensorRT's delegate updates, for two targets. The file that other tests
+// read; it is also a seed of the fuzz targets.
+TEST(EngineFileTest, TheSameProgramGivesTheSameFile) {
+  ProgramToEmit p;
+  ir::Value* cache = p.buffer("cache", p.count({2, 3}, {3, 1}, 0));
+  ir::Value* x = p.input("x", p.type({2, 3}));
+  ir::Node* call = p.call_sum({cache, x}, {p.type({2, 3}), p.type({2, 3})}, "update");
+  p.mutation("cache", call->output(0));
+  p.output(call->output(1));
+  engine::TensorRtMetadata metadata;
+  metadata.io_bindings = {{"cache", "float32", {2, 3}, true},
+                          {"x", "float32", {2, 3}, true},
+                          {"update", "float32", {2, 3}, false},
+                          {"update_1", "float32", {2, 3}, false}};
+  metadata.aliased_io = {{"update", "cache", "kv_cache_update"}};
+  metadata.serialized_metadata = R"({"library":"TensorRT-RTX 1.7.1"})";
+  metadata.target_platform = "linux_x86_64";
+
+  p.make_trees();
+  Method method = p.method();
+  method.engine_nodes = {{"index_put (aten.index_put.default)", "mul (aten.mul.Tensor)"}};
+  engine::Engine& engine = method.engines[0];
+  engine.record.engine = "tensorrt";
+  engine.record.backend = engine::kTensorRtBackend;
+  engine.record.library_version = "TensorRT-RTX 1.7.1";
+  engine.record.device = "GPU";
+  engine.record.compile_specs = {{"target_device", "cuda:0"}};
+  engine.record.aliases = {{0, 0, "kv_cache_update"}};
+  const auto set = [&](engine::Engine& out, const std::string& target, const std::string& plan) {
+    out.record.target = target;
+    out.bytes = own_bytes(plan);
+    out.record.size = plan.size();
+    out.record.sha256 = sha256_hex(out.bytes.bytes);
+    auto header = engine::write_tensorrt_header(metadata, plan.size());
+    ASSERT_TRUE(header.ok()) << header.error().message();
+    out.header = *header;
+  };
+  engine::Engine variant = engine;
+  set(engine, "sm_80,sm_86", "a plan");
+  set(variant, "sm_120", "a plan for newer machines");
+  engine.variants = {variant};
+  auto pieces = emit({method}, {.tool_version = "slipway"});
+  ASSERT_TRUE(pieces.ok()) << pieces.error().message();
+  auto bytes = write_to_memory(*pieces);
+  ASSERT_TRUE(bytes.ok());
+  auto stored = MappedFile::open(SLIPWAY_TEST_DATA "/runtime/tensorrt.pte");
+  ASSERT_TRUE(stored.ok());
+  EXPECT_TRUE(std::ranges::equal(*bytes, (*stored)->bytes()));
 }
 
 // Zeros but for the last byte, without memory for them.

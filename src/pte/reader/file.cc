@@ -158,11 +158,19 @@ Status File::verify_engines(const std::string& method) const {
       for (const engine::ManifestEngine& variant : engine.variants) engines.insert(variant.segment);
     }
   }
+  return verify_engines(std::move(engines));
+}
+
+Status File::verify_engine(uint32_t segment) const {
+  return manifest_ ? verify_engines(std::unordered_set{segment}) : Status();
+}
+
+Status File::verify_engines(std::unordered_set<uint32_t> segments) const {
   for (const engine::ManifestSegment& expected : manifest_->segments) {
-    if (engines.erase(expected.index) != 0) SLIPWAY_RETURN_IF_ERROR(verify_segment(expected));
+    if (segments.erase(expected.index) != 0) SLIPWAY_RETURN_IF_ERROR(verify_segment(expected));
   }
-  if (engines.empty()) return {};
-  return invalid_file("{}: segment {}, an engine, has no checksum", name_, *engines.begin());
+  if (segments.empty()) return {};
+  return invalid_file("{}: segment {}, an engine, has no checksum", name_, *segments.begin());
 }
 
 Status File::verify_checksums() const {

@@ -5,10 +5,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "base/mapped_file.h"
@@ -56,9 +58,12 @@ class File {
   // The same for the engines of a method: a library that is given a damaged engine may do anything.
   // Nothing to compare without a manifest.
   Status verify_engines(const std::string& method) const;
+  // The same for one of their segments.
+  Status verify_engine(uint32_t segment) const;
 
  private:
   Status verify_segment(const engine::ManifestSegment& expected) const;
+  Status verify_engines(std::unordered_set<uint32_t> segments) const;
 
   std::string name_;
   OwnedSpan bytes_;
