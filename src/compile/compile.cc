@@ -11,6 +11,7 @@
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
 #include "compile/symbol_bounds.h"
+#include "compile/weight_streaming.h"
 #include "ir/program.h"
 #include "passes/passes.h"
 #include "pte/emitter/emitter.h"
@@ -57,6 +58,13 @@ Status run_steps(std::span<const Step> steps, ir::Program& program, const Compil
   return {};
 }
 
+// What the user says of sizes. An engine serves those of its profile only, so the program does.
+Status apply_limits(std::vector<ir::Program>& programs, const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
+  if (options.engine != EngineKind::kTensorRt) return {};
+  return apply_profiles(programs, options.tensorrt.profiles);
+}
+
 // The program with calls of engines in it, and then kernels.
 Result<ProgramEngines> take_parts(ir::Program& program, const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
@@ -71,7 +79,7 @@ Result<PieceList> compile_methods(
   std::vector<ir::Program> programs;
   programs.reserve(methods.size());
   for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
-  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
+  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
 
   std::vector<pte::Method> emitted;
   for (size_t i = 0; i < methods.size(); ++i) {
@@ -85,13 +93,18 @@ Result<PieceList> compile_methods(
                        .engine_nodes = std::move(parts.nodes),
                        .outside = std::move(parts.outside)});
   }
+  std::vector<engine::Engine*> engines;
+  for (pte::Method& method : emitted) {
+    for (engine::Engine& engine : method.engines) engines.push_back(&engine);
+  }
+  set_weight_streaming_budgets(engines, options.tensorrt);
   if (options.on_step) options.on_step("plan memory");
   return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION});
 }
 
 Result<PieceList> bare_engine(const Program& program, const CompileOptions& options) {
   std::vector<ir::Program> programs = {program.ir().clone()};
-  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
+  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], options));
   const std::string& source = program.ir().source;
   if (parts.engines.size() != 1 || !parts.outside.empty()) {

@@ -1,4 +1,4 @@
-// Upper bounds that the user gives to symbolic sizes.
+// Limits that the user gives to symbolic sizes.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "ir/program.h"
 #include "slipway/result.h"
+#include "slipway/tensorrt_options.h"
 
 namespace slipway {
 
@@ -15,5 +16,10 @@ namespace slipway {
 // program has (the message lists those there are), a bound below the smallest value.
 Status apply_bounds(std::vector<ir::Program>& programs,
                     const std::map<std::string, int64_t>& bounds);
+
+// Narrows the range of each symbol, in every program that has it, to a profile's. Errors: a symbol
+// that no program has, a profile with sizes that the program does not take.
+Status apply_profiles(std::vector<ir::Program>& programs,
+                      const std::map<std::string, ProfileRange>& profiles);
 
 }  // namespace slipway

@@ -57,5 +57,18 @@ TEST(SymbolBoundsTest, ListsTheSymbolsWhereOneIsUnknown) {
   EXPECT_NE(status.error().message().find("s0"), std::string::npos);
 }
 
+TEST(SymbolBoundsTest, NarrowsRangesToProfiles) {
+  std::vector<ir::Program> programs;
+  programs.push_back(program_of("s0", {2, std::nullopt}));
+  ASSERT_TRUE(apply_profiles(programs, {{"s0", {4, 8, 16}}}).ok());
+  EXPECT_EQ(programs[0].ranges["s0"], (ir::Range{4, 16}));
+  EXPECT_FALSE(apply_profiles(programs, {{"s1", {4, 8, 16}}}).ok());
+  for (const ProfileRange& profile : {ProfileRange{2, 8, 16}, {4, 8, 17}}) {
+    const Status status = apply_profiles(programs, {{"s0", profile}});
+    ASSERT_FALSE(status.ok());
+    EXPECT_NE(status.error().message().find("they are 4 to 16"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace slipway
