@@ -31,6 +31,7 @@ uint16_t to_float16(double value) {
   const double magnitude = std::fabs(value);
   if (std::isnan(value)) return 0x7e00;
   if (magnitude >= 65520) return sign | 0x7c00;
+  if (magnitude == 0) return sign;
   int exponent = 0;
   std::frexp(magnitude, &exponent);
   exponent = std::max(exponent, -13);
