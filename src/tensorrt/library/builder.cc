@@ -255,17 +255,14 @@ Status Builder::set_max_threads(int count) {
 
 Status Builder::build(const Network& network, const BuilderConfig& config,
                       const ByteSink& sink) const {
+  const Version version = session_->version();
+  if (slot(Method::VBuilder_buildSerializedNetworkToStream).of(version) < 0) {
+    return build_to_memory(network, config, sink);
+  }
   session_->log->start();
-  const bool streams =
-      slot(Method::VBuilder_buildSerializedNetworkToStream).of(session_->version()) >= 0;
-  return streams ? build_to_stream(network, config, sink) : build_to_memory(network, config, sink);
-}
-
-Status Builder::build_to_stream(const Network& network, const BuilderConfig& config,
-                                const ByteSink& sink) const {
   Writer writer(sink);
   const bool built = call<Method::VBuilder_buildSerializedNetworkToStream>(
-      session_->version(), session_->factory.get(), network.object(), config.object(), &writer);
+      version, session_->factory.get(), network.object(), config.object(), &writer);
   SLIPWAY_RETURN_IF_ERROR(writer.status());
   if (!built || writer.written() == 0) return build_failure();
   return {};
@@ -273,6 +270,7 @@ Status Builder::build_to_stream(const Network& network, const BuilderConfig& con
 
 Status Builder::build_to_memory(const Network& network, const BuilderConfig& config,
                                 const ByteSink& sink) const {
+  session_->log->start();
   const Version version = session_->version();
   const OwnedObject memory(call<Method::VBuilder_buildSerializedNetwork>(
       version, session_->factory.get(), network.object(), config.object()));

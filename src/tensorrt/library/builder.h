@@ -127,6 +127,9 @@ class Builder {
   // TensorRT refuses, the error holds its first message. What the parser of the network was given
   // must still be there.
   Status build(const Network& network, const BuilderConfig& config, const ByteSink& sink) const;
+  // The same, from memory: what build() does with TensorRT before 10.13.
+  Status build_to_memory(const Network& network, const BuilderConfig& config,
+                         const ByteSink& sink) const;
 
   const Library& library() const { return *session_->library; }
   // TensorRT's messages of the last step of this builder and its parts.
@@ -134,10 +137,6 @@ class Builder {
 
  private:
   explicit Builder(SessionPointer session) : session_(std::move(session)) {}
-  Status build_to_stream(const Network& network, const BuilderConfig& config,
-                         const ByteSink& sink) const;
-  Status build_to_memory(const Network& network, const BuilderConfig& config,
-                         const ByteSink& sink) const;
   Error build_failure() const;
 
   SessionPointer session_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <sys/mman.h>
+#include <thread>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -206,6 +207,72 @@ TEST_F(RtxTest, BuildsForARangeOfShapes) {
                           std::to_array<int64_t>({64, 300}));
   ASSERT_FALSE(negative.ok());
   EXPECT_EQ(negative.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST_F(RtxTest, TakesTheValuesOfShapes) {
+  onnx::Graph graph = product();
+  graph.initializers.clear();
+  graph.inputs.push_back({"s", DType::kInt64, {2}});
+  graph.outputs[0].sizes = {ir::SymInt::symbol("m"), ir::SymInt::symbol("n")};
+  graph.nodes = {{"Reshape", "reshape", {"x", "s"}, {"y"}, {}, "", "", ""}};
+  const auto network = read(graph);
+  ASSERT_TRUE(network.ok()) << network.error().message();
+  ASSERT_EQ(network->inputs().size(), 2U);
+  EXPECT_EQ(network->inputs()[1].type, DataType::kInt64);
+  EXPECT_TRUE(network->inputs()[1].is_shape_tensor);
+
+  const auto plan = build(graph, [&](BuilderConfig& config) -> Status {
+    auto profile = builder_->make_profile();
+    if (!profile.ok()) return profile.error();
+    Status status =
+        profile->set_values("s", std::to_array<int64_t>({4, 1}), std::to_array<int64_t>({4, 300}),
+                            std::to_array<int64_t>({1200, 300}));
+    if (status.ok()) status = config.add_profile(*profile);
+    return status;
+  });
+  ASSERT_TRUE(plan.ok()) << plan.error().message();
+}
+
+// As for TensorRT that has no stream writer.
+TEST_F(RtxTest, GivesTheSamePlanInMemory) {
+  const auto streamed = build(product());
+  ASSERT_TRUE(streamed.ok());
+  const auto network = read(product());
+  ASSERT_TRUE(network.ok());
+  const auto config = builder_->make_config();
+  ASSERT_TRUE(config.ok());
+  std::vector<std::byte> plan;
+  const Status status =
+      builder_->build_to_memory(*network, *config, [&](std::span<const std::byte> bytes) -> Status {
+        plan.assign(bytes.begin(), bytes.end());
+        return {};
+      });
+  ASSERT_TRUE(status.ok()) << status.error().message();
+  EXPECT_TRUE(plan == *streamed);
+}
+
+TEST_F(RtxTest, BuildersOfThreadsDoNotMixTheirMessages) {
+  std::vector<std::thread> threads;
+  for (const bool good : {true, false}) {
+    threads.emplace_back([this, good] {
+      const auto builder = Builder::create(library_);
+      ASSERT_TRUE(builder.ok());
+      onnx::Graph graph = product();
+      if (!good) graph.nodes[1].op_type = "NoSuchOperator";
+      for (int i = 0; i < 20; ++i) {
+        auto network = builder->make_network();
+        ASSERT_TRUE(network.ok());
+        auto parser = Parser::create(*network);
+        ASSERT_TRUE(parser.ok());
+        ASSERT_TRUE(parser->load_model(bytes_of(message(graph))).ok());
+        const auto& weight = graph.initializers[0];
+        ASSERT_TRUE(parser->load_initializer("w", std::get<OwnedSpan>(weight.data).bytes).ok());
+        EXPECT_EQ(parser->parse().ok(), good);
+        EXPECT_EQ(builder->messages().empty(), good);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(RtxTest, NamesTheNodeThatItsParserRefuses) {
