@@ -145,6 +145,40 @@ TEST_F(EngineVariantTest, WhatCannotBeStoredIsAnInternalError) {
   EXPECT_THAT(p.emit_error(), HasSubstr("engine 0 for sm_90 has 15 bytes"));
 }
 
+// Whoever damages a file on purpose puts the checksums right.
+TEST_F(EngineVariantTest, NoFlipWithRightChecksumsCrashes) {
+  engine().header = bytes_of(std::string(16, 'h'));
+  add_variant("sm_120", "sum for another", std::string(32, 'h'));
+  const auto bytes = *p.emit_bytes();
+  const auto good = File::read({bytes, nullptr}, "made by hand");
+  ASSERT_TRUE(good.ok()) << good.error().message();
+  engine::Manifest manifest = *good->manifest();
+  const auto stored = *good->named_data(std::string(engine::kManifestKey));
+  const auto manifest_at = stored.data() - bytes.data();
+  size_t accepted = 0;
+  for (size_t i = 40; i < good->program_size(); ++i) {
+    for (const int mask : {0x01, 0x80, 0xff}) {
+      std::vector<std::byte> damaged = bytes;
+      damaged[i] ^= static_cast<std::byte>(mask);
+      manifest.program_xxh3 = xxh3_hex(std::span(damaged).first(good->program_size()));
+      const auto text = bytes_of(engine::write_manifest(manifest));
+      std::copy(text.begin(), text.end(), damaged.begin() + manifest_at);
+      const auto file = File::read({damaged, nullptr}, "made by hand");
+      if (!file.ok()) continue;
+      ++accepted;
+      // Whatever is accepted has its engines where the manifest says.
+      for (const engine::ManifestEngine* engine :
+           {&file->manifest()->methods[0].engines[0],
+            &file->manifest()->methods[0].engines[0].variants[0]}) {
+        const auto segment = file->segment(engine->segment);
+        ASSERT_TRUE(segment.ok());
+        EXPECT_EQ(segment->size(), engine->header_size + engine->record.size);
+      }
+    }
+  }
+  EXPECT_GT(accepted, 0u);
+}
+
 // A cache that an engine of TensorRT's delegate updates, for two targets. The file that other tests
 // read; it is also a seed of the fuzz targets.
 TEST(EngineFileTest, TheSameProgramGivesTheSameFile) {
