@@ -1,6 +1,7 @@
 #include "tensorrt/library/library.h"
 
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <dlfcn.h>
 #include <filesystem>
@@ -77,6 +78,13 @@ std::string in_checkout(const std::string& program_folder) {
 std::string path_of(const void* symbol) {
   Dl_info info;
   return ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+}
+
+// Without a GPU, createInferRuntime of TensorRT 10 and 11 logs an error and gives 0x228, the place
+// of an object within none.
+void* object_or_null(void* object) {
+  constexpr uintptr_t kNeverMapped = 4096;
+  return reinterpret_cast<uintptr_t>(object) < kNeverMapped ? nullptr : object;
 }
 
 template <class Function>
@@ -163,13 +171,16 @@ Status Library::require_parser() const {
 }
 
 void* Library::create_builder(void* logger) const {
-  return create_builder_ == nullptr ? nullptr : create_builder_(logger, number_);
+  return create_builder_ == nullptr ? nullptr : object_or_null(create_builder_(logger, number_));
 }
 
-void* Library::create_runtime(void* logger) const { return create_runtime_(logger, number_); }
+void* Library::create_runtime(void* logger) const {
+  return object_or_null(create_runtime_(logger, number_));
+}
 
 void* Library::create_parser(void* network, void* logger) const {
-  return parser_path_.empty() ? nullptr : create_parser_(network, logger, parser_version_);
+  if (parser_path_.empty()) return nullptr;
+  return object_or_null(create_parser_(network, logger, parser_version_));
 }
 
 }  // namespace slipway::tensorrt
