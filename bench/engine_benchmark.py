@@ -11,6 +11,7 @@ Everything runs on two threads, in float32, each runtime in a process of its own
 """
 
 import argparse
+import json
 import math
 import os
 import statistics
@@ -57,6 +58,7 @@ class Files:
             lowered.write_to_file(file)
         extract = [self.tool, "extract", self.path("pte"), "-o", self.path("engine")]  # what import_model takes
         subprocess.run(extract, check=True, stdout=subprocess.DEVNULL)
+        self.engine_inputs = self.convert_inputs()
 
     def path(self, suffix):
         return f"{self.base}.{suffix}"
@@ -77,7 +79,19 @@ class Files:
         }[runtime]
         peer = [sys.executable, os.path.join(os.path.dirname(__file__), "engine_peer.py")]
         ours = runtime in ("slipway", "openvino", "import")
-        return [*([self.server] if ours else peer), runtime, model, *self.inputs]
+        inputs = self.engine_inputs if runtime == "import" else self.inputs
+        return [*([self.server] if ours else peer), runtime, model, *inputs]
+
+    def convert_inputs(self):
+        """The inputs as the engine takes them: it is given a mask of booleans, which a kernel makes of the program's integers."""
+        inspect = [self.tool, "inspect", "--json", self.path("pte")]
+        [method] = json.loads(subprocess.run(inspect, check=True, capture_output=True).stdout)["methods"]
+        [engine] = method["engines"]
+        files = []
+        for file, tensor in zip(self.inputs, engine["inputs"], strict=True):
+            files.append(file.replace(".npy", ".engine.npy"))
+            np.save(files[-1], np.load(file).astype(tensor["type"]))
+        return files
 
 
 class Server:

@@ -4,10 +4,10 @@ import os
 import sys
 
 import torch
-import torchvision
 
 ROOT = os.path.join(os.path.dirname(__file__), "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "peers"))
+import image_models  # noqa: E402
 import minilm  # noqa: E402
 
 # "tiny" is for what a process takes whatever its model is.
@@ -30,7 +30,7 @@ def make(name):
     if name == "minilm":  # one sentence as long as can be
         size = (1, minilm.MAX_LENGTH)
         return minilm.load(), (torch.randint(1000, 30000, size), torch.ones(size, dtype=torch.int64))
-    return getattr(torchvision.models, name)().eval(), (torch.randn(1, 3, 224, 224),)
+    return image_models.make(name), (torch.randn(1, 3, 224, 224),)
 
 
 def export(name):

@@ -94,8 +94,10 @@ ov_element_type_e element_type(slipway::DType dtype) {
       return F32;
     case slipway::DType::kInt64:
       return I64;
+    case slipway::DType::kBool:
+      return BOOLEAN;
     default:
-      fail("an input is neither float32 nor int64");
+      fail("an input is neither float32, int64 nor bool");
   }
 }
 

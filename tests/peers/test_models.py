@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-import torchvision
 from executorch.runtime import Runtime
 
+import image_models
 import slipway_cli
 
 # Up to fifty layers accumulate rounding in another order than PyTorch's: 1e-4 on outputs of order 1.
@@ -22,7 +22,7 @@ class TwoLayerLstm(torch.nn.Module):
 
 
 def image_model(name):
-    return lambda: (getattr(torchvision.models, name)(), (torch.randn(1, 3, 224, 224),))
+    return lambda: (image_models.make(name), (torch.randn(1, 3, 224, 224),))
 
 
 MODELS = {
