@@ -78,8 +78,10 @@ Result<std::span<const std::byte>> foreign_engine(const pte::File& file, const O
 
 Status extract(const Options& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(options.file));
-  if (kind == FileKind::kArchive) {
-    return invalid_file("{} is an archive and has no engines: compile it first", options.file);
+  if (kind != FileKind::kProgram) {
+    return kind == FileKind::kArchive
+               ? invalid_file("{} is an archive and has no engines: compile it first", options.file)
+               : invalid_file("{} is a bare engine already", options.file);
   }
   SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(options.file));
   const auto mapped_bytes = mapped->bytes();

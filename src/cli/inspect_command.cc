@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
+#include "base/mapped_file.h"
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
@@ -338,8 +340,24 @@ void print_archive(const std::string& path, const Program& loaded, bool graph) {
   if (graph) fmt::print("\n{}", loaded.to_string());
 }
 
+// ---- .engine
+
+Status inspect_plan(const Options& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(options.file));
+  const auto bytes = file->bytes();
+  const std::string sha256 = sha256_hex(bytes);
+  if (options.json) {
+    print_json({{"kind", "plan"}, {"size", bytes.size()}, {"sha256", sha256}});
+  } else {
+    fmt::print("{}: bare TensorRT plan, {}\n  sha256 {}\n", options.file,
+               format_bytes(bytes.size()), sha256);
+  }
+  return {};
+}
+
 Status inspect(const Options& options) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(options.file));
+  if (kind == FileKind::kPlan) return inspect_plan(options);
   if (kind == FileKind::kProgram) {
     SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(options.file, options.trust));
     if (options.json) {
@@ -362,7 +380,7 @@ Status inspect(const Options& options) {
 
 void add_inspect(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("inspect", "Show what a .pt2 or .pte file holds");
+  CLI::App* command = app.add_subcommand("inspect", "Show what a .pt2, .pte or .engine file holds");
   command->add_option("FILE", options->file, "The file; its content decides, not its name")
       ->required();
   command->add_flag("--json", options->json, "Print JSON");

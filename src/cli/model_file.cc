@@ -17,8 +17,10 @@ Result<FileKind> file_kind(const std::string& path) {
                               file->bytes().size());
   if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return FileKind::kArchive;
   if (text.size() >= 8 && text.substr(4, 2) == "ET") return FileKind::kProgram;
+  if (text.starts_with("vtrt") || text.starts_with("ftrt")) return FileKind::kPlan;
   if (text.empty()) return invalid_file("{} is empty", path);
-  return invalid_file("{} is neither an archive of torch.export (.pt2) nor a .pte file", path);
+  return invalid_file(
+      "{} is neither an archive of torch.export (.pt2) nor a .pte file nor a TensorRT plan", path);
 }
 
 Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts) {
@@ -42,6 +44,12 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
                            const std::vector<std::string>& bounds, const EngineOptions& engine) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));
+  if (kind == FileKind::kPlan) {
+    return unsupported(
+        "{} is a bare TensorRT plan: run it with TensorRT's own tools, such as trtexec or "
+        "tensorrt_rtx",
+        path);
+  }
   if (kind == FileKind::kProgram) {
     if (bounds.empty() && !engine.is_set()) return Module::load(path, options);
     return invalid_argument(

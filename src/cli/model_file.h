@@ -12,7 +12,7 @@
 
 namespace slipway::cli {
 
-enum class FileKind { kArchive, kProgram };  // a zip file; a .pte
+enum class FileKind { kArchive, kProgram, kPlan };  // a zip file; a .pte; of TensorRT
 
 // Fails for anything else, and says what it looks like where that is known.
 Result<FileKind> file_kind(const std::string& path);

@@ -12,7 +12,10 @@
 #include "cli/compare.h"
 #include "cli/input_values.h"
 #include "cli/model_file.h"
+#include "cli/plan_check.h"
 #include "cli/text.h"
+#include "engine/manifest.h"
+#include "engine/tensorrt_blob.h"
 #include "pte/reader/reader.h"
 #include "runtime/plan.h"
 #include "runtime/requirements.h"
@@ -28,6 +31,7 @@ struct Options {
   std::string method = "forward";
   Tolerance tolerance;
   bool trust = false;
+  std::string tensorrt_library;
 };
 
 // The checks and how they went, as a table.
@@ -125,6 +129,49 @@ void run_reference(const Options& options, Report& report) {
   compare_outputs(options, *outputs, report);
 }
 
+void add_plan(std::span<const std::byte> plan, const std::string& what,
+              const std::string& built_with, const Options& options, Report& report) {
+  auto checked = check_plan(plan, built_with, options.tensorrt_library);
+  if (checked.ok()) {
+    report.pass(what, *checked);
+  } else {
+    report.fail(what, checked.error().message());
+  }
+}
+
+// Each TensorRT engine of the file, and those for other targets: one that this machine runs is
+// enough.
+void verify_plans(const pte::File& file, const Options& options, Report& report) {
+  if (!file.manifest()) return;
+  for (const engine::ManifestMethod& method : file.manifest()->methods) {
+    for (size_t i = 0; i < method.engines.size(); ++i) {
+      const engine::ManifestEngine& engine = method.engines[i];
+      if (engine.record.backend != engine::kTensorRtBackend) continue;
+      std::vector<const engine::ManifestEngine*> candidates = {&engine};
+      for (const engine::ManifestEngine& variant : engine.variants) candidates.push_back(&variant);
+      for (const engine::ManifestEngine* candidate : candidates) {
+        const std::string& target = candidate->record.target;
+        const std::string what = fmt::format("engine {} of {}{}{}", i, method.name,
+                                             target.empty() ? "" : ", ", printable(target));
+        const auto bytes = file.segment(candidate->segment);
+        if (!bytes.ok() || bytes->size() < candidate->header_size) {
+          report.fail(what, "its segment is not in the file");
+          continue;
+        }
+        add_plan(bytes->subspan(candidate->header_size), what, candidate->record.library_version,
+                 options, report);
+      }
+    }
+  }
+}
+
+void verify_plan(const Options& options, Report& report) {
+  auto mapped = MappedFile::open(options.file);
+  if (!mapped.ok()) return report.fail("open", mapped.error().message());
+  add_plan((*mapped)->bytes(), "plan", "", options, report);
+  report.skip("body", "a bare plan has no checksum");
+}
+
 bool verify_program(const Options& options, Report& report) {
   auto mapped = MappedFile::open(options.file);
   if (!mapped.ok()) return report.add("open", mapped.error(), "");
@@ -142,6 +189,7 @@ bool verify_program(const Options& options, Report& report) {
     report.add("machine, " + method, runtime::check_requirements(*file, method),
                "every operator and backend is here");
   }
+  verify_plans(*file, options, report);
   return true;
 }
 
@@ -155,6 +203,10 @@ bool verify_archive(const Options& options, Report& report) {
 Status verify(const Options& options) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(options.file));
   Report report;
+  if (kind == FileKind::kPlan) {
+    verify_plan(options, report);
+    return report.finish(options.file);
+  }
   const bool sound = kind == FileKind::kProgram ? verify_program(options, report)
                                                 : verify_archive(options, report);
   if (sound && !options.reference.empty()) run_reference(options, report);
@@ -167,7 +219,7 @@ void add_verify(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("verify", "Check a file: structure, checksums, this machine, numbers");
-  command->add_option("FILE", options->file, "A .pte or .pt2 file")->required();
+  command->add_option("FILE", options->file, "A .pte, .pt2 or .engine file")->required();
   command->add_option("--reference", options->reference,
                       "Folder with inputs/<position>.npy and outputs/<position>.npy to run and "
                       "compare with");
@@ -176,6 +228,8 @@ void add_verify(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--rtol", options->tolerance.relative, "Relative tolerance")
       ->capture_default_str();
+  command->add_option("--tensorrt-lib", options->tensorrt_library,
+                      "TensorRT's library, or its folder, for files with its engines");
   command->add_flag("--trust", options->trust, "Accept operators that Slipway can't check");
   command->footer(
       "\nExamples:\n"

@@ -18,7 +18,10 @@ const std::vector<KnownBackend>& known_backends() {
        "executorch==1.5.1`, in executorch/lib)"},
       {"OpenvinoBackend", kOpenvinoLibrary, kOpenvinoRemedy},
       {"TensorRTBackend", nullptr,
-       "this version of Slipway has no TensorRT engine; compile with --engine none"},
+       "this version of Slipway builds TensorRT engines but does not run them: run the file under "
+       "an "
+       "ExecuTorch that has Torch-TensorRT's delegate, or take the engine out with `slipway "
+       "extract` for TensorRT's own tools"},
   };
   return backends;
 }
