@@ -31,6 +31,9 @@ struct LoweringOptions {
   // Bring indices into their range, for engines that would read or write outside of the tensor
   // where PyTorch makes an error of one.
   bool clamp_indices = false;
+  // Keep extrema of nothing but infinities infinite, for engines that make them the largest finite
+  // numbers.
+  bool keep_infinite_extrema = false;
 };
 
 // A part of a program's graph. Constants of the program that the nodes use need not be named.

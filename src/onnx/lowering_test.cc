@@ -237,6 +237,73 @@ TEST(Lower, FusesAttentionOnlyWhenAsked) {
   EXPECT_EQ(op_types(small.lower(fused)), std::vector<std::string>{"Attention"});
 }
 
+TEST(Lower, ClampsIndicesWhenAsked) {
+  Small small;
+  Value* x = small.input("x", {5, 7});
+  Value* index = small.input("index", {2}, DType::kInt64);
+  Value* rows = small.input("rows", {2, 7});
+  small.output(small.build.call("aten.index_copy.default", {x, SymInt(0), index, rows}, x->type()));
+  const std::vector<std::string> plain = {"Unsqueeze", "ScatterND"};
+  EXPECT_EQ(op_types(small.lower()), plain);
+  LoweringOptions clamped;
+  clamped.clamp_indices = true;
+  const Graph graph = small.lower(clamped);
+  EXPECT_EQ(op_types(graph), (std::vector<std::string>{"Min", "Max", "Unsqueeze", "ScatterND"}));
+}
+
+TEST(Lower, AddsRowsWithoutScatterND) {
+  Small small;
+  Value* x = small.input("x", {5, 7});
+  Value* index = small.input("index", {2}, DType::kInt64);
+  Value* rows = small.input("rows", {2, 7});
+  small.output(small.build.call("aten.index_add.default", {x, SymInt(0), index, rows, SymInt(1)},
+                                x->type()));
+  const auto types = op_types(small.lower());
+  EXPECT_EQ(types.back(), "ScatterElements");
+  EXPECT_EQ(std::count(types.begin(), types.end(), "ScatterND"), 0);
+}
+
+TEST(Lower, KeepsInfiniteExtremaWhenAsked) {
+  Small small;
+  Value* x = small.input("x", {5, 7});
+  small.output(small.build.call("aten.amax.default", {x, std::vector<SymInt>{1}, false},
+                                TensorType{DType::kFloat32, {5}, {}}));
+  EXPECT_EQ(op_types(small.lower()), std::vector<std::string>{"ReduceMax"});
+  LoweringOptions kept;
+  kept.keep_infinite_extrema = true;
+  EXPECT_EQ(op_types(small.lower(kept)),
+            (std::vector<std::string>{"ReduceMax", "Less", "Cast", "ReduceMax", "Cast", "Where"}));
+}
+
+TEST(Lower, QuantizesByPartsUnlessFused) {
+  Small small;
+  Value* x = small.input("x", {5, 7});
+  small.output(small.build.call("quantized_decomposed.quantize_per_tensor.default",
+                                {x, 0.1, SymInt(3), SymInt(-128), SymInt(127), DType::kInt8},
+                                TensorType{DType::kInt8, {5, 7}, {}}));
+  EXPECT_EQ(op_types(small.lower()).back(), "QuantizeLinear");
+  LoweringOptions parts;
+  parts.fused.erase("QuantizeLinear");
+  const auto types = op_types(small.lower(parts));
+  EXPECT_EQ(types.front(), "Mul");
+  EXPECT_EQ(types.back(), "Cast");
+  EXPECT_EQ(std::count(types.begin(), types.end(), "Round"), 1);
+}
+
+// The larger of 1 and a size of 0 is not 0.
+TEST(Lower, ExpandsSizesThatMayBeZeroByThemselves) {
+  for (const int64_t least : {0, 1}) {
+    Small small;
+    small.program.ranges["s0"] = {least, 9};
+    Value* x = small.input("x", {SymInt::symbol("s0"), 1});
+    small.output(small.build.call("aten.expand.default",
+                                  {x, std::vector<SymInt>{SymInt::symbol("s0"), 4}, false},
+                                  TensorType{DType::kFloat32, {SymInt::symbol("s0"), 4}, {}}));
+    const auto types = op_types(small.lower());
+    EXPECT_EQ(std::count(types.begin(), types.end(), "Shape"), least == 0 ? 1 : 0);
+  }
+}
+
 TEST(Lower, LowersAPartOfAProgram) {
   Small small;
   Value* x = small.input("x", {2, 3});

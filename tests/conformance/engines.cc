@@ -34,6 +34,7 @@ constexpr std::array kNanLostByOpenVino = {
     Exception{"edges_hardtanh", "it is limited as clamp does it"},
     Exception{"edges_logsumexp", "exp of NaN is infinite"},
     Exception{"edges_max_pool", "the maximum is that of the other numbers"},
+    Exception{"edges_reduced", "extrema are those of the other numbers"},
     Exception{"edges_relu", "relu of NaN is 0"},
     Exception{"edges_relu6", "it is limited as clamp does it"},
     Exception{"edges_softmax", "the largest of a row is that of the other numbers"},

@@ -47,7 +47,15 @@ void mean(Context& c) {
 
 Ref extremum(Context& c, const Ref& x, const Axes& axes, bool is_max) {
   const Ref wide = x.dtype == DType::kBool ? c.cast(x, DType::kInt32) : x;
-  return c.cast(c.reduce(is_max ? "ReduceMax" : "ReduceMin", wide, axes.list, axes.keep), x.dtype);
+  const Ref result = c.reduce(is_max ? "ReduceMax" : "ReduceMin", wide, axes.list, axes.keep);
+  if (!c.options().keep_infinite_extrema || !is_floating_point(x.dtype)) {
+    return c.cast(result, x.dtype);
+  }
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Ref least = c.number_like(is_max ? -infinity : infinity, x);
+  const Ref above = is_max ? c.compare("Less", least, x) : c.compare("Less", x, least);
+  const Ref any = c.reduce("ReduceMax", c.cast(above, DType::kInt32), axes.list, axes.keep);
+  return c.where(c.cast(any, DType::kBool), result, least);
 }
 
 // amax(x, dims, keepdim), and max(x) over everything

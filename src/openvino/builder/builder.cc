@@ -53,6 +53,7 @@ class OpenVinoBuilder : public build::Builder {
     onnx::LoweringOptions options;
     options.fused.erase("QuantizeLinear");
     options.clamp_indices = true;
+    options.keep_infinite_extrema = true;
     return options;
   }
 

@@ -134,10 +134,9 @@ constexpr Exactness kTable[] = {
     // Reductions, sorting and scans.
     taken("aten.sum aten.sum.dim_IntList aten.count_nonzero aten.count_nonzero.dim_IntList", kAll,
           Integers::kInFloat),
-    taken("aten.amax aten.amin aten.max aten.min aten.max.dim aten.min.dim aten.aminmax",
-          kInt | kBool, Integers::kInFloat,
-          "float32: where all are -inf it finds the least number"),
-    taken("aten.argmax aten.argmin", kFloat | kInt | kBool, Integers::kInFloat),
+    taken("aten.amax aten.amin aten.max aten.min aten.max.dim aten.min.dim aten.aminmax "
+          "aten.argmax aten.argmin",
+          kFloat | kInt | kBool, Integers::kInFloat),
     taken("aten.any aten.any.dim aten.any.dims aten.all aten.all.dim aten.all.dims", kAll),
     taken("aten.mean aten.mean.dim aten.prod aten.prod.dim_int aten.var aten.var.dim "
           "aten.var.correction aten.std aten.std.dim aten.std.correction aten.var_mean "
