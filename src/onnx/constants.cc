@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -7,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "onnx/context.h"
+#include "onnx/half.h"
 
 namespace slipway::onnx {
 
@@ -19,13 +19,7 @@ std::vector<std::byte> to_bytes(T value) {
   return bytes;
 }
 
-// Rounds to nearest, ties to even.
-uint16_t to_bfloat16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return 0x7fc0;
-  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-}
-
+// In one rounding.
 uint16_t to_float16(double value) {
   const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
   const double magnitude = std::fabs(value);

@@ -1,0 +1,312 @@
+#include "onnx/float32_nodes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+
+#include "onnx/half.h"
+
+namespace slipway::onnx {
+
+namespace {
+
+using Names = std::set<std::string_view>;
+
+const Names& kept_operators() {
+  static const Names kNames = {
+      // Softmax, norms, reductions, means.
+      "BatchNormalization", "GroupNormalization", "InstanceNormalization", "LayerNormalization",
+      "LogSoftmax", "RMSNormalization", "Softmax", "AveragePool", "CumSum", "GlobalAveragePool",
+      "ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceMax", "ReduceMean",
+      "ReduceMin", "ReduceProd", "ReduceSum", "ReduceSumSquare",
+      // Whose results or slopes leave the range of half types, or lose most of their digits.
+      "Acos", "Acosh", "Asin", "Asinh", "Atanh", "Cosh", "Exp", "Log", "Mish", "Pow", "Reciprocal",
+      "Sinh", "Softplus", "Sqrt", "Tan",
+      // Scales of quantized values are far from 1.
+      "DequantizeLinear", "QuantizeLinear",
+      // ONNX has these for float32 alone, or they hold graphs.
+      "Celu", "If", "Range"};
+  return kNames;
+}
+
+// By ATen operator: all of its nodes.
+const Names& kept_targets() {
+  static const Names kNames = {"aten._native_batch_norm_legit",
+                               "aten._native_batch_norm_legit_no_training",
+                               "aten.batch_norm",
+                               "aten.group_norm",
+                               "aten.instance_norm",
+                               "aten.layer_norm",
+                               "aten.native_batch_norm",
+                               "aten.native_group_norm",
+                               "aten.native_layer_norm",
+                               "aten.rms_norm",
+                               "aten._log_softmax",
+                               "aten._safe_softmax",
+                               "aten._softmax",
+                               "aten.log_softmax",
+                               "aten.softmax",
+                               "aten._cdist_forward",
+                               "aten.cdist",
+                               "aten.cumsum",
+                               "aten.hypot",
+                               "aten.linalg_vector_norm",
+                               "aten.logsumexp",
+                               "aten.mean",
+                               "aten.norm",
+                               "aten.prod",
+                               "aten.std",
+                               "aten.std_mean",
+                               "aten.sum",
+                               "aten.var",
+                               "aten.var_mean",
+                               "aten.acos",
+                               "aten.acosh",
+                               "aten.arccos",
+                               "aten.arcsin",
+                               "aten.asin",
+                               "aten.asinh",
+                               "aten.atanh",
+                               "aten.cosh",
+                               "aten.erfc",
+                               "aten.exp",
+                               "aten.exp2",
+                               "aten.expm1",
+                               "aten.log",
+                               "aten.log10",
+                               "aten.log1p",
+                               "aten.log2",
+                               "aten.log_sigmoid",
+                               "aten.log_sigmoid_forward",
+                               "aten.mish",
+                               "aten.pow",
+                               "aten.reciprocal",
+                               "aten.rsqrt",
+                               "aten.sinh",
+                               "aten.softplus",
+                               "aten.special_erfc",
+                               "aten.special_exp2",
+                               "aten.special_expm1",
+                               "aten.special_log1p",
+                               "aten.sqrt",
+                               "aten.square",
+                               "aten.tan"};
+  return kNames;
+}
+
+// What the time goes into: never in float32 for the sake of its neighbours.
+bool is_contraction(const Node& node) {
+  static const Names kNames = {"Attention", "Conv", "ConvTranspose", "Einsum", "Gemm",
+                               "GRU",       "LSTM", "MatMul",        "RNN"};
+  return kNames.contains(node.op_type);
+}
+
+// What masks go through on their way into a softmax.
+bool passes_masks(const Node& node) {
+  static const Names kNames = {"Add",   "Expand",  "Reshape",   "Slice",
+                               "Where", "Squeeze", "Transpose", "Unsqueeze"};
+  return kNames.contains(node.op_type);
+}
+
+// "aten.sum" of "aten.sum.dim_IntList".
+std::string_view without_overload(std::string_view target) {
+  const size_t first = target.find('.');
+  const size_t second = first == target.npos ? first : target.find('.', first + 1);
+  return target.substr(0, second);
+}
+
+class Chooser {
+ public:
+  Chooser(const Graph& graph, const ValueTypes& types, DType half,
+          const std::set<std::string>& keep)
+      : graph_(graph), types_(types), half_(half), keep_(keep), stays_(graph.nodes.size()) {
+    for (const Initializer& initializer : graph.initializers) {
+      initializers_[initializer.name] = &initializer;
+      add_sizes(initializer.name, {initializer.sizes.begin(), initializer.sizes.end()});
+    }
+    for (const ValueType& value : graph.inputs) add_sizes(value.name, value.sizes);
+    for (const ValueType& value : graph.values) add_sizes(value.name, value.sizes);
+    for (size_t i = 0; i < graph.nodes.size(); ++i) {
+      for (const std::string& output : graph.nodes[i].outputs) producers_[output] = i;
+    }
+  }
+
+  std::vector<bool> run() {
+    const auto& nodes = graph_.nodes;
+    for (size_t i = 0; i < nodes.size(); ++i) stays_[i] = is_kept(nodes[i]);
+    for (const Node& node : nodes) {
+      if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") keep_masks(node);
+    }
+    keep_integers();
+    keep_between();
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (stays_[i] || has_float_result(nodes[i])) continue;
+      const auto inputs = float_inputs(nodes[i]);
+      stays_[i] = std::any_of(inputs.begin(), inputs.end(), [&](const std::string* name) {
+        const auto producer = producers_.find(*name);
+        if (producer == producers_.end()) return !initializers_.contains(*name);
+        return static_cast<bool>(stays_[producer->second]);
+      });
+    }
+    return std::move(stays_);
+  }
+
+ private:
+  using Sizes = std::vector<ir::SymInt>;
+
+  void add_sizes(const std::string& name, const Sizes& sizes) { sizes_[name] = sizes; }
+
+  bool is_float(const std::string& name) const {
+    const auto found = types_.find(name);
+    return found != types_.end() && found->second == DType::kFloat32;
+  }
+
+  std::vector<const std::string*> float_inputs(const Node& node) const {
+    std::vector<const std::string*> names;
+    for (const std::string& name : node.inputs) {
+      if (is_float(name)) names.push_back(&name);
+    }
+    return names;
+  }
+
+  bool has_float_result(const Node& node) const {
+    return std::any_of(node.outputs.begin(), node.outputs.end(),
+                       [this](const std::string& name) { return is_float(name); });
+  }
+
+  bool is_kept(const Node& node) const {
+    const std::string_view target = without_overload(node.target);
+    if (kept_operators().contains(node.op_type) || kept_targets().contains(target)) return true;
+    if (keep_.contains(node.target) || keep_.contains(std::string(target))) return true;
+    if (node.op_type == "TopK" && half_ == DType::kBFloat16) return true;
+    if (node.op_type != "Cast" && has_float_result(node) && float_inputs(node).empty()) return true;
+    return std::any_of(node.inputs.begin(), node.inputs.end(),
+                       [this](const std::string& name) { return loses_number(name); });
+  }
+
+  // Whether it is a number that becomes 0 or infinite.
+  bool loses_number(const std::string& name) const {
+    const auto found = initializers_.find(name);
+    if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return false;
+    const auto* span = std::get_if<OwnedSpan>(&found->second->data);
+    float value = 0;
+    if (!span || span->bytes.size() != sizeof(value)) return false;
+    std::memcpy(&value, span->bytes.data(), sizeof(value));
+    if (value == 0 || !std::isfinite(value)) return false;
+    const bool is_float16 = half_ == DType::kFloat16;
+    const int magnitude = (is_float16 ? to_float16(value) : to_bfloat16(value)) & 0x7fff;
+    return magnitude == 0 || magnitude == (is_float16 ? 0x7c00 : 0x7f80);
+  }
+
+  void keep_masks(const Node& softmax) {
+    std::vector<const Node*> waiting = {&softmax};
+    while (!waiting.empty()) {
+      const Node& node = *waiting.back();
+      waiting.pop_back();
+      for (const std::string* name : float_inputs(node)) {
+        const auto producer = producers_.find(*name);
+        if (producer == producers_.end() || stays_[producer->second]) continue;
+        if (!passes_masks(graph_.nodes[producer->second])) continue;
+        stays_[producer->second] = true;
+        waiting.push_back(&graph_.nodes[producer->second]);
+      }
+    }
+  }
+
+  // Whether the products are not summed: [n, 1] times [1, m].
+  bool is_outer_product(const Node& node) const {
+    if (node.op_type != "MatMul" || node.inputs.size() != 2) return false;
+    const auto is_one = [this](const std::string& name, size_t from_end) {
+      const auto found = sizes_.find(name);
+      return found != sizes_.end() && found->second.size() >= 2 &&
+             found->second[found->second.size() - from_end] == ir::SymInt(1);
+    };
+    return is_one(node.inputs[0], 1) || is_one(node.inputs[1], 2);
+  }
+
+  // What is computed from integers and constants.
+  void keep_integers() {
+    enum class Source { kOther, kConstant, kIntegers };
+    std::unordered_map<std::string, Source> sources;
+    for (const auto& [name, initializer] : initializers_) sources[name] = Source::kConstant;
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      if (!has_float_result(node)) continue;
+      const auto inputs = float_inputs(node);
+      Source source = Source::kOther;
+      if (node.op_type == "Cast" && inputs.empty()) {
+        const auto from = types_.find(node.inputs.at(0));
+        if (from != types_.end() && is_integral(from->second)) source = Source::kIntegers;
+      } else if (!inputs.empty()) {
+        source = Source::kConstant;
+        for (const std::string* name : inputs) {
+          const auto found = sources.find(*name);
+          const Source of_input = found == sources.end() ? Source::kOther : found->second;
+          if (of_input == Source::kOther || source == Source::kOther) {
+            source = Source::kOther;
+          } else {
+            source = std::max(source, of_input);
+          }
+        }
+        const bool sums = is_contraction(node) && !is_outer_product(node);
+        if (source == Source::kIntegers && sums) source = Source::kOther;
+      }
+      for (const std::string& output : node.outputs) sources[output] = source;
+      if (source == Source::kIntegers) stays_[i] = true;
+    }
+  }
+
+  void keep_between() {
+    const auto& nodes = graph_.nodes;
+    // Made of what stays, and of numbers and weights.
+    std::vector<bool> is_after(nodes.size());
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      if (stays_[i] || is_contraction(nodes[i]) || !has_float_result(nodes[i])) continue;
+      bool has_source = false;
+      bool all_known = true;
+      for (const std::string* name : float_inputs(nodes[i])) {
+        if (initializers_.contains(*name)) continue;
+        const auto producer = producers_.find(*name);
+        const bool known = producer != producers_.end() &&
+                           (stays_[producer->second] || is_after[producer->second]);
+        has_source = has_source || known;
+        all_known = all_known && known;
+      }
+      is_after[i] = has_source && all_known;
+    }
+    // And used only by what stays.
+    std::set<std::string> used_otherwise;
+    for (size_t i = nodes.size(); i-- > 0;) {
+      const bool joins = is_after[i] && std::none_of(nodes[i].outputs.begin(),
+                                                     nodes[i].outputs.end(), [&](const auto& name) {
+                                                       return used_otherwise.contains(name);
+                                                     });
+      if (joins) stays_[i] = true;
+      if (stays_[i] || !has_float_result(nodes[i])) continue;
+      for (const std::string* name : float_inputs(nodes[i])) used_otherwise.insert(*name);
+    }
+  }
+
+  const Graph& graph_;
+  const ValueTypes& types_;
+  const DType half_;
+  const std::set<std::string>& keep_;
+  std::vector<bool> stays_;
+  std::unordered_map<std::string, const Initializer*> initializers_;
+  std::unordered_map<std::string, size_t> producers_;
+  std::unordered_map<std::string, Sizes> sizes_;
+};
+
+}  // namespace
+
+std::vector<bool> float32_nodes(const Graph& graph, const ValueTypes& types, DType half,
+                                const std::set<std::string>& keep) {
+  return Chooser(graph, types, half, keep).run();
+}
+
+}  // namespace slipway::onnx

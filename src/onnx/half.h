@@ -1,0 +1,40 @@
+// Float32 rounded to 16 bits, to nearest and ties to even, as PyTorch does: what is too large
+// becomes infinite, and NaN stays NaN.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+namespace slipway::onnx {
+
+inline uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if ((bits & 0x7fffffff) > 0x7f800000) return 0x7fc0;
+  return static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+inline uint16_t to_float16(float value) {
+  constexpr uint32_t kInfinity = 0x7f800000;
+  constexpr uint32_t kTooLarge = std::bit_cast<uint32_t>(65520.0F);
+  constexpr uint32_t kSmallestNormal = std::bit_cast<uint32_t>(0x1p-14F);
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = (bits >> 16) & 0x8000;
+  const uint32_t magnitude = bits & 0x7fffffff;
+  uint32_t half = 0;
+  if (magnitude > kInfinity) {
+    half = 0x7e00;
+  } else if (magnitude >= kTooLarge) {
+    half = 0x7c00;
+  } else if (magnitude < kSmallestNormal) {
+    // The last place of 0.5 is the unit of subnormal halves: the sum rounds to it.
+    half = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude) + 0.5F) -
+           std::bit_cast<uint32_t>(0.5F);
+  } else {
+    // The carry into the exponent is the right one. The exponents' biases are 112 apart.
+    const uint32_t rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
+    half = (rounded - (112U << 23)) >> 13;
+  }
+  return static_cast<uint16_t>(sign | half);
+}
+
+}  // namespace slipway::onnx
