@@ -263,7 +263,7 @@ Status Builder::build(const Network& network, const BuilderConfig& config,
   Writer writer(sink);
   const bool built = call<Method::VBuilder_buildSerializedNetworkToStream>(
       version, session_->factory.get(), network.object(), config.object(), &writer);
-  SLIPWAY_RETURN_IF_ERROR(writer.status());
+  if (!writer.status().ok()) return writer.status();
   if (!built || writer.written() == 0) return build_failure();
   return {};
 }
