@@ -1,4 +1,4 @@
-# Tests of tensorrt/library that need more than sources. TensorRT itself is opened at run time, and nothing here is linked with it.
+# Tests around TensorRT that need more than sources. TensorRT itself is opened at run time, and nothing here is linked with it.
 
 set(TENSORRT_INCLUDE_DIR "" CACHE STRING
     "Folders with TensorRT's official headers, one a version: each makes a test that compares our tables with them")
@@ -9,7 +9,7 @@ endif()
 
 # Claims to be the version that the environment variable SLIPWAY_STAND_IN_VERSION says.
 add_library(tensorrt_stand_in MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in.cc)
-foreach(test tensorrt_library_test cli_test)
+foreach(test tensorrt_library_test tensorrt_builder_test cli_test)
   target_compile_definitions(${test} PRIVATE SLIPWAY_TENSORRT_STAND_IN="$<TARGET_FILE:tensorrt_stand_in>")
   add_dependencies(${test} tensorrt_stand_in)
 endforeach()

@@ -41,7 +41,8 @@ Builders tensorrt_builders(const CompileOptions& options) {
   if (targets.empty()) targets.emplace_back();
   Builders builders;
   for (const std::string& target : targets) {
-    builders.push_back(tensorrt::make_builder(options.tensorrt, target));
+    builders.push_back(tensorrt::make_builder(
+        options.tensorrt, target, {.allow_reduced_precision = options.allow_reduced_precision}));
   }
   return builders;
 }
@@ -282,10 +283,15 @@ Result<EngineKind> parse_engine(const std::string& name) {
                           fmt::join(engine_names(), ", "));
 }
 
-Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options) {
+Builders make_builders(const CompileOptions& options) {
   const EngineEntry& entry = entry_of(options.engine);
-  if (!entry.make) return ProgramEngines();
-  return build_engines(program, entry.make(options), options);
+  return entry.make ? entry.make(options) : Builders();
+}
+
+Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options) {
+  const Builders builders = make_builders(options);
+  if (builders.empty()) return ProgramEngines();
+  return build_engines(program, builders, options);
 }
 
 Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,

@@ -33,24 +33,23 @@ namespace {
 // What parsers of all supported versions know; RTX and TensorRT 11 know more.
 constexpr int64_t kOpset = onnx::kBaselineOpset;
 
-// "sm_80,sm_86" as {80, 86}.
+// "sm_80,sm_86" as {80, 86}, and "" as {}.
 Result<std::vector<int>> parse_target(const std::string& target) {
+  constexpr std::string_view kPrefix = "sm_";
   std::vector<int> capabilities;
-  std::string_view rest = target;
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find(','), rest.size());
-    std::string_view name = rest.substr(0, end);
-    int number = 0;
-    constexpr std::string_view kPrefix = "sm_";
+  for (size_t start = 0; !target.empty() && start <= target.size();) {
+    const size_t end = std::min(target.find(',', start), target.size());
+    std::string_view name = std::string_view(target).substr(start, end - start);
     const bool has_prefix = name.starts_with(kPrefix);
     if (has_prefix) name.remove_prefix(kPrefix.size());
+    int number = 0;
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
     if (!has_prefix || error != std::errc() || stop != name.data() + name.size() || number < 10) {
       return invalid_argument(
           "--target {}: expected compute capabilities of GPUs, such as sm_80,sm_86", target);
     }
     capabilities.push_back(number);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+    start = end + 1;
   }
   return capabilities;
 }
@@ -101,13 +100,17 @@ class HollowFile {
 
 class TensorRtBuilder : public build::Builder {
  public:
-  TensorRtBuilder(const TensorRtOptions& options, std::string target)
-      : options_(options), target_(std::move(target)) {}
+  TensorRtBuilder(const TensorRtOptions& options, std::string target,
+                  const build::BuildOptions& build_options)
+      : options_(options),
+        build_options_(build_options),
+        target_(std::move(target)),
+        library_(Library::open({.path = options_.library})) {}
 
   Result<std::string> fingerprint() const override {
     SLIPWAY_RETURN_IF_ERROR(parse_target(target_));
     SLIPWAY_RETURN_IF_ERROR(check_streaming());
-    SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, open());
+    SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
     SLIPWAY_RETURN_IF_ERROR(library->require_parser());
     std::string text = fmt::format("{}, target {}", library->version().name(), target_);
     for (const auto& [name, value] : record_options()) text += fmt::format(", {}={}", name, value);
@@ -123,7 +126,7 @@ class TensorRtBuilder : public build::Builder {
 
   Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
     if (auto refusals = refuse_sizes(graph); !refusals.empty()) return {std::move(refusals)};
-    SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, open());
+    SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
     SLIPWAY_ASSIGN_OR_RETURN(std::vector<build::Refusal> refusals, query(library, graph));
     if (!refusals.empty()) return {std::move(refusals)};
     SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
@@ -194,8 +197,6 @@ class TensorRtBuilder : public build::Builder {
   }
 
  private:
-  Result<LibraryPointer> open() const { return Library::open({.path = options_.library}); }
-
   bool streams_weights() const {
     return options_.weight_streaming.value_or(options_.weight_streaming_budget.has_value() ||
                                               options_.weight_streaming_total.has_value());
@@ -219,6 +220,7 @@ class TensorRtBuilder : public build::Builder {
 
   std::map<std::string, std::string> record_options() const {
     std::map<std::string, std::string> options = {
+        {"tf32", build_options_.allow_reduced_precision ? "on" : "off"},
         {"weight_streaming", streams_weights() ? "on" : "off"},
         {"precision", precision_name(options_.precision)}};
     if (options_.workspace) options["workspace"] = std::to_string(*options_.workspace);
@@ -276,8 +278,7 @@ class TensorRtBuilder : public build::Builder {
   }
 
   Status configure(BuilderConfig& config) const {
-    // Float32 is float32.
-    config.clear_flag(BuilderFlag::kTf32);
+    if (!build_options_.allow_reduced_precision) config.clear_flag(BuilderFlag::kTf32);
     if (streams_weights()) config.set_flag(BuilderFlag::kWeightStreaming);
     if (options_.workspace) config.set_workspace_limit(*options_.workspace);
     if (options_.optimization_level) {
@@ -301,20 +302,24 @@ class TensorRtBuilder : public build::Builder {
   }
 
   static Error failure(const Error& error) {
-    return make_error(error.code(),
-                      "{}; leave the operators that it means outside with --exclude-op",
-                      error.message());
+    const bool is_workspace = error.message().find("workspace") != std::string::npos;
+    return make_error(error.code(), "{}; {}", error.message(),
+                      is_workspace ? "raise --workspace"
+                                   : "leave the operators that it means outside with --exclude-op");
   }
 
   const TensorRtOptions options_;
+  const build::BuildOptions build_options_;
   const std::string target_;
+  const Result<LibraryPointer> library_;  // an error until the library is needed
 };
 
 }  // namespace
 
 std::unique_ptr<build::Builder> make_builder(const TensorRtOptions& options,
-                                             const std::string& target) {
-  return std::make_unique<TensorRtBuilder>(options, target);
+                                             const std::string& target,
+                                             const build::BuildOptions& build_options) {
+  return std::make_unique<TensorRtBuilder>(options, target, build_options);
 }
 
 }  // namespace slipway::tensorrt

@@ -9,9 +9,11 @@
 
 namespace slipway::tensorrt {
 
-// For one target: "sm_80,sm_86", or "" for what the library builds for by itself. Numbers and names
-// in `options` are checked when the library is first asked for: by fingerprint().
+// For one target: "sm_80,sm_86", or "" for what the library builds for by itself. Opens the library
+// that `options` name; fingerprint() says what is wrong with it, or with the options. Reduced
+// precision is TF32: products of float32 matrices in 19 bits.
 std::unique_ptr<build::Builder> make_builder(const TensorRtOptions& options,
-                                             const std::string& target);
+                                             const std::string& target,
+                                             const build::BuildOptions& build_options = {});
 
 }  // namespace slipway::tensorrt

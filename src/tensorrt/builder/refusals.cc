@@ -1,6 +1,7 @@
 #include "tensorrt/builder/refusals.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 
@@ -9,6 +10,41 @@
 namespace slipway::tensorrt {
 
 namespace {
+
+constexpr const char* kNoReason = "its parser does not take it";
+
+// TensorRT's first message of several: others follow from it, or are about the lack of a driver.
+std::string first_message(const std::string& text) {
+  size_t start = 0;
+  // Says again which node it is.
+  if (text.starts_with("Invalid Node - ")) start = std::min(text.find('\n'), text.size() - 1) + 1;
+  std::string line = text.substr(start, text.find('\n', start) - start);
+  // "false": the assertion that failed says nothing.
+  return line.find(' ') == std::string::npos ? kNoReason : line;
+}
+
+std::string describe(const onnx::Node& node, const std::string& reason) {
+  return fmt::format("TensorRT refuses its ONNX node {} ({}): {}", node.name, node.op_type,
+                     first_message(reason));
+}
+
+bool is_part_of_name(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.';
+}
+
+// Whether the text has the name, and not only as a part of a longer one.
+bool names(const std::string& text, const std::string& name) {
+  if (name.empty()) return false;
+  for (size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    const bool starts = at == 0 || !is_part_of_name(text[at - 1]);
+    // Sentences end with a dot.
+    const bool ends = end == text.size() || !is_part_of_name(text[end]) ||
+                      (text[end] == '.' && (end + 1 == text.size() || text[end + 1] == ' '));
+    if (starts && ends) return true;
+  }
+  return false;
+}
 
 // Refusals in the graph's order, one for each ATen node.
 std::vector<build::Refusal> refuse(const std::map<int64_t, std::string>& reasons,
@@ -19,8 +55,7 @@ std::vector<build::Refusal> refuse(const std::map<int64_t, std::string>& reasons
     if (index < 0 || index >= static_cast<int64_t>(graph.nodes.size())) continue;
     const onnx::Node& node = graph.nodes[static_cast<size_t>(index)];
     if (!origins.insert(node.origin).second) continue;
-    refusals.push_back(
-        {node.origin, fmt::format("TensorRT refuses its {}: {}", node.op_type, reason)});
+    refusals.push_back({node.origin, describe(node, reason)});
   }
   return refusals;
 }
@@ -42,7 +77,7 @@ std::vector<build::Refusal> refusals_of(const std::vector<Subgraph>& taken,
                                         const onnx::Graph& graph) {
   std::map<int64_t, std::string> reasons;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    reasons.emplace(static_cast<int64_t>(i), "its parser does not take it");
+    reasons.emplace(static_cast<int64_t>(i), kNoReason);
   }
   for (const Subgraph& subgraph : taken) {
     for (const int64_t node : subgraph.nodes) reasons.erase(node);
@@ -64,13 +99,10 @@ std::vector<build::Refusal> refusals_of(const std::vector<ParserError>& errors,
 }
 
 std::vector<build::Refusal> refusals_of(const std::string& message, const onnx::Graph& graph) {
-  const onnx::Node* found = nullptr;
   for (const onnx::Node& node : graph.nodes) {
-    if (message.find(node.name) == std::string::npos) continue;
-    if (!found || node.name.size() > found->name.size()) found = &node;
+    if (names(message, node.name)) return {{node.origin, describe(node, message)}};
   }
-  if (!found) return {};
-  return {{found->origin, fmt::format("TensorRT refuses its {}: {}", found->op_type, message)}};
+  return {};
 }
 
 }  // namespace slipway::tensorrt

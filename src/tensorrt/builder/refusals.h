@@ -1,4 +1,5 @@
-// Which nodes TensorRT's errors are about.
+// Which nodes TensorRT's errors are about. A reason names the ONNX node and holds TensorRT's first
+// message.
 #pragma once
 
 #include <string>
@@ -17,8 +18,7 @@ std::vector<build::Refusal> refusals_of(const std::vector<Subgraph>& taken,
 // The nodes that the parser's errors are about.
 std::vector<build::Refusal> refusals_of(const std::vector<ParserError>& errors,
                                         const onnx::Graph& graph);
-// The node whose name is in a message of the build; empty where there is none. Of names that
-// contain each other the longest counts.
+// The first node whose name is in a message of the build; empty where there is none.
 std::vector<build::Refusal> refusals_of(const std::string& message, const onnx::Graph& graph);
 
 }  // namespace slipway::tensorrt

@@ -13,15 +13,17 @@ namespace {
 constexpr int64_t kMostTopK = 3840;
 
 struct Kept {
-  std::string_view op;  // without its overload
+  std::string_view op;  // with or without its overload
   std::string_view reason;
 };
 constexpr Kept kKept[] = {
     {"aten.bitwise_xor", "TensorRT has no BitwiseXor"},
     {"aten.__xor__", "TensorRT has no BitwiseXor"},
-    {"aten.index_add", "TensorRT has no scatter that adds"},
-    {"aten.scatter_add", "TensorRT has no scatter that adds"},
-    {"aten.scatter_reduce", "TensorRT has no scatter that adds"},
+    {"aten.index_add", "TensorRT has no scatter that reduces"},
+    {"aten.scatter_add", "TensorRT has no scatter that reduces"},
+    {"aten.scatter_reduce", "TensorRT has no scatter that reduces"},
+    {"aten.scatter.reduce", "TensorRT has no scatter that reduces"},
+    {"aten.scatter.value_reduce", "TensorRT has no scatter that reduces"},
     {"aten.nonzero", "TensorRT needs an output allocator for sizes that depend on data"},
     {"aten.masked_select", "TensorRT needs an output allocator for sizes that depend on data"},
 };
@@ -68,7 +70,8 @@ std::optional<std::string> why_tensors(const ir::Node& node) {
 }
 
 bool is(const ir::Node& node, std::string_view op) {
-  return node.op().starts_with(op) && node.op().size() > op.size() && node.op()[op.size()] == '.';
+  return node.op().starts_with(op) &&
+         (node.op().size() == op.size() || node.op()[op.size()] == '.');
 }
 
 // How many elements a TopK would give; nothing for other operators.
@@ -98,7 +101,7 @@ std::optional<std::string> why_kept(const ir::Node& node) {
   }
   if (is(node, "aten.index_put") || is(node, "aten._unsafe_index_put")) {
     const auto* accumulate = node.args().size() > 3 ? std::get_if<bool>(&node.arg(3)) : nullptr;
-    if (accumulate && *accumulate) return "TensorRT has no scatter that adds";
+    if (accumulate && *accumulate) return "TensorRT has no scatter that reduces";
   }
   if (const auto k = top_k(node)) {
     if (!k->is_constant() || *k->constant() > kMostTopK) {
