@@ -3,7 +3,7 @@
 usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--pairs 200] [--runs 5]
 Everything runs on two threads, in float32, each runtime in a process of its own that waits while another runs.
 
-- A call: rounds of one call each, Slipway and OpenVINO first, in alternating order.
+- A call: rounds of one call each of Slipway and OpenVINO, in alternating order, and in 20 of them of the other peers too.
 - Loading: from a process that has read its inputs to the first result; new processes in turn, the file in the cache.
 - Compiling: processes in turn.
 - Memory: the peak of a process that loads and makes five calls, above the same with a model of sixteen weights; pages of
@@ -32,6 +32,7 @@ from measure import measure  # noqa: E402
 MIB = 1 << 20
 RUNTIMES = ("slipway", "openvino", "onnxruntime", "pytorch", "xnnpack")
 SLOW = {"vit_b_16": 20}  # rounds
+PEER_ROUNDS = 20  # rounds in which the peers but OpenVINO are asked too
 WARM_UP = 5
 # Longer than the threads of a runtime that has just run keep spinning.
 PAUSE_SECONDS = 0.01
@@ -126,7 +127,8 @@ def call_times(files, rounds):
     times = {runtime: [] for runtime in RUNTIMES}
     for number in range(-WARM_UP, rounds):
         pair = RUNTIMES[:2] if number % 2 else RUNTIMES[1::-1]
-        for runtime in (*pair, *RUNTIMES[2:]):
+        peers = RUNTIMES[2:] if number < 0 or number % max(1, rounds // PEER_ROUNDS) == 0 else ()
+        for runtime in (*pair, *peers):
             time.sleep(PAUSE_SECONDS)
             taken = servers[runtime].call()
             if number >= 0:
@@ -223,6 +225,7 @@ def main():
             for runtime in ("slipway", "import", *RUNTIMES[1:]):
                 anon, mapped = (a - b for a, b in zip(memory(files, runtime), tiny_memory[runtime]))
                 memories[-1].append(f"{anon / MIB:.0f} + {mapped / MIB:.0f} MiB")
+            print(calls[-1], loads[-1], compiles[-1], memories[-1], sep="\n", file=sys.stderr)
     print("A call: medians; in brackets, the peer's as a multiple of Slipway's")
     head = ["model", "rounds", "Slipway", "OpenVINO", "Slipway / OpenVINO"]
     table([*head, "ONNX Runtime", "PyTorch eager", "ExecuTorch with XNNPACK"], calls)
