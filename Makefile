@@ -10,7 +10,7 @@ step = @printf '\n== %s\n' '$(1)'
 setup:
 	@tools/setup.sh
 
-# Proprietary, so only when asked for: see what it prints.
+# Proprietary, so never for `make` or `make test`: see what it prints.
 setup-tensorrt:
 	@tools/setup_tensorrt.sh
 
@@ -42,10 +42,11 @@ test-peers:
 	$(call step,1/3 set-up)
 	@$(MAKE) --no-print-directory setup
 	@tools/setup_peers.sh
+	@tools/setup_tensorrt.sh
 	$(call step,2/3 building the tool)
 	@$(MAKE) --no-print-directory build/release/build.ninja
 	@ninja -C build/release slipway
-	$(call step,3/3 comparing with PyTorch and ExecuTorch)
+	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
 	@.deps/peers/bin/python -m pytest -q tests/peers
 
 bench: build/release/build.ninja
