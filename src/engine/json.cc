@@ -1,16 +1,49 @@
 #include "engine/json.h"
 
 namespace slipway::engine {
+namespace {
+
+// Stops where there are too many values. The parser's own callback would do, but with one the
+// parser searches all earlier items of an array at the end of each object in it.
+class Counter final : public nlohmann::json_sax<Json> {
+ public:
+  bool is_full() const { return count_ > kMaxJsonValues; }
+
+  bool null() override { return add(); }
+  bool boolean(bool) override { return add(); }
+  bool number_integer(int64_t) override { return add(); }
+  bool number_unsigned(uint64_t) override { return add(); }
+  bool number_float(double, const std::string&) override { return add(); }
+  bool string(std::string&) override { return add(); }
+  bool binary(Json::binary_t&) override { return add(); }
+  bool start_object(size_t) override { return add(); }
+  bool key(std::string&) override { return add(); }
+  bool end_object() override { return add(); }
+  bool start_array(size_t) override { return add(); }
+  bool end_array() override { return add(); }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  bool add() {
+    ++count_;
+    return !is_full();
+  }
+
+  size_t count_ = 0;
+};
+
+}  // namespace
 
 Result<Json> parse_json(std::string_view text) {
   if (text.size() > kMaxJsonText) return invalid_file("{} bytes are too long", text.size());
-  size_t count = 0;
-  const auto keep = [&](int, nlohmann::detail::parse_event_t, const Json&) {
-    return ++count <= kMaxJsonValues;
-  };
-  Json json = Json::parse(text, keep, /*allow_exceptions=*/false);
-  if (count > kMaxJsonValues) return invalid_file("it has too many values");
-  if (json.is_discarded() || !json.is_object()) return invalid_file("it is not a JSON object");
+  Counter counter;
+  const bool is_json = Json::sax_parse(text, &counter);
+  if (counter.is_full()) return invalid_file("it has too many values");
+  Json json;
+  if (is_json) json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return invalid_file("it is not a JSON object");
   return json;
 }
 

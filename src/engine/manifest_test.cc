@@ -263,6 +263,15 @@ TEST(ManifestTest, ManyUnknownMembersAreRead) {
   EXPECT_EQ(error_of(with_checksum(text + "}")), "");
 }
 
+// As takes an array of many objects.
+TEST(ManifestTest, ManyObjectsAreRead) {
+  std::string text = write_manifest(example());
+  text.resize(text.rfind(",\"xxh3\""));
+  text += ",\"later\":[{}";
+  for (int i = 0; i < 500'000; ++i) text += ",{}";
+  EXPECT_EQ(error_of(with_checksum(text + "]}")), "");
+}
+
 TEST(ManifestTest, NamesThatAreNotUtf8AreWritten) {
   Manifest manifest = example();
   manifest.methods[0].name = "\xff\xfe";
