@@ -83,9 +83,13 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
 // for any other program says how it would be cut.
 Result<Artefact> compile_to_engine(const Program& program, const CompileOptions& options);
 
-// Lowers a program to ONNX (opset 20) and writes it, for tools other than Slipway: weights go to
-// `path`.data when they are past 2 GB. A buffer that the program changes is an input with a default
-// value and a further output, after the program's own.
-Status save_onnx(const Program& program, const std::string& path);
+// Lowers a program to ONNX and writes it: weights go to `path`.data when they are past 2 GB. A
+// buffer that the program changes is an input with a default value and a further output, after the
+// program's own. Without an engine (kNone) the model is for any tool (opset 20). With one it is
+// what that engine would be given of the program if it took all of it: lowered for the engine, in
+// the precision of `options.tensorrt`. Options besides these have no effect, and the engine's
+// library need not be there.
+Status save_onnx(const Program& program, const std::string& path,
+                 const CompileOptions& options = {.engine = EngineKind::kNone});
 
 }  // namespace slipway

@@ -84,17 +84,28 @@ Status compile_to_onnx(const Options& options) {
     return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
                             options.output, options.models.size());
   }
-  if (!options.bounds.empty() || options.verify_passes || options.engine.is_set()) {
+  if (!options.bounds.empty() || options.verify_passes) {
     return invalid_argument(
-        "'{}': --bound, --verify-passes and the options of engines are for .pte files; an .onnx "
-        "file "
-        "holds the whole program, with its sizes symbolic",
+        "'{}': --bound and --verify-passes are for .pte files; an .onnx file holds the whole "
+        "program, with its sizes symbolic",
         options.output);
+  }
+  for (const std::string& option : options.engine.given()) {
+    if (option == "--engine" || option == "--precision" || option == "--keep-fp32") continue;
+    return invalid_argument(
+        "'{}': {} has no effect on an .onnx file, which holds the whole program as --engine, "
+        "--precision and --keep-fp32 make it",
+        options.output, option);
+  }
+  CompileOptions compile_options;
+  compile_options.engine = EngineKind::kNone;
+  if (options.engine.is_set()) {
+    SLIPWAY_ASSIGN_OR_RETURN(compile_options, options.engine.to_compile_options());
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Program program,
                            Program::load(split_model(options.models.front()).second));
   if (options.print_program) fmt::print("{}", program.to_string());
-  return save_onnx(program, options.output);
+  return save_onnx(program, options.output, compile_options);
 }
 
 Status compile(const Options& options) {
@@ -190,6 +201,7 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       "  slipway compile model.pt2 -o model.pte --engine none\n"
       "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
       "  slipway compile model.pt2 -o model.onnx\n"
+      "  slipway compile model.pt2 -o model.onnx --engine tensorrt --precision fp16\n"
       "  slipway compile model.pt2 -o model.engine --engine tensorrt --target sm_86");
   command->callback([options, &action] { action = [options] { return compile(*options); }; });
 }

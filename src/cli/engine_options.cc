@@ -1,6 +1,5 @@
 #include "cli/engine_options.h"
 
-#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
@@ -44,12 +43,13 @@ void EngineOptions::add_to(CLI::App& command) {
   tensorrt_.add_to(command);
 }
 
-bool EngineOptions::is_set() const {
-  if (!group_) return false;
-  if (tensorrt_.is_set()) return true;
-  const auto options = group_->get_options();
-  return std::any_of(options.begin(), options.end(),
-                     [](const CLI::Option* option) { return option->count() > 0; });
+std::vector<std::string> EngineOptions::given() const {
+  std::vector<std::string> names = tensorrt_.given();
+  if (!group_) return names;
+  for (const CLI::Option* option : group_->get_options()) {
+    if (option->count() > 0) names.push_back(option->get_name());
+  }
+  return names;
 }
 
 Result<CompileOptions> EngineOptions::to_compile_options() const {

@@ -17,8 +17,9 @@ class EngineOptions {
  public:
   // Adds --engine, --exclude-op and the others; `this` must outlive the command.
   void add_to(CLI::App& command);
-  // Whether the command line has any of them.
-  bool is_set() const;
+  // Those that the command line has: "--engine".
+  std::vector<std::string> given() const;
+  bool is_set() const { return !given().empty(); }
   // Warnings go to stderr.
   Result<CompileOptions> to_compile_options() const;
 

@@ -15,6 +15,7 @@ namespace slipway::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 namespace fs = std::filesystem;
 
 class EngineOptionsTest : public testing::Test {
@@ -117,8 +118,29 @@ TEST_F(EngineOptionsTest, EnginesAreCachedWhereTheUserSays) {
   EXPECT_FALSE(fs::is_empty(path("cache/slipway/engines")));
 }
 
-TEST_F(EngineOptionsTest, AreNotForOnnx) {
-  EXPECT_THAT(compile({"--engine", "openvino"}, "model.onnx"), HasSubstr("options of engines"));
+// Without the engine's library: the model is written as the engine would be given it.
+TEST_F(EngineOptionsTest, ThoseOfTheModelAreForOnnxToo) {
+  const auto model = [this](const std::vector<std::string>& options) {
+    EXPECT_EQ(compile(options, "model.onnx"), "");
+    auto mapped = MappedFile::open(path("model.onnx"));
+    EXPECT_TRUE(mapped.ok());
+    const auto bytes = (*mapped)->bytes();
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  const std::string plain = model({});
+  EXPECT_EQ(model({"--engine", "none"}), plain);
+  EXPECT_THAT(model({"--engine", "openvino"}), HasSubstr("Relu"));
+  const std::vector<std::string> half = {"--engine", "tensorrt", "--precision", "fp16"};
+  EXPECT_THAT(model(half), HasSubstr("relu_fp16"));
+  std::vector<std::string> kept = half;
+  kept.insert(kept.end(), {"--keep-fp32", "aten.relu", "--keep-fp32", "aten.linear"});
+  EXPECT_THAT(model(kept), Not(HasSubstr("_fp16")));
+
+  const std::string no_effect = " has no effect on an .onnx file";
+  EXPECT_THAT(compile({"--no-cache"}, "model.onnx"), HasSubstr("--no-cache" + no_effect));
+  EXPECT_THAT(compile({"--engine", "tensorrt", "--target", "sm_86"}, "model.onnx"),
+              HasSubstr("--target" + no_effect));
+  EXPECT_THAT(compile({"--precision", "fp16"}, "model.onnx"), HasSubstr("--engine tensorrt"));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "cli/tensorrt_options.h"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -67,11 +66,13 @@ void TensorRtCommandOptions::add_to(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
-bool TensorRtCommandOptions::is_set() const {
-  if (!group_) return false;
-  const auto options = group_->get_options();
-  return std::any_of(options.begin(), options.end(),
-                     [](const CLI::Option* option) { return option->count() > 0; });
+std::vector<std::string> TensorRtCommandOptions::given() const {
+  std::vector<std::string> names;
+  if (!group_) return names;
+  for (const CLI::Option* option : group_->get_options()) {
+    if (option->count() > 0) names.push_back(option->get_name());
+  }
+  return names;
 }
 
 Result<TensorRtOptions> TensorRtCommandOptions::parse() const {

@@ -15,7 +15,9 @@ class TensorRtCommandOptions {
  public:
   // Adds --target, --profile and the others; `this` must outlive the command.
   void add_to(CLI::App& command);
-  bool is_set() const;
+  // Those that the command line has: "--target".
+  std::vector<std::string> given() const;
+  bool is_set() const { return !given().empty(); }
   // The error names the option and what it takes.
   Result<TensorRtOptions> parse() const;
 

@@ -1,5 +1,8 @@
+#include <utility>
+
 #include "base/guard.h"
 #include "base/try.h"
+#include "compile/engines.h"
 #include "onnx/lowering.h"
 #include "onnx/serializer.h"
 #include "passes/passes.h"
@@ -9,20 +12,26 @@ namespace slipway {
 
 namespace {
 
-Status lower_and_save(const Program& program, const std::string& path) {
+Status lower_and_save(const Program& program, const std::string& path,
+                      const CompileOptions& options) {
   ir::Program functional = program.ir().clone();
   SLIPWAY_RETURN_IF_ERROR(passes::functionalize(functional));
   SLIPWAY_RETURN_IF_ERROR(passes::remove_no_ops(functional));
   SLIPWAY_RETURN_IF_ERROR(passes::remove_dead_code(functional));
-  auto graph = onnx::lower(functional, onnx::LoweringOptions{});
+  const Builders builders = make_builders(options);
+  auto graph = onnx::lower(
+      functional, builders.empty() ? onnx::LoweringOptions() : builders.front()->lowering());
   if (!graph.ok()) return graph.error().with_context(functional.source);
-  return onnx::save(*graph, path);
+  if (builders.empty()) return onnx::save(*graph, path);
+  auto prepared = builders.front()->prepare(std::move(*graph));
+  if (!prepared.ok()) return prepared.error().with_context(functional.source);
+  return onnx::save(*prepared, path);
 }
 
 }  // namespace
 
-Status save_onnx(const Program& program, const std::string& path) {
-  return guarded(program.ir().source, [&] { return lower_and_save(program, path); });
+Status save_onnx(const Program& program, const std::string& path, const CompileOptions& options) {
+  return guarded(program.ir().source, [&] { return lower_and_save(program, path, options); });
 }
 
 }  // namespace slipway

@@ -1,4 +1,6 @@
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <unistd.h>
 
@@ -34,6 +36,26 @@ TEST_F(SaveOnnx, LowersEveryArchive) {
     ++count;
   }
   EXPECT_GT(count, 20);
+}
+
+// What an engine would be given, in its precision; no library of an engine is asked for.
+TEST_F(SaveOnnx, PreparesForAnEngine) {
+  const auto program = Program::load(std::string(SLIPWAY_TEST_DATA) + "/golden/mlp.pt2");
+  ASSERT_TRUE(program.ok());
+  const auto model = [&](const CompileOptions& options) {
+    const Status saved = save_onnx(*program, path("mlp.onnx"), options);
+    EXPECT_TRUE(saved.ok()) << (saved.ok() ? "" : saved.error().message());
+    std::ifstream file(path("mlp.onnx"), std::ios::binary);
+    return std::string((std::istreambuf_iterator<char>(file)), {});
+  };
+  CompileOptions options;
+  options.engine = EngineKind::kTensorRt;
+  options.tensorrt.library = "/nowhere";
+  EXPECT_EQ(model(options).find("relu_"), std::string::npos);
+  options.tensorrt.precision = Precision::kFloat16;
+  EXPECT_NE(model(options).find("relu_fp16"), std::string::npos);
+  options.tensorrt.precision = Precision::kBFloat16;
+  EXPECT_NE(model(options).find("relu_bf16"), std::string::npos);
 }
 
 TEST_F(SaveOnnx, NamesTheFileThatItCannotWrite) {
