@@ -256,32 +256,15 @@ Status Builder::set_max_threads(int count) {
 Status Builder::build(const Network& network, const BuilderConfig& config,
                       const ByteSink& sink) const {
   const Version version = session_->version();
-  if (slot(Method::VBuilder_buildSerializedNetworkToStream).of(version) < 0) {
-    return build_to_memory(network, config, sink);
-  }
+  SLIPWAY_RETURN_IF_ERROR(require(version, Method::VBuilder_buildSerializedNetworkToStream));
   session_->log->start();
   Writer writer(sink);
   const bool built = call<Method::VBuilder_buildSerializedNetworkToStream>(
       version, session_->factory.get(), network.object(), config.object(), &writer);
   if (!writer.status().ok()) return writer.status();
-  if (!built || writer.written() == 0) return build_failure();
-  return {};
-}
-
-Status Builder::build_to_memory(const Network& network, const BuilderConfig& config,
-                                const ByteSink& sink) const {
-  session_->log->start();
-  const Version version = session_->version();
-  const OwnedObject memory(call<Method::VBuilder_buildSerializedNetwork>(
-      version, session_->factory.get(), network.object(), config.object()));
-  if (memory == nullptr) return build_failure();
-  return sink({static_cast<const std::byte*>(call<Method::VHostMemory_data>(version, memory.get())),
-               call<Method::VHostMemory_size>(version, memory.get())});
-}
-
-Error Builder::build_failure() const {
-  return session_->log->error(ErrorCode::kUnsupported, fmt::format("{} does not build the engine",
-                                                                   session_->version().name()));
+  if (built && writer.written() > 0) return {};
+  return session_->log->error(ErrorCode::kUnsupported,
+                              fmt::format("{} does not build the engine", version.name()));
 }
 
 }  // namespace slipway::tensorrt

@@ -122,14 +122,10 @@ class Builder {
   // 1 or more; TensorRT decides where it isn't called.
   Status set_max_threads(int count);
 
-  // Streams the engine to `sink`, in order and in chunks of at most 64 MiB; from TensorRT
-  // before 10.13 it comes as one. The sink's own error is passed on, and ends the writing. Where
-  // TensorRT refuses, the error holds its first message. What the parser of the network was given
-  // must still be there.
+  // Streams the engine to `sink`, in order and in chunks of at most 64 MiB. The sink's own error is
+  // passed on, and ends the writing. Where TensorRT refuses, the error holds its first message.
+  // What the parser of the network was given must still be there. TensorRT 10 can from 10.13 on.
   Status build(const Network& network, const BuilderConfig& config, const ByteSink& sink) const;
-  // The same, from memory: what build() does with TensorRT before 10.13.
-  Status build_to_memory(const Network& network, const BuilderConfig& config,
-                         const ByteSink& sink) const;
 
   const Library& library() const { return *session_->library; }
   // TensorRT's messages of the last step of this builder and its parts.
@@ -137,7 +133,6 @@ class Builder {
 
  private:
   explicit Builder(SessionPointer session) : session_(std::move(session)) {}
-  Error build_failure() const;
 
   SessionPointer session_;
 };

@@ -31,7 +31,7 @@ struct Subgraph {
 // is built. Not thread-safe.
 class Parser {
  public:
-  // kUnavailable where the parser's library is missing, kUnsupported for TensorRT before 10.14,
+  // kUnavailable where the parser's library is missing, kUnsupported for TensorRT before 10.13,
   // which takes no initializers by reference.
   static Result<Parser> create(const Network& network);
   ~Parser();

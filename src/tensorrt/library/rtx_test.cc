@@ -233,24 +233,6 @@ TEST_F(RtxTest, TakesTheValuesOfShapes) {
   ASSERT_TRUE(plan.ok()) << plan.error().message();
 }
 
-// As for TensorRT that has no stream writer.
-TEST_F(RtxTest, GivesTheSamePlanInMemory) {
-  const auto streamed = build(product());
-  ASSERT_TRUE(streamed.ok());
-  const auto network = read(product());
-  ASSERT_TRUE(network.ok());
-  const auto config = builder_->make_config();
-  ASSERT_TRUE(config.ok());
-  std::vector<std::byte> plan;
-  const Status status =
-      builder_->build_to_memory(*network, *config, [&](std::span<const std::byte> bytes) -> Status {
-        plan.assign(bytes.begin(), bytes.end());
-        return {};
-      });
-  ASSERT_TRUE(status.ok()) << status.error().message();
-  EXPECT_TRUE(plan == *streamed);
-}
-
 TEST_F(RtxTest, BuildersOfThreadsDoNotMixTheirMessages) {
   std::vector<std::thread> threads;
   for (const bool good : {true, false}) {

@@ -18,13 +18,10 @@ namespace slipway::tensorrt {
   METHOD(VBuilder, createBuilderConfig, Object*(), 7, 5, 5, 0)                                                        \
   METHOD(VBuilder, createNetworkV2, Object*(uint32_t flags), 8, 6, 6, 0)                                              \
   METHOD(VBuilder, createOptimizationProfile, Object*(), 9, 7, 7, 0)                                                  \
-  METHOD(VBuilder, buildSerializedNetwork, Object*(Object* network, Object* config), 14, 11, 11, 0)                   \
   METHOD(VBuilder, setMaxThreads, bool(int32_t), 17, 14, 14, 0)                                                       \
   METHOD(VBuilder, getMaxThreads, int32_t(), 18, 15, 15, 0)                                                           \
   METHOD(VBuilder, buildSerializedNetworkToStream, bool(Object* network, Object* config, StreamWriterInterface*),     \
          21, 18, 17, 13)                                                                                              \
-  METHOD(VHostMemory, data, void*(), 2, 2, 2, 0)                                                                      \
-  METHOD(VHostMemory, size, size_t(), 3, 3, 3, 0)                                                                     \
   METHOD(VBuilderConfig, getFlags, uint32_t(), 9, 7, 7, 0)                                                            \
   METHOD(VBuilderConfig, clearFlag, void(int32_t flag), 10, 8, 8, 0)                                                  \
   METHOD(VBuilderConfig, setFlag, void(int32_t flag), 11, 9, 9, 0)                                                    \
@@ -65,9 +62,9 @@ namespace slipway::tensorrt {
   METHOD(IParser, getNbSubgraphs, int64_t(), 18, 16, 16, 1)                                                           \
   METHOD(IParser, isSubgraphSupported, bool(int64_t index), 19, 17, 17, 1)                                            \
   METHOD(IParser, getSubgraphNodes, int64_t*(int64_t index, int64_t* count), 20, 18, 18, 1)                           \
-  METHOD(IParser, loadModelProto, bool(const void* model, size_t, const char* path), 21, 19, 19, 14)                  \
-  METHOD(IParser, loadInitializer, bool(const char* name, const void* data, size_t), 22, 20, 20, 14)                  \
-  METHOD(IParser, parseModelProto, bool(), 23, 21, 21, 14)                                                            \
+  METHOD(IParser, loadModelProto, bool(const void* model, size_t, const char* path), 21, 19, 19, 13)                  \
+  METHOD(IParser, loadInitializer, bool(const char* name, const void* data, size_t), 22, 20, 20, 13)                  \
+  METHOD(IParser, parseModelProto, bool(), 23, 21, 21, 13)                                                            \
   METHOD(IParserError, code, int32_t(), 0, 0, 0, 0)                                                                   \
   METHOD(IParserError, desc, const char*(), 1, 1, 1, 0)                                                               \
   METHOD(IParserError, file, const char*(), 2, 2, 2, 0)                                                               \

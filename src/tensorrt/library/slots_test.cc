@@ -41,14 +41,14 @@ TEST(SlotsTest, EveryMethodIsInSomeFamily) {
 }
 
 TEST(SlotsTest, SaysWhichVersionHasAMethod) {
-  EXPECT_TRUE(require({Family::kT10, 10, 14, 0}, Method::IParser_loadModelProto).ok());
+  EXPECT_TRUE(require({Family::kT10, 10, 13, 0}, Method::IParser_loadModelProto).ok());
   EXPECT_TRUE(require(kRtx, Method::VRuntime_getEngineValidity).ok());
 
-  const Status old = require({Family::kT10, 10, 13, 2}, Method::IParser_loadModelProto);
+  const Status old = require({Family::kT10, 10, 12, 1}, Method::IParser_loadModelProto);
   ASSERT_FALSE(old.ok());
   EXPECT_EQ(old.error().code(), ErrorCode::kUnsupported);
   EXPECT_EQ(old.error().message(),
-            "TensorRT 10.13.2 has no loadModelProto: 10.14 or later is needed");
+            "TensorRT 10.12.1 has no loadModelProto: 10.13 or later is needed");
   const Status never = require({Family::kT11, 11, 1, 0}, Method::VRuntime_getEngineValidity);
   ASSERT_FALSE(never.ok());
   EXPECT_EQ(never.error().message(), "TensorRT 11.1.0 has no getEngineValidity");
