@@ -47,6 +47,30 @@ Context::Context(const ir::Program& program, const LoweringOptions& options)
   }
 }
 
+bool Context::changes_buffer() const {
+  const auto* value = std::get_if<ir::Value*>(&arg(0));
+  const ir::Input* input = value && *value ? program_.input_of(*value) : nullptr;
+  if (!input || input->kind != ir::InputKind::kBuffer) return false;
+  const ir::Graph& graph = *program_.graph;
+  bool is_result = false;
+  size_t reads = 0;
+  const auto count = [&](const ir::Argument& argument) {
+    ir::Graph::for_each_value(argument,
+                              [&](const ir::Value* read) { reads += read == *value ? 1 : 0; });
+  };
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    count(graph.outputs()[i]);
+    const ir::Output& output = program_.outputs[i];
+    if (output.kind != ir::OutputKind::kBufferMutation || output.target != input->target) continue;
+    is_result = graph.outputs()[i] == ir::Argument(const_cast<ir::Value*>(this->output()));
+  }
+  if (!is_result) return false;
+  for (const auto& node : graph.nodes()) {
+    for (const ir::Argument& argument : node->args()) count(argument);
+  }
+  return reads == 1;
+}
+
 void Context::fail(std::string reason) {
   if (!reason_) reason_ = std::move(reason);
 }

@@ -43,6 +43,9 @@ class Context {
   const LoweringOptions& options() const { return options_; }
   bool fused(const std::string& op_type) const { return options_.fused.contains(op_type); }
   const ir::SymbolRanges& ranges() const { return program_.ranges; }
+  // Whether argument 0 is a buffer that nothing else reads, and that holds the first result after
+  // the run.
+  bool changes_buffer() const;
   // Says why this node can't be lowered. The first reason stays.
   void fail(std::string reason);
 

@@ -29,6 +29,8 @@ const Names& kept_operators() {
       "Sinh", "Softplus", "Sqrt", "Tan",
       // Scales of quantized values are far from 1.
       "DequantizeLinear", "QuantizeLinear",
+      // What it takes and gives are the graph's own input and output, in one memory.
+      "TensorScatter",
       // ONNX has these for float32 alone, or they hold graphs.
       "Celu", "If", "Range"};
   return kNames;

@@ -24,8 +24,9 @@ struct LoweringOptions {
   int64_t opset = kBaselineOpset;
   // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish,
   // QuantizeLinear (whose halves are rounded otherwise than PyTorch's),
-  // GroupNormalization (opset 21), RMSNormalization (23), Attention (23). Others are written as
-  // their parts.
+  // GroupNormalization (opset 21), RMSNormalization (23), Attention (23), TensorScatter (24; where
+  // it changes a buffer that nothing else reads, in a form that TensorRT takes). Others are written
+  // as their parts.
   std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish",
                                  "QuantizeLinear"};
   // Bring indices into their range, for engines that would read or write outside of the tensor

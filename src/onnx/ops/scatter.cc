@@ -1,9 +1,12 @@
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
+#include <variant>
 
 #include "onnx/ops/common.h"
 #include "onnx/ops/index.h"
+#include "onnx/ops/kv_cache.h"
 #include "onnx/registry.h"
 
 namespace slipway::onnx {
@@ -52,6 +55,19 @@ bool put_by_mask(Context& c) {
   return true;
 }
 
+// Values at positions of one axis of a cache.
+std::optional<Ref> put_into_cache(Context& c, const IndexList& list, const Ref& values) {
+  if (!c.fused("TensorScatter")) return {};
+  if (c.flag(3) || list.axes.size() != 1 || list.rank > 1) return {};
+  const int64_t axis = list.axes.at(0);
+  const ir::Value* positions = c.values(1).at(static_cast<size_t>(axis));
+  if (positions->dtype() == DType::kBool) return {};
+  const Ref& index = list.indices.at(0);
+  if (list.rank == 1) return update_cache(c, axis, positions, index, values, true);
+  return update_cache(c, axis, positions, c.unsqueeze(index, {0}), c.unsqueeze(values, {axis}),
+                      true);
+}
+
 // index_put(x, indices, values, accumulate)
 void index_put(Context& c) {
   if (put_by_mask(c)) return;
@@ -80,6 +96,7 @@ void index_put(Context& c) {
   const Ref target = parts.empty() ? c.ints({}) : c.concat(parts, 0);
   const Ref values = c.op("Expand", {c.tensor(2, x.dtype), target});
 
+  if (const auto y = put_into_cache(c, list, values)) return c.result(*y);
   if (list.axes.size() == 1 && list.rank == 1) {
     return c.result(
         write_rows(c, x, sizes, list.axes.at(0), list.indices.at(0), values, reduction));
@@ -100,7 +117,12 @@ void index_copy(Context& c) {
   const Ref x = c.tensor(0);
   Ref source = c.tensor(3, x.dtype);
   if (add && c.number(4) != 1.0) source = c.mul(source, c.operand(4, x.dtype));
-  c.result(write_rows(c, x, c.type(0).sizes, axis, row_index(c, 2), source, add ? "add" : "none"));
+  const Ref positions = row_index(c, 2);
+  if (!add) {
+    const auto y = update_cache(c, axis, std::get<ir::Value*>(c.arg(2)), positions, source, false);
+    if (y) return c.result(*y);
+  }
+  c.result(write_rows(c, x, c.type(0).sizes, axis, positions, source, add ? "add" : "none"));
 }
 
 // index_fill(x, dim, index, value)

@@ -19,6 +19,7 @@
 #include "base/try.h"
 #include "build/constants.h"
 #include "engine/tensorrt_blob.h"
+#include "onnx/precision.h"
 #include "onnx/serializer.h"
 #include "tensorrt/builder/profile.h"
 #include "tensorrt/builder/refusals.h"
@@ -30,8 +31,27 @@ namespace slipway::tensorrt {
 
 namespace {
 
-// What parsers of all supported versions know; RTX and TensorRT 11 know more.
-constexpr int64_t kOpset = onnx::kBaselineOpset;
+constexpr const char* kCacheUpdate = "TensorScatter";
+constexpr int64_t kCacheUpdateOpset = 24;
+
+// Outputs of the graph that TensorRT has in the memory of an input.
+std::vector<engine::EngineAlias> cache_updates(const onnx::Graph& graph) {
+  const auto position = [](const std::vector<onnx::ValueType>& values, const std::string& name) {
+    const auto found = std::find_if(values.begin(), values.end(),
+                                    [&](const auto& value) { return value.name == name; });
+    return static_cast<uint32_t>(found - values.begin());
+  };
+  std::vector<engine::EngineAlias> aliases;
+  for (const onnx::Node& node : graph.nodes) {
+    if (node.op_type != kCacheUpdate) continue;
+    const uint32_t output = position(graph.outputs, node.outputs.at(0));
+    const uint32_t input = position(graph.inputs, node.inputs.at(0));
+    // TensorRT refuses to build others.
+    if (output == graph.outputs.size() || input == graph.inputs.size()) continue;
+    aliases.push_back({output, input, "kv_cache_update"});
+  }
+  return aliases;
+}
 
 // "sm_80,sm_86" as {80, 86}, and "" as {}.
 Result<std::vector<int>> parse_target(const std::string& target) {
@@ -117,7 +137,21 @@ class TensorRtBuilder : public build::Builder {
     return text;
   }
 
-  onnx::LoweringOptions lowering() const override { return {.opset = kOpset}; }
+  onnx::LoweringOptions lowering() const override {
+    onnx::LoweringOptions options;
+    // Caches of keys and values are written in place where the parser knows how.
+    const bool is_rtx = library_.ok() && (*library_)->version().family == Family::kRtx;
+    if (is_rtx) options.fused.insert(kCacheUpdate);
+    return options;
+  }
+
+  Result<onnx::Graph> prepare(onnx::Graph graph) const override {
+    if (!cache_updates(graph).empty()) graph.opset = std::max(graph.opset, kCacheUpdateOpset);
+    if (options_.precision == Precision::kModel) return graph;
+    const bool is_float16 = options_.precision == Precision::kFloat16;
+    return onnx::convert_precision(
+        std::move(graph), is_float16 ? DType::kFloat16 : DType::kBFloat16, options_.keep_fp32);
+  }
 
   std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
                                              const partition::IntegerRanges&) const override {
@@ -174,6 +208,7 @@ class TensorRtBuilder : public build::Builder {
     record.compile_specs = {{"target_device", "cuda:0"}};
     record.inputs = build::describe(graph.inputs);
     record.outputs = build::describe(graph.outputs);
+    record.aliases = cache_updates(graph);
     record.weight_bytes = constants.nbytes();
     return {std::move(record)};
   }
