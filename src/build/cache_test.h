@@ -89,10 +89,12 @@ class StandInBuilder : public Builder {
     record.backend = "StandInBackend";
     record.library_version = version;
     record.device = "CPU";
+    record.target = "x86-64";
     record.options = {{"precision", "f32"}, {"quotes", "\"\\\n"}};
     record.compile_specs = {{"device", "CPU"}};
     record.inputs = {{"x", "float32", {"s0", "3"}}};
     record.outputs = {{"y", "float32", {"2*s0", "3"}}, {"z", "int64", {}}};
+    record.aliases = {{0, 0, "user"}};
     record.weight_bytes = constant.bytes.size();
     return Outcome(std::move(record));
   }
