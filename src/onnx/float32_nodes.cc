@@ -108,11 +108,15 @@ bool is_contraction(const Node& node) {
   return kNames.contains(node.op_type);
 }
 
+bool moves_data(const Node& node) {
+  static const Names kNames = {"Expand",  "Identity",  "Reshape",  "Slice",
+                               "Squeeze", "Transpose", "Unsqueeze"};
+  return kNames.contains(node.op_type);
+}
+
 // What masks go through on their way into a softmax.
 bool passes_masks(const Node& node) {
-  static const Names kNames = {"Add",   "Expand",  "Reshape",   "Slice",
-                               "Where", "Squeeze", "Transpose", "Unsqueeze"};
-  return kNames.contains(node.op_type);
+  return moves_data(node) || node.op_type == "Add" || node.op_type == "Where";
 }
 
 // "aten.sum" of "aten.sum.dim_IntList".
@@ -142,7 +146,9 @@ class Chooser {
     const auto& nodes = graph_.nodes;
     for (size_t i = 0; i < nodes.size(); ++i) stays_[i] = is_kept(nodes[i]);
     for (const Node& node : nodes) {
-      if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") keep_masks(node);
+      if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") {
+        keep_sources(node, passes_masks);
+      }
     }
     keep_integers();
     keep_between();
@@ -205,15 +211,17 @@ class Chooser {
     return magnitude == 0 || magnitude == (is_float16 ? 0x7c00 : 0x7f80);
   }
 
-  void keep_masks(const Node& softmax) {
-    std::vector<const Node*> waiting = {&softmax};
+  // Keeps what the node's inputs come from, as far as `passes` says.
+  template <class Passes>
+  void keep_sources(const Node& node, const Passes& passes) {
+    std::vector<const Node*> waiting = {&node};
     while (!waiting.empty()) {
-      const Node& node = *waiting.back();
+      const auto inputs = float_inputs(*waiting.back());
       waiting.pop_back();
-      for (const std::string* name : float_inputs(node)) {
+      for (const std::string* name : inputs) {
         const auto producer = producers_.find(*name);
         if (producer == producers_.end() || stays_[producer->second]) continue;
-        if (!passes_masks(graph_.nodes[producer->second])) continue;
+        if (!passes(graph_.nodes[producer->second])) continue;
         stays_[producer->second] = true;
         waiting.push_back(&graph_.nodes[producer->second]);
       }
@@ -231,35 +239,37 @@ class Chooser {
     return is_one(node.inputs[0], 1) || is_one(node.inputs[1], 2);
   }
 
-  // What is computed from integers and constants.
+  // What is computed from integers and weights, and how those weights come there.
   void keep_integers() {
-    enum class Source { kOther, kConstant, kIntegers };
+    // Of float32 values: made of integers and weights, of weights alone, or of others as well.
+    enum class Source { kOther, kWeights, kIntegers };
     std::unordered_map<std::string, Source> sources;
-    for (const auto& [name, initializer] : initializers_) sources[name] = Source::kConstant;
+    for (const auto& [name, initializer] : initializers_) sources[name] = Source::kWeights;
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       const Node& node = graph_.nodes[i];
       if (!has_float_result(node)) continue;
       const auto inputs = float_inputs(node);
-      Source source = Source::kOther;
+      bool has_integers = false;
+      bool has_others = inputs.empty();
       if (node.op_type == "Cast" && inputs.empty()) {
         const auto from = types_.find(node.inputs.at(0));
-        if (from != types_.end() && is_integral(from->second)) source = Source::kIntegers;
-      } else if (!inputs.empty()) {
-        source = Source::kConstant;
-        for (const std::string* name : inputs) {
-          const auto found = sources.find(*name);
-          const Source of_input = found == sources.end() ? Source::kOther : found->second;
-          if (of_input == Source::kOther || source == Source::kOther) {
-            source = Source::kOther;
-          } else {
-            source = std::max(source, of_input);
-          }
-        }
-        const bool sums = is_contraction(node) && !is_outer_product(node);
-        if (source == Source::kIntegers && sums) source = Source::kOther;
+        has_integers = from != types_.end() && is_integral(from->second);
+        has_others = !has_integers;
       }
+      for (const std::string* name : inputs) {
+        const auto found = sources.find(*name);  // the graph's inputs are not there
+        const Source of_input = found == sources.end() ? Source::kOther : found->second;
+        has_integers = has_integers || of_input == Source::kIntegers;
+        has_others = has_others || of_input == Source::kOther;
+      }
+      const bool sums = is_contraction(node) && !is_outer_product(node);
+      Source source = Source::kOther;
+      if (!has_others && has_integers && !sums) source = Source::kIntegers;
+      if (!has_others && !has_integers && moves_data(node)) source = Source::kWeights;
       for (const std::string& output : node.outputs) sources[output] = source;
-      if (source == Source::kIntegers) stays_[i] = true;
+      if (source != Source::kIntegers) continue;
+      stays_[i] = true;
+      keep_sources(node, moves_data);
     }
   }
 

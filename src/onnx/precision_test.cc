@@ -336,20 +336,25 @@ TEST(ConvertPrecision, KeepsMasksOnTheirWayIntoASoftmax) {
 
 // Halves count to 2048: angles are computed from positions in float32.
 TEST(ConvertPrecision, KeepsWhatIsMadeOfIntegers) {
-  Graph graph = chain(
-      {make_cast("positions", "a", DType::kFloat32), make("MatMul", {"frequencies", "a"}, "b"),
-       make("Cos", {"b"}, "c"), make("Mul", {"x", "c"}, "d"), make("MatMul", {"d", "a"}, "y")},
-      {weight("frequencies", {1, 2, 3})});
+  Graph graph =
+      chain({make_cast("positions", "a", DType::kFloat32), make("Transpose", {"frequencies"}, "f"),
+             make("MatMul", {"f", "a"}, "b"), make("Cos", {"b"}, "c"), make("Mul", {"x", "c"}, "d"),
+             make("MatMul", {"d", "a"}, "y")},
+            {weight("frequencies", {1, 2, 3})});
   graph.inputs.push_back({"positions", DType::kInt64, {1, 8}});
-  graph.initializers[0].sizes = {3, 1};
+  graph.values = {{"f", DType::kFloat32, {3, 1}}};
   const Graph converted = convert(graph);
-  EXPECT_EQ(text(converted), (Lines{"Cast(positions) -> a", "MatMul(frequencies, a) -> b",
-                                    "Cos(b) -> c", "Cast(x) -> x_fp16", "Cast(c) -> c_fp16",
-                                    "Mul(x_fp16, c_fp16) -> d_fp16", "Cast(positions) -> a_fp16",
-                                    "MatMul(d_fp16, a_fp16) -> y_fp16", "Cast(y_fp16) -> y"}));
-  // Sums over them are the model's own work.
-  graph.initializers[0].sizes = {1, 3};
-  EXPECT_EQ(text(convert(graph))[1], "MatMul(frequencies_fp16, a_fp16) -> b_fp16");
+  EXPECT_EQ(text(converted),
+            (Lines{"Transpose(frequencies) -> f", "Cast(positions) -> a", "MatMul(f, a) -> b",
+                   "Cos(b) -> c", "Cast(x) -> x_fp16", "Cast(c) -> c_fp16",
+                   "Mul(x_fp16, c_fp16) -> d_fp16", "Cast(positions) -> a_fp16",
+                   "MatMul(d_fp16, a_fp16) -> y_fp16", "Cast(y_fp16) -> y"}));
+  // Sums over them are the model's own work, and so is what tokens choose.
+  graph.values = {{"f", DType::kFloat32, {1, 3}}};
+  EXPECT_EQ(text(convert(graph))[2], "MatMul(f_fp16, a_fp16) -> b_fp16");
+  graph.nodes[1].op_type = "Gather";
+  graph.values = {{"f", DType::kFloat32, {3, 1}}};
+  EXPECT_EQ(text(convert(graph))[0], "Gather(frequencies_fp16) -> f_fp16");
 }
 
 TEST(ConvertPrecision, MergesCastsThatMeet) {
