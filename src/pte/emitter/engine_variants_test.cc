@@ -1,9 +1,6 @@
 // What the segments of engines hold: headers, and engines for other targets.
 #include <algorithm>
-#include <cstdlib>
 #include <string>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -227,72 +224,6 @@ TEST(EngineFileTest, TheSameProgramGivesTheSameFile) {
   auto stored = MappedFile::open(SLIPWAY_TEST_DATA "/runtime/tensorrt.pte");
   ASSERT_TRUE(stored.ok());
   EXPECT_TRUE(std::ranges::equal(*bytes, (*stored)->bytes()));
-}
-
-// Zeros but for the last byte, without memory for them.
-class SparseEngine {
- public:
-  explicit SparseEngine(uint64_t size) : size_(size) {
-    void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    EXPECT_NE(memory, MAP_FAILED);
-    data_ = static_cast<std::byte*>(memory);
-    data_[size - 1] = std::byte{42};
-  }
-  ~SparseEngine() { ::munmap(data_, size_); }
-  SparseEngine(const SparseEngine&) = delete;
-  SparseEngine& operator=(const SparseEngine&) = delete;
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
-
- private:
-  uint64_t size_;
-  std::byte* data_ = nullptr;
-};
-
-bool is_zero(std::span<const std::byte> bytes) {
-  return bytes[0] == std::byte{0} && std::equal(bytes.begin() + 1, bytes.end(), bytes.begin());
-}
-
-TEST_F(EngineVariantTest, EnginesPastTwoAndFourGigabytesAreWrittenAndRead) {
-  for (const uint64_t size :
-       {(uint64_t{1} << 31) - 1, uint64_t{1} << 31, uint64_t{1} << 32, (uint64_t{1} << 32) + 1}) {
-    const SparseEngine sparse(size);
-    engine().bytes = {sparse.bytes(), nullptr};
-    engine().header = bytes_of(std::string(32, 'h'));
-    engine().record.size = size;
-    engine().record.sha256 = std::string(64, 'd');
-    p.make_trees();
-    auto pieces = emit({p.method()}, {.tool_version = "test"});
-    ASSERT_TRUE(pieces.ok()) << pieces.error().message();
-
-    char path[] = "/tmp/slipway_engine_XXXXXX";
-    const int descriptor = ::mkstemp(path);
-    ASSERT_GE(descriptor, 0);
-    ::unlink(path);
-    ASSERT_EQ(::ftruncate(descriptor, static_cast<off_t>(pieces->size())), 0);
-    off_t offset = 0;
-    const Status written = pieces->write([&](std::span<const std::byte> bytes) -> Status {
-      if (!is_zero(bytes)) {
-        EXPECT_EQ(::pwrite(descriptor, bytes.data(), bytes.size(), offset),
-                  static_cast<ssize_t>(bytes.size()));
-      }
-      offset += static_cast<off_t>(bytes.size());
-      return {};
-    });
-    ASSERT_TRUE(written.ok()) << written.error().message();
-    const auto mapped = MappedFile::map(descriptor, "large.pte");
-    ::close(descriptor);
-    ASSERT_TRUE(mapped.ok()) << mapped.error().message();
-    const auto file = File::read({(*mapped)->bytes(), *mapped}, "large.pte");
-    ASSERT_TRUE(file.ok()) << file.error().message();
-    const auto& described = file->manifest()->methods[0].engines[0];
-    EXPECT_EQ(described.record.size, size);
-    const auto segment = *file->segment(described.segment);
-    ASSERT_EQ(segment.size(), size + 32);
-    EXPECT_EQ(text_of(segment.first(33)), std::string(32, 'h') + '\0');
-    EXPECT_EQ(segment.back(), std::byte{42});
-    EXPECT_EQ(segment[segment.size() - 2], std::byte{0});
-  }
 }
 
 }  // namespace
