@@ -196,6 +196,63 @@ TEST_F(TensorRtBuilderTest, EachOptionReachesThePlan) {
   EXPECT_FALSE(plain == tf32);
 }
 
+TEST_F(TensorRtBuilderTest, PrecisionConvertsTheModel) {
+  onnx::Graph graph = product();
+  graph.nodes[0].target = "aten.mm.default";
+  const auto prepared_plan = [&](const TensorRtOptions& options) -> std::vector<std::byte> {
+    const auto made = builder(options);
+    const auto prepared = made->prepare(graph);
+    EXPECT_TRUE(prepared.ok()) << prepared.error().message();
+    return prepared.ok() ? plan(*prepared, *made) : std::vector<std::byte>();
+  };
+  const auto plain = prepared_plan({});
+  EXPECT_TRUE(plain == plan({}));
+  TensorRtOptions options;
+  options.precision = Precision::kFloat16;
+  const auto half = prepared_plan(options);
+  EXPECT_FALSE(half == plain);
+  options.precision = Precision::kBFloat16;
+  EXPECT_FALSE(half == prepared_plan(options));
+  options.keep_fp32 = {"aten.mm"};
+  EXPECT_TRUE(plain == prepared_plan(options));
+}
+
+TEST_F(TensorRtBuilderTest, WritesCachesInPlace) {
+  const auto made = builder();
+  ASSERT_TRUE(made->lowering().fused.contains("TensorScatter"));
+  onnx::Graph graph;
+  graph.inputs = {{"new", DType::kFloat32, {2, 4, 1, 8}},
+                  {"at", DType::kInt64, {2}},
+                  {"cache", DType::kFloat32, {2, 4, 16, 8}}};
+  graph.outputs = {{"z", DType::kFloat32, {2, 4, 16, 8}}, {"y", DType::kFloat32, {2, 4, 16, 8}}};
+  graph.nodes = {node("TensorScatter", {"cache", "new", "at"}, {"y"}, {{"axis", int64_t{-2}}}),
+                 node("Relu", {"y"}, {"z"})};
+  const auto prepared = made->prepare(graph);
+  ASSERT_TRUE(prepared.ok());
+  EXPECT_EQ(prepared->opset, 24);
+  const auto result = outcome(*prepared, *made);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  const auto* record = std::get_if<engine::EngineRecord>(&*result);
+  ASSERT_NE(record, nullptr);
+  ASSERT_EQ(record->aliases.size(), 1U);
+  EXPECT_EQ(record->aliases[0].output, 1U);
+  EXPECT_EQ(record->aliases[0].input, 2U);
+  EXPECT_EQ(record->aliases[0].kind, "kv_cache_update");
+  engine::EngineRecord sized = *record;
+  sized.size = 1000;
+  const auto header = made->header(sized);
+  ASSERT_TRUE(header.ok()) << header.error().message();
+  EXPECT_EQ(std::memcmp(header->data(), "TR02", 4), 0);
+
+  // Only inputs and outputs can share their memory.
+  graph.outputs.pop_back();
+  expect_parts(refusal(graph), {"make_y (TensorScatter)", "must be a network output"});
+  graph.outputs = {{"y", DType::kFloat32, {2, 4, 16, 8}}};
+  graph.inputs[2].name = "old";
+  graph.nodes = {node("Relu", {"old"}, {"cache"}), graph.nodes[0]};
+  expect_parts(refusal(graph), {"make_y (TensorScatter)", "must be a network input"});
+}
+
 TEST_F(TensorRtBuilderTest, FingerprintsAreOfAllOptions) {
   std::vector<std::string> fingerprints;
   const auto add = [&](const TensorRtOptions& options, const std::string& target = "",
@@ -414,8 +471,15 @@ TEST(TensorRtBuilder, SaysHowToGetTheLibrary) {
   const auto fingerprint = builder->fingerprint();
   ASSERT_FALSE(fingerprint.ok());
   expect_parts(fingerprint.error().message(), {"/no/such/folder", "--tensorrt-lib"});
-  // What is asked before it is open is answered without it.
+  // What is asked before it is there is answered without it.
   EXPECT_EQ(builder->lowering().opset, onnx::kBaselineOpset);
+  EXPECT_FALSE(builder->lowering().fused.contains("TensorScatter"));
+  onnx::Graph graph = product();
+  EXPECT_TRUE(builder->prepare(graph).ok());
+  const auto outcome =
+      builder->build(graph, [](std::span<const std::byte>) -> Status { return {}; });
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.error().message(), fingerprint.error().message());
 }
 
 }  // namespace
