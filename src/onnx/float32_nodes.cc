@@ -190,7 +190,10 @@ class Chooser {
   bool is_kept(const Node& node) const {
     const std::string_view target = without_overload(node.target);
     if (kept_operators().contains(node.op_type) || kept_targets().contains(target)) return true;
-    if (keep_.contains(node.target) || keep_.contains(std::string(target))) return true;
+    for (const std::string_view name :
+         {std::string_view(node.target), target, std::string_view(node.op_type)}) {
+      if (keep_.contains(std::string(name))) return true;
+    }
     if (node.op_type == "TopK" && half_ == DType::kBFloat16) return true;
     if (node.op_type != "Cast" && has_float_result(node) && float_inputs(node).empty()) return true;
     return std::any_of(node.inputs.begin(), node.inputs.end(),

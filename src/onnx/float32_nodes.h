@@ -17,7 +17,7 @@ namespace slipway::onnx {
 // - softmax, norms, reductions, means, exp, log, pow and what else loses range or digits in a half
 //   type, by ONNX operator and by the ATen operator that a node is a part of: in the main, the
 //   operators which PyTorch's autocast computes in float32;
-// - the ATen operators of `keep`, named with or without their overload;
+// - the operators of `keep`: ATen's, named with or without their overload, and ONNX's;
 // - branches, and operators that ONNX does not define for the half type;
 // - what is made of integers alone, such as the angles of positions: halves count to 256 or 2048;
 // - masks on their way into a softmax, which are often close to the largest float32;

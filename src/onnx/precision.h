@@ -10,8 +10,8 @@
 namespace slipway::onnx {
 
 // What is float32 becomes `half` (float16 or bfloat16), but for the nodes that float32_nodes.h
-// lists; `keep` holds ATen operators that stay in float32 besides ("aten.linear",
-// "aten.linear.default"), whether the graph has them or not. The graph's inputs, outputs and states
+// lists; `keep` holds operators of ATen ("aten.linear", "aten.linear.default") and of ONNX that stay
+// in float32 besides, whether the graph has them or not. The graph's inputs, outputs and states
 // keep their names and types: a Cast stands where the precision changes, at most one for each value
 // and type. Weights that are used in the half type are converted as their bytes are asked for, in
 // chunks; one used in both types is there twice.

@@ -291,6 +291,7 @@ TEST(ConvertPrecision, KeepsWhatTheUserSays) {
     EXPECT_EQ(converted.initializers[1].dtype, DType::kFloat32);
   }
   EXPECT_EQ(text(convert(graph(), DType::kFloat16, {"aten.lin"}))[0], "Cast(x) -> x_fp16");
+  EXPECT_EQ(text(convert(graph(), DType::kFloat16, {"MatMul"}))[0], "MatMul(x, w) -> a");
 }
 
 // A norm written by hand: its epsilon stays between the mean and the root.

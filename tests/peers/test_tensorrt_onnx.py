@@ -78,6 +78,30 @@ def test_half_precision(name, precision, tmp_path):
     assert all(tensor.data_type == HALF_TYPES[precision] for tensor in matrices)
 
 
+class Upsampled(torch.nn.Module):
+    """What TensorRT has no bf16 of."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(4, 8, 3)
+        self.up = torch.nn.ConvTranspose2d(8, 4, 2, 2)
+
+    def forward(self, x):
+        return torch.nn.functional.hardswish(self.up(self.conv(x)))
+
+
+@pytest.mark.parametrize("precision", ROUNDING)
+@pytest.mark.parametrize("name", [*NAMES, "upsampled"])
+def test_tensorrt_takes_all_of_it(name, precision, tmp_path):
+    if name == "upsampled":
+        archive = tmp_path / "model.pt2"
+        torch.export.save(torch.export.export(Upsampled().eval(), (torch.randn(1, 4, 8, 8),)), archive)
+    else:
+        archive = example(name, tmp_path)[0]
+    options = ("--engine", "tensorrt", "--target", "sm_86", "--optimization-level", "0", "--no-cache", "--precision", precision)
+    slipway_cli.call("compile", archive, "-o", tmp_path / "model.engine", "--require-full", *options)
+
+
 def test_kept_operators(tmp_path):
     archive, inputs, expected = example("lstm", tmp_path)
     options = ("--precision", "fp16", "--keep-fp32", "aten.lstm")

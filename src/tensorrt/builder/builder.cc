@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -33,6 +34,8 @@ namespace {
 
 constexpr const char* kCacheUpdate = "TensorScatter";
 constexpr int64_t kCacheUpdateOpset = 24;
+// The parser or the kernels have these in float32 and float16 only.
+constexpr const char* kNotInBFloat16[] = {"ConvTranspose", "HardSwish"};
 
 // Outputs of the graph that TensorRT has in the memory of an input.
 std::vector<engine::EngineAlias> cache_updates(const onnx::Graph& graph) {
@@ -131,6 +134,12 @@ class TensorRtBuilder : public build::Builder {
     SLIPWAY_RETURN_IF_ERROR(parse_target(target_));
     SLIPWAY_RETURN_IF_ERROR(check_streaming());
     SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
+    if (!target_.empty() && library->version().family != Family::kRtx) {
+      return unsupported(
+          "{} builds for the GPU of the machine that it runs on, and not for --target {}: that "
+          "takes TensorRT-RTX",
+          library->version().name(), target_);
+    }
     SLIPWAY_RETURN_IF_ERROR(library->require_parser());
     std::string text = fmt::format("{}, target {}", library->version().name(), target_);
     for (const auto& [name, value] : record_options()) text += fmt::format(", {}={}", name, value);
@@ -148,9 +157,12 @@ class TensorRtBuilder : public build::Builder {
   Result<onnx::Graph> prepare(onnx::Graph graph) const override {
     if (!cache_updates(graph).empty()) graph.opset = std::max(graph.opset, kCacheUpdateOpset);
     if (options_.precision == Precision::kModel) return graph;
-    const bool is_float16 = options_.precision == Precision::kFloat16;
-    return onnx::convert_precision(
-        std::move(graph), is_float16 ? DType::kFloat16 : DType::kBFloat16, options_.keep_fp32);
+    if (options_.precision == Precision::kFloat16) {
+      return onnx::convert_precision(std::move(graph), DType::kFloat16, options_.keep_fp32);
+    }
+    std::set<std::string> keep = options_.keep_fp32;
+    keep.insert(std::begin(kNotInBFloat16), std::end(kNotInBFloat16));
+    return onnx::convert_precision(std::move(graph), DType::kBFloat16, keep);
   }
 
   std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
