@@ -464,6 +464,21 @@ TEST_F(TensorRtBuilderTest, PassesOnTheSinksError) {
   EXPECT_EQ(result.error().message(), "the disk is full");
 }
 
+TEST(TensorRtBuilder, OnlyRtxHasTargets) {
+  ::setenv("SLIPWAY_STAND_IN_VERSION", "110100", 1);
+  TensorRtOptions options;
+  options.library = SLIPWAY_TENSORRT_STAND_IN;
+  const auto builder = make_builder(options, "sm_86");
+  const auto fingerprint = builder->fingerprint();
+  ASSERT_FALSE(fingerprint.ok());
+  EXPECT_EQ(fingerprint.error().code(), ErrorCode::kUnsupported);
+  expect_parts(fingerprint.error().message(),
+               {"TensorRT 11.1.0 builds for the GPU of the machine", "--target sm_86", "RTX"});
+  // What its parser knows of caches nobody has tried.
+  EXPECT_FALSE(builder->lowering().fused.contains("TensorScatter"));
+  ::unsetenv("SLIPWAY_STAND_IN_VERSION");
+}
+
 TEST(TensorRtBuilder, SaysHowToGetTheLibrary) {
   TensorRtOptions options;
   options.library = "/no/such/folder";
