@@ -7,8 +7,8 @@ It needs TensorRT-RTX (`make setup-tensorrt`), about 20 GB of disk in the folder
 - Building: a chain of products of matrices with weight streaming, into a .pte, into a .engine, and by bench/tensorrt_floor.cc,
   which is TensorRT's parser, builder and stream writer alone. Memory is the peak of RssAnon above the same with tiny matrices.
 - Linear(32768, 32768), a single tensor of 4 GiB, the same way, without the floor.
-- Writing: the engine taken out of the .pte, which writes an existing engine, and `cp --sparse=never --reflink=never` of its bytes,
-  in turn, both with fsync. The checksum is what extract reads first; `verify` reads and checks all of the file, and writes nothing.
+- Writing: the engine taken out of a .pte, which writes an existing engine, and `cp --sparse=never --reflink=never` of its bytes, in
+  turn, both with fsync. A .pte of ExecuTorch's own has no checksum; ours has one, which extract checks first.
 - A made-up engine of 9 GB in a sparse .pte, taken out.
 """
 
@@ -85,22 +85,6 @@ def fsync(path):
     os.close(descriptor)
 
 
-def copy(source, target):
-    """Seconds."""
-    start = time.perf_counter()
-    subprocess.run(["cp", "--sparse=never", "--reflink=never", source, target], check=True)
-    fsync(target)
-    return time.perf_counter() - start
-
-
-def verify(tools, program):
-    """Seconds, whatever the machine makes of the plan."""
-    start = time.perf_counter()
-    report = subprocess.run([tools.slipway, "verify", program], capture_output=True, text=True).stdout
-    assert any(line.split()[:2] == ["checksums", "ok"] for line in report.splitlines()), report
-    return time.perf_counter() - start
-
-
 def building(tools, archive, tiny, with_floor):
     ways = {".pte": tools.compile, ".engine": tools.compile}
     if with_floor:
@@ -118,30 +102,57 @@ def building(tools, archive, tiny, with_floor):
             output.unlink()
 
 
+def timed(action):
+    """Seconds by the clock, and of the processors, which other work does not stretch."""
+    before, start = os.times(), time.perf_counter()
+    action()
+    seconds, after = time.perf_counter() - start, os.times()
+    spent = lambda times: times.user + times.system + times.children_user + times.children_system  # noqa: E731
+    return seconds, spent(after) - spent(before)
+
+
+def copy(source, target):
+    subprocess.run(["cp", "--sparse=never", "--reflink=never", source, target], check=True)
+    fsync(target)
+
+
+def verify(tools, program):
+    """Whatever this machine makes of the plan."""
+    report = subprocess.run([tools.slipway, "verify", program], capture_output=True, text=True).stdout
+    assert any(line.split()[:2] == ["checksums", "ok"] for line in report.splitlines()), report
+
+
 def writing(tools, runs):
-    program, engine, again = (tools.folder / name for name in ("large.pte", "large.engine", "again"))
-    assert engine.stat().st_size > 0
-    times = {"extract": [], "cp": [], "verify": []}
-    peak = 0
-    tools.extract(tools.folder / "tiny.pte", again)
-    base = tools.extract(tools.folder / "tiny.pte", again).peak_anon
+    program, engine, foreign, again = (
+        tools.folder / name for name in ("large.pte", "large.engine", "large.foreign.pte", "again")
+    )
+    write_program(foreign, engine.stat().st_size, engine)
+    extract = lambda source: subprocess.run([tools.slipway, "extract", source, "-o", again], check=True, stdout=subprocess.DEVNULL)  # noqa: E731
+    ways = {
+        "extract": lambda: extract(foreign),
+        "extract with checksum": lambda: extract(program),
+        "cp": lambda: copy(engine, again),
+        "verify (reads only)": lambda: verify(tools, program),
+    }
+    taken = {name: [] for name in ways}
     for _ in range(runs):
-        for name, taken in times.items():
+        for name, way in ways.items():
             again.unlink(missing_ok=True)
             os.sync()
-            if name == "extract":
-                measured = tools.extract(program, again)
-                taken.append(measured.seconds)
-                peak = max(peak, measured.peak_anon - base)
+            taken[name].append(timed(way))
+            if name.startswith("extract"):
                 subprocess.run(["cmp", engine, again], check=True)
-            else:
-                taken.append(copy(engine, again) if name == "cp" else verify(tools, program))
-    again.unlink(missing_ok=True)
-    median = {name: statistics.median(taken) for name, taken in times.items()}
-    print(f"writing {engine.stat().st_size:,} bytes, medians of {runs}: extract {median['extract']:.2f} s, cp {median['cp']:.2f} s")
-    print(f"ratio {median['extract'] / median['cp']:.2f}; verify, which only reads, {median['verify']:.2f} s")
-    print(f"all runs: {({name: [round(t, 2) for t in taken] for name, taken in times.items()})}")
-    print(f"memory of extract above that of a tiny engine: {peak / MIB:.1f} MiB", flush=True)
+    base = tools.extract(tools.folder / "tiny.pte", again).peak_anon
+    memory = (tools.extract(program, again).peak_anon - base) / MIB
+    again.unlink()
+    median = {name: [statistics.median(column) for column in zip(*rows)] for name, rows in taken.items()}
+    print(f"writing {engine.stat().st_size:,} bytes, medians of {runs}; {memory:.1f} MiB above a tiny engine")
+    print("| | time | cp's times | processor time | cp's times | all runs |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, (seconds, spent) in median.items():
+        ratios = [seconds / median["cp"][0], spent / median["cp"][1]]
+        runs = ", ".join(f"{clock:.2f}" for clock, _ in taken[name])
+        print(f"| {name} | {seconds:.2f} s | {ratios[0]:.2f} | {spent:.2f} s | {ratios[1]:.2f} | {runs} |", flush=True)
 
 
 class Double(nn.Module):
@@ -157,8 +168,8 @@ class TensorRTBackend(BackendDetails):
         return PreprocessResult(processed_bytes=b"TR01" + bytes(12345))
 
 
-def write_sparse_program(path, size):
-    """A program as ExecuTorch writes it, whose plan is zeros but for its last byte."""
+def write_program(path, size, plan=None):
+    """A program as ExecuTorch writes it, without checksums; its plan is a file's, or zeros but for the last byte."""
     header = struct.Struct("<4sIIIQ8s")
     edge = to_edge(torch.export.export(Double(), (torch.ones(2, 3),))).exported_program()
     content = bytearray(to_backend("TensorRTBackend", edge, []).buffer(extract_delegate_segments=True))
@@ -173,14 +184,19 @@ def write_sparse_program(path, size):
     with open(path, "wb") as file:
         file.write(content)
         file.truncate(blob_at + start + size)
-        file.seek(blob_at + start + size - 1)
-        file.write(b"\xe5")
+        if plan is None:
+            file.seek(blob_at + start + size - 1)
+            file.write(b"\xe5")
+        else:
+            file.seek(blob_at + start)
+            with open(plan, "rb") as source:
+                shutil.copyfileobj(source, file, 16 * MIB)
 
 
 def sparse(tools, size):
     program, output = tools.folder / "sparse.pte", tools.folder / "sparse.engine"
     base = tools.extract(tools.folder / "tiny.pte", output).peak_anon
-    write_sparse_program(program, size)
+    write_program(program, size)
     measured = tools.extract(program, output)
     assert output.stat().st_size == size
     with open(output, "rb") as file:

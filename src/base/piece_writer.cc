@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <new>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -20,11 +21,22 @@
 namespace slipway {
 namespace {
 
-constexpr size_t kChunk = size_t{4} << 20;
+// Fits into a processor's own cache, so that a checksum finds there what is then written.
+constexpr size_t kChunk = size_t{256} << 10;
+
+// Has all pages mapped at once: faults for one after the other would take half as long as writing
+// them. Where the system doesn't know how, nothing happens.
+void map_pages(std::span<const std::byte> bytes) {
+  static const auto kPageSize = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t before = reinterpret_cast<uintptr_t>(bytes.data()) % kPageSize;
+  auto* const start = const_cast<std::byte*>(bytes.data() - before);
+  ::madvise(start, bytes.size() + before, MADV_POPULATE_READ);
+}
 
 Status send(std::span<const std::byte> bytes, const ByteSink& sink) {
   while (!bytes.empty()) {
     const size_t count = std::min(bytes.size(), kChunk);
+    map_pages(bytes.first(count));
     SLIPWAY_RETURN_IF_ERROR(sink(bytes.first(count)));
     bytes = bytes.subspan(count);
   }

@@ -33,7 +33,7 @@ class PieceList {
 
   uint64_t size() const { return size_; }
 
-  // Sends all bytes to the sink, mappings in chunks of at most 4 MiB. A producer that writes more
+  // Sends all bytes to the sink, mappings in chunks of at most 256 KiB. A producer that writes more
   // or fewer bytes than it promised is an internal error.
   Status write(const ByteSink& sink) const;
 

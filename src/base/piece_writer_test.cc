@@ -78,13 +78,15 @@ TEST_F(PieceWriterTest, LargeSpansGoInChunksAndProgressReachesTheEnd) {
                     return {};
                   })
                   .ok());
-  EXPECT_EQ(largest, size_t{4} << 20);
+  EXPECT_EQ(largest, size_t{256} << 10);
   std::vector<uint64_t> seen;
   ASSERT_TRUE(write_file(path("big"), pieces, [&](uint64_t done, uint64_t total) {
                 EXPECT_EQ(total, big.size());
                 seen.push_back(done);
               }).ok());
-  EXPECT_EQ(seen, (std::vector<uint64_t>{4 << 20, 8 << 20, 9 << 20}));
+  EXPECT_EQ(seen.size(), 36U);
+  EXPECT_EQ(seen.front(), uint64_t{256} << 10);
+  EXPECT_EQ(seen.back(), big.size());
 }
 
 TEST_F(PieceWriterTest, AnEarlierFileIsReplaced) {
