@@ -28,7 +28,7 @@ constexpr Kept kKept[] = {
     {"aten.masked_select", "TensorRT needs an output allocator for sizes that depend on data"},
 };
 
-// Why no operator is given tensors of this type.
+// Why no operator is given tensors of this element type.
 std::optional<std::string> why_type(DType dtype) {
   switch (dtype) {
     case DType::kFloat32:
@@ -55,7 +55,12 @@ std::optional<std::string> why_type(DType dtype) {
 std::optional<std::string> why_tensors(const ir::Node& node) {
   std::optional<std::string> reason;
   const auto look = [&](const ir::Value* value) {
-    if (value->is_tensor() && !reason) reason = why_type(value->dtype());
+    if (!value->is_tensor() || reason) return;
+    reason = why_type(value->dtype());
+    const auto& sizes = value->sizes();
+    if (!reason && std::find(sizes.begin(), sizes.end(), ir::SymInt(0)) != sizes.end()) {
+      reason = "TensorRT does not build all operators for tensors without elements";
+    }
   };
   for (const ir::Argument& argument : node.args()) {
     ir::Graph::for_each_value(argument, look);
@@ -72,6 +77,26 @@ std::optional<std::string> why_tensors(const ir::Node& node) {
 bool is(const ir::Node& node, std::string_view op) {
   return node.op().starts_with(op) &&
          (node.op().size() == op.size() || node.op()[op.size()] == '.');
+}
+
+// Whether argument i, integers, holds another than 1.
+bool has_other_than_one(const ir::Node& node, size_t i) {
+  if (i >= node.args().size()) return false;
+  const auto is_more = [](const ir::SymInt& number) { return number != ir::SymInt(1); };
+  if (const auto* number = std::get_if<ir::SymInt>(&node.arg(i))) return is_more(*number);
+  const auto* list = std::get_if<std::vector<ir::SymInt>>(&node.arg(i));
+  return list && std::any_of(list->begin(), list->end(), is_more);
+}
+
+// A transposed convolution with holes between its inputs and between its weights.
+bool is_strided_and_dilated(const ir::Node& node) {
+  if (is(node, "aten.convolution")) {
+    const auto* transposed = node.args().size() > 6 ? std::get_if<bool>(&node.arg(6)) : nullptr;
+    return transposed && *transposed && has_other_than_one(node, 3) && has_other_than_one(node, 5);
+  }
+  const bool is_transposed = is(node, "aten.conv_transpose1d") ||
+                             is(node, "aten.conv_transpose2d") || is(node, "aten.conv_transpose3d");
+  return is_transposed && has_other_than_one(node, 3) && has_other_than_one(node, 7);
 }
 
 // How many elements a TopK would give; nothing for other operators.
@@ -102,6 +127,9 @@ std::optional<std::string> why_kept(const ir::Node& node) {
   if (is(node, "aten.index_put") || is(node, "aten._unsafe_index_put")) {
     const auto* accumulate = node.args().size() > 3 ? std::get_if<bool>(&node.arg(3)) : nullptr;
     if (accumulate && *accumulate) return "TensorRT has no scatter that reduces";
+  }
+  if (is_strided_and_dilated(node)) {
+    return "TensorRT has no transposed convolution with both a stride and a dilation";
   }
   if (const auto k = top_k(node)) {
     if (!k->is_constant() || *k->constant() > kMostTopK) {

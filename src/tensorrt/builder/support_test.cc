@@ -74,6 +74,39 @@ TEST(Support, KeepsWhatTheParserRefuses) {
       "output allocator"));
 }
 
+TEST(Support, KeepsTransposedConvolutionsWithStrideAndDilation) {
+  Nodes n;
+  Value* x = n.tensor(DType::kFloat32, {1, 2, 8});
+  Value* w = n.tensor(DType::kFloat32, {2, 2, 3});
+  using passes::Ints;
+  const auto why = [&](int64_t stride, int64_t dilation) {
+    return n.why("aten.conv_transpose1d.default",
+                 {x, w, ir::None(), Ints{stride}, Ints{0}, Ints{0}, SymInt(1), Ints{dilation}},
+                 Nodes::type({1, 2, 20}));
+  };
+  const auto why_core = [&](bool transposed) {
+    return n.why("aten.convolution.default",
+                 {x, w, ir::None(), Ints{2}, Ints{0}, Ints{2}, transposed, Ints{0}, SymInt(1)},
+                 Nodes::type({1, 2, 20}));
+  };
+  EXPECT_EQ(why(2, 1), "");
+  EXPECT_EQ(why(1, 2), "");
+  EXPECT_TRUE(contains(why(2, 2), "stride and a dilation"));
+  EXPECT_TRUE(contains(why_core(true), "stride and a dilation"));
+  EXPECT_EQ(why_core(false), "");
+}
+
+TEST(Support, KeepsTensorsWithoutElements) {
+  Nodes n;
+  const auto why = [&](SymInt size) {
+    return n.why("aten.flip.default", {n.tensor(DType::kBool, {3, size}), passes::Ints{0}},
+                 Nodes::type({3, size}, DType::kBool));
+  };
+  EXPECT_TRUE(contains(why(0), "without elements"));
+  EXPECT_EQ(why(1), "");
+  EXPECT_EQ(why(SymInt::symbol("s0")), "");
+}
+
 TEST(Support, KeepsLongSorts) {
   Nodes n;
   const auto top = [&](int64_t k) {
