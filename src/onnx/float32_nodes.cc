@@ -114,6 +114,14 @@ bool moves_data(const Node& node) {
   return kNames.contains(node.op_type);
 }
 
+// Or product, or largest value.
+bool is_scattered_sum(const Node& node) {
+  if (node.op_type != "ScatterElements" && node.op_type != "ScatterND") return false;
+  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& attribute) {
+    return attribute.first == "reduction" && attribute.second != Attribute(std::string("none"));
+  });
+}
+
 // What masks go through on their way into a softmax.
 bool passes_masks(const Node& node) {
   return moves_data(node) || node.op_type == "Add" || node.op_type == "Where";
@@ -194,7 +202,8 @@ class Chooser {
          {std::string_view(node.target), target, std::string_view(node.op_type)}) {
       if (keep_.contains(std::string(name))) return true;
     }
-    if (node.op_type == "TopK" && half_ == DType::kBFloat16) return true;
+    const bool lacks_bfloat16 = node.op_type == "Compress" || node.op_type == "TopK";
+    if ((lacks_bfloat16 && half_ == DType::kBFloat16) || is_scattered_sum(node)) return true;
     if (node.op_type != "Cast" && has_float_result(node) && float_inputs(node).empty()) return true;
     return std::any_of(node.inputs.begin(), node.inputs.end(),
                        [this](const std::string& name) { return loses_number(name); });

@@ -18,7 +18,8 @@ namespace slipway::onnx {
 //   type, by ONNX operator and by the ATen operator that a node is a part of: in the main, the
 //   operators which PyTorch's autocast computes in float32;
 // - the operators of `keep`: ATen's, named with or without their overload, and ONNX's;
-// - branches, and operators that ONNX does not define for the half type;
+// - branches, and operators that ONNX does not define for the half type (but for Einsum: engines
+//   have it in bfloat16);
 // - what is made of integers alone, such as the angles of positions: halves count to 256 or 2048;
 // - masks on their way into a softmax, which are often close to the largest float32;
 // - a node with a number that the half type would turn into 0 or infinity (epsilons, masks);

@@ -379,6 +379,17 @@ TEST(ConvertPrecision, ComparesAndConvertsWhatIsThere) {
                    "ArgMax(x) -> e", "Where(b, a_fp16, n_fp16) -> y_fp16", "Cast(y_fp16) -> y"}));
 }
 
+TEST(ConvertPrecision, KeepsScattersThatAdd) {
+  for (const char* reduction : {"none", "add"}) {
+    Node scatter = make("ScatterND", {"x", "i", "x"}, "a");
+    scatter.attributes = {{"reduction", std::string(reduction)}};
+    Graph graph = chain({scatter, make("MatMul", {"a", "x"}, "y")});
+    graph.inputs.push_back({"i", DType::kInt64, {4}});
+    EXPECT_EQ(text(convert(graph))[0] == "ScatterND(x, i, x) -> a",
+              reduction == std::string("add"));
+  }
+}
+
 TEST(ConvertPrecision, LeavesScalesOfResizeAlone) {
   const Graph graph =
       convert(chain({make("Resize", {"x", "", "scales"}, "y")}, {weight("scales", {1, 1, 2, 2})}));
