@@ -1,8 +1,9 @@
-"""Files that ExecuTorch's own exporter made: our checked reader accepts them and our Module runs them."""
+"""Files that ExecuTorch's own exporter made: our checked reader accepts them and our Module runs them. And its tools read ours."""
 
 import pytest
 import torch
 from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.capture._config import ExecutorchBackendConfig
 from executorch.exir.passes import MemoryPlanningPass
 
@@ -83,3 +84,12 @@ def test_xnnpack_delegate_runs(tmp_path):
     path.write_bytes(executorch_program.buffer)
     outputs, _ = slipway_cli.run(path, inputs, tmp_path)
     torch.testing.assert_close(torch.as_tensor(outputs[0]), model(*inputs).detach(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["none", "openvino"])
+def test_executorchs_own_tools_read_our_files(engine, tmp_path):
+    compiled = slipway_cli.compile(torch.export.export(Counter(), (torch.zeros(3),)), tmp_path, engine=engine)
+    program = deserialize_pte_binary(compiled.read_bytes()).program
+    [plan] = program.execution_plan
+    assert plan.name == "forward"
+    assert [delegate.id for delegate in plan.delegates] == (["OpenvinoBackend"] if engine == "openvino" else [])

@@ -214,8 +214,11 @@ Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& par
     named_data.push_back(fb::CreateNamedData(fbb, key, named.segment));
   }
   auto named_data_offset = fbb.CreateVector(named_data);
-  return fb::CreateProgram(fbb, 0, plans_offset, 0, 0, segments_offset, constants, mutable_data,
-                           named_data_offset);
+  // Nothing lies outside the segments, but ExecuTorch's Python tools ask how much.
+  auto constant_buffers = fbb.CreateVector(std::vector<Offset<fb::Buffer>>());
+  auto delegate_data = fbb.CreateVector(std::vector<Offset<fb::BackendDelegateInlineData>>());
+  return fb::CreateProgram(fbb, 0, plans_offset, constant_buffers, delegate_data, segments_offset,
+                           constants, mutable_data, named_data_offset);
 }
 
 }  // namespace
