@@ -55,12 +55,7 @@ std::optional<std::string> why_type(DType dtype) {
 std::optional<std::string> why_tensors(const ir::Node& node) {
   std::optional<std::string> reason;
   const auto look = [&](const ir::Value* value) {
-    if (!value->is_tensor() || reason) return;
-    reason = why_type(value->dtype());
-    const auto& sizes = value->sizes();
-    if (!reason && std::find(sizes.begin(), sizes.end(), ir::SymInt(0)) != sizes.end()) {
-      reason = "TensorRT does not build all operators for tensors without elements";
-    }
+    if (value->is_tensor() && !reason) reason = why_type(value->dtype());
   };
   for (const ir::Argument& argument : node.args()) {
     ir::Graph::for_each_value(argument, look);
@@ -77,6 +72,11 @@ std::optional<std::string> why_tensors(const ir::Node& node) {
 bool is(const ir::Node& node, std::string_view op) {
   return node.op().starts_with(op) &&
          (node.op().size() == op.size() || node.op()[op.size()] == '.');
+}
+
+bool is_empty(const ir::Value& value) {
+  const auto& sizes = value.sizes();
+  return std::find(sizes.begin(), sizes.end(), ir::SymInt(0)) != sizes.end();
 }
 
 // Whether argument i, integers, holds another than 1.
@@ -127,6 +127,9 @@ std::optional<std::string> why_kept(const ir::Node& node) {
   if (is(node, "aten.index_put") || is(node, "aten._unsafe_index_put")) {
     const auto* accumulate = node.args().size() > 3 ? std::get_if<bool>(&node.arg(3)) : nullptr;
     if (accumulate && *accumulate) return "TensorRT has no scatter that reduces";
+  }
+  if (is(node, "aten.flip") && is_empty(*node.value(0))) {
+    return "TensorRT does not build flips of tensors without elements";
   }
   if (is_strided_and_dilated(node)) {
     return "TensorRT has no transposed convolution with both a stride and a dilation";

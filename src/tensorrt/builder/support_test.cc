@@ -96,7 +96,7 @@ TEST(Support, KeepsTransposedConvolutionsWithStrideAndDilation) {
   EXPECT_EQ(why_core(false), "");
 }
 
-TEST(Support, KeepsTensorsWithoutElements) {
+TEST(Support, KeepsFlipsWithoutElements) {
   Nodes n;
   const auto why = [&](SymInt size) {
     return n.why("aten.flip.default", {n.tensor(DType::kBool, {3, size}), passes::Ints{0}},
@@ -105,6 +105,7 @@ TEST(Support, KeepsTensorsWithoutElements) {
   EXPECT_TRUE(contains(why(0), "without elements"));
   EXPECT_EQ(why(1), "");
   EXPECT_EQ(why(SymInt::symbol("s0")), "");
+  EXPECT_EQ(n.why("aten.neg.default", {n.tensor(DType::kFloat32, {0})}, Nodes::type({0})), "");
 }
 
 TEST(Support, KeepsLongSorts) {
