@@ -15,6 +15,7 @@
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 #include "runtime/requirements.h"
+#include "tensorrt/library/gpu.h"
 #include "tensorrt/library/library.h"
 
 namespace slipway::cli {
@@ -32,12 +33,35 @@ std::string cpu_features() {
   return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
 }
 
-std::string tensorrt_state() {
+std::string capability_text(int capability) {
+  return fmt::format("{}.{}", capability / 10, capability % 10);
+}
+
+std::string gpu_state(const Result<std::vector<tensorrt::Gpu>>& gpus) {
+  if (!gpus.ok()) return gpus.error().message();
+  std::vector<std::string> texts;
+  for (const tensorrt::Gpu& gpu : *gpus) {
+    texts.push_back(fmt::format("{}, compute capability {}", printable(gpu.name),
+                                capability_text(gpu.capability)));
+  }
+  return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, "; "));
+}
+
+std::string tensorrt_state(const Result<std::vector<tensorrt::Gpu>>& gpus) {
   const auto library = tensorrt::Library::open();
   if (!library.ok()) return library.error().message();
+  const tensorrt::Version version = (*library)->version();
   const Status parser = (*library)->require_parser();
   if (!parser.ok()) return parser.error().message();
-  return fmt::format("ready to build: {}, {}", (*library)->version().name(), (*library)->path());
+  std::string text = fmt::format("ready to build: {}, {}", version.name(), (*library)->path());
+  if (!gpus.ok()) return text;
+  for (const tensorrt::Gpu& gpu : *gpus) {
+    if (tensorrt::runs_on(version.family, gpu.capability)) continue;
+    text += fmt::format("; its engines do not run on this GPU, which has compute capability {}",
+                        capability_text(gpu.capability));
+    break;
+  }
+  return text;
 }
 
 Status doctor(const std::string& version) {
@@ -56,7 +80,9 @@ Status doctor(const std::string& version) {
                                          ? fmt::format("ready: OpenVINO {}, {}",
                                                        (*openvino)->version(), (*openvino)->path())
                                          : openvino.error().message()});
-  rows.push_back({"engine tensorrt", tensorrt_state()});
+  const auto gpus = tensorrt::find_gpus();
+  rows.push_back({"gpu", gpu_state(gpus)});
+  rows.push_back({"engine tensorrt", tensorrt_state(gpus)});
   for (const runtime::KnownBackend& backend : runtime::known_backends()) {
     const Status status = runtime::require_backend(backend.id);
     rows.push_back({fmt::format("files with {}", backend.id),

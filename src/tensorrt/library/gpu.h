@@ -1,0 +1,24 @@
+// The NVIDIA GPUs of this machine, as far as engines care.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "slipway/result.h"
+#include "tensorrt/library/version.h"
+
+namespace slipway::tensorrt {
+
+struct Gpu {
+  std::string name;
+  int capability = 0;  // 90 for compute capability 9.0
+};
+
+// Asks NVIDIA's driver, which is opened for it. kUnavailable where there is none.
+Result<std::vector<Gpu>> find_gpus();
+
+// Whether engines of this family run on such a GPU: TensorRT-RTX serves few of them (its
+// documentation of release 1.7), TensorRT all that its own version knows.
+bool runs_on(Family family, int capability);
+
+}  // namespace slipway::tensorrt

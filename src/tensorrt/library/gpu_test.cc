@@ -1,0 +1,28 @@
+#include "tensorrt/library/gpu.h"
+
+#include <gtest/gtest.h>
+
+namespace slipway::tensorrt {
+namespace {
+
+TEST(Gpus, AreNamedWithTheirCapabilitiesOrMissing) {
+  const auto gpus = find_gpus();
+  if (!gpus.ok()) {
+    EXPECT_EQ(gpus.error().code(), ErrorCode::kUnavailable);
+    EXPECT_FALSE(gpus.error().message().empty());
+    return;
+  }
+  for (const Gpu& gpu : *gpus) {
+    EXPECT_FALSE(gpu.name.empty());
+    EXPECT_GE(gpu.capability, 30);
+  }
+}
+
+TEST(Gpus, RunEnginesOfTheirOwnFamiliesOnly) {
+  EXPECT_TRUE(runs_on(Family::kRtx, 86));
+  EXPECT_FALSE(runs_on(Family::kRtx, 90));
+  EXPECT_TRUE(runs_on(Family::kT10, 90));
+}
+
+}  // namespace
+}  // namespace slipway::tensorrt
