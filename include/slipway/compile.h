@@ -89,7 +89,8 @@ Result<Artefact> compile_to_engine(const Program& program, const CompileOptions&
 // what that engine would be given of the program if it took all of it: lowered for the engine, in
 // the precision of `options.tensorrt`. Options besides these have no effect, and the engine's
 // library need not be there.
-Status save_onnx(const Program& program, const std::string& path,
-                 const CompileOptions& options = {.engine = EngineKind::kNone});
+Status save_onnx(const Program& program, const std::string& path, const CompileOptions& options);
+// Without an engine.
+Status save_onnx(const Program& program, const std::string& path);
 
 }  // namespace slipway

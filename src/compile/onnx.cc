@@ -34,4 +34,10 @@ Status save_onnx(const Program& program, const std::string& path, const CompileO
   return guarded(program.ir().source, [&] { return lower_and_save(program, path, options); });
 }
 
+Status save_onnx(const Program& program, const std::string& path) {
+  CompileOptions options;
+  options.engine = EngineKind::kNone;
+  return save_onnx(program, path, options);
+}
+
 }  // namespace slipway
