@@ -1,13 +1,42 @@
 #include "cli/plan_check.h"
 
+#include <vector>
+
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "cli/text.h"
+#include "tensorrt/library/gpu.h"
 #include "tensorrt/library/library.h"
 #include "tensorrt/library/runtime.h"
 
 namespace slipway::cli {
+
+namespace {
+
+std::string gpus_here() {
+  const auto gpus = tensorrt::find_gpus();
+  if (!gpus.ok()) return gpus.error().message();
+  std::vector<std::string> texts;
+  for (const tensorrt::Gpu& gpu : *gpus) {
+    texts.push_back(fmt::format("{} of compute capability {}.{}", printable(gpu.name),
+                                gpu.capability / 10, gpu.capability % 10));
+  }
+  return fmt::format("here is {}", fmt::join(texts, " and "));
+}
+
+// TensorRT's own message, or what its diagnostics mean.
+std::string why_invalid(const tensorrt::Validity& validity) {
+  if (!validity.message.empty()) return validity.message;
+  if ((validity.diagnostics & tensorrt::Validity::kComputeCapability) != 0) {
+    return fmt::format("it is not for this GPU's compute capability; {}", gpus_here());
+  }
+  return fmt::format("diagnostics {:#x}", validity.diagnostics);
+}
+
+}  // namespace
 
 Result<std::string> check_plan(std::span<const std::byte> plan, const std::string& built_with,
                                const std::string& library) {
@@ -42,8 +71,7 @@ Result<std::string> check_plan(std::span<const std::byte> plan, const std::strin
     case tensorrt::Validity::State::kInvalid:
       break;
   }
-  return unavailable("{} does not run it on this machine: {}", here,
-                     validity.message.empty() ? "it gives no reason" : validity.message);
+  return unavailable("{} does not run it on this machine: {}", here, why_invalid(validity));
 }
 
 }  // namespace slipway::cli

@@ -18,8 +18,10 @@ namespace slipway::tensorrt {
 struct Validity {
   enum class State : uint8_t { kValid, kSuboptimal, kInvalid };
   State state;
-  uint64_t diagnostics;  // TensorRT's bits; kMalformed among them
+  uint64_t diagnostics;  // TensorRT's bits; those below among them
   std::string message;   // what it logged, if anything: why the plan does not run here
+  // As seen: of a sound plan on a GPU of another compute capability, and of a damaged one.
+  static constexpr uint64_t kComputeCapability = 0x2;
   static constexpr uint64_t kMalformed = 0x20;
 };
 
