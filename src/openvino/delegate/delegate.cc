@@ -138,8 +138,8 @@ class Delegate final : public et::BackendInterface {
 
 // Refused where another delegate of this name is registered already: then that one stays. Never
 // destroyed, because programs may end later than static destructors run.
-[[maybe_unused]] const et::Error registered =
-    et::register_backend({"OpenvinoBackend", new Delegate()});
+Delegate* const delegate = new Delegate();
+[[maybe_unused]] const et::Error registered = et::register_backend({"OpenvinoBackend", delegate});
 
 }  // namespace
 }  // namespace slipway::openvino
