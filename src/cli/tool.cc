@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 
 #include <fmt/format.h>
@@ -40,6 +41,9 @@ int fail(int code, const std::string& message) {
 }  // namespace
 
 int run_tool(int argc, const char* const* argv, const std::string& version) {
+  // The library that counts cores for OpenVINO complains where /sys is not mounted, as in many
+  // containers, and then counts otherwise. There is one thread yet.
+  ::setenv("HWLOC_HIDE_ERRORS", "2", 0);
   CLI::App app("Compiles PyTorch programs saved by torch.export ahead of time, and runs them.",
                "slipway");
   app.footer(kExamples);
