@@ -2,8 +2,6 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -11,19 +9,12 @@
 
 #include "base/hash.h"
 #include "base/mapped_file.h"
+#include "base/memory_limit_test.h"
 #include "pt2/zip_reader.h"
 #include "slipway/slipway.h"
 
 namespace slipway {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr uint64_t kWeightSize = uint64_t{4700} * 9400 * 4;  // of each of the two
 constexpr uint64_t kAllowance = uint64_t{100} << 20;
@@ -117,21 +108,9 @@ void write_archive(const std::string& path) {
   zip.finish();
 }
 
-uint64_t data_size() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  uint64_t kilobytes = 0;
-  while (status >> word) {
-    if (word == "VmData:") status >> kilobytes;
-  }
-  return kilobytes * 1024;
-}
-
 // Anonymous memory is limited in a process of its own.
 std::string compile_within_allowance(const std::string& archive, const std::string& output) {
-  const rlim_t limit = data_size() + kAllowance;
-  const rlimit limits = {limit, limit};
-  if (setrlimit(RLIMIT_DATA, &limits) != 0) return "setrlimit failed";
+  if (!limit_data(kAllowance)) return "setrlimit failed";
   auto program = Program::load(archive);
   if (!program.ok()) return program.error().message();
   CompileOptions options;
@@ -151,16 +130,7 @@ TEST(CompileMemoryTest, WeightsStayInTheArchive) {
   write_archive(archive);
   if (HasFatalFailure()) return;
 
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const std::string problem = compile_within_allowance(archive, output);
-    std::fputs(problem.c_str(), stderr);
-    _exit(problem.empty() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+  in_child([&] { return compile_within_allowance(archive, output); });
 
   auto file = MappedFile::open(output);
   ASSERT_TRUE(file.ok()) << file.error().message();

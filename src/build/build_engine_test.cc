@@ -12,6 +12,7 @@
 #include <gmock/gmock-matchers.h>
 
 #include "base/hash.h"
+#include "base/memory_limit_test.h"
 #include "build/cache_test.h"
 #include "engine/record_json.h"
 
@@ -21,34 +22,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
-
 using BuildEngineTest = CacheTest;
 
 bool is_page_aligned(const engine::Engine& engine) {
   return reinterpret_cast<uintptr_t>(engine.bytes.bytes.data()) %
              static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE)) ==
          0;
-}
-
-// Runs the work in a process of its own, which may limit itself.
-void in_child(const std::function<std::string()>& work) {
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const std::string problem = work();
-    std::fputs(problem.c_str(), stderr);
-    ::_exit(problem.empty() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
 }
 
 TEST_F(BuildEngineTest, BuildsOnceAndFindsTheSameAfterwards) {
@@ -235,23 +214,12 @@ TEST_F(BuildEngineTest, MovesFromAFullDiskToAnother) {
   ::umount2(disk.c_str(), MNT_DETACH);
 }
 
-uint64_t data_size() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  uint64_t kilobytes = 0;
-  while (status >> word) {
-    if (word == "VmData:") status >> kilobytes;
-  }
-  return kilobytes * 1024;
-}
-
 TEST_F(BuildEngineTest, HoldsNoEngineInMemory) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   constexpr uint64_t kAllowance = uint64_t{64} << 20;
   builder_.size = 4 * kAllowance;
   in_child([&]() -> std::string {
-    const rlimit limit = {data_size() + kAllowance, data_size() + kAllowance};
-    if (::setrlimit(RLIMIT_DATA, &limit) != 0) return "setrlimit failed";
+    if (!limit_data(kAllowance)) return "setrlimit failed";
     for (const EngineCache* cache :
          {static_cast<const EngineCache*>(nullptr), static_cast<const EngineCache*>(&cache_),
           &std::as_const(cache_)}) {

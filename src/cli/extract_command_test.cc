@@ -4,14 +4,13 @@
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/mapped_file.h"
+#include "base/memory_limit_test.h"
 #include "base/piece_writer.h"
 #include "cli/commands.h"
 #include "engine/tensorrt_blob.h"
@@ -21,17 +20,6 @@ namespace slipway::cli {
 namespace {
 
 using testing::HasSubstr;
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLIPWAY_SANITIZED
-#endif
-#endif
-#if defined(SLIPWAY_SANITIZED) || defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 const std::string kFile = SLIPWAY_TEST_DATA "/runtime/tensorrt.pte";
 
@@ -144,31 +132,15 @@ TEST_F(ExtractTest, EnginesOfOtherToolsAreExtracted) {
               HasSubstr("leave out --target"));
 }
 
-uint64_t data_size() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  uint64_t kilobytes = 0;
-  while (status >> word) {
-    if (word == "VmData:") status >> kilobytes;
-  }
-  return kilobytes * 1024;
-}
-
 TEST_F(ExtractTest, AnEngineIsNotHeldInMemory) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   constexpr uint64_t kAllowance = uint64_t{64} << 20;
   const std::string plan(4 * kAllowance, 'p');
   const std::string file = foreign("TensorRTBackend", blob_of(plan));
-  const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const rlimit limit = {data_size() + kAllowance, data_size() + kAllowance};
-    if (::setrlimit(RLIMIT_DATA, &limit) != 0) ::_exit(2);
-    ::_exit(run({file, "-o", output_}));
-  }
-  int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+  in_child([&]() -> std::string {
+    if (!limit_data(kAllowance)) return "setrlimit failed";
+    return run({file, "-o", output_}) == 0 ? "" : "extract failed";
+  });
   const auto mapped = MappedFile::open(output_);
   ASSERT_TRUE(mapped.ok()) << mapped.error().message();
   const auto bytes = (*mapped)->bytes();

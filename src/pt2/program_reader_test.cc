@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/memory_limit_test.h"
 #include "pt2/archive_test.h"
 #include "pt2/graph_reader.h"
 
@@ -460,17 +461,6 @@ TEST(ProgramReader, BoundsPastEveryTensorAreNone) {
 
 // --- Damage and size ---
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SLIPWAY_SANITIZED 1
-#endif
-#endif
-#ifdef SLIPWAY_SANITIZED
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
-
 // While this lives, private memory may grow by `allowance` and no further.
 class MemoryLimit {
  public:
@@ -478,7 +468,7 @@ class MemoryLimit {
     if (kSanitized) return;
     getrlimit(RLIMIT_DATA, &before_);
     rlimit limit = before_;
-    limit.rlim_cur = private_bytes() + allowance;
+    limit.rlim_cur = data_size() + allowance;
     EXPECT_EQ(setrlimit(RLIMIT_DATA, &limit), 0);
   }
   ~MemoryLimit() {
@@ -488,13 +478,6 @@ class MemoryLimit {
   MemoryLimit& operator=(const MemoryLimit&) = delete;
 
  private:
-  static size_t private_bytes() {
-    std::ifstream status("/proc/self/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("VmData:")) return std::stoul(line.substr(7)) * 1024;
-    }
-    return 0;
-  }
   rlimit before_{};
 };
 

@@ -9,8 +9,6 @@
 #include <memory>
 #include <string>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <vector>
 
@@ -18,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "base/memory_limit_test.h"
 #include "base/piece_writer.h"
 #include "base/try.h"
 #include "pte/emitter/emitted_program_test.h"
@@ -25,14 +24,6 @@
 
 namespace slipway::pte {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
 
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 
@@ -136,16 +127,6 @@ TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   EXPECT_EQ(to_floats(run(*module, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
 }
 
-uint64_t data_size() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  uint64_t kilobytes = 0;
-  while (status >> word) {
-    if (word == "VmData:") status >> kilobytes;
-  }
-  return kilobytes * 1024;
-}
-
 // An engine that is there already, into a program, and out of it into a file of its own.
 Status write_both(const std::string& engine, const std::string& program, const std::string& bare) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto mapped, MappedFile::open(engine));
@@ -176,20 +157,11 @@ TEST(EngineSizesTest, WritingAnEngineTakesNoMemoryOfItsSize) {
   ASSERT_TRUE(write_at(descriptor, std::as_bytes(std::span(mark)), kGiB - mark.size()));
   ::close(descriptor);
 
-  // Anonymous memory is limited in a process of its own.
-  const pid_t child = fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) {
-    const rlim_t limit = data_size() + kAllowance;
-    const rlimit limits = {limit, limit};
-    if (setrlimit(RLIMIT_DATA, &limits) != 0) _exit(2);
+  in_child([&]() -> std::string {
+    if (!limit_data(kAllowance)) return "setrlimit failed";
     const Status written = write_both(engine.path, program.path, bare.path);
-    if (!written.ok()) std::fputs(written.error().message().c_str(), stderr);
-    _exit(written.ok() ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+    return written.ok() ? "" : written.error().message();
+  });
   const auto expected = MappedFile::open(engine.path);
   const auto got = MappedFile::open(bare.path);
   ASSERT_TRUE(expected.ok() && got.ok());
