@@ -24,7 +24,8 @@ constexpr Exception kExceptions[] = {
     {"aten.atan2.out", "functionalization leaves no operator with an out argument"},
 };
 
-// "a b.c" -> "a.default", "b.c"; names of other namespaces stay.
+}  // namespace
+
 std::vector<std::string> split_targets(const char* text) {
   std::vector<std::string> result;
   std::istringstream stream(text);
@@ -37,7 +38,13 @@ std::vector<std::string> split_targets(const char* text) {
   return result;
 }
 
-}  // namespace
+std::string quote_targets(const char* text) {
+  std::string names;
+  for (const std::string& target : split_targets(text)) {
+    names += (names.empty() ? "`" : ", `") + target + "`";
+  }
+  return names;
+}
 
 const std::vector<Family>& families() {
   static const auto* kFamilies = new std::vector<Family>{
@@ -90,20 +97,12 @@ std::string document_operators() {
   for (const Family& family : families()) {
     text += fmt::format("\n## {}\n\n| operators | not covered |\n| --- | --- |\n", family.name);
     for (const Entry& entry : family.entries) {
-      std::string names;
-      for (const std::string& target : targets(entry)) {
-        names += (names.empty() ? "`" : ", `") + target + "`";
-      }
-      text += fmt::format("| {} | {} |\n", names, entry.note);
+      text += fmt::format("| {} | {} |\n", quote_targets(entry.targets), entry.note);
     }
   }
   text += "\n## Left out of PyTorch's core operators\n\n| operators | why |\n| --- | --- |\n";
   for (const Exception& exception : exceptions()) {
-    std::string names;
-    for (const std::string& target : split_targets(exception.targets)) {
-      names += (names.empty() ? "`" : ", `") + target + "`";
-    }
-    text += fmt::format("| {} | {} |\n", names, exception.reason);
+    text += fmt::format("| {} | {} |\n", quote_targets(exception.targets), exception.reason);
   }
   return text;
 }

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "onnx/registry.h"
+
 namespace slipway::openvino {
 
 namespace {
@@ -222,19 +224,7 @@ class Examination {
 }  // namespace
 
 std::vector<std::string> targets(const Exactness& entry) {
-  std::vector<std::string> result;
-  std::string_view rest = entry.targets;
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find(' '), rest.size());
-    std::string target(rest.substr(0, end));
-    if (std::count(target.begin(), target.end(), '.') == 1 &&
-        (target.starts_with("aten.") || target.starts_with("quantized_decomposed."))) {
-      target += ".default";
-    }
-    if (!target.empty()) result.push_back(std::move(target));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return result;
+  return onnx::split_targets(entry.targets);
 }
 
 const Exactness* find_exactness(std::string_view target) {
@@ -255,10 +245,7 @@ std::string document_exactness() {
       "| --- | --- | --- | --- | --- | --- |\n";
   std::string refused = "| operators | why |\n| --- | --- |\n";
   for (const Exactness& entry : exactness_table()) {
-    std::string names;
-    for (const std::string& target : targets(entry)) {
-      names += (names.empty() ? "`" : ", `") + target + "`";
-    }
+    const std::string names = onnx::quote_targets(entry.targets);
     if (entry.types == 0) {
       refused += fmt::format("| {} | {} |\n", names, entry.why_not);
       continue;
