@@ -10,6 +10,7 @@
 #include "base/try.h"
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
+#include "compile/functional.h"
 #include "compile/symbol_bounds.h"
 #include "compile/weight_streaming.h"
 #include "ir/program.h"
@@ -67,7 +68,7 @@ Status apply_limits(std::vector<ir::Program>& programs, const CompileOptions& op
 
 // The program with calls of engines in it, and then kernels.
 Result<ProgramEngines> take_parts(ir::Program& program, const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
+  SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
   SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, options));
   SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
   return parts;
@@ -125,6 +126,10 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
 }
 
 }  // namespace
+
+Status make_functional(ir::Program& program, const CompileOptions& options) {
+  return run_steps(kFunctionalSteps, program, options);
+}
 
 class Artefact::Impl {
  public:

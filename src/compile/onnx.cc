@@ -3,9 +3,9 @@
 #include "base/guard.h"
 #include "base/try.h"
 #include "compile/engines.h"
+#include "compile/functional.h"
 #include "onnx/lowering.h"
 #include "onnx/serializer.h"
-#include "passes/passes.h"
 #include "slipway/compile.h"
 
 namespace slipway {
@@ -15,9 +15,7 @@ namespace {
 Status lower_and_save(const Program& program, const std::string& path,
                       const CompileOptions& options) {
   ir::Program functional = program.ir().clone();
-  SLIPWAY_RETURN_IF_ERROR(passes::functionalize(functional));
-  SLIPWAY_RETURN_IF_ERROR(passes::remove_no_ops(functional));
-  SLIPWAY_RETURN_IF_ERROR(passes::remove_dead_code(functional));
+  SLIPWAY_RETURN_IF_ERROR(make_functional(functional, {}));
   const Builders builders = make_builders(options);
   auto graph = onnx::lower(
       functional, builders.empty() ? onnx::LoweringOptions() : builders.front()->lowering());

@@ -1,0 +1,14 @@
+// The steps that every output begins with.
+#pragma once
+
+#include "ir/program.h"
+#include "slipway/compile.h"
+#include "slipway/result.h"
+
+namespace slipway {
+
+// Makes a program functional, without what does nothing or is not used: what partitions and the
+// lowering to ONNX take. Tells `options.on_step`, and verifies where `options` ask for it.
+Status make_functional(ir::Program& program, const CompileOptions& options);
+
+}  // namespace slipway
