@@ -33,16 +33,12 @@ std::string cpu_features() {
   return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
 }
 
-std::string capability_text(int capability) {
-  return fmt::format("{}.{}", capability / 10, capability % 10);
-}
-
 std::string gpu_state(const Result<std::vector<tensorrt::Gpu>>& gpus) {
   if (!gpus.ok()) return gpus.error().message();
   std::vector<std::string> texts;
   for (const tensorrt::Gpu& gpu : *gpus) {
     texts.push_back(fmt::format("{}, compute capability {}", printable(gpu.name),
-                                capability_text(gpu.capability)));
+                                tensorrt::capability_text(gpu.capability)));
   }
   return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, "; "));
 }
@@ -58,7 +54,7 @@ std::string tensorrt_state(const Result<std::vector<tensorrt::Gpu>>& gpus) {
   for (const tensorrt::Gpu& gpu : *gpus) {
     if (tensorrt::runs_on(version.family, gpu.capability)) continue;
     text += fmt::format("; its engines do not run on this GPU, which has compute capability {}",
-                        capability_text(gpu.capability));
+                        tensorrt::capability_text(gpu.capability));
     break;
   }
   return text;

@@ -45,10 +45,8 @@ void EngineOptions::add_to(CLI::App& command) {
 
 std::vector<std::string> EngineOptions::given() const {
   std::vector<std::string> names = tensorrt_.given();
-  if (!group_) return names;
-  for (const CLI::Option* option : group_->get_options()) {
-    if (option->count() > 0) names.push_back(option->get_name());
-  }
+  const std::vector<std::string> own = given_options(group_);
+  names.insert(names.end(), own.begin(), own.end());
   return names;
 }
 

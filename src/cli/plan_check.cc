@@ -21,8 +21,8 @@ std::string gpus_here() {
   if (!gpus.ok()) return gpus.error().message();
   std::vector<std::string> texts;
   for (const tensorrt::Gpu& gpu : *gpus) {
-    texts.push_back(fmt::format("{} of compute capability {}.{}", printable(gpu.name),
-                                gpu.capability / 10, gpu.capability % 10));
+    texts.push_back(fmt::format("{} of compute capability {}", printable(gpu.name),
+                                tensorrt::capability_text(gpu.capability)));
   }
   return fmt::format("here is {}", fmt::join(texts, " and "));
 }

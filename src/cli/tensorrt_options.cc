@@ -66,10 +66,10 @@ void TensorRtCommandOptions::add_to(CLI::App& command) {
       ->allow_extra_args(false);
 }
 
-std::vector<std::string> TensorRtCommandOptions::given() const {
+std::vector<std::string> given_options(const CLI::App* group) {
   std::vector<std::string> names;
-  if (!group_) return names;
-  for (const CLI::Option* option : group_->get_options()) {
+  if (!group) return names;
+  for (const CLI::Option* option : group->get_options()) {
     if (option->count() > 0) names.push_back(option->get_name());
   }
   return names;

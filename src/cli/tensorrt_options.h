@@ -11,12 +11,14 @@
 
 namespace slipway::cli {
 
+// Which options of a group (or of none) the command line has: "--target".
+std::vector<std::string> given_options(const CLI::App* group);
+
 class TensorRtCommandOptions {
  public:
   // Adds --target, --profile and the others; `this` must outlive the command.
   void add_to(CLI::App& command);
-  // Those that the command line has: "--target".
-  std::vector<std::string> given() const;
+  std::vector<std::string> given() const { return given_options(group_); }
   bool is_set() const { return !given().empty(); }
   // The error names the option and what it takes.
   Result<TensorRtOptions> parse() const;

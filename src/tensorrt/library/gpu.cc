@@ -24,6 +24,10 @@ Function symbol(void* library, const char* name) {
 
 }  // namespace
 
+std::string capability_text(int capability) {
+  return fmt::format("{}.{}", capability / 10, capability % 10);
+}
+
 Result<std::vector<Gpu>> find_gpus() {
   void* driver = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (driver == nullptr) return unavailable("NVIDIA's driver is not here (libcuda.so.1)");

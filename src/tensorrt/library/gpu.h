@@ -13,6 +13,8 @@ struct Gpu {
   std::string name;
   int capability = 0;  // 90 for compute capability 9.0
 };
+// "9.0" of 90.
+std::string capability_text(int capability);
 
 // Asks NVIDIA's driver, which is opened for it. kUnavailable where there is none.
 Result<std::vector<Gpu>> find_gpus();

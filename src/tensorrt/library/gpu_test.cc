@@ -18,6 +18,11 @@ TEST(Gpus, AreNamedWithTheirCapabilitiesOrMissing) {
   }
 }
 
+TEST(Gpus, HaveCapabilitiesWithAPoint) {
+  EXPECT_EQ(capability_text(90), "9.0");
+  EXPECT_EQ(capability_text(121), "12.1");
+}
+
 TEST(Gpus, RunEnginesOfTheirOwnFamiliesOnly) {
   EXPECT_TRUE(runs_on(Family::kRtx, 86));
   EXPECT_FALSE(runs_on(Family::kRtx, 90));
