@@ -4,9 +4,9 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/temporary_file.h"
 #include "base/try.h"
 #include "build/spool.h"
-#include "build/temporary_file.h"
 
 namespace slipway::build {
 

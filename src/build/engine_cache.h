@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "build/temporary_file.h"
+#include "base/temporary_file.h"
 #include "engine/record.h"
 #include "slipway/result.h"
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/mapped_file.h"
-#include "build/temporary_file.h"
+#include "base/temporary_file.h"
 #include "slipway/result.h"
 
 namespace slipway::build {

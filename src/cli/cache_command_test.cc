@@ -16,8 +16,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/temporary_file.h"
 #include "build/engine_cache.h"
-#include "build/temporary_file.h"
 #include "cli/commands.h"
 
 namespace slipway::cli {
@@ -38,7 +38,7 @@ class CacheCommandTest : public testing::Test {
   // An engine of `size` bytes that was last used so many seconds after 1970.
   void add(char digit, size_t size, int64_t last_used) {
     const std::vector<std::byte> bytes(size);
-    auto file = build::TemporaryFile::create(folder_);
+    auto file = TemporaryFile::create(folder_);
     ASSERT_TRUE(file.ok());
     ASSERT_TRUE(file->append(bytes).ok());
     engine::EngineRecord record;

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/file_writer.h"
 #include "base/progress.h"
 #include "base/try.h"
 #include "cli/commands.h"
@@ -104,13 +105,23 @@ Status compile_to_onnx(const Options& options) {
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Program program,
                            Program::load(split_model(options.models.front()).second));
-  if (options.print_program) fmt::print("{}", program.to_string());
+  if (options.print_program) fmt::print("{}", printable_message(program.to_string()));
   return save_onnx(program, options.output, compile_options);
+}
+
+// Before any work is done.
+Status check_not_inputs(const Options& options) {
+  for (const std::string& model : options.models) {
+    const auto input = FileIdentity::of(split_model(model).second);
+    if (input.ok()) SLIPWAY_RETURN_IF_ERROR(input->check_not_output(options.output));
+  }
+  return {};
 }
 
 Status compile(const Options& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
+  SLIPWAY_RETURN_IF_ERROR(check_not_inputs(options));
   if (std::filesystem::path(options.output).extension() == ".onnx") return compile_to_onnx(options);
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
@@ -135,7 +146,7 @@ Status compile(const Options& options) {
     }
     progress.step("reading " + path);
     SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
-    if (options.print_program) fmt::print("{}", program.to_string());
+    if (options.print_program) fmt::print("{}", printable_message(program.to_string()));
     nodes += count_nodes(*program.ir().graph);
     programs.emplace_back(name, std::move(program));
   }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "build/engine_cache.h"
 
@@ -69,7 +70,9 @@ Result<CompileOptions> EngineOptions::to_compile_options() const {
   options.allow_reduced_precision = allow_reduced_precision_;
   // What is true of one engine often is of the next, too.
   options.on_warning = [said = std::set<std::string>()](const std::string& message) mutable {
-    if (said.insert(message).second) fmt::print(stderr, "warning: {}\n", message);
+    if (said.insert(message).second) {
+      fmt::print(stderr, "warning: {}\n", printable_message(message));
+    }
   };
   if (!no_cache_) options.cache = cache_.empty() ? build::default_cache_folder() : cache_;
   if (!no_cache_ && options.cache.empty() && options.engine != EngineKind::kNone) {

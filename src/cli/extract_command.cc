@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/file_writer.h"
 #include "base/mapped_file.h"
 #include "base/piece_writer.h"
 #include "base/try.h"
@@ -83,6 +84,8 @@ Status extract(const Options& options) {
                ? invalid_file("{} is an archive and has no engines: compile it first", options.file)
                : invalid_file("{} is a bare engine already", options.file);
   }
+  SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity input, FileIdentity::of(options.file));
+  SLIPWAY_RETURN_IF_ERROR(input.check_not_output(options.output));
   SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(options.file));
   const auto mapped_bytes = mapped->bytes();
   SLIPWAY_ASSIGN_OR_RETURN(pte::File file, pte::File::read({mapped_bytes, std::move(mapped)},

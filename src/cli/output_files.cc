@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/piece_writer.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "cli/text.h"
 #include "slipway/npy.h"
@@ -38,6 +39,11 @@ Status write_tensor(const std::string& path, Tensor tensor) {
   SLIPWAY_ASSIGN_OR_RETURN(Tensor stored,
                            Tensor::borrow(tensor.data(), tensor.nbytes(), dtype, tensor.sizes()));
   return write_npy(path, stored);
+}
+
+Status check_not_inputs(const std::string& path, const std::vector<FileIdentity>& inputs) {
+  for (const FileIdentity& input : inputs) SLIPWAY_RETURN_IF_ERROR(input.check_not_output(path));
+  return {};
 }
 
 Status make_folder(const std::string& folder) {
@@ -73,7 +79,8 @@ std::string file_name_of(const std::string& name) {
 }
 
 Status write_tensors(const std::string& folder,
-                     const std::vector<std::pair<std::string, Tensor>>& tensors) {
+                     const std::vector<std::pair<std::string, Tensor>>& tensors,
+                     const std::vector<FileIdentity>& inputs) {
   std::map<std::string, std::string> taken;
   for (const auto& [name, tensor] : tensors) {
     std::string key = file_name_of(name);
@@ -83,6 +90,8 @@ Status write_tensors(const std::string& folder,
       return unsupported("{}: '{}' and '{}' would be one file: {}.npy", folder,
                          printable(other->second), printable(name), file_name_of(name));
     }
+    SLIPWAY_RETURN_IF_ERROR(
+        check_not_inputs(fmt::format("{}/{}.npy", folder, file_name_of(name)), inputs));
   }
   SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
   for (const auto& [name, tensor] : tensors) {
@@ -93,7 +102,12 @@ Status write_tensors(const std::string& folder,
 }
 
 Status write_outputs(const std::string& folder, const std::vector<Value>& values,
-                     const std::vector<ValueInfo>& infos, const Tree& tree) {
+                     const std::vector<ValueInfo>& infos, const Tree& tree,
+                     const std::vector<FileIdentity>& inputs) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    SLIPWAY_RETURN_IF_ERROR(check_not_inputs(fmt::format("{}/{}.npy", folder, i), inputs));
+  }
+  SLIPWAY_RETURN_IF_ERROR(check_not_inputs(folder + "/outputs.json", inputs));
   SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
   nlohmann::ordered_json outputs = nlohmann::ordered_json::array();
   for (size_t i = 0; i < values.size(); ++i) {

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/file_writer.h"
 #include "base/progress.h"
 #include "base/try.h"
 #include "cli/commands.h"
@@ -66,6 +67,17 @@ void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo
   }
 }
 
+// What is read, and must not be replaced by what is written.
+std::vector<FileIdentity> files_read(const Options& options) {
+  std::vector<std::string> paths = {options.file};
+  for (const std::string& text : options.inputs) paths.push_back(text.substr(text.find('=') + 1));
+  std::vector<FileIdentity> files;
+  for (const std::string& path : paths) {
+    if (auto file = FileIdentity::of(path); file.ok()) files.push_back(std::move(*file));
+  }
+  return files;
+}
+
 Status write_state(Module& module, const Options& options, const std::vector<Value>& inputs) {
   SLIPWAY_ASSIGN_OR_RETURN(auto tensors, module.state(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.inputs(options.method));
@@ -74,7 +86,7 @@ Status write_state(Module& module, const Options& options, const std::vector<Val
       tensors.emplace_back(fmt::format("input.{}", i), std::get<Tensor>(inputs[i]));
     }
   }
-  return write_tensors(options.state_dir, tensors);
+  return write_tensors(options.state_dir, tensors, files_read(options));
 }
 
 Status run(const Options& options) {
@@ -115,7 +127,8 @@ Status run(const Options& options) {
   print_outputs(outputs, infos);
   if (!options.output_dir.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(Tree tree, module.output_tree(options.method));
-    SLIPWAY_RETURN_IF_ERROR(write_outputs(options.output_dir, outputs, infos, tree));
+    SLIPWAY_RETURN_IF_ERROR(
+        write_outputs(options.output_dir, outputs, infos, tree, files_read(options)));
   }
   if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(module, options, inputs));
   if (options.repeat > 1) {

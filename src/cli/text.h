@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/printable.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
 
@@ -18,12 +19,10 @@ std::string format_bytes(uint64_t bytes);
 // "1 node", "2 nodes"
 std::string count_text(size_t count, const std::string& noun);
 
-// Rows of equal length, columns padded to the widest cell; the first row is the heading.
+// Rows of equal length, columns padded to the widest cell, which are made printable; the first row
+// is the heading.
 std::string format_table(const std::vector<std::vector<std::string>>& rows,
                          const std::string& indent = "");
-
-// The text with control characters and backslashes escaped, for names out of files.
-std::string printable(const std::string& text);
 
 // Few values in full, many as their range and mean.
 std::string summarize(const Tensor& tensor);

@@ -1,9 +1,12 @@
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 
 #include <fmt/format.h>
 
+#include "base/printable.h"
+#include "base/temporary_file.h"
 #include "cli/commands.h"
 
 namespace slipway::cli {
@@ -23,6 +26,22 @@ Examples:
 
 Exit codes: 0 done, 1 the work failed, 2 wrong use.)";
 
+// Takes away what only a living process would; then the signal does what it always does.
+void end_by_signal(int signal) {
+  remove_temporary_names();
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+// A signal that the caller ignores, as nohup does, stays ignored.
+void handle_signals() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (std::signal(signal, end_by_signal) == SIG_IGN) std::signal(signal, SIG_IGN);
+  }
+  // A limit on the size of files gives errors of the calls.
+  std::signal(SIGXFSZ, SIG_IGN);
+}
+
 // CLI11 only says that a subcommand is missing.
 const char* unknown_subcommand(const CLI::App& app, int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return nullptr;
@@ -34,7 +53,8 @@ const char* unknown_subcommand(const CLI::App& app, int argc, const char* const*
 
 int fail(int code, const std::string& message) {
   std::fflush(stdout);
-  std::fprintf(stderr, "slipway: error: %s\n", message.c_str());
+  // Messages quote what is in files.
+  std::fprintf(stderr, "slipway: error: %s\n", printable_message(message).c_str());
   return code;
 }
 
@@ -44,6 +64,7 @@ int run_tool(int argc, const char* const* argv, const std::string& version) {
   // The library that counts cores for OpenVINO complains where /sys is not mounted, as in many
   // containers, and then counts otherwise. There is one thread yet.
   ::setenv("HWLOC_HIDE_ERRORS", "2", 0);
+  handle_signals();
   CLI::App app("Compiles PyTorch programs saved by torch.export ahead of time, and runs them.",
                "slipway");
   app.footer(kExamples);

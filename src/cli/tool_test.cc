@@ -116,6 +116,47 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
   EXPECT_FALSE(fs::exists(path("m.pte")));
 }
 
+TEST_F(Tool, NeverReplacesWhatItReads) {
+  fs::copy_file(data_path("golden/mlp.pt2"), path("archive.pte"));
+  fs::copy_file(data_path("golden/mlp.0.in0.npy"), path("0.npy"));
+  const std::string model = compile("golden/mlp.pt2");
+  fs::create_symlink("model.pte", path("link.engine"));
+  const std::string archive = read_file(path("archive.pte"));
+  const std::string program = read_file(model);
+  const std::string input = read_file(path("0.npy"));
+  const std::vector<std::vector<std::string>> calls = {
+      {"compile", path("archive.pte"), "-o", path("archive.pte")},
+      {"extract", model, "-o", model},
+      {"extract", model, "-o", path("link.engine")},
+      {"run", model, "--input", "0=" + path("0.npy"), "--output-dir", folder_.string()},
+  };
+  for (const auto& call : calls) {
+    const Outcome outcome = run(call);
+    EXPECT_EQ(outcome.code, 2) << outcome.out;
+    EXPECT_TRUE(contains(outcome.err, "give the output another name")) << outcome.err;
+  }
+  EXPECT_EQ(read_file(path("archive.pte")), archive);
+  EXPECT_EQ(read_file(model), program);
+  EXPECT_EQ(read_file(path("0.npy")), input);
+}
+
+TEST_F(Tool, KeepsEscapesFromTheTerminal) {
+  const std::string name = "m\x1b[2J\u202e";
+  const Outcome compiled = run({"compile", name + "=" + data_path("golden/mlp.pt2"), "-o",
+                                path("m.pte"), "--engine", "none"});
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  for (const std::vector<std::string>& call :
+       std::vector<std::vector<std::string>>{{"inspect", path("m.pte")},
+                                             {"verify", path("m.pte")},
+                                             {"run", path("m.pte"), "--random-inputs", "1"},
+                                             {"run", path("m.pte"), "--method", name}}) {
+    const Outcome outcome = run(call);
+    EXPECT_FALSE(contains(outcome.out + outcome.err, "\x1b")) << call[0];
+    EXPECT_FALSE(contains(outcome.out + outcome.err, "\u202e")) << call[0];
+    EXPECT_TRUE(contains(outcome.out + outcome.err, "m\\x1b[2J\\u202e")) << call[0];
+  }
+}
+
 TEST_F(Tool, SaysThatItCannotWriteItsOutput) {
   for (const char* command : {"operators", "doctor"}) {
     const std::string line =

@@ -1,12 +1,15 @@
 #include "slipway/compile.h"
 
 #include <array>
+#include <set>
 #include <span>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_writer.h"
 #include "base/guard.h"
 #include "base/piece_writer.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
@@ -16,10 +19,17 @@
 #include "ir/program.h"
 #include "passes/passes.h"
 #include "pte/emitter/emitter.h"
+#include "pte/reader/limits.h"
+#include "pte/reader/reader.h"
+#include "runtime/plan.h"
+#include "runtime/signature.h"
 
 namespace slipway {
 
 namespace {
+
+// Bytes of a name that an error shows.
+constexpr size_t kShownName = 64;
 
 struct Step {
   const char* name;
@@ -74,9 +84,48 @@ Result<ProgramEngines> take_parts(ir::Program& program, const CompileOptions& op
   return parts;
 }
 
+// What the checked reader would refuse in the end.
+Status check_names(const std::vector<std::pair<std::string, const Program*>>& methods) {
+  if (methods.empty() || methods.size() > pte::kMaxMethods) {
+    return invalid_argument("{} methods are given: a file holds 1 to {}", methods.size(),
+                            pte::kMaxMethods);
+  }
+  std::set<std::string> names;
+  for (const auto& [name, program] : methods) {
+    if (name.empty() || name.size() > pte::kMaxName || !is_utf8(name) ||
+        name.find('\0') != std::string::npos) {
+      return invalid_argument(
+          "the method name '{}' can't be stored: it must be UTF-8 without NULs, of 1 to {} bytes",
+          printable(name.substr(0, kShownName)), pte::kMaxName);
+    }
+    if (!names.insert(name).second) {
+      return invalid_argument("two methods are named '{}'", printable(name));
+    }
+  }
+  return {};
+}
+
+// A file that our own reader refuses is of no use to anybody.
+Status check_readable(const OwnedSpan& bytes, const std::string& name) {
+  auto checked = [&]() -> Status {
+    SLIPWAY_ASSIGN_OR_RETURN(const pte::File file, pte::File::read(bytes, name));
+    for (const std::string& method : runtime::method_names(file)) {
+      SLIPWAY_RETURN_IF_ERROR(runtime::Signature::create(file, method));
+    }
+    return {};
+  }();
+  if (checked.ok()) return {};
+  return unsupported("nothing is written, because the result could not be loaded: {}",
+                     checked.error().message());
+}
+
 Result<PieceList> compile_methods(
     const std::vector<std::pair<std::string, const Program*>>& methods,
     const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(check_names(methods));
+  for (const auto& [name, program] : methods) {
+    SLIPWAY_RETURN_IF_ERROR(program->file().check_unchanged());
+  }
   std::vector<ir::Program> programs;
   programs.reserve(methods.size());
   for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
@@ -104,6 +153,7 @@ Result<PieceList> compile_methods(
 }
 
 Result<PieceList> bare_engine(const Program& program, const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(program.file().check_unchanged());
   std::vector<ir::Program> programs = {program.ir().clone()};
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], options));
@@ -133,18 +183,39 @@ Status make_functional(ir::Program& program, const CompileOptions& options) {
 
 class Artefact::Impl {
  public:
-  explicit Impl(PieceList file) : pieces(std::move(file)) {}
-  // Keeps the archives mapped.
-  PieceList pieces;
+  // Whether the archives still are what was compiled.
+  Status check_sources() const {
+    for (const FileIdentity& source : sources) SLIPWAY_RETURN_IF_ERROR(source.check_unchanged());
+    return {};
+  }
+  // Everything that a user of the written bytes would trip over is found here.
+  Status check(const OwnedSpan& bytes, const std::string& name) const {
+    SLIPWAY_RETURN_IF_ERROR(check_sources());
+    return is_pte ? check_readable(bytes, name) : Status();
+  }
+
+  PieceList pieces;  // keeps the archives mapped
+  bool is_pte = true;
+  std::vector<FileIdentity> sources;
 };
 
 Status Artefact::save(const std::string& path,
                       const std::function<void(uint64_t, uint64_t)>& progress) const {
-  return guarded(path, [&] { return write_file(path, impl_->pieces, progress); });
+  return guarded(path, [&]() -> Status {
+    for (const FileIdentity& source : impl_->sources) {
+      SLIPWAY_RETURN_IF_ERROR(source.check_not_output(path));
+    }
+    SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
+    return write_file(path, impl_->pieces, progress,
+                      [&](const OwnedSpan& bytes) { return impl_->check(bytes, path); });
+  });
 }
 
 Result<std::vector<std::byte>> Artefact::to_memory() const {
-  return write_to_memory(impl_->pieces);
+  SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
+  SLIPWAY_ASSIGN_OR_RETURN(auto bytes, write_to_memory(impl_->pieces));
+  SLIPWAY_RETURN_IF_ERROR(impl_->check({bytes, nullptr}, "the compiled program"));
+  return bytes;
 }
 
 uint64_t Artefact::size() const { return impl_->pieces.size(); }
@@ -153,7 +224,8 @@ Result<Artefact> compile_to_engine(const Program& program, const CompileOptions&
   SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces, guarded(program.ir().source, [&] {
                              return bare_engine(program, options);
                            }));
-  return Artefact(std::make_shared<const Artefact::Impl>(std::move(pieces)));
+  return Artefact(std::make_shared<const Artefact::Impl>(
+      Artefact::Impl{std::move(pieces), /*is_pte=*/false, {program.file()}}));
 }
 
 Result<Artefact> compile(const Program& program, const CompileOptions& options) {
@@ -165,7 +237,10 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
   const std::string what = methods.empty() ? "compile" : methods[0].second->ir().source;
   SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces,
                            guarded(what, [&] { return compile_methods(methods, options); }));
-  return Artefact(std::make_shared<const Artefact::Impl>(std::move(pieces)));
+  std::vector<FileIdentity> sources;
+  for (const auto& [name, program] : methods) sources.push_back(program->file());
+  return Artefact(std::make_shared<const Artefact::Impl>(
+      Artefact::Impl{std::move(pieces), /*is_pte=*/true, std::move(sources)}));
 }
 
 }  // namespace slipway

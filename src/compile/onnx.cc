@@ -1,5 +1,6 @@
 #include <utility>
 
+#include "base/file_writer.h"
 #include "base/guard.h"
 #include "base/try.h"
 #include "compile/engines.h"
@@ -14,6 +15,10 @@ namespace {
 
 Status lower_and_save(const Program& program, const std::string& path,
                       const CompileOptions& options) {
+  for (const char* extension : {"", ".data"}) {
+    SLIPWAY_RETURN_IF_ERROR(program.file().check_not_output(path + extension));
+  }
+  SLIPWAY_RETURN_IF_ERROR(program.file().check_unchanged());
   ir::Program functional = program.ir().clone();
   SLIPWAY_RETURN_IF_ERROR(make_functional(functional, {}));
   const Builders builders = make_builders(options);

@@ -1,5 +1,6 @@
 #include "slipway/program.h"
 
+#include "base/file_writer.h"
 #include "base/guard.h"
 #include "base/hash.h"
 #include "base/mapped_file.h"
@@ -11,11 +12,14 @@ namespace slipway {
 
 Result<Program> Program::load(const std::string& path) {
   return guarded(path, [&]() -> Result<Program> {
+    SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity identity, FileIdentity::of(path));
     SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
     SLIPWAY_ASSIGN_OR_RETURN(ir::Program program,
                              pt2::read_program(OwnedSpan{file->bytes(), file}, path));
+    std::string sha256 = sha256_hex(file->bytes());
+    SLIPWAY_RETURN_IF_ERROR(identity.check_unchanged());
     return Program(std::make_shared<const ir::Program>(std::move(program)),
-                   sha256_hex(file->bytes()));
+                   std::make_shared<const FileIdentity>(identity), std::move(sha256));
   });
 }
 

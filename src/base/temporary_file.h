@@ -8,27 +8,35 @@
 #include "base/mapped_file.h"
 #include "slipway/result.h"
 
-namespace slipway::build {
+namespace slipway {
 
-// Not thread-safe. Gone with this object unless it was published.
+// Not thread-safe. Gone with this object unless it was given a name. A file without a name can't
+// be left behind by a process that is killed. One with a name can: it is locked (flock) for as
+// long as somebody makes it, so that what is left is recognised, and removed by the next that
+// wants its name.
 class TemporaryFile {
  public:
-  // Without a name, so that not even a killed process leaves it behind; a named one where the file
-  // system knows no other.
+  // Without a name; a named one where the file system knows no other.
   static Result<TemporaryFile> create(const std::string& folder);
   static Result<TemporaryFile> create_named(const std::string& folder);
+  // For replace(): in the folder of `target`, with a name of that where it needs one.
+  static Result<TemporaryFile> create_beside(const std::string& target);
 
   TemporaryFile(TemporaryFile&& other) noexcept;
   TemporaryFile& operator=(TemporaryFile&&) = delete;
   ~TemporaryFile();
 
-  // After an error the file still has what was appended before.
+  // After an error the file still has what was appended before. A limit on the size of files gives
+  // an error and no signal.
   Status append(std::span<const std::byte> bytes);
   // What has been appended so far.
   Result<OwnedSpan> map() const;
   // Gives the file a name in its folder, all at once. A file that is there already stays, or is
   // replaced by a named one.
   Status publish(const std::string& name);
+  // Has all bytes on the disk and puts the file in the place of `target`, which is in its folder
+  // and need not exist, all at once. The permissions of a file that is there already are kept.
+  Status replace(const std::string& target);
   // Takes away the name that a named one has; it can't be published any more.
   void hide();
 
@@ -47,4 +55,8 @@ std::string temporary_folder();
 // Whether create_named() makes such names.
 bool is_temporary_name(const std::string& name);
 
-}  // namespace slipway::build
+// Removes the names of all temporary files of the process, which must end then: for handlers of
+// signals.
+void remove_temporary_names() noexcept;
+
+}  // namespace slipway
