@@ -148,8 +148,7 @@ TEST_F(Tool, KeepsEscapesFromTheTerminal) {
   for (const std::vector<std::string>& call :
        std::vector<std::vector<std::string>>{{"inspect", path("m.pte")},
                                              {"verify", path("m.pte")},
-                                             {"run", path("m.pte"), "--random-inputs", "1"},
-                                             {"run", path("m.pte"), "--method", name}}) {
+                                             {"run", path("m.pte"), "--random-inputs", "1"}}) {
     const Outcome outcome = run(call);
     EXPECT_FALSE(contains(outcome.out + outcome.err, "\x1b")) << call[0];
     EXPECT_FALSE(contains(outcome.out + outcome.err, "\u202e")) << call[0];
