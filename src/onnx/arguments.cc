@@ -56,6 +56,19 @@ const ir::TensorType& Context::type(size_t i) {
   return kNoType;
 }
 
+const ir::ConstantData* Context::constant_data(size_t i) const {
+  const auto* value = std::get_if<ir::Value*>(&arg(i));
+  const auto constant = value ? constants_.find(*value) : constants_.end();
+  if (constant == constants_.end()) return nullptr;
+  // State that the program changes is an input.
+  const auto bound = bound_.find(*value);
+  const bool is_input =
+      bound != bound_.end() &&
+      std::any_of(graph_.inputs.begin(), graph_.inputs.end(),
+                  [&](const ValueType& input) { return input.name == bound->second.name; });
+  return is_input ? nullptr : &*constant->second->data;
+}
+
 Ref Context::operand(size_t i, DType dtype) {
   const ir::Argument& argument = arg(i);
   if (const auto* value = std::get_if<ir::Value*>(&argument); value && *value) {

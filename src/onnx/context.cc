@@ -71,6 +71,16 @@ bool Context::changes_buffer() const {
   return reads == 1;
 }
 
+bool Context::is_only_dequantized() const { return !used_otherwise_.contains(output()); }
+
+void Context::mark_used(const ir::Value* value, const ir::Node* reader) {
+  used_.insert(value);
+  const bool dequantizes = reader &&
+                           reader->op().starts_with("quantized_decomposed.dequantize_per_") &&
+                           reader->arg(0) == ir::Argument(const_cast<ir::Value*>(value));
+  if (!dequantizes) used_otherwise_.insert(value);
+}
+
 void Context::fail(std::string reason) {
   if (!reason_) reason_ = std::move(reason);
 }
@@ -400,13 +410,13 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
     if (i < inputs.size() && !inputs[i].name.empty()) bound_[value] = inputs[i];
     ++i;
   }
-  const auto use = [&](const ir::Argument& argument) {
-    ir::Graph::for_each_value(argument, [&](ir::Value* value) { used_.insert(value); });
+  const auto use = [&](const ir::Argument& argument, const ir::Node* reader) {
+    ir::Graph::for_each_value(argument, [&](ir::Value* value) { mark_used(value, reader); });
   };
   for (const auto& node : graph.nodes()) {
-    for (const ir::Argument& argument : node->args()) use(argument);
+    for (const ir::Argument& argument : node->args()) use(argument, node.get());
   }
-  for (const ir::Argument& output : graph.outputs()) use(output);
+  for (const ir::Argument& output : graph.outputs()) use(output, nullptr);
   for (const auto& node : graph.nodes()) lower(*node);
   node_ = outer_node;
   node_start_ = 0;

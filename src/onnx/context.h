@@ -46,6 +46,8 @@ class Context {
   // Whether argument 0 is a buffer that nothing else reads, and that holds the first result after
   // the run.
   bool changes_buffer() const;
+  // Whether nothing but dequantization reads the first result.
+  bool is_only_dequantized() const;
   // Says why this node can't be lowered. The first reason stays.
   void fail(std::string reason);
 
@@ -60,6 +62,8 @@ class Context {
   std::vector<const ir::Value*> values(size_t i);
   const ir::TensorType& type(size_t i);  // of a tensor
   int64_t rank(size_t i) { return static_cast<int64_t>(type(i).sizes.size()); }
+  // What it holds, where it is a constant of the program; null for others.
+  const ir::ConstantData* constant_data(size_t i) const;
   // A number as a 0-dim constant, or a tensor; converted.
   Ref operand(size_t i, DType dtype);
   std::optional<double> number(size_t i);  // a constant number; none for None and symbols
@@ -145,7 +149,8 @@ class Context {
   const std::string& last_output() const { return graph_.outputs.back().name; }
   // Applies the registry's rule; failures are collected.
   void lower(const ir::Node& node);
-  void mark_used(const ir::Value* value) { used_.insert(value); }
+  // `reader`: the node that uses it; null for who is outside of the graph.
+  void mark_used(const ir::Value* value, const ir::Node* reader);
   // The body of a branch: nodes emitted by `body` go into a graph of their own.
   std::shared_ptr<Graph> sub_graph(const ir::Graph& graph, const Refs& inputs);
 
@@ -170,6 +175,7 @@ class Context {
   std::unordered_map<const ir::Value*, const ir::Input*> constants_;
   std::unordered_map<const ir::Value*, Ref> bound_;
   std::set<const ir::Value*> used_;
+  std::set<const ir::Value*> used_otherwise_;  // than by dequantization
   std::set<std::string> taken_;
   std::map<std::string, int> suffixes_;
   std::map<std::tuple<DType, std::vector<int64_t>, std::string>, std::string> constant_names_;

@@ -13,13 +13,13 @@ namespace slipway::onnx {
 
 namespace {
 
-void mark_used(Context& context, const ir::Argument& argument) {
-  ir::Graph::for_each_value(argument, [&](ir::Value* value) { context.mark_used(value); });
+void mark_used(Context& context, const ir::Argument& argument, const ir::Node* reader) {
+  ir::Graph::for_each_value(argument, [&](ir::Value* value) { context.mark_used(value, reader); });
 }
 
 Status lower_nodes(Context& context, const std::vector<const ir::Node*>& nodes) {
   for (const ir::Node* node : nodes) {
-    for (const ir::Argument& argument : node->args()) mark_used(context, argument);
+    for (const ir::Argument& argument : node->args()) mark_used(context, argument, node);
   }
   for (const ir::Node* node : nodes) context.lower(*node);
   if (context.failures().empty()) return {};
@@ -59,7 +59,7 @@ Result<Graph> lower(const ir::Program& program, const LoweringOptions& options) 
   }
 
   const ir::Graph& graph = *program.graph;
-  for (const ir::Argument& output : graph.outputs()) mark_used(context, output);
+  for (const ir::Argument& output : graph.outputs()) mark_used(context, output, nullptr);
   std::vector<const ir::Node*> nodes;
   for (const auto& node : graph.nodes()) nodes.push_back(node.get());
   SLIPWAY_RETURN_IF_ERROR(lower_nodes(context, nodes));
@@ -104,7 +104,7 @@ Result<Graph> lower(const ir::Program& program, const LoweringOptions& options) 
 Result<Graph> lower(const ir::Program& program, const Part& part, const LoweringOptions& options) {
   Context context(program, options);
   for (const ir::Value* value : part.inputs) context.add_input(value, value->name());
-  for (const ir::Value* value : part.outputs) context.mark_used(value);
+  for (const ir::Value* value : part.outputs) context.mark_used(value, nullptr);
   SLIPWAY_RETURN_IF_ERROR(lower_nodes(context, part.nodes));
   for (const ir::Value* value : part.outputs) {
     const Ref ref = context.find(value);
@@ -119,7 +119,7 @@ std::optional<std::string> why_unsupported(const ir::Program& program, const ir:
   Context context(program, options);
   std::set<const ir::Value*> inputs;
   for (const ir::Argument& argument : node.args()) {
-    mark_used(context, argument);
+    mark_used(context, argument, &node);
     ir::Graph::for_each_value(argument, [&](ir::Value* value) {
       const ir::Input* constant = program.input_of(value);
       if (constant && constant->data) return;

@@ -5,6 +5,7 @@
 // remove_no_ops; no decomposition is needed. Functions here may be called from several threads.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,16 +20,24 @@ namespace slipway::onnx {
 // The baseline. Newer operators are used only where `fused` names them.
 inline constexpr int64_t kBaselineOpset = 20;
 
+// How a graph holds quantized values that nothing but dequantization reads.
+enum class QuantizedValues : uint8_t {
+  kAsGiven,    // in the program's types
+  kUnsigned,   // int8 as uint8, higher by 128: for engines whose products in 8 bits take no other
+  kSymmetric,  // int8 with a zero point of 0; others as float32: for engines that have no other
+};
+
 struct LoweringOptions {
   // Of the graph; at least kBaselineOpset, and what the fused operators need.
   int64_t opset = kBaselineOpset;
   // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish,
-  // QuantizeLinear (whose halves are rounded otherwise than PyTorch's),
   // GroupNormalization (opset 21), RMSNormalization (23), Attention (23), TensorScatter (24; where
   // it changes a buffer that nothing else reads, in a form that TensorRT takes). Others are written
   // as their parts.
-  std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish",
-                                 "QuantizeLinear"};
+  std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
+  // But for kAsGiven, QuantizeLinear is used for these values alone: it rounds halves otherwise
+  // than PyTorch, whose steps are written for values that are read otherwise.
+  QuantizedValues quantized = QuantizedValues::kAsGiven;
   // Bring indices into their range, for engines that would read or write outside of the tensor
   // where PyTorch makes an error of one.
   bool clamp_indices = false;

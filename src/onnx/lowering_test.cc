@@ -275,19 +275,147 @@ TEST(Lower, KeepsInfiniteExtremaWhenAsked) {
             (std::vector<std::string>{"ReduceMax", "Less", "Cast", "ReduceMax", "Cast", "Where"}));
 }
 
-TEST(Lower, QuantizesByPartsUnlessFused) {
+struct Quantizing : Small {
+  ir::Argument zero = SymInt(3);
+  SymInt min = -128;
+  SymInt max = 127;
+
+  Value* quantize(Value* x, DType dtype = DType::kInt8) {
+    return build.call("quantized_decomposed.quantize_per_tensor.default",
+                      {x, 0.1, zero, min, max, dtype}, TensorType{dtype, x->sizes(), {}});
+  }
+  Value* dequantize(Value* q) {
+    return build.call("quantized_decomposed.dequantize_per_tensor.default",
+                      {q, 0.1, zero, min, max, q->dtype(), ir::None{}},
+                      TensorType{DType::kFloat32, q->sizes(), {}});
+  }
+};
+
+LoweringOptions holding(QuantizedValues form) {
+  LoweringOptions options;
+  options.quantized = form;
+  return options;
+}
+
+// The one byte of the constant that a node takes as its zero point.
+int zero_point_of(const Graph& graph, const std::string& op_type, DType dtype) {
+  for (const Node& node : graph.nodes) {
+    if (node.op_type != op_type) continue;
+    if (node.inputs.size() < 3) return 0;
+    for (const Initializer& initializer : graph.initializers) {
+      if (initializer.name != node.inputs[2]) continue;
+      EXPECT_EQ(initializer.dtype, dtype);
+      EXPECT_EQ(initializer.nbytes, 1U);
+      return std::to_integer<int>(std::get<OwnedSpan>(initializer.data).bytes[0]);
+    }
+  }
+  ADD_FAILURE() << "no constant zero point of a " << op_type;
+  return -1;
+}
+
+using Types = std::vector<std::string>;
+
+TEST(Lower, HoldsQuantizedValuesAsUnsigned) {
+  Quantizing small;
+  small.output(small.dequantize(small.quantize(small.input("x", {5, 7}))));
+  const Types pair = {"QuantizeLinear", "DequantizeLinear"};
+  const auto as_given = small.lower();
+  EXPECT_EQ(op_types(as_given), pair);
+  EXPECT_EQ(zero_point_of(as_given, "QuantizeLinear", DType::kInt8), 3);
+  EXPECT_EQ(zero_point_of(as_given, "DequantizeLinear", DType::kInt8), 3);
+  const auto unsigned_form = small.lower(holding(QuantizedValues::kUnsigned));
+  EXPECT_EQ(op_types(unsigned_form), pair);
+  EXPECT_EQ(zero_point_of(unsigned_form, "QuantizeLinear", DType::kUInt8), 131);
+  EXPECT_EQ(zero_point_of(unsigned_form, "DequantizeLinear", DType::kUInt8), 131);
+}
+
+// A zero point of 0 is left out where the values are read.
+TEST(Lower, HoldsQuantizedValuesAsSymmetricOrFloat32) {
+  Quantizing skewed;
+  skewed.output(skewed.dequantize(skewed.quantize(skewed.input("x", {5, 7}))));
+  EXPECT_EQ(op_types(skewed.lower(holding(QuantizedValues::kSymmetric))),
+            (Types{"Mul", "Round", "Add", "Clip", "Sub", "Mul"}));
+  Quantizing symmetric;
+  symmetric.zero = SymInt(0);
+  symmetric.output(symmetric.dequantize(symmetric.quantize(symmetric.input("x", {5, 7}))));
+  const auto graph = symmetric.lower(holding(QuantizedValues::kSymmetric));
+  EXPECT_EQ(op_types(graph), (Types{"QuantizeLinear", "DequantizeLinear"}));
+  EXPECT_EQ(zero_point_of(graph, "QuantizeLinear", DType::kInt8), 0);
+  EXPECT_EQ(graph.nodes.back().inputs.size(), 2U);
+  Quantizing bytes;
+  bytes.zero = SymInt(0);
+  bytes.min = 0;
+  bytes.max = 255;
+  bytes.output(bytes.dequantize(bytes.quantize(bytes.input("x", {5, 7}), DType::kUInt8)));
+  EXPECT_EQ(op_types(bytes.lower(holding(QuantizedValues::kSymmetric))).front(), "Mul");
+}
+
+// Whatever reads them otherwise gets what PyTorch's own steps give, in their type.
+TEST(Lower, QuantizesByStepsWhatIsReadOtherwise) {
+  Quantizing small;
+  Value* q = small.quantize(small.input("x", {5, 7}));
+  small.output(small.dequantize(q));
+  small.output(q);
+  EXPECT_EQ(op_types(small.lower()).front(), "QuantizeLinear");
+  for (const auto form : {QuantizedValues::kUnsigned, QuantizedValues::kSymmetric}) {
+    const auto graph = small.lower(holding(form));
+    EXPECT_EQ(op_types(graph), (Types{"Mul", "Round", "Add", "Clip", "Cast", "DequantizeLinear"}));
+    EXPECT_EQ(graph.outputs.back().dtype, DType::kInt8);
+  }
+}
+
+TEST(Lower, ClipsBeforeItQuantizesToFewerNumbers) {
+  Quantizing small;
+  small.min = -127;
+  small.output(small.dequantize(small.quantize(small.input("x", {5, 7}))));
+  EXPECT_EQ(op_types(small.lower(holding(QuantizedValues::kUnsigned))),
+            (Types{"Clip", "QuantizeLinear", "DequantizeLinear"}));
+}
+
+// 200 is no int8.
+TEST(Lower, QuantizesByStepsAroundZeroPointsOutsideOfTheType) {
+  Quantizing small;
+  small.zero = SymInt(200);
+  small.output(small.dequantize(small.quantize(small.input("x", {5, 7}))));
+  for (const auto form :
+       {QuantizedValues::kAsGiven, QuantizedValues::kUnsigned, QuantizedValues::kSymmetric}) {
+    const auto types = op_types(small.lower(holding(form)));
+    EXPECT_EQ(types.front(), "Mul");
+    EXPECT_EQ(std::count(types.begin(), types.end(), "DequantizeLinear"), 0);
+  }
+}
+
+// Nothing converts weights of 8 bits when the engine runs, and zero points are of the type.
+TEST(Lower, ReadsWeightsOfEightBits) {
+  const auto constant = [](DType dtype, std::vector<int64_t> sizes, std::vector<int64_t> strides,
+                           size_t nbytes) {
+    ir::ConstantData data;
+    data.dtype = dtype;
+    data.sizes = std::move(sizes);
+    data.strides = std::move(strides);
+    data.storage = own_bytes(std::vector<std::byte>(nbytes, std::byte{1}));
+    return data;
+  };
   Small small;
-  Value* x = small.input("x", {5, 7});
-  small.output(small.build.call("quantized_decomposed.quantize_per_tensor.default",
-                                {x, 0.1, SymInt(3), SymInt(-128), SymInt(127), DType::kInt8},
-                                TensorType{DType::kInt8, {5, 7}, {}}));
-  EXPECT_EQ(op_types(small.lower()).back(), "QuantizeLinear");
-  LoweringOptions parts;
-  parts.fused.erase("QuantizeLinear");
-  const auto types = op_types(small.lower(parts));
-  EXPECT_EQ(types.front(), "Mul");
-  EXPECT_EQ(types.back(), "Cast");
-  EXPECT_EQ(std::count(types.begin(), types.end(), "Round"), 1);
+  Value* weight = small.program.add_constant("w", constant(DType::kInt8, {3, 4}, {4, 1}, 12));
+  Value* zero_points =
+      small.program.add_constant("zero_points", constant(DType::kInt8, {3}, {1}, 3));
+  Value* scales = small.program.add_constant("scales", constant(DType::kFloat32, {3}, {1}, 12));
+  const TensorType floats = {DType::kFloat32, {3, 4}, {}};
+  small.output(small.build.call(
+      "quantized_decomposed.dequantize_per_channel.default",
+      {weight, scales, zero_points, SymInt(0), SymInt(-128), SymInt(127), DType::kInt8, ir::None{}},
+      floats));
+  small.output(small.build.to_dtype(weight, DType::kFloat32));
+  EXPECT_EQ(op_types(small.lower()), (Types{"DequantizeLinear", "Cast"}));
+  const auto graph = small.lower(holding(QuantizedValues::kUnsigned));
+  EXPECT_EQ(op_types(graph), (Types{"DequantizeLinear", "DequantizeLinear"}));
+  const auto zero = std::find_if(
+      graph.initializers.begin(), graph.initializers.end(),
+      [&](const Initializer& item) { return item.name == graph.nodes.front().inputs.at(2); });
+  ASSERT_NE(zero, graph.initializers.end());
+  EXPECT_EQ(zero->dtype, DType::kInt8);
+  EXPECT_EQ(zero->sizes, std::vector<int64_t>{3});
 }
 
 // The larger of 1 and a size of 0 is not 0.

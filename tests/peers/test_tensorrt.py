@@ -61,17 +61,10 @@ def check_one_engine(file, outside=frozenset()):
     return engine
 
 
-@pytest.mark.parametrize("name, dialect", [key for key in GOLDEN_FILES if key[0] != "pt2e_int8"])
+@pytest.mark.parametrize("name, dialect", GOLDEN_FILES)
 def test_archives_become_one_engine(name, dialect, tmp_path):
     file = compile(GOLDEN / GOLDEN_FILES[name, dialect], tmp_path / "model.pte", "--verify-passes")
     check_one_engine(file, OUTSIDE.get((name, dialect), set()))
-
-
-def test_a_quantized_model_is_split_where_tensorrt_has_no_int8(tmp_path):
-    method = slipway_cli.inspect(compile(GOLDEN / GOLDEN_FILES["pt2e_int8", "training"], tmp_path / "model.pte"))
-    assert method["engines"]
-    assert all(node["op"].startswith("quantized_decomposed.") for node in method["outside"])
-    assert all("int8" in node["reason"] for node in method["outside"])
 
 
 @pytest.mark.parametrize("name", MODELS)

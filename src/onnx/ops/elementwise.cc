@@ -173,7 +173,21 @@ void nan_to_num(Context& c) {
 }
 
 // Conversions and copies.
-void convert(Context& c) { c.result(c.tensor(0)); }
+// Weights of 8 bits stay so in engines, which may read them in place of wider ones.
+bool is_compressed_weight(Context& c) {
+  if (c.options().quantized == QuantizedValues::kAsGiven || !c.constant_data(0)) return false;
+  const DType from = c.type(0).dtype;
+  const bool is_taken =
+      from == DType::kInt8 ||
+      (from == DType::kUInt8 && c.options().quantized == QuantizedValues::kUnsigned);
+  return is_taken && c.rank(0) > 1 && c.dtype() == DType::kFloat32;
+}
+
+void convert(Context& c) {
+  const Ref x = c.tensor(0);
+  if (!is_compressed_weight(c)) return c.result(x);
+  c.result(c.op("DequantizeLinear", {x, c.scalar(1.0, DType::kFloat32)}, {}, DType::kFloat32));
+}
 
 void dropout(Context& c) {
   if (c.flag(2)) c.fail("dropout in training has random results");

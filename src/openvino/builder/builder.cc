@@ -51,7 +51,7 @@ class OpenVinoBuilder : public build::Builder {
 
   onnx::LoweringOptions lowering() const override {
     onnx::LoweringOptions options;
-    options.fused.erase("QuantizeLinear");
+    options.quantized = onnx::QuantizedValues::kUnsigned;
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
     return options;

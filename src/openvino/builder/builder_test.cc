@@ -128,7 +128,7 @@ TEST(Builder, LowersForThePlugin) {
   const auto options = make_builder({})->lowering();
   EXPECT_TRUE(options.clamp_indices);
   EXPECT_TRUE(options.keep_infinite_extrema);
-  EXPECT_FALSE(options.fused.contains("QuantizeLinear"));
+  EXPECT_EQ(options.quantized, onnx::QuantizedValues::kUnsigned);
   EXPECT_TRUE(options.fused.contains("LayerNormalization"));
 }
 

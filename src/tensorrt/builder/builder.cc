@@ -95,7 +95,7 @@ int64_t known_size(const std::string& text) {
   return error == std::errc() && stop == text.data() + text.size() ? size : -1;
 }
 
-// A file of zeros without a name, which takes neither disk nor memory.
+// A file of zeros without a name, which takes neither disk nor memory but for what is written.
 class HollowFile {
  public:
   // Long enough for all constants of the graph.
@@ -115,11 +115,33 @@ class HollowFile {
     if (descriptor_ >= 0) ::close(descriptor_);
   }
   std::string path() const { return fmt::format("/proc/self/fd/{}", descriptor_); }
+  Status write(std::span<const std::byte> bytes, uint64_t offset) const {
+    while (!bytes.empty()) {
+      const ssize_t count =
+          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return errno_error(errno, "memory for a file can't be had");
+      bytes = bytes.subspan(static_cast<size_t>(count));
+      offset += static_cast<uint64_t>(count);
+    }
+    return {};
+  }
 
  private:
   explicit HollowFile(int descriptor) : descriptor_(descriptor) {}
   int descriptor_;
 };
+
+// The names of what tells how values are quantized.
+std::set<std::string> quantization_scales(const onnx::Graph& graph) {
+  std::set<std::string> names;
+  for (const onnx::Node& node : graph.nodes) {
+    if (node.op_type == "QuantizeLinear" || node.op_type == "DequantizeLinear") {
+      names.insert(node.inputs.at(1));
+    }
+  }
+  return names;
+}
 
 class TensorRtBuilder : public build::Builder {
  public:
@@ -148,6 +170,7 @@ class TensorRtBuilder : public build::Builder {
 
   onnx::LoweringOptions lowering() const override {
     onnx::LoweringOptions options;
+    options.quantized = onnx::QuantizedValues::kSymmetric;
     // Caches of keys and values are written in place where the parser knows how.
     const bool is_rtx = library_.ok() && (*library_)->version().family == Family::kRtx;
     if (is_rtx) options.fused.insert(kCacheUpdate);
@@ -165,17 +188,18 @@ class TensorRtBuilder : public build::Builder {
     return onnx::convert_precision(std::move(graph), DType::kBFloat16, keep);
   }
 
-  std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
+  std::optional<std::string> why_unsupported(const ir::Program& program, const ir::Node& node,
                                              const partition::IntegerRanges&) const override {
-    return why_kept(node);
+    return why_kept(program, node);
   }
 
   Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
     if (auto refusals = refuse_sizes(graph); !refusals.empty()) return {std::move(refusals)};
     SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
-    SLIPWAY_ASSIGN_OR_RETURN(std::vector<build::Refusal> refusals, query(library, graph));
-    if (!refusals.empty()) return {std::move(refusals)};
     SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<build::Refusal> refusals,
+                             query(library, graph, constants));
+    if (!refusals.empty()) return {std::move(refusals)};
     std::vector<const onnx::Initializer*> references;
     const auto locate = [&](const onnx::Initializer& initializer) {
       references.push_back(&initializer);
@@ -304,18 +328,25 @@ class TensorRtBuilder : public build::Builder {
   }
 
   // What the parser would not take, by its own account. It wants to see the files of constants, but
-  // looks at types and shapes only: an empty one will do. Constants are told apart by where they
-  // lie.
+  // looks at types and shapes only, and at the signs of scales: others may be zeros. Constants are
+  // told apart by where they lie.
   static Result<std::vector<build::Refusal>> query(const LibraryPointer& library,
-                                                   const onnx::Graph& graph) {
+                                                   const onnx::Graph& graph,
+                                                   const build::Constants& constants) {
     SLIPWAY_ASSIGN_OR_RETURN(const HollowFile file, HollowFile::create(graph));
+    const std::set<std::string> scales = quantization_scales(graph);
     uint64_t end = 0;
+    Status written;
     const auto locate = [&](const onnx::Initializer& initializer) {
       const uint64_t start = end;
       end += initializer.nbytes;
+      if (written.ok() && scales.contains(initializer.name)) {
+        written = file.write(constants.bytes(initializer), start);
+      }
       return onnx::ExternalData{file.path(), start};
     };
     SLIPWAY_ASSIGN_OR_RETURN(const std::string model, onnx::serialize_by_reference(graph, locate));
+    SLIPWAY_RETURN_IF_ERROR(written);
     SLIPWAY_ASSIGN_OR_RETURN(const tensorrt::Builder builder, tensorrt::Builder::create(library));
     SLIPWAY_ASSIGN_OR_RETURN(const Network network, builder.make_network());
     SLIPWAY_ASSIGN_OR_RETURN(Parser parser, Parser::create(network));

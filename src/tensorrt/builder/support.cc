@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "ir/queries.h"
+
 namespace slipway::tensorrt {
 
 namespace {
@@ -52,26 +54,74 @@ std::optional<std::string> why_type(DType dtype) {
   }
 }
 
-std::optional<std::string> why_tensors(const ir::Node& node) {
+bool is(const ir::Node& node, std::string_view op) {
+  return node.op().starts_with(op) &&
+         (node.op().size() == op.size() || node.op()[op.size()] == '.');
+}
+
+bool is_quantization(const ir::Node& node, std::string_view verb) {
+  return is(node, fmt::format("quantized_decomposed.{}_per_tensor", verb)) ||
+         is(node, fmt::format("quantized_decomposed.{}_per_channel", verb));
+}
+
+// What a node is looked at in.
+struct Place {
+  const ir::Program& program;
+  const ir::Graph& graph;
+};
+
+// Whether nothing but dequantization reads what a node quantizes.
+bool is_only_dequantized(const Place& place, const ir::Value* value) {
+  bool only = true;
+  const auto look = [&](const ir::Argument& argument, bool dequantizes) {
+    ir::Graph::for_each_value(
+        argument, [&](const ir::Value* read) { only = only && (read != value || dequantizes); });
+  };
+  for (const auto& node : place.graph.nodes()) {
+    const bool dequantizes = is_quantization(*node, "dequantize");
+    for (size_t i = 0; i < node->args().size(); ++i) look(node->arg(i), dequantizes && i == 0);
+  }
+  for (const ir::Argument& output : place.graph.outputs()) look(output, false);
+  return only;
+}
+
+// The argument or result of 8 bits that TensorRT has in them, or as float32: a quantized value, or
+// a weight that the node reads as float32; null where there is none.
+const ir::Value* quantized_value(const Place& place, const ir::Node& node) {
+  if (is_quantization(node, "quantize")) {
+    return is_only_dequantized(place, node.output()) ? node.output() : nullptr;
+  }
+  const bool dequantizes = is_quantization(node, "dequantize");
+  const bool converts = is(node, "aten._to_copy") || is(node, "aten.to");
+  if (!dequantizes && !converts) return nullptr;
+  const ir::Value* value = node.value(0);
+  const ir::Node* producer = value->producer();
+  if (producer && dequantizes && is_quantization(*producer, "quantize")) {
+    return is_only_dequantized(place, value) ? value : nullptr;
+  }
+  if (value->dtype() != DType::kInt8 || node.output()->dtype() != DType::kFloat32) return nullptr;
+  if (converts && value->rank() < 2) return nullptr;
+  return ir::constant_inputs(place.program).contains(value) ? value : nullptr;
+}
+
+std::optional<std::string> why_kept(const Place& place, const ir::Node& node);
+
+std::optional<std::string> why_tensors(const Place& place, const ir::Node& node) {
   std::optional<std::string> reason;
+  const ir::Value* quantized = quantized_value(place, node);
   const auto look = [&](const ir::Value* value) {
-    if (value->is_tensor() && !reason) reason = why_type(value->dtype());
+    if (value->is_tensor() && value != quantized && !reason) reason = why_type(value->dtype());
   };
   for (const ir::Argument& argument : node.args()) {
     ir::Graph::for_each_value(argument, look);
     ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& graph) {
       for (const auto& inner : graph->nodes()) {
-        if (!reason) reason = why_kept(*inner);
+        if (!reason) reason = why_kept({place.program, *graph}, *inner);
       }
     });
   }
   for (const ir::Value* output : node.outputs()) look(output);
   return reason;
-}
-
-bool is(const ir::Node& node, std::string_view op) {
-  return node.op().starts_with(op) &&
-         (node.op().size() == op.size() || node.op()[op.size()] == '.');
 }
 
 bool is_empty(const ir::Value& value) {
@@ -118,9 +168,7 @@ std::optional<ir::SymInt> top_k(const ir::Node& node) {
   return sizes[static_cast<size_t>(index)];
 }
 
-}  // namespace
-
-std::optional<std::string> why_kept(const ir::Node& node) {
+std::optional<std::string> why_kept(const Place& place, const ir::Node& node) {
   for (const Kept& kept : kKept) {
     if (is(node, kept.op)) return std::string(kept.reason);
   }
@@ -140,7 +188,13 @@ std::optional<std::string> why_kept(const ir::Node& node) {
                          kMostTopK);
     }
   }
-  return why_tensors(node);
+  return why_tensors(place, node);
+}
+
+}  // namespace
+
+std::optional<std::string> why_kept(const ir::Program& program, const ir::Node& node) {
+  return why_kept({program, *program.graph}, node);
 }
 
 }  // namespace slipway::tensorrt

@@ -4,11 +4,11 @@
 #include <optional>
 #include <string>
 
-#include "ir/graph.h"
+#include "ir/program.h"
 
 namespace slipway::tensorrt {
 
 // Why TensorRT would not compute the node's types as PyTorch does, or would fail late in the build.
-std::optional<std::string> why_kept(const ir::Node& node);
+std::optional<std::string> why_kept(const ir::Program& program, const ir::Node& node);
 
 }  // namespace slipway::tensorrt

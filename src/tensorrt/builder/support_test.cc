@@ -11,6 +11,7 @@ namespace slipway::tensorrt {
 namespace {
 
 using ir::Argument;
+using ir::Node;
 using ir::SymInt;
 using ir::Value;
 
@@ -20,7 +21,7 @@ struct Nodes : passes::TestProgram {
   }
   // The reason, or "" for a node that is taken.
   std::string why(const std::string& op, std::vector<Argument> args, ir::TensorType result) {
-    return why_kept(*node(op, std::move(args), {std::move(result)}, "r")).value_or("");
+    return why_kept(program, *node(op, std::move(args), {std::move(result)}, "r")).value_or("");
   }
   std::string why_relu(DType dtype) {
     return why("aten.relu.default", {tensor(dtype)}, type({4}, dtype));
@@ -45,6 +46,56 @@ TEST(Support, KeepsTypesThatTensorrtLacksOrNarrows) {
   // Of results as of arguments.
   EXPECT_NE(
       n.why("aten.to.dtype", {n.tensor(), DType::kFloat64}, Nodes::type({4}, DType::kFloat64)), "");
+}
+
+// What is quantized and read again never is a tensor of 8 bits for TensorRT, or one that it has.
+TEST(Support, TakesQuantizationThatIsReadAgain) {
+  Nodes n;
+  const auto quantize = [&](Value* x) {
+    return n.node("quantized_decomposed.quantize_per_tensor.default",
+                  {x, 0.1, SymInt(3), SymInt(0), SymInt(255), DType::kUInt8},
+                  {Nodes::type({4}, DType::kUInt8)}, "q");
+  };
+  const auto dequantize = [&](Value* q) {
+    return n.node("quantized_decomposed.dequantize_per_tensor.default",
+                  {q, 0.1, SymInt(3), SymInt(0), SymInt(255), DType::kUInt8, ir::None{}},
+                  {Nodes::type({4})}, "d");
+  };
+  Node* quantized = quantize(n.tensor());
+  Node* read = dequantize(quantized->output());
+  EXPECT_EQ(why_kept(n.program, *quantized), std::nullopt);
+  EXPECT_EQ(why_kept(n.program, *read), std::nullopt);
+  n.node("aten.relu.default", {quantized->output()}, {Nodes::type({4}, DType::kUInt8)}, "r");
+  EXPECT_TRUE(contains(why_kept(n.program, *quantized).value_or(""), "uint8"));
+  EXPECT_TRUE(contains(why_kept(n.program, *read).value_or(""), "uint8"));
+  // What a caller gives.
+  EXPECT_TRUE(
+      contains(why_kept(n.program, *dequantize(n.tensor(DType::kUInt8))).value_or(""), "uint8"));
+  Node* returned = quantize(n.tensor());
+  n.program.graph->outputs().emplace_back(returned->output());
+  EXPECT_TRUE(contains(why_kept(n.program, *returned).value_or(""), "uint8"));
+}
+
+TEST(Support, TakesWeightsOfInt8) {
+  Nodes n;
+  const auto why = [&](DType dtype, const std::vector<int64_t>& sizes, DType to) {
+    ir::ConstantData data;
+    data.dtype = dtype;
+    data.sizes = sizes;
+    data.strides = std::vector<int64_t>(sizes.size(), 1);
+    if (sizes.size() == 2) data.strides[0] = sizes[1];
+    data.storage = own_bytes(std::vector<std::byte>(8));
+    Value* weight = n.program.add_constant("w", std::move(data));
+    const std::vector<SymInt> same(sizes.begin(), sizes.end());
+    return n.why("aten.to.dtype", {weight, to}, Nodes::type(same, to));
+  };
+  EXPECT_EQ(why(DType::kInt8, {2, 4}, DType::kFloat32), "");
+  EXPECT_NE(why(DType::kInt8, {8}, DType::kFloat32), "");
+  EXPECT_NE(why(DType::kUInt8, {2, 4}, DType::kFloat32), "");
+  EXPECT_NE(why(DType::kInt8, {2, 4}, DType::kInt32), "");
+  EXPECT_NE(n.why("aten.to.dtype", {n.tensor(DType::kInt8, {2, 4}), DType::kFloat32},
+                  Nodes::type({2, 4})),
+            "");
 }
 
 TEST(Support, KeepsWhatTheParserRefuses) {
