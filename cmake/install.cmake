@@ -24,6 +24,8 @@ if(TARGET slipway)
   install(TARGETS slipway DESTINATION ${CMAKE_INSTALL_BINDIR})
   set_target_properties(slipway PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 endif()
+install(TARGETS slipway-build-engine DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/slipway)
+set_target_properties(slipway-build-engine PROPERTIES INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/slipway DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 list(TRANSFORM SLIPWAY_EXECUTORCH_LIBRARIES REPLACE "(.+)" "${SLIPWAY_EXECUTORCH}/lib/lib\\1.so"
      OUTPUT_VARIABLE shared_libraries)

@@ -1,10 +1,16 @@
-# The tool, and the examples, tests, fuzz programs and benchmarks. All but the tool are in targets of their own (`examples`,
-# `tests`, `fuzzers`, `benchmarks`), not in `all`.
+# The tool, the helper that builds engines, and the examples, tests, fuzz programs and benchmarks. All but the first two are in targets of
+# their own (`examples`, `tests`, `fuzzers`, `benchmarks`), not in `all`.
+
+# Whatever compiles starts it, from libexec/slipway beside its own folder (build/helper.h).
+add_executable(slipway-build-engine src/helper/main.cc)
+target_link_libraries(slipway-build-engine PRIVATE slipway_helper)
+set_target_properties(slipway-build-engine PROPERTIES RUNTIME_OUTPUT_DIRECTORY libexec/slipway)
+add_dependencies(slipway-build-engine slipway_openvino)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
   add_executable(slipway src/cli/main.cc)
   target_link_libraries(slipway PRIVATE slipway_cli)
-  add_dependencies(slipway slipway_openvino)
+  add_dependencies(slipway slipway_openvino slipway-build-engine)
   target_compile_definitions(slipway PRIVATE SLIPWAY_VERSION="${PROJECT_VERSION}")
 endif()
 
@@ -16,7 +22,7 @@ foreach(source IN LISTS sources)
   add_executable(${name} EXCLUDE_FROM_ALL ${source})
   target_link_libraries(${name} PRIVATE slipway_compile slipway_runtime)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY examples)
-  add_dependencies(${name} slipway_openvino)
+  add_dependencies(${name} slipway_openvino slipway-build-engine)
   add_dependencies(examples ${name})
 endforeach()
 
@@ -48,7 +54,7 @@ function(slipway_program group name sources)
   target_link_libraries(${name} PRIVATE ${ARGN})
   target_compile_definitions(${name} PRIVATE SLIPWAY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${group})
-  add_dependencies(${name} slipway_openvino)
+  add_dependencies(${name} slipway_openvino slipway-build-engine)
   add_dependencies(${group} ${name})
   if(TARGET slipway AND name MATCHES "^(tests|cli)_test$")
     target_compile_definitions(${name} PRIVATE SLIPWAY_TOOL="$<TARGET_FILE:slipway>")
@@ -98,6 +104,14 @@ foreach(layer IN LISTS SLIPWAY_LAYERS)
     slipway_tests(${name} "${sources}" ${libraries})
   endif()
   slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/src/${layer} ${libraries})
+endforeach()
+
+# A helper that fails as it is told.
+add_executable(stand_in_helper EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/helper/stand_in.cc)
+target_link_libraries(stand_in_helper PRIVATE slipway_helper)
+foreach(test build_test compile_test)
+  target_compile_definitions(${test} PRIVATE SLIPWAY_STAND_IN_HELPER="$<TARGET_FILE:stand_in_helper>")
+  add_dependencies(${test} stand_in_helper)
 endforeach()
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cc)

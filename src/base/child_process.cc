@@ -187,6 +187,21 @@ Descriptor::~Descriptor() {
   if (number_ >= 0) ::close(number_);
 }
 
+Status write_at(int descriptor, std::span<const std::byte> bytes, uint64_t offset,
+                const std::string& what) {
+  while (!bytes.empty()) {
+    const ssize_t count =
+        ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      return errno_error(errno, what + ": cannot be written");
+    }
+    bytes = bytes.subspan(static_cast<size_t>(count));
+    offset += static_cast<uint64_t>(count);
+  }
+  return {};
+}
+
 Result<Channel> Channel::to_parent() {
   ucred peer = {};
   socklen_t size = sizeof peer;

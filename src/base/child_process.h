@@ -34,6 +34,10 @@ class Descriptor {
   int number_ = -1;
 };
 
+// Writes all bytes at a place of an open file, which `what` names in the error.
+Status write_at(int descriptor, std::span<const std::byte> bytes, uint64_t offset,
+                const std::string& what);
+
 // None: without a limit.
 using Timeout = std::optional<std::chrono::milliseconds>;
 

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/mapped_place.h"
+
 namespace slipway {
 namespace {
 
@@ -57,6 +59,45 @@ TEST(MappedFileTest, ErrorsNameThePathAndTheReason) {
   auto device = MappedFile::open("/dev/null");
   ASSERT_FALSE(device.ok());
   EXPECT_EQ(device.error().code(), ErrorCode::kInvalidArgument);
+}
+
+std::string contents(const std::optional<Descriptor>& file) {
+  if (!file) return "none";
+  auto mapped = MappedFile::map(file->number(), "a file that was opened again");
+  if (!mapped.ok()) return mapped.error().message();
+  return {reinterpret_cast<const char*>((*mapped)->bytes().data()), (*mapped)->bytes().size()};
+}
+
+TEST(MappedPlaceTest, FindsTheFileBehindBytes) {
+  const std::string path = temporary_path("mapped_place_test.bin");
+  std::ofstream(path) << "slipway";
+  const auto file = MappedFile::open(path);
+  ASSERT_TRUE(file.ok());
+  const auto bytes = (*file)->bytes();
+  EXPECT_EQ(find_mapped_file(bytes), file->get());
+  EXPECT_EQ(find_mapped_file(bytes.subspan(3)), file->get());
+  EXPECT_EQ(find_mapped_file({bytes.data() + 3, 5}), nullptr);
+  const std::vector<std::byte> other(7);
+  EXPECT_EQ(find_mapped_file(other), nullptr);
+  EXPECT_EQ(contents(reopen(**file)), "slipway");
+  // Another file under its name.
+  std::filesystem::rename(path, path + ".moved");
+  std::ofstream(path) << "another";
+  EXPECT_FALSE(reopen(**file));
+  std::filesystem::remove(path);
+  EXPECT_FALSE(reopen(**file));
+  std::filesystem::remove(path + ".moved");
+}
+
+TEST(MappedPlaceTest, OpensAFileWithoutAName) {
+  std::FILE* stream = std::tmpfile();
+  ASSERT_NE(stream, nullptr);
+  std::fputs("slipway", stream);
+  std::fflush(stream);
+  const auto file = MappedFile::map(::fileno(stream), "a file without a name");
+  std::fclose(stream);
+  ASSERT_TRUE(file.ok());
+  EXPECT_EQ(contents(reopen(**file)), "slipway");
 }
 
 TEST(OwnBytesTest, TextAndBytesAreKept) {

@@ -3,8 +3,10 @@
 #include <dlfcn.h>
 #include <filesystem>
 #include <link.h>
+#include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -18,14 +20,29 @@ std::string in_folder(const std::string& folder, const std::string& name) {
   return !folder.empty() && std::filesystem::exists(path, error) ? path : "";
 }
 
+struct Folders {
+  std::string executorch;
+  std::string program;
+};
+std::optional<Folders>& folders_of_another() {
+  static std::optional<Folders> folders;
+  return folders;
+}
+
 }  // namespace
 
+void open_libraries_for(std::string executorch_folder, std::string program_folder) {
+  folders_of_another() = {std::move(executorch_folder), std::move(program_folder)};
+}
+
 std::string program_folder() {
+  if (folders_of_another()) return folders_of_another()->program;
   std::error_code error;
   return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
 }
 
 std::string executorch_folder() {
+  if (folders_of_another()) return folders_of_another()->executorch;
   std::string folder;
   ::dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* result) {

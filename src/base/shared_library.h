@@ -24,4 +24,8 @@ std::string executorch_folder();
 // The folder that this program lies in; empty when the system does not tell.
 std::string program_folder();
 
+// What the two functions above give from now on: in a program that opens libraries for another one,
+// and is to find the same. Call it before there are threads.
+void open_libraries_for(std::string executorch_folder, std::string program_folder);
+
 }  // namespace slipway

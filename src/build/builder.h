@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/piece_writer.h"
+#include "build/job.h"
 #include "engine/record.h"
 #include "ir/program.h"
 #include "onnx/graph.h"
@@ -22,11 +23,14 @@ struct BuildOptions {
   // Types may be computed with less precision than their own: float64 in float32, float16 and
   // bfloat16 unrounded or in float32, integers in 32 bits.
   bool allow_reduced_precision = false;
+  // Where the library does its work; null: in this process.
+  std::shared_ptr<Worker> worker = nullptr;
 };
 
 // A node that the library would not take after all.
 struct Refusal {
-  std::string origin;  // onnx::Node::origin
+  // onnx::Node::origin; empty: some node, but the library does not say which.
+  std::string origin;
   std::string reason;
 };
 

@@ -77,9 +77,10 @@ Status apply_limits(std::vector<ir::Program>& programs, const CompileOptions& op
 }
 
 // The program with calls of engines in it, and then kernels.
-Result<ProgramEngines> take_parts(ir::Program& program, const CompileOptions& options) {
+Result<ProgramEngines> take_parts(ir::Program& program, const Builders& builders,
+                                  const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
-  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, options));
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, builders, options));
   SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
   return parts;
 }
@@ -131,10 +132,11 @@ Result<PieceList> compile_methods(
   for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
 
+  const Builders builders = make_builders(options);
   std::vector<pte::Method> emitted;
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
-    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(program, options));
+    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(program, builders, options));
     SLIPWAY_RETURN_IF_ERROR(run_steps(kKernelSteps, program, options));
     emitted.push_back({.name = methods[i].first,
                        .program = &program,
@@ -156,7 +158,8 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
   SLIPWAY_RETURN_IF_ERROR(program.file().check_unchanged());
   std::vector<ir::Program> programs = {program.ir().clone()};
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], options));
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts,
+                           take_parts(programs[0], make_builders(options), options));
   const std::string& source = program.ir().source;
   if (parts.engines.size() != 1 || !parts.outside.empty()) {
     return unsupported(

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,6 +20,8 @@
 #include "build/build_engine.h"
 #include "build/builder.h"
 #include "build/engine_cache.h"
+#include "build/helper.h"
+#include "compile/culprit.h"
 #include "onnx/lowering.h"
 #include "openvino/builder/builder.h"
 #include "partition/integer_ranges.h"
@@ -29,10 +32,15 @@ namespace slipway {
 
 namespace {
 
+build::BuildOptions build_options(const CompileOptions& options, bool process_for_each_engine) {
+  return {.allow_reduced_precision = options.allow_reduced_precision,
+          .worker = build::make_helper(build::find_helper(), process_for_each_engine,
+                                       options.on_warning)};
+}
+
 Builders openvino_builders(const CompileOptions& options) {
   Builders builders;
-  builders.push_back(
-      openvino::make_builder({.allow_reduced_precision = options.allow_reduced_precision}));
+  builders.push_back(openvino::make_builder(build_options(options, false)));
   return builders;
 }
 
@@ -40,9 +48,10 @@ Builders tensorrt_builders(const CompileOptions& options) {
   std::vector<std::string> targets = options.tensorrt.targets;
   if (targets.empty()) targets.emplace_back();
   Builders builders;
+  // Addresses decide about the bytes of its plans.
+  const build::BuildOptions each = build_options(options, true);
   for (const std::string& target : targets) {
-    builders.push_back(tensorrt::make_builder(
-        options.tensorrt, target, {.allow_reduced_precision = options.allow_reduced_precision}));
+    builders.push_back(tensorrt::make_builder(options.tensorrt, target, each));
   }
   return builders;
 }
@@ -59,7 +68,7 @@ constexpr EngineEntry kEngines[] = {
     {EngineKind::kNone, "none", nullptr},
 };
 
-// After so many rounds of refused nodes the build is given up.
+// After so many rounds of nodes that the engine refuses by name the build is given up.
 constexpr int kMostRounds = 8;
 // How many nodes an error lists.
 constexpr size_t kMostListed = 20;
@@ -109,10 +118,13 @@ class EngineStep {
 
   Result<ProgramEngines> run() {
     if (!options_.cache.empty()) cache_.emplace(options_.cache, warn());
-    for (int round = 0; round < kMostRounds; ++round) {
+    while (rounds_ < kMostRounds) {
+      refused_by_name_ = false;
       SLIPWAY_ASSIGN_OR_RETURN(partition::Plan plan, make_plan());
       SLIPWAY_ASSIGN_OR_RETURN(const bool all_built, build(plan));
       if (all_built) return finish(std::move(plan));
+      // Others come to an end by themselves: each leaves out a node more.
+      if (refused_by_name_) ++rounds_;
     }
     return unsupported(
         "{}: after {} rounds the engine still refuses nodes: leave their operators outside with "
@@ -202,7 +214,7 @@ class EngineStep {
       auto outcome = build::build_engine(*builder, prepared, cache_ ? &*cache_ : nullptr, warn());
       if (!outcome.ok()) return outcome.error().with_context(program_.source);
       if (const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*outcome)) {
-        SLIPWAY_RETURN_IF_ERROR(refuse(part, *refusals));
+        SLIPWAY_RETURN_IF_ERROR(refuse(part, *builder, *refusals));
         return false;
       }
       engine::Engine& engine = engines.emplace_back(std::get<engine::Engine>(std::move(*outcome)));
@@ -215,20 +227,52 @@ class EngineStep {
     return true;
   }
 
-  Status refuse(const partition::Partition& part, const std::vector<build::Refusal>& refusals) {
-    bool found = false;
-    for (const build::Refusal& refusal : refusals) {
-      for (const ir::Node* node : part.nodes) {
-        if (node->name() != refusal.origin && node->origin() != refusal.origin) continue;
-        found = true;
-        refused_[node] = refusal.reason;
-        warn()(fmt::format("{} stays outside the engine, which refuses it: {}", describe(*node),
-                           refusal.reason));
-      }
+  Status refuse(const partition::Partition& part, const build::Builder& builder,
+                const std::vector<build::Refusal>& refusals) {
+    RefusedNodes refused = find_refused(part, refusals);
+    if (!refused.empty()) {
+      refused_by_name_ = true;
+    } else if (!refusals.empty() && refusals.front().origin.empty()) {
+      SLIPWAY_ASSIGN_OR_RETURN(refused, search(part, builder, refusals.front().reason));
     }
-    if (found) return {};
+    for (const auto& [node, reason] : refused) {
+      refused_[node] = reason;
+      warn()(fmt::format("{} stays outside the engine, which refuses it: {}", describe(*node),
+                         reason));
+    }
+    if (!refused.empty()) return {};
     return internal_error("{}: the engine refuses a node that its partition does not have",
                           program_.source);
+  }
+
+  // Which node it is that the library fails at without a name.
+  Result<RefusedNodes> search(const partition::Partition& part, const build::Builder& builder,
+                              const std::string& reason) {
+    if (!builds_anything_) {
+      const Status builds = check_builds_anything(builder, reason);
+      if (!builds.ok()) return builds.error().with_context(program_.source);
+      builds_anything_ = true;
+    }
+    const auto try_build =
+        [&](const partition::Partition& head) -> Result<std::vector<build::Refusal>> {
+      if (options_.on_step) {
+        options_.on_step(fmt::format("find what the engine fails at ({} of {} nodes)",
+                                     head.nodes.size(), part.nodes.size()));
+      }
+      SLIPWAY_ASSIGN_OR_RETURN(
+          onnx::Graph graph,
+          onnx::lower(program_, {head.nodes, head.inputs, head.outputs}, lowering_));
+      drop_unused_inputs(graph, head.inputs);
+      SLIPWAY_ASSIGN_OR_RETURN(const onnx::Graph prepared, builder.prepare(std::move(graph)));
+      SLIPWAY_ASSIGN_OR_RETURN(
+          build::Outcome outcome,
+          builder.build(prepared, [](std::span<const std::byte>) -> Status { return {}; }));
+      auto* const refusals = std::get_if<std::vector<build::Refusal>>(&outcome);
+      return refusals ? std::move(*refusals) : std::vector<build::Refusal>();
+    };
+    auto culprit = find_culprit(part, reason, try_build, tries_left_);
+    if (!culprit.ok()) return culprit.error().with_context(program_.source);
+    return culprit;
   }
 
   Result<ProgramEngines> finish(partition::Plan plan) {
@@ -256,6 +300,10 @@ class EngineStep {
   const partition::IntegerRanges ranges_;
   std::optional<build::EngineCache> cache_;
   std::map<const ir::Node*, std::string> refused_;
+  int rounds_ = 0;
+  bool refused_by_name_ = false;
+  bool builds_anything_ = false;
+  int tries_left_ = kMostTries;
   std::map<const ir::Node*, std::optional<std::string>> answers_;
   std::map<Nodes, Built> built_;
 };
@@ -288,14 +336,9 @@ Builders make_builders(const CompileOptions& options) {
   return entry.make ? entry.make(options) : Builders();
 }
 
-Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options) {
-  const Builders builders = make_builders(options);
-  if (builders.empty()) return ProgramEngines();
-  return build_engines(program, builders, options);
-}
-
 Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,
                                      const CompileOptions& options) {
+  if (builders.empty()) return ProgramEngines();
   // Before any work, so that a missing library is the first thing to be said.
   for (const auto& builder : builders) SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());
   return EngineStep(program, builders, options).run();

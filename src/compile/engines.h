@@ -25,12 +25,10 @@ using Builders = std::vector<std::unique_ptr<build::Builder>>;
 // Those of the engine of `options`, one a target; none for EngineKind::kNone.
 Builders make_builders(const CompileOptions& options);
 
-// Builds engines for the parts of a functional program that the engine of `options` takes, and puts
-// calls in their place. A build that refuses nodes leaves them outside, and the program is cut
-// again. Without an engine nothing happens.
-Result<ProgramEngines> build_engines(ir::Program& program, const CompileOptions& options);
-// The same for builders of the caller's, at least one: each builds every partition for a target of
-// its own, and the first one says what can be built.
+// Builds engines for the parts of a functional program that the builders take, and puts calls in
+// their place: each builds every partition for a target of its own, and the first one says what can
+// be built. A build that refuses nodes, or that fails at one, leaves them outside, and the program
+// is cut again. Without builders nothing happens.
 Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,
                                      const CompileOptions& options);
 

@@ -1,6 +1,7 @@
 #include "compile/engines.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,7 +11,9 @@
 
 #include "base/hash.h"
 #include "base/try.h"
+#include "build/helper.h"
 #include "ir/op_builder.h"
+#include "openvino/builder/builder.h"
 
 namespace slipway {
 namespace {
@@ -34,6 +37,9 @@ class StandIn : public build::Builder {
       }
       operators += node.target + " ";
     }
+    if (fails(operators)) {
+      return build::Outcome(std::vector<build::Refusal>{{"", "failed for a test"}});
+    }
     SLIPWAY_RETURN_IF_ERROR(sink(std::as_bytes(std::span(operators))));
     engine::EngineRecord record;
     record.engine = "stand-in";
@@ -42,6 +48,7 @@ class StandIn : public build::Builder {
   }
 
   std::set<std::string> refuses;
+  std::function<bool(const std::string& operators)> fails = [](const auto&) { return false; };
   mutable int builds = 0;
 };
 
@@ -153,6 +160,65 @@ TEST_F(BuildEngines, GivesUpWhereRefusalsDoNotEnd) {
   auto result = build_engines(program_, builders_, options_);
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message().find("--exclude-op"), std::string::npos);
+}
+
+TEST_F(BuildEngines, FindsWhatTheBuildFailsAt) {
+  ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
+  for (int i = 0; i < 40; ++i)
+    last = add(i % 2 == 0 ? "aten.neg.default" : "aten.abs.default", {last});
+  last = add("aten.tanh.default", {add("aten.cos.default", {last})});
+  program_.graph->outputs()[0] = add("aten.exp.default", {last});
+  // A pair, and there are two of them.
+  builder_.fails = [](const std::string& operators) {
+    return operators.find("aten.cos.default aten.tanh.default ") != std::string::npos;
+  };
+  std::vector<std::string> warnings;
+  options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 3u);
+  ASSERT_EQ(result->outside.size(), 2u);
+  for (const auto& outside : result->outside) {
+    EXPECT_EQ(outside.op, "aten.tanh.default");
+    EXPECT_EQ(outside.reason, "failed for a test");
+  }
+  ASSERT_EQ(warnings.size(), 2u);
+  EXPECT_NE(warnings[0].find("tanh (aten.tanh.default) stays outside"), std::string::npos);
+  EXPECT_LT(builder_.builds, 25);
+}
+
+TEST_F(BuildEngines, ComesToAnEndWhereEverythingButTheTrivialFails) {
+  ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
+  for (int i = 0; i < 200; ++i) last = add("aten.neg.default", {last});
+  program_.graph->outputs()[0] = last;
+  builder_.fails = [](const std::string& operators) { return operators != " "; };
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 0u);
+  EXPECT_EQ(result->outside.size(), 204u);
+  EXPECT_LT(builder_.builds, 150);
+}
+
+TEST_F(BuildEngines, BlamesNoNodeWhereNothingIsBuilt) {
+  builder_.fails = [](const std::string&) { return true; };
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code(), ErrorCode::kUnavailable);
+  EXPECT_NE(result.error().message().find("builds nothing here"), std::string::npos);
+  EXPECT_NE(result.error().message().find("failed for a test"), std::string::npos);
+}
+
+// A crash of the real library, in a process of its own.
+TEST_F(BuildEngines, ACrashLeavesItsNodeOutside) {
+  builders_.clear();
+  builders_.push_back(
+      openvino::make_builder({.worker = build::make_helper(SLIPWAY_STAND_IN_HELPER, false, {})}));
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 2u);
+  ASSERT_EQ(result->outside.size(), 1u);
+  EXPECT_EQ(result->outside[0].op, "aten.tanh.default");
+  EXPECT_NE(result->outside[0].reason.find("Segmentation fault"), std::string::npos);
 }
 
 TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {

@@ -1,10 +1,12 @@
 #include "onnx/serializer.h"
 
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -115,6 +117,9 @@ void set_tensor(const Initializer& initializer, proto::TensorProto* message) {
   for (int64_t size : initializer.sizes) message->add_dims(size);
 }
 
+constexpr const char* kLocation = "location";
+constexpr const char* kOffset = "offset";
+
 void set_external(const Initializer& initializer, const ExternalData& external,
                   proto::TensorProto* message) {
   set_tensor(initializer, message);
@@ -124,8 +129,8 @@ void set_external(const Initializer& initializer, const ExternalData& external,
     entry->set_key(key);
     entry->set_value(std::move(value));
   };
-  add("location", external.location);
-  add("offset", std::to_string(external.offset));
+  add(kLocation, external.location);
+  add(kOffset, std::to_string(external.offset));
   add("length", std::to_string(initializer.nbytes));
 }
 
@@ -193,6 +198,31 @@ Result<std::string> serialize_by_reference(const Graph& graph, const Locate& loc
     }
   }
   return to_text(model);
+}
+
+Result<std::string> relocate(const std::string& model, const Relocate& locate) {
+  proto::ModelProto message;
+  if (!message.ParseFromString(model)) return invalid_file("this is no ONNX model");
+  for (proto::TensorProto& tensor : *message.mutable_graph()->mutable_initializer()) {
+    if (tensor.data_location() != proto::TensorProto::EXTERNAL) continue;
+    proto::StringStringEntryProto* location = nullptr;
+    proto::StringStringEntryProto* offset = nullptr;
+    for (proto::StringStringEntryProto& entry : *tensor.mutable_external_data()) {
+      if (entry.key() == kLocation) location = &entry;
+      if (entry.key() == kOffset) offset = &entry;
+    }
+    uint64_t number = 0;
+    if (location == nullptr || offset == nullptr ||
+        std::from_chars(offset->value().data(), offset->value().data() + offset->value().size(),
+                        number)
+                .ec != std::errc()) {
+      return invalid_file("{}: its data has no place", tensor.name());
+    }
+    const ExternalData external = locate(tensor.name(), number);
+    location->set_value(external.location);
+    offset->set_value(std::to_string(external.offset));
+  }
+  return to_text(message);
 }
 
 Result<ModelFiles> serialize(const Graph& graph, const std::string& data_name,

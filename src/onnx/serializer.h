@@ -22,6 +22,10 @@ struct ExternalData {
 using Locate = std::function<ExternalData(const Initializer&)>;
 Result<std::string> serialize_by_reference(const Graph& graph, const Locate& locate);
 
+// Such a message with its references elsewhere: `locate` is given the name and the offset of each.
+using Relocate = std::function<ExternalData(const std::string& name, uint64_t offset)>;
+Result<std::string> relocate(const std::string& model, const Relocate& locate);
+
 // A model in files.
 struct ModelFiles {
   PieceList model;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <fstream>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,17 +15,14 @@
 #include "base/hash.h"
 #include "base/try.h"
 #include "build/constants.h"
-#include "onnx/serializer.h"
+#include "build/job.h"
 #include "openvino/builder/exactness.h"
+#include "openvino/builder/job.h"
 #include "openvino/builder/refusals.h"
-#include "openvino/library/library.h"
 
 namespace slipway::openvino {
 
 namespace {
-
-// What OpenVINO's ONNX reader takes for an address in this process.
-constexpr const char* kMemoryLocation = "*/_ORT_MEM_ADDR_/*";
 
 // A hash of the processor's instruction sets, as Linux lists them; all cores have the same.
 std::string processor_features() {
@@ -42,9 +40,8 @@ class OpenVinoBuilder : public build::Builder {
   explicit OpenVinoBuilder(const build::BuildOptions& options) : options_(options) {}
 
   Result<std::string> fingerprint() const override {
-    SLIPWAY_ASSIGN_OR_RETURN(const Library* library, Library::open());
-    std::string text =
-        fmt::format("OpenVINO {}, processor {}", library->version(), processor_features());
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string library, version());
+    std::string text = fmt::format("OpenVINO {}, processor {}", library, processor_features());
     for (const auto& [name, value] : properties()) text += fmt::format(", {}={}", name, value);
     return text;
   }
@@ -64,24 +61,21 @@ class OpenVinoBuilder : public build::Builder {
   }
 
   Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
-    SLIPWAY_ASSIGN_OR_RETURN(const Library* library, Library::open());
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string library, version());
     SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
-    const auto locate = [&](const onnx::Initializer& initializer) {
-      return onnx::ExternalData{kMemoryLocation,
-                                reinterpret_cast<uintptr_t>(constants.bytes(initializer).data())};
-    };
-    SLIPWAY_ASSIGN_OR_RETURN(std::string model, onnx::serialize_by_reference(graph, locate));
-    if (Status status = library->compile(model, properties(), sink); !status.ok()) {
+    build::Job job;
+    SLIPWAY_RETURN_IF_ERROR(build::add_model(graph, constants, job));
+    const Status status = compile(std::move(job), properties(), options_.worker.get(), sink);
+    if (!status.ok()) {
       if (status.error().code() != ErrorCode::kUnsupported) return status.error();
       auto refusals = find_refusals(status.error().message(), graph);
-      if (!refusals.empty()) return build::Outcome(std::move(refusals));
-      return unsupported("{}; leave the operators that it means outside with --exclude-op",
-                         status.error().message());
+      if (refusals.empty()) refusals.push_back({"", status.error().message()});
+      return build::Outcome(std::move(refusals));
     }
     engine::EngineRecord record;
     record.engine = "openvino";
     record.backend = "OpenvinoBackend";
-    record.library_version = library->version();
+    record.library_version = library;
     record.device = "CPU";
     record.options = properties();
     record.compile_specs = {{"device", "CPU"}};
@@ -92,12 +86,23 @@ class OpenVinoBuilder : public build::Builder {
   }
 
  private:
+  // Asked once: each compile of an engine counts on it.
+  Result<std::string> version() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (version_.empty()) {
+      SLIPWAY_ASSIGN_OR_RETURN(version_, openvino::version(options_.worker.get()));
+    }
+    return version_;
+  }
+
   // Some processors would choose bfloat16 by themselves.
   static std::map<std::string, std::string> properties() {
     return {{"PERFORMANCE_HINT", "LATENCY"}, {"INFERENCE_PRECISION_HINT", "f32"}};
   }
 
   const build::BuildOptions options_;
+  mutable std::mutex mutex_;
+  mutable std::string version_;
 };
 
 }  // namespace

@@ -1,15 +1,12 @@
 #include "tensorrt/builder/builder.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <string_view>
-#include <sys/mman.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -19,14 +16,13 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "build/constants.h"
+#include "build/job.h"
 #include "engine/tensorrt_blob.h"
 #include "onnx/precision.h"
-#include "onnx/serializer.h"
+#include "tensorrt/builder/job.h"
 #include "tensorrt/builder/profile.h"
 #include "tensorrt/builder/refusals.h"
 #include "tensorrt/builder/support.h"
-#include "tensorrt/library/builder.h"
-#include "tensorrt/library/parser.h"
 
 namespace slipway::tensorrt {
 
@@ -95,43 +91,6 @@ int64_t known_size(const std::string& text) {
   return error == std::errc() && stop == text.data() + text.size() ? size : -1;
 }
 
-// A file of zeros without a name, which takes neither disk nor memory but for what is written.
-class HollowFile {
- public:
-  // Long enough for all constants of the graph.
-  static Result<HollowFile> create(const onnx::Graph& graph) {
-    uint64_t size = 0;
-    for (const onnx::Initializer& initializer : graph.initializers) size += initializer.nbytes;
-    HollowFile file(::memfd_create("slipway constants", MFD_CLOEXEC));
-    if (file.descriptor_ < 0) return errno_error(errno, "memory for a file can't be had");
-    if (::ftruncate(file.descriptor_, static_cast<off_t>(size)) != 0) {
-      return errno_error(errno, fmt::format("a file of {} bytes can't be made", size));
-    }
-    return file;
-  }
-  HollowFile(HollowFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
-  HollowFile& operator=(HollowFile&&) = delete;
-  ~HollowFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  std::string path() const { return fmt::format("/proc/self/fd/{}", descriptor_); }
-  Status write(std::span<const std::byte> bytes, uint64_t offset) const {
-    while (!bytes.empty()) {
-      const ssize_t count =
-          ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0) return errno_error(errno, "memory for a file can't be had");
-      bytes = bytes.subspan(static_cast<size_t>(count));
-      offset += static_cast<uint64_t>(count);
-    }
-    return {};
-  }
-
- private:
-  explicit HollowFile(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
-};
-
 // The names of what tells how values are quantized.
 std::set<std::string> quantization_scales(const onnx::Graph& graph) {
   std::set<std::string> names;
@@ -197,42 +156,13 @@ class TensorRtBuilder : public build::Builder {
     if (auto refusals = refuse_sizes(graph); !refusals.empty()) return {std::move(refusals)};
     SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
     SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
-    SLIPWAY_ASSIGN_OR_RETURN(std::vector<build::Refusal> refusals,
-                             query(library, graph, constants));
-    if (!refusals.empty()) return {std::move(refusals)};
-    std::vector<const onnx::Initializer*> references;
-    const auto locate = [&](const onnx::Initializer& initializer) {
-      references.push_back(&initializer);
-      return onnx::ExternalData{"constants", 0};  // TensorRT ignores it
-    };
-    SLIPWAY_ASSIGN_OR_RETURN(const std::string model, onnx::serialize_by_reference(graph, locate));
-    const auto message = std::as_bytes(std::span(model));
-
-    SLIPWAY_ASSIGN_OR_RETURN(const tensorrt::Builder builder, tensorrt::Builder::create(library));
-    SLIPWAY_ASSIGN_OR_RETURN(const Network network, builder.make_network());
-    SLIPWAY_ASSIGN_OR_RETURN(Parser parser, Parser::create(network));
-    SLIPWAY_RETURN_IF_ERROR(parser.load_model(message));
-    for (const onnx::Initializer* initializer : references) {
-      SLIPWAY_RETURN_IF_ERROR(
-          parser.load_initializer(initializer->name, constants.bytes(*initializer)));
-    }
-    if (const Status parsed = parser.parse(); !parsed.ok()) {
-      if (auto refusals = refusals_of(parser.errors(), graph); !refusals.empty()) {
-        return {std::move(refusals)};
-      }
-      return failure(parsed.error());
-    }
-
-    SLIPWAY_ASSIGN_OR_RETURN(BuilderConfig config, builder.make_config());
-    SLIPWAY_RETURN_IF_ERROR(configure(config));
-    SLIPWAY_RETURN_IF_ERROR(add_profile(builder, config, graph));
-    if (const Status built = builder.build(network, config, sink); !built.ok()) {
-      if (built.error().code() != ErrorCode::kUnsupported) return built.error();
-      if (auto refusals = refusals_of(built.error().message(), graph); !refusals.empty()) {
-        return {std::move(refusals)};
-      }
-      return failure(built.error());
-    }
+    build::Job job;
+    SLIPWAY_RETURN_IF_ERROR(build::add_model(graph, constants, job));
+    SLIPWAY_ASSIGN_OR_RETURN(const BuildRequest request, make_request(graph));
+    SLIPWAY_ASSIGN_OR_RETURN(
+        const BuildAnswer answer,
+        tensorrt::build(std::move(job), request, build_options_.worker.get(), sink));
+    if (!answer.done) return refuse(answer, graph);
 
     engine::EngineRecord record;
     record.engine = "tensorrt";
@@ -327,63 +257,35 @@ class TensorRtBuilder : public build::Builder {
     return refusals;
   }
 
-  // What the parser would not take, by its own account. It wants to see the files of constants, but
-  // looks at types and shapes only, and at the signs of scales: others may be zeros. Constants are
-  // told apart by where they lie.
-  static Result<std::vector<build::Refusal>> query(const LibraryPointer& library,
-                                                   const onnx::Graph& graph,
-                                                   const build::Constants& constants) {
-    SLIPWAY_ASSIGN_OR_RETURN(const HollowFile file, HollowFile::create(graph));
-    const std::set<std::string> scales = quantization_scales(graph);
-    uint64_t end = 0;
-    Status written;
-    const auto locate = [&](const onnx::Initializer& initializer) {
-      const uint64_t start = end;
-      end += initializer.nbytes;
-      if (written.ok() && scales.contains(initializer.name)) {
-        written = file.write(constants.bytes(initializer), start);
+  Result<BuildRequest> make_request(const onnx::Graph& graph) const {
+    BuildRequest request;
+    request.library = options_.library;
+    request.node_count = graph.nodes.size();
+    request.scales = quantization_scales(graph);
+    request.tf32 = build_options_.allow_reduced_precision;
+    request.weight_streaming = streams_weights();
+    request.workspace = options_.workspace;
+    request.optimization_level = options_.optimization_level;
+    SLIPWAY_ASSIGN_OR_RETURN(request.capabilities, parse_target(target_));
+    SLIPWAY_ASSIGN_OR_RETURN(request.profiles, make_profiles(graph, options_.profiles));
+    return request;
+  }
+
+  static Result<build::Outcome> refuse(const BuildAnswer& answer, const onnx::Graph& graph) {
+    std::vector<build::Refusal> refusals;
+    if (answer.taken) {
+      refusals = refusals_of(*answer.taken, answer.errors, graph);
+    } else {
+      refusals = refusals_of(answer.errors, graph);
+      if (refusals.empty()) refusals = refusals_of(answer.message, graph);
+    }
+    if (refusals.empty()) {
+      if (answer.message.find("workspace") != std::string::npos) {
+        return unsupported("{}; raise --workspace", answer.message);
       }
-      return onnx::ExternalData{file.path(), start};
-    };
-    SLIPWAY_ASSIGN_OR_RETURN(const std::string model, onnx::serialize_by_reference(graph, locate));
-    SLIPWAY_RETURN_IF_ERROR(written);
-    SLIPWAY_ASSIGN_OR_RETURN(const tensorrt::Builder builder, tensorrt::Builder::create(library));
-    SLIPWAY_ASSIGN_OR_RETURN(const Network network, builder.make_network());
-    SLIPWAY_ASSIGN_OR_RETURN(Parser parser, Parser::create(network));
-    auto taken = parser.query_support(std::as_bytes(std::span(model)));
-    if (!taken.ok()) return failure(taken.error());
-    return refusals_of(*taken, parser.errors(), graph);
-  }
-
-  Status configure(BuilderConfig& config) const {
-    if (!build_options_.allow_reduced_precision) config.clear_flag(BuilderFlag::kTf32);
-    if (streams_weights()) config.set_flag(BuilderFlag::kWeightStreaming);
-    if (options_.workspace) config.set_workspace_limit(*options_.workspace);
-    if (options_.optimization_level) {
-      SLIPWAY_RETURN_IF_ERROR(config.set_optimization_level(*options_.optimization_level));
+      refusals.push_back({"", answer.message});
     }
-    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<int> capabilities, parse_target(target_));
-    if (capabilities.empty()) return {};
-    return config.set_compute_capabilities(capabilities);
-  }
-
-  Status add_profile(const tensorrt::Builder& builder, BuilderConfig& config,
-                     const onnx::Graph& graph) const {
-    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<InputProfile> inputs,
-                             make_profiles(graph, options_.profiles));
-    if (inputs.empty()) return {};
-    SLIPWAY_ASSIGN_OR_RETURN(OptimizationProfile profile, builder.make_profile());
-    for (const InputProfile& input : inputs) {
-      SLIPWAY_RETURN_IF_ERROR(profile.set_shapes(input.input, input.min, input.opt, input.max));
-    }
-    return config.add_profile(profile);
-  }
-
-  static Error failure(const Error& error) {
-    const bool is_workspace = error.message().find("workspace") != std::string::npos;
-    return make_error(error.code(), "{}; {}", error.message(),
-                      is_workspace ? "raise --workspace"
-                                   : "leave the operators that it means outside with --exclude-op");
+    return build::Outcome(std::move(refusals));
   }
 
   const TensorRtOptions options_;

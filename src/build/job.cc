@@ -1,0 +1,18 @@
+#include "build/job.h"
+
+#include "base/try.h"
+#include "build/constants.h"
+#include "onnx/serializer.h"
+
+namespace slipway::build {
+
+Status add_model(const onnx::Graph& graph, const Constants& constants, Job& job) {
+  const auto locate = [&](const onnx::Initializer& initializer) {
+    job.constants.push_back(constants.bytes(initializer));
+    return onnx::ExternalData{"constants", job.constants.size() - 1};
+  };
+  SLIPWAY_ASSIGN_OR_RETURN(job.model, onnx::serialize_by_reference(graph, locate));
+  return {};
+}
+
+}  // namespace slipway::build

@@ -1,0 +1,24 @@
+// What OpenVINO does for its builder, in this process or in another one.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/piece_writer.h"
+#include "build/job.h"
+#include "slipway/result.h"
+
+namespace slipway::openvino {
+
+// "2025.4.1-20426-..."; kUnavailable where OpenVINO is not here.
+Result<std::string> version(build::Worker* worker);
+
+// Compiles the job's model and streams the engine. kUnsupported holds OpenVINO's own message.
+Status compile(build::Job job, const std::map<std::string, std::string>& properties,
+               build::Worker* worker, const ByteSink& sink);
+
+// The JobHandler.
+inline constexpr const char* kJobLibrary = "openvino";
+Result<std::string> run_job(const build::Job& job, const ByteSink& sink);
+
+}  // namespace slipway::openvino
