@@ -9,6 +9,7 @@
 #include <fmt/ranges.h>
 
 #include "base/shared_library.h"
+#include "build/helper.h"
 #include "cli/commands.h"
 #include "cli/text.h"
 #include "openvino/library/library.h"
@@ -76,6 +77,11 @@ Status doctor(const std::string& version) {
                                          ? fmt::format("ready: OpenVINO {}, {}",
                                                        (*openvino)->version(), (*openvino)->path())
                                          : openvino.error().message()});
+  const std::string helper = build::find_helper();
+  rows.push_back({"engine helper",
+                  helper.empty() ? "missing: engines are built in the process that compiles; keep "
+                                   "libexec/slipway/slipway-build-engine beside bin or lib"
+                                 : "ready: engines are built by " + helper});
   const auto gpus = tensorrt::find_gpus();
   rows.push_back({"gpu", gpu_state(gpus)});
   rows.push_back({"engine tensorrt", tensorrt_state(gpus)});

@@ -24,6 +24,26 @@ if(NOT output STREQUAL "${EXPECTED}\n")
 endif()
 run(${bin}/slipway verify ${WORK}/model.pte)
 
+# Engines are built by the helper, wherever it was moved to, and without it in the process that compiles.
+run(${bin}/slipway doctor)
+set(helper ${WORK}/moved/libexec/slipway/slipway-build-engine)
+string(FIND "${output}" "engines are built by ${helper}" found)
+if(found EQUAL -1)
+  message(FATAL_ERROR "doctor does not find ${helper}:\n${output}")
+endif()
+foreach(is_there TRUE FALSE)
+  if(NOT is_there)
+    file(RENAME ${helper} ${helper}.away)
+  endif()
+  execute_process(COMMAND ${bin}/slipway compile --no-cache ${ARCHIVE} -o ${WORK}/again.pte ERROR_VARIABLE warnings
+                  OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+  string(FIND "${warnings}" "engines are built in this process" found)
+  if((is_there AND NOT found EQUAL -1) OR (NOT is_there AND found EQUAL -1))
+    message(FATAL_ERROR "with a helper: ${is_there}; compile said: '${warnings}'")
+  endif()
+endforeach()
+file(RENAME ${helper}.away ${helper})
+
 # With OpenVINO's libraries gone, a file with an engine says what to install, and one without still runs.
 run(${bin}/slipway inspect ${WORK}/model.pte)
 if(NOT output MATCHES "OpenvinoBackend")

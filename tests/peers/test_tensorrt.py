@@ -242,6 +242,14 @@ def stand_in(version, folder):
     return folder
 
 
+def test_a_dynamic_model_gives_the_same_bytes_each_time(tmp_path):
+    """In one process the addresses of this one decide: four builds gave four plans."""
+    plans = set()
+    for _ in range(5):
+        plans.add(compile(GOLDEN / "unet.pt2", tmp_path / "model.engine").read_bytes())
+    assert len(plans) == 1
+
+
 BUILDS = "TensorRT-RTX 1.7.. makes no builder"
 
 
