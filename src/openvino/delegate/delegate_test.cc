@@ -18,6 +18,7 @@
 
 #include "onnx/serializer.h"
 #include "openvino/library/library.h"
+#include "openvino/shim/processor.h"
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 
@@ -296,6 +297,22 @@ TEST(Delegate, TakesDeviceAndPrecisionFromTheFile) {
   EXPECT_EQ(elsewhere.error(), et::Error::DelegateInvalidCompatibility);
   EXPECT_NE(elsewhere.text().find("NOWHERE"), std::string::npos) << elsewhere.text();
   EXPECT_NE(Loaded(blob, {{"precision", "f3"}}).error(), et::Error::Ok);
+}
+
+TEST(Delegate, RefusesEnginesThatTheProcessorComputesWrongly) {
+  EXPECT_FALSE(has_any_feature(""));
+  EXPECT_FALSE(has_any_feature("no_such_feature,no_other"));
+  const std::string features = processor_features();
+  ASSERT_NE(features.rfind(' '), std::string::npos);
+  const std::string last = features.substr(features.rfind(' ') + 1);
+  EXPECT_TRUE(has_any_feature("no_such_feature," + last));
+  EXPECT_FALSE(has_any_feature(last.substr(0, last.size() - 1) + "?"));
+
+  const auto blob = compile(doubling({4}));
+  EXPECT_EQ(Loaded(blob, {{kAnyFeature, "no_such_feature," + last}}).error(), et::Error::Ok);
+  const Loaded refused(blob, {{kAnyFeature, "no_such_feature"}});
+  EXPECT_EQ(refused.error(), et::Error::DelegateInvalidCompatibility);
+  EXPECT_NE(refused.text().find("no_such_feature"), std::string::npos) << refused.text();
 }
 
 // y = x w, where w is the product of int8 numbers and a scale.
