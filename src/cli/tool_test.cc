@@ -395,7 +395,7 @@ TEST_F(Tool, ShowsEnginesAndWhatStaysOutside) {
             0);
   const Outcome text = run({"inspect", path("m.pte")});
   ASSERT_EQ(text.code, 0) << text.err;
-  EXPECT_TRUE(contains(text.out, "2 engines, 2 of 3 nodes:\n  engine 0: openvino 2025.4.1"))
+  EXPECT_TRUE(contains(text.out, "2 engines, 2 of 3 nodes:\n  engine 0: openvino 2026.4.1"))
       << text.out;
   EXPECT_TRUE(contains(text.out, "    1 node: linear (aten.linear.default)\n")) << text.out;
   EXPECT_TRUE(contains(text.out, "  1      aten.relu.default  ")) << text.out;
@@ -535,7 +535,7 @@ TEST_F(Tool, DoctorNamesWhatIsThere) {
   const Outcome outcome = run({"doctor"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   for (const char* part : {"slipway", "ExecuTorch", "engine none", "engine openvino",
-                           "ready: OpenVINO 2025.4.1", "engine tensorrt", "XnnpackBackend"}) {
+                           "ready: OpenVINO 2026.4.1", "engine tensorrt", "XnnpackBackend"}) {
     EXPECT_TRUE(contains(outcome.out, part)) << part << "\n" << outcome.out;
   }
 }

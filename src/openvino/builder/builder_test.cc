@@ -41,7 +41,7 @@ TEST(Builder, SaysWhatDecidesAboutItsBytes) {
   const auto builder = make_builder({});
   const auto fingerprint = builder->fingerprint();
   ASSERT_TRUE(fingerprint.ok()) << fingerprint.error().message();
-  EXPECT_EQ(fingerprint->substr(0, 18), "OpenVINO 2025.4.1-");
+  EXPECT_EQ(fingerprint->substr(0, 18), "OpenVINO 2026.4.1-");
   for (const char* part :
        {"processor ", "INFERENCE_PRECISION_HINT=f32", "PERFORMANCE_HINT=LATENCY"}) {
     EXPECT_NE(fingerprint->find(part), std::string::npos) << *fingerprint;
@@ -65,7 +65,7 @@ TEST(Builder, BuildsAnEngineAndItsRecord) {
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->engine, "openvino");
   EXPECT_EQ(record->backend, "OpenvinoBackend");
-  EXPECT_EQ(record->library_version.substr(0, 9), "2025.4.1-");
+  EXPECT_EQ(record->library_version.substr(0, 9), "2026.4.1-");
   EXPECT_EQ(record->device, "CPU");
   EXPECT_EQ(record->compile_specs.at("device"), "CPU");
   EXPECT_EQ(record->options.at("INFERENCE_PRECISION_HINT"), "f32");

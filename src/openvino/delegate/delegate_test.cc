@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -364,6 +366,32 @@ TEST(Delegate, ComputesInFloat32UnlessTheFileSaysOtherwise) {
   if (__builtin_cpu_supports("avx512bf16")) {
     EXPECT_GT(reduced, 1e-4);
   }
+}
+
+std::vector<std::byte> replaced(const std::vector<std::byte>& blob, const std::string& old,
+                                const std::string& with) {
+  std::string text(reinterpret_cast<const char*>(blob.data()), blob.size());
+  const size_t at = text.find(old);
+  EXPECT_NE(at, std::string::npos);
+  EXPECT_EQ(old.size(), with.size());
+  text.replace(at, old.size(), with);
+  const auto bytes = std::as_bytes(std::span<const char>(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST(Delegate, TakesEnginesOfProcessorsWithOtherInstructionSets) {
+  Loaded engine(replaced(compile(doubling({4})), ";isa=Intel", ";isa=Other"));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  Value x({4}, {1, 2, 3, 4});
+  Value y({4}, std::vector<float>(4));
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(y.data(), (std::vector<float>{2, 4, 6, 8}));
+}
+
+TEST(Delegate, RefusesEnginesOfOtherVersionsOfOpenvino) {
+  const Loaded engine(replaced(compile(doubling({4})), ";ov=20", ";ov=30"));
+  EXPECT_EQ(engine.error(), et::Error::DelegateInvalidCompatibility);
+  EXPECT_NE(engine.text().find("OpenVINO version"), std::string::npos) << engine.text();
 }
 
 // OpenVINO does not notice every change in the middle: that is what the checksums of Module are
