@@ -43,6 +43,9 @@ struct CompileOptions {
   bool require_full = false;
   // The engine may compute types with less precision than their own (docs/openvino.md).
   bool allow_reduced_precision = false;
+  // Outputs lie in the program's planned memory. Without, whoever runs the file must bind memory to
+  // each output before the first run; slipway::Module and ExecuTorch's Python runtime do.
+  bool alloc_graph_output = true;
   TensorRtOptions tensorrt;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.

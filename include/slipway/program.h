@@ -27,7 +27,10 @@ class Program {
   // The graph as text, for people.
   std::string to_string() const;
 
-  // For the rest of Slipway.
+  // Not after it was moved from.
+  bool is_loaded() const { return ir_ != nullptr; }
+
+  // For the rest of Slipway; they require is_loaded().
   const ir::Program& ir() const { return *ir_; }
   const std::string& source_sha256() const { return source_sha256_; }
   const FileIdentity& file() const { return *file_; }

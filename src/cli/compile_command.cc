@@ -31,6 +31,7 @@ struct Options {
   std::string output;
   EngineOptions engine;
   std::vector<std::string> bounds;
+  bool no_alloc_graph_output = false;
   bool verify_passes = false;
   bool print_program = false;
 };
@@ -85,10 +86,10 @@ Status compile_to_onnx(const Options& options) {
     return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
                             options.output, options.models.size());
   }
-  if (!options.bounds.empty() || options.verify_passes) {
+  if (!options.bounds.empty() || options.verify_passes || options.no_alloc_graph_output) {
     return invalid_argument(
-        "'{}': --bound and --verify-passes are for .pte files; an .onnx file holds the whole "
-        "program, with its sizes symbolic",
+        "'{}': --bound, --verify-passes and --no-alloc-graph-output are for .pte files; an .onnx "
+        "file holds the whole program, with its sizes symbolic",
         options.output);
   }
   for (const std::string& option : options.engine.given()) {
@@ -125,6 +126,7 @@ Status compile(const Options& options) {
   if (std::filesystem::path(options.output).extension() == ".onnx") return compile_to_onnx(options);
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
+  compile_options.alloc_graph_output = !options.no_alloc_graph_output;
   compile_options.verify_passes = options.verify_passes;
   SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engine));
   fmt::print("engine: {}\n", engine_name(compile_options.engine));
@@ -200,6 +202,8 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       ->add_option("--bound", options->bounds,
                    "SYMBOL=LARGEST for a size that the archive leaves unbounded")
       ->allow_extra_args(false);
+  command->add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
+                    "Leave the outputs' memory to whoever runs the file, who must then bind it");
   command->add_flag("--verify-passes", options->verify_passes,
                     "Check the program after every pass");
   command->add_flag("--print-program", options->print_program,

@@ -151,7 +151,8 @@ Result<PieceList> compile_methods(
   }
   set_weight_streaming_budgets(engines, options.tensorrt);
   if (options.on_step) options.on_step("plan memory");
-  return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION});
+  return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION,
+                             .alloc_graph_output = options.alloc_graph_output});
 }
 
 Result<PieceList> bare_engine(const Program& program, const CompileOptions& options) {
@@ -179,6 +180,11 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
 }
 
 }  // namespace
+
+Status check_present(const Program* program) {
+  if (program != nullptr && program->is_loaded()) return {};
+  return invalid_argument("a Program is missing: it is null or was moved from");
+}
 
 Status make_functional(ir::Program& program, const CompileOptions& options) {
   return run_steps(kFunctionalSteps, program, options);
@@ -224,6 +230,7 @@ Result<std::vector<std::byte>> Artefact::to_memory() const {
 uint64_t Artefact::size() const { return impl_->pieces.size(); }
 
 Result<Artefact> compile_to_engine(const Program& program, const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(check_present(&program));
   SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces, guarded(program.ir().source, [&] {
                              return bare_engine(program, options);
                            }));
@@ -237,6 +244,7 @@ Result<Artefact> compile(const Program& program, const CompileOptions& options) 
 
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
                          const CompileOptions& options) {
+  for (const auto& [name, program] : methods) SLIPWAY_RETURN_IF_ERROR(check_present(program));
   const std::string what = methods.empty() ? "compile" : methods[0].second->ir().source;
   SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces,
                            guarded(what, [&] { return compile_methods(methods, options); }));

@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "base/mapped_file.h"
+#include "base/piece_writer.h"
 #include "ir/program.h"
+#include "pte/format/program_generated.h"
 #include "pte/reader/reader.h"
 #include "slipway/module.h"
 
@@ -29,6 +31,38 @@ std::vector<std::byte> bytes_of(const std::string& path) {
   EXPECT_TRUE(file.ok()) << file.error().message();
   const auto bytes = (*file)->bytes();
   return {bytes.begin(), bytes.end()};
+}
+
+TEST(CompileTest, AProgramThatIsMissingIsAnError) {
+  Program program = load("mlp.pt2");
+  const Program taken = std::move(program);
+  for (const Program* missing : {static_cast<const Program*>(nullptr), &std::as_const(program)}) {
+    const auto artefact = compile({{"forward", missing}});
+    ASSERT_FALSE(artefact.ok());
+    EXPECT_EQ(artefact.error().message(), "a Program is missing: it is null or was moved from");
+  }
+  EXPECT_FALSE(compile(program).ok());  // NOLINT(bugprone-use-after-move)
+  EXPECT_FALSE(save_onnx(program, testing::TempDir() + "missing.onnx").ok());
+  EXPECT_FALSE(compile_to_engine(program, {}).ok());
+  EXPECT_EQ(program.to_string(), "");
+}
+
+TEST(CompileTest, AllocGraphOutputPlansOutputs) {
+  const Program program = load("mlp.pt2");
+  CompileOptions options;
+  options.engine = EngineKind::kNone;
+  for (const bool planned : {true, false}) {
+    options.alloc_graph_output = planned;
+    const auto artefact = compile(program, options);
+    ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+    const auto file = pte::File::read(own_bytes(*artefact->to_memory()), "mlp");
+    ASSERT_TRUE(file.ok()) << file.error().message();
+    const auto* plan = file->plan("forward");
+    for (const int32_t output : *plan->outputs()) {
+      const auto* tensor = plan->values()->Get(static_cast<uint32_t>(output))->val_as_Tensor();
+      EXPECT_EQ(tensor->allocation_info() != nullptr, planned);
+    }
+  }
 }
 
 TEST(CompileTest, SavesWhatItGivesInMemory) {

@@ -11,4 +11,7 @@ namespace slipway {
 // lowering to ONNX take. Tells `options.on_step`, and verifies where `options` ask for it.
 Status make_functional(ir::Program& program, const CompileOptions& options);
 
+// An error for a null program, and for one that was moved from.
+Status check_present(const Program* program);
+
 }  // namespace slipway

@@ -34,6 +34,7 @@ Status lower_and_save(const Program& program, const std::string& path,
 }  // namespace
 
 Status save_onnx(const Program& program, const std::string& path, const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(check_present(&program));
   return guarded(program.ir().source, [&] { return lower_and_save(program, path, options); });
 }
 

@@ -23,6 +23,6 @@ Result<Program> Program::load(const std::string& path) {
   });
 }
 
-std::string Program::to_string() const { return ir::print(*ir_); }
+std::string Program::to_string() const { return ir_ ? ir::print(*ir_) : std::string(); }
 
 }  // namespace slipway

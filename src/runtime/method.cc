@@ -23,10 +23,14 @@ constexpr et::Error kEndless = et::Error::EndOfMethod;
 // Stands for the data of empty tensors, which ExecuTorch wants a pointer for.
 alignas(16) std::byte kNoData[16];
 
-bool overlaps(const Tensor& tensor, const void* data) {
-  const auto* begin = static_cast<const std::byte*>(tensor.data());
-  const auto* address = static_cast<const std::byte*>(data);
-  return address >= begin && address < begin + tensor.nbytes();
+bool overlap(std::span<const std::byte> a, std::span<const std::byte> b) {
+  return a.data() < b.data() + b.size() && b.data() < a.data() + a.size();
+}
+
+bool overlaps_any(std::span<const std::byte> bytes, const std::vector<Memory>& memories) {
+  return std::any_of(memories.begin(), memories.end(), [&](const Memory& memory) {
+    return overlap(bytes, {memory.data(), memory.size()});
+  });
 }
 
 }  // namespace
@@ -91,6 +95,7 @@ Status LoadedMethod::prepare_inputs() {
     Binding& binding = bindings_.emplace_back();
     const size_t rank = info.sizes.size();
     binding.index = i;
+    binding.mutated = info.mutated;
     binding.type = *to_executorch(info.dtype);
     binding.sizes.resize(rank);
     binding.strides.resize(rank);
@@ -138,8 +143,51 @@ Status LoadedMethod::bind_outputs() {
   return {};
 }
 
-Status LoadedMethod::set_inputs(std::span<const Value> inputs) {
-  for (Binding& binding : bindings_) {
+bool LoadedMethod::is_overwritten(const Binding& binding, std::span<const Value> inputs) const {
+  const auto bytes = std::get<Tensor>(inputs[binding.index]).bytes();
+  if (bytes.empty()) return false;
+  if (overlaps_any(bytes, buffers_->planned) || overlaps_any(bytes, buffers_->outputs) ||
+      overlaps_any(bytes, buffers_->input_copies) || overlaps_any(bytes, buffers_->copies)) {
+    return true;
+  }
+  return std::any_of(bindings_.begin(), bindings_.end(), [&](const Binding& other) {
+    return other.mutated && &other != &binding &&
+           overlap(bytes, std::get<Tensor>(inputs[other.index]).bytes());
+  });
+}
+
+Result<std::vector<void*>> LoadedMethod::input_data(std::span<const Value> inputs) {
+  std::vector<void*> addresses;
+  std::vector<Memory> copies;
+  for (const Binding& binding : bindings_) {
+    const Tensor& tensor = std::get<Tensor>(inputs[binding.index]);
+    void*& data = addresses.emplace_back(const_cast<void*>(tensor.data()));
+    if (tensor.nbytes() == 0) data = kNoData;
+    if (!is_overwritten(binding, inputs)) continue;
+    const std::string& name = signature_.inputs()[binding.index].name;
+    if (binding.mutated) {
+      return invalid_argument(
+          "input {} '{}' is written to by the program, but lies in memory that the run needs "
+          "itself "
+          "(an output of an earlier run, the state, or another input): give a copy of it",
+          binding.index, name);
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(
+        Memory copy, Memory::allocate(tensor.nbytes(),
+                                      fmt::format("a copy of input {} '{}'", binding.index, name)));
+    std::memcpy(copy.data(), tensor.data(), tensor.nbytes());
+    data = copy.data();
+    copies.push_back(std::move(copy));
+  }
+  // An input may be an output that is an earlier copy.
+  buffers_->input_copies = std::move(copies);
+  return addresses;
+}
+
+Status LoadedMethod::set_inputs(std::span<const Value> inputs,
+                                const std::vector<void*>& addresses) {
+  for (size_t b = 0; b < bindings_.size(); ++b) {
+    Binding& binding = bindings_[b];
     const Tensor& tensor = std::get<Tensor>(inputs[binding.index]);
     aten::StridesType stride = 1;
     for (size_t i = binding.sizes.size(); i-- > 0;) {
@@ -147,9 +195,8 @@ Status LoadedMethod::set_inputs(std::span<const Value> inputs) {
       binding.strides[i] = stride;
       stride *= std::max<aten::SizesType>(binding.sizes[i], 1);
     }
-    void* data = tensor.nbytes() == 0 ? kNoData : const_cast<void*>(tensor.data());
     aten::TensorImpl impl(binding.type, static_cast<ssize_t>(binding.sizes.size()),
-                          binding.sizes.data(), data, binding.dim_order.data(),
+                          binding.sizes.data(), addresses[b], binding.dim_order.data(),
                           binding.strides.data());
     const et::Error error = method_->set_input(et::EValue(aten::Tensor(&impl)), binding.index);
     if (error != et::Error::Ok) {
@@ -225,9 +272,12 @@ Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
   if (auto status = signature_.check(inputs); !status.ok()) {
     return status.error().with_context(description());
   }
+  // Before the first is set: ExecuTorch copies an input that is planned, over an old output.
+  const auto addresses = input_data(inputs);
+  if (!addresses.ok()) return addresses.error().with_context(description());
   LogCapture log;
   try {
-    if (auto status = set_inputs(inputs); !status.ok()) {
+    if (auto status = set_inputs(inputs, *addresses); !status.ok()) {
       return make_error(status.error().code(), "{}: {}: {}", description(),
                         status.error().message(), first_reason(log.text()));
     }
@@ -297,7 +347,8 @@ Result<Tensor> LoadedMethod::output_tensor(size_t index, const aten::Tensor& ten
   // An output that is an input as it came in would end with the caller's memory.
   for (const Value& input : inputs) {
     const auto* given = std::get_if<Tensor>(&input);
-    if (given == nullptr || !overlaps(*given, data)) continue;
+    if (given == nullptr || !overlap(given->bytes(), {static_cast<const std::byte*>(data), nbytes}))
+      continue;
     SLIPWAY_ASSIGN_OR_RETURN(Memory copy,
                              Memory::allocate(nbytes, "a copy of an input that is an output"));
     std::memcpy(copy.data(), data, nbytes);

@@ -49,12 +49,14 @@ class LoadedMethod {
   struct Buffers {
     std::vector<Memory> planned;
     std::vector<Memory> outputs;
+    std::vector<Memory> input_copies;
     std::vector<Memory> copies;  // of outputs that ran out to be inputs
   };
 
   // A tensor input: what ExecuTorch is told about the caller's tensor.
   struct Binding {
     size_t index = 0;
+    bool mutated = false;
     std::vector<executorch::aten::SizesType> sizes;
     std::vector<executorch::aten::DimOrderType> dim_order;
     std::vector<executorch::aten::StridesType> strides;
@@ -66,7 +68,12 @@ class LoadedMethod {
   Status bind_outputs();
   Status prepare_inputs();
   Status set_literal(size_t index, const Value& literal);
-  Status set_inputs(std::span<const Value> inputs);
+  // Where each binding's bytes are: as given, or in a copy where the run would change them before
+  // it has read them.
+  Result<std::vector<void*>> input_data(std::span<const Value> inputs);
+  // Whether the run writes to the input's memory, as far as that isn't the input's own purpose.
+  bool is_overwritten(const Binding& binding, std::span<const Value> inputs) const;
+  Status set_inputs(std::span<const Value> inputs, const std::vector<void*>& addresses);
   void set_chosen_integers(std::span<const Value> inputs);
   et::Error execute();
   Result<std::vector<Value>> outputs(std::span<const Value> inputs);

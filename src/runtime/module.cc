@@ -46,6 +46,20 @@ class Module::Impl {
 
 namespace {
 
+Error moved_from() {
+  return invalid_argument("this Module holds no program any more, since it was moved from");
+}
+
+Result<Module::Impl::Method*> find_method(Module::Impl* impl, const std::string& name) {
+  if (impl == nullptr) return moved_from();
+  return impl->find(name);
+}
+
+Result<LoadedMethod*> prepared_method(Module::Impl* impl, const std::string& name) {
+  if (impl == nullptr) return moved_from();
+  return impl->load(name);
+}
+
 Result<std::unique_ptr<Module::Impl>> open(OwnedSpan bytes, const std::string& name,
                                            const LoadOptions& options) {
   SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
@@ -121,42 +135,43 @@ Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& nam
 
 std::vector<std::string> Module::method_names() const {
   std::vector<std::string> names;
+  if (impl_ == nullptr) return names;
   for (const Impl::Method& method : impl_->methods) names.push_back(method.name);
   return names;
 }
 
 Status Module::load_method(const std::string& method) {
-  SLIPWAY_RETURN_IF_ERROR(impl_->load(method));
+  SLIPWAY_RETURN_IF_ERROR(prepared_method(impl_.get(), method));
   return {};
 }
 
 Result<std::vector<ValueInfo>> Module::inputs(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, find_method(impl_.get(), method));
   return found->signature.inputs();
 }
 
 Result<std::vector<ValueInfo>> Module::outputs(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, find_method(impl_.get(), method));
   return found->signature.outputs();
 }
 
 Result<Tree> Module::input_tree(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, find_method(impl_.get(), method));
   return found->signature.input_tree();
 }
 
 Result<Tree> Module::output_tree(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, find_method(impl_.get(), method));
   return found->signature.output_tree();
 }
 
 Result<std::vector<std::vector<int64_t>>> Module::example_sizes(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, find_method(impl_.get(), method));
   return found->signature.example_sizes();
 }
 
 Result<std::vector<Value>> Module::run(std::span<const Value> inputs, const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, impl_->load(method));
+  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared_method(impl_.get(), method));
   return guarded(impl_->file.name(), [&] { return loaded->run(inputs); });
 }
 
@@ -167,7 +182,7 @@ Result<std::vector<Value>> Module::run(std::initializer_list<Value> inputs,
 
 Result<std::vector<Value>> Module::run(const std::map<std::string, Value>& inputs,
                                        const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, impl_->find(method));
+  SLIPWAY_ASSIGN_OR_RETURN(const Impl::Method* found, find_method(impl_.get(), method));
   const Signature& signature = found->signature;
   std::vector<Value> ordered(signature.inputs().size());
   for (const auto& [name, value] : inputs) {
@@ -179,12 +194,12 @@ Result<std::vector<Value>> Module::run(const std::map<std::string, Value>& input
 }
 
 Result<std::vector<std::pair<std::string, Tensor>>> Module::state(const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, impl_->load(method));
+  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared_method(impl_.get(), method));
   return loaded->state();
 }
 
 Status Module::reset_state(const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, impl_->load(method));
+  SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared_method(impl_.get(), method));
   return loaded->reset_state();
 }
 

@@ -161,6 +161,46 @@ TEST(Module, ChecksInputsBeforeRunning) {
   EXPECT_EQ(run({x, x}), "");
 }
 
+TEST(Module, AnOutputMayBeTheNextInput) {
+  for (const char* name : {"runtime/add.pte", "runtime/planned.pte"}) {
+    Module module = load(name);
+    const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+    auto outputs = module.run({x, x});
+    ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+    outputs = module.run(*outputs);
+    ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+    EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{4, 8, 12, 16, 20, 24})) << name;
+    EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{4, 8, 12, 16, 20, 24})) << name;
+  }
+}
+
+TEST(Module, EchoedOutputsMayBeTheNextInput) {
+  Module module = load("runtime/echo.pte");
+  std::vector<Value> values = {floats({2}, {1, 2})};
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    auto outputs = module.run({values[0]});
+    ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+    EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2}));
+    EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{2, 3}));
+    values = *outputs;
+  }
+}
+
+TEST(Module, AModuleThatWasMovedFromGivesErrors) {
+  Module module = load("runtime/add.pte");
+  const Module taken = std::move(module);
+  EXPECT_EQ(taken.method_names().size(), 1u);
+  // NOLINTBEGIN(bugprone-use-after-move)
+  EXPECT_TRUE(module.method_names().empty());
+  EXPECT_TRUE(contains(message_of(module.load_method()), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.inputs()), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.run({})), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.run(std::map<std::string, Value>())), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.state()), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.reset_state()), "was moved from"));
+  // NOLINTEND(bugprone-use-after-move)
+}
+
 TEST(Module, RunsEverySizeWithinTheBounds) {
   Module module = load("runtime/add_dynamic.pte");
   for (const int64_t rows : {8, 1, 5, 0, 8}) {

@@ -272,6 +272,10 @@ Status Signature::check_tensor(size_t index, const Tensor& tensor) {
   for (size_t i = 0; i < dimensions.size(); ++i) {
     SLIPWAY_RETURN_IF_ERROR(check_size(index, dimensions[i], tensor.sizes()[i], got));
   }
+  const std::vector<int64_t>& sizes = tensor.sizes();
+  if (tensor.nbytes() == 0 && std::find(sizes.begin(), sizes.end(), 0) == sizes.end()) {
+    return mismatch(index, "a tensor without data, as Tensor() is");
+  }
   if (tensor.nbytes() > 0) {
     const size_t alignment = std::min<size_t>(dtype_size(info.dtype), 8);
     const auto address = reinterpret_cast<uintptr_t>(tensor.data());

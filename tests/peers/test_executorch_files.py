@@ -1,11 +1,17 @@
 """Files that ExecuTorch's own exporter made: our checked reader accepts them and our Module runs them. And its tools read ours."""
 
+import json
+import pathlib
+
+import numpy as np
 import pytest
 import torch
 from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.exir.capture._config import ExecutorchBackendConfig
 from executorch.exir.passes import MemoryPlanningPass
+from executorch.kernels import quantized  # noqa: F401  registers its kernels with the Python runtime
+from executorch.runtime import Runtime, Verification
 
 import slipway_cli
 
@@ -93,3 +99,31 @@ def test_executorchs_own_tools_read_our_files(engine, tmp_path):
     [plan] = program.execution_plan
     assert plan.name == "forward"
     assert [delegate.id for delegate in plan.delegates] == (["OpenvinoBackend"] if engine == "openvino" else [])
+
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "data" / "golden"
+MODELS = json.loads((GOLDEN / "manifest.json").read_text())["models"]
+# The Python runtime takes no None and no text.
+ARCHIVES = [
+    (name, file)
+    for name, model in MODELS.items()
+    if model["cases"] and all("file" in spec for case in model["cases"] for spec in case["inputs"])
+    for file in model["files"].values()
+]
+
+
+@pytest.mark.parametrize("name,file", ARCHIVES, ids=[file for _, file in ARCHIVES])
+def test_executorchs_python_runtime_runs_our_files(name, file, tmp_path):
+    def value(spec):
+        return torch.from_numpy(np.load(GOLDEN / spec["file"])) if "file" in spec else spec["value"]
+
+    compiled = tmp_path / "model.pte"
+    slipway_cli.call("compile", GOLDEN / file, "-o", compiled, "--engine", "none")
+    program = Runtime.get().load_program(compiled, verification=Verification.Minimal)
+    for case in MODELS[name]["cases"]:
+        outputs = program.load_method("forward").execute([value(spec) for spec in case["inputs"]])
+        for ours, spec in zip(outputs, case["outputs"], strict=True):
+            if "file" in spec:
+                torch.testing.assert_close(ours, value(spec), atol=1e-5, rtol=1e-5, equal_nan=True)
+            else:
+                assert ours == spec["value"]

@@ -56,6 +56,7 @@ class ProgramToEmit : public passes::TestProgram {
     return call;
   }
   std::vector<engine::Engine> engines;
+  bool alloc_graph_output = true;
 
   // Trees that fit the inputs and outputs so far: flat ones.
   void make_trees() {
@@ -75,7 +76,8 @@ class ProgramToEmit : public passes::TestProgram {
     make_trees();
     const Status valid = ir::verify(program);
     EXPECT_TRUE(valid.ok()) << valid.error().message() << "\n" << ir::print(program);
-    auto pieces = emit({method()}, {.tool_version = "test"});
+    auto pieces =
+        emit({method()}, {.tool_version = "test", .alloc_graph_output = alloc_graph_output});
     if (!pieces.ok()) return pieces.error();
     return write_to_memory(*pieces);
   }

@@ -26,7 +26,7 @@ Result<PieceList> emit(const std::vector<Method>& methods, const EmitOptions& op
   engine::Manifest manifest;
   manifest.tool_version = options.tool_version;
   for (const Method& method : methods) {
-    auto result = MethodEmitter(method, data).emit();
+    auto result = MethodEmitter(method, options, data).emit();
     if (!result.ok()) return result.error().with_context(method.program->source);
     manifest.methods.push_back(describe_method(method, *result));
     emitted.push_back(std::move(*result));

@@ -1,9 +1,12 @@
 // Writes programs as one ExecuTorch file (docs/formats/pte.md).
 //
 // What whoever runs such a file can rely on:
-// - User inputs and outputs have no planned memory: the runtime gives their addresses before each
-//   run (set_input with a tensor, set_output_data_ptr with at least the largest size). ExecuTorch's
-//   Python runtime does so by itself; its C++ Module needs set_output.
+// - User inputs have no planned memory: the runtime gives their addresses before each run
+// (set_input
+//   with a tensor).
+// - User outputs lie in planned memory, where they stay until the next run. Without
+//   EmitOptions::alloc_graph_output they have none, and the runtime must give their addresses
+//   before the first run (set_output_data_ptr with at least the largest size).
 // - Every output has memory of its own: two outputs, or an output and an input, a constant or a
 //   buffer, never share theirs.
 // - An input that the program mutates is written in place, at the end of the run.
@@ -39,6 +42,7 @@ struct Method {
 
 struct EmitOptions {
   std::string tool_version;
+  bool alloc_graph_output = true;
 };
 
 // The file as pieces, in order; the manifest is last, because it holds the checksums of what comes

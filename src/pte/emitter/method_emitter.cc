@@ -58,8 +58,9 @@ const ir::Input* find_input_with(const ir::Program& program, const std::string& 
 
 }  // namespace
 
-MethodEmitter::MethodEmitter(const Method& method, FileData& data)
+MethodEmitter::MethodEmitter(const Method& method, const EmitOptions& options, FileData& data)
     : method_(method),
+      alloc_graph_output_(options.alloc_graph_output),
       program_(*method.program),
       data_(data),
       ranges_(program_.ranges),
@@ -109,6 +110,7 @@ Result<EmittedMethod> MethodEmitter::emit() {
     plan_.plan().outputs.push_back(index);
   }
   SLIPWAY_RETURN_IF_ERROR(emit_mutations());
+  for (int32_t output : plan_.plan().outputs) plan_.keep_to_end(output);
 
   for (size_t i = 0; i < program_.outputs.size(); ++i) {
     const ir::Input* target = mutation_target(program_, program_.outputs[i]);
@@ -208,6 +210,7 @@ Result<std::vector<int32_t>> MethodEmitter::add_output_targets(const std::vector
     }
     SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
                              bounded_tensor(target.type, "output " + target.value->name()));
+    if (alloc_graph_output_) SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
     indices.push_back(plan_.add(std::move(tensor)));
   }
   return indices;

@@ -41,7 +41,7 @@ struct FileData {
 // Used once, from one thread. `data` receives the method's.
 class MethodEmitter {
  public:
-  MethodEmitter(const Method& method, FileData& data);
+  MethodEmitter(const Method& method, const EmitOptions& options, FileData& data);
   Result<EmittedMethod> emit();
 
  private:
@@ -105,6 +105,7 @@ class MethodEmitter {
                      const std::vector<int32_t>& indices);
 
   const Method& method_;
+  const bool alloc_graph_output_;
   const ir::Program& program_;
   FileData& data_;
   ir::SymbolRanges ranges_;

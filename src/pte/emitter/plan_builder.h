@@ -53,6 +53,9 @@ class PlanBuilder {
   int32_t call_delegate(int32_t delegate, std::vector<int32_t> args);
   int32_t jump_false(int32_t condition);  // its destination is set later
   int32_t move(int32_t from, int32_t to);
+  // Once all instructions are there: what the value's memory holds after the last one is still
+  // read.
+  void keep_to_end(int32_t value) { touch(value, next_instruction()); }
   void set_destination(int32_t jump, int32_t destination);
   int32_t next_instruction() const { return static_cast<int32_t>(plan_.instructions.size()); }
 
