@@ -1,14 +1,12 @@
 # libslipway_openvino.so: OpenVINO's engine, opened on demand from beside the program, its libraries or by its run path.
 
-# The ABI that OpenVINO's libraries are built with.
-target_compile_definitions(slipway_openvino_shim PRIVATE _GLIBCXX_USE_CXX11_ABI=0
-                                                         $<$<BOOL:${SLIPWAY_SANITIZE}>:SLIPWAY_SANITIZE>)
+target_compile_definitions(slipway_openvino_shim PRIVATE $<$<BOOL:${SLIPWAY_SANITIZE}>:SLIPWAY_SANITIZE>)
 
 add_library(slipway_openvino SHARED $<TARGET_OBJECTS:slipway_openvino_shim>
                                     $<TARGET_OBJECTS:slipway_openvino_delegate>)
 add_library(openvino SHARED IMPORTED)
-set_target_properties(openvino PROPERTIES IMPORTED_LOCATION ${SLIPWAY_OPENVINO}/libs/libopenvino.so.2541
-                                          IMPORTED_SONAME libopenvino.so.2541)
+set_target_properties(openvino PROPERTIES IMPORTED_LOCATION ${SLIPWAY_OPENVINO}/libs/libopenvino.so.2641
+                                          IMPORTED_SONAME libopenvino.so.2641)
 target_link_libraries(slipway_openvino PRIVATE executorch openvino)
 set(exports ${PROJECT_SOURCE_DIR}/cmake/openvino_exports.map)
 target_link_options(slipway_openvino PRIVATE LINKER:--version-script=${exports})

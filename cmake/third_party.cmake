@@ -31,8 +31,8 @@ target_link_options(
 )
 
 set(SLIPWAY_OPENVINO ${PROJECT_SOURCE_DIR}/.deps/openvino CACHE PATH "The openvino folder of OpenVINO's wheel")
-if(NOT EXISTS ${SLIPWAY_OPENVINO}/libs/libopenvino.so.2541)
-  message(FATAL_ERROR "OpenVINO 2025.4.1 is not at ${SLIPWAY_OPENVINO}: run `make setup` first")
+if(NOT EXISTS ${SLIPWAY_OPENVINO}/libs/libopenvino.so.2641)
+  message(FATAL_ERROR "OpenVINO 2026.4.1 is not at ${SLIPWAY_OPENVINO}: run `make setup` first")
 endif()
 # The headers alone: only libslipway_openvino.so is linked with OpenVINO (openvino.cmake).
 add_library(slipway_third_party_openvino INTERFACE)

@@ -11,7 +11,7 @@ namespace slipway {
 inline constexpr const char* kOpenvinoLibrary = "libslipway_openvino.so";
 inline constexpr const char* kOpenvinoRemedy =
     "keep it beside libexecutorch.so or the program, install OpenVINO (`pip install "
-    "openvino==2025.4.1`), and put its folder openvino/libs on LD_LIBRARY_PATH";
+    "openvino==2026.4.1`), and put its folder openvino/libs on LD_LIBRARY_PATH";
 
 // Opens a library from beside libexecutorch.so; else where the dynamic loader finds it, which is
 // the program's run path, LD_LIBRARY_PATH and the system; else from beside the program. It stays

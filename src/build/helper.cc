@@ -177,7 +177,7 @@ class Helper : public Worker {
     const std::string words = last_words();
     // The system ends processes so where memory is short.
     const bool is_killed = ended->kind == Exit::Kind::kSignal && ended->number == SIGKILL;
-    if (is_killed || words.find("bad_alloc") != std::string::npos) {
+    if (is_killed || lacks_memory(words)) {
       return resource_exhausted("the process that builds engines {}{}: there is not enough memory",
                                 ended->text(), words);
     }

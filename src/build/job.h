@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/piece_writer.h"
@@ -34,6 +35,9 @@ class Worker {
   // sink's own error is passed on.
   virtual Result<std::string> run(const Job& job, JobHandler handler, const ByteSink& sink) = 0;
 };
+
+// Whether a library's message tells of a lack of memory, of which no model is the cause.
+bool lacks_memory(std::string_view message);
 
 class Constants;
 

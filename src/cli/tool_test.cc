@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "base/memory_limit_test.h"
 #include "slipway/npy.h"
 
 namespace slipway::cli {
@@ -52,8 +53,8 @@ class Tool : public testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   // Arguments are passed to the shell as they are, each in single quotes.
-  Outcome run(const std::vector<std::string>& arguments) {
-    std::string command = SLIPWAY_TOOL;
+  Outcome run(const std::vector<std::string>& arguments, const std::string& before = "") {
+    std::string command = before + SLIPWAY_TOOL;
     for (const std::string& argument : arguments) command += fmt::format(" '{}'", argument);
     command += " > '" + path("stdout") + "' 2> '" + path("stderr") + "'";
     const int status = std::system(command.c_str());
@@ -73,6 +74,25 @@ class Tool : public testing::Test {
 
   fs::path folder_;
 };
+
+TEST_F(Tool, ALackOfMemoryIsAnErrorAndBlamesNoOperator) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need address space of their own";
+  bool failed = false;
+  bool failed_last = false;
+  for (const int kilobytes : {60'000, 90'000, 110'000, 122'880, 130'000, 135'000, 2'000'000}) {
+    const Outcome outcome =
+        run({"compile", data_path("golden/mlp.pt2"), "-o", path("model.pte"), "--no-cache"},
+            fmt::format("ulimit -v {}; ", kilobytes));
+    failed = failed || outcome.code == 1;
+    EXPECT_TRUE(outcome.code == 0 || outcome.code == 1) << kilobytes << ": " << outcome.err;
+    EXPECT_FALSE(contains(outcome.err, "stays outside")) << outcome.err;
+    EXPECT_FALSE(contains(outcome.err, "--exclude-op")) << outcome.err;
+    EXPECT_EQ(contains(outcome.err, "error"), outcome.code == 1) << outcome.err;
+    failed_last = outcome.code == 1;
+  }
+  EXPECT_TRUE(failed);
+  EXPECT_FALSE(failed_last);
+}
 
 TEST_F(Tool, TellsWrongUseFromFailedWork) {
   const std::string model = data_path("golden/mlp.pt2");
@@ -375,7 +395,7 @@ TEST_F(Tool, ShowsEnginesAndWhatStaysOutside) {
             0);
   const Outcome text = run({"inspect", path("m.pte")});
   ASSERT_EQ(text.code, 0) << text.err;
-  EXPECT_TRUE(contains(text.out, "2 engines, 2 of 3 nodes:\n  engine 0: openvino 2025.4.1"))
+  EXPECT_TRUE(contains(text.out, "2 engines, 2 of 3 nodes:\n  engine 0: openvino 2026.4.1"))
       << text.out;
   EXPECT_TRUE(contains(text.out, "    1 node: linear (aten.linear.default)\n")) << text.out;
   EXPECT_TRUE(contains(text.out, "  1      aten.relu.default  ")) << text.out;
@@ -515,7 +535,7 @@ TEST_F(Tool, DoctorNamesWhatIsThere) {
   const Outcome outcome = run({"doctor"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   for (const char* part : {"slipway", "ExecuTorch", "engine none", "engine openvino",
-                           "ready: OpenVINO 2025.4.1", "engine tensorrt", "XnnpackBackend"}) {
+                           "ready: OpenVINO 2026.4.1", "engine tensorrt", "XnnpackBackend"}) {
     EXPECT_TRUE(contains(outcome.out, part)) << part << "\n" << outcome.out;
   }
 }

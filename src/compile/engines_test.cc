@@ -221,6 +221,19 @@ TEST_F(BuildEngines, ACrashLeavesItsNodeOutside) {
   EXPECT_NE(result->outside[0].reason.find("Segmentation fault"), std::string::npos);
 }
 
+TEST_F(BuildEngines, ALackOfMemoryIsNoNodesFault) {
+  builders_.clear();
+  builders_.push_back(
+      openvino::make_builder({.worker = build::make_helper(SLIPWAY_STAND_IN_HELPER, false, {})}));
+  ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
+  program_.graph->outputs()[0] = add("aten.log.default", {last});
+  options_.exclude_ops = {"aten.tanh"};
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(result.error().message().find("--exclude-op"), std::string::npos);
+}
+
 TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {
   options_.exclude_ops = {"aten.cos"};
   auto result = build_engines(program_, builders_, options_);

@@ -24,6 +24,7 @@ inline constexpr int64_t kBaselineOpset = 20;
 enum class QuantizedValues : uint8_t {
   kAsGiven,    // in the program's types
   kUnsigned,   // int8 as uint8, higher by 128: for engines whose products in 8 bits take no other
+  kFloat32,    // as float32
   kSymmetric,  // int8 with a zero point of 0; others as float32: for engines that have no other
 };
 

@@ -333,8 +333,10 @@ TEST(Lower, HoldsQuantizedValuesAsUnsigned) {
 TEST(Lower, HoldsQuantizedValuesAsSymmetricOrFloat32) {
   Quantizing skewed;
   skewed.output(skewed.dequantize(skewed.quantize(skewed.input("x", {5, 7}))));
-  EXPECT_EQ(op_types(skewed.lower(holding(QuantizedValues::kSymmetric))),
-            (Types{"Mul", "Round", "Add", "Clip", "Sub", "Mul"}));
+  for (const auto form : {QuantizedValues::kSymmetric, QuantizedValues::kFloat32}) {
+    EXPECT_EQ(op_types(skewed.lower(holding(form))),
+              (Types{"Mul", "Round", "Add", "Clip", "Sub", "Mul"}));
+  }
   Quantizing symmetric;
   symmetric.zero = SymInt(0);
   symmetric.output(symmetric.dequantize(symmetric.quantize(symmetric.input("x", {5, 7}))));
@@ -342,6 +344,7 @@ TEST(Lower, HoldsQuantizedValuesAsSymmetricOrFloat32) {
   EXPECT_EQ(op_types(graph), (Types{"QuantizeLinear", "DequantizeLinear"}));
   EXPECT_EQ(zero_point_of(graph, "QuantizeLinear", DType::kInt8), 0);
   EXPECT_EQ(graph.nodes.back().inputs.size(), 2U);
+  EXPECT_EQ(op_types(symmetric.lower(holding(QuantizedValues::kFloat32))).front(), "Mul");
   Quantizing bytes;
   bytes.zero = SymInt(0);
   bytes.min = 0;

@@ -43,6 +43,10 @@ Result<std::string> stand_in(const build::Job& job, const ByteSink& sink) {
 
 Result<std::string> fragile_openvino(const build::Job& job, const ByteSink& sink) {
   if (job.model.find("Tanh") != std::string::npos) ::raise(SIGSEGV);
+  if (job.model.find("Log") != std::string::npos) {
+    // So OpenVINO fails where no thread can be made.
+    return resource_exhausted("there is not enough memory to build an engine");
+  }
   return openvino::run_job(job, sink);
 }
 

@@ -169,7 +169,7 @@ def test_static_shapes_run_under_the_stock_delegate(name, tmp_path):
         arrays.append(tmp_path / f"{position}.npy")
         np.save(arrays[-1], tensor.numpy())
     environment = {
-        "OPENVINO_LIB_PATH": str(OPENVINO / "libopenvino_c.so.2541"),
+        "OPENVINO_LIB_PATH": str(OPENVINO / "libopenvino_c.so.2641"),
         # This delegate tells OpenVINO no precision, and OpenVINO then takes bfloat16 where the CPU has it: so it must not see it.
         "ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI",
     }

@@ -179,7 +179,7 @@ bool is_compressed_weight(Context& c) {
   const DType from = c.type(0).dtype;
   const bool is_taken =
       from == DType::kInt8 ||
-      (from == DType::kUInt8 && c.options().quantized == QuantizedValues::kUnsigned);
+      (from == DType::kUInt8 && c.options().quantized != QuantizedValues::kSymmetric);
   return is_taken && c.rank(0) > 1 && c.dtype() == DType::kFloat32;
 }
 

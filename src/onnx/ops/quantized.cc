@@ -169,12 +169,13 @@ void quantize(Context& c, const Quantization& q, int64_t min, int64_t max) {
   const bool is_narrow = limits && (min > limits->min || max < limits->max);
   const QuantizedValues form = c.options().quantized;
   const bool is_hidden = c.is_only_dequantized();
-  const bool fits_form = form == kAsGiven || (is_hidden && form == kUnsigned) ||
-                         (is_hidden && dtype == DType::kInt8 && q.is_symmetric());
+  const bool fits_form =
+      form == kAsGiven || (is_hidden && form == kUnsigned) ||
+      (is_hidden && form == kSymmetric && dtype == DType::kInt8 && q.is_symmetric());
   if (!is_byte(dtype) || !fits_form || !q.fits(dtype) || (is_narrow && q.axis)) {
     const Ref steps = quantize_by_steps(c, x, q, min, max);
     // Dequantization takes it as it is.
-    if (is_hidden && form == kSymmetric) return c.bind(c.output(), steps);
+    if (is_hidden && (form == kSymmetric || form == kFloat32)) return c.bind(c.output(), steps);
     return c.result(steps);
   }
   if (is_narrow) x = clip_to(c, x, q, min, max);

@@ -1,7 +1,7 @@
 #include "openvino/builder/builder.h"
 
+#include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -19,20 +19,26 @@
 #include "openvino/builder/exactness.h"
 #include "openvino/builder/job.h"
 #include "openvino/builder/refusals.h"
+#include "openvino/shim/processor.h"
 
 namespace slipway::openvino {
 
 namespace {
 
-// A hash of the processor's instruction sets, as Linux lists them; all cores have the same.
-std::string processor_features() {
-  std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with("flags") || line.starts_with("Features")) {
-      return xxh3_hex(std::as_bytes(std::span(line)));
-    }
-  }
-  return "unknown";
+// Products of 8-bit integers that saturate on processors without these.
+const char* int8_features() {
+#if defined(__x86_64__)
+  return kInt8Features;
+#else
+  return nullptr;
+#endif
+}
+
+bool has_int8_products() { return !int8_features() || has_any_feature(int8_features()); }
+
+bool has_quantized_values(const onnx::Graph& graph) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                     [](const onnx::Node& node) { return node.op_type == "QuantizeLinear"; });
 }
 
 class OpenVinoBuilder : public build::Builder {
@@ -41,14 +47,17 @@ class OpenVinoBuilder : public build::Builder {
 
   Result<std::string> fingerprint() const override {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string library, version());
-    std::string text = fmt::format("OpenVINO {}, processor {}", library, processor_features());
+    const std::string features = processor_features();
+    std::string text = fmt::format("OpenVINO {}, processor {}", library,
+                                   xxh3_hex(std::as_bytes(std::span(features))));
     for (const auto& [name, value] : properties()) text += fmt::format(", {}={}", name, value);
     return text;
   }
 
   onnx::LoweringOptions lowering() const override {
     onnx::LoweringOptions options;
-    options.quantized = onnx::QuantizedValues::kUnsigned;
+    options.quantized =
+        has_int8_products() ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32;
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
     return options;
@@ -79,6 +88,9 @@ class OpenVinoBuilder : public build::Builder {
     record.device = "CPU";
     record.options = properties();
     record.compile_specs = {{"device", "CPU"}};
+    if (has_quantized_values(graph) && int8_features()) {
+      record.compile_specs[kAnyFeature] = int8_features();
+    }
     record.inputs = build::describe(graph.inputs);
     record.outputs = build::describe(graph.outputs);
     record.weight_bytes = constants.nbytes();

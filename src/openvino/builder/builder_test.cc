@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "onnx/lowering.h"
+#include "openvino/shim/processor.h"
 #include "passes/program_test.h"
 
 namespace slipway::openvino {
@@ -40,7 +41,7 @@ TEST(Builder, SaysWhatDecidesAboutItsBytes) {
   const auto builder = make_builder({});
   const auto fingerprint = builder->fingerprint();
   ASSERT_TRUE(fingerprint.ok()) << fingerprint.error().message();
-  EXPECT_EQ(fingerprint->substr(0, 18), "OpenVINO 2025.4.1-");
+  EXPECT_EQ(fingerprint->substr(0, 18), "OpenVINO 2026.4.1-");
   for (const char* part :
        {"processor ", "INFERENCE_PRECISION_HINT=f32", "PERFORMANCE_HINT=LATENCY"}) {
     EXPECT_NE(fingerprint->find(part), std::string::npos) << *fingerprint;
@@ -64,7 +65,7 @@ TEST(Builder, BuildsAnEngineAndItsRecord) {
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->engine, "openvino");
   EXPECT_EQ(record->backend, "OpenvinoBackend");
-  EXPECT_EQ(record->library_version.substr(0, 9), "2025.4.1-");
+  EXPECT_EQ(record->library_version.substr(0, 9), "2026.4.1-");
   EXPECT_EQ(record->device, "CPU");
   EXPECT_EQ(record->compile_specs.at("device"), "CPU");
   EXPECT_EQ(record->options.at("INFERENCE_PRECISION_HINT"), "f32");
@@ -127,11 +128,44 @@ TEST(Builder, PassesOnTheSinksError) {
   EXPECT_EQ(outcome.error().message(), "the disk is full");
 }
 
+// Products of 8-bit integers are wrong on processors without these.
+TEST(Builder, NamesWhatEnginesOfQuantizedModelsNeed) {
+  const auto builder = make_builder({});
+  Layer layer;
+  Value* y = layer.y;
+  const auto pair = [&](const std::string& op, Value* x, ir::TensorType type) {
+    return layer.call("quantized_decomposed." + op + "_per_tensor.default",
+                      {x, 0.1, SymInt(3), SymInt(-128), SymInt(127), DType::kInt8}, type, op);
+  };
+  const auto quantized = pair("quantize", y, Layer::type(y->sizes(), DType::kInt8));
+  layer.y = pair("dequantize", quantized, Layer::type(y->sizes()));
+  onnx::Graph graph = layer.lower(*builder);
+  const bool is_quantized = builder->lowering().quantized == onnx::QuantizedValues::kUnsigned;
+  const auto outcome = builder->build(graph, ignore);
+  ASSERT_TRUE(outcome.ok()) << outcome.error().message();
+  const auto& specs = std::get<engine::EngineRecord>(*outcome).compile_specs;
+#if defined(__x86_64__)
+  EXPECT_EQ(specs.contains(kAnyFeature), is_quantized);
+  if (is_quantized) {
+    EXPECT_EQ(specs.at(kAnyFeature), "avx512_vnni,avx_vnni");
+  }
+#else
+  EXPECT_TRUE(is_quantized);
+  EXPECT_FALSE(specs.contains(kAnyFeature));
+#endif
+}
+
 TEST(Builder, LowersForThePlugin) {
   const auto options = make_builder({})->lowering();
   EXPECT_TRUE(options.clamp_indices);
   EXPECT_TRUE(options.keep_infinite_extrema);
-  EXPECT_EQ(options.quantized, onnx::QuantizedValues::kUnsigned);
+#if defined(__x86_64__)
+  const bool multiplies_int8 = has_any_feature("avx512_vnni,avx_vnni");
+#else
+  const bool multiplies_int8 = true;
+#endif
+  EXPECT_EQ(options.quantized,
+            multiplies_int8 ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32);
   EXPECT_TRUE(options.fused.contains("LayerNormalization"));
 }
 

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/error.h"
 #include "base/try.h"
 #include "onnx/serializer.h"
 #include "openvino/library/library.h"
@@ -47,9 +48,12 @@ Result<std::string> run_job(const build::Job& job, const ByteSink& sink) {
                                  kMemoryLocation,
                                  reinterpret_cast<uintptr_t>(job.constants.at(constant).data())};
                            }));
-  SLIPWAY_RETURN_IF_ERROR(library->compile(
-      model, request.at(kProperties).get<std::map<std::string, std::string>>(), sink));
-  return std::string();
+  const Status compiled = library->compile(
+      model, request.at(kProperties).get<std::map<std::string, std::string>>(), sink);
+  if (compiled.ok()) return std::string();
+  if (!build::lacks_memory(compiled.error().message())) return compiled.error();
+  return resource_exhausted("there is not enough memory to build an engine: {}",
+                            compiled.error().message());
 }
 
 }  // namespace slipway::openvino

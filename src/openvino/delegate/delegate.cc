@@ -21,6 +21,7 @@
 #include <executorch/runtime/platform/log.h>
 
 #include "openvino/delegate/engine.h"
+#include "openvino/shim/processor.h"
 #include "openvino/shim/shim.h"
 
 namespace slipway::openvino {
@@ -79,6 +80,14 @@ class Delegate final : public et::BackendInterface {
       const std::string precision = spec_value(specs, "precision", "f32");
       if (precision != "f32" && precision != "bf16" && precision != "f16") {
         ET_LOG(Error, "OpenVINO engine: precision must be f32, bf16 or f16");
+        return et::Error::DelegateInvalidCompatibility;
+      }
+      const std::string features = spec_value(specs, kAnyFeature, "");
+      if (!features.empty() && !has_any_feature(features)) {
+        ET_LOG(Error,
+               "OpenVINO engine: its int8 products need a processor with one of %s, and would be "
+               "wrong on this one: compile the model on it",
+               features.c_str());
         return et::Error::DelegateInvalidCompatibility;
       }
       options->push_back({"INFERENCE_PRECISION_HINT", precision.c_str()});

@@ -8,6 +8,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +20,7 @@
 
 #include "onnx/serializer.h"
 #include "openvino/library/library.h"
+#include "openvino/shim/processor.h"
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 
@@ -298,6 +301,22 @@ TEST(Delegate, TakesDeviceAndPrecisionFromTheFile) {
   EXPECT_NE(Loaded(blob, {{"precision", "f3"}}).error(), et::Error::Ok);
 }
 
+TEST(Delegate, RefusesEnginesThatTheProcessorComputesWrongly) {
+  EXPECT_FALSE(has_any_feature(""));
+  EXPECT_FALSE(has_any_feature("no_such_feature,no_other"));
+  const std::string features = processor_features();
+  ASSERT_NE(features.rfind(' '), std::string::npos);
+  const std::string last = features.substr(features.rfind(' ') + 1);
+  EXPECT_TRUE(has_any_feature("no_such_feature," + last));
+  EXPECT_FALSE(has_any_feature(last.substr(0, last.size() - 1) + "?"));
+
+  const auto blob = compile(doubling({4}));
+  EXPECT_EQ(Loaded(blob, {{kAnyFeature, "no_such_feature," + last}}).error(), et::Error::Ok);
+  const Loaded refused(blob, {{kAnyFeature, "no_such_feature"}});
+  EXPECT_EQ(refused.error(), et::Error::DelegateInvalidCompatibility);
+  EXPECT_NE(refused.text().find("no_such_feature"), std::string::npos) << refused.text();
+}
+
 // y = x w, where w is the product of int8 numbers and a scale.
 onnx::Graph product_with_int8_weights() {
   std::vector<std::byte> weights(kDepth * kDepth);
@@ -347,6 +366,32 @@ TEST(Delegate, ComputesInFloat32UnlessTheFileSaysOtherwise) {
   if (__builtin_cpu_supports("avx512bf16")) {
     EXPECT_GT(reduced, 1e-4);
   }
+}
+
+std::vector<std::byte> replaced(const std::vector<std::byte>& blob, const std::string& old,
+                                const std::string& with) {
+  std::string text(reinterpret_cast<const char*>(blob.data()), blob.size());
+  const size_t at = text.find(old);
+  EXPECT_NE(at, std::string::npos);
+  EXPECT_EQ(old.size(), with.size());
+  text.replace(at, old.size(), with);
+  const auto bytes = std::as_bytes(std::span<const char>(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST(Delegate, TakesEnginesOfProcessorsWithOtherInstructionSets) {
+  Loaded engine(replaced(compile(doubling({4})), ";isa=Intel", ";isa=Other"));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  Value x({4}, {1, 2, 3, 4});
+  Value y({4}, std::vector<float>(4));
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(y.data(), (std::vector<float>{2, 4, 6, 8}));
+}
+
+TEST(Delegate, RefusesEnginesOfOtherVersionsOfOpenvino) {
+  const Loaded engine(replaced(compile(doubling({4})), ";ov=20", ";ov=30"));
+  EXPECT_EQ(engine.error(), et::Error::DelegateInvalidCompatibility);
+  EXPECT_NE(engine.text().find("OpenVINO version"), std::string::npos) << engine.text();
 }
 
 // OpenVINO does not notice every change in the middle: that is what the checksums of Module are

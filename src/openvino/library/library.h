@@ -22,7 +22,7 @@ class Library {
   // that has it; a later call tries again.
   static Result<const Library*> open();
 
-  // "2025.4.1-20426-..."
+  // "2026.4.1-22982-..."
   const std::string& version() const { return version_; }
   // Where OpenVINO was found: the path of its library.
   const std::string& path() const { return path_; }

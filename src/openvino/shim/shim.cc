@@ -1,26 +1,32 @@
 #include "openvino/shim/shim.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <dlfcn.h>
 #include <exception>
 #include <memory>
 #include <new>
 #include <ostream>
+#include <sstream>
 #include <stdexcept>
 #include <streambuf>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include <openvino/op/parameter.hpp>
+#include <openvino/op/result.hpp>
 #include <openvino/openvino.hpp>
 #ifdef SLIPWAY_SANITIZE
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "openvino/shim/exports.h"
+
 namespace slipway::openvino::shim {
 
 struct Model {
+  std::string bytes;  // what was imported, where that is not what was given
   ov::CompiledModel compiled;
   std::vector<std::vector<int64_t>> sizes;
   std::vector<Port> inputs;
@@ -259,26 +265,45 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
   return stopped ? CompileResult::kStopped : result;
 }
 
-// OpenVINO reads past the end of an export that ends too early. Its header has the offset and the
-// size of three parts that follow each other; what does not start like one is left to OpenVINO.
-bool is_cut_short(const void* blob, size_t size) {
-  std::array<uint64_t, 6> header{};
-  if (size < sizeof header) return true;
-  std::memcpy(header.data(), blob, sizeof header);
-  if (header[0] != sizeof header) return false;
-  for (size_t i = 0; i < header.size(); i += 2) {
-    if (header[i] > size || header[i + 1] > size - header[i]) return true;
-  }
-  return false;
+// What this library exports begin with on this machine.
+const std::string& own_requirements() {
+  static const auto* const own = [] {
+    const auto input = std::make_shared<ov::op::v0::Parameter>(ov::element::f32, ov::Shape{1});
+    const auto output = std::make_shared<ov::op::v0::Result>(input);
+    const auto model =
+        std::make_shared<ov::Model>(ov::ResultVector{output}, ov::ParameterVector{input});
+    std::ostringstream stream;
+    core().compile_model(model, "CPU").export_model(stream);
+    return new std::string(requirements(stream.str()));
+  }();
+  return *own;
+}
+
+// Whether OpenVINO would turn the export away for its start alone: one of 2025, or of this version
+// but of a processor with other instruction sets.
+bool needs_own_requirements(std::string_view blob, const std::string& device) {
+  if (device != "CPU") return false;
+  const std::string_view given = requirements(blob);
+  if (given.empty()) return true;
+  const ov::AnyMap asked = {{ov::runtime_requirements.name(), requirements_text(given)}};
+  return core().get_property(device, ov::compatibility_check, asked) ==
+             ov::CompatibilityCheck::UNSUPPORTED &&
+         requirements_version(given) == requirements_version(own_requirements());
 }
 
 Model* import_model(const void* blob, size_t size, const char* device, Properties properties,
                     Report error) {
   return guarded(error, static_cast<Model*>(nullptr), [&] {
-    if (is_cut_short(blob, size)) throw std::runtime_error("it is cut short");
+    std::string_view bytes(static_cast<const char*>(blob), size);
+    check_size(bytes);
     auto model = std::make_unique<Model>();
-    const ov::Tensor bytes(ov::element::u8, ov::Shape{size}, const_cast<void*>(blob));
-    model->compiled = core().import_model(bytes, device, any_map(properties));
+    if (needs_own_requirements(bytes, device)) {
+      model->bytes = with_requirements(own_requirements(), bytes);
+      bytes = model->bytes;
+    }
+    const ov::Tensor tensor(ov::element::u8, ov::Shape{bytes.size()},
+                            const_cast<char*>(bytes.data()));
+    model->compiled = core().import_model(tensor, device, any_map(properties));
     model->inputs = describe(model->compiled.inputs(), model.get());
     model->outputs = describe(model->compiled.outputs(), model.get());
     return model.release();

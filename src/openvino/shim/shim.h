@@ -1,8 +1,8 @@
 // OpenVINO behind plain C types.
 //
-// OpenVINO's libraries are built with the C++ library's old ABI (_GLIBCXX_USE_CXX11_ABI=0) and so
-// is shim.cc, the only file that includes their headers. No C++ library type may therefore cross
-// this interface, and no exception does: what fails writes why to a Report.
+// shim.cc is the only file that includes OpenVINO's headers. No type of the C++ library crosses
+// this interface, since OpenVINO's wheels have been built with either of its ABIs, and no exception
+// does: what fails writes why to a Report.
 //
 // libslipway_openvino.so exports one function, slipway_openvino(), and all else is reached through
 // its table. Everything may be called by several threads at once, but one Request by one thread at
@@ -81,7 +81,7 @@ struct Request;  // what one thread needs to run a model
 enum class CompileResult : uint8_t { kDone, kRefused, kStopped };
 
 struct Functions {
-  // "2025.4.1-20426-..."
+  // "2026.4.1-22982-..."
   const char* (*version)();
   // The path of OpenVINO's own library.
   const char* (*path)();
@@ -90,8 +90,9 @@ struct Functions {
   CompileResult (*compile)(const void* model, size_t size, const char* device,
                            Properties properties, Sink sink, Report error);
 
-  // Makes what export wrote ready to run. The bytes are used in place: they must stay until the
-  // model is destroyed. Null after an error.
+  // Makes what export wrote ready to run, of this version or of 2025.4. The bytes are used in place
+  // (those of 2025.4 and of processors with other instruction sets are copied): they must stay
+  // until the model is destroyed. Null after an error.
   Model* (*import_model)(const void* blob, size_t size, const char* device, Properties properties,
                          Report error);
   void (*destroy_model)(Model* model);

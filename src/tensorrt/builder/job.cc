@@ -216,6 +216,9 @@ Result<BuildAnswer> build(build::Job job, const BuildRequest& request, build::Wo
 Result<std::string> run_job(const build::Job& job, const ByteSink& sink) {
   SLIPWAY_ASSIGN_OR_RETURN(const BuildAnswer answer,
                            do_build(job, request_from_json(Json::parse(job.request)), sink));
+  if (!answer.done && build::lacks_memory(answer.message)) {
+    return resource_exhausted("there is not enough memory to build an engine: {}", answer.message);
+  }
   return dump(to_json(answer));
 }
 
