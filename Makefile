@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt release demo test test-peers bench format lint clean
+.PHONY: setup setup-tensorrt release demo test test-peers fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -48,6 +48,14 @@ test-peers:
 	@ninja -C build/release slipway
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
 	@.deps/peers/bin/python -m pytest -q tests/peers
+
+# Random programs against PyTorch: make fuzz-programs SEED=text MINUTES=60 (docs/fuzz_programs.md).
+SEED ?= $(shell date +%F)
+MINUTES ?= 30
+fuzz-programs: build/release/build.ninja
+	@tools/setup_peers.sh
+	@ninja -C build/release program_driver
+	@.deps/peers/bin/python tests/fuzz_programs/run.py --seed $(SEED) --minutes $(MINUTES) --table
 
 bench: build/release/build.ninja
 	@tools/setup_peers.sh

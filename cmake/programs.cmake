@@ -128,6 +128,9 @@ slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/bench ${everything})
 # What bench/engine_benchmark.py asks. OpenVINO is called by its C interface, which is the same in every ABI of the C++ library.
 slipway_program(benchmarks inference_server ${PROJECT_SOURCE_DIR}/bench/inference_server.cc slipway_runtime
                 slipway_third_party_openvino ${SLIPWAY_OPENVINO}/libs/libopenvino_c.so.2641 openvino)
+# What tests/fuzz_programs/run.py has compile and run its programs.
+add_custom_target(fuzz_programs)
+slipway_program(fuzz_programs program_driver ${PROJECT_SOURCE_DIR}/tests/fuzz_programs/program_driver.cc slipway_compile slipway_runtime)
 # What bench/tensorrt_benchmark.py compares building with.
 slipway_program(benchmarks tensorrt_floor ${PROJECT_SOURCE_DIR}/bench/tensorrt_floor.cc slipway_tensorrt_library)
 

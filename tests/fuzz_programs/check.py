@@ -1,0 +1,202 @@
+"""Holds programs to PyTorch on each engine: many at once, and those that fail by themselves."""
+
+import json
+import re
+import zipfile
+from collections import Counter
+from dataclasses import dataclass
+
+import torch
+
+import operators
+import oracle
+from driver import Crash, Failure
+from exemptions import REFUSED
+from program import export, inputs_of
+
+
+@dataclass
+class Finding:
+    engine: str
+    dialect: str
+    kind: str  # "wrong", "compile", "run", "crash"
+    message: str
+    output: int = -1
+    index: int = -1  # of the set of inputs
+
+    def text(self):
+        place = f", output {self.output} with inputs {self.index}" if self.output >= 0 else f", inputs {self.index}" if self.index >= 0 else ""
+        return f"{self.engine}, {self.dialect}: {self.kind}{place}: {self.message}"
+
+
+class NotExported(Exception):
+    """torch.export or eager PyTorch refuses the program, or the exported one means something else."""
+
+
+class Checker:
+    def __init__(self, driver, engines):
+        self.driver, self.engines = driver, engines
+        self.roles, self.exempted, self.refused = Counter(), Counter(), Counter()
+        self.not_exported, self.compared, self.skipped = Counter(), 0, 0
+
+    def check(self, programs, dialect, engines=None, count=True):
+        """The findings of each program, None for one that can't be exported."""
+        engines = engines or self.engines
+        try:
+            exported, expected = self.oracle(programs, dialect, count)
+        except NotExported as error:
+            if len(programs) == 1:
+                if count:
+                    self.not_exported[re.sub(r"\d+", "N", str(error))[:120]] += 1
+                return [None]
+            return self.split(programs, dialect, engines, count)
+        archive = self.driver.path / "program.pt2"
+        torch.export.save(exported, str(archive))
+        findings = [[] for _ in programs]
+        for engine in engines:
+            wanted = [k for k, program in enumerate(programs) if engine != "onnx" or lowered(program)]
+            for k, found in self.on_engine(programs, wanted, dialect, engine, archive, expected, count) if wanted else ():
+                findings[k].append(found)
+        return findings
+
+    def split(self, programs, dialect, engines, count):
+        middle = len(programs) // 2
+        return self.check(programs[:middle], dialect, engines, count) + self.check(programs[middle:], dialect, engines, count)
+
+    def oracle(self, programs, dialect, count):
+        try:
+            exported = export(programs)
+            if dialect == "core":
+                exported = exported.run_decompositions()
+            sets = max(program.sets for program in programs)
+            expected = [oracle.expected(exported, self.inputs(programs, index), index * 100, self.exempted if count else None) for index in range(sets)]
+        except Exception as error:  # noqa: BLE001: whatever torch.export throws
+            raise NotExported(f"{type(error).__name__}: {error}".strip()) from None
+        self.leave_out_changed(programs, expected)
+        if count:
+            oracle.count_roles(exported, self.roles)
+        return exported, expected
+
+    def inputs(self, programs, index):
+        return tuple(value for program in programs for value in inputs_of([program], min(index, program.sets - 1)))
+
+    def leave_out_changed(self, programs, expected):
+        """Where the exported program means something else than the module, which is PyTorch's own affair."""
+        for index, each in enumerate(expected):
+            at = 0
+            for program in programs:
+                values = program.evaluate(min(index, program.sets - 1))
+                for name in program.outputs:
+                    value = part(values, name)
+                    if oracle.difference(each.outputs[at], value, each.spreads[at]) is not None:
+                        each.tainted[at] = {"none", "openvino", "onnx"}
+                        self.skipped += 1
+                    at += 1
+
+    def on_engine(self, programs, wanted, dialect, engine, archive, expected, count):
+        """Pairs of a program's number and a finding, of the programs with the numbers `wanted`."""
+        first = [0]
+        for program in programs:
+            first.append(first[-1] + len(program.outputs))
+        outputs_at = [at for k in wanted for at in range(first[k], first[k + 1])]
+        sets = [self.inputs(programs, index) for index in range(len(expected))]
+        try:
+            if len(wanted) < len(programs):
+                results = self.driver.run(engine, with_outputs(archive, self.driver.path / "part" / "program.pt2", outputs_at), sets)
+            else:
+                results = self.driver.run(engine, archive, sets)
+            failed = any(isinstance(each, str) for each in results)
+        except (Crash, Failure) as error:
+            results, failed = error, True
+        if failed and len(wanted) > 1:
+            middle = len(wanted) // 2
+            return [each for half in (wanted[:middle], wanted[middle:])
+                    for each in self.on_engine(programs, half, dialect, engine, archive, expected, count)]
+        if isinstance(results, Exception):
+            return self.refusal(wanted[0], results, dialect, engine)
+        found = []
+        for index, (outputs, each) in enumerate(zip(results, expected)):
+            if isinstance(outputs, str):
+                if engine != "onnx" and index < programs[wanted[0]].sets:
+                    return [(wanted[0], Finding(engine, dialect, "run", outputs, index=index))]
+                continue
+            place = 0
+            for k in wanted:
+                for number in range(len(programs[k].outputs)):
+                    at = first[k] + number
+                    if index < programs[k].sets and engine not in each.tainted[at] and isinstance(each.outputs[at], torch.Tensor):
+                        self.compared += 1
+                        problem = oracle.difference(outputs[place], each.outputs[at], each.spreads[at])
+                        if problem and not any(other == k for other, _ in found):
+                            found.append((k, Finding(engine, dialect, "wrong", problem, number, index)))
+                    place += 1
+        return found
+
+    def refusal(self, k, error, dialect, engine):
+        if isinstance(error, Crash):
+            return [(k, Finding(engine, dialect, "crash", str(error)))]
+        if engine == "onnx" and not str(error).startswith("ONNX Runtime"):
+            return []  # Not everything has a lowering.
+        for pattern in REFUSED:
+            if re.search(pattern, str(error)):
+                self.refused[" ".join(sorted(set(re.findall(r"(?:aten|prims)\.[\w.]+", str(error))))) or pattern] += 1
+                return []
+        return [(k, Finding(engine, dialect, "compile", str(error)))]
+
+
+def lowered(program):
+    """Whether operators_onnx.md lists all operators that are called by name."""
+    return all(not node.text.startswith("aten.") or node.op in operators.LOWERED for node in program.nodes) and "fft" not in "".join(node.text for node in program.nodes)
+
+
+def with_outputs(archive, path, outputs):
+    """The archive with some of its outputs, and the nodes that these need: exporting again would take longer."""
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name.endswith("/models/model.json"):
+                data = json.dumps(cut(json.loads(data), outputs))
+            target.writestr(name, data)
+    return path
+
+
+def cut(model, outputs):
+    graph, signature = model["graph_module"]["graph"], model["graph_module"]["signature"]
+    graph["outputs"] = [graph["outputs"][at] for at in outputs]
+    signature["output_specs"] = [signature["output_specs"][at] for at in outputs]
+    needed, kept = set(names_in(graph["outputs"])), []
+    for node in reversed(graph["nodes"]):
+        if needed.intersection(names_in(node["outputs"])):
+            needed.update(names_in(node["inputs"]))
+            kept.append(node)
+    graph["nodes"] = kept[::-1]
+    for call in model["graph_module"]["module_call_graph"]:
+        if call["fqn"] == "" and call["signature"]:
+            given = call["signature"]["outputs"]
+            call["signature"]["outputs"] = [given[at] for at in outputs] if given else []
+            call["signature"]["out_spec"] = tuple_spec(call["signature"]["out_spec"], len(outputs))
+    return model
+
+
+def tuple_spec(text, count):
+    """The pytree of a flat tuple, in the form that the archive has it in."""
+    version, spec = json.loads(text)
+    spec["children_spec"] = spec["children_spec"][:1] * count
+    return json.dumps([version, spec])
+
+
+def names_in(value):
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from names_in(each)
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from names_in(each)
+
+
+def part(values, name):
+    match = re.fullmatch(r"(\w+)\[(\d+)\]", name)
+    return values[match[1]][int(match[2])] if match else values[name]

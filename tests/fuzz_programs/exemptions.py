@@ -1,0 +1,141 @@
+"""Where an engine may differ from PyTorch, each with its reason. What follows from such a value is not compared either."""
+
+import math
+import re
+from dataclasses import dataclass
+
+import torch
+
+EVERY = ("none", "openvino", "onnx")
+
+
+@dataclass
+class Exemption:
+    name: str
+    engines: tuple
+    operators: str  # a pattern for the whole name: "aten.to.dtype"
+    applies: object  # of the operands' tensors, the results' tensors, and all arguments
+    reason: str
+
+    def matches(self, target, operands, results, arguments):
+        return bool(re.fullmatch(self.operators, target)) and self.applies(operands, results, arguments)
+
+
+def floats(tensors):
+    return [each for each in tensors if each.dtype.is_floating_point]
+
+
+def has_nan(operands, results, arguments):
+    return any(bool(each.isnan().any()) for each in floats(operands))
+
+
+def not_finite(operands, results, arguments):
+    return any(not bool(each.isfinite().all()) for each in floats(operands))
+
+
+def huge(operands, results, arguments):
+    return any(bool((each.abs().double() > 1e18).any()) for each in floats(operands) if each.numel())
+
+
+def number_is_nan(operands, results, arguments):
+    return any(isinstance(each, float) and math.isnan(each) for each in arguments)
+
+
+def no_integer(operands, results, arguments):
+    """A float that the integer type of the result can't hold."""
+    limits = [torch.iinfo(each.dtype) for each in results if not each.dtype.is_floating_point and not each.dtype.is_complex and each.dtype != torch.bool]
+    if not limits:
+        return False
+    low, high = float(max(each.min for each in limits)), float(min(each.max for each in limits))
+    return any(not bool(((each.double() > low - 1) & (each.double() < high + (high < 2**53))).all()) for each in floats(operands))
+
+
+def ties(operands, results, arguments):
+    """Equal elements along some dimension (or NaN, whose order is not defined either): looked for in the whole tensor."""
+    return any(each.numel() != each.unique().numel() for each in operands[:1])
+
+
+def written_twice(operands, results, arguments):
+    index = [each for each in operands if each.dtype in (torch.int64, torch.int32)]
+    return any(each.numel() != each.unique().numel() for each in index[-2:])
+
+
+def too_far(operands, results, arguments):
+    width = {torch.uint8: 8, torch.int8: 8, torch.int16: 16, torch.int32: 32, torch.int64: 64}.get(results[0].dtype, 8)
+    counts = [each for each in operands[1:]] or [torch.tensor(each) for each in arguments if isinstance(each, int)]
+    return any(each.numel() and not bool(((each >= 0) & (each < width - 1)).all()) for each in counts)
+
+
+TABLE = [
+    Exemption("float to integer", EVERY, r".*", no_integer, "undefined in C++ where the integer type can't hold the value; PyTorch's own results differ by processor"),
+    Exemption("quantized numbers that are not finite", EVERY, r"(aten\.fake_quantize|quantized_decomposed\.quantize).*", lambda *each: not_finite(*each) or huge(*each), "PyTorch converts them to integers, undefined in C++"),
+    Exemption("order of equal elements", EVERY, r"aten\.(sort|argsort|topk|msort|kthvalue|median|mode|quantile|_unique2)\..*", ties, "PyTorch leaves their order open"),
+    Exemption("shifts past the width", EVERY, r"aten\.(__.shift__|bitwise_.*_shift).*", too_far, "undefined in C++"),
+    Exemption("places written twice", EVERY, r"aten\.(scatter\.(src|value)|index_put|_unsafe_index_put|index_copy)(\..*)?", written_twice, "PyTorch leaves open which value stays"),
+    Exemption("sign of NaN", EVERY, r"aten\.(signbit|copysign)\..*", has_nan, "IEEE 754 leaves it open"),
+    Exemption("NaN in ONNX's extremes", ("onnx",), r"aten\.(max\w*|min\w*|amax|amin|aminmax|argmax|argmin|clamp.*|clip|relu6?|hard\w+|adaptive_max\w*|where|nan_to_num|threshold|sign|sgn)\..*", has_nan,
+              "ONNX leaves NaN open, and ONNX Runtime ignores it or not by the length of what it reduces"),
+    Exemption("NaN in extremes and activations", ("openvino",),
+              r"aten\.(relu6?|clamp.*|clip|hard\w+|max\w*|min\w*|amax|amin|aminmax|f(max|min)|threshold|nan_to_num|argmax|argmin|adaptive_max\w*|celu|elu|selu|leaky_relu|softshrink|_?softmax|"
+              r"_?log_softmax|_safe_softmax|exp|logsumexp|softplus|mish|gelu|silu|sign|sgn|where)\..*", has_nan, "docs/openvino.md, NaN, infinities and errors"),
+    Exemption("sums past float32", EVERY, r"aten\.(sum|mean|var\w*|std\w*|prod|cumsum|linalg_vector_norm|norm|logsumexp|.*_norm|softmax|_softmax|.*softmax.*|hypot|cosine\w*|cdist|_cdist\w*)\..*", huge,
+              "they overflow in another place, or not at all: PyTorch itself sums in another order for other sizes"),
+    Exemption("infinities times zero", EVERY, r"aten\.(_?upsample\w*|grid_sampler\w*|_?conv\w*)\..*", lambda *each: not_finite(*each) or huge(*each), "what has the weight 0, or is padding, counts as 0 times infinity, or not at all"),
+    Exemption("products with numbers that are not finite", ("openvino", "onnx"), r"aten\.(\w*mm|matmul|mv|dot|vdot|outer|ger|linear|addmv|addbmm|baddbmm|einsum|\w*conv\w*|\w*attention\w*|lstm|gru|rnn_\w+|cdist|_cdist\w*|"
+              r"upsample\w*|_upsample\w*|grid_sampler\w*|avg_pool\w*|adaptive_avg\w*|_adaptive_avg\w*|cumsum|im2col|col2im)\..*",
+              lambda *each: not_finite(*each) or huge(*each), "docs/openvino.md: a matrix product or a convolution may carry NaN to elements whose weights for it are 0"),
+]
+
+
+def exempt(target, operands, results, arguments):
+    """The engines whose results may differ, and which rows of the table said so."""
+    engines, names = set(), set()
+    for row in TABLE:
+        if not engines.issuperset(row.engines) and row.matches(target, operands, results, arguments):
+            engines.update(row.engines)
+            names.add(row.name)
+    return engines, names
+
+
+@dataclass
+class Open:
+    """A defect that is known and not mended: patterns of the engine, of how it shows, and of each node that it takes."""
+
+    engine: str
+    kind: str
+    nodes: tuple
+    what: str
+
+    def matches(self, engine, kind, names):
+        return bool(re.fullmatch(self.engine, engine)) and bool(re.fullmatch(self.kind, kind)) and all(any(re.fullmatch(pattern, name) for name in names) for pattern in self.nodes)
+
+
+# A failure that one of these explains is counted and does not fail a run. A row goes with its defect.
+OPEN = [
+    Open("none|openvino", "run", (r"aten\.(amax|amin|aminmax|max|min|median|argmax|argmin|sort|argsort|topk|log_softmax|_log_softmax|softmax|_softmax|quantile)\..*|amax.default|mean.dim",),
+         "an extreme, a sort or a softmax of a tensor without elements fails when it runs"),
+    Open("none|openvino", "crash", (r"aten\.(_?log_softmax|special_log_softmax|_?softmax)\..*",), "log_softmax over nothing ends the process"),
+    Open("none|openvino", "run", (r"aten\.(isclose|_pdist_forward|pdist|_upsample_bilinear2d_aa)\..*",), "types and sizes that the kernel refuses at run time"),
+    Open(".*", "wrong", (r"aten\.(rsub|pow)\.Scalar|half_number",), "PyTorch makes the number of rsub.Scalar and pow.Scalar a half first"),
+    Open(".*", "wrong", (r"(aten\.)?signbit\.default|sign_of_zero",), "signbit of -0.0"),
+    Open("none|openvino", "wrong", (r"(aten\.)?(cat|concat|concatenate|stack|[hvd]stack|column_stack|row_stack|roll|kron|fft_rfft)(\..*)?",), "the size of a concatenation along one dimension while another is 0"),
+    Open("none|openvino", "run|compile|wrong", (r"aten\.narrow_copy.*",), "narrow_copy counts no negative dimensions"),
+    Open("none|openvino", "wrong", (r"aten\._weight_norm_interface.*|aten\._weight_norm.*",), "the weight norm of one dimension"),
+    Open("none|openvino", "wrong", (r"aten\.upsample_.*|aten\._upsample.*",), "uint8 pictures resized by kernels are off by one"),
+    Open("none|openvino", "wrong", (r"aten\.max_pool.*",), "windows of padding alone"),
+    Open("none|openvino", "run|compile|crash|wrong", (r"complex|view_as_real|fft_rfft|aten\.(prod|mul|div|real|imag|view_as_real.*|angle|fft_rfft|_conj.*|resolve_conj)\..*",),
+         "complex numbers: kernels that don't take them are not refused at compile"),
+    Open("openvino", "wrong", (r"(aten\.)?(abs|absolute).*",), "abs of constants and sizes (openvino 38166)"),
+    Open("openvino", "wrong", (r"(aten\.)?linear.*|aten\.(mm|addmm|matmul).*", r"movement|number|aten\..*"), "the bias of a product with one column"),
+    Open("openvino|onnx", "wrong", (r"aten\.(mean|nanmean|var.*|std.*|softmax|prod)\..*|mean.dim",), "the mean of nothing"),
+    Open("openvino", "compile", (r"aten\.(log_sigmoid_forward|_scaled_dot_product_flash_attention_for_cpu|native_.*|_native_batch_norm.*|max_pool.*)\..*",), "a node whose other results are used is given to the engine"),
+    Open("onnx", "compile", (r"aten\.(conv.*|_conv.*|.*pool.*|upsample.*|_upsample.*|.*norm.*|cumsum|einsum|grid_sampler.*|gelu|elu|selu|celu|mish|softplus|col2im|im2col)\..*",),
+         "opset 20 has no bfloat16 for these"),
+]
+
+
+# A compile that refuses a program is no failure where the message says one of these.
+REFUSED = [
+    r"it has (an operator|\d+ operators) that can't be compiled",  # Said at compile, with where and why.
+    r"ONNX Runtime: .*NOT_IMPLEMENTED",  # It lacks operators for some types.
+]

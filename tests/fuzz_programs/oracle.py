@@ -1,0 +1,174 @@
+"""What PyTorch computes, and how far rounding may move it.
+
+An exported program is run node by node. Besides PyTorch's own results there are runs in which each operator that rounds has its
+operands and results moved by a few units in the last place: an element that moves there may move as much in an engine, and an
+integer that changes there is not compared.
+"""
+
+import re
+from collections import Counter
+
+import torch
+from torch.export.graph_signature import InputKind
+
+from exemptions import exempt
+
+# They only move, choose or compare, or round only once and alike everywhere.
+EXACT = re.compile(
+    r"aten\.(view|_?reshape|_unsafe_view|flatten|unflatten|squeeze|unsqueeze|permute|transpose|t|mT|mH|adjoint|numpy_T|movedim|moveaxis|swap\w+|expand\w*|broadcast\w*|slice\w*|"
+    r"narrow\w*|select\w*|cat|concat\w*|stack|[hvd]stack|column_stack|row_stack|split\w*|unsafe_split\w*|chunk|unsafe_chunk|tensor_split|unbind\w*|repeat\w*|tile|flip\w*|roll|rot90|"
+    r"diag\w*|unfold\w*|pixel_\w+|\w*channel_shuffle|meshgrid|tril|triu|gather|take\w*|index|index_select|index_copy|index_fill|index_put|_unsafe_index|embedding|"
+    r"scatter|where|masked_\w+|eq|ne|lt|le|gt|ge|less\w*|greater\w*|not_equal|logical\w+|bitwise\w+|is\w+|signbit|sign|sgn|neg|negative|abs|absolute|floor|ceil|trunc|fix|relu6?|clamp\w*|"
+    r"clip|hardtanh|maximum|minimum|max\w*|min\w*|amax|amin|aminmax|fmax|fmin|argm\w+|arg\w*sort|sort|msort|topk|any|all|count_nonzero|zeros\w*|ones\w*|full\w*|new_\w+|arange|eye|fill|"
+    r"clone|copy|contiguous|detach\w*|alias\w*|lift\w*|real|imag|view_as_real\w*|resolve\w+|conj\w*|one_hot|bucketize|searchsorted|constant_pad_nd|pad|\w+_pad\dd|_to_copy|to|type_as|"
+    r"cummax|cummin|threshold|nan_to_num|t_copy|ravel|atleast\w+|sym_\w+|median|kthvalue|heaviside|copysign|im2col|hardshrink|positive|_pad_circular)(\..*)?$|.*quantize_per.*|_operator.*")
+ONCE = re.compile(r"aten\.(add|sub|subtract|rsub|mul|multiply|div|true_divide|divide|sqrt|reciprocal)\.")
+STEP = {torch.float32: 2.0**-22, torch.float64: 2.0**-50, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9, torch.float16: 4e-3, torch.bfloat16: 3.2e-2, torch.complex64: 1e-5}
+RUNS = 3
+
+
+def name_of(node):
+    return str(node.target).removeprefix("torch._ops.") if node.op == "call_function" else ""
+
+
+def tensors_in(value, found=None):
+    found = [] if found is None else found
+    if isinstance(value, torch.Tensor):
+        found.append(value)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            tensors_in(each, found)
+    return found
+
+
+class Moved(torch.fx.Interpreter):
+    """Runs the graph with what rounds moved a little."""
+
+    def __init__(self, module, generator):
+        super().__init__(module)
+        self.generator = generator
+
+    def move(self, value):
+        if isinstance(value, torch.Tensor):
+            if value.dtype in STEP and value.numel():
+                noise = torch.rand(value.shape, generator=self.generator) * 2 - 1
+                return (value.double() * (1 + STEP[value.dtype] * noise.double())).to(value.dtype)
+            return value
+        if isinstance(value, (list, tuple)):
+            return type(value)(self.move(each) for each in value)
+        return value
+
+    def call_function(self, target, args, kwargs):
+        name = str(target)
+        if EXACT.match(name) or not name.startswith(("aten", "quantized")):
+            return super().call_function(target, args, kwargs)
+        if not ONCE.match(name):
+            args = tuple(self.move(each) for each in args)
+        return self.move(super().call_function(target, args, kwargs))
+
+
+class Watched(torch.fx.Interpreter):
+    """Runs the graph, noting which values may differ on which engine."""
+
+    def __init__(self, module, counts):
+        super().__init__(module)
+        self.tainted, self.counts = {}, counts
+
+    def run_node(self, node):
+        result = super().run_node(node)
+        if node.op == "call_function":
+            taints = set().union(*(self.tainted.get(each, ()) for each in node.all_input_nodes))
+            args, kwargs = self.fetch_args_kwargs_from_env(node)
+            operands, results = tensors_in(args), tensors_in(result)
+            if results and len(taints) < 3:
+                arguments = [each for each in [*args, *kwargs.values()] if isinstance(each, (int, float))]
+                engines, names = exempt(name_of(node), operands, results, arguments)
+                taints |= engines
+                self.counts.update(names)
+            if taints:
+                self.tainted[node] = taints
+        return result
+
+
+class Expected:
+    """Of one set of inputs: each output, how far it moves, and the engines it is not compared on."""
+
+    def __init__(self, outputs, spreads, tainted):
+        self.outputs, self.spreads, self.tainted = outputs, spreads, tainted
+
+
+def expected(exported, inputs, seed, counts=None):
+    module = exported.graph_module
+    flat = exported._graph_module_flat_inputs(tuple(inputs), {})
+    with torch.no_grad():
+        clone = lambda: [each.clone() if isinstance(each, torch.Tensor) else each for each in flat]  # noqa: E731
+        watched = Watched(module, Counter() if counts is None else counts)
+        outputs = list(watched.run(*clone()))
+        moved = [list(Moved(module, torch.Generator().manual_seed(seed + run)).run(*clone())) for run in range(RUNS)]
+    result_nodes = [node for node in module.graph.nodes if node.op == "output"][0].args[0]
+    tainted = [watched.tainted.get(node, set()) if isinstance(node, torch.fx.Node) else set() for node in result_nodes]
+    spreads = [spread(output, [run[k] for run in moved]) for k, output in enumerate(outputs)]
+    return Expected(outputs, spreads, tainted)
+
+
+def spread(output, moved):
+    """How far each element moves; infinite where it becomes another kind of number."""
+    if not isinstance(output, torch.Tensor):
+        return None
+    most = torch.zeros(output.shape, dtype=torch.float64)
+    for other in moved:
+        if output.dtype.is_floating_point or output.dtype.is_complex:
+            same = (output == other) | (output.isnan() & other.isnan())
+            distance = (output - other).abs().double()
+            distance = torch.where(same, 0.0, torch.where(distance.isfinite(), distance, torch.inf))
+        else:
+            distance = torch.where(output == other, 0.0, torch.inf).double()
+        most = torch.maximum(most, distance)
+    return most
+
+
+def difference(found, expected_, spread_):
+    """What is wrong with an output, in words; None if nothing."""
+    if not isinstance(found, torch.Tensor):
+        return f"{found!r} is no tensor"
+    if found.dtype != expected_.dtype or found.shape != expected_.shape:
+        return f"{describe(found)} instead of {describe(expected_)}"
+    if not expected_.numel():
+        return None
+    if expected_.dtype.is_floating_point or expected_.dtype.is_complex:
+        tolerance = TOLERANCE[expected_.dtype]
+        wide = torch.complex128 if expected_.dtype.is_complex else torch.float64
+        a, b = found.to(wide), expected_.to(wide)
+        same = (a == b) | (a.isnan() & b.isnan())
+        near = ((a - b).abs() <= tolerance * (1 + b.abs()) + 16 * spread_) & b.isfinite() & a.isfinite()
+        # What moves by a twentieth of itself has no digits left to compare.
+        wrong = ~(same | near | (spread_ > 0.05 * (1 + b.abs())))
+    else:
+        wrong = (found != expected_) & (spread_ == 0)
+    if not bool(wrong.any()):
+        return None
+    place = tuple(wrong.nonzero()[0].tolist())
+    return f"{describe(found)}{list(place)} is {found[place].item()!r}, not {expected_[place].item()!r} ({int(wrong.sum())} of {wrong.numel()} elements)"
+
+
+def describe(tensor):
+    return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
+
+
+def count_roles(exported, coverage):
+    """Adds to `coverage` each operator with the roles of its operands."""
+    roles = {}
+    kinds = {spec.arg.name: "data" if spec.kind == InputKind.USER_INPUT else "constant" for spec in exported.graph_signature.input_specs}
+    for node in exported.graph_module.graph.nodes:
+        if node.op == "placeholder":
+            roles[node] = kinds[node.name]
+        elif node.op == "call_function":
+            name = str(node.target)
+            given = {roles[each] for each in node.all_input_nodes if each in roles}
+            if name.startswith("aten.sym_") or name in ("_operator.add", "_operator.sub", "_operator.mul") or "<built-in" in name:
+                roles[node] = roles[node.all_input_nodes[0]] if "getitem" in name and node.all_input_nodes else "size"
+                continue
+            for role in given or {"constant"}:
+                coverage[name, role] += 1
+            roles[node] = "data" if "data" in given else "size" if "size" in given else "constant"

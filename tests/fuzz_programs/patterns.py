@@ -1,0 +1,111 @@
+"""What engines are known to rewrite, drawn more often than chance would."""
+
+import torch
+
+from calls import unsigned
+from operators import FLOATS, Builder, Rejected, a_dim, pattern, rank, sibling, size_text
+
+
+@pattern
+def abs_of_sizes(g):
+    x = g.tensor((1, 2, 3))
+    base = g.add_node("torch.arange({0}.shape[-1]) - 2", [x], "size_value")
+    return g.add_node("{0}.abs()", [base], "abs.default")
+
+
+@pattern
+def abs_of_joined(g):
+    x = g.tensor(1, (torch.float32,))
+    c = g.add_constant(g.fill(torch.float32, (g.integer(1, 4),)))
+    y = g.add_node("torch.cat([{0}, {1}])", [c, x], "cat.default")
+    return g.add_node("{0}.abs()", [y], "abs.default")
+
+
+@pattern
+def linear_of_one(g):
+    x = g.tensor((2, 3), (torch.float32,))
+    inner = g.sizes_of(x)[-1]
+    if not isinstance(inner, int) or inner == 0:
+        raise Rejected
+    w, bias = g.add_constant(g.fill(torch.float32, (1, inner))), g.add_constant(g.fill(torch.float32, (1,)))
+    y = g.add_node("aten.linear.default({0}, {1}, {2})", [x, w, bias], "linear.default")
+    y = g.add_node(g.choice(["{0}.mT", "{0}.flatten()", "{0}.squeeze(-1)", "{0}.transpose(0, 1)", "{0}.reshape([1, -1])"]), [y], "movement")
+    return g.add_node(g.choice(["{0} + 2.5", "{0} * 3.0", "{0} - 1.0"]), [y], "number")
+
+
+@pattern
+def largest_of_joined(g):
+    x = g.tensor((2, 3), (torch.float32,))
+    y = sibling(g, x)
+    joined_ = g.add_node("torch.cat([{0}, {1}], -1)", [x, y], "cat.default")
+    return g.add_node(g.choice(["{0}.amax(-1, keepdim=True)", "{0}.amax(-1)", "{0}.amin(-1)", "{0}.amax(0)"]), [joined_], "amax.default")
+
+
+@pattern
+def nothing(g):
+    x = g.tensor((1, 2, 3), FLOATS)
+    d = a_dim(g, x)
+    y = g.add_node(f"aten.slice.Tensor({{0}}, {d}, 0, {{0}}.shape[{d}] - {{0}}.shape[{d}])", [x], "slice.Tensor")
+    return g.add_node(g.choice([f"{{0}}.mean({d})", f"{{0}}.sum({d})", "{0}.mean()", f"{{0}}.prod({d})", f"{{0}}.softmax({d})", f"{{0}}.any({d})"]), [y], "mean.dim")
+
+
+@pattern
+def expanded(g):
+    b = Builder()
+    x = g.tensor((0, 1))
+    lead = [size_text(g, b) for _ in range(g.integer(1, 2))]
+    return g.add_node(f"{b.ref(x)}.expand({', '.join([*lead, '-1'] if rank(g, x) else lead)})", b.operands, "expand.default")
+
+
+@pattern
+def gather_of_slice(g):
+    x = g.tensor(3, (torch.float32,))
+    sizes = list(g.sizes_of(x))
+    if not isinstance(sizes[1], int) or sizes[1] < 2:
+        raise Rejected
+    y = g.add_node("{0}[:, :-1]", [x], "slice.Tensor")
+    i = unsigned(g, y, 2, [sizes[0], sizes[1] - 1, 1])
+    return g.add_node("{0}.gather(2, {1})", [y, i], "gather.default")
+
+
+@pattern
+def causal_mask(g):
+    b = Builder()
+    n = size_text(g, b)
+    return g.add_node(f"torch.triu(torch.full([{n}, {n}], -inf), 1)", b.operands, "triu.default")
+
+
+@pattern
+def infinite_number(g):
+    x = g.tensor((0, 1, 2, 3), (torch.float32,))
+    return g.add_node(g.choice(["{0} + inf", "inf / {0}", "torch.full_like({0}, -inf)", "{0}.clamp(-1, inf)", "{0}.masked_fill({0} > 0, -inf)", "torch.where({0} > 0, {0}, inf)",
+                                "F.hardtanh({0}, -1.0, inf)", "F.elu({0}, inf)", "{0} - inf", "F.pad({0}, [1, 1], value=-inf)"]), [x], "infinite_number")
+
+
+@pattern
+def sign_of_zero(g):
+    x = g.tensor((0, 1, 2), (torch.float32,))
+    return g.add_node(g.choice(["torch.signbit({0} * 0.0)", "torch.signbit({0})", "torch.signbit(-{0}.abs())"]), [x], "signbit.default")
+
+
+@pattern
+def one_element(g):
+    x = g.tensor(2, (torch.float32,))
+    inner = g.sizes_of(x)[-1]
+    if not isinstance(inner, int) or inner == 0:
+        raise Rejected
+    w = g.add_constant(g.fill(torch.float32, (inner, 1)))
+    return g.add_node(g.choice(["({0}[:1] @ {1}).squeeze()", "({0}[:1] @ {1}).view(())", "({0}[-1:] @ {1}).reshape([])", "torch.einsum('ij,ij->', {0}, {0})"]), [x, w], "one_element")
+
+
+@pattern
+def half_number(g):
+    x = g.tensor((0, 1, 2), (torch.float16, torch.bfloat16))
+    return g.add_node(g.choice(["(1.0 - {0}) * -1e9", "{0} * 1e5", "{0} * 1e-7", "{0} + 1e-8", "{0} / 1e-6", "{0} / 70000.0", "(1.0 - {0}) * -1e4", "aten.add.Tensor({0}, {0}, alpha=0.1)",
+                                "{0} ** 2.5", "{0}.clamp(-1e9, 1e9)", "aten.rsub.Scalar({0}, 1e5)"]), [x], "half_number")
+
+
+@pattern
+def normalized(g):
+    x = g.tensor((1, 2, 3), FLOATS)
+    return g.add_node(g.choice(["F.normalize({0}, dim=-1)", "{0} / ({0}.sum(-1, keepdim=True) + 1e-8)", "{0} / {0}.norm(dim=-1, keepdim=True).clamp_min(1e-12)"]), [x], "normalized")
