@@ -71,14 +71,14 @@ bool Context::changes_buffer() const {
   return reads == 1;
 }
 
-bool Context::is_only_dequantized() const { return !used_otherwise_.contains(output()); }
+const std::vector<const ir::Node*>& Context::readers(const ir::Value* value) const {
+  static const std::vector<const ir::Node*> kNone;
+  const auto found = readers_.find(value);
+  return found == readers_.end() ? kNone : found->second;
+}
 
 void Context::mark_used(const ir::Value* value, const ir::Node* reader) {
-  used_.insert(value);
-  const bool dequantizes = reader &&
-                           reader->op().starts_with("quantized_decomposed.dequantize_per_") &&
-                           reader->arg(0) == ir::Argument(const_cast<ir::Value*>(value));
-  if (!dequantizes) used_otherwise_.insert(value);
+  readers_[value].push_back(reader);
 }
 
 void Context::fail(std::string reason) {
@@ -88,7 +88,7 @@ void Context::fail(std::string reason) {
 // ---- Results.
 
 bool Context::is_used(size_t i) const {
-  return i < node_->outputs().size() && used_.contains(node_->output(i));
+  return i < node_->outputs().size() && readers_.contains(node_->output(i));
 }
 
 void Context::result(const Ref& ref, size_t i) {

@@ -46,8 +46,8 @@ class Context {
   // Whether argument 0 is a buffer that nothing else reads, and that holds the first result after
   // the run.
   bool changes_buffer() const;
-  // Whether nothing but dequantization reads the first result.
-  bool is_only_dequantized() const;
+  // The nodes of the graph that read a value; null stands for who is outside of it.
+  const std::vector<const ir::Node*>& readers(const ir::Value* value) const;
   // Says why this node can't be lowered. The first reason stays.
   void fail(std::string reason);
 
@@ -149,7 +149,7 @@ class Context {
   const std::string& last_output() const { return graph_.outputs.back().name; }
   // Applies the registry's rule; failures are collected.
   void lower(const ir::Node& node);
-  // `reader`: the node that uses it; null for who is outside of the graph.
+  // `reader`: as readers() has it.
   void mark_used(const ir::Value* value, const ir::Node* reader);
   // The body of a branch: nodes emitted by `body` go into a graph of their own.
   std::shared_ptr<Graph> sub_graph(const ir::Graph& graph, const Refs& inputs);
@@ -174,8 +174,7 @@ class Context {
   std::vector<Node>* nodes_ = &graph_.nodes;
   std::unordered_map<const ir::Value*, const ir::Input*> constants_;
   std::unordered_map<const ir::Value*, Ref> bound_;
-  std::set<const ir::Value*> used_;
-  std::set<const ir::Value*> used_otherwise_;  // than by dequantization
+  std::map<const ir::Value*, std::vector<const ir::Node*>> readers_;  // of values that are used
   std::set<std::string> taken_;
   std::map<std::string, int> suffixes_;
   std::map<std::tuple<DType, std::vector<int64_t>, std::string>, std::string> constant_names_;

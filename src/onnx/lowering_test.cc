@@ -388,37 +388,93 @@ TEST(Lower, QuantizesByStepsAroundZeroPointsOutsideOfTheType) {
   }
 }
 
-// Nothing converts weights of 8 bits when the engine runs, and zero points are of the type.
-TEST(Lower, ReadsWeightsOfEightBits) {
-  const auto constant = [](DType dtype, std::vector<int64_t> sizes, std::vector<int64_t> strides,
-                           size_t nbytes) {
+// Weights of 8 bits, and what is computed with them.
+struct ByteWeights : Small {
+  Value* x = input("x", {5, 4});
+  Value* weight = constant("w", DType::kInt8, {3, 4}, {4, 1}, 12);
+  Value* scales = constant("scales", DType::kFloat32, {3}, {1}, 12);
+  Value* zero_points = constant("zero_points", DType::kInt8, {3}, {1}, 3);
+
+  Value* constant(const std::string& name, DType dtype, std::vector<int64_t> sizes,
+                  std::vector<int64_t> strides, size_t nbytes) {
     ir::ConstantData data;
     data.dtype = dtype;
     data.sizes = std::move(sizes);
     data.strides = std::move(strides);
     data.storage = own_bytes(std::vector<std::byte>(nbytes, std::byte{1}));
-    return data;
-  };
-  Small small;
-  Value* weight = small.program.add_constant("w", constant(DType::kInt8, {3, 4}, {4, 1}, 12));
-  Value* zero_points =
-      small.program.add_constant("zero_points", constant(DType::kInt8, {3}, {1}, 3));
-  Value* scales = small.program.add_constant("scales", constant(DType::kFloat32, {3}, {1}, 12));
-  const TensorType floats = {DType::kFloat32, {3, 4}, {}};
-  small.output(small.build.call(
-      "quantized_decomposed.dequantize_per_channel.default",
-      {weight, scales, zero_points, SymInt(0), SymInt(-128), SymInt(127), DType::kInt8, ir::None{}},
-      floats));
-  small.output(small.build.to_dtype(weight, DType::kFloat32));
-  EXPECT_EQ(op_types(small.lower()), (Types{"DequantizeLinear", "Cast"}));
-  const auto graph = small.lower(holding(QuantizedValues::kUnsigned));
-  EXPECT_EQ(op_types(graph), (Types{"DequantizeLinear", "DequantizeLinear"}));
+    return program.add_constant(name, std::move(data));
+  }
+  Value* dequantize(int64_t axis) {
+    return build.call("quantized_decomposed.dequantize_per_channel.default",
+                      {weight, axis == 0 ? scales : constant("s4", DType::kFloat32, {4}, {1}, 16),
+                       axis == 0 ? zero_points : constant("z4", DType::kInt8, {4}, {1}, 4),
+                       SymInt(axis), SymInt(-128), SymInt(127), DType::kInt8, ir::None{}},
+                      TensorType{DType::kFloat32, {3, 4}, {}});
+  }
+  Value* floats() { return build.to_dtype(weight, DType::kFloat32); }
+  Value* scaled(Value* w) {
+    return build.mul(w, constant("s", DType::kFloat32, {3, 1}, {1, 1}, 12));
+  }
+  void multiply(Value* w) {
+    output(build.call("aten.linear.default", {x, w, ir::None{}},
+                      TensorType{DType::kFloat32, {5, 3}, {}}));
+  }
+  void look_up(Value* w) {
+    Value* rows = input("rows", {2}, DType::kInt64);
+    output(build.call("aten.embedding.default", {w, rows, SymInt(-1), false, false},
+                      TensorType{DType::kFloat32, {2, 4}, {}}));
+  }
+  // Up to the product or the lookup.
+  Types types(QuantizedValues form) {
+    Types all = op_types(lower(holding(form)));
+    while (!all.empty() && (all.back() == "Gather" || all.back() == "Gemm" ||
+                            all.back() == "Where" || all.back() == "Clip")) {
+      all.pop_back();
+    }
+    return all;
+  }
+};
+
+constexpr auto kUnsigned = QuantizedValues::kUnsigned;
+
+// Nothing converts them when the engine runs, and zero points are of the type.
+TEST(Lower, ReadsWeightsOfEightBitsPerChannel) {
+  ByteWeights small;
+  small.multiply(small.dequantize(0));
+  const Graph graph = small.lower(holding(kUnsigned));
+  EXPECT_EQ(op_types(graph), (Types{"DequantizeLinear", "Gemm"}));
   const auto zero = std::find_if(
       graph.initializers.begin(), graph.initializers.end(),
       [&](const Initializer& item) { return item.name == graph.nodes.front().inputs.at(2); });
   ASSERT_NE(zero, graph.initializers.end());
   EXPECT_EQ(zero->dtype, DType::kInt8);
   EXPECT_EQ(zero->sizes, std::vector<int64_t>{3});
+}
+
+TEST(Lower, ConvertsWeightsOfEightBitsWithAScale) {
+  ByteWeights plain;
+  plain.multiply(plain.floats());
+  EXPECT_EQ(plain.types(QuantizedValues::kAsGiven), Types{"Cast"});
+  EXPECT_EQ(plain.types(kUnsigned), Types{"DequantizeLinear"});
+  ByteWeights scaled;
+  scaled.multiply(scaled.scaled(scaled.floats()));
+  EXPECT_EQ(scaled.types(kUnsigned), (Types{"Cast", "Mul"}));
+  EXPECT_EQ(scaled.types(QuantizedValues::kSymmetric), (Types{"DequantizeLinear", "Mul"}));
+}
+
+// OpenVINO would take the scales of columns for those of rows.
+TEST(Lower, KeepsScaledTablesFromBeingGatheredInEightBits) {
+  ByteWeights converted;
+  converted.look_up(converted.scaled(converted.floats()));
+  EXPECT_EQ(converted.types(kUnsigned), (Types{"DequantizeLinear", "Mul"}));
+  ByteWeights rows;
+  rows.look_up(rows.dequantize(0));
+  EXPECT_EQ(rows.types(kUnsigned), Types{"DequantizeLinear"});
+  ByteWeights columns;
+  columns.look_up(columns.dequantize(1));
+  EXPECT_EQ(columns.types(QuantizedValues::kAsGiven), Types{"DequantizeLinear"});
+  EXPECT_EQ(columns.types(kUnsigned).front(), "DequantizeLinear");
+  EXPECT_EQ(columns.types(kUnsigned).back(), "Mul");
 }
 
 // The larger of 1 and a size of 0 is not 0.

@@ -1,5 +1,7 @@
 #include "onnx/ops/common.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <limits>
 #include <numeric>
 #include <stdexcept>
@@ -15,6 +17,42 @@ std::string_view base_name(const Context& c) {
 std::string_view overload_name(const Context& c) {
   std::string_view op = c.node().op();
   return op.substr(op.rfind('.') + 1);
+}
+
+namespace {
+
+bool is_any(std::string_view op, std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+    return op.starts_with(name) && (op.size() == name.size() || op[name.size()] == '.');
+  });
+}
+
+bool is_product(std::string_view op) {
+  return is_any(
+      op, {"aten.linear", "aten.mm", "aten.bmm", "aten.matmul", "aten.addmm", "aten.baddbmm",
+           "aten._convolution", "aten.convolution", "aten.conv1d", "aten.conv2d", "aten.conv3d",
+           "aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d"});
+}
+
+// `depth`: how many steps may follow, since paths may part again and again.
+bool feeds_products(const Context& c, const ir::Value* value, bool is_scaled, int depth) {
+  const auto& readers = c.readers(value);
+  if (readers.empty() || depth == 0) return false;
+  return std::all_of(readers.begin(), readers.end(), [&](const ir::Node* reader) {
+    if (!reader) return false;
+    if (is_product(reader->op())) return is_scaled;
+    const bool scales = is_any(reader->op(), {"aten.mul", "aten.sub"});
+    if (!scales && !is_any(reader->op(), {"aten.t", "aten.permute", "aten.transpose"}))
+      return false;
+    return feeds_products(c, reader->output(), is_scaled || scales, depth - 1);
+  });
+}
+
+}  // namespace
+
+bool feeds_products(const Context& c, const ir::Value* value, Scaled scaled) {
+  constexpr int kMostSteps = 5;
+  return feeds_products(c, value, scaled == Scaled::kMaybe, kMostSteps);
 }
 
 Ref truncate(Context& c, const Ref& x) {

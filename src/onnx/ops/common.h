@@ -1,6 +1,7 @@
 // Functions that several families of rules use.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,11 @@ namespace slipway::onnx {
 std::string_view base_name(const Context& c);
 // "Tensor" of "aten.add.Tensor".
 std::string_view overload_name(const Context& c);
+
+// Whether all that reads a value, as it is or transposed, are products and convolutions. Scaled (by
+// a product or difference of elements): always on the way, or perhaps.
+enum class Scaled : uint8_t { kYes, kMaybe };
+bool feeds_products(const Context& c, const ir::Value* value, Scaled scaled);
 
 Ref truncate(Context& c, const Ref& x);
 // Exact near 0 too.

@@ -173,19 +173,19 @@ void nan_to_num(Context& c) {
 }
 
 // Conversions and copies.
-// Weights of 8 bits stay so in engines, which may read them in place of wider ones.
-bool is_compressed_weight(Context& c) {
-  if (c.options().quantized == QuantizedValues::kAsGiven || !c.constant_data(0)) return false;
-  const DType from = c.type(0).dtype;
-  const bool is_taken =
-      from == DType::kInt8 ||
-      (from == DType::kUInt8 && c.options().quantized != QuantizedValues::kSymmetric);
-  return is_taken && c.rank(0) > 1 && c.dtype() == DType::kFloat32;
-}
-
+// Weights of 8 bits stay so in engines, which read them in place of wider ones if a scale follows,
+// be it 1.
 void convert(Context& c) {
   const Ref x = c.tensor(0);
-  if (!is_compressed_weight(c)) return c.result(x);
+  const QuantizedValues form = c.options().quantized;
+  const DType dtype = c.dtype();
+  const bool is_byte = x.dtype == DType::kInt8 || x.dtype == DType::kUInt8;
+  if (form == QuantizedValues::kAsGiven || !is_byte || dtype != DType::kFloat32) return c.result(x);
+  if (form == QuantizedValues::kSymmetric) {
+    if (x.dtype != DType::kInt8 || !c.constant_data(0) || c.rank(0) < 2) return c.result(x);
+  } else if (c.rank(0) < 2 || feeds_products(c, c.output(), Scaled::kYes)) {
+    return c.result(x);
+  }
   c.result(c.op("DequantizeLinear", {x, c.scalar(1.0, DType::kFloat32)}, {}, DType::kFloat32));
 }
 

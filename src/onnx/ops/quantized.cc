@@ -161,6 +161,16 @@ Ref clip_to(Context& c, const Ref& x, const Quantization& q, int64_t min, int64_
   return c.op("Clip", {x, real(min), real(max)});
 }
 
+// Whether nothing but dequantization reads what is quantized.
+bool is_only_dequantized(const Context& c) {
+  const auto dequantizes = [&](const ir::Node* reader) {
+    return reader && reader->op().starts_with("quantized_decomposed.dequantize_per_") &&
+           reader->arg(0) == ir::Argument(const_cast<ir::Value*>(c.output()));
+  };
+  const auto& readers = c.readers(c.output());
+  return std::all_of(readers.begin(), readers.end(), dequantizes);
+}
+
 void quantize(Context& c, const Quantization& q, int64_t min, int64_t max) {
   using enum QuantizedValues;
   Ref x = c.tensor(0, DType::kFloat32);
@@ -168,7 +178,7 @@ void quantize(Context& c, const Quantization& q, int64_t min, int64_t max) {
   const auto limits = limits_of(dtype);
   const bool is_narrow = limits && (min > limits->min || max < limits->max);
   const QuantizedValues form = c.options().quantized;
-  const bool is_hidden = c.is_only_dequantized();
+  const bool is_hidden = is_only_dequantized(c);
   const bool fits_form =
       form == kAsGiven || (is_hidden && form == kUnsigned) ||
       (is_hidden && form == kSymmetric && dtype == DType::kInt8 && q.is_symmetric());
@@ -185,19 +195,32 @@ void quantize(Context& c, const Quantization& q, int64_t min, int64_t max) {
   c.bind(c.output(), c.op("QuantizeLinear", {x, numbers(c, q, 1), zero}, q.attributes(), held));
 }
 
+// OpenVINO gathers from tables of 8 bits as if their scales were of rows.
+bool is_read_by_rows(Context& c, const Quantization& q) {
+  if (!q.axis || feeds_products(c, c.output(), Scaled::kMaybe)) return true;
+  const auto& readers = c.readers(c.output());
+  return *q.axis == 0 && std::all_of(readers.begin(), readers.end(), [](const ir::Node* reader) {
+    return reader && reader->op() == "aten.embedding.default";
+  });
+}
+
 void dequantize(Context& c, const Quantization& q) {
   const Ref x = c.tensor(0);
   const bool is_shifted = x.dtype == DType::kUInt8 && c.type(0).dtype == DType::kInt8;
   const int64_t shift = is_shifted ? kUnsignedShift : 0;
   const Ref scale = numbers(c, q, 1);
   const bool can_shift = q.zero_points && c.has(2);
-  if (is_byte(x.dtype) && q.fits(c.type(0).dtype) && (can_shift || !is_shifted)) {
+  const bool is_fused = c.options().quantized == QuantizedValues::kAsGiven || is_read_by_rows(c, q);
+  if (is_byte(x.dtype) && q.fits(c.type(0).dtype) && (can_shift || !is_shifted) && is_fused) {
     Refs inputs = {x, scale};
     // Engines look for a product of a scale alone.
     if (!q.is_symmetric() || is_shifted) inputs.push_back(zero_point(c, q, x.dtype, shift));
     return c.result(c.op("DequantizeLinear", inputs, q.attributes(), DType::kFloat32));
   }
-  Ref wide = c.cast(x, DType::kFloat32);
+  Ref wide =
+      is_fused || !is_byte(x.dtype)
+          ? c.cast(x, DType::kFloat32)
+          : c.op("DequantizeLinear", {x, c.scalar(1.0, DType::kFloat32)}, {}, DType::kFloat32);
   if (is_shifted) wide = c.sub(wide, static_cast<double>(shift));
   if (c.has(2)) wide = c.sub(wide, along_axis(c, q, numbers(c, q, 2)));
   c.result(c.mul(wide, along_axis(c, q, scale)));

@@ -1,0 +1,138 @@
+"""Models quantized with PT2E and weights of 8 bits, for tests; run on its own it writes the archives of tests/data/golden/quantized_*."""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import XNNPACKQuantizer, get_symmetric_quantization_config
+from torch import nn
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer
+
+
+def xnnpack():
+    """int8 activations with any zero point, int8 weights per channel."""
+    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True))
+
+
+def xnnpack_per_tensor():
+    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=False))
+
+
+def x86():
+    """uint8 activations, int8 weights per channel."""
+    return x86_inductor_quantizer.X86InductorQuantizer().set_global(
+        x86_inductor_quantizer.get_default_x86_inductor_quantization_config()
+    )
+
+
+QUANTIZERS = {"xnnpack": xnnpack, "xnnpack_per_tensor": xnnpack_per_tensor, "x86": x86}
+
+
+class Residual(nn.Module):
+    """Convolutions of the usual kinds, an addition, a concatenation, pooling and a product."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, stride=2, padding=1)
+        self.norm = nn.BatchNorm2d(16)
+        self.depthwise = nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.pointwise = nn.Conv2d(16, 16, 1)
+        self.pool = nn.MaxPool2d(2)
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.stem(x)))
+        y = self.pointwise(nn.functional.relu6(self.depthwise(x))) + x
+        y = self.pool(torch.cat([y, x], 1))
+        return self.head(y.mean((2, 3)))
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.query, self.key, self.value, self.out = (nn.Linear(32, 32) for _ in range(4))
+        self.norm = nn.LayerNorm(32)
+
+    def forward(self, x):
+        weights = torch.softmax(self.query(x) @ self.key(x).transpose(-1, -2) / 5.5, -1)
+        return self.out(self.norm(weights @ self.value(x)))
+
+
+MODELS = {
+    "residual": (Residual, (2, 3, 16, 16)),
+    "attention": (Attention, (2, 7, 32)),
+    "conv1d": (lambda: nn.Sequential(nn.Conv1d(8, 16, 5, padding=2), nn.ReLU(), nn.Conv1d(16, 8, 3)), (2, 8, 40)),
+    "transposed": (lambda: nn.Sequential(nn.Conv2d(4, 8, 3), nn.ReLU(), nn.ConvTranspose2d(8, 4, 2, stride=2)), (2, 4, 9, 9)),
+}
+
+
+class Int8Weights(nn.Module):
+    """The forms in which weights of 8 bits are read: scaled before and after the product, with zero points, and by rows."""
+
+    def __init__(self, size=160):
+        super().__init__()
+        integers = lambda low, high, dtype: torch.randint(low, high, (size, size)).to(dtype)  # noqa: E731
+        self.register_buffer("after", integers(-128, 128, torch.int8))
+        self.register_buffer("before", integers(-128, 128, torch.int8))
+        self.register_buffer("skewed", integers(0, 256, torch.uint8))
+        self.register_buffer("table", integers(-128, 128, torch.int8))
+        self.register_buffer("scale", torch.rand(size) * 1e-3 + 1e-4)
+        self.register_buffer("zero", torch.randint(100, 150, (size, 1)).float())
+
+    def forward(self, x, i):
+        x = nn.functional.linear(x, self.after.to(x.dtype)) * self.scale
+        x = nn.functional.linear(x, self.before.to(x.dtype) * self.scale[:, None])
+        x = nn.functional.linear(x, (self.skewed.to(x.dtype) - self.zero) * self.scale[:, None])
+        return x + nn.functional.embedding(i, self.table.to(x.dtype) * self.scale)
+
+
+def quantized(name, quantizer, dialect="training", dynamic=False):
+    """(exported program, inputs, PyTorch's output)"""
+    torch.manual_seed(0)
+    make, shape = MODELS[name]
+    inputs = (torch.randn(shape),)
+    shapes = ({0: torch.export.Dim("batch", min=1, max=8)},) if dynamic else None
+    model = torch.export.export(make().eval(), inputs, dynamic_shapes=shapes).module()
+    model = prepare_pt2e(model, QUANTIZERS[quantizer]())
+    model(*inputs)
+    model = convert_pt2e(model)
+    program = torch.export.export(model, inputs, dynamic_shapes=shapes)
+    if dialect == "core":
+        program = program.run_decompositions()
+    return program, inputs, model(*inputs).detach()
+
+
+def int8_weights(size=160):
+    torch.manual_seed(0)
+    model, inputs = Int8Weights(size).eval(), (torch.randn(3, size), torch.tensor([1, 0, 5]))
+    return torch.export.export(model, inputs), inputs, model(*inputs)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    cases = {f"quantized_{quantizer}": quantized("residual", quantizer) for quantizer in ("xnnpack", "x86")}
+    cases["quantized_weights"] = int8_weights()
+    for name, (program, inputs, output) in cases.items():
+        torch.export.save(program, folder / f"{name}.pt2")
+        files = {}
+        for key, values in (("in", inputs), ("out", [output])):
+            files[key] = []
+            for i, value in enumerate(values):
+                file = f"{name}.0.{key}{i}.npy"
+                np.save(folder / file, value.numpy())
+                kind = str(value.dtype).removeprefix("torch.")
+                files[key].append({"file": file, "dtype": kind, "shape": list(value.shape)})
+        manifest["models"][name] = {
+            "files": {"training": f"{name}.pt2"},
+            "note": "written by tests/peers/quantized_models.py",
+            "cases": [{"inputs": files["in"], "outputs": files["out"]}],
+        }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+if __name__ == "__main__":
+    main()
