@@ -165,6 +165,34 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(archives()), [](cons
   return name;
 });
 
+// Four weights of 160 x 160, of which only the table that is read by rows with scales of columns is
+// written out in float32.
+TEST(QuantizedTest, WeightsOfEightBitsStaySo) {
+  constexpr uint64_t kWeight = 160 * 160;
+  auto program = Program::load(folder() + "quantized_weights.pt2");
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  CompileOptions options;
+  options.engine = EngineKind::kOpenVino;
+  options.require_full = true;
+  const auto artefact = compile(*program, options);
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  EXPECT_GT(artefact->size(), 7 * kWeight);
+  EXPECT_LT(artefact->size(), 9 * kWeight);
+}
+
+// Convolutions, products and what is between them are one engine.
+TEST(QuantizedTest, ModelsAreOneEngine) {
+  for (const std::string quantizer : {"xnnpack", "x86"}) {
+    auto program = Program::load(folder() + "quantized_" + quantizer + ".pt2");
+    ASSERT_TRUE(program.ok()) << program.error().message();
+    CompileOptions options;
+    options.engine = EngineKind::kOpenVino;
+    options.require_full = true;
+    const auto artefact = compile(*program, options);
+    EXPECT_TRUE(artefact.ok()) << artefact.error().message();
+  }
+}
+
 // The first numbers of both outputs, as torch 2.14 computes them from the same archives.
 TEST(CompatibilityTest, ArchivesOfOtherVersionsOfTorchRun) {
   const std::map<std::string, std::pair<float, float>> expected = {
