@@ -39,6 +39,29 @@ std::string remedy(const std::string& op) {
          "torch operators, or leave it out of the exported module";
 }
 
+template <class Function>
+void for_each_tensor(const Node& node, Function function) {
+  const auto visit = [&](const Value* value) {
+    if (value->is_tensor()) function(value);
+  };
+  for (const ir::Argument& argument : node.args()) Graph::for_each_value(argument, visit);
+  for (const Value* output : node.outputs()) visit(output);
+}
+
+bool has_complex(const Node& node) {
+  bool found = false;
+  for_each_tensor(node, [&](const Value* value) { found = found || is_complex(value->dtype()); });
+  return found;
+}
+
+bool has_half(const Node& node) {
+  bool found = false;
+  for_each_tensor(node, [&](const Value* value) {
+    found = found || value->dtype() == DType::kFloat16 || value->dtype() == DType::kBFloat16;
+  });
+  return found;
+}
+
 class Decomposer {
  public:
   explicit Decomposer(const ir::SymbolRanges& ranges) : ranges_(ranges) {}
@@ -100,8 +123,13 @@ class Decomposer {
       return {};
     }
 
-    const auto rule = decompositions::find(node->op());
+    const bool is_complex = has_complex(*node);
+    auto rule = is_complex ? decompositions::find_complex(node->op()) : nullptr;
+    // Anything that gives half numbers is computed in float32 first, and then comes here again.
+    if (!rule && has_half(*node)) rule = decompositions::find_half(node->op());
+    if (!rule) rule = decompositions::find(node->op());
     if (!rule) {
+      if (is_complex && schema::kernel_for(node->op())) check_complex_kernel(*node);
       if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) && !is_cond) {
         report(*node, remedy(node->op()));
       }
@@ -127,11 +155,28 @@ class Decomposer {
       SLIPWAY_RETURN_IF_ERROR(replace(walk, node, values, begin, position));
     } else if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op())) {
       report(*node, remedy(node->op()));
+    } else if (is_complex) {
+      check_complex_kernel(*node);
     }
     for (Position it = begin; it != position; ++it) {
       SLIPWAY_RETURN_IF_ERROR(visit(walk, it, depth + 1));
     }
     return {};
+  }
+
+  // Few kernels know complex numbers; others leave the result unwritten, or fail when they run.
+  void check_complex_kernel(const Node& node) {
+    bool one_type = true;
+    for_each_tensor(node, [&](const Value* value) {
+      one_type = one_type && value->dtype() == node.output()->dtype();
+    });
+    const bool converts = node.op() == "aten.view_as_real_copy.default" ||
+                          node.op() == "aten._fft_r2c.default" ||
+                          node.op() == "aten._fft_c2r.default";
+    if (decompositions::has_complex_kernel(node.op()) && (one_type || converts)) return;
+    report(node,
+           "it is not computed for complex numbers, nor for these types: compute with the real and "
+           "the imaginary part (torch.view_as_real, torch.view_as_complex)");
   }
 
   // Lets `values` stand for the node's outputs.

@@ -98,12 +98,46 @@ TEST_F(DecomposeRulesTest, LargeConvolutionsMakeColumnsForOnePlaceAtATime) {
   EXPECT_EQ(std::count(made.begin(), made.end(), "aten.convolution.default"), 0);
 }
 
-TEST_F(DecomposeRulesTest, HalfPrecisionConvolutionsStayWithTheKernel) {
-  Value* image = input("image", type({1, 3, 8, 8}, DType::kFloat16));
-  Value* weight = input("weight", type({4, 3, 3, 3}, DType::kFloat16));
-  EXPECT_EQ(
-      decomposed("aten.conv2d.default", {image, weight}, {type({1, 4, 6, 6}, DType::kFloat16)}),
-      Ops{"aten.convolution.default"});
+// Rounded once, as PyTorch does.
+TEST_F(DecomposeRulesTest, SumsOfHalvesAreMadeInFloat32) {
+  Value* h = input("h", type({2, 3}, DType::kFloat16));
+  Value* weight = input("weight", type({3, 4}, DType::kFloat16));
+  EXPECT_EQ(decomposed("aten.mm.default", {h, weight}, {type({2, 4}, DType::kFloat16)}),
+            (Ops{"aten._to_copy.default", "aten._to_copy.default", "aten.mm.default",
+                 "aten._to_copy.default"}));
+  EXPECT_EQ(at(2)->output()->dtype(), DType::kFloat32);
+}
+
+TEST_F(DecomposeRulesTest, HalvesThatAreNotAddedUpStay) {
+  Value* h = input("h", type({2, 3}, DType::kBFloat16));
+  EXPECT_EQ(decomposed("aten.relu.default", {h}, {h->type()}), Ops{"aten.relu.default"});
+}
+
+TEST_F(DecomposeRulesTest, ComplexProductsOfOneTypeStayWithTheKernel) {
+  Value* z = input("z", type({2, 3}, DType::kComplex64));
+  EXPECT_EQ(decomposed("aten.mul.Tensor", {z, z}, {z->type()}), Ops{"aten.mul.Tensor"});
+}
+
+TEST_F(DecomposeRulesTest, ComplexNumbersAreDividedByParts) {
+  Value* z = input("z", type({2, 3}, DType::kComplex64));
+  decomposed("aten.div.Tensor", {z, x_}, {z->type()});
+  size_t divisions = 0;
+  for (const auto& node : graph().nodes()) {
+    if (node->op() != "aten.div.Tensor") continue;
+    ++divisions;
+    EXPECT_EQ(node->output()->dtype(), DType::kFloat32);
+  }
+  EXPECT_EQ(divisions, 2U);
+}
+
+TEST_F(DecomposeRulesTest, WhatNoKernelComputesForComplexNumbersIsRefused) {
+  Value* z = input("z", type({2, 3}, DType::kComplex64));
+  output(node("aten.sqrt.default", {z}, {z->type()}, "root")->output());
+  const Status status = apply(decompose);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message().find("it is not computed for complex numbers"),
+            std::string::npos)
+      << status.error().message();
 }
 
 TEST_F(DecomposeRulesTest, AttentionWithoutAMaskLooksForNoEmptyRows) {

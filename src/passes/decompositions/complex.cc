@@ -2,10 +2,10 @@
 #include <cmath>
 #include <string>
 
+#include "passes/decompositions/complex_parts.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
-namespace {
 
 using ir::SymInt;
 using ir::Value;
@@ -19,6 +19,8 @@ DType complex_of(DType real) {
   return real == DType::kFloat64 ? DType::kComplex128 : DType::kComplex64;
 }
 
+namespace {
+
 // [..., 2]
 Value* parts(Context& c, Value* x) {
   Sizes sizes = x->sizes();
@@ -26,7 +28,26 @@ Value* parts(Context& c, Value* x) {
   return c.build.call("aten.view_as_real_copy.default", {x}, part_type(x->dtype()), sizes);
 }
 
+}  // namespace
+
 Value* part(Context& c, Value* x, int64_t i) { return c.build.select(parts(c, x), -1, i); }
+
+// No kernel makes a complex number of two, but the transform of four real numbers a, 0, 0, b has
+// a - 0 + (b - 0)i as its second entry, exactly.
+Value* complex_from(Context& c, Value* real, Value* imaginary) {
+  const int64_t rank = real->rank();
+  Value* first = c.build.unsqueeze(real, rank);
+  Value* zero = c.build.full_like(first, 0);
+  Value* four = c.build.cat({first, zero, zero, c.build.unsqueeze(imaginary, rank)}, rank);
+  Sizes sizes = real->sizes();
+  sizes.emplace_back(3);
+  Value* transformed =
+      c.build.call("aten._fft_r2c.default", {four, Sizes{SymInt(rank)}, SymInt(0), true},
+                   complex_of(real->dtype()), sizes);
+  return c.build.select(transformed, -1, 1);
+}
+
+namespace {
 
 Values absolute(Context& c) {
   Value* x = c.tensor(0);

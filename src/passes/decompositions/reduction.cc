@@ -242,9 +242,17 @@ Values softmax(Context& c, bool log) {
   Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
   if (x->rank() == 0) return {log ? c.build.zeros({}, c.dtype()) : c.build.ones({}, c.dtype())};
   const int64_t dim = c.dim(c.constant(1), x->rank());
-  // The kernel of log_softmax has no float64.
-  if (log && c.dtype() == DType::kFloat64) {
-    Value* shifted = c.build.sub(x, c.build.amax(x, {dim}, true));
+  // The kernel of log_softmax has no float64, and divides by the size.
+  const bool may_be_empty = c.bounds(x->sizes().at(dim)).min.value_or(0) < 1;
+  if (log && (c.dtype() == DType::kFloat64 || may_be_empty)) {
+    Value* candidates = x;
+    if (may_be_empty) {  // amax wants an element
+      auto one = x->sizes();
+      one.at(dim) = 1;
+      const double infinity = std::numeric_limits<double>::infinity();
+      candidates = c.build.cat({x, c.build.full(one, -infinity, x->dtype())}, dim);
+    }
+    Value* shifted = c.build.sub(x, c.build.amax(candidates, {dim}, true));
     return {c.build.sub(shifted, c.build.log(c.build.sum(c.build.exp(shifted), {dim}, true)))};
   }
   if (is_final && x == c.tensor(0) && !c.flag(2)) return {};

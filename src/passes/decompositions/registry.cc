@@ -1,32 +1,62 @@
 #include "passes/decompositions/registry.h"
 
+#include <algorithm>
 #include <map>
 #include <stdexcept>
 
 namespace slipway::passes::decompositions {
 namespace {
 
-const std::map<std::string, Rule, std::less<>>& table() {
+using Table = std::map<std::string, Rule, std::less<>>;
+
+void add(std::span<const Entry> family, Table& table) {
+  for (const Entry& entry : family) {
+    std::string_view rest = entry.targets;
+    while (!rest.empty()) {
+      const size_t end = rest.find(' ');
+      table.emplace(rest.substr(0, end), entry.rule);
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+  }
+}
+
+const Table& table() {
   static const auto* const kTable = [] {
-    auto* table = new std::map<std::string, Rule, std::less<>>;
+    auto* table = new Table;
     for (const auto family :
          {activation_rules(), attention_rules(), binary_rules(), complex_rules(),
           convolution_rules(), creation_rules(), index_rules(), matmul_rules(),
           normalization_rules(), pad_rules(), pooling_rules(), quantized_rules(), recurrent_rules(),
           reduction_rules(), resize_rules(), scatter_rules(), shape_rules(), sort_rules(),
           unary_rules()}) {
-      for (const Entry& entry : family) {
-        std::string_view rest = entry.targets;
-        while (!rest.empty()) {
-          const size_t end = rest.find(' ');
-          table->emplace(rest.substr(0, end), entry.rule);
-          rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-        }
-      }
+      add(family, *table);
     }
     return table;
   }();
   return *kTable;
+}
+
+const Table& complex_table() {
+  static const auto* const kTable = [] {
+    auto* table = new Table;
+    add(complex_arithmetic_rules(), *table);
+    return table;
+  }();
+  return *kTable;
+}
+
+const Table& half_table() {
+  static const auto* const kTable = [] {
+    auto* table = new Table;
+    add(half_rules(), *table);
+    return table;
+  }();
+  return *kTable;
+}
+
+Rule find(std::string_view target, const Table& table) {
+  const auto it = table.find(target);
+  return it == table.end() ? nullptr : it->second;
 }
 
 }  // namespace
@@ -40,14 +70,18 @@ Values apply(Rule rule, Context& context) {
   }
 }
 
-Rule find(std::string_view target) {
-  const auto it = table().find(target);
-  return it == table().end() ? nullptr : it->second;
-}
+Rule find(std::string_view target) { return find(target, table()); }
+
+Rule find_complex(std::string_view target) { return find(target, complex_table()); }
+
+Rule find_half(std::string_view target) { return find(target, half_table()); }
 
 std::vector<std::string> targets() {
   std::vector<std::string> result;
   for (const auto& [target, rule] : table()) result.push_back(target);
+  for (const auto& [target, rule] : complex_table()) result.push_back(target);
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;
 }
 

@@ -30,8 +30,10 @@ std::span<const Entry> activation_rules();
 std::span<const Entry> attention_rules();
 std::span<const Entry> binary_rules();
 std::span<const Entry> complex_rules();
+std::span<const Entry> complex_arithmetic_rules();
 std::span<const Entry> convolution_rules();
 std::span<const Entry> creation_rules();
+std::span<const Entry> half_rules();
 std::span<const Entry> index_rules();
 std::span<const Entry> matmul_rules();
 std::span<const Entry> normalization_rules();
@@ -52,6 +54,12 @@ Values apply(Rule rule, Context& context);
 
 // The rule of "aten.silu.default", or null.
 Rule find(std::string_view target);
+// The rules for calls that have complex tensors, and float16 or bfloat16 ones, which go before
+// find()'s; or null.
+Rule find_complex(std::string_view target);
+Rule find_half(std::string_view target);
+// Whether the operator's kernel is right for tensors of one complex type.
+bool has_complex_kernel(std::string_view target);
 // Every target that has a rule, sorted.
 std::vector<std::string> targets();
 

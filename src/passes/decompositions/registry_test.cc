@@ -1,7 +1,9 @@
 #include "passes/decompositions/registry.h"
 
-#include <algorithm>
-#include <cstring>
+#include <set>
+#include <span>
+#include <sstream>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -24,18 +26,39 @@ TEST(Registry, FindsRulesByTheWholeName) {
   EXPECT_EQ(find("aten.relu.default"), nullptr);  // a kernel, without a rule
 }
 
+// Each is new.
+void add_targets(std::span<const Entry> family, std::set<std::string>& known) {
+  for (const Entry& entry : family) {
+    std::istringstream names(entry.targets);
+    for (std::string name; names >> name;) EXPECT_TRUE(known.insert(name).second) << name;
+  }
+}
+
 TEST(Registry, NamesNoTargetTwice) {
-  size_t named = 0;
+  std::set<std::string> known;
   for (const auto family :
        {activation_rules(), attention_rules(), binary_rules(), complex_rules(), convolution_rules(),
         creation_rules(), index_rules(), matmul_rules(), normalization_rules(), pad_rules(),
         pooling_rules(), quantized_rules(), recurrent_rules(), reduction_rules(), resize_rules(),
         scatter_rules(), shape_rules(), sort_rules(), unary_rules()}) {
-    for (const Entry& entry : family) {
-      named += 1 + std::count(entry.targets, entry.targets + std::strlen(entry.targets), ' ');
-    }
+    add_targets(family, known);
   }
-  EXPECT_EQ(named, targets().size());
+  for (const auto family : {complex_arithmetic_rules(), half_rules()}) {
+    std::set<std::string> special;
+    add_targets(family, special);
+    known.merge(special);
+  }
+  const std::vector<std::string> all = targets();
+  EXPECT_EQ(known, std::set<std::string>(all.begin(), all.end()));
+  EXPECT_EQ(known.size(), all.size());
+}
+
+// aten.complex alone has complex results from real arguments.
+TEST(Registry, FindsRulesForComplexAndHalfTensors) {
+  EXPECT_EQ(find("aten.complex.default"), nullptr);
+  EXPECT_NE(find_complex("aten.complex.default"), nullptr);
+  EXPECT_NE(find_half("aten.mm.default"), nullptr);
+  EXPECT_EQ(find_half("aten.relu.default"), nullptr);
 }
 
 // Either gives results or says why not; what matters is that it reads nothing past an end.
@@ -48,7 +71,10 @@ TEST(Registry, RulesTakeCallsThatDoNotFit) {
       ir::Graph graph;
       const ir::SymbolRanges ranges;
       Context context(graph, call.add(graph, *schema::find_operator(target)), ranges);
-      const Values values = apply(find(target), context);
+      const Rule rule = find(target)           ? find(target)
+                        : find_complex(target) ? find_complex(target)
+                                               : find_half(target);
+      const Values values = apply(rule, context);
       ++count;
       if (context.reason() || !context.build.status().ok()) {
         ++refused;

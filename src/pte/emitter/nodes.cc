@@ -21,6 +21,13 @@ std::string describe(const ir::Node& node) {
   return node.stack_trace().empty() ? text : text + ", from " + node.stack_trace();
 }
 
+// The kernel that writes in place takes no masks.
+bool has_integer_indices(const ir::Node& node) {
+  const auto& indices = std::get<std::vector<ir::Value*>>(node.arg(1));
+  return std::all_of(indices.begin(), indices.end(),
+                     [](const ir::Value* index) { return !index || is_integral(index->dtype()); });
+}
+
 }  // namespace
 
 Status MethodEmitter::emit_graph(const ir::Graph& graph, const Placement& placement,
@@ -81,7 +88,8 @@ Status MethodEmitter::emit_kernel(const ir::Node& node, const Placement& placeme
     values_[output] = index;
     results.push_back(index);
   }
-  if (node.op() == "aten.index_put.default" && placement.in_place.contains(node.output()) &&
+  if (node.op() == "aten.index_put.default" && has_integer_indices(node) &&
+      placement.in_place.contains(node.output()) &&
       placement.root(node.value(0)) == placement.in_place.at(node.output())) {
     return emit_index_put(node);
   }

@@ -1,0 +1,122 @@
+"""Complex numbers on kernels: each operator against PyTorch, or refused at compile."""
+
+import pytest
+import slipway_cli
+import torch
+
+C = torch.complex64
+
+
+def c(*sizes, dtype=C):
+    return torch.randn(*sizes, dtype=dtype)
+
+
+def r(*sizes, dtype=torch.float32):
+    return torch.randn(*sizes, dtype=dtype)
+
+
+CASES = {
+    "mul": (lambda x, y: x * y, c(3, 4), c(3, 4)),
+    "mul_broadcast": (lambda x, y: x * y[0], c(3, 4), c(3, 4)),
+    "mul_double": (lambda x, y: x * y, c(3, dtype=torch.complex128), c(3, dtype=torch.complex128)),
+    "mul_types": (lambda x, y: x * y, c(3), c(3, dtype=torch.complex128)),
+    "mul_real": (lambda x, y: x * y, c(3, 4), r(4)),
+    "real_mul": (lambda x, y: y * x, c(3, 4), r(3, 1)),
+    "mul_bool": (lambda x, y: x * (y > 0), c(3, 4), r(3, 4)),
+    "mul_int": (lambda x, y: x * y.to(torch.int64), c(3, 4), r(3, 4) * 5),
+    "mul_number": (lambda x: x * 2.5, c(3, 4)),
+    "div": (lambda x, y: x / y, c(3, 4), c(3, 4)),
+    "div_zero": (lambda x, y: x / (y * 0), c(3, 4), c(3, 4)),
+    "div_real": (lambda x, y: x / y, c(3, 4), r(4)),
+    "div_number": (lambda x: x / 3, c(3, 4)),
+    "real_div": (lambda x, y: y / x, c(3, 4), r(4)),
+    "number_div": (lambda x: 2 / x, c(3, 4)),
+    "reciprocal": (lambda x: x.reciprocal(), c(3, 4)),
+    "add": (lambda x, y: x + y, c(3, 4), c(3, 4)),
+    "add_alpha": (lambda x, y: torch.add(x, y, alpha=2), c(3, 4), c(3, 4)),
+    "add_broadcast": (lambda x, y: x + y[0], c(3, 4), c(3, 4)),
+    "add_real": (lambda x, y: x + y, c(3, 4), r(4)),
+    "add_number": (lambda x: x + 1.5, c(3, 4)),
+    "sub": (lambda x, y: x - y, c(3, 4), c(3, 4)),
+    "sub_real": (lambda x, y: y - x, c(3, 4), r(4)),
+    "rsub": (lambda x: 1 - x, c(3, 4)),
+    "neg": (lambda x: -x, c(3, 4)),
+    "conj": (lambda x: x.conj() * x, c(3, 4)),
+    "conj_output": (lambda x: torch.conj_physical(x), c(3, 4)),
+    "where": (lambda x, y: torch.where(y > 0, x, 2 * x), c(3, 4), r(3, 4)),
+    "masked_fill": (lambda x, y: x.masked_fill(y > 0, 0.5), c(3, 4), r(3, 4)),
+    "sum": (lambda x: x.sum(), c(3, 4)),
+    "sum_dim": (lambda x: x.sum(1, keepdim=True), c(3, 4)),
+    "mean": (lambda x: x.mean(0), c(3, 4)),
+    "mean_all": (lambda x: x.mean(), c(3, 4)),
+    "mm": (lambda x, y: x @ y, c(3, 4), c(4, 2)),
+    "bmm": (lambda x, y: x @ y, c(2, 3, 4), c(2, 4, 5)),
+    "matmul": (lambda x, y: x @ y, c(2, 3, 4), c(4, 5)),
+    "einsum": (lambda x, y: torch.einsum("bif,fio->bof", x, y), c(2, 3, 5), c(5, 3, 4)),
+    "complex": (lambda x, y: torch.complex(x, y), r(3, 4), r(3, 4)),
+    "polar": (lambda x, y: torch.polar(x, y), r(3, 4).abs(), r(3, 4)),
+    "rope": (lambda x, y: torch.view_as_real(torch.view_as_complex(x) * y).flatten(1), r(2, 3, 4, 2), c(3, 4)),
+    "to_complex": (lambda x: x.to(C), r(3, 4)),
+    "to_complex128": (lambda x: x.to(torch.complex128), c(3, 4)),
+    "view_as_real": (lambda x: torch.view_as_real(x), c(3, 4)),
+    "real_imag": (lambda x: x.real + x.imag, c(3, 4)),
+    "abs_angle": (lambda x: x.abs() + x.angle(), c(3, 4)),
+    "square": (lambda x: x.square(), c(3, 4)),
+    "pow2": (lambda x: x**2, c(3, 4)),
+    "eq": (lambda x, y: x == y, c(3), c(3)),
+    "zeros": (lambda x: torch.zeros(3, 4, dtype=C) + x, c(3, 4)),
+    "full": (lambda x: torch.full((3, 4), 2.0, dtype=C) * x, c(3, 4)),
+    "ones_like": (lambda x: torch.ones_like(x) - x, c(3, 4)),
+    "cat": (lambda x, y: torch.cat([x, y], 1), c(3, 4), c(3, 2)),
+    "cat_types": (lambda x, y: torch.cat([x, y], 1), c(3, 4), r(3, 2)),
+    "stack": (lambda x, y: torch.stack([x, y]), c(3, 4), c(3, 4)),
+    "slice": (lambda x: x[:, 1::2], c(3, 4)),
+    "select": (lambda x: x[1], c(3, 4)),
+    "permute": (lambda x: x.permute(2, 0, 1).contiguous(), c(3, 4, 2)),
+    "reshape": (lambda x: x.reshape(2, 6) + 0, c(3, 4)),
+    "expand": (lambda x: x[:, None].expand(3, 2, 4).contiguous(), c(3, 4)),
+    "split": (lambda x: torch.split(x, 2, 1), c(3, 4)),
+    "unbind": (lambda x: torch.unbind(x), c(3, 4)),
+    "flip": (lambda x: x.flip(1), c(3, 4)),
+    "roll": (lambda x: x.roll(1, 1), c(3, 4)),
+    "repeat": (lambda x: x.repeat(2, 3), c(3, 4)),
+    "pad": (lambda x: torch.nn.functional.pad(x, (1, 2)), c(3, 4)),
+    "index": (lambda x, i: x[i.to(torch.int64) * 0 + 1], c(3, 4), r(2)),
+    "index_select": (lambda x, i: x.index_select(1, i.to(torch.int64) * 0 + 1), c(3, 4), r(2)),
+    "gather": (lambda x, i: x.gather(1, i.to(torch.int64) * 0 + 1), c(3, 4), r(3, 2)),
+    "clone": (lambda x: x.clone(), c(3, 4)),
+    "exp": (lambda x: x.exp(), c(3, 4)),
+    "sqrt": (lambda x: x.sqrt(), c(3, 4)),
+    "cumsum": (lambda x: x.cumsum(1), c(3, 4)),
+    "prod": (lambda x: x.prod(1), c(3, 4)),
+    "isnan": (lambda x: x.isnan(), c(3, 4)),
+    "unfold": (lambda x: x.unfold(1, 2, 1).contiguous(), c(3, 4)),
+    "index_fill": (lambda x: x.index_fill(1, torch.tensor([0]), 0), c(3, 4)),
+    "index_put": (lambda x, i: x.index_put((i.to(torch.int64) * 0,), x[1]), c(3, 4), r(1)),
+    "set_column": (lambda x, y: torch.slice_scatter(x, y[:, :2], 1, 0, 2), c(3, 4), c(3, 4)),
+    "rfft_div": (lambda x, g: torch.fft.irfft(torch.fft.rfft(x) / g), r(2, 8), r(5).abs() + 1),
+    "correlate": (lambda x, y: torch.fft.irfft(torch.fft.rfft(x) * torch.fft.rfft(y).conj()), r(2, 8), r(2, 8)),
+    "phase": (lambda x: torch.fft.irfft(torch.fft.rfft(x) / torch.fft.rfft(x).abs()), r(2, 8)),
+}
+# No kernel or rule computes these for complex numbers.
+REFUSED = {"sqrt", "prod"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_operator(name, tmp_path):
+    torch.manual_seed(0)
+    function, *inputs = CASES[name]
+
+    class Model(torch.nn.Module):
+        def forward(self, *values):
+            return function(*values)
+
+    program = torch.export.export(Model(), tuple(inputs))
+    if name in REFUSED:
+        with pytest.raises(slipway_cli.ToolError, match="complex"):
+            slipway_cli.compile(program, tmp_path)
+        return
+    outputs, _ = slipway_cli.run(slipway_cli.compile(program, tmp_path), inputs, tmp_path)
+    expected = torch.utils._pytree.tree_leaves(Model()(*inputs))
+    for ours, theirs in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(torch.as_tensor(ours), theirs.resolve_conj(), atol=1e-5, rtol=1e-5, equal_nan=True)
