@@ -14,7 +14,8 @@ std::vector<SupportedOperator> supported_operators() {
     const std::string target = op.target();
     if (is_random(target)) continue;
     const bool has_kernel = schema::kernel_for(target) != nullptr;
-    const bool has_rule = decompositions::find(target) != nullptr;
+    const bool has_rule = decompositions::find(target) || decompositions::find_complex(target) ||
+                          decompositions::find_half(target);
     if (has_kernel || has_rule) result.push_back({target, has_kernel, has_rule});
   }
   std::sort(result.begin(), result.end(),
