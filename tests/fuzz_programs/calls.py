@@ -115,6 +115,26 @@ def resize(g, name):
     return aten(g, name, b, b.ref(x), sizes, *align)
 
 
+@special("affine_grid_generator")
+def affine_grid(g, name):
+    b = Builder()
+    batch = g.choice([1, 2])
+    theta = made(g, torch.float32, [batch, 2, 3])
+    return aten(g, name, b, b.ref(theta), f"[{batch}, 1, {g.integer(1, 4)}, {g.integer(1, 4)}]", str(g.chance(0.5)))
+
+
+@special("bilinear")
+def bilinear(g, name):
+    b = Builder()
+    x = g.tensor((1, 2), (torch.float32,))
+    sizes = g.sizes_of(x)
+    if not isinstance(sizes[-1], int):
+        raise Rejected
+    y = made(g, torch.float32, [*sizes[:-1], 3])
+    w = g.add_constant(g.fill(torch.float32, (2, sizes[-1], 3)))
+    return aten(g, name, b, b.ref(x), b.ref(y), b.ref(w), "None")
+
+
 @special("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
 def grid(g, name):
     b = Builder()
@@ -173,6 +193,8 @@ def attention(g, name):
     k = made(g, dtype, [sizes[0], sizes[1], length, sizes[3]])
     v = k if g.chance(0.3) else made(g, dtype, [sizes[0], sizes[1], length, sizes[3]])
     if "flash" in name:
+        if any(each.numel() == 0 for operand in (q, k) for each in g.values[operand]):
+            raise Rejected  # PyTorch divides by zero.
         return aten(g, name, b, b.ref(q), b.ref(k), b.ref(v), "0.0", str(g.chance(0.3)))
     mask, causal = "None", False
     if g.chance(0.4):
@@ -328,7 +350,13 @@ def slice_scatter(g, name):
     if name.startswith("select"):
         part = g.add_node(f"aten.select.int({{0}}, {d}, 0)", [x], "select.int")
         return aten(g, name, b, b.ref(x), b.ref(part), str(d), "-1")
-    raise Rejected
+    if name.startswith("diagonal"):
+        if rank(g, x) < 2:
+            raise Rejected
+        part = g.add_node("aten.diagonal.default({0}, 1)", [x], "diagonal.default")
+        return aten(g, name, b, b.ref(x), b.ref(part), "0")
+    mask = g.like(x, (torch.bool,))
+    return aten(g, name, b, b.ref(x), b.ref(mask), b.ref(g.like(x, (g.values[x][0].dtype,), same=True)))
 
 
 @special("where")
@@ -413,6 +441,17 @@ def prelu(g, name):
     if name.startswith("_"):
         sizes = [sizes[0], *[1] * (rank(g, x) - 2)] if rank(g, x) > 1 else [1]
     return aten(g, name, b, b.ref(x), b.ref(made(g, g.values[x][0].dtype, sizes)))
+
+
+@special("_weight_norm", "_weight_norm_interface")
+def weight_norm(g, name):
+    b = Builder()
+    x = g.tensor((1, 2, 3), (torch.float32, torch.float64))
+    if any(each.numel() == 0 for each in g.values[x]):
+        raise Rejected  # PyTorch divides by zero.
+    d = g.choice([0, rank(g, x) - 1])
+    length = made(g, g.values[x][0].dtype, [size if each == d else 1 for each, size in enumerate(g.sizes_of(x))])
+    return aten(g, name, b, b.ref(x), b.ref(length), str(d))
 
 
 @special("to", "_to_copy", "type_as")

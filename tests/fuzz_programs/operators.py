@@ -29,6 +29,8 @@ LEFT_OUT = {
     "sizes that depend on data (conformance has them)": "argwhere nonzero nonzero_numpy masked_select repeat_interleave.Tensor repeat_interleave.self_Tensor "
     "item _local_scalar_dense",
     "made by torch.export alone": "lift lift_fresh lift_fresh_copy sym_numel sym_size alias detach _conj_physical resolve_neg where.default",
+    "assertions": "_assert_async _assert_scalar _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size",
+    "complex numbers (make_complex has them)": "imag view_as_real view_as_real_copy",
     "CUDA's": "_scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention",
     "written for training": "native_dropout _batch_norm_impl_index native_batch_norm _native_batch_norm_legit_functional _batch_norm_no_update "
     "_native_batch_norm_legit feature_dropout alpha_dropout dropout",
@@ -141,7 +143,7 @@ def rank_for(name):
     packet = name.split(".")[0]
     for pattern_, rank in ((r"^(mm|addmm|trace|t|t_copy|fliplr)$", 2), (r"^(bmm|baddbmm)$", 3), (r"^(dot|vdot|ger|outer)$", 1), (r"^(mv|addmv)$", 2),
                            (r"^(pixel_|channel_shuffle|native_channel)", 4), (r"^_softmax|^_log_softmax|softmax", (1, 2, 3)), (r"^(pdist|_pdist)", 2),
-                           (r"^(reflection|replication)_pad1d", (2, 3)), (r"^(reflection|replication)_pad2d", (3, 4)), (r"^_pad_circular", (3, 4)),
+                           (r"^(reflection|replication)_pad1d", (2, 3)), (r"^(reflection|replication)_pad2d", (3, 4)), (r"^_pad_circular", (3, 4)), (r"^(reflection|replication)_pad3d", 4),
                            (r"^(cross|linalg_cross)$", (1, 2))):
         if re.match(pattern_, packet):
             return rank

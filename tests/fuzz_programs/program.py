@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401: registers quantized_decomposed
 import torch.nn.functional as F
 
 LARGEST = 4096  # elements of a value
@@ -101,7 +102,7 @@ class Program:
 
     def source(self):
         """A file that runs: the module, its inputs, and what is dynamic."""
-        lines = ["import torch", "import torch.nn.functional as F", "from math import inf, nan", "", "aten = torch.ops.aten",
+        lines = ["import torch", "import torch.ao.quantization.fx._decomposed", "import torch.nn.functional as F", "from math import inf, nan", "", "aten = torch.ops.aten",
                  "quantized = torch.ops.quantized_decomposed", "", "", "class Program(torch.nn.Module):"]
         if self.constants:
             lines += ["    def __init__(self):", "        super().__init__()"]

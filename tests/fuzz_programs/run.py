@@ -100,7 +100,7 @@ class Campaign:
         return bool(self.options.minutes) and time.monotonic() - self.started >= 60 * self.options.minutes
 
     def report(self, program, finding, seed):
-        explained = next((row for row in OPEN if row.matches(finding.engine, finding.kind, names_in(program))), None)
+        explained = next((row for row in OPEN if row.matches(finding, names_in(program))), None)
         if explained:
             self.open[explained.what] += 1
             return
