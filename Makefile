@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt release demo test test-peers fuzz-programs bench format lint clean
+.PHONY: setup setup-tensorrt release demo install test test-peers fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -25,9 +25,17 @@ demo:
 	@$(MAKE) --no-print-directory setup
 	$(call step,2/3 building the tool and the examples)
 	@$(MAKE) --no-print-directory build/release/build.ninja
-	@ninja -C build/release slipway examples
+	@ninja -C build/release all examples
 	$(call step,3/3 compiling and running the models)
 	@examples/demo.sh build/release
+
+# make install PREFIX=/opt/slipway
+PREFIX ?= /usr/local
+install: build/release/build.ninja
+	@ninja -C build/release
+	@$(CMAKE) --install build/release --prefix "$(PREFIX)" --strip
+	@printf '\nInstalled in %s. A CMake project finds it by -DCMAKE_PREFIX_PATH=%s; the tool is %s/bin/slipway.\n' \
+	  "$(PREFIX)" "$(PREFIX)" "$(PREFIX)"
 
 test:
 	$(call step,1/3 set-up)

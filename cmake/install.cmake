@@ -35,7 +35,21 @@ install(
   DIRECTORY ${SLIPWAY_OPENVINO}/libs/
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/openvino
   PATTERN libopenvino_c.so* EXCLUDE)
+
+# The licences of all that is installed: of the libraries beside ours as their wheels have them, and of those linked into ours as
+# Debian has them.
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+foreach(name executorch openvino)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/.deps/${name}/licenses/
+          DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses/${name})
+endforeach()
+foreach(package libfmt-dev libxxhash-dev zlib1g-dev libssl-dev libprotobuf-dev nlohmann-json3-dev libcli11-dev
+                libflatbuffers-dev)
+  if(EXISTS /usr/share/doc/${package}/copyright)
+    install(FILES /usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses
+            RENAME ${package}.copyright)
+  endif()
+endforeach()
 
 include(CMakePackageConfigHelpers)
 set(package ${CMAKE_INSTALL_LIBDIR}/cmake/slipway)

@@ -50,7 +50,8 @@ struct CompileOptions {
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.
   std::string cache;
-  // The largest value of a symbol that the archive leaves unbounded, or a smaller one than its own.
+  // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
+  // size is named by its symbol ("s77") or by a dimension of an input ("x.0").
   std::map<std::string, int64_t> bounds;
   // Check the program after every pass; a failure is an internal error that names the pass.
   bool verify_passes = false;

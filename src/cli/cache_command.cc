@@ -146,6 +146,7 @@ void add_cache(CLI::App& app, Action& action) {
     subcommand->add_option(
         "--cache", options->folder,
         "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
+    subcommand->footer("");
     subcommand->callback([options, run, &action] { action = [=] { return run(*options); }; });
     return subcommand;
   };

@@ -46,6 +46,10 @@ std::pair<std::string, std::string> split_model(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
+
 bool is_bare_engine(const std::string& output) {
   const std::string extension = std::filesystem::path(output).extension();
   return extension == ".engine" || extension == ".trt";
@@ -82,6 +86,7 @@ size_t count_nodes(const ir::Graph& graph) {
 }
 
 Status compile_to_onnx(const Options& options) {
+  const auto started = std::chrono::steady_clock::now();
   if (options.models.size() != 1) {
     return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
                             options.output, options.models.size());
@@ -107,7 +112,14 @@ Status compile_to_onnx(const Options& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const Program program,
                            Program::load(split_model(options.models.front()).second));
   if (options.print_program) fmt::print("{}", printable_message(program.to_string()));
-  return save_onnx(program, options.output, compile_options);
+  SLIPWAY_RETURN_IF_ERROR(save_onnx(program, options.output, compile_options));
+  std::error_code ignored;
+  const auto size = std::filesystem::file_size(options.output, ignored);
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
+  fmt::print("{}: ONNX model of {}, file {}; {:.2f} s\n", options.output,
+             count_text(count_nodes(*program.ir().graph), "node"), format_bytes(size),
+             taken.count());
+  return {};
 }
 
 // Before any work is done.
@@ -139,6 +151,10 @@ Status compile(const Options& options) {
   size_t nodes = 0;
   for (const std::string& model : options.models) {
     const auto [name, path] = split_model(model);
+    std::error_code ignored;
+    if (path != model && is_number(path) && !std::filesystem::exists(path, ignored)) {
+      return invalid_argument("'{0}' is no archive: for a second bound give --bound {0}", model);
+    }
     if (name.empty() || path.empty()) {
       return invalid_argument("'{}': expected FILE or METHOD=FILE", model);
     }
@@ -176,10 +192,15 @@ Status compile(const Options& options) {
     engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
                           format_bytes(summary.engine_bytes));
   }
-  fmt::print("{}: {} became {}; {}weights {}, planned memory {}, file {}; {:.2f} s\n",
-             options.output, count_text(nodes, "node"),
-             count_text(summary.instruction_count(), "instruction"), engines,
-             format_bytes(summary.constant_bytes), format_bytes(summary.planned_bytes()),
+  // Those of an engine lie inside it.
+  std::string weights;
+  if (summary.constant_bytes > 0 || summary.engine_count() == 0) {
+    weights = fmt::format("{} {}, ", engines.empty() ? "weights" : "weights outside of engines",
+                          format_bytes(summary.constant_bytes));
+  }
+  fmt::print("{}: {} became {}; {}{}planned memory {}, file {}; {:.2f} s\n", options.output,
+             count_text(nodes, "node"), count_text(summary.instruction_count(), "instruction"),
+             engines, weights, format_bytes(summary.planned_bytes()),
              format_bytes(summary.file_size), taken.count());
   return {};
 }
@@ -199,8 +220,11 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
       ->required();
   options->engine.add_to(*command);
   command
-      ->add_option("--bound", options->bounds,
-                   "SYMBOL=LARGEST for a size that the archive leaves unbounded")
+      ->add_option(
+          "--bound", options->bounds,
+          "SIZE=LARGEST for a size that the archive leaves unbounded: s77=64, or x.0=64 for the "
+          "first dimension of input x; may be repeated")
+      ->type_name("SIZE=LARGEST")
       ->allow_extra_args(false);
   command->add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
                     "Leave the outputs' memory to whoever runs the file, who must then bind it");

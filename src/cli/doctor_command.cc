@@ -1,6 +1,9 @@
 // slipway doctor: what this machine has for Slipway, and what to do for what is missing.
 
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,15 +25,28 @@
 namespace slipway::cli {
 namespace {
 
+// Those of the instruction sets that kernels and engines choose by. AMX and the half types decide
+// what an engine computes in.
+constexpr const char* kFeatures[] = {
+    "sse4_2",      "avx2",        "fma",         "f16c",     "avx_vnni", "avx512f",
+    "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16",
+    "amx_fp16",    "asimd",       "asimddp",     "i8mm",     "bf16",     "sve"};
+
+// As Linux names them in /proc/cpuinfo, of the first processor.
 std::string cpu_features() {
+  std::ifstream stream("/proc/cpuinfo");
+  std::string line;
+  std::set<std::string> flags;
+  while (flags.empty() && std::getline(stream, line)) {
+    if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
+    std::istringstream words(line.substr(line.find(':') + 1));
+    for (std::string word; words >> word;) flags.insert(word);
+  }
+  if (flags.empty()) return "/proc/cpuinfo does not say which instruction sets";
   std::vector<std::string> features;
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("sse4.2")) features.push_back("sse4.2");
-  if (__builtin_cpu_supports("avx2")) features.push_back("avx2");
-  if (__builtin_cpu_supports("fma")) features.push_back("fma");
-  if (__builtin_cpu_supports("avx512f")) features.push_back("avx512f");
-  if (__builtin_cpu_supports("avx512vnni")) features.push_back("avx512vnni");
-#endif
+  for (const char* feature : kFeatures) {
+    if (flags.contains(feature)) features.emplace_back(feature);
+  }
   return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
 }
 
@@ -99,6 +115,7 @@ Status doctor(const std::string& version) {
 void add_doctor(CLI::App& app, Action& action, const std::string& version) {
   CLI::App* command =
       app.add_subcommand("doctor", "Show which engines and libraries are here, and what to do");
+  command->footer("\nExample:\n  slipway doctor");
   command->callback([version, &action] { action = [version] { return doctor(version); }; });
 }
 

@@ -130,7 +130,8 @@ Json program_json(const PteSummary& summary) {
   return json;
 }
 
-void print_values(const char* kind, const std::vector<ValueInfo>& infos) {
+void print_values(const char* kind, const std::vector<ValueInfo>& infos, const Tree& tree) {
+  const std::vector<std::string> places = leaf_places(tree);
   for (size_t i = 0; i < infos.size(); ++i) {
     const ValueInfo& info = infos[i];
     std::string bounds;
@@ -140,8 +141,9 @@ void print_values(const char* kind, const std::vector<ValueInfo>& infos) {
                             printable(info.sizes[d]), info.min_sizes[d], info.max_sizes[d]);
     }
     if (!bounds.empty()) bounds += ")";
-    fmt::print("  {} {} '{}': {}{}{}\n", kind, i, printable(info.name), printable(info.type_text()),
-               bounds, info.mutated ? "  (written to)" : "");
+    fmt::print("  {} {} '{}'{}: {}{}{}\n", kind, i, printable(info.name),
+               i < places.size() ? places[i] : "", printable(info.type_text()), bounds,
+               info.mutated ? "  (written to)" : "");
   }
 }
 
@@ -161,8 +163,8 @@ void print_program(const std::string& path, const PteSummary& summary, bool grap
     fmt::print("\nmethod {}: {}, {}, planned memory {}\n", printable(method.name),
                count_text(method.instructions.size(), "instruction"),
                count_text(method.value_count, "value"), format_bytes(method.planned_bytes));
-    print_values("input", method.inputs);
-    print_values("output", method.outputs);
+    print_values("input", method.inputs, method.input_tree);
+    print_values("output", method.outputs, method.output_tree);
     for (const auto& [name, type] : method.state) {
       fmt::print("  state '{}': {}\n", printable(name), type);
     }
@@ -306,15 +308,26 @@ void print_archive(const std::string& path, const Program& loaded, bool graph) {
   const ir::Program& program = loaded.ir();
   fmt::print("{}: archive of torch {} ({} IR), sha256 {}\n", path, printable(program.torch_version),
              program.dialect, loaded.source_sha256());
+  const std::vector<std::string> input_places = leaf_places(program.input_tree);
   size_t position = 0;
   for (const ir::Input& input : program.inputs) {
     if (!is_signature_input(input)) continue;
-    fmt::print("  {} {} '{}': {}\n", kind_name(input.kind), position++, printable(input.name),
+    fmt::print("  {} {} '{}'{}: {}\n", kind_name(input.kind), position, printable(input.name),
+               position < input_places.size() ? input_places[position] : "",
                printable(input_type(input)));
+    ++position;
   }
+  const std::vector<std::string> output_places = leaf_places(program.output_tree);
+  position = 0;
   for (size_t i = 0; i < program.outputs.size(); ++i) {
     const ir::Output& output = program.outputs[i];
-    fmt::print("  {}{}: {}\n", kind_name(output.kind),
+    std::string which;
+    if (output.kind == ir::OutputKind::kUserOutput) {
+      which = fmt::format(" {}{}", position,
+                          position < output_places.size() ? output_places[position] : "");
+      ++position;
+    }
+    fmt::print("  {}{}{}: {}\n", kind_name(output.kind), which,
                output.target.empty() ? "" : " of '" + printable(output.target) + "'",
                printable(argument_type(program.graph->outputs()[i])));
   }

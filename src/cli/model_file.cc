@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/file_content.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
 #include "base/try.h"
@@ -19,6 +20,9 @@ Result<FileKind> file_kind(const std::string& path) {
   if (text.size() >= 8 && text.substr(4, 2) == "ET") return FileKind::kProgram;
   if (text.starts_with("vtrt") || text.starts_with("ftrt")) return FileKind::kPlan;
   if (text.empty()) return invalid_file("{} is empty", path);
+  if (const std::string what = describe_foreign_content(file->bytes()); !what.empty()) {
+    return invalid_file("{} {}", path, what);
+  }
   return invalid_file(
       "{} is neither an archive of torch.export (.pt2) nor a .pte file nor a TensorRT plan", path);
 }
@@ -32,7 +36,7 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
     int64_t value = 0;
     if (equals == 0 || number.empty() || std::from_chars(number.data(), end, value).ptr != end ||
         value < 0) {
-      return invalid_argument("--bound {}: expected SYMBOL=LARGEST, such as s77=64", text);
+      return invalid_argument("--bound {}: expected SIZE=LARGEST, such as s77=64 or x.0=64", text);
     }
     if (!bounds.emplace(text.substr(0, equals), value).second) {
       return invalid_argument("--bound {}: {} is bounded twice", text, text.substr(0, equals));

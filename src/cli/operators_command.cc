@@ -39,6 +39,7 @@ Status print_operators() {
 
 void add_operators(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand("operators", "List the PyTorch operators that compile");
+  command->footer("\nExample:\n  slipway operators > operators.md");
   command->callback([&action] { action = print_operators; });
 }
 

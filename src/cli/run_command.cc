@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <map>
 #include <memory>
 #include <optional>
 
@@ -36,6 +35,7 @@ struct Options {
   std::string output_dir;
   std::string state_dir;
   LoadOptions load;
+  std::string performance_hint;
   EngineOptions engine;  // of an archive
 };
 
@@ -45,12 +45,18 @@ double percentile(const std::vector<double>& sorted, double share) {
   return sorted[std::max<size_t>(rank, 1) - 1];
 }
 
+// Of two in the middle their mean.
+double median(const std::vector<double>& sorted) {
+  const size_t middle = sorted.size() / 2;
+  return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
 void print_latencies(std::vector<double> milliseconds) {
   std::sort(milliseconds.begin(), milliseconds.end());
   double sum = 0;
   for (const double time : milliseconds) sum += time;
   const double figures[] = {milliseconds.front(),
-                            percentile(milliseconds, 0.5),
+                            median(milliseconds),
                             sum / static_cast<double>(milliseconds.size()),
                             percentile(milliseconds, 0.9),
                             percentile(milliseconds, 0.99),
@@ -61,9 +67,12 @@ void print_latencies(std::vector<double> milliseconds) {
              format_table({{"runs", "min", "median", "mean", "p90", "p99", "max"}, row}, "  "));
 }
 
-void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo>& infos) {
+void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo>& infos,
+                   const Tree& tree) {
+  const std::vector<std::string> places = leaf_places(tree);
   for (size_t i = 0; i < values.size(); ++i) {
-    fmt::print("output {} '{}': {}\n", i, printable(infos[i].name), summarize(values[i]));
+    fmt::print("output {} '{}'{}: {}\n", i, printable(infos[i].name),
+               i < places.size() ? places[i] : "", summarize(values[i]));
   }
 }
 
@@ -124,9 +133,9 @@ Status run(const Options& options) {
   }
   progress.finish();
 
-  print_outputs(outputs, infos);
+  SLIPWAY_ASSIGN_OR_RETURN(const Tree tree, module.output_tree(options.method));
+  print_outputs(outputs, infos, tree);
   if (!options.output_dir.empty()) {
-    SLIPWAY_ASSIGN_OR_RETURN(Tree tree, module.output_tree(options.method));
     SLIPWAY_RETURN_IF_ERROR(
         write_outputs(options.output_dir, outputs, infos, tree, files_read(options)));
   }
@@ -155,8 +164,11 @@ void add_run(CLI::App& app, Action& action) {
   command->add_option("--random-inputs", options->seed,
                       "Fill the inputs that are not given with numbers from this seed");
   command
-      ->add_option("--bound", options->bounds,
-                   "SYMBOL=LARGEST for a size that an archive leaves unbounded")
+      ->add_option(
+          "--bound", options->bounds,
+          "SIZE=LARGEST for a size that an archive leaves unbounded: s77=64, or x.0=64 for the "
+          "first dimension of input x; may be repeated")
+      ->type_name("SIZE=LARGEST")
       ->allow_extra_args(false);
   options->engine.add_to(*command);
   command->add_option("--method", options->method, "The method to run")->capture_default_str();
@@ -170,12 +182,10 @@ void add_run(CLI::App& app, Action& action) {
       ->add_option("--threads", options->load.engine_threads,
                    "How many threads engines use, and how many kernels use")
       ->check(CLI::Range(1, 1024));
-  const std::map<std::string, PerformanceHint> hints = {
-      {"latency", PerformanceHint::kLatency}, {"throughput", PerformanceHint::kThroughput}};
   command
-      ->add_option("--performance-hint", options->load.performance_hint,
+      ->add_option("--performance-hint", options->performance_hint,
                    "What engines arrange their threads for: latency or throughput")
-      ->transform(CLI::CheckedTransformer(hints));
+      ->check(CLI::IsMember({"latency", "throughput"}));
   command->add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
   command->add_flag("--verify-checksums", options->load.verify_checksums,
                     "Compare the whole file with its checksums first");
@@ -184,7 +194,14 @@ void add_run(CLI::App& app, Action& action) {
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
       "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100");
-  command->callback([options, &action] { action = [options] { return run(*options); }; });
+  command->callback([options, &action] {
+    if (!options->performance_hint.empty()) {
+      options->load.performance_hint = options->performance_hint == "latency"
+                                           ? PerformanceHint::kLatency
+                                           : PerformanceHint::kThroughput;
+    }
+    action = [options] { return run(*options); };
+  });
 }
 
 }  // namespace slipway::cli

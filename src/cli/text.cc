@@ -106,6 +106,15 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows,
   return text;
 }
 
+std::vector<std::string> leaf_places(const Tree& tree) {
+  std::vector<std::string> places = tree.leaf_paths();
+  for (std::string& place : places) {
+    const bool named = place.find_first_of("'.") != std::string::npos;
+    place = named ? " at " + printable(place) : "";
+  }
+  return places;
+}
+
 std::string summarize(const Tensor& tensor) {
   constexpr int64_t kFew = 8;
   const auto count = static_cast<size_t>(tensor.numel());

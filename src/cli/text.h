@@ -24,6 +24,10 @@ std::string count_text(size_t count, const std::string& noun);
 std::string format_table(const std::vector<std::vector<std::string>>& rows,
                          const std::string& indent = "");
 
+// The path of each leaf of an input or output tree for people: " at ['mask'].logits", escaped, and
+// empty where it says no more than the position.
+std::vector<std::string> leaf_places(const Tree& tree);
+
 // Few values in full, many as their range and mean.
 std::string summarize(const Tensor& tensor);
 std::string summarize(const Value& value);

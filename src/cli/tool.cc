@@ -1,13 +1,17 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/printable.h"
 #include "base/temporary_file.h"
 #include "cli/commands.h"
+#include "cli/suggestion.h"
 
 namespace slipway::cli {
 namespace {
@@ -51,6 +55,40 @@ const char* unknown_subcommand(const CLI::App& app, int argc, const char* const*
   return argv[1];
 }
 
+// The long and short names of a command's options, those of its option groups too.
+std::vector<std::string> option_names(const CLI::App& command) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+  }
+  for (const CLI::App* group : command.get_subcommands({})) {
+    const std::vector<std::string> inner = option_names(*group);
+    names.insert(names.end(), inner.begin(), inner.end());
+  }
+  return names;
+}
+
+// CLI11 names what is missing before what is misspelled. Empty where every option exists.
+std::string unknown_option(const CLI::App& app, int argc, const char* const* argv) {
+  if (argc < 2) return {};
+  const auto commands = app.get_subcommands(
+      [&](const CLI::App* candidate) { return candidate->get_name() == argv[1]; });
+  // `slipway cache list`: what may follow depends on the next word.
+  if (commands.empty() || commands[0]->get_require_subcommand_min() > 0) return {};
+  const std::vector<std::string> known = option_names(*commands[0]);
+  for (int i = 2; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    const std::string name = argument.substr(0, argument.find('='));
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    return fmt::format("there is no option {}{} (try `slipway {} --help`)", name,
+                       did_you_mean(name, known), argv[1]);
+  }
+  return {};
+}
+
 int fail(int code, const std::string& message) {
   std::fflush(stdout);
   // Messages quote what is in files.
@@ -80,7 +118,13 @@ int run_tool(int argc, const char* const* argv, const std::string& version) {
   add_cache(app, action);
   add_doctor(app, action, version);
   if (const char* unknown = unknown_subcommand(app, argc, argv)) {
-    return fail(kWrongUse, fmt::format("there is no `slipway {}` (try `slipway --help`)", unknown));
+    std::vector<std::string> commands;
+    for (const CLI::App* known : app.get_subcommands({})) commands.push_back(known->get_name());
+    return fail(kWrongUse, fmt::format("there is no `slipway {}`{} (try `slipway --help`)", unknown,
+                                       did_you_mean(unknown, commands)));
+  }
+  if (const std::string problem = unknown_option(app, argc, argv); !problem.empty()) {
+    return fail(kWrongUse, problem);
   }
   try {
     app.parse(argc, argv);

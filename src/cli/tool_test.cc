@@ -1,5 +1,7 @@
 // The tool as its users run it.
 
+#include "cli/tool_test.h"
+
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -21,60 +23,6 @@
 namespace slipway::cli {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::string data_path(const std::string& name) {
-  return std::string(SLIPWAY_TEST_DATA) + "/" + name;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-struct Outcome {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-class Tool : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "slipway_tool_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  // Arguments are passed to the shell as they are, each in single quotes.
-  Outcome run(const std::vector<std::string>& arguments, const std::string& before = "") {
-    std::string command = before + SLIPWAY_TOOL;
-    for (const std::string& argument : arguments) command += fmt::format(" '{}'", argument);
-    command += " > '" + path("stdout") + "' 2> '" + path("stderr") + "'";
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("stdout")),
-            read_file(path("stderr"))};
-  }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-
-  std::string compile(const std::string& archive, const std::string& name = "model.pte",
-                      const std::string& engine = "openvino") {
-    const Outcome outcome =
-        run({"compile", data_path(archive), "-o", path(name), "--engine", engine});
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return path(name);
-  }
-
-  fs::path folder_;
-};
-
 TEST_F(Tool, ALackOfMemoryIsAnErrorAndBlamesNoOperator) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need address space of their own";
   bool failed = false;
@@ -92,48 +40,6 @@ TEST_F(Tool, ALackOfMemoryIsAnErrorAndBlamesNoOperator) {
   }
   EXPECT_TRUE(failed);
   EXPECT_FALSE(failed_last);
-}
-
-TEST_F(Tool, TellsWrongUseFromFailedWork) {
-  const std::string model = data_path("golden/mlp.pt2");
-  struct Case {
-    std::vector<std::string> arguments;
-    int code;
-    const char* message;
-  };
-  const Case cases[] = {
-      {{}, 2, "subcommand is required"},
-      {{"fly"}, 2, "there is no `slipway fly`"},
-      {{"run"}, 2, "FILE is required"},
-      {{"run", "x.pte", "--fast"}, 2, "--fast"},
-      {{"compile", model}, 2, "--output is required"},
-      {{"compile", model, "-o", path("m.blob")}, 2, "end it in .pte"},
-      {{"compile", model, "-o", path("m.engine")}, 2, "add --engine tensorrt"},
-      {{"compile", model, model, "-o", path("m.trt"), "--engine", "tensorrt"}, 2, "one program"},
-      {{"compile", model, "-o", path("m.pte"), "--engine", "warp"}, 2, "warp"},
-      {{"compile", model, "-o", path("m.pte"), "--bound", "s77"}, 2, "expected SYMBOL=LARGEST"},
-      {{"compile", model, model, "-o", path("m.pte")}, 2, "'forward' is given twice"},
-      {{"compile", model, model, "-o", path("m.onnx")}, 2, "an .onnx file holds one program"},
-      {{"compile", model, "-o", path("m.onnx"), "--bound", "s77=4"}, 2, "for .pte files"},
-      {{"run", model, "--output-dir", "d", "--state-dir", "d"}, 2, "give each its own"},
-      {{"run", data_path("golden/conv_dyn.pt2"), "--bound", "s77=1", "--input",
-        "0=" + data_path("golden/conv_dyn.0.in0.npy")},
-       2,
-       "expected float32[1, 3, 16, 16]"},
-      {{"run", data_path("golden/conv_dyn.pt2"), "--bound", "s77"}, 2, "expected SYMBOL=LARGEST"},
-      {{"run", "/nowhere/model.pte"}, 1, "/nowhere/model.pte"},
-      {{"run", data_path("golden/mlp.0.in0.npy")}, 1, "neither an archive"},
-      {{"compile", "/nowhere/model.pt2", "-o", path("m.pte")}, 1, "/nowhere/model.pt2"},
-      {{"compile", model, "-o", "/nowhere/m.pte"}, 1, "/nowhere"},
-      {{"inspect", data_path("golden/manifest.json")}, 1, "neither an archive"},
-  };
-  for (const Case& item : cases) {
-    const Outcome outcome = run(item.arguments);
-    EXPECT_EQ(outcome.code, item.code) << item.message;
-    EXPECT_TRUE(contains(outcome.err, "slipway: error: ")) << outcome.err;
-    EXPECT_TRUE(contains(outcome.err, item.message)) << outcome.err;
-  }
-  EXPECT_FALSE(fs::exists(path("m.pte")));
 }
 
 TEST_F(Tool, NeverReplacesWhatItReads) {
@@ -460,6 +366,19 @@ TEST_F(Tool, VerifiesStructureChecksumsAndNumbers) {
   EXPECT_EQ(run({"verify", model, "--reference", path("reference"), "--atol", "100"}).code, 0);
   EXPECT_EQ(run({"verify", model, "--reference", path("reference"), "--rtol", "100"}).code, 1)
       << "nothing is close to zero in relative terms";
+
+  // What `slipway run` wrote, with the inputs that it was given.
+  const std::string input = "0=" + data_path("golden/mlp.0.in0.npy");
+  const std::string kernels = compile("golden/mlp.pt2", "kernels.pte", "none");
+  ASSERT_EQ(run({"run", kernels, "--input", input, "--output-dir", path("out")}).code, 0);
+  const Outcome same = run({"verify", model, "--reference", path("out"), "--input", input});
+  EXPECT_EQ(same.code, 0) << same.err << same.out;
+  EXPECT_TRUE(contains(same.out, "output 0")) << same.out;
+  const Outcome no_inputs = run({"verify", model, "--reference", path("out")});
+  EXPECT_EQ(no_inputs.code, 1);
+  EXPECT_TRUE(contains(no_inputs.out, "give the inputs with --input")) << no_inputs.out;
+  ASSERT_TRUE(write_npy(path("out/0.npy"), *Tensor::zeros(DType::kFloat32, {2, 4})).ok());
+  EXPECT_EQ(run({"verify", model, "--reference", path("out"), "--input", input}).code, 1);
 }
 
 TEST_F(Tool, ComparesRelativelyToWhatIsExpected) {

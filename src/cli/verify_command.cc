@@ -28,6 +28,7 @@ namespace {
 struct Options {
   std::string file;
   std::string reference;
+  std::vector<std::string> inputs;
   std::string method = "forward";
   Tolerance tolerance;
   bool trust = false;
@@ -68,20 +69,32 @@ class Report {
   size_t failures_ = 0;
 };
 
-std::string reference_path(const Options& options, const char* kind, size_t position) {
-  return fmt::format("{}/{}/{}.npy", options.reference, kind, position);
+// The folder with the outputs: DIR/outputs, or DIR itself as `slipway run --output-dir` fills it.
+std::string output_folder(const Options& options) {
+  std::error_code ignored;
+  const std::string folder = options.reference + "/outputs";
+  return std::filesystem::is_directory(folder, ignored) ? folder : options.reference;
 }
 
-// Literals need no file.
-Result<std::vector<Value>> reference_inputs(const Options& options,
-                                            const std::vector<ValueInfo>& infos) {
+// What --input gives, or DIR/inputs. Literals need no file.
+Result<std::vector<Value>> reference_inputs(const Options& options, const Module& module) {
+  if (!options.inputs.empty()) {
+    return gather_inputs(module, options.method, options.inputs, nullptr);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const auto infos, module.inputs(options.method));
+  const std::string folder = options.reference + "/inputs";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    return invalid_argument(
+        "there is no folder {}: give the inputs with --input, as `slipway run` takes them", folder);
+  }
   std::vector<Value> values;
   for (size_t i = 0; i < infos.size(); ++i) {
     if (!infos[i].is_tensor) {
       values.emplace_back();
       continue;
     }
-    SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, read_npy(reference_path(options, "inputs", i)));
+    SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, read_npy(fmt::format("{}/{}.npy", folder, i)));
     SLIPWAY_ASSIGN_OR_RETURN(Value value, stored_as(std::move(tensor), infos[i].dtype));
     values.push_back(std::move(value));
   }
@@ -90,9 +103,10 @@ Result<std::vector<Value>> reference_inputs(const Options& options,
 
 void compare_outputs(const Options& options, const std::vector<Value>& outputs, Report& report) {
   size_t compared = 0;
+  const std::string folder = output_folder(options);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const auto* tensor = std::get_if<Tensor>(&outputs[i]);
-    const std::string path = reference_path(options, "outputs", i);
+    const std::string path = fmt::format("{}/{}.npy", folder, i);
     const std::string what = fmt::format("output {}", i);
     std::error_code ignored;
     if (tensor == nullptr || !std::filesystem::exists(path, ignored)) {
@@ -113,16 +127,13 @@ void compare_outputs(const Options& options, const std::vector<Value>& outputs, 
                                     comparison.worst));
     }
   }
-  if (compared == 0)
-    report.fail("reference", "nothing to compare in " + options.reference + "/outputs");
+  if (compared == 0) report.fail("reference", "nothing to compare in " + folder);
 }
 
 void run_reference(const Options& options, Report& report) {
   auto module = load_module(options.file, {.trust = options.trust});
   if (!module.ok()) return report.fail("load", module.error().message());
-  auto infos = module->inputs(options.method);
-  if (!infos.ok()) return report.fail("reference", infos.error().message());
-  auto inputs = reference_inputs(options, *infos);
+  auto inputs = reference_inputs(options, *module);
   if (!inputs.ok()) return report.fail("reference", inputs.error().message());
   auto outputs = module->run(*inputs, options.method);
   if (!outputs.ok()) return report.fail("run", outputs.error().message());
@@ -201,6 +212,9 @@ bool verify_archive(const Options& options, Report& report) {
 }
 
 Status verify(const Options& options) {
+  if (options.reference.empty() && !options.inputs.empty()) {
+    return invalid_argument("--input is for --reference: name the folder with the outputs");
+  }
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(options.file));
   Report report;
   if (kind == FileKind::kPlan) {
@@ -220,9 +234,15 @@ void add_verify(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("verify", "Check a file: structure, checksums, this machine, numbers");
   command->add_option("FILE", options->file, "A .pte, .pt2 or .engine file")->required();
-  command->add_option("--reference", options->reference,
-                      "Folder with inputs/<position>.npy and outputs/<position>.npy to run and "
-                      "compare with");
+  command->add_option(
+      "--reference", options->reference,
+      "Run and compare with the outputs in this folder: <position>.npy, as `slipway "
+      "run --output-dir` writes them, or outputs/<position>.npy");
+  command
+      ->add_option("--input", options->inputs,
+                   "KEY=VALUE for --reference, as `slipway run` takes it (default: "
+                   "inputs/<position>.npy in the folder)")
+      ->allow_extra_args(false);
   command->add_option("--method", options->method, "The method to compare")->capture_default_str();
   command->add_option("--atol", options->tolerance.absolute, "Absolute tolerance")
       ->capture_default_str();
@@ -234,7 +254,9 @@ void add_verify(CLI::App& app, Action& action) {
   command->footer(
       "\nExamples:\n"
       "  slipway verify model.pte\n"
-      "  slipway verify model.pte --reference tests/model --atol 1e-4");
+      "  slipway verify model.pte --reference tests/model --atol 1e-4\n"
+      "  slipway run kernels.pte --input x=x.npy --output-dir out\n"
+      "  slipway verify model.pte --reference out --input x=x.npy");
   command->callback([options, &action] { action = [options] { return verify(*options); }; });
 }
 

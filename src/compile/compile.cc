@@ -131,6 +131,7 @@ Result<PieceList> compile_methods(
   programs.reserve(methods.size());
   for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
+  SLIPWAY_RETURN_IF_ERROR(check_bounded(programs));
 
   const Builders builders = make_builders(options);
   std::vector<pte::Method> emitted;

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/try.h"
 
 namespace slipway {
 
@@ -40,14 +41,47 @@ Status check_known(const std::map<std::string, Value>& named, const std::set<std
   return {};
 }
 
+// The dimensions of inputs that are symbols, as users name them: {"x.0", "s77"}.
+std::vector<std::pair<std::string, std::string>> dynamic_dimensions(const ir::Program& program) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const ir::Input& input : program.inputs) {
+    if (input.kind != ir::InputKind::kUserInput || input.value == nullptr) continue;
+    const std::vector<ir::SymInt>& sizes = input.value->sizes();
+    for (size_t d = 0; d < sizes.size(); ++d) {
+      if (!sizes[d].is_symbol()) continue;
+      result.emplace_back(fmt::format("{}.{}", input.name, d), sizes[d].symbol_name());
+    }
+  }
+  return result;
+}
+
+// The bounds by symbols. Two names of one size may agree only.
+Result<std::map<std::string, int64_t>> by_symbol(const ir::Program& program,
+                                                 const std::map<std::string, int64_t>& bounds,
+                                                 std::set<std::string>& known) {
+  std::map<std::string, int64_t> result = bounds;
+  for (const auto& [name, symbol] : dynamic_dimensions(program)) {
+    known.insert(name);
+    const auto given = bounds.find(name);
+    if (given == bounds.end()) continue;
+    const auto [other, is_new] = result.emplace(symbol, given->second);
+    if (!is_new && other->second != given->second) {
+      return invalid_argument("{}: {} is the size {}, which is bounded by {} and by {}",
+                              program.source, name, symbol, given->second, other->second);
+    }
+  }
+  return result;
+}
+
 }  // namespace
 
 Status apply_bounds(std::vector<ir::Program>& programs,
-                    const std::map<std::string, int64_t>& bounds) {
+                    const std::map<std::string, int64_t>& given) {
   std::set<std::string> known;
   for (ir::Program& program : programs) {
     const std::set<std::string> symbols = symbols_of(program);
     known.insert(symbols.begin(), symbols.end());
+    SLIPWAY_ASSIGN_OR_RETURN(const auto bounds, by_symbol(program, given, known));
     for (const auto& [symbol, bound] : bounds) {
       if (!symbols.contains(symbol)) continue;
       ir::Range& range = program.ranges[symbol];
@@ -59,7 +93,35 @@ Status apply_bounds(std::vector<ir::Program>& programs,
       range.max = std::min(range.max.value_or(bound), bound);
     }
   }
-  return check_known(bounds, known);
+  return check_known(given, known);
+}
+
+Status check_bounded(const std::vector<ir::Program>& programs) {
+  for (const ir::Program& program : programs) {
+    // The first name of each symbol.
+    std::map<std::string, std::string> unbounded;
+    std::vector<std::string> names;
+    for (const auto& [name, symbol] : dynamic_dimensions(program)) {
+      const auto range = program.ranges.find(symbol);
+      if (range != program.ranges.end() && range->second.max) continue;
+      if (unbounded.emplace(symbol, name).second) names.push_back(name);
+    }
+    if (names.empty()) continue;
+    std::vector<std::string> lines;
+    std::vector<std::string> remedies;
+    for (const auto& [symbol, name] : unbounded) {
+      const size_t dot = name.rfind('.');
+      lines.push_back(fmt::format("{} (dimension {} of input '{}')", symbol, name.substr(dot + 1),
+                                  name.substr(0, dot)));
+    }
+    for (const std::string& name : names) remedies.push_back(fmt::format("--bound {}=64", name));
+    return invalid_argument(
+        "{}: {} {} no upper bound, and memory is planned ahead of time: give the largest size that "
+        "is used, such as {} (CompileOptions::bounds), or export with Dim(..., max=64)",
+        program.source, fmt::join(lines, ", "), lines.size() == 1 ? "has" : "have",
+        fmt::join(remedies, " "));
+  }
+  return {};
 }
 
 Status apply_profiles(std::vector<ir::Program>& programs,

@@ -12,10 +12,15 @@
 
 namespace slipway {
 
-// Lowers the largest value of each symbol, in every program that has it. Errors: a symbol that no
-// program has (the message lists those there are), a bound below the smallest value.
+// Lowers the largest value of each symbol, in every program that has it. A symbol is named as it is
+// ("s77") or by a dimension that is that size ("x.0": the first of input x). Errors: a name that no
+// program has (the message lists those there are), a bound below the smallest value, two names of
+// one symbol with different bounds.
 Status apply_bounds(std::vector<ir::Program>& programs,
                     const std::map<std::string, int64_t>& bounds);
+
+// An error that lists every size of an input that has no upper bound, and how to give one.
+Status check_bounded(const std::vector<ir::Program>& programs);
 
 // Narrows the range of each symbol, in every program that has it, to a profile's. Errors: a symbol
 // that no program has, a profile with sizes that the program does not take.

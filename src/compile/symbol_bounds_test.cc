@@ -13,6 +13,19 @@ ir::Program program_of(const std::string& symbol, ir::Range range) {
   return program;
 }
 
+// Inputs of one dimension each: their names, and the symbols that are their sizes.
+ir::Program with_inputs(const std::vector<std::pair<std::string, std::string>>& inputs) {
+  ir::Program program;
+  program.source = "model.pt2";
+  for (const auto& [name, symbol] : inputs) {
+    program.ranges[symbol] = {1, std::nullopt};
+    ir::Value* value = program.graph->add_input(
+        name, ir::TensorType{DType::kFloat32, {ir::SymInt::symbol(symbol)}, {}});
+    program.inputs.push_back({.kind = ir::InputKind::kUserInput, .name = name, .value = value});
+  }
+  return program;
+}
+
 TEST(SymbolBoundsTest, GivesABoundWhereThereIsNone) {
   std::vector<ir::Program> programs;
   programs.push_back(program_of("s0", {2, std::nullopt}));
@@ -55,6 +68,37 @@ TEST(SymbolBoundsTest, ListsTheSymbolsWhereOneIsUnknown) {
   const Status status = apply_bounds(programs, {{"t", 1}});
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message().find("s0"), std::string::npos);
+}
+
+TEST(SymbolBoundsTest, TakesADimensionOfAnInputForItsSize) {
+  std::vector<ir::Program> programs;
+  programs.push_back(with_inputs({{"x", "s0"}, {"y", "s0"}, {"z", "s1"}}));
+  ASSERT_TRUE(apply_bounds(programs, {{"x.0", 64}, {"z.0", 7}}).ok());
+  EXPECT_EQ(programs[0].ranges["s0"].max, 64);
+  EXPECT_EQ(programs[0].ranges["s1"].max, 7);
+  EXPECT_FALSE(programs[0].ranges.contains("x.0"));
+
+  EXPECT_TRUE(apply_bounds(programs, {{"x.0", 8}, {"y.0", 8}, {"s0", 8}}).ok());
+  const Status twice = apply_bounds(programs, {{"x.0", 8}, {"y.0", 9}});
+  ASSERT_FALSE(twice.ok());
+  EXPECT_NE(twice.error().message().find("y.0 is the size s0"), std::string::npos);
+  const Status unknown = apply_bounds(programs, {{"x.1", 8}});
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_NE(unknown.error().message().find("s0, s1, x.0, y.0, z.0"), std::string::npos);
+}
+
+TEST(SymbolBoundsTest, ListsAllSizesWithoutABoundAtOnce) {
+  std::vector<ir::Program> programs;
+  programs.push_back(with_inputs({{"x", "s0"}, {"y", "s0"}, {"z", "s1"}}));
+  const Status status = check_bounded(programs);
+  ASSERT_FALSE(status.ok());
+  const std::string& text = status.error().message();
+  EXPECT_NE(text.find("s0 (dimension 0 of input 'x'), s1 (dimension 0 of input 'z') have no"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("--bound x.0=64 --bound z.0=64"), std::string::npos) << text;
+  ASSERT_TRUE(apply_bounds(programs, {{"x.0", 8}, {"z.0", 8}}).ok());
+  EXPECT_TRUE(check_bounded(programs).ok());
 }
 
 TEST(SymbolBoundsTest, NarrowsRangesToProfiles) {

@@ -296,11 +296,19 @@ class Functionalizer {
     SLIPWAY_ASSIGN_OR_RETURN(const bool in_place, is_in_place(*node));
     if (in_place) return process_in_place(node);
     if (node->op() == "aten.as_strided_scatter.default") return process_as_strided_scatter(node);
-    if (is_random(node->op()) || (is_dropout(node->op()) && !is_inactive_dropout(*node) &&
-                                  !is_inactive_native_dropout(*node))) {
+    const bool draws_in_training = (is_dropout(node->op()) && !is_inactive_dropout(*node) &&
+                                    !is_inactive_native_dropout(*node)) ||
+                                   node->op().starts_with("aten.rrelu_with_noise");
+    if (draws_in_training) {
       return unsupported(
           "{} draws random numbers, which Slipway does not support; export the model after "
           "model.eval()",
+          describe(*node));
+    }
+    if (is_random(node->op())) {
+      return unsupported(
+          "{} draws random numbers, which is not done inside a compiled program: draw them outside "
+          "and pass them in as an input",
           describe(*node));
     }
     if (view_step(*node, 0) && shares_memory(*node, view_of_.at(node->value(0))->type)) {

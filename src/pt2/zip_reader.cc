@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/file_content.h"
 #include "base/hash.h"
 #include "base/try.h"
 
@@ -112,6 +113,9 @@ std::optional<uint64_t> find_end_record(std::span<const std::byte> bytes) {
 Result<Directory> find_directory(std::span<const std::byte> bytes, const std::string& name) {
   const auto end = find_end_record(bytes);
   if (!end) {
+    if (const std::string what = describe_foreign_content(bytes); !what.empty()) {
+      return invalid_file("{} {}", name, what);
+    }
     return invalid_file("{} is not a zip archive, or its end is missing: copy it again", name);
   }
   const uint16_t part = u16(bytes, *end + 4);

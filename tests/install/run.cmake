@@ -14,6 +14,30 @@ run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCM
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 run(${CMAKE_COMMAND} --install ${WORK}/build)
 file(REMOVE_RECURSE ${WORK}/build)
+
+# A program that only runs models is built without what the compiler needs, and asking for more is refused.
+set(without -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
+            -DCMAKE_DISABLE_FIND_PACKAGE_Protobuf=ON)
+set(configure ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
+              -DCMAKE_PREFIX_PATH=${WORK}/installed ${without})
+execute_process(COMMAND ${configure} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE message)
+if(code EQUAL 0 OR NOT text MATCHES "libssl-dev")
+  message(FATAL_ERROR "without OpenSSL the compile component gave ${code}: ${text}${message}")
+endif()
+run(${configure} -DRUNTIME_ONLY=ON)
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+# As a user moves it: the program as the build left it, with the libraries beside it in lib/.
+file(MAKE_DIRECTORY ${WORK}/app)
+file(COPY ${WORK}/build/run_zeros DESTINATION ${WORK}/app)
+file(COPY ${WORK}/installed/lib DESTINATION ${WORK}/app)
+file(REMOVE_RECURSE ${WORK}/build)
+
+# The licences of what is installed are installed, too.
+foreach(name LICENSE licenses/executorch/LICENSE licenses/openvino/LICENSE)
+  if(NOT EXISTS ${WORK}/installed/share/doc/slipway/${name})
+    message(FATAL_ERROR "${name} is not installed")
+  endif()
+endforeach()
 file(RENAME ${WORK}/installed ${WORK}/moved)
 
 set(bin ${WORK}/moved/bin)
@@ -22,6 +46,11 @@ run(${bin}/run_zeros ${WORK}/model.pte)
 if(NOT output STREQUAL "${EXPECTED}\n")
   message(FATAL_ERROR "run_zeros printed '${output}' where '${EXPECTED}' was expected")
 endif()
+run(${WORK}/app/run_zeros ${WORK}/model.pte)
+if(NOT output STREQUAL "${EXPECTED}\n")
+  message(FATAL_ERROR "the moved run_zeros printed '${output}' where '${EXPECTED}' was expected")
+endif()
+file(REMOVE_RECURSE ${WORK}/app)
 run(${bin}/slipway verify ${WORK}/model.pte)
 
 # Engines are built by the helper, wherever it was moved to, and without it in the process that compiles.
