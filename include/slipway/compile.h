@@ -31,6 +31,8 @@ enum class EngineKind : uint8_t {
 std::vector<std::string> engine_names();
 const char* engine_name(EngineKind kind);
 Result<EngineKind> parse_engine(const std::string& name);
+// "abs-sinking": the rules against faults of engines (docs/openvino.md).
+std::vector<std::string> rule_names();
 
 struct CompileOptions {
   EngineKind engine = EngineKind::kOpenVino;
@@ -47,6 +49,11 @@ struct CompileOptions {
   // each output before the first run; slipway::Module and ExecuTorch's Python runtime do.
   bool alloc_graph_output = true;
   TensorRtOptions tensorrt;
+  // "2025.4": engines that ExecuTorch's own OpenVINO delegate runs, with that version of OpenVINO;
+  // ours runs them, too. Empty: for the version that builds them.
+  std::string openvino_compat;
+  // Rules against faults of an engine that are left off (rule_names), to see what they are for.
+  std::set<std::string> disabled_rules;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.
   std::string cache;

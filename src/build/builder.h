@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -23,6 +24,10 @@ struct BuildOptions {
   // Types may be computed with less precision than their own: float64 in float32, float16 and
   // bfloat16 unrounded or in float32, integers in 32 bits.
   bool allow_reduced_precision = false;
+  // The older version of the library that is to run the engine; empty: the one that builds it.
+  std::string compat = {};
+  // Rules against a library's faults that are left off, by name.
+  std::set<std::string> disabled_rules = {};
   // Where the library does its work; null: in this process.
   std::shared_ptr<Worker> worker = nullptr;
 };

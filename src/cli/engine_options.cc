@@ -36,6 +36,16 @@ void EngineOptions::add_to(CLI::App& command) {
                    "Fail, and list them, if nodes would stay on kernels");
   group_->add_flag("--allow-reduced-precision", allow_reduced_precision_,
                    "Let the engine compute 64-bit and half types with less precision");
+  group_
+      ->add_option(
+          "--openvino-compat", openvino_compat_,
+          "Write engines for ExecuTorch's own OpenVINO delegate, with this version: 2025.4")
+      ->check(CLI::IsMember({"2025.4"}));
+  group_
+      ->add_option("--disable-rule", disabled_rules_,
+                   "A rule against a fault of the engine that is left off, to see what it is for "
+                   "(docs/openvino.md); may be repeated")
+      ->allow_extra_args(false);
   auto* cache = group_->add_option(
       "--cache", cache_,
       "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
@@ -66,6 +76,8 @@ Result<CompileOptions> EngineOptions::to_compile_options() const {
   options.exclude_ops = {exclude_ops_.begin(), exclude_ops_.end()};
   options.exclude_nodes = {exclude_nodes_.begin(), exclude_nodes_.end()};
   options.min_partition_size = min_partition_size_;
+  options.openvino_compat = openvino_compat_;
+  options.disabled_rules = {disabled_rules_.begin(), disabled_rules_.end()};
   options.require_full = require_full_;
   options.allow_reduced_precision = allow_reduced_precision_;
   // What is true of one engine often is of the next, too.

@@ -28,6 +28,8 @@ class EngineOptions {
   std::vector<std::string> exclude_ops_;
   std::vector<std::string> exclude_nodes_;
   size_t min_partition_size_ = 1;
+  std::vector<std::string> disabled_rules_;
+  std::string openvino_compat_;
   bool require_full_ = false;
   bool allow_reduced_precision_ = false;
   std::string cache_;

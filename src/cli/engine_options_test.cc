@@ -91,6 +91,15 @@ TEST_F(EngineOptionsTest, SmallGroupsStayOnKernels) {
   EXPECT_EQ(method().outside.size(), 3u);
 }
 
+TEST_F(EngineOptionsTest, DisabledRulesAreLeftOff) {
+  const std::string scattering = "../workarounds/scatter-nan.training.pt2";
+  ASSERT_EQ(compile({}, "model.pte", scattering), "");
+  EXPECT_FALSE(method().outside.empty());
+  ASSERT_EQ(compile({"--disable-rule", "scatter-nan"}, "model.pte", scattering), "");
+  EXPECT_TRUE(method().outside.empty());
+  EXPECT_THAT(compile({"--disable-rule", "scatter"}), HasSubstr("scatter-nan"));
+}
+
 TEST_F(EngineOptionsTest, RequireFullFailsAndWritesNothing) {
   ASSERT_EQ(compile({"--require-full"}), "");
   fs::remove(path("model.pte"));

@@ -24,6 +24,7 @@
 #include "compile/culprit.h"
 #include "onnx/lowering.h"
 #include "openvino/builder/builder.h"
+#include "openvino/builder/workarounds.h"
 #include "partition/integer_ranges.h"
 #include "partition/partition.h"
 #include "tensorrt/builder/builder.h"
@@ -34,6 +35,8 @@ namespace {
 
 build::BuildOptions build_options(const CompileOptions& options, bool process_for_each_engine) {
   return {.allow_reduced_precision = options.allow_reduced_precision,
+          .compat = options.openvino_compat,
+          .disabled_rules = options.disabled_rules,
           .worker = build::make_helper(build::find_helper(), process_for_each_engine,
                                        options.on_warning)};
 }
@@ -331,6 +334,8 @@ Result<EngineKind> parse_engine(const std::string& name) {
                           fmt::join(engine_names(), ", "));
 }
 
+std::vector<std::string> rule_names() { return openvino::workaround_names(); }
+
 Builders make_builders(const CompileOptions& options) {
   const EngineEntry& entry = entry_of(options.engine);
   return entry.make ? entry.make(options) : Builders();
@@ -338,6 +343,16 @@ Builders make_builders(const CompileOptions& options) {
 
 Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,
                                      const CompileOptions& options) {
+  const std::vector<std::string> rules = rule_names();
+  for (const std::string& rule : options.disabled_rules) {
+    if (std::find(rules.begin(), rules.end(), rule) == rules.end()) {
+      return invalid_argument("there is no rule '{}'; there are {}", rule, fmt::join(rules, ", "));
+    }
+  }
+  if (!options.openvino_compat.empty() && options.openvino_compat != openvino::kCompat) {
+    return invalid_argument("engines can be written for OpenVINO {}, not for {}", openvino::kCompat,
+                            options.openvino_compat);
+  }
   if (builders.empty()) return ProgramEngines();
   // Before any work, so that a missing library is the first thing to be said.
   for (const auto& builder : builders) SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());

@@ -220,7 +220,17 @@ Ref Context::expand(const Ref& x, const Sizes& from, const Sizes& to) {
   for (size_t i = 0; i < from.size(); ++i) {
     if (from[i] == to[i + shift] && has_elements(from[i])) target[i + shift] = 1;
   }
-  return op("Expand", {x, shape(target)});
+  if (!options().slice_before_expand) return op("Expand", {x, shape(target)});
+  std::vector<int64_t> cut;
+  for (size_t i = 0; i < to.size(); ++i) {
+    const bool is_one = i < shift || from[i - shift] == ir::SymInt(1);
+    if (is_one && !has_elements(to[i])) cut.push_back(static_cast<int64_t>(i));
+  }
+  std::vector<int64_t> leading(shift);
+  std::iota(leading.begin(), leading.end(), 0);
+  Ref narrow = cut.empty() ? x : unsqueeze(x, leading);
+  for (const int64_t axis : cut) narrow = slice(narrow, axis, 0, to[static_cast<size_t>(axis)]);
+  return op("Expand", {narrow, shape(target)});
 }
 
 Ref Context::concat(const Refs& parts, int64_t axis) {

@@ -45,6 +45,12 @@ struct LoweringOptions {
   // Keep extrema of nothing but infinities infinite, for engines that make them the largest finite
   // numbers.
   bool keep_infinite_extrema = false;
+  // Cut what is expanded to a size that may be 0 to at most that size, for engines that make 1 of
+  // it.
+  bool slice_before_expand = false;
+  // Means over sizes that may be 0 are sums divided by counts, for engines whose mean of nothing is
+  // 0.
+  bool means_as_quotients = false;
 };
 
 // A part of a program's graph. Constants of the program that the nodes use need not be named.

@@ -147,7 +147,14 @@ void isfinite(Context& c) {
   c.result(c.compare("Less", c.op("Abs", {x}), kInfinity));
 }
 
-void signbit(Context& c) { c.result(c.compare("Less", c.tensor(0), 0.0)); }
+void signbit(Context& c) {
+  const Ref x = c.tensor(0);
+  const Ref negative = c.compare("Less", x, 0.0);
+  if (!is_floating_point(x.dtype)) return c.result(negative);
+  // The reciprocal of -0.0 is -inf.
+  const Ref below = c.compare("Less", c.op("Reciprocal", {x}), 0.0);
+  c.result(c.op("Or", {negative, below}));
+}
 
 void logical_not(Context& c) { c.result(c.logical_not(c.tensor(0, DType::kBool))); }
 
@@ -251,7 +258,7 @@ constexpr Entry kRules[] = {
     {"aten.isnan", isnan},
     {"aten.isinf", isinf},
     {"aten.isfinite", isfinite},
-    {"aten.signbit", signbit, "-0.0 counts as positive"},
+    {"aten.signbit", signbit},
     {"aten.logical_not", logical_not},
     {"aten.bitwise_not", bitwise_not},
     {"aten.nan_to_num", nan_to_num},

@@ -42,7 +42,14 @@ void sum(Context& c) {
 
 void mean(Context& c) {
   const Axes axes = is_whole(c) ? all_axes(c) : axes_of(c, 1, 2);
-  c.result(c.reduce("ReduceMean", c.tensor(0, c.dtype()), axes.list, axes.keep));
+  const Ref x = c.tensor(0, c.dtype());
+  const SymInt count = count_of(c, axes.list);
+  const bool has_elements = count.bounds(c.ranges()).min.value_or(0) > 0;
+  if (!c.options().means_as_quotients || has_elements) {
+    return c.result(c.reduce("ReduceMean", x, axes.list, axes.keep));
+  }
+  const Ref sum = c.reduce("ReduceSum", x, axes.list, axes.keep);
+  c.result(c.div(sum, c.cast(c.scalar_length(count), sum.dtype)));
 }
 
 Ref extremum(Context& c, const Ref& x, const Axes& axes, bool is_max) {

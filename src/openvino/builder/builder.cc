@@ -19,7 +19,9 @@
 #include "openvino/builder/exactness.h"
 #include "openvino/builder/job.h"
 #include "openvino/builder/refusals.h"
+#include "openvino/builder/workarounds.h"
 #include "openvino/shim/processor.h"
+#include "openvino/shim/shim.h"
 
 namespace slipway::openvino {
 
@@ -60,13 +62,20 @@ class OpenVinoBuilder : public build::Builder {
         has_int8_products() ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32;
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
+    apply_to_lowering(options, options_.disabled_rules);
     return options;
   }
 
   std::optional<std::string> why_unsupported(
       const ir::Program& program, const ir::Node& node,
       const partition::IntegerRanges& ranges) const override {
-    return why_inexact(program, node, ranges, options_.allow_reduced_precision);
+    auto reason = why_inexact(program, node, ranges, options_.allow_reduced_precision);
+    return reason ? reason : why_left_outside(node, options_.disabled_rules);
+  }
+
+  Result<onnx::Graph> prepare(onnx::Graph graph) const override {
+    graph = apply_to_graph(std::move(graph), options_.disabled_rules);
+    return options_.compat.empty() ? std::move(graph) : for_openvino_2025(std::move(graph));
   }
 
   Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
@@ -108,8 +117,11 @@ class OpenVinoBuilder : public build::Builder {
   }
 
   // Some processors would choose bfloat16 by themselves.
-  static std::map<std::string, std::string> properties() {
-    return {{"PERFORMANCE_HINT", "LATENCY"}, {"INFERENCE_PRECISION_HINT", "f32"}};
+  std::map<std::string, std::string> properties() const {
+    std::map<std::string, std::string> properties = {{"PERFORMANCE_HINT", "LATENCY"},
+                                                     {"INFERENCE_PRECISION_HINT", "f32"}};
+    if (!options_.compat.empty()) properties[shim::kCompatProperty] = options_.compat;
+    return properties;
   }
 
   const build::BuildOptions options_;

@@ -7,6 +7,9 @@
 
 namespace slipway::openvino {
 
+// The version besides its own that engines can be written for.
+inline constexpr const char* kCompat = "2025.4";
+
 // Its engines are what OpenVINO's export writes: the model after the plugin's own transformations,
 // with its weights, and no machine code, which the import makes. The transformations look at the
 // processor, so an engine is for processors with the features of the one that built it. While one

@@ -183,7 +183,8 @@ constexpr Exactness kTable[] = {
     moved("aten.index_copy aten.index_fill.int_Scalar aten.index_fill.int_Tensor", 2),
     {"aten.index_add aten.scatter.src aten.scatter.value aten.scatter.reduce "
      "aten.scatter.value_reduce aten.scatter_add aten.scatter_reduce.two",
-     kFloat | kInt, Integers::kIn32Bits, 2, "", ""},
+     kFloat | kInt, Integers::kIn32Bits, 2, "",
+     "`scatter_reduce` of float32 with amax or amin, where NaN would be lost"},
     moved("aten.slice_scatter aten.select_scatter"),
 
     // Making tensors.

@@ -43,10 +43,11 @@ bool is_in(std::string_view text, std::string_view part) {
 }
 
 // OpenVINO 2026 has an operator of its own for the results of subgraphs that become one kernel.
-std::string with_results_of_2026(std::string_view xml) {
+constexpr std::string_view kResultOf2025 = " type=\"Result\" version=\"opset1\"";
+constexpr std::string_view kResultOf2026 = " type=\"Result\" version=\"SnippetsOpset\"";
+
+std::string with_results(std::string_view xml, std::string_view old, std::string_view wanted) {
   constexpr std::string_view kSubgraph = " type=\"Subgraph\" version=\"SnippetsOpset\"";
-  constexpr std::string_view kOld = " type=\"Result\" version=\"opset1\"";
-  constexpr std::string_view kNew = " type=\"Result\" version=\"SnippetsOpset\"";
   std::string changed;
   std::vector<bool> is_subgraph;  // of the layers that the place is in
   size_t copied = 0;
@@ -56,15 +57,30 @@ std::string with_results_of_2026(std::string_view xml) {
     if (tag == "</layer" && !is_subgraph.empty()) {
       is_subgraph.pop_back();
     } else if (tag.substr(0, 7) == "<layer ") {
-      const size_t old = tag.find(kOld);
-      if (!is_subgraph.empty() && is_subgraph.back() && old != std::string_view::npos) {
-        changed.append(xml.substr(copied, at + old - copied)).append(kNew);
-        copied = at + old + kOld.size();
+      const size_t found = tag.find(old);
+      if (!is_subgraph.empty() && is_subgraph.back() && found != std::string_view::npos) {
+        changed.append(xml.substr(copied, at + found - copied)).append(wanted);
+        copied = at + found + old.size();
       }
       if (tag.back() != '/') is_subgraph.push_back(is_in(tag, kSubgraph));
     }
   }
   return changed.append(xml.substr(copied));
+}
+
+// The graph with what `change` makes of its XML.
+template <class Change>
+std::string with_xml(std::string_view graph, Change change) {
+  Header header;
+  if (!read_header(graph, &header)) return std::string(graph);
+  std::string xml(graph.substr(header[kXmlOffset]));
+  obscure_or_reveal(xml.data(), xml.size());
+  xml = change(xml);
+  obscure_or_reveal(xml.data(), xml.size());
+  const std::string_view data = graph.substr(sizeof header, header[kXmlOffset] - sizeof header);
+  header[kXmlSize] = xml.size();
+  std::string changed(reinterpret_cast<const char*>(header.data()), sizeof header);
+  return changed.append(data).append(xml);
 }
 
 }  // namespace
@@ -99,18 +115,28 @@ void check_size(std::string_view blob) {
 std::string with_requirements(std::string_view wanted, std::string_view blob) {
   check_size(blob);
   const std::string_view had = requirements(blob);
-  std::string_view graph = blob.substr(had.size());
-  std::string changed(wanted);
-  Header header;
-  if (!had.empty() || !read_header(graph, &header)) return changed.append(graph);
-  std::string xml(graph.substr(header[kXmlOffset]));
-  graph = graph.substr(0, header[kXmlOffset]);
-  obscure_or_reveal(xml.data(), xml.size());
-  xml = with_results_of_2026(xml);
-  obscure_or_reveal(xml.data(), xml.size());
-  header[kXmlSize] = xml.size();
-  changed.append(reinterpret_cast<const char*>(header.data()), sizeof header);
-  return changed.append(graph.substr(sizeof header)).append(xml);
+  const std::string_view graph = blob.substr(had.size());
+  if (!had.empty()) return std::string(wanted).append(graph);
+  return std::string(wanted) + with_xml(graph, [](std::string_view xml) {
+           return with_results(xml, kResultOf2025, kResultOf2026);
+         });
+}
+
+std::string as_of_2025(std::string_view blob) {
+  check_size(blob);
+  return with_xml(blob.substr(requirements(blob).size()), [](std::string_view xml) {
+    for (const char* number : {"inf", "-inf", "nan", "-nan"}) {
+      for (const char* before : {"=\"", " ", ","}) {
+        for (const char* after : {"\"", ","}) {
+          if (is_in(xml, std::string(before) + number + after)) {
+            throw std::runtime_error(std::string("it has the number ") + number +
+                                     ", of which OpenVINO 2025.4 makes 0");
+          }
+        }
+      }
+    }
+    return with_results(xml, kResultOf2026, kResultOf2025);
+  });
 }
 
 }  // namespace slipway::openvino::shim

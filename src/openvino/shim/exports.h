@@ -28,4 +28,8 @@ void check_size(std::string_view blob);
 // OpenVINO 2026 has it.
 std::string with_requirements(std::string_view requirements, std::string_view blob);
 
+// As OpenVINO 2025.4 reads it. Throws where the graph has a number that is infinite or NaN, of
+// which 2025.4 would make 0.
+std::string as_of_2025(std::string_view blob);
+
 }  // namespace slipway::openvino::shim

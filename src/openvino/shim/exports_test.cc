@@ -79,8 +79,17 @@ TEST(Exports, WritesTheResultsOfSubgraphsAs2026Does) {
   const std::string made = with_requirements(kHere, graph(net("opset1")));
   EXPECT_EQ(made, kHere + graph(net("SnippetsOpset")));
   EXPECT_NO_THROW(check_size(made));
+  EXPECT_EQ(as_of_2025(made), graph(net("opset1")));
   const std::string odd = graph("</layer><layer <layer type=\"Result\" version=\"opset1\"");
   EXPECT_EQ(with_requirements(kHere, odd), kHere + odd);
+}
+
+TEST(Exports, RefusesNumbersThat2025DoesNotRead) {
+  for (const std::string number : {"inf", "-inf", "1, inf", "nan, 2"}) {
+    EXPECT_THROW(as_of_2025(kHere + graph("<data max=\"" + number + "\"/>")), std::runtime_error);
+  }
+  const std::string names = graph("<layer name=\"inf_1\"/><data max=\"1\"/>");
+  EXPECT_EQ(as_of_2025(kHere + names), names);
 }
 
 }  // namespace

@@ -250,8 +250,17 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
   bool stopped = false;
   const auto result = guarded(error, CompileResult::kRefused, [&] {
     const std::string bytes(static_cast<const char*>(model), size);
-    const auto compiled =
-        core().compile_model(core().read_model(bytes, ov::Tensor()), device, any_map(properties));
+    ov::AnyMap map = any_map(properties);
+    const bool for_2025 = map.erase(kCompatProperty) > 0;
+    ov::CompiledModel compiled =
+        core().compile_model(core().read_model(bytes, ov::Tensor()), device, map);
+    if (for_2025) {
+      std::ostringstream stream;
+      compiled.export_model(stream);
+      const std::string blob = as_of_2025(stream.str());
+      stopped = !sink.write(sink.context, blob.data(), blob.size());
+      return CompileResult::kDone;
+    }
     ExportBuffer learned;
     export_to(compiled, &learned);
     ExportBuffer sent(sink, learned.patches());

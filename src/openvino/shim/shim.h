@@ -80,6 +80,10 @@ struct Request;  // what one thread needs to run a model
 
 enum class CompileResult : uint8_t { kDone, kRefused, kStopped };
 
+// A property of Slipway's own, of compile: the export is written for OpenVINO 2025.4, whatever the
+// value.
+inline constexpr const char* kCompatProperty = "OPENVINO_COMPAT";
+
 struct Functions {
   // "2026.4.1-22982-..."
   const char* (*version)();

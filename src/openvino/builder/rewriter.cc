@@ -1,0 +1,110 @@
+#include "openvino/builder/rewriter.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <variant>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/piece_writer.h"
+
+namespace slipway::openvino {
+
+std::string Rewriter::add_as(const std::string& output, const std::string& op_type,
+                             std::vector<std::string> inputs, Attributes attributes) {
+  nodes_.push_back({op_type,
+                    output + "/" + op_type,
+                    std::move(inputs),
+                    {output},
+                    std::move(attributes),
+                    node_->origin,
+                    node_->target,
+                    node_->stack_trace});
+  return output;
+}
+
+std::string Rewriter::add(const std::string& op_type, std::vector<std::string> inputs,
+                          Attributes attributes) {
+  return add_as(fmt::format("{}/rule_{}", node_->outputs[0], count_++), op_type, std::move(inputs),
+                std::move(attributes));
+}
+
+void Rewriter::give(const std::string& op_type, std::vector<std::string> inputs,
+                    Attributes attributes) {
+  add_as(node_->outputs[0], op_type, std::move(inputs), std::move(attributes));
+}
+
+std::string Rewriter::ints(const std::vector<int64_t>& values) {
+  std::string& name = constants_[values];
+  if (!name.empty()) return name;
+  name = fmt::format("rule_constant_{}", fmt::join(values, "_"));
+  // A graph that another rule has rewritten has it already.
+  if (sizes_.contains(name)) return name;
+  std::vector<std::byte> bytes(values.size() * sizeof(int64_t));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  const uint64_t nbytes = bytes.size();
+  made_.push_back({name,
+                   DType::kInt64,
+                   {static_cast<int64_t>(values.size())},
+                   nbytes,
+                   own_bytes(std::move(bytes))});
+  return name;
+}
+
+std::optional<std::vector<ir::SymInt>> Rewriter::sizes(const std::string& value) const {
+  const auto it = sizes_.find(value);
+  if (it == sizes_.end()) return std::nullopt;
+  return it->second;
+}
+
+std::optional<int64_t> Rewriter::rank(const std::string& value) const {
+  const auto known = sizes(value);
+  if (!known) return std::nullopt;
+  return static_cast<int64_t>(known->size());
+}
+
+void Rewriter::learn(const onnx::Graph& graph) {
+  for (const auto* types : {&graph.inputs, &graph.outputs, &graph.values}) {
+    for (const onnx::ValueType& type : *types) sizes_[type.name] = type.sizes;
+  }
+  for (const onnx::Initializer& initializer : graph.initializers) {
+    sizes_[initializer.name] = {initializer.sizes.begin(), initializer.sizes.end()};
+  }
+}
+
+void Rewriter::visit(onnx::Graph& graph,
+                     const std::function<bool(const onnx::Node&, Rewriter&)>& rule) {
+  learn(graph);
+  std::vector<onnx::Node> nodes = std::move(graph.nodes);
+  std::vector<onnx::Node> rewritten;
+  for (onnx::Node& node : nodes) {
+    for (auto& [name, attribute] : node.attributes) {
+      auto* branch = std::get_if<std::shared_ptr<onnx::Graph>>(&attribute);
+      if (!branch) continue;
+      // The graph may be another's, too.
+      *branch = std::make_shared<onnx::Graph>(**branch);
+      visit(**branch, rule);
+    }
+    node_ = &node;
+    nodes_.clear();
+    if (rule(node, *this)) {
+      std::move(nodes_.begin(), nodes_.end(), std::back_inserter(rewritten));
+    } else {
+      rewritten.push_back(std::move(node));
+    }
+  }
+  graph.nodes = std::move(rewritten);
+}
+
+void rewrite_nodes(onnx::Graph& graph,
+                   const std::function<bool(const onnx::Node&, Rewriter&)>& rule) {
+  Rewriter rewriter;
+  rewriter.visit(graph, rule);
+  std::move(rewriter.made_.begin(), rewriter.made_.end(), std::back_inserter(graph.initializers));
+}
+
+}  // namespace slipway::openvino

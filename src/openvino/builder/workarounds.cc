@@ -1,0 +1,160 @@
+#include "openvino/builder/workarounds.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <variant>
+
+#include <fmt/format.h>
+
+#include "openvino/builder/rewriter.h"
+
+namespace slipway::openvino {
+
+namespace {
+
+constexpr const char* kNoReport = "no public report found";
+
+bool is(const onnx::Node& node, std::initializer_list<const char*> op_types) {
+  return std::any_of(op_types.begin(), op_types.end(),
+                     [&](const char* op_type) { return node.op_type == op_type; });
+}
+
+void sinking_abs(onnx::Graph& graph) {
+  rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+    if (!is(node, {"Abs"}) || rewriter.rank(node.outputs[0]).value_or(0) > 1) return false;
+    const std::string wide = rewriter.add("Unsqueeze", {node.inputs[0], rewriter.ints({0})});
+    const std::string made = rewriter.add("Abs", {wide});
+    rewriter.give("Squeeze", {made, rewriter.ints({0})});
+    return true;
+  });
+}
+
+void gather_after_slice(onnx::Graph& graph) {
+  rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+    if (!is(node, {"GatherElements"})) return false;
+    int64_t axis = 0;
+    for (const auto& [name, value] : node.attributes) {
+      if (name == "axis") axis = std::get<int64_t>(value);
+    }
+    const std::string zero = rewriter.ints({0});
+    const std::string data = rewriter.add("Unsqueeze", {node.inputs[0], zero});
+    const std::string index = rewriter.add("Unsqueeze", {node.inputs[1], zero});
+    const std::string made =
+        rewriter.add("GatherElements", {data, index}, {{"axis", axis < 0 ? axis : axis + 1}});
+    rewriter.give("Squeeze", {made, zero});
+    return true;
+  });
+}
+
+// Of the weight, where the type of the result is not known.
+bool has_one_column(const onnx::Node& node, const Rewriter& rewriter) {
+  if (const auto sizes = rewriter.sizes(node.outputs[0])) {
+    return !sizes->empty() && sizes->back() == 1;
+  }
+  const auto weight = rewriter.sizes(node.inputs[1]);
+  return weight && std::find(weight->begin(), weight->end(), 1) != weight->end();
+}
+
+void product_of_one_column(onnx::Graph& graph) {
+  rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+    if (!is(node, {"MatMul", "Gemm"}) || !has_one_column(node, rewriter)) return false;
+    const std::string product = rewriter.add(node.op_type, node.inputs, node.attributes);
+    rewriter.give("LeakyRelu", {product}, {{"alpha", 1.0F}});
+    return true;
+  });
+}
+
+void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_expand = true; }
+void mean_of_nothing(onnx::LoweringOptions& options) { options.means_as_quotients = true; }
+
+bool scatters_extrema(const ir::Node& node) {
+  if (node.op() != "aten.scatter_reduce.two" || node.output()->dtype() != DType::kFloat32) {
+    return false;
+  }
+  const auto* reduction = std::get_if<std::string>(&node.arg(4));
+  return reduction && (*reduction == "amax" || *reduction == "amin");
+}
+
+constexpr Workaround kWorkarounds[] = {
+    {"abs-sinking",
+     "drops `abs` of one dimension over what is computed from constants or sizes: "
+     "`(torch.arange(11) - 3).abs()`, reflect padding in the core dialect",
+     "the values get a dimension more before, and lose it after", "openvino 38166", nullptr,
+     sinking_abs, nullptr},
+    {"gather-after-slice",
+     "takes a slice in front of `gather` away and then refuses the sizes: "
+     "`x[:, :-1].gather(2, i)`, an index smaller than the data elsewhere",
+     "data and indices get a dimension more before, and the result loses it", kNoReport, nullptr,
+     gather_after_slice, nullptr},
+    {"one-column-product",
+     "drops the bias of a product with one column if, behind a movement, another number is added: "
+     "`nn.Linear(n, 1)(x).t() + 2.5`; ends the process with a segmentation fault if a product of "
+     "one element is made rank 0: `nn.Linear(30, 1)(x).squeeze()`",
+     "the product passes a LeakyRelu of slope 1, which changes nothing and becomes a part of it",
+     kNoReport, nullptr, product_of_one_column, nullptr},
+    {"expand-to-nothing",
+     "makes 1 of a size of 0 where what is expanded meets a constant: "
+     "`c.expand(x.shape[0], 6) + 1`",
+     "what is expanded to a size that may be 0 is cut to at most that size before", kNoReport,
+     expand_to_nothing, nullptr, nullptr},
+    {"mean-of-nothing", "gives 0, not NaN, for the mean of nothing: `x.mean(0)`",
+     "a mean over a size that may be 0 is a sum divided by a count", kNoReport, mean_of_nothing,
+     nullptr, nullptr},
+    {"scatter-nan", "loses NaN in `scatter_reduce` with `amax` and `amin`",
+     "such nodes of float32 stay outside", kNoReport, nullptr, nullptr, scatters_extrema},
+};
+
+}  // namespace
+
+std::span<const Workaround> workarounds() { return kWorkarounds; }
+
+std::vector<std::string> workaround_names() {
+  std::vector<std::string> names;
+  for (const Workaround& workaround : kWorkarounds) names.emplace_back(workaround.name);
+  return names;
+}
+
+std::string document_workarounds() {
+  std::string text =
+      "| rule | what OpenVINO does | what Slipway does | upstream |\n| --- | --- | --- | --- |\n";
+  for (const Workaround& each : kWorkarounds) {
+    text += fmt::format("| `{}` | {} | {} | {} |\n", each.name, each.wrong, each.rule, each.report);
+  }
+  return text;
+}
+
+void apply_to_lowering(onnx::LoweringOptions& options, const Rules& disabled) {
+  for (const Workaround& each : kWorkarounds) {
+    if (each.lower && !disabled.contains(each.name)) each.lower(options);
+  }
+}
+
+onnx::Graph apply_to_graph(onnx::Graph graph, const Rules& disabled) {
+  for (const Workaround& each : kWorkarounds) {
+    if (each.rewrite && !disabled.contains(each.name)) each.rewrite(graph);
+  }
+  return graph;
+}
+
+onnx::Graph for_openvino_2025(onnx::Graph graph) {
+  rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+    if (!is(node, {"Softmax"})) return false;
+    const std::string apart = rewriter.add("LeakyRelu", {node.inputs[0]}, {{"alpha", 1.0F}});
+    rewriter.give("Softmax", {apart}, node.attributes);
+    return true;
+  });
+  return graph;
+}
+
+std::optional<std::string> why_left_outside(const ir::Node& node, const Rules& disabled) {
+  for (const Workaround& each : kWorkarounds) {
+    if (each.leaves_outside && !disabled.contains(each.name) && each.leaves_outside(node)) {
+      return fmt::format("OpenVINO {}", each.wrong);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace slipway::openvino

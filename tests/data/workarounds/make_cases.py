@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Writes the programs of this folder, at least one a rule of src/openvino/builder/workarounds.cc, in both dialects, with
+inputs and PyTorch's results. Run it with the Python of the peers suite."""
+
+import json
+import math
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+HERE = pathlib.Path(__file__).parent
+N = torch.export.Dim("n", min=0, max=16)
+B = torch.export.Dim("b", min=1, max=16)
+torch.manual_seed(0)
+
+
+class Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args):
+        return self.function(*args)
+
+
+class Heads(nn.Module):
+    """Products with one column, and numbers added behind movements."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.bare, self.wide = nn.Linear(6, 1), nn.Linear(6, 1, bias=False), nn.Linear(6, 3)
+
+    def forward(self, x):
+        y = self.head(x)
+        return (
+            y.t() + 2.5,
+            (y + 1.5).reshape(1, -1) - 2.5,
+            torch.cat([y, self.wide(x)], 1) + 2.5,
+            ((self.bare(x) + 1.5).mT + 2.5).reshape(-1) * 3 + 0.5,
+            self.wide(x).t() + 2.5,
+        )
+
+
+class Scores(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(6, 1)
+
+    def forward(self, x, y):
+        return self.head(x).squeeze() + 1, (x @ y.t()).reshape(()), torch.einsum("ij,ij->", x, y).relu(), F.linear(x, y).view(()) * 2
+
+
+def signs(*sizes):
+    return torch.randn(*sizes)
+
+
+ROW = torch.randn(1, 6)
+CASES = {
+    "abs-sinking": (
+        Function(
+            lambda x, z: (
+                (torch.arange(-5, 6) - 3).abs() + x.sum(),
+                torch.cat([torch.arange(-5.0, 6.0) - 3, x[:, 0]]).abs(),
+                F.pad(z, (2, 1), mode="reflect"),
+                (torch.arange(6.0).reshape(2, 3) - 3).abs() * z[0, 0],
+            )
+        ),
+        [(signs(5, 2), signs(2, 6)), (signs(1, 2), signs(2, 6))],
+        ({0: B}, None),
+    ),
+    "gather-after-slice": (
+        Function(lambda x, i: (x[:, :-1].gather(2, i) * 2, x[:, 1:].gather(-1, i), x.gather(2, i))),
+        [(signs(2, n + 1, 4), torch.randint(0, 4, (2, n, 1))) for n in (3, 5)],
+        ({1: B + 1}, {1: B}),
+    ),
+    "one-column-product": (Heads(), [(signs(3, 6),), (signs(5, 6),)], ({0: B},)),
+    "rank-0-product": (Scores(), [(signs(1, 6), signs(1, 6))], None),
+    "expand-to-nothing": (
+        Function(
+            lambda x, r: (
+                ROW.expand(x.shape[0], 6) + 1,
+                torch.full((x.shape[0], 2), 2.0) * 3 + x.sum(),
+                torch.zeros(x.shape[0], 3) + torch.tensor([1.0, 2.0, 3.0]),
+                (r.expand(x.shape[0], 2, 6) - 1).exp(),
+            )
+        ),
+        [(signs(n, 2), signs(2, 6)) for n in (3, 0, 1)],
+        ({0: N}, None),
+    ),
+    "mean-of-nothing": (
+        Function(lambda x: (x.mean(0), x.mean(), x.mean(1), x.mean((0, 1), keepdim=True))),
+        [(signs(n, 3),) for n in (3, 0)],
+        ({0: N},),
+    ),
+    "scatter-nan": (
+        Function(
+            lambda x, i, s: (
+                x.scatter_reduce(0, i, s, "amax"),
+                x.scatter_reduce(0, i, s, "amin", include_self=False),
+                x.scatter_reduce(0, i, s, "sum"),
+            )
+        ),
+        [(signs(4), torch.tensor([0, 0, 1, 3]), torch.tensor([math.nan, 1.0, 2.0, math.inf]))],
+        None,
+    ),
+    # No fault of OpenVINO's: what the lowering itself must get right.
+    "": (
+        Function(lambda x: (x.signbit(), (-x).signbit(), x.clamp(-1, math.inf), F.hardtanh(x, -math.inf, 1.0), x + math.inf)),
+        [(torch.tensor([0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, 1e-30, -1e-30]),)],
+        None,
+    ),
+}
+RULES = {"rank-0-product": "one-column-product"}
+
+
+def main():
+    manifest = {}
+    for rule, (model, inputs, dynamic) in CASES.items():
+        name = rule or "none"
+        entry = manifest[name] = {"rule": RULES.get(rule, rule), "files": {}, "cases": []}
+        with torch.no_grad():
+            program = torch.export.export(model.eval(), inputs[0], dynamic_shapes={"args": dynamic} if dynamic and isinstance(model, Function) else dynamic)
+            for dialect, exported in (("training", program), ("core", program.run_decompositions())):
+                entry["files"][dialect] = f"{name}.{dialect}.pt2"
+                for node in exported.graph.nodes:
+                    node.meta.pop("stack_trace", None)
+                torch.export.save(exported, HERE / entry["files"][dialect])
+            for number, case in enumerate(inputs):
+                files = {}
+                for kind, tensors in (("inputs", case), ("outputs", model(*case))):
+                    files[kind] = []
+                    for place, tensor in enumerate(tensors):
+                        file = f"{name}.{number}.{kind[:-1]}{place}.npy"
+                        np.save(HERE / file, tensor.numpy())
+                        files[kind].append({"file": file})
+                entry["cases"].append(files)
+    (HERE / "manifest.json").write_text(json.dumps({"models": manifest}, indent=1) + "\n")
+
+
+main()
