@@ -34,6 +34,17 @@ Result<EngineKind> parse_engine(const std::string& name);
 // "abs-sinking": the rules against faults of engines (docs/openvino.md).
 std::vector<std::string> rule_names();
 
+// Whether each engine is imported and run on generated inputs, and its outputs compared with those
+// of ExecuTorch's kernels, before anything is written. What differs stays outside, but for kFail.
+enum class EngineCheck : uint8_t {
+  kOff,
+  kSmall,    // engines of at most kMostCheckedMultiplyAdds, so that no compile takes long
+  kOutside,  // all
+  kFail,     // all, and a difference is an error
+};
+// Of an engine at its largest sizes, counted ahead of time: no clock decides what a file holds.
+inline constexpr uint64_t kMostCheckedMultiplyAdds = 1'000'000;
+
 struct CompileOptions {
   EngineKind engine = EngineKind::kOpenVino;
   // Operators ("aten.cos", "aten.cos.default") and nodes (by name) that stay on kernels.
@@ -48,6 +59,7 @@ struct CompileOptions {
   // Outputs lie in the program's planned memory. Without, whoever runs the file must bind memory to
   // each output before the first run; slipway::Module and ExecuTorch's Python runtime do.
   bool alloc_graph_output = true;
+  EngineCheck check = EngineCheck::kOff;
   TensorRtOptions tensorrt;
   // "2025.4": engines that ExecuTorch's own OpenVINO delegate runs, with that version of OpenVINO;
   // ours runs them, too. Empty: for the version that builds them.

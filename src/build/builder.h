@@ -17,6 +17,7 @@
 #include "onnx/lowering.h"
 #include "partition/integer_ranges.h"
 #include "slipway/result.h"
+#include "slipway/tensor.h"
 
 namespace slipway::build {
 
@@ -64,6 +65,15 @@ class Builder {
   // Of a graph that prepare() gave. Streams the engine's bytes to `sink`, in order, or says which
   // nodes it refuses. `size` and `sha256` of the record are left to the caller.
   virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
+
+  // Imports an engine of this builder's and runs it on each list of inputs, as a runtime would: the
+  // outputs of each. Nothing where such engines are not run here; kUnsupported where the library
+  // fails at it.
+  using Tensors = std::vector<Tensor>;
+  virtual Result<std::optional<std::vector<Tensors>>> run(
+      const engine::Engine&, const std::vector<Tensors>& /*inputs*/) const {
+    return std::optional<std::vector<Tensors>>();
+  }
 
   // What the delegate wants before the engine's bytes (engine::Engine::header).
   virtual Result<std::vector<std::byte>> header(const engine::EngineRecord&) const {

@@ -11,6 +11,32 @@
 
 namespace slipway::cli {
 
+namespace {
+
+struct NamedCheck {
+  const char* name;
+  EngineCheck check;
+};
+constexpr NamedCheck kChecks[] = {{"off", EngineCheck::kOff},
+                                  {"small", EngineCheck::kSmall},
+                                  {"outside", EngineCheck::kOutside},
+                                  {"fail", EngineCheck::kFail}};
+
+std::vector<std::string> check_names() {
+  std::vector<std::string> names;
+  for (const NamedCheck& entry : kChecks) names.emplace_back(entry.name);
+  return names;
+}
+
+}  // namespace
+
+std::string default_check() {
+  for (const auto& [name, check] : kChecks) {
+    if (check == CompileOptions().check) return name;
+  }
+  return "";
+}
+
 void EngineOptions::add_to(CLI::App& command) {
   group_ = command.add_option_group("Engines");
   group_
@@ -46,6 +72,14 @@ void EngineOptions::add_to(CLI::App& command) {
                    "A rule against a fault of the engine that is left off, to see what it is for "
                    "(docs/openvino.md); may be repeated")
       ->allow_extra_args(false);
+  group_
+      ->add_option("--check", check_,
+                   fmt::format("Run each engine on generated inputs and compare it with the "
+                               "kernels: of those that differ, leave the nodes outside, or fail; "
+                               "small: outside, for engines of at most {} multiply-adds",
+                               kMostCheckedMultiplyAdds))
+      ->check(CLI::IsMember(check_names()))
+      ->capture_default_str();
   auto* cache = group_->add_option(
       "--cache", cache_,
       "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
@@ -80,6 +114,9 @@ Result<CompileOptions> EngineOptions::to_compile_options() const {
   options.disabled_rules = {disabled_rules_.begin(), disabled_rules_.end()};
   options.require_full = require_full_;
   options.allow_reduced_precision = allow_reduced_precision_;
+  for (const auto& [name, check] : kChecks) {
+    if (check_ == name) options.check = check;
+  }
   // What is true of one engine often is of the next, too.
   options.on_warning = [said = std::set<std::string>()](const std::string& message) mutable {
     if (said.insert(message).second) {

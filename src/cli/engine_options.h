@@ -13,6 +13,9 @@
 
 namespace slipway::cli {
 
+// The value of --check that CompileOptions has.
+std::string default_check();
+
 class EngineOptions {
  public:
   // Adds --engine, --exclude-op and the others; `this` must outlive the command.
@@ -32,6 +35,7 @@ class EngineOptions {
   std::string openvino_compat_;
   bool require_full_ = false;
   bool allow_reduced_precision_ = false;
+  std::string check_ = default_check();
   std::string cache_;
   bool no_cache_ = false;
   TensorRtCommandOptions tensorrt_;

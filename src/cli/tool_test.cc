@@ -42,6 +42,16 @@ TEST_F(Tool, ALackOfMemoryIsAnErrorAndBlamesNoOperator) {
   EXPECT_FALSE(failed_last);
 }
 
+TEST_F(Tool, ChecksEnginesBeforeItWrites) {
+  for (const char* archive : {"golden/mlp.pt2", "golden/dict_io.pt2", "golden/conv_dyn.pt2"}) {
+    const Outcome outcome = run(
+        {"compile", data_path(archive), "-o", path("model.pte"), "--no-cache", "--check", "fail"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    // Nor does it say that the check was not made.
+    EXPECT_EQ(outcome.err, "");
+  }
+}
+
 TEST_F(Tool, NeverReplacesWhatItReads) {
   fs::copy_file(data_path("golden/mlp.pt2"), path("archive.pte"));
   fs::copy_file(data_path("golden/mlp.0.in0.npy"), path("0.npy"));

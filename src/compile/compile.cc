@@ -138,7 +138,7 @@ Result<PieceList> compile_methods(
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
     SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(program, builders, options));
-    SLIPWAY_RETURN_IF_ERROR(run_steps(kKernelSteps, program, options));
+    SLIPWAY_RETURN_IF_ERROR(make_kernel_program(program, options));
     emitted.push_back({.name = methods[i].first,
                        .program = &program,
                        .source_sha256 = methods[i].second->source_sha256(),
@@ -189,6 +189,10 @@ Status check_present(const Program* program) {
 
 Status make_functional(ir::Program& program, const CompileOptions& options) {
   return run_steps(kFunctionalSteps, program, options);
+}
+
+Status make_kernel_program(ir::Program& program, const CompileOptions& options) {
+  return run_steps(kKernelSteps, program, options);
 }
 
 class Artefact::Impl {

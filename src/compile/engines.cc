@@ -21,6 +21,7 @@
 #include "build/builder.h"
 #include "build/engine_cache.h"
 #include "build/helper.h"
+#include "compile/check.h"
 #include "compile/culprit.h"
 #include "onnx/lowering.h"
 #include "openvino/builder/builder.h"
@@ -222,12 +223,74 @@ class EngineStep {
       }
       engine::Engine& engine = engines.emplace_back(std::get<engine::Engine>(std::move(*outcome)));
       SLIPWAY_ASSIGN_OR_RETURN(engine.header, builder->header(engine.record));
+      SLIPWAY_ASSIGN_OR_RETURN(const bool is_right,
+                               check(*builder, {part, inputs, graph.symbol_inputs, engine}));
+      if (!is_right) return false;
     }
     engine::Engine first = std::move(engines.front());
     first.variants.assign(std::make_move_iterator(engines.begin() + 1),
                           std::make_move_iterator(engines.end()));
     built_[part.nodes] = {std::move(first), std::move(inputs), std::move(graph.symbol_inputs)};
     return true;
+  }
+
+  // Whether the engine gives what the kernels do; where it doesn't, a node is left outside.
+  Result<bool> check(const build::Builder& builder, const EngineOfPart& engine) {
+    if (!is_checked(engine.part)) return true;
+    if (options_.on_step) options_.on_step("check the engine");
+    SLIPWAY_ASSIGN_OR_RETURN(const Verdict verdict,
+                             check_engine(program_, ranges_, builder, engine));
+    if (verdict.kind == Verdict::Kind::kNotMade && options_.check != EngineCheck::kSmall) {
+      warn()(fmt::format("an engine of {} nodes, from {} on, is not checked: {}",
+                         engine.part.nodes.size(), describe(*engine.part.nodes.front()),
+                         verdict.text));
+    }
+    if (verdict.kind != Verdict::Kind::kDifferent) return true;
+    if (options_.check == EngineCheck::kFail) {
+      return internal_error("{}: {}; leave it outside with --check=outside or --exclude-node",
+                            program_.source, verdict.text);
+    }
+    const auto try_part =
+        [&](const partition::Partition& head) -> Result<std::vector<build::Refusal>> {
+      return try_checked(builder, head);
+    };
+    SLIPWAY_ASSIGN_OR_RETURN(const RefusedNodes refused,
+                             find_culprit(engine.part, verdict.text, try_part, tries_left_));
+    leave_outside(refused);
+    return false;
+  }
+
+  bool is_checked(const partition::Partition& part) const {
+    if (options_.check == EngineCheck::kOff) return false;
+    return options_.check != EngineCheck::kSmall ||
+           count_multiply_adds(program_, part) <= kMostCheckedMultiplyAdds;
+  }
+
+  // Builds a part for nothing but a look at it.
+  Result<std::vector<build::Refusal>> try_checked(const build::Builder& builder,
+                                                  const partition::Partition& part) {
+    SLIPWAY_ASSIGN_OR_RETURN(
+        onnx::Graph graph,
+        onnx::lower(program_, {part.nodes, part.inputs, part.outputs}, lowering_));
+    const std::vector<const ir::Value*> inputs = drop_unused_inputs(graph, part.inputs);
+    const std::vector<std::string> symbols = graph.symbol_inputs;
+    SLIPWAY_ASSIGN_OR_RETURN(const onnx::Graph prepared, builder.prepare(std::move(graph)));
+    SLIPWAY_ASSIGN_OR_RETURN(auto outcome, build::build_engine(builder, prepared, nullptr, warn()));
+    if (auto* refusals = std::get_if<std::vector<build::Refusal>>(&outcome)) {
+      return std::move(*refusals);
+    }
+    const auto& engine = std::get<engine::Engine>(outcome);
+    SLIPWAY_ASSIGN_OR_RETURN(const Verdict verdict, check_engine(program_, ranges_, builder,
+                                                                 {part, inputs, symbols, engine}));
+    if (verdict.kind != Verdict::Kind::kDifferent) return std::vector<build::Refusal>();
+    return std::vector<build::Refusal>{{"", verdict.text}};
+  }
+
+  void leave_outside(const RefusedNodes& refused) {
+    for (const auto& [node, reason] : refused) {
+      refused_[node] = reason;
+      warn()(fmt::format("{} stays outside the engine: {}", describe(*node), reason));
+    }
   }
 
   Status refuse(const partition::Partition& part, const build::Builder& builder,

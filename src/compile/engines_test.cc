@@ -1,9 +1,11 @@
 #include "compile/engines.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -47,6 +49,36 @@ class StandIn : public build::Builder {
     return build::Outcome(record);
   }
 
+  // What runs its engines computes an operator of `computes_wrongly` too large by a half.
+  Result<std::optional<std::vector<Tensors>>> run(
+      const engine::Engine& engine, const std::vector<Tensors>& inputs) const override {
+    if (!runs) return std::optional<std::vector<Tensors>>();
+    ++checks;
+    const auto bytes = engine.bytes.bytes;
+    std::vector<Tensors> outputs;
+    for (const Tensors& list : inputs) {
+      Tensor result = *Tensor::zeros(DType::kFloat32, list[0].sizes());
+      for (int64_t i = 0; i < result.numel(); ++i) {
+        float x = list[0].data_as<float>()[i];
+        std::istringstream operators({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        for (std::string op; operators >> op;) {
+          if (op == "aten.add.Tensor") x += list[1].data_as<float>()[i];
+          if (op == "aten.cos.default") x = std::cos(x);
+          if (op == "aten.tanh.default") x = std::tanh(x);
+          if (op == "aten.exp.default") x = std::exp(x);
+          if (op == "aten.log.default") x = std::log(x);
+          if (computes_wrongly.contains(op)) x += 0.5F;
+        }
+        result.data_as<float>()[i] = x;
+      }
+      outputs.push_back({result});
+    }
+    return std::optional(outputs);
+  }
+
+  bool runs = false;
+  std::set<std::string> computes_wrongly;
+  mutable int checks = 0;
   std::set<std::string> refuses;
   std::function<bool(const std::string& operators)> fails = [](const auto&) { return false; };
   mutable int builds = 0;
@@ -232,6 +264,81 @@ TEST_F(BuildEngines, ALackOfMemoryIsNoNodesFault) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::kResourceExhausted);
   EXPECT_EQ(result.error().message().find("--exclude-op"), std::string::npos);
+}
+
+TEST_F(BuildEngines, AnEngineThatComputesAsTheKernelsPassesTheCheck) {
+  ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
+  // NaN and infinities: tanh and exp of them, and the logarithm of what is below 0.
+  program_.graph->outputs()[0] = add("aten.log.default", {add("aten.cos.default", {last})});
+  builder_.runs = true;
+  options_.check = EngineCheck::kFail;
+  std::vector<std::string> warnings;
+  options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 1u);
+  EXPECT_EQ(builder_.checks, 1);
+  EXPECT_TRUE(warnings.empty()) << warnings[0];
+}
+
+TEST_F(BuildEngines, AWrongEngineLeavesTheNodeOutside) {
+  builder_.runs = true;
+  builder_.computes_wrongly = {"aten.tanh.default"};
+  for (const EngineCheck check : {EngineCheck::kSmall, EngineCheck::kOutside}) {
+    ir::Program program = program_.clone();
+    options_.check = check;
+    std::vector<std::string> warnings;
+    options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+    auto result = build_engines(program, builders_, options_);
+    ASSERT_TRUE(result.ok()) << result.error().message();
+    EXPECT_EQ(result->engines.size(), 2u);
+    ASSERT_EQ(result->outside.size(), 1u);
+    EXPECT_EQ(result->outside[0].op, "aten.tanh.default");
+    ASSERT_EQ(warnings.size(), 1u);
+    for (const char* part : {"tanh (aten.tanh.default) stays outside", "of tanh, on random numbers",
+                             "4 of 4 elements differ", "instead of"}) {
+      EXPECT_NE(warnings[0].find(part), std::string::npos) << warnings[0];
+    }
+  }
+}
+
+TEST_F(BuildEngines, AWrongEngineFailsWhereThatIsAskedFor) {
+  builder_.runs = true;
+  builder_.computes_wrongly = {"aten.tanh.default"};
+  options_.check = EngineCheck::kFail;
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_FALSE(result.ok());
+  EXPECT_NE(result.error().message().find("4 of 4 elements differ"), std::string::npos);
+}
+
+TEST_F(BuildEngines, ChecksSmallEnginesOrNoneAsAsked) {
+  builder_.runs = true;
+  options_.check = EngineCheck::kOff;
+  ir::Program program = program_.clone();
+  ASSERT_TRUE(build_engines(program, builders_, options_).ok());
+  EXPECT_EQ(builder_.checks, 0);
+
+  // More elements than a small engine may have multiply-adds.
+  for (ir::Value* input : program_.graph->inputs()) {
+    input->set_type({.dtype = DType::kFloat32, .sizes = {1'000'001}, .strides = {}});
+  }
+  for (const auto& node : program_.graph->nodes()) {
+    node->output()->set_type({.dtype = DType::kFloat32, .sizes = {1'000'001}, .strides = {}});
+  }
+  options_.check = EngineCheck::kSmall;
+  ASSERT_TRUE(build_engines(program_, builders_, options_).ok());
+  EXPECT_EQ(builder_.checks, 0);
+}
+
+TEST_F(BuildEngines, SaysWhatItDoesNotCheck) {
+  options_.check = EngineCheck::kOutside;
+  std::vector<std::string> warnings;
+  options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+  auto result = build_engines(program_, builders_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 1u);
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("is not checked: this engine is not run here"), std::string::npos);
 }
 
 TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {

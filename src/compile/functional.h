@@ -1,4 +1,4 @@
-// The steps that every output begins with.
+// The steps that outputs have in common.
 #pragma once
 
 #include "ir/program.h"
@@ -13,5 +13,8 @@ Status make_functional(ir::Program& program, const CompileOptions& options);
 
 // An error for a null program, and for one that was moved from.
 Status check_present(const Program* program);
+
+// What is left for kernels, as the emitter takes it.
+Status make_kernel_program(ir::Program& program, const CompileOptions& options);
 
 }  // namespace slipway

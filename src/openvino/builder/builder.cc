@@ -106,6 +106,13 @@ class OpenVinoBuilder : public build::Builder {
     return build::Outcome(std::move(record));
   }
 
+  Result<std::optional<std::vector<Tensors>>> run(
+      const engine::Engine& engine, const std::vector<Tensors>& inputs) const override {
+    SLIPWAY_ASSIGN_OR_RETURN(auto outputs,
+                             run_engine(engine.bytes.bytes, inputs, options_.worker.get()));
+    return std::optional(std::move(outputs));
+  }
+
  private:
   // Asked once: each compile of an engine counts on it.
   Result<std::string> version() const {

@@ -1,12 +1,16 @@
 // What OpenVINO does for its builder, in this process or in another one.
 #pragma once
 
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/piece_writer.h"
 #include "build/job.h"
 #include "slipway/result.h"
+#include "slipway/tensor.h"
 
 namespace slipway::openvino {
 
@@ -16,6 +20,11 @@ Result<std::string> version(build::Worker* worker);
 // Compiles the job's model and streams the engine. kUnsupported holds OpenVINO's own message.
 Status compile(build::Job job, const std::map<std::string, std::string>& properties,
                build::Worker* worker, const ByteSink& sink);
+
+// Runs an engine on each list of inputs: the outputs of each. kUnsupported where OpenVINO fails.
+Result<std::vector<std::vector<Tensor>>> run_engine(std::span<const std::byte> engine,
+                                                    const std::vector<std::vector<Tensor>>& inputs,
+                                                    build::Worker* worker);
 
 // The JobHandler.
 inline constexpr const char* kJobLibrary = "openvino";

@@ -2,12 +2,16 @@
 // makes no engines needs no OpenVINO.
 #pragma once
 
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/piece_writer.h"
 #include "slipway/result.h"
+#include "slipway/tensor.h"
 
 namespace slipway::openvino {
 
@@ -35,6 +39,12 @@ class Library {
   // it does not take.
   Status compile(std::string_view model, const std::map<std::string, std::string>& properties,
                  const ByteSink& sink) const;
+
+  // Imports an engine, as the delegate does, and runs it on each list of inputs: the outputs of
+  // each. kUnsupported gives OpenVINO's reason, or says that the inputs are others.
+  using Tensors = std::vector<Tensor>;
+  Result<std::vector<Tensors>> run(std::span<const std::byte> engine,
+                                   const std::vector<Tensors>& inputs) const;
 
  private:
   explicit Library(const shim::Functions& functions);

@@ -1,0 +1,498 @@
+#include "compile/check.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <initializer_list>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/try.h"
+#include "compile/functional.h"
+#include "ir/queries.h"
+#include "onnx/half.h"
+#include "pte/emitter/emitter.h"
+#include "slipway/module.h"
+
+namespace slipway {
+
+namespace {
+
+using Tensors = build::Builder::Tensors;
+using SymbolValues = std::map<std::string, int64_t>;
+
+// What inputs hold.
+enum class Fill : uint8_t { kRandom, kPositive, kZeros, kLarge };
+struct NamedFill {
+  Fill fill;
+  const char* name;
+};
+constexpr NamedFill kFills[] = {{Fill::kRandom, "random numbers"},
+                                {Fill::kPositive, "random numbers above 0"},
+                                {Fill::kZeros, "zeros"},
+                                {Fill::kLarge, "large random numbers"}};
+
+// The share of the largest magnitude of an output by which its elements may differ: sums are added
+// up in other orders. The narrower types are rounded at other places, too.
+double tolerance(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat16:
+      return 1e-2;
+    case DType::kBFloat16:
+      return 5e-2;
+    default:
+      return 1e-3;
+  }
+}
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed * 2 + 1) {}
+  // From 0 on, below 1.
+  double next() {
+    state_ = state_ * 6364136223846793005U + 1442695040888963407U;
+    return static_cast<double>(state_ >> 40) / static_cast<double>(uint64_t{1} << 24);
+  }
+
+ private:
+  uint64_t state_;
+};
+
+float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
+
+float from_float16(uint16_t bits) {
+  const int exponent = (bits >> 10) & 0x1f;
+  const int fraction = bits & 0x3ff;
+  float magnitude = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
+  if (exponent == 0) magnitude = std::ldexp(static_cast<float>(fraction), -24);
+  if (exponent == 31) {
+    magnitude = fraction == 0 ? std::numeric_limits<float>::infinity()
+                              : std::numeric_limits<float>::quiet_NaN();
+  }
+  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+void set_element(Tensor& tensor, int64_t i, double value) {
+  switch (tensor.dtype()) {
+    case DType::kFloat64:
+      tensor.data_as<double>()[i] = value;
+      break;
+    case DType::kFloat32:
+      tensor.data_as<float>()[i] = static_cast<float>(value);
+      break;
+    case DType::kFloat16:
+      tensor.data_as<uint16_t>()[i] = onnx::to_float16(static_cast<float>(value));
+      break;
+    case DType::kBFloat16:
+      tensor.data_as<uint16_t>()[i] = onnx::to_bfloat16(static_cast<float>(value));
+      break;
+    case DType::kInt64:
+      tensor.data_as<int64_t>()[i] = static_cast<int64_t>(value);
+      break;
+    case DType::kInt32:
+      tensor.data_as<int32_t>()[i] = static_cast<int32_t>(value);
+      break;
+    case DType::kInt16:
+      tensor.data_as<int16_t>()[i] = static_cast<int16_t>(value);
+      break;
+    case DType::kInt8:
+      tensor.data_as<int8_t>()[i] = static_cast<int8_t>(value);
+      break;
+    default:
+      tensor.data_as<uint8_t>()[i] = static_cast<uint8_t>(value);
+  }
+}
+
+std::optional<double> element(const Tensor& tensor, int64_t i) {
+  switch (tensor.dtype()) {
+    case DType::kFloat64:
+      return tensor.data_as<double>()[i];
+    case DType::kFloat32:
+      return tensor.data_as<float>()[i];
+    case DType::kFloat16:
+      return from_float16(tensor.data_as<uint16_t>()[i]);
+    case DType::kBFloat16:
+      return from_bfloat16(tensor.data_as<uint16_t>()[i]);
+    case DType::kInt64:
+      return static_cast<double>(tensor.data_as<int64_t>()[i]);
+    case DType::kInt32:
+      return tensor.data_as<int32_t>()[i];
+    case DType::kInt16:
+      return tensor.data_as<int16_t>()[i];
+    case DType::kInt8:
+      return tensor.data_as<int8_t>()[i];
+    case DType::kUInt8:
+    case DType::kBool:
+      return tensor.data_as<uint8_t>()[i];
+    default:
+      return std::nullopt;
+  }
+}
+
+bool can_fill(DType dtype) { return element(*Tensor::zeros(dtype, {1}), 0).has_value(); }
+
+// Numbers of 16 bits and more may be indices, whatever else they are: 0 and 1 fit most dimensions.
+double number(DType dtype, Fill fill, Random& random, const ir::Range& range) {
+  const double unit = random.next();
+  double value = 0;
+  if (is_floating_point(dtype)) {
+    switch (fill) {
+      case Fill::kRandom:
+        return unit * 4 - 2;
+      case Fill::kPositive:
+        return unit + 0.1;
+      case Fill::kZeros:
+        return 0;
+      case Fill::kLarge:
+        // Half types overflow early, and sums of them at other places.
+        return (unit * 2 - 1) * (dtype_size(dtype) == 2 ? 8 : 1000);
+    }
+  }
+  if (fill != Fill::kZeros) {
+    if (dtype == DType::kInt8 || dtype == DType::kUInt8) {
+      value = std::floor(unit * 100) - (dtype == DType::kInt8 ? 50 : 0);
+    } else {
+      value = unit < 0.5 ? 0 : 1;
+    }
+  }
+  if (range.min) value = std::max(value, static_cast<double>(*range.min));
+  if (range.max) value = std::min(value, static_cast<double>(*range.max));
+  return value;
+}
+
+// How the engine's output differs from the kernels', if it does.
+std::optional<std::string> difference(const Tensor& expected, const Tensor& actual, Fill fill) {
+  if (expected.dtype() != actual.dtype() || expected.sizes() != actual.sizes()) {
+    return fmt::format("it is {} instead of {}", format_type(actual.dtype(), actual.sizes()),
+                       format_type(expected.dtype(), expected.sizes()));
+  }
+  const DType dtype = expected.dtype();
+  const bool is_float = is_floating_point(dtype);
+  // Which of equal numbers is the largest, or comes first, is open.
+  if (!is_float && fill != Fill::kRandom) return std::nullopt;
+  double allowed = dtype == DType::kInt8 || dtype == DType::kUInt8 ? 1 : 0;
+  if (is_float) {
+    double largest = 1;
+    for (int64_t i = 0; i < expected.numel(); ++i) {
+      const double magnitude = std::fabs(*element(expected, i));
+      if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
+    }
+    allowed = largest * tolerance(dtype);
+    // Norms divide by how much values vary: of zeros, by how they were rounded before.
+    if (fill == Fill::kZeros) allowed *= 10;
+  }
+  int64_t count = 0;
+  int64_t worst = -1;
+  double most = -1;
+  for (int64_t i = 0; i < expected.numel(); ++i) {
+    const double a = *element(expected, i);
+    const double b = *element(actual, i);
+    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const double error = std::fabs(a - b);
+    if (error <= allowed) continue;
+    ++count;
+    const double size = std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
+    if (size > most) {
+      most = size;
+      worst = i;
+    }
+  }
+  if (count == 0) return std::nullopt;
+  return fmt::format("{} of {} elements differ, element {} most: it is {:.6g} instead of {:.6g}",
+                     count, expected.numel(), worst, *element(actual, worst),
+                     *element(expected, worst));
+}
+
+// The part as a program of its own, which takes the part's inputs and then, for each symbol that
+// none of them defines, a tensor of so many elements.
+ir::Program program_of(const ir::Program& program, const EngineOfPart& engine) {
+  const partition::Partition& part = engine.part;
+  ir::Program own;
+  own.source = program.source;
+  own.torch_version = program.torch_version;
+  own.dialect = program.dialect;
+  own.ranges = program.ranges;
+  std::map<const ir::Value*, ir::Value*> copies;
+  const auto add_input = [&](const std::string& name, ir::TensorType type) {
+    ir::Input input;
+    input.value = own.graph->add_input(name, std::move(type));
+    input.name = input.value->name();
+    own.inputs.push_back(input);
+    return input.value;
+  };
+  for (const ir::Value* value : part.inputs) {
+    copies[value] = add_input(value->name(), value->type());
+  }
+  for (const std::string& symbol : engine.symbols) {
+    add_input("size", {DType::kUInt8, {ir::SymInt::symbol(symbol)}, {}});
+  }
+  const auto copy_of = [&](ir::Value* value) {
+    auto [copy, is_new] = copies.try_emplace(value);
+    if (is_new) copy->second = own.add_constant(value->name(), *program.input_of(value)->data);
+    return copy->second;
+  };
+  for (const ir::Node* node : part.nodes) {
+    std::vector<ir::Argument> arguments = node->args();
+    for (ir::Argument& argument : arguments) {
+      ir::Graph::for_each_value(argument, [&](ir::Value*& value) { value = copy_of(value); });
+    }
+    ir::Node* const copy = own.graph->add_node(node->op(), std::move(arguments),
+                                               {.origin = node, .name = node->name()});
+    for (const ir::Value* output : node->outputs()) {
+      copies[output] =
+          output->is_tensor()
+              ? own.graph->add_output(copy, output->type(), output->name())
+              : own.graph->add_output(copy, output->kind(), output->expression(), output->name());
+    }
+  }
+  own.input_tree.kind = own.output_tree.kind = Tree::Kind::kTuple;
+  Tree arguments{
+      Tree::Kind::kTuple, {}, "", std::vector<Tree>(part.inputs.size() + engine.symbols.size())};
+  own.input_tree.children = {std::move(arguments), {Tree::Kind::kDict, {}, "", {}}};
+  own.output_tree.children.resize(part.outputs.size());
+  for (const ir::Value* output : part.outputs) {
+    own.graph->outputs().emplace_back(copies.at(output));
+    own.outputs.emplace_back();
+  }
+  return own;
+}
+
+std::set<std::string> symbols_of(const EngineOfPart& engine) {
+  std::set<std::string> symbols(engine.symbols.begin(), engine.symbols.end());
+  for (const ir::Value* value : engine.part.inputs) ir::collect_symbols(*value, symbols);
+  return symbols;
+}
+
+// The smallest, the middle and the largest value of each symbol; nothing where one has no largest.
+std::optional<std::vector<SymbolValues>> choose_sizes(const ir::Program& program,
+                                                      const EngineOfPart& engine) {
+  const std::set<std::string> symbols = symbols_of(engine);
+  if (symbols.empty()) return std::vector<SymbolValues>(1);
+  std::vector<SymbolValues> choices(3);
+  for (const std::string& symbol : symbols) {
+    const auto range = program.ranges.find(symbol);
+    if (range == program.ranges.end() || !range->second.max) return std::nullopt;
+    const int64_t min = std::max<int64_t>(range->second.min.value_or(0), 0);
+    const int64_t max = std::max(min, *range->second.max);
+    choices[0][symbol] = min;
+    choices[1][symbol] = min + (max - min) / 2;
+    choices[2][symbol] = max;
+  }
+  return choices;
+}
+
+// What both are run on.
+struct Run {
+  std::string name;
+  Fill fill = Fill::kRandom;
+  std::vector<Value> of_kernels;
+  Tensors of_engine;
+  Tensors expected = {};
+};
+
+Result<Run> make_run(const EngineOfPart& engine, const partition::IntegerRanges& ranges,
+                     const NamedFill& fill, const SymbolValues& symbols) {
+  Run run = {fill.name, fill.fill, {}, {}};
+  Random random(static_cast<uint64_t>(fill.fill) + 1);
+  for (const ir::Value* value : engine.part.inputs) {
+    std::vector<int64_t> sizes;
+    for (const ir::SymInt& size : value->sizes()) {
+      SLIPWAY_ASSIGN_OR_RETURN(sizes.emplace_back(), size.evaluate(symbols));
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(value->dtype(), sizes));
+    const ir::Range range = ranges.of(value);
+    for (int64_t i = 0; i < tensor.numel(); ++i) {
+      set_element(tensor, i, number(tensor.dtype(), fill.fill, random, range));
+    }
+    run.of_kernels.emplace_back(tensor);
+    if (std::find(engine.inputs.begin(), engine.inputs.end(), value) != engine.inputs.end()) {
+      run.of_engine.push_back(tensor);
+    }
+  }
+  for (const std::string& symbol : engine.symbols) {
+    const int64_t size = symbols.at(symbol);
+    SLIPWAY_ASSIGN_OR_RETURN(Tensor of_size, Tensor::zeros(DType::kUInt8, {size}));
+    run.of_kernels.emplace_back(of_size);
+    SLIPWAY_ASSIGN_OR_RETURN(Tensor number, Tensor::zeros(DType::kInt64, {1}));
+    *number.data_as<int64_t>() = size;
+    run.of_engine.push_back(number);
+  }
+  std::string sizes;
+  for (const auto& [symbol, size] : symbols) {
+    sizes += fmt::format("{}{} = {}", sizes.empty() ? " with " : ", ", symbol, size);
+  }
+  run.name += sizes;
+  return run;
+}
+
+// The kernels' outputs; nothing where they refuse the inputs.
+std::optional<Tensors> run_kernels(Module& module, const std::vector<Value>& inputs) {
+  const auto outputs = module.run(std::span<const Value>(inputs));
+  if (!outputs.ok()) return std::nullopt;
+  Tensors tensors;
+  for (const Value& output : *outputs) {
+    const auto* tensor = std::get_if<Tensor>(&output);
+    if (tensor == nullptr) return std::nullopt;
+    auto copy = Tensor::zeros(tensor->dtype(), tensor->sizes());
+    if (!copy.ok()) return std::nullopt;
+    std::copy(tensor->bytes().begin(), tensor->bytes().end(),
+              static_cast<std::byte*>(copy->data()));
+    tensors.push_back(std::move(*copy));
+  }
+  return tensors;
+}
+
+Result<Module> load_kernels(const ir::Program& program, const EngineOfPart& engine) {
+  ir::Program own = program_of(program, engine);
+  SLIPWAY_RETURN_IF_ERROR(make_kernel_program(own, {}));
+  SLIPWAY_ASSIGN_OR_RETURN(const PieceList pieces, pte::emit({{"forward", &own, ""}}, {}));
+  SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::byte> file, write_to_memory(pieces));
+  return Module::load(std::move(file), "a part of " + program.source);
+}
+
+Verdict not_made(const std::string& why) { return {Verdict::Kind::kNotMade, why}; }
+
+bool is_memory(const Error& error) { return error.code() == ErrorCode::kResourceExhausted; }
+
+std::optional<uint64_t> largest(const ir::SymInt& size, const ir::SymbolRanges& ranges) {
+  const auto max = size.bounds(ranges).max;
+  return max ? std::optional(static_cast<uint64_t>(std::max<int64_t>(*max, 0))) : std::nullopt;
+}
+
+std::optional<uint64_t> multiply(uint64_t a, uint64_t b) {
+  uint64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
+  return product;
+}
+
+std::optional<uint64_t> largest_numel(const ir::Value* value, const ir::SymbolRanges& ranges) {
+  std::optional<uint64_t> count = 1;
+  for (const ir::SymInt& size : value->sizes()) {
+    const auto known = largest(size, ranges);
+    if (!count || !known) return std::nullopt;
+    count = multiply(*count, *known);
+  }
+  return count;
+}
+
+}  // namespace
+
+Result<Verdict> check_engine(const ir::Program& program, const partition::IntegerRanges& ranges,
+                             const build::Builder& builder, const EngineOfPart& engine) {
+  for (const auto* values : {&engine.part.inputs, &engine.part.outputs}) {
+    for (const ir::Value* value : *values) {
+      if (!can_fill(value->dtype())) {
+        return not_made(fmt::format("it has no values of {}", dtype_name(value->dtype())));
+      }
+    }
+  }
+  const auto sizes = choose_sizes(program, engine);
+  if (!sizes) return not_made("a size has no largest value");
+  auto module = load_kernels(program, engine);
+  if (!module.ok()) {
+    if (is_memory(module.error())) return module.error();
+    return not_made("the kernels don't take all of it: " + module.error().message());
+  }
+  std::vector<Run> runs;
+  std::vector<Tensors> inputs;
+  for (const SymbolValues& symbols : *sizes) {
+    for (const NamedFill& fill : kFills) {
+      auto run = make_run(engine, ranges, fill, symbols);
+      if (!run.ok()) {
+        if (is_memory(run.error())) return run.error();
+        continue;
+      }
+      auto expected = run_kernels(*module, run->of_kernels);
+      if (!expected) continue;
+      run->expected = std::move(*expected);
+      inputs.push_back(run->of_engine);
+      runs.push_back(std::move(*run));
+    }
+  }
+  if (runs.empty()) return not_made("the kernels refuse all inputs that were generated");
+  auto outputs = builder.run(engine.engine, inputs);
+  if (!outputs.ok()) {
+    if (outputs.error().code() != ErrorCode::kUnsupported) return outputs.error();
+    return Verdict{Verdict::Kind::kDifferent,
+                   "its engine does not run where the kernels do: " + outputs.error().message()};
+  }
+  if (!*outputs) return not_made("this engine is not run here");
+  for (size_t i = 0; i < runs.size(); ++i) {
+    for (size_t o = 0; o < engine.part.outputs.size(); ++o) {
+      const auto differs =
+          difference(runs[i].expected.at(o), (**outputs).at(i).at(o), runs[i].fill);
+      if (!differs) continue;
+      return Verdict{Verdict::Kind::kDifferent,
+                     fmt::format("its engine gives other numbers than ExecuTorch's kernels: of {}, "
+                                 "on {}, {}",
+                                 engine.part.outputs[o]->name(), runs[i].name, *differs)};
+    }
+  }
+  return Verdict();
+}
+
+uint64_t count_multiply_adds(const ir::Program& program, const partition::Partition& part) {
+  constexpr uint64_t kUnknown = std::numeric_limits<uint64_t>::max();
+  uint64_t total = 0;
+  for (const ir::Node* node : part.nodes) {
+    uint64_t count = 0;
+    for (const ir::Value* output : node->outputs()) {
+      if (!output->is_tensor()) continue;
+      const auto numel = largest_numel(output, program.ranges);
+      if (!numel) return kUnknown;
+      count = std::max(count, *numel);
+    }
+    // The operands: what is summed up is in one of them.
+    uint64_t operands = 0;
+    std::optional<uint64_t> length = 1;
+    for (const ir::Argument& argument : node->args()) {
+      bool known = true;
+      ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+        if (!value->is_tensor()) return;
+        const auto numel = largest_numel(value, program.ranges);
+        known = known && numel.has_value();
+        operands = std::max(operands, numel.value_or(0));
+      });
+      if (!known) return kUnknown;
+    }
+    const std::string& op = node->op();
+    const auto is_any = [&](std::initializer_list<const char*> names) {
+      return std::any_of(names.begin(), names.end(),
+                         [&](const char* name) { return op.find(name) != std::string::npos; });
+    };
+    if (is_any({"conv"}) && node->args().size() > 1) {
+      // The weight without its output channels.
+      const auto* weight = std::get_if<ir::Value*>(&node->arg(1));
+      if (weight != nullptr && *weight != nullptr && (*weight)->rank() > 0) {
+        const auto channels = largest((*weight)->sizes()[0], program.ranges);
+        const auto numel = largest_numel(*weight, program.ranges);
+        length = channels && numel ? *numel / std::max<uint64_t>(*channels, 1) : length;
+      }
+    } else if (is_any({"mm", "linear", "matmul", "attention", "lstm", "gru", "rnn", "einsum",
+                       "dot"})) {
+      for (const ir::Argument& argument : node->args()) {
+        ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+          for (const ir::SymInt& size : value->sizes()) {
+            const auto known = largest(size, program.ranges);
+            if (length && known) length = std::max(*length, *known);
+          }
+        });
+      }
+    }
+    const auto products = multiply(count, *length);
+    const auto sum = products ? checked_add(total, std::max(*products, operands)) : std::nullopt;
+    if (!sum) return kUnknown;
+    total = *sum;
+  }
+  return total;
+}
+
+}  // namespace slipway

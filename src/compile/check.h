@@ -1,0 +1,49 @@
+// Whether an engine computes what ExecuTorch's kernels do, on generated inputs (--check).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "build/builder.h"
+#include "engine/record.h"
+#include "ir/program.h"
+#include "partition/integer_ranges.h"
+#include "partition/partition.h"
+#include "slipway/result.h"
+
+namespace slipway {
+
+// An engine and the part of the program that it was built of.
+struct EngineOfPart {
+  const partition::Partition& part;
+  // What it takes: some of the part's inputs, in order, and then these symbols.
+  const std::vector<const ir::Value*>& inputs;
+  const std::vector<std::string>& symbols;
+  const engine::Engine& engine;
+};
+
+struct Verdict {
+  enum class Kind : uint8_t { kEqual, kDifferent, kNotMade };
+  Kind kind = Kind::kEqual;
+  // kDifferent: which output, by how much, of which inputs. kNotMade: why.
+  std::string text;
+};
+
+// Runs both on inputs of the smallest, the middle and the largest sizes: random numbers, small and
+// large, and zeros, the same at every call. Floating-point outputs may differ by a share of the
+// largest magnitude in them (or of 1): a thousandth, a hundredth in float16, five hundredths in
+// bfloat16, and ten times that where the inputs are zeros; integers may not, but for int8 and
+// uint8, by one; NaN and infinities are equal to themselves. Inputs that the kernels refuse are
+// left out.
+//
+// An error only where memory is short.
+Result<Verdict> check_engine(const ir::Program& program, const partition::IntegerRanges& ranges,
+                             const build::Builder& builder, const EngineOfPart& engine);
+
+// How many multiplications and additions a part takes at its largest sizes, roughly: one for each
+// element that a node makes, times the length of the sums of products and convolutions. The largest
+// number where a size has no largest value.
+uint64_t count_multiply_adds(const ir::Program& program, const partition::Partition& part);
+
+}  // namespace slipway
