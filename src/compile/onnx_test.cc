@@ -31,6 +31,13 @@ TEST_F(SaveOnnx, LowersEveryArchive) {
     const auto program = Program::load(entry.path());
     ASSERT_TRUE(program.ok()) << program.error().message();
     const Status saved = save_onnx(*program, path(name + ".onnx"));
+    if (name.starts_with("complex_")) {
+      ASSERT_FALSE(saved.ok()) << name;
+      EXPECT_NE(saved.error().message().find("ONNX has no complex64 tensors"), std::string::npos)
+          << saved.error().message();
+      EXPECT_FALSE(std::filesystem::exists(path(name + ".onnx")));
+      continue;
+    }
     EXPECT_TRUE(saved.ok()) << (saved.ok() ? "" : saved.error().message());
     EXPECT_GT(std::filesystem::file_size(path(name + ".onnx")), 100U) << name;
     ++count;
