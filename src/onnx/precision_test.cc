@@ -455,6 +455,7 @@ TEST(ConvertPrecision, ConvertsEveryArchive) {
        std::filesystem::directory_iterator(std::string(SLIPWAY_TEST_DATA) + "/golden")) {
     const std::string name = entry.path().filename();
     if (entry.path().extension() != ".pt2" || name.starts_with("engine_")) continue;
+    if (name.starts_with("complex_")) continue;  // which ONNX does not have
     SCOPED_TRACE(name);
     auto program = pt2::read_program(entry.path().string());
     ASSERT_TRUE(program.ok());
