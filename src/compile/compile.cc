@@ -14,6 +14,7 @@
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
 #include "compile/functional.h"
+#include "compile/prepare.h"
 #include "compile/symbol_bounds.h"
 #include "compile/weight_streaming.h"
 #include "ir/program.h"
@@ -40,6 +41,7 @@ struct Step {
 constexpr std::array kFunctionalSteps = {
     Step{"functionalize", passes::functionalize},
     Step{"remove no-ops", passes::remove_no_ops},
+    Step{"shrink products", passes::shrink_products},
     Step{"remove dead code", passes::remove_dead_code},
 };
 // ... and, once engines have taken their parts, until kernels run the rest.
@@ -80,6 +82,11 @@ Status apply_limits(std::vector<ir::Program>& programs, const CompileOptions& op
 Result<ProgramEngines> take_parts(ir::Program& program, const Builders& builders,
                                   const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
+  if (!builders.empty()) {
+    if (options.on_step) options.on_step("prepare for engines");
+    SLIPWAY_RETURN_IF_ERROR(prepare_for_engine(program, *builders.front(), options));
+    SLIPWAY_RETURN_IF_ERROR(check(program, "prepare for engines", options));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, builders, options));
   SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
   return parts;

@@ -5,6 +5,7 @@
 #include "base/try.h"
 #include "compile/engines.h"
 #include "compile/functional.h"
+#include "compile/prepare.h"
 #include "onnx/lowering.h"
 #include "onnx/serializer.h"
 #include "slipway/compile.h"
@@ -22,8 +23,10 @@ Status lower_and_save(const Program& program, const std::string& path,
   ir::Program functional = program.ir().clone();
   SLIPWAY_RETURN_IF_ERROR(make_functional(functional, {}));
   const Builders builders = make_builders(options);
-  auto graph = onnx::lower(
-      functional, builders.empty() ? onnx::LoweringOptions() : builders.front()->lowering());
+  const onnx::LoweringOptions lowering =
+      builders.empty() ? onnx::LoweringOptions() : builders.front()->lowering();
+  SLIPWAY_RETURN_IF_ERROR(prepare_for_lowering(functional, lowering));
+  auto graph = onnx::lower(functional, lowering);
   if (!graph.ok()) return graph.error().with_context(functional.source);
   if (builders.empty()) return onnx::save(*graph, path);
   auto prepared = builders.front()->prepare(std::move(*graph));

@@ -21,7 +21,9 @@ ir::Program with_inputs(const std::vector<std::pair<std::string, std::string>>& 
     program.ranges[symbol] = {1, std::nullopt};
     ir::Value* value = program.graph->add_input(
         name, ir::TensorType{DType::kFloat32, {ir::SymInt::symbol(symbol)}, {}});
-    program.inputs.push_back({.kind = ir::InputKind::kUserInput, .name = name, .value = value});
+    ir::Input& input = program.inputs.emplace_back();
+    input.name = name;
+    input.value = value;
   }
   return program;
 }

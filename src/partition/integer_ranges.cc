@@ -143,11 +143,13 @@ IntegerRanges::IntegerRanges(const ir::Program& program)
   for (const auto& [value, input] : ir::constant_inputs(program)) {
     if (const auto interval = elements_of(*input->data)) intervals_.set(value, *interval);
   }
-  for (const auto& node : program.graph->nodes()) {
-    for (size_t i = 0; i < node->outputs().size(); ++i) {
-      if (const auto interval = result_interval(*node, i, intervals_)) {
-        intervals_.set(node->output(i), *interval);
-      }
+  for (const auto& node : program.graph->nodes()) add(*node);
+}
+
+void IntegerRanges::add(const Node& node) {
+  for (size_t i = 0; i < node.outputs().size(); ++i) {
+    if (const auto interval = result_interval(node, i, intervals_)) {
+      intervals_.set(node.output(i), *interval);
     }
   }
 }

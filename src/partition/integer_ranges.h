@@ -12,8 +12,11 @@ namespace slipway::partition {
 class IntegerRanges {
  public:
   // Walks the program's graph once; the data of constants is read, up to a limit. `program` must
-  // outlive this and stay as it is.
+  // outlive this.
   explicit IntegerRanges(const ir::Program& program);
+
+  // A node that the program gained since, after those that it needs.
+  void add(const ir::Node& node);
 
   // Of the elements of an integer or bool tensor, or of a number. An end that is not known is
   // absent; a type's own ends are known (an int32 is within 32 bits). Of values within sub-graphs

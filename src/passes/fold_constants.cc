@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "ir/queries.h"
+#include "passes/constant_region.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/view_step.h"
@@ -38,18 +39,6 @@ constexpr size_t kTotalResults = 32 * kMiB;
 constexpr size_t kTotalInputs = 32 * kMiB;
 // The largest intermediate result that is worth computing ahead of time.
 constexpr size_t kLargestIntermediate = 64 * kMiB;
-
-std::optional<size_t> static_nbytes(const Value* value) {
-  if (!value->is_tensor()) return std::nullopt;
-  std::vector<int64_t> sizes;
-  for (const SymInt& size : value->sizes()) {
-    auto constant = size.constant();
-    if (!constant) return std::nullopt;
-    sizes.push_back(*constant);
-  }
-  auto bytes = contiguous_nbytes(value->dtype(), sizes);
-  return bytes.ok() ? std::optional<size_t>(*bytes) : std::nullopt;
-}
 
 // Views of constants, at no cost. A repeated constant would be written out in full, so it is left
 // alone unless it is small.
@@ -94,10 +83,7 @@ class Region {
     find_results();
   }
 
-  // In the graph's order: those that are needed to compute the results.
-  const std::vector<const Node*>& nodes() const { return nodes_; }
-  const std::vector<Value*>& results() const { return results_; }
-  const std::unordered_map<const Value*, const ir::Input*>& constants() const { return constants_; }
+  std::vector<Value*> take_results() { return std::move(results_); }
 
  private:
   bool is_candidate(const Node& node) const {
@@ -146,7 +132,7 @@ class Region {
       made_of += bytes;
       if (!read_.contains(input)) newly_read += bytes;
     }
-    const bool source = node.args().empty() || !has_tensor(node);
+    const bool source = !has_value(node);
     size_t bytes = 0;
     for (const Value* output : node.outputs()) bytes += *static_nbytes(output);
     const size_t limit = source ? kSmallSource : std::max(kSmallResult, made_of);
@@ -160,14 +146,6 @@ class Region {
     return true;
   }
 
-  static bool has_tensor(const Node& node) {
-    bool found = false;
-    for (const Argument& argument : node.args()) {
-      Graph::for_each_value(argument, [&found](const Value*) { found = true; });
-    }
-    return found;
-  }
-
   // From the last node to the first: what a run needs is either kept as a result or computed by the
   // run, which then needs the node's arguments.
   void find_results() {
@@ -176,8 +154,6 @@ class Region {
       Graph::for_each_value(argument, [&needed](const Value* value) { needed.insert(value); });
     };
     for (const Argument& output : graph_.outputs()) need(output);
-    std::unordered_set<const Node*> folded;
-    std::vector<const Node*> roots;
     for (auto it = graph_.nodes().rbegin(); it != graph_.nodes().rend(); ++it) {
       const Node* node = it->get();
       if (inputs_of_.contains(node)) {
@@ -189,26 +165,12 @@ class Region {
           for (Value* output : node->outputs()) {
             if (needed.contains(output)) results_.push_back(output);
           }
-          roots.push_back(node);
           continue;
         }
       }
       for (const Argument& argument : node->args()) need(argument);
     }
     std::reverse(results_.begin(), results_.end());
-    while (!roots.empty()) {
-      const Node* node = roots.back();
-      roots.pop_back();
-      if (!folded.insert(node).second) continue;
-      for (const Argument& argument : node->args()) {
-        Graph::for_each_value(argument, [&](const Value* value) {
-          if (value->producer()) roots.push_back(value->producer());
-        });
-      }
-    }
-    for (const auto& node : graph_.nodes()) {
-      if (folded.contains(node.get())) nodes_.push_back(node.get());
-    }
   }
 
   const Graph& graph_;
@@ -218,74 +180,14 @@ class Region {
   std::set<const Value*> read_;
   size_t read_bytes_ = 0;
   size_t result_bytes_ = 0;
-  std::vector<const Node*> nodes_;
   std::vector<Value*> results_;
 };
 
-// The region as a program of its own, with an output for each result.
-ir::Program make_program(const Region& region, const ir::Program& program) {
-  ir::Program result;
-  result.source = program.source;
-  result.torch_version = program.torch_version;
-  result.dialect = program.dialect;
-  std::unordered_map<const Value*, Value*> copies;
-  auto copy_argument = [&](Argument argument) {
-    Graph::for_each_value(argument, [&](Value*& value) {
-      auto [copy, is_new] = copies.try_emplace(value, nullptr);
-      if (is_new) {
-        const ir::Input& input = *region.constants().at(value);
-        copy->second = result.add_constant(input.name, *input.data);
-      }
-      value = copy->second;
-    });
-    return argument;
-  };
-  for (const Node* node : region.nodes()) {
-    std::vector<Argument> args;
-    for (const Argument& argument : node->args()) args.push_back(copy_argument(argument));
-    Graph::NodeOptions options;
-    options.origin = node;
-    options.name = node->name();
-    Node* copy = result.graph->add_node(node->op(), std::move(args), options);
-    for (const Value* output : node->outputs()) {
-      copies[output] = result.graph->add_output(copy, output->type(), output->name());
-    }
-  }
-  result.output_tree.kind = Tree::Kind::kTuple;
-  result.input_tree.kind = Tree::Kind::kTuple;
-  result.input_tree.children.resize(2);
-  result.input_tree.children[0].kind = Tree::Kind::kTuple;
-  result.input_tree.children[1].kind = Tree::Kind::kDict;
-  for (const Value* value : region.results()) {
-    result.graph->outputs().emplace_back(copies.at(value));
-    result.outputs.emplace_back();
-    result.output_tree.children.emplace_back();
-  }
-  return result;
-}
-
 Status fold_regions(ir::Program& program, const Evaluator& evaluate) {
-  const Region region(program);
-  if (region.results().empty()) return {};
-  const ir::Program computed = make_program(region, program);
-  auto results = evaluate(computed);
-  if (!results.ok()) return results.error().with_context("computing constants ahead of time");
-  if (results->size() != region.results().size()) {
-    return internal_error("{} constants were to be computed, and {} came back",
-                          region.results().size(), results->size());
-  }
-  Replacements replacements;
-  for (size_t i = 0; i < results->size(); ++i) {
-    Value* value = region.results()[i];
-    ConstantData& data = (*results)[i];
-    const std::vector<SymInt> sizes(data.sizes.begin(), data.sizes.end());
-    if (data.dtype != value->dtype() || sizes != value->sizes()) {
-      return internal_error("constant {} was to be {}, and {} was computed", value->name(),
-                            ir::print(value->type()), format_type(data.dtype, data.sizes));
-    }
-    replacements.add(value, program.add_constant(value->name(), std::move(data)));
-  }
-  replacements.apply(*program.graph);
+  std::vector<Value*> results = Region(program).take_results();
+  if (results.empty()) return {};
+  const Status computed = compute_ahead(program, results, evaluate);
+  if (!computed.ok()) return computed.error().with_context("computing constants ahead of time");
   return {};
 }
 

@@ -1,4 +1,4 @@
-// Rewrites of a program, one a file, in the order in which compile/ applies them. Each leaves a
+// Rewrites of a program, one a file; compile/ says in which order they are applied. Each leaves a
 // program that ir::verify accepts.
 #pragma once
 
@@ -22,6 +22,10 @@ Status functionalize(ir::Program& program);
 // guards stay outside exported programs too.
 Status remove_no_ops(ir::Program& program);
 
+// Batched products (bmm) with a matrix that is repeated over the whole batch become products with
+// the matrix itself (matmul), so that nothing holds it as often as it is repeated.
+Status shrink_products(ir::Program& program);
+
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
 // operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), or
 // higher_order.cond, or a call of an engine; the error lists every other operator, with its node
@@ -33,6 +37,24 @@ Status decompose(ir::Program& program);
 // without user inputs and returns one tensor an output.
 using Evaluator = std::function<Result<std::vector<ir::ConstantData>>(const ir::Program&)>;
 Status fold_constants(ir::Program& program, const Evaluator& evaluate);
+
+// What an engine would do with a node: whether it computes it, and whether the user keeps it from
+// the engine by name, so that it is to stay as it is.
+struct EngineChoice {
+  std::function<bool(const ir::Node&)> takes;
+  std::function<bool(const ir::Node&)> is_excluded;
+};
+
+// The same before partitions are cut, so that what is computed from constants is a constant of the
+// engine that needs it, whatever computes it. What the engine takes itself is folded only where the
+// result is no larger than its constants, and views are left to it; what it does not take may be
+// larger by as much as a conversion of types makes it. What `evaluate`, which receives functional
+// programs here, can't compute stays.
+Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const EngineChoice& engine);
+
+// Nodes that the engine does not take become what decompose makes of them, where it takes all of
+// that.
+Status decompose_for_engine(ir::Program& program, const EngineChoice& engine);
 
 // Removes nodes, and then constants, that nothing uses.
 Status remove_dead_code(ir::Program& program);

@@ -1,0 +1,25 @@
+// Values of a program that are the same in every run, and computing them ahead of time.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "ir/program.h"
+#include "passes/passes.h"
+#include "slipway/result.h"
+
+namespace slipway::passes {
+
+// What the contiguous tensor takes; nothing for other values and sizes that are not fixed.
+std::optional<size_t> static_nbytes(const ir::Value* value);
+
+// Whether any argument of the node is a value.
+bool has_value(const ir::Node& node);
+
+// Lets `evaluate` compute the values, which depend on constants alone, as one program, and puts
+// constants in their place. The nodes that gave them stay, unused.
+Status compute_ahead(ir::Program& program, const std::vector<ir::Value*>& values,
+                     const Evaluator& evaluate);
+
+}  // namespace slipway::passes

@@ -1,0 +1,193 @@
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "ir/queries.h"
+#include "passes/constant_region.h"
+#include "passes/decompositions/registry.h"
+#include "passes/passes.h"
+#include "passes/rewrite.h"
+#include "passes/view_step.h"
+#include "schema/schema.h"
+
+namespace slipway::passes {
+namespace {
+
+using ir::Argument;
+using ir::Graph;
+using ir::Node;
+using ir::Value;
+
+constexpr size_t kMiB = size_t{1} << 20;
+// A result of at most this is kept whatever it is made of: smaller than most single weights. One
+// that is made of nothing (zeros, arange) is an engine's own matter, unless it is next to nothing.
+constexpr size_t kSmallResult = kMiB;
+constexpr size_t kSmallSource = 16 << 10;
+// Where the engine would be given a tensor at each run otherwise, a result may be this many times
+// the constants that it is made of (int8 weights as float32 and float64 are 4 and 8), ...
+constexpr size_t kMostGrowth = 8;
+// ... or take this much, as may all of those together that grow more.
+constexpr size_t kLargeResult = 32 * kMiB;
+constexpr size_t kTotalGrown = 64 * kMiB;
+// All results together: they are in memory until the file is written.
+constexpr size_t kTotalResults = 1024 * kMiB;
+// A tensor that is computed ahead of time, also on the way to a result.
+constexpr size_t kLargestIntermediate = 256 * kMiB;
+// What is read and computed in one run, unless it is a single result.
+constexpr size_t kBatch = 64 * kMiB;
+
+// A weight of 8 bits that becomes float: engines hold it as it is and convert it inside.
+bool widens_bytes(const Node& node) {
+  const auto* value = node.args().empty() ? nullptr : std::get_if<Value*>(&node.arg(0));
+  if (value == nullptr || *value == nullptr || !(*value)->is_tensor()) return false;
+  const DType from = (*value)->dtype();
+  return (from == DType::kInt8 || from == DType::kUInt8) && (*value)->rank() >= 2 &&
+         node.outputs().size() == 1 && is_floating_point(node.output()->dtype());
+}
+
+class ConstantChains {
+ public:
+  ConstantChains(const ir::Program& program, const EngineChoice& engine)
+      : graph_(*program.graph), engine_(engine), constants_(constant_inputs(program)) {
+    for (const auto& node : graph_.nodes()) add(*node);
+    find_results();
+  }
+
+  // What is to be computed, in batches.
+  const std::vector<std::vector<Value*>>& batches() const { return batches_; }
+
+ private:
+  struct Chain {
+    std::set<const Value*> made_of;
+    size_t bytes = 0;          // of the node's results
+    size_t made_of_bytes = 0;  // of the constants
+    bool is_refused = false;   // the engine leaves this node or one before it outside
+    bool is_view = false;      // it only arranges its argument anew, and the engine does so too
+  };
+
+  void add(const Node& node) {
+    if (!is_pure(node) || node.outputs().empty() || !sub_graphs(node).empty()) return;
+    if (!schema::kernel_for(node.op()) && !decompositions::find(node.op())) return;
+    Chain chain;
+    for (const Value* output : node.outputs()) {
+      const auto bytes = static_nbytes(output);
+      if (!bytes || *bytes > kLargestIntermediate || is_complex(output->dtype())) return;
+      chain.bytes += *bytes;
+    }
+    std::set<std::string> symbols;
+    bool constant = true;
+    for (const Argument& argument : node.args()) {
+      collect_symbols(argument, symbols);
+      Graph::for_each_value(argument, [&](const Value* value) {
+        const Node* producer = value->producer();
+        if (constants_.contains(value)) {
+          chain.made_of.insert(value);
+        } else if (const auto earlier = chains_.find(producer); earlier != chains_.end()) {
+          chain.made_of.insert(earlier->second.made_of.begin(), earlier->second.made_of.end());
+          chain.is_refused = chain.is_refused || earlier->second.is_refused;
+        } else {
+          constant = false;
+        }
+      });
+    }
+    if (!constant || !symbols.empty() || engine_.is_excluded(node)) return;
+    for (const Value* value : chain.made_of)
+      chain.made_of_bytes += constants_.at(value)->data->nbytes();
+    const bool takes = engine_.takes(node);
+    if (takes && widens_bytes(node)) return;
+    chain.is_refused = chain.is_refused || !takes;
+    chain.is_view = takes && view_step(node, 0).has_value();
+    chains_.emplace(&node, std::move(chain));
+  }
+
+  // Whether the node's results become constants. If so, they are counted.
+  bool choose(const Node& node, const Chain& chain, bool is_taken) {
+    if (chain.is_view || chain.bytes > kTotalResults - result_bytes_) return false;
+    const size_t small = has_value(node) || chain.is_refused
+                             ? std::max(kSmallResult, chain.made_of_bytes)
+                             : kSmallSource;
+    if (chain.bytes > small) {
+      if (!chain.is_refused || !is_taken) return false;
+      if (chain.bytes / kMostGrowth > chain.made_of_bytes) {
+        if (chain.bytes > kLargeResult || chain.bytes > kTotalGrown - grown_bytes_) return false;
+        grown_bytes_ += chain.bytes;
+      }
+    }
+    result_bytes_ += chain.bytes;
+    return true;
+  }
+
+  // From the last node to the first: where a chain's last node is not kept as a constant, one
+  // before it may be.
+  void find_results() {
+    std::unordered_set<const Value*> needed;
+    std::unordered_set<const Value*> taken;  // needed by a node of the engine
+    for (const Argument& output : graph_.outputs()) {
+      Graph::for_each_value(output, [&](const Value* value) { needed.insert(value); });
+    }
+    std::vector<std::pair<std::vector<Value*>, size_t>> found;
+    for (auto it = graph_.nodes().rbegin(); it != graph_.nodes().rend(); ++it) {
+      const Node& node = **it;
+      const auto chain = chains_.find(&node);
+      if (chain != chains_.end()) {
+        std::vector<Value*> results;
+        bool is_taken = false;
+        for (Value* output : node.outputs()) {
+          if (needed.contains(output)) results.push_back(output);
+          is_taken = is_taken || taken.contains(output);
+        }
+        if (results.empty()) continue;
+        if (choose(node, chain->second, is_taken)) {
+          found.emplace_back(std::move(results), chain->second.bytes + chain->second.made_of_bytes);
+          continue;
+        }
+      }
+      bool reads_chain = false;
+      const auto each = [&](const auto& visit) {
+        for (const Argument& argument : node.args()) Graph::for_each_value(argument, visit);
+      };
+      each([&](const Value* value) {
+        needed.insert(value);
+        reads_chain = reads_chain || chains_.contains(value->producer());
+      });
+      if (!reads_chain || engine_.is_excluded(node) || !engine_.takes(node)) continue;
+      each([&](const Value* value) { taken.insert(value); });
+    }
+    size_t batch_bytes = 0;
+    for (auto it = found.rbegin(); it != found.rend(); ++it) {
+      if (batches_.empty() || batch_bytes + it->second > kBatch) {
+        batches_.emplace_back();
+        batch_bytes = 0;
+      }
+      batch_bytes += it->second;
+      batches_.back().insert(batches_.back().end(), it->first.begin(), it->first.end());
+    }
+  }
+
+  const Graph& graph_;
+  const EngineChoice& engine_;
+  std::unordered_map<const Value*, const ir::Input*> constants_;
+  std::unordered_map<const Node*, Chain> chains_;  // by last node
+  size_t result_bytes_ = 0;
+  size_t grown_bytes_ = 0;
+  std::vector<std::vector<Value*>> batches_;
+};
+
+}  // namespace
+
+Status fold_for_engine(ir::Program& program, const Evaluator& evaluate,
+                       const EngineChoice& engine) {
+  const std::vector<std::vector<Value*>> batches = ConstantChains(program, engine).batches();
+  for (const std::vector<Value*>& batch : batches) {
+    if (compute_ahead(program, batch, evaluate).ok()) continue;
+    // What kernels can't compute may still be what the engine can: it stays as it is.
+    for (Value* value : batch) static_cast<void>(compute_ahead(program, {value}, evaluate));
+  }
+  return remove_dead_code(program);
+}
+
+}  // namespace slipway::passes
