@@ -8,6 +8,7 @@
 // loaded and run in several threads at once; they share ExecuTorch's thread pool.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -35,6 +36,14 @@ struct LoadOptions {
   bool trust = false;
   // Compare every segment with the manifest's checksum before running: reads the whole file.
   bool verify_checksums = false;
+  // Read the file into memory instead of mapping it. What is checked then is what runs, whatever
+  // happens to the file. Of no effect on a program that is in memory already.
+  bool copy = false;
+  // How long a run may take: it is stopped before the first instruction past that, with
+  // kResourceExhausted. A kernel or an engine that is at work is not interrupted. Without a limit,
+  // a program that jumps back has ten seconds and ten million instructions, and others run to
+  // their end.
+  std::optional<std::chrono::milliseconds> time_limit = std::nullopt;
   // How many threads an engine may use, above 0; it chooses for itself without. ExecuTorch's
   // kernels share one pool in the process, which this leaves alone.
   std::optional<uint32_t> engine_threads = std::nullopt;
@@ -64,7 +73,10 @@ struct ValueInfo {
 
 class Module {
  public:
-  // Maps the file and checks its structure; no weight is read.
+  // Maps the file and checks its structure; no weight is read. The mapped file must not change
+  // while the module lives: one that is cut ends the process (SIGBUS), and one that is overwritten
+  // in place runs unchecked. To replace it as a whole, as a rename and all of Slipway's writers do,
+  // is safe; so is LoadOptions::copy.
   static Result<Module> load(const std::string& path, const LoadOptions& options = {});
   // Runs a program that is in memory, such as Artefact::to_memory() gives. `name` is for messages.
   static Result<Module> load(std::vector<std::byte> bytes, const std::string& name,

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/child_process.h"
 #include "base/error.h"
 #include "base/file_writer.h"
 #include "base/progress.h"
@@ -36,6 +39,9 @@ struct Options {
   std::string state_dir;
   LoadOptions load;
   std::string performance_hint;
+  std::optional<double> timeout;  // seconds
+  bool isolate = false;
+  bool isolated = false;
   EngineOptions engine;  // of an archive
 };
 
@@ -98,7 +104,35 @@ Status write_state(Module& module, const Options& options, const std::vector<Val
   return write_tensors(options.state_dir, tensors, files_read(options));
 }
 
+// Runs the same command in a process of its own, which may crash.
+Status run_isolated(const Options& options) {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> arguments;
+  for (std::string argument; std::getline(file, argument, '\0');) {
+    arguments.push_back(argument == "--isolate" ? "--isolated" : argument);
+  }
+  if (arguments.empty()) return io_error("/proc/self/cmdline: cannot be read");
+  arguments.erase(arguments.begin());
+  SLIPWAY_ASSIGN_OR_RETURN(ChildProcess child, ChildProcess::spawn("/proc/self/exe", arguments));
+  Timeout timeout;
+  if (options.timeout) {
+    // It may stop by itself first, and say where.
+    timeout =
+        std::chrono::milliseconds(std::llround(*options.timeout * 1000)) + std::chrono::seconds(5);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const Exit end, child.wait(timeout));
+  // It has said what there is to say.
+  if (end.kind == Exit::Kind::kCode) std::exit(end.number);
+  return end.kind == Exit::Kind::kTimeout
+             ? resource_exhausted("{}: the run was ended after {} s", options.file,
+                                  *options.timeout)
+             : invalid_file("{}: a kernel or an engine crashed: the process {}", options.file,
+                            end.text());
+}
+
 Status run(const Options& options) {
+  if (options.isolate) return run_isolated(options);
+  if (options.isolated) SLIPWAY_RETURN_IF_ERROR(Channel::to_parent());
   if (!options.output_dir.empty() && options.output_dir == options.state_dir) {
     return invalid_argument(
         "--output-dir and --state-dir are both '{}': give each its own, because a buffer may have "
@@ -108,8 +142,12 @@ Status run(const Options& options) {
   if (options.load.engine_threads) {
     SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.load.engine_threads));
   }
+  LoadOptions load = options.load;
+  if (options.timeout) {
+    load.time_limit = std::chrono::milliseconds(std::llround(*options.timeout * 1000));
+  }
   SLIPWAY_ASSIGN_OR_RETURN(Module module,
-                           load_module(options.file, options.load, options.bounds, options.engine));
+                           load_module(options.file, load, options.bounds, options.engine));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(auto inputs, gather_inputs(module, options.method, options.inputs,
                                                       options.seed ? &*options.seed : nullptr));
@@ -186,6 +224,16 @@ void add_run(CLI::App& app, Action& action) {
       ->add_option("--performance-hint", options->performance_hint,
                    "What engines arrange their threads for: latency or throughput")
       ->check(CLI::IsMember({"latency", "throughput"}));
+  command->add_flag("--copy", options->load.copy,
+                    "Read the file into memory, so that changes of it meanwhile do no harm");
+  command
+      ->add_option("--timeout", options->timeout,
+                   "Stop a run after so many seconds, before its next instruction")
+      ->check(CLI::Range(0.0, 1e9));
+  command->add_flag("--isolate", options->isolate,
+                    "Run in a process of its own: a crash there is an error here, and --timeout "
+                    "ends what does not stop by itself, 5 seconds later");
+  command->add_flag("--isolated", options->isolated, "This is that process")->group("");
   command->add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
   command->add_flag("--verify-checksums", options->load.verify_checksums,
                     "Compare the whole file with its checksums first");

@@ -76,6 +76,30 @@ TEST_F(Tool, NeverReplacesWhatItReads) {
   EXPECT_EQ(read_file(path("0.npy")), input);
 }
 
+TEST_F(Tool, RunsInAProcessOfItsOwn) {
+  const std::string model = compile("golden/mlp.pt2", "model.pte", "none");
+  const Outcome same = run({"run", model, "--random-inputs", "1"});
+  const Outcome isolated = run({"run", model, "--random-inputs", "1", "--isolate"});
+  EXPECT_EQ(isolated.code, 0) << isolated.err;
+  EXPECT_EQ(isolated.out, same.out);
+  const Outcome wrong = run({"run", "--isolate", model});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_TRUE(contains(wrong.err, "missing inputs")) << wrong.err;
+  const Outcome late = run({"run", model, "--random-inputs", "1", "--timeout", "0"});
+  EXPECT_EQ(late.code, 1);
+  EXPECT_TRUE(contains(late.err, "was stopped after 0 ms")) << late.err;
+  const Outcome copied = run({"run", model, "--random-inputs", "1", "--copy"});
+  EXPECT_EQ(copied.out, same.out);
+}
+
+// Made by hand: XNNPACK's own blob, damaged, in a file without a manifest.
+TEST_F(Tool, ACrashInAProcessOfItsOwnIsAnError) {
+  const Outcome crashed = run({"run", data_path("hostile/xnnpack_crash.pte"), "--random-inputs",
+                               "1", "--isolate", "--timeout", "60"});
+  EXPECT_EQ(crashed.code, 1);
+  EXPECT_TRUE(contains(crashed.err, "slipway: error: ")) << crashed.err;
+}
+
 TEST_F(Tool, KeepsEscapesFromTheTerminal) {
   const std::string name = "m\x1b[2J\u202e";
   const Outcome compiled = run({"compile", name + "=" + data_path("golden/mlp.pt2"), "-o",

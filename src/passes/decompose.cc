@@ -15,6 +15,10 @@
 namespace slipway::passes {
 namespace {
 
+// What an archive says of a node's results is not checked before they are computed.
+constexpr const char* kDisagreement =
+    "the file is damaged; if PyTorch wrote it so, report a defect of Slipway";
+
 using ir::Graph;
 using ir::Node;
 using ir::Value;
@@ -183,8 +187,8 @@ class Decomposer {
   Status replace(Walk& walk, Node* node, const std::vector<Value*>& values, Position begin,
                  Position end) {
     if (values.size() != node->outputs().size()) {
-      return internal_error("{}: its decomposition gives {} results instead of {}", describe(*node),
-                            values.size(), node->outputs().size());
+      return invalid_file("{}: it computes {} results, and the archive says {}: {}",
+                          describe(*node), values.size(), node->outputs().size(), kDisagreement);
     }
     for (size_t i = 0; i < values.size(); ++i) {
       const Value* from = node->output(i);
@@ -197,8 +201,8 @@ class Decomposer {
       if (from->is_tensor()) {
         const auto& to = values[i]->type();
         if (to.dtype != from->dtype() || to.sizes.size() != from->sizes().size()) {
-          return internal_error("{}: its decomposition gives {} instead of {}", describe(*node),
-                                ir::print(to), ir::print(from->type()));
+          return invalid_file("{}: it computes {}, and the archive says {}: {}", describe(*node),
+                              ir::print(to), ir::print(from->type()), kDisagreement);
         }
         // The archive's own sizes are better than those derived: they name the symbols that this
         // value alone defines.

@@ -36,8 +36,8 @@ constexpr uint32_t kIn64Bits = 0xffffffff;
 
 constexpr uint64_t kMaxEntries = 1 << 20;
 constexpr size_t kMaxNameLength = 4096;
-constexpr uint64_t kInflatedAllowance = uint64_t{1} << 20;
-constexpr uint64_t kInflatedRatio = 100;
+constexpr uint64_t kInflatedAllowance = uint64_t{8} << 20;
+constexpr uint64_t kInflatedRatio = 4;
 
 // Little-endian numbers at a place that was checked to lie within the archive.
 template <class T>

@@ -127,7 +127,7 @@ TEST(HostileFile, AnEndlessLoopStops) {
     }
     ++position;
   }
-  auto module = Module::load(std::move(bytes), "loop.pte");
+  auto module = Module::load(std::move(bytes), "loop.pte", {.time_limit = std::chrono::hours(1)});
   ASSERT_TRUE(module.ok()) << module.error().message();
   Tensor x = *Tensor::zeros(DType::kFloat32, {2, 3});
   auto stuck = module->run({x});
@@ -144,6 +144,14 @@ TEST(HostileFile, NoTruncationCrashes) {
   for (size_t size = 0; size < bytes.size(); ++size) {
     exercise({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)});
   }
+}
+
+// Its 256 methods share their tables, so that each is as large as the file.
+TEST(HostileFile, ManyMethodsTogetherAreLimited) {
+  const auto module = Module::load(read_bytes("hostile/many_methods.pte"), "many_methods.pte");
+  ASSERT_FALSE(module.ok());
+  EXPECT_NE(module.error().message().find("too many steps"), std::string::npos)
+      << module.error().message();
 }
 
 }  // namespace

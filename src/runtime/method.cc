@@ -1,6 +1,7 @@
 #include "runtime/method.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 
@@ -17,6 +18,7 @@ namespace aten = executorch::aten;
 
 // How many instructions a program with loops may run at once: a damaged one could loop forever.
 constexpr size_t kMostSteps = 10'000'000;
+constexpr std::chrono::milliseconds kLoopTime(10'000);
 // What execute() gives after so many; it never is a step's error.
 constexpr et::Error kEndless = et::Error::EndOfMethod;
 
@@ -50,6 +52,7 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
   SLIPWAY_RETURN_IF_ERROR(file.verify_engines(name));
   SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
   std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
+  loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
   SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
@@ -222,8 +225,13 @@ void LoadedMethod::set_chosen_integers(std::span<const Value> inputs) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 et::Error LoadedMethod::execute() {
-  if (!plan_.has_loops) return method_->execute();
-  for (size_t i = 0; i < kMostSteps; ++i) {
+  if (!plan_.has_loops && !time_limit_) return method_->execute();
+  const auto end = std::chrono::steady_clock::now() + time_limit_.value_or(kLoopTime);
+  for (size_t i = 0; i < kMostSteps || !plan_.has_loops; ++i) {
+    if (std::chrono::steady_clock::now() >= end) {
+      late_ = broken_ = true;
+      return kEndless;
+    }
     const et::Error error = method_->step();
     if (error == et::Error::EndOfMethod) return method_->reset_execution();
     if (error == et::Error::Ok) continue;
@@ -236,6 +244,12 @@ et::Error LoadedMethod::execute() {
 #pragma GCC diagnostic pop
 
 Error LoadedMethod::failure(et::Error error, const std::string& log) const {
+  if (late_) {
+    return resource_exhausted(
+        "{} was stopped after {} ms: give it a longer time limit (LoadOptions::time_limit, "
+        "--timeout) if it is meant to run longer",
+        description(), time_limit_.value_or(kLoopTime).count());
+  }
   if (error == kEndless) {
     return invalid_file("{} stopped after {} instructions: its loop does not end", description(),
                         kMostSteps);

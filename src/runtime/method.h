@@ -1,6 +1,7 @@
 // One method of a file, ready to run: ExecuTorch's Method with its memory and its bindings.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -99,6 +100,8 @@ class LoadedMethod {
   std::vector<Binding> bindings_;
   std::vector<size_t> chosen_integers_;  // inputs
   bool broken_ = false;
+  bool late_ = false;  // broken_ for want of time
+  std::optional<std::chrono::milliseconds> time_limit_;
 };
 
 }  // namespace slipway::runtime

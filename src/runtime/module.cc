@@ -5,6 +5,7 @@
 #include <executorch/extension/data_loader/buffer_data_loader.h>
 
 #include "base/error.h"
+#include "base/file_reader.h"
 #include "base/guard.h"
 #include "base/mapped_file.h"
 #include "base/try.h"
@@ -58,6 +59,12 @@ Result<Module::Impl::Method*> find_method(Module::Impl* impl, const std::string&
 Result<LoadedMethod*> prepared_method(Module::Impl* impl, const std::string& name) {
   if (impl == nullptr) return moved_from();
   return impl->load(name);
+}
+
+Result<OwnedSpan> map_file(const std::string& path) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
+  const auto bytes = mapped->bytes();
+  return OwnedSpan{bytes, std::move(mapped)};
 }
 
 Result<std::unique_ptr<Module::Impl>> open(OwnedSpan bytes, const std::string& name,
@@ -118,9 +125,8 @@ Module::~Module() = default;
 
 Result<Module> Module::load(const std::string& path, const LoadOptions& options) {
   return guarded(path, [&]() -> Result<Module> {
-    SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
-    const auto bytes = mapped->bytes();
-    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open({bytes, std::move(mapped)}, path, options));
+    SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, options.copy ? read_file(path) : map_file(path));
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open(std::move(bytes), path, options));
     return Module(std::move(impl));
   });
 }

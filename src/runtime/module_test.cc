@@ -81,6 +81,40 @@ TEST(Module, RunsWithBoundAndWithPlannedInputsAndOutputs) {
   }
 }
 
+TEST(Module, ACopyOfTheFileOutlivesWhatHappensToIt) {
+  const std::string path = testing::TempDir() + "module_test_copy.pte";
+  const auto bytes = read_bytes("runtime/add.pte");
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  auto module = Module::load(path, {.copy = true});
+  ASSERT_TRUE(module.ok()) << message_of(module);
+  std::ofstream(path, std::ios::trunc).close();  // a mapping would end the process here
+  const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  auto outputs = module->run({x, x});
+  ASSERT_TRUE(outputs.ok()) << message_of(outputs);
+  EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{2, 4, 6, 8, 10, 12}));
+  EXPECT_FALSE(Module::load(path, {.copy = true}).ok());
+  EXPECT_EQ(Module::load("/nowhere.pte", {.copy = true}).error().code(), ErrorCode::kNotFound);
+  std::remove(path.c_str());
+}
+
+TEST(Module, ARunPastItsTimeIsStopped) {
+  auto module =
+      Module::load(data_path("runtime/add.pte"), {.time_limit = std::chrono::milliseconds(0)});
+  ASSERT_TRUE(module.ok());
+  const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
+  for (int repeat = 0; repeat < 2; ++repeat) {
+    const auto late = module->run({x, x});
+    ASSERT_FALSE(late.ok());
+    EXPECT_EQ(late.error().code(), ErrorCode::kResourceExhausted);
+    EXPECT_TRUE(contains(message_of(late), "was stopped after 0 ms")) << message_of(late);
+  }
+  auto unhurried =
+      Module::load(data_path("runtime/add.pte"), {.time_limit = std::chrono::hours(1)});
+  EXPECT_TRUE(unhurried->run({x, x}).ok());
+}
+
 TEST(Module, OutputsThatAreNotPlannedKeepTheirAddress) {
   Module module = load("runtime/add.pte");
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});

@@ -1,6 +1,7 @@
 #include "runtime/plan.h"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -45,20 +46,18 @@ Result<std::span<const std::byte>> initial_value(const pte::File& file, const fb
 }
 
 Status read_outputs(const pte::File& file, const fb::ExecutionPlan& execution, Plan& plan) {
-  std::vector<int32_t> done;
+  std::unordered_set<int32_t> done;
   const auto* inputs = execution.inputs();
-  if (inputs != nullptr) done.assign(inputs->begin(), inputs->end());
+  if (inputs != nullptr) done.insert(inputs->begin(), inputs->end());
   if (execution.outputs() == nullptr) return {};
   for (const int32_t index : *execution.outputs()) {
     std::optional<uint64_t>& size = plan.output_sizes.emplace_back();
     const fb::EValue& value = *execution.values()->Get(static_cast<uint32_t>(index));
     const fb::Tensor* tensor = value.val_as_Tensor();
     if (tensor == nullptr || tensor->allocation_info() != nullptr ||
-        tensor->data_buffer_idx() != 0 ||
-        std::find(done.begin(), done.end(), index) != done.end()) {
+        tensor->data_buffer_idx() != 0 || !done.insert(index).second) {
       continue;
     }
-    done.push_back(index);
     SLIPWAY_ASSIGN_OR_RETURN(
         size,
         nbytes_of(*tensor, fmt::format("{}: output {} of {}", file.name(),
@@ -68,6 +67,7 @@ Status read_outputs(const pte::File& file, const fb::ExecutionPlan& execution, P
 }
 
 Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Plan& plan) {
+  std::unordered_set<std::string_view> names;
   for (const fb::EValue* value : *execution.values()) {
     const fb::Tensor* tensor = value->val_as_Tensor();
     if (tensor == nullptr || tensor->allocation_info() == nullptr ||
@@ -76,8 +76,7 @@ Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Pla
     }
     const auto* name = tensor->extra_tensor_info()->fully_qualified_name();
     if (name == nullptr || name->size() == 0) continue;
-    const auto same_name = [&](const Plan::State& other) { return other.name == name->str(); };
-    if (std::any_of(plan.state.begin(), plan.state.end(), same_name)) continue;
+    if (!names.insert(name->string_view()).second) continue;
     Plan::State& state = plan.state.emplace_back();
     state.name = name->str();
     SLIPWAY_ASSIGN_OR_RETURN(

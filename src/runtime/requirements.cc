@@ -1,6 +1,9 @@
 #include "runtime/requirements.h"
 
+#include <optional>
 #include <string>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <executorch/runtime/kernel/operator_registry.h>
@@ -17,21 +20,21 @@ namespace {
 
 namespace fb = executorch_flatbuffer;
 
-// " (from relu: File ...)" for the first instruction that calls the operator; else "".
-std::string origin_of_operator(const pte::File& file, const fb::ExecutionPlan& plan,
-                               uint32_t operator_index) {
-  uint32_t position = 0;
+// How many an error lists.
+constexpr size_t kShown = 20;
+
+// The first instruction that calls each operator, by the operator's index.
+std::unordered_map<uint32_t, size_t> first_calls(const fb::ExecutionPlan& plan) {
+  std::unordered_map<uint32_t, size_t> calls;
+  size_t position = 0;
   for (const fb::Chain* chain : *plan.chains()) {
     for (const fb::Instruction* instruction : *chain->instructions()) {
       const fb::KernelCall* call = instruction->instr_args_as_KernelCall();
-      if (call != nullptr && static_cast<uint32_t>(call->op_index()) == operator_index) {
-        const std::string origin = instruction_origin(file, plan.name()->str(), position);
-        return origin.empty() ? "" : fmt::format(" (from {})", origin);
-      }
+      if (call != nullptr) calls.emplace(static_cast<uint32_t>(call->op_index()), position);
       ++position;
     }
   }
-  return "";
+  return calls;
 }
 
 }  // namespace
@@ -63,15 +66,22 @@ Status check_requirements(const pte::File& file, const std::string& method) {
   }
   if (plan->operators() == nullptr) return {};
   std::vector<std::string> missing;
+  std::unordered_set<std::string> names;
+  std::optional<std::unordered_map<uint32_t, size_t>> calls;
   for (uint32_t i = 0; i < plan->operators()->size(); ++i) {
     const fb::Operator& op = *plan->operators()->Get(i);
     std::string name = op.name()->str();
     if (op.overload() != nullptr && op.overload()->size() > 0) name += "." + op.overload()->str();
-    if (!et::registry_has_op_function(name.c_str())) {
-      missing.push_back(name + origin_of_operator(file, *plan, i));
-    }
+    if (et::registry_has_op_function(name.c_str()) || !names.insert(name).second) continue;
+    if (names.size() > kShown) continue;
+    if (!calls) calls = first_calls(*plan);
+    const auto call = calls->find(i);
+    const std::string origin =
+        call == calls->end() ? "" : instruction_origin(file, method, call->second);
+    missing.push_back(origin.empty() ? name : fmt::format("{} (from {})", name, origin));
   }
   if (missing.empty()) return {};
+  if (names.size() > kShown) missing.push_back(fmt::format("{} more", names.size() - kShown));
   return unavailable(
       "{} of {} calls operators that ExecuTorch's optimized and quantized kernels don't have: {}. "
       "Compile the model with Slipway, which replaces what it can, or load a library with these "

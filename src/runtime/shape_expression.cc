@@ -41,9 +41,9 @@ std::optional<int64_t> power(int64_t base, int64_t exponent) {
 }  // namespace
 
 int SymbolTable::number(std::string_view name) {
-  auto found = std::find(names_.begin(), names_.end(), name);
-  if (found == names_.end()) found = names_.insert(found, std::string(name));
-  return static_cast<int>(found - names_.begin());
+  const auto [entry, is_new] = numbers_.emplace(name, static_cast<int>(names_.size()));
+  if (is_new) names_.push_back(entry->first);
+  return entry->second;
 }
 
 // Recursive descent: sum = product {("+" | "-") product}, product = unary {"*" unary},

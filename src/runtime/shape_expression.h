@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace slipway::runtime {
@@ -18,6 +19,7 @@ class SymbolTable {
 
  private:
   std::vector<std::string> names_;
+  std::unordered_map<std::string, int> numbers_;
 };
 
 // The value of each symbol, by number; nothing where it is not known yet.

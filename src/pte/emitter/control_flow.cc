@@ -47,10 +47,10 @@ std::vector<ir::Argument> operands(const ir::Node& node) {
 // one ran.
 Status MethodEmitter::emit_cond(const ir::Node& node, const Placement& placement,
                                 const std::vector<int32_t>& indices) {
-  if (node.args().size() < kOperands) return internal_error("cond has too few arguments");
+  if (node.args().size() < kOperands) return invalid_file("cond has too few arguments");
   const auto* true_graph = std::get_if<std::shared_ptr<ir::Graph>>(&node.arg(kTrueGraph));
   const auto* false_graph = std::get_if<std::shared_ptr<ir::Graph>>(&node.arg(kFalseGraph));
-  if (!true_graph || !false_graph) return internal_error("cond lacks a branch");
+  if (!true_graph || !false_graph) return invalid_file("cond lacks a branch");
   int32_t predicate = 0;
   if (const auto* value = std::get_if<ir::Value*>(&node.arg(kPredicate))) {
     SLIPWAY_ASSIGN_OR_RETURN(predicate, index_of(*value));
@@ -94,9 +94,9 @@ Status MethodEmitter::emit_branch(const ir::Node& node, const ir::Graph& graph,
                                   const std::vector<int32_t>& indices) {
   std::vector<ir::Argument> given = operands(node);
   if (given.size() != graph.inputs().size() || graph.outputs().size() != indices.size()) {
-    return internal_error("a branch of cond takes {} values and gives {}, but is given {} for {}",
-                          graph.inputs().size(), graph.outputs().size(), given.size(),
-                          indices.size());
+    return invalid_file("a branch of cond takes {} values and gives {}, but is given {} for {}",
+                        graph.inputs().size(), graph.outputs().size(), given.size(),
+                        indices.size());
   }
   symbols_.enter_branch();
   for (size_t i = 0; i < given.size(); ++i) {

@@ -1,5 +1,7 @@
 #include "pte/emitter/memory_plan.h"
 
+#include <algorithm>
+#include <map>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -57,6 +59,37 @@ TEST(MemoryPlanTest, TakesTheTightestGap) {
   auto total = plan_memory(blocks);
   ASSERT_TRUE(total.ok());
   EXPECT_EQ(blocks[5].offset, blocks[3].offset);
+}
+
+// As an unrolled sequence has them: most are short-lived, one of each step lives to the end.
+TEST(MemoryPlanTest, ManyBlocksShareMemoryInTheOrderOfTime) {
+  constexpr int32_t kSteps = 10'000;
+  std::vector<Block> blocks = {{.size = 64, .permanent = true}};
+  for (int32_t i = 0; i < kSteps; ++i) {
+    for (int32_t j = 0; j < 4; ++j) blocks.push_back({.size = 32, .first = i, .last = i + j % 2});
+    if (i % 100 == 0) blocks.push_back({.size = 16, .first = i, .last = kSteps});
+  }
+  ASSERT_GT(blocks.size(), 4 * kMostCompared);
+  auto total = plan_memory(blocks);
+  ASSERT_TRUE(total.ok());
+  std::map<uint64_t, int32_t> free_after;  // the last use of each 16 bytes
+  std::vector<const Block*> by_time;
+  for (const Block& block : blocks) by_time.push_back(&block);
+  std::stable_sort(by_time.begin(), by_time.end(), [](const Block* a, const Block* b) {
+    return (a->permanent ? -1 : a->first) < (b->permanent ? -1 : b->first);
+  });
+  for (const Block* block : by_time) {
+    EXPECT_LE(block->offset + block->size, *total);
+    for (uint64_t at = block->offset; at < block->offset + block->size; at += 16) {
+      const auto taken = free_after.find(at);
+      if (taken != free_after.end()) {
+        EXPECT_LT(taken->second, block->first) << at;
+      }
+      free_after[at] = block->permanent ? kSteps : block->last;
+    }
+  }
+  // Twice what lives at once: the largest blocks and the rest each have a part.
+  EXPECT_LE(*total, 2 * (64 + 6 * 32 + 100 * 16));
 }
 
 TEST(MemoryPlanTest, RefusesMoreThanCanBeAddressed) {

@@ -90,6 +90,7 @@ class FlowChecker final : private ValueView {
     if (args == nullptr) return invalid_file("its arguments are missing");
     args_ += args->size();
     if (args_ > kMaxItems) return invalid_file("there are more than {} arguments", kMaxItems);
+    SLIPWAY_RETURN_IF_ERROR(count_steps(args->size()));
     for (const int32_t value : *args) SLIPWAY_RETURN_IF_ERROR(check_index(value));
     return {};
   }
@@ -99,6 +100,7 @@ class FlowChecker final : private ValueView {
     for (uint32_t i = 0; i < plan_.chains()->size(); ++i) {
       const auto* instructions = plan_.chains()->Get(i)->instructions();
       if (instructions == nullptr) return invalid_file("chain {} has no instructions", i);
+      SLIPWAY_RETURN_IF_ERROR(count_steps(kStepsOfOne * instructions->size()));
       for (uint32_t j = 0; j < instructions->size(); ++j) {
         auto status = check_instruction(*instructions->Get(j), instructions->size());
         if (!status.ok()) return status.error().with_context(where(*instructions, j));
@@ -229,18 +231,18 @@ class FlowChecker final : private ValueView {
     return fmt::format("instruction {}", index);
   }
 
-  void merge(const State& from, std::optional<State>& into, bool backward) {
+  Status merge(const State& from, std::optional<State>& into, bool backward) {
     if (!into) {
       into = from;
       changed_ = changed_ || backward;
-      return;
+      return count_steps(from.size());
     }
     for (size_t i = 0; i < from.size(); ++i) {
       const auto merged = static_cast<ValueKinds>((*into)[i] | from[i]);
       changed_ = changed_ || (backward && merged != (*into)[i]);
       (*into)[i] = merged;
     }
-    steps_ += from.size();
+    return count_steps(from.size());
   }
 
   void write(State& state, int32_t value, ValueKinds kinds) {
@@ -257,17 +259,17 @@ class FlowChecker final : private ValueView {
     std::optional<State> state = std::move(entry);
     for (uint32_t i = 0; i < instructions.size(); ++i) {
       if (auto target = targets.find(i); target != targets.end()) {
-        merge(*target->second, state, /*backward=*/false);
+        SLIPWAY_RETURN_IF_ERROR(merge(*target->second, state, /*backward=*/false));
       }
       if (!state) continue;  // no way leads here
       state_ = &*state;
       auto goes_on = step(*instructions.Get(i), i, *state, targets);
       if (!goes_on.ok()) return goes_on.error().with_context(where(instructions, i));
       if (!*goes_on) state.reset();
-      SLIPWAY_RETURN_IF_ERROR(count_steps(1));
+      SLIPWAY_RETURN_IF_ERROR(count_steps(kStepsOfOne));
     }
     if (auto target = targets.find(instructions.size()); target != targets.end()) {
-      merge(*target->second, state, /*backward=*/false);
+      SLIPWAY_RETURN_IF_ERROR(merge(*target->second, state, /*backward=*/false));
     }
     // A chain without an end never reaches the next one.
     return state ? std::move(*state) : entry_;
@@ -292,8 +294,9 @@ class FlowChecker final : private ValueView {
 
   Status step_kernel(const fb::KernelCall& call, State& state) {
     const std::span<const int32_t> args(call.args()->data(), call.args()->size());
-    steps_ += args.size();
-    for (const int32_t value : args) steps_ += list_size(value);
+    size_t steps = args.size();
+    for (const int32_t value : args) steps += list_size(value);
+    SLIPWAY_RETURN_IF_ERROR(count_steps(steps));
     const schema::Schema* kernel = find_kernel(call);
     if (kernel == nullptr) {
       for (const int32_t value : args) SLIPWAY_RETURN_IF_ERROR(check_bound(value));
@@ -306,7 +309,7 @@ class FlowChecker final : private ValueView {
 
   Status step_delegate(const fb::DelegateCall& call) {
     const std::span<const int32_t> args(call.args()->data(), call.args()->size());
-    steps_ += args.size();
+    SLIPWAY_RETURN_IF_ERROR(count_steps(args.size()));
     for (const int32_t value : args) SLIPWAY_RETURN_IF_ERROR(check_bound(value));
     if (engines_ == nullptr) return {};
     const auto& engine = (*engines_)[static_cast<size_t>(call.delegate_index())];
@@ -326,16 +329,15 @@ class FlowChecker final : private ValueView {
     const auto constant = constant_bool(condition);
     if (constant != true) {
       const auto target = static_cast<uint32_t>(jump.destination_instruction());
-      merge(state, targets[target], /*backward=*/target <= index);
+      auto& kept = targets[target];
+      if (!kept) kept_state_ += state.size();
+      if (kept_state_ > kMaxKeptState) return invalid_file("there are too many jumps to check");
+      SLIPWAY_RETURN_IF_ERROR(merge(state, kept, /*backward=*/target <= index));
     }
     return constant != false;
   }
 
-  Status count_steps(size_t count) {
-    steps_ += count;
-    if (steps_ > kMaxSteps) return invalid_file("it takes too many steps to check");
-    return {};
-  }
+  Status count_steps(uint64_t count) const { return pte::count_steps(tables_, count); }
 
   Status check_bound(int32_t value) const {
     if ((kinds(value) & kUnboundTensor) != 0) {
@@ -363,7 +365,7 @@ class FlowChecker final : private ValueView {
   // What values are where jumps arrive, by chain and instruction.
   std::map<uint32_t, std::map<uint32_t, std::optional<State>>> targets_;
   size_t args_ = 0;
-  size_t steps_ = 0;
+  size_t kept_state_ = 0;
   bool changed_ = false;
 };
 

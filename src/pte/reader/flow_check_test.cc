@@ -419,6 +419,26 @@ TEST(JumpTest, BothWaysAreFollowed) {
   }
 }
 
+// A state is kept for each target, with a place for each value that is written.
+TEST(JumpTest, WhatIsKeptForTargetsIsLimited) {
+  for (const int count : {100, 3000}) {
+    Basics p;
+    const int32_t condition = p.flag(false);
+    for (int i = 0; i < count; ++i) p.move(p.one, p.number(int64_t{i}));
+    for (int i = 0; i < count; ++i) p.jump_false(condition, count + i + 1);
+    EXPECT_THAT(read_error(p), HasSubstr(count == 100 ? "" : "there are too many jumps to check"));
+    EXPECT_EQ(read_error(p).empty(), count == 100);
+  }
+}
+
+TEST(JumpTest, LongListsOfManyCallsAreTooManySteps) {
+  Basics p;
+  std::vector<int64_t> items(100'000, p.one);
+  const int32_t list = p.ints(items);
+  for (int i = 0; i < 2000; ++i) p.kernel("aten::full", "out", {list, p.one, p.y, p.y});
+  EXPECT_THAT(read_error(p), HasSubstr("too many steps"));
+}
+
 TEST(JumpTest, LoopsAreFollowedUntilNothingChanges) {
   // i stays an int in the first program; in the second it becomes a float in the second round.
   for (const bool stays : {true, false}) {

@@ -13,16 +13,17 @@ namespace slipway::pte {
 namespace {
 
 // What ExecuTorch takes for granted.
-Status check_presence(const fb::ExecutionPlan& plan) {
+Status check_presence(const Tables& tables, const fb::ExecutionPlan& plan) {
   if (plan.values() == nullptr || plan.inputs() == nullptr || plan.outputs() == nullptr ||
       plan.chains() == nullptr || plan.chains()->size() == 0 || plan.delegates() == nullptr ||
       plan.non_const_buffer_sizes() == nullptr) {
     return invalid_file("one of its lists is missing");
   }
-  if (plan.values()->size() > kMaxItems || plan.inputs()->size() > kMaxEnds ||
-      plan.outputs()->size() > kMaxEnds) {
-    return invalid_file("it has {} values, {} inputs and {} outputs", plan.values()->size(),
-                        plan.inputs()->size(), plan.outputs()->size());
+  tables.inputs += plan.inputs()->size();
+  tables.outputs += plan.outputs()->size();
+  if (plan.values()->size() > kMaxItems || tables.inputs > kMaxEnds || tables.outputs > kMaxEnds) {
+    return invalid_file("it has {} values, and {} inputs and {} outputs with those before",
+                        plan.values()->size(), tables.inputs, tables.outputs);
   }
   if (const auto* container = plan.container_meta_type()) {
     for (const auto* text : {container->encoded_inp_str(), container->encoded_out_str()}) {
@@ -32,7 +33,8 @@ Status check_presence(const fb::ExecutionPlan& plan) {
   return {};
 }
 
-Status check_memories(const fb::ExecutionPlan& plan) {
+Status check_memories(const Tables& tables, const fb::ExecutionPlan& plan) {
+  SLIPWAY_RETURN_IF_ERROR(count_steps(tables, plan.non_const_buffer_sizes()->size()));
   SLIPWAY_RETURN_IF_ERROR(check_aligned(*plan.non_const_buffer_sizes()));
   for (const int64_t size : *plan.non_const_buffer_sizes()) {
     if (size < 0) return invalid_file("its planned memory has {} bytes", size);
@@ -63,7 +65,8 @@ Status check_spare_memory(const fb::ExecutionPlan& plan, const std::vector<Value
   return {};
 }
 
-Status check_operators(const fb::ExecutionPlan& plan) {
+Status check_operators(const Tables& tables, const fb::ExecutionPlan& plan) {
+  SLIPWAY_RETURN_IF_ERROR(count_steps(tables, kStepsOfOne * count(plan.operators())));
   for (size_t i = 0; i < count(plan.operators()); ++i) {
     const fb::Operator& op = *plan.operators()->Get(static_cast<uint32_t>(i));
     SLIPWAY_RETURN_IF_ERROR(check_text(op.name(), "an operator's name", kMaxOperatorName));
@@ -89,6 +92,7 @@ Status check_delegate(const Tables& tables, const fb::BackendDelegate& delegate)
     available = tables.segments.size();
   }
   if (data->index() >= available) return invalid_file("its data does not exist");
+  SLIPWAY_RETURN_IF_ERROR(count_steps(tables, kStepsOfOne * delegate.compile_specs()->size()));
   for (const fb::CompileSpec* spec : *delegate.compile_specs()) {
     SLIPWAY_RETURN_IF_ERROR(check_text(spec->key(), "a compile spec's key"));
     if (spec->value() == nullptr) {
@@ -99,6 +103,7 @@ Status check_delegate(const Tables& tables, const fb::BackendDelegate& delegate)
 }
 
 Status check_delegates(const Tables& tables, const fb::ExecutionPlan& plan) {
+  SLIPWAY_RETURN_IF_ERROR(count_steps(tables, kStepsOfOne * plan.delegates()->size()));
   for (uint32_t i = 0; i < plan.delegates()->size(); ++i) {
     auto status = check_delegate(tables, *plan.delegates()->Get(i));
     if (!status.ok()) return status.error().with_context(fmt::format("delegate {}", i));
@@ -138,10 +143,10 @@ Status check_ends(const fb::ExecutionPlan& plan, const std::vector<ValueFacts>& 
 }  // namespace
 
 Status check_plan(const Tables& tables, const fb::ExecutionPlan& plan) {
-  SLIPWAY_RETURN_IF_ERROR(check_presence(plan));
-  SLIPWAY_RETURN_IF_ERROR(check_memories(plan));
+  SLIPWAY_RETURN_IF_ERROR(check_presence(tables, plan));
+  SLIPWAY_RETURN_IF_ERROR(check_memories(tables, plan));
   SLIPWAY_RETURN_IF_ERROR(check_ends(plan));
-  SLIPWAY_RETURN_IF_ERROR(check_operators(plan));
+  SLIPWAY_RETURN_IF_ERROR(check_operators(tables, plan));
   SLIPWAY_RETURN_IF_ERROR(check_delegates(tables, plan));
   SLIPWAY_ASSIGN_OR_RETURN(const auto values, check_values(tables, plan));
   SLIPWAY_RETURN_IF_ERROR(check_spare_memory(plan, values));

@@ -29,7 +29,18 @@ struct Tables {
   std::vector<Segment> segments;
   bool trust = false;
   const engine::Manifest* manifest = nullptr;  // not yet compared with the methods
+  // What the checks of all methods took so far. Methods may share their tables, so that each is as
+  // large as the file.
+  mutable uint64_t steps = 0;
+  mutable size_t inputs = 0;
+  mutable size_t outputs = 0;
 };
+
+inline Status count_steps(const Tables& tables, uint64_t steps) {
+  tables.steps += steps;
+  if (tables.steps > kMaxSteps) return invalid_file("it takes too many steps to check");
+  return {};
+}
 
 // A flatbuffer vector that is absent has no items.
 template <class T>

@@ -16,6 +16,7 @@ class ValueChecker {
 
   Result<std::vector<ValueFacts>> run() {
     const auto& values = *plan_.values();
+    SLIPWAY_RETURN_IF_ERROR(count_steps(tables_, kStepsOfOne * values.size()));
     for (const fb::EValue* value : values) {
       auto facts = check(*value);
       if (!facts.ok()) return facts.error().with_context(fmt::format("value {}", facts_.size()));
@@ -102,6 +103,7 @@ class ValueChecker {
     if (items == nullptr) return invalid_file("its items are missing");
     items_ += items->size();
     if (items_ > kMaxItems) return invalid_file("the lists have more than {} items", kMaxItems);
+    SLIPWAY_RETURN_IF_ERROR(count_steps(tables_, items->size()));
     return check_aligned(*items);
   }
 
