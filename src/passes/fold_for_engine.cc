@@ -23,10 +23,8 @@ using ir::Node;
 using ir::Value;
 
 constexpr size_t kMiB = size_t{1} << 20;
-// A result of at most this is kept whatever it is made of: smaller than most single weights. One
-// that is made of nothing (zeros, arange) is an engine's own matter, unless it is next to nothing.
+// A result of at most this is kept whatever it is made of: smaller than most single weights.
 constexpr size_t kSmallResult = kMiB;
-constexpr size_t kSmallSource = 16 << 10;
 // Where the engine would be given a tensor at each run otherwise, a result may be this many times
 // the constants that it is made of (int8 weights as float32 and float64 are 4 and 8), ...
 constexpr size_t kMostGrowth = 8;
@@ -107,10 +105,9 @@ class ConstantChains {
   // Whether the node's results become constants. If so, they are counted.
   bool choose(const Node& node, const Chain& chain, bool is_taken) {
     if (chain.is_view || chain.bytes > kTotalResults - result_bytes_) return false;
-    const size_t small = has_value(node) || chain.is_refused
-                             ? std::max(kSmallResult, chain.made_of_bytes)
-                             : kSmallSource;
-    if (chain.bytes > small) {
+    // Zeros or a range cost an engine nothing.
+    if (!has_value(node) && !chain.is_refused) return false;
+    if (chain.bytes > std::max(kSmallResult, chain.made_of_bytes)) {
       if (!chain.is_refused || !is_taken) return false;
       if (chain.bytes / kMostGrowth > chain.made_of_bytes) {
         if (chain.bytes > kLargeResult || chain.bytes > kTotalGrown - grown_bytes_) return false;

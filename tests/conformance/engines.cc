@@ -71,6 +71,7 @@ constexpr std::array kWithoutCaseOnOpenVino = {
     Exception{"aten.div.Tensor_mode int", "the range of its integers is not known"},
     Exception{"aten.embedding_bag.default", "places of unknown range are among its results"},
     Exception{"aten.embedding_bag.padding_idx", "places of unknown range are among its results"},
+    Exception{"aten.empty.memory_format float", "with what fills it, it is a constant"},
     Exception{"aten.floor_divide.default int", "the range of its integers is not known"},
     Exception{"aten.linspace.default bool", "PyTorch has no such kernel"},
     Exception{"aten.masked_select.default", "the size of its result depends on data"},

@@ -1,0 +1,182 @@
+#include <algorithm>
+#include <set>
+
+#include "passes/passes.h"
+#include "passes/program_test.h"
+
+namespace slipway::passes {
+namespace {
+
+using ir::ConstantData;
+using ir::SymInt;
+using ir::Value;
+
+// An engine that leaves some operators outside.
+class ForEngineTest : public testing::Test, protected TestProgram {
+ protected:
+  Value* x_ = input("x", type({4}));
+  std::set<std::string> refused_;
+  std::set<std::string> excluded_;
+  std::set<std::string> not_computed_;
+  EngineChoice engine_{
+      .takes = [this](const ir::Node& node) { return !refused_.contains(node.op()); },
+      .is_excluded = [this](const ir::Node& node) { return excluded_.contains(node.op()); }};
+
+  // Stands for a run: zeros everywhere, and a failure where there are operators that it lacks.
+  Evaluator zeros() {
+    return [this](const ir::Program& computed) -> Result<std::vector<ConstantData>> {
+      EXPECT_TRUE(ir::verify(computed).ok()) << ir::print(computed);
+      for (const std::string& op : ops(*computed.graph)) {
+        if (not_computed_.contains(op)) return Error(ErrorCode::kUnsupported, "not computed");
+      }
+      std::vector<ConstantData> results;
+      for (const ir::Argument& output : computed.graph->outputs()) {
+        const Value* value = std::get<Value*>(output);
+        ConstantData data;
+        data.dtype = value->dtype();
+        for (const SymInt& size : value->sizes()) data.sizes.push_back(*size.constant());
+        for (const SymInt& stride : ir::contiguous_strides(value->sizes())) {
+          data.strides.push_back(*stride.constant());
+        }
+        data.storage = own_bytes(std::vector<std::byte>(data.nbytes()));
+        results.push_back(std::move(data));
+      }
+      return results;
+    };
+  }
+  void fold() {
+    const Status status = apply(fold_for_engine, zeros(), engine_);
+    ASSERT_TRUE(status.ok()) << status.error().message();
+  }
+  void decompose() {
+    const Status status = apply(decompose_for_engine, engine_);
+    ASSERT_TRUE(status.ok()) << status.error().message();
+  }
+  // int8 weights in float32, times an input.
+  void multiply_converted() {
+    constexpr int64_t kSize = 1 << 20;
+    ConstantData weight = count({kSize}, {1}, 0, kSize);
+    weight.dtype = DType::kInt8;
+    Value* w = constant("w", std::move(weight));
+    Value* converted = call("aten.to.dtype", {w, DType::kFloat32}, type({kSize}), "converted");
+    Value* scale = input("scale", type({kSize}));
+    output(call("aten.mul.Tensor", {converted, scale}, type({kSize}), "product"));
+  }
+};
+
+TEST_F(ForEngineTest, AChainOfConstantsIsAConstant) {
+  refused_ = {"aten.cos.default"};
+  Value* c = constant("c", count({4}, {1}));
+  Value* cos = call("aten.cos.default", {c}, c->type(), "cos");
+  Value* neg = call("aten.neg.default", {cos}, c->type(), "neg");
+  output(call("aten.add.Tensor", {x_, neg}, x_->type(), "sum"));
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.add.Tensor"}));
+  EXPECT_NE(program.input_of(at(0)->value(1)), nullptr);
+}
+
+TEST_F(ForEngineTest, ConversionsThatTheEngineTakesStaySmall) {
+  multiply_converted();
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.to.dtype", "aten.mul.Tensor"}));
+}
+
+TEST_F(ForEngineTest, ConversionsThatTheEngineRefusesAreDone) {
+  refused_ = {"aten.to.dtype"};
+  multiply_converted();
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.mul.Tensor"}));
+}
+
+TEST_F(ForEngineTest, WhatNoEngineNodeNeedsDoesNotGrow) {
+  refused_ = {"aten.to.dtype", "aten.mul.Tensor"};
+  multiply_converted();
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.to.dtype", "aten.mul.Tensor"}));
+}
+
+TEST_F(ForEngineTest, TablesMadeOfNothingHaveABound) {
+  refused_ = {"aten.eye.default"};
+  const auto add_eye = [this](int64_t n) {
+    Value* eye = call("aten.eye.default", {SymInt(n)}, type({n, n}), "eye");
+    Value* other = input("other", type({n, n}));
+    output(call("aten.add.Tensor", {eye, other}, type({n, n}), "sum"));
+  };
+  add_eye(1000);
+  add_eye(100000);
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.add.Tensor", "aten.eye.default", "aten.add.Tensor"}));
+}
+
+TEST_F(ForEngineTest, SourcesAndViewsAreTheEngines) {
+  Value* c = constant("c", count({2, 3}, {3, 1}));
+  Value* turned = call("aten.permute.default", {c, Ints{1, 0}}, type({3, 2}), "turned");
+  output(call("aten.relu.default", {call("aten.ones.default", {Ints{4}}, type({4}), "ones")},
+              type({4}), "made"));
+  Value* y = input("y", type({3, 2}));
+  output(call("aten.add.Tensor", {y, turned}, type({3, 2}), "sum"));
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.permute.default", "aten.add.Tensor"}));
+}
+
+TEST_F(ForEngineTest, WhatKernelsCannotComputeStaysAndTheRestIsFolded) {
+  not_computed_ = {"aten.sin.default"};
+  Value* c = constant("c", count({4}, {1}));
+  output(call("aten.sin.default", {c}, c->type(), "sin"));
+  output(call("aten.neg.default", {c}, c->type(), "neg"));
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.sin.default"}));
+  EXPECT_NE(program.input_of(result(1)), nullptr);
+}
+
+TEST_F(ForEngineTest, WhatTheUserExcludesIsNotTouched) {
+  excluded_ = {"aten.neg.default", "aten.logaddexp.default"};
+  refused_ = {"aten.logaddexp.default"};
+  Value* c = constant("c", count({4}, {1}));
+  output(call("aten.neg.default", {c}, c->type(), "neg"));
+  output(call("aten.logaddexp.default", {x_, x_}, x_->type(), "sum"));
+  fold();
+  decompose();
+  EXPECT_EQ(ops(), (Ops{"aten.neg.default", "aten.logaddexp.default"}));
+}
+
+TEST_F(ForEngineTest, RulesApplyWhereTheEngineTakesAllThatTheyGive) {
+  refused_ = {"aten.cosine_similarity.default"};
+  Value* y = input("y", type({2, 4}));
+  const auto add = [&] {
+    output(call("aten.cosine_similarity.default", {y, y, SymInt(1), 1e-8}, type({2}), "similar"));
+  };
+  add();
+  decompose();
+  const Ops after = ops();
+  EXPECT_GT(after.size(), 1U);
+  EXPECT_EQ(std::count(after.begin(), after.end(), "aten.cosine_similarity.default"), 0);
+
+  // One of what it gives is outside: nothing changes.
+  refused_.insert(after.begin(), after.end());
+  add();
+  const size_t inputs = program.inputs.size();
+  decompose();
+  EXPECT_EQ(ops().size(), after.size() + 1);
+  EXPECT_EQ(ops().back(), "aten.cosine_similarity.default");
+  EXPECT_EQ(program.inputs.size(), inputs);
+}
+
+TEST_F(ForEngineTest, WrittenOutLoopsStayOneNode) {
+  refused_ = {"aten.cumprod.default"};
+  const auto add = [&](int64_t n) {
+    Value* y = input("y", type({n}));
+    output(call("aten.cumprod.default", {y, SymInt(0)}, type({n}), "product"));
+  };
+  add(8);
+  decompose();
+  const Ops few = ops();
+  EXPECT_EQ(std::count(few.begin(), few.end(), "aten.cumprod.default"), 0);
+  add(1000);
+  decompose();
+  EXPECT_EQ(ops().size(), few.size() + 1);
+  EXPECT_EQ(ops().back(), "aten.cumprod.default");
+}
+
+}  // namespace
+}  // namespace slipway::passes
