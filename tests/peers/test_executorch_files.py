@@ -124,6 +124,8 @@ def test_executorchs_python_runtime_runs_our_files(name, file, tmp_path):
         outputs = program.load_method("forward").execute([value(spec) for spec in case["inputs"]])
         for ours, spec in zip(outputs, case["outputs"], strict=True):
             if "file" in spec:
-                torch.testing.assert_close(ours, value(spec), atol=1e-5, rtol=1e-5, equal_nan=True)
+                # Sums of halves may round to the next half.
+                rtol = 1e-3 if ours.dtype == torch.float16 else 1e-5
+                torch.testing.assert_close(ours, value(spec), atol=1e-5, rtol=rtol, equal_nan=True)
             else:
                 assert ours == spec["value"]
