@@ -24,7 +24,7 @@ EXACT = re.compile(
     r"cummax|cummin|threshold|nan_to_num|t_copy|ravel|atleast\w+|sym_\w+|median|kthvalue|heaviside|copysign|im2col|hardshrink|positive|_pad_circular)(\..*)?$|.*quantize_per.*|_operator.*")
 ONCE = re.compile(r"aten\.(add|sub|subtract|rsub|mul|multiply|div|true_divide|divide|sqrt|reciprocal)\.")
 STEP = {torch.float32: 2.0**-22, torch.float64: 2.0**-50, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9, torch.float16: 4e-3, torch.bfloat16: 3.2e-2, torch.complex64: 1e-5}
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9, torch.float16: 4e-3, torch.bfloat16: 3.2e-2, torch.complex64: 1e-5, torch.complex128: 1e-9, torch.complex32: 4e-3}
 RUNS = 3
 
 
