@@ -192,10 +192,14 @@ Status compile(const Options& options) {
     engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
                           format_bytes(summary.engine_bytes));
   }
+  size_t outside = 0;
+  for (const PteSummary::Method& method : summary.methods) outside += method.outside.size();
+  if (outside > 0) engines += count_text(outside, "node") + " outside, ";
   // Those of an engine lie inside it.
   std::string weights;
   if (summary.constant_bytes > 0 || summary.engine_count() == 0) {
-    weights = fmt::format("{} {}, ", engines.empty() ? "weights" : "weights outside of engines",
+    weights = fmt::format("{} {}, ",
+                          summary.engine_count() == 0 ? "weights" : "weights outside of engines",
                           format_bytes(summary.constant_bytes));
   }
   fmt::print("{}: {} became {}; {}{}planned memory {}, file {}; {:.2f} s\n", options.output,

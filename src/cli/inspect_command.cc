@@ -163,6 +163,7 @@ void print_program(const std::string& path, const PteSummary& summary, bool grap
     fmt::print("\nmethod {}: {}, {}, planned memory {}\n", printable(method.name),
                count_text(method.instructions.size(), "instruction"),
                count_text(method.value_count, "value"), format_bytes(method.planned_bytes));
+    for (const std::string& line : slow_path(method)) fmt::print("  slow: {}\n", printable(line));
     print_values("input", method.inputs, method.input_tree);
     print_values("output", method.outputs, method.output_tree);
     for (const auto& [name, type] : method.state) {

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "cli/text.h"
+#include "engine/slow_path.h"
 
 namespace slipway::cli {
 namespace {
@@ -134,6 +135,14 @@ void print_outside(const std::vector<engine::ManifestOutside>& outside, bool all
   }
 }
 
+size_t nodes_of_engines(const PteSummary::Method& method) {
+  size_t nodes = 0;
+  for (const PteSummary::Engine& engine : method.engines) {
+    if (engine.described) nodes += engine.described->nodes.size();
+  }
+  return nodes;
+}
+
 Json tensors_json(const std::vector<engine::EngineTensor>& tensors) {
   Json list = Json::array();
   for (const engine::EngineTensor& tensor : tensors) {
@@ -190,12 +199,15 @@ Json tensorrt_json(const Result<engine::TensorRtMetadata>& read) {
 
 }  // namespace
 
+std::vector<std::string> slow_path(const PteSummary::Method& method) {
+  const size_t inside = nodes_of_engines(method);
+  if (inside == 0 && !method.engines.empty()) return {};  // of another tool: nothing is known
+  return engine::slow_path(method.outside, inside);
+}
+
 void print_partitions(const PteSummary::Method& method, bool all) {
   if (!method.engines.empty()) {
-    size_t nodes = 0;
-    for (const PteSummary::Engine& engine : method.engines) {
-      if (engine.described) nodes += engine.described->nodes.size();
-    }
+    const size_t nodes = nodes_of_engines(method);
     fmt::print("{}", count_text(method.engines.size(), "engine"));
     if (nodes > 0) fmt::print(", {} of {} nodes", nodes, nodes + method.outside.size());
     fmt::print(":\n");

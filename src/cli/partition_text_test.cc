@@ -46,6 +46,16 @@ TEST_F(PartitionText, EnginesAndWhatIsOutsideAreShown) {
   EXPECT_NE(text(true).find("    5 nodes:\n      add (aten.add.Tensor)\n"), std::string::npos);
 }
 
+TEST_F(PartitionText, WhatIsSlowIsTold) {
+  EXPECT_TRUE(slow_path(method()).empty());
+  method().outside.push_back({"conv", "aten.conv2d.default", "of float64"});
+  EXPECT_EQ(slow_path(method()),
+            (std::vector<std::string>{"conv (aten.conv2d.default) on ExecuTorch's kernels, of 4 "
+                                      "nodes outside the engines: of float64"}));
+  method().engines[0].described.reset();  // of another tool: what it has is not known
+  EXPECT_TRUE(slow_path(method()).empty());
+}
+
 TEST_F(PartitionText, ManyReasonsAreCutShortUnlessAllAreWanted) {
   for (int i = 0; i < 30; ++i) {
     method().outside.push_back({"n", "aten.add.Tensor", fmt::format("reason {}", i)});

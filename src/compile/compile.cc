@@ -15,6 +15,7 @@
 #include "compile/engines.h"
 #include "compile/functional.h"
 #include "compile/prepare.h"
+#include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
 #include "compile/weight_streaming.h"
 #include "ir/program.h"
@@ -127,6 +128,17 @@ Status check_readable(const OwnedSpan& bytes, const std::string& name) {
                      checked.error().message());
 }
 
+// Leaves out of the list what is in the program no more: constants after all, or equal to another.
+void drop_folded(ProgramEngines& parts, const ir::Program& program) {
+  std::set<std::string> origins;
+  for (const auto& node : program.graph->nodes()) origins.insert(node->origin());
+  std::vector<engine::ManifestOutside> left;
+  for (size_t i = 0; i < parts.outside.size(); ++i) {
+    if (origins.contains(parts.origins[i])) left.push_back(std::move(parts.outside[i]));
+  }
+  parts.outside = std::move(left);
+}
+
 Result<PieceList> compile_methods(
     const std::vector<std::pair<std::string, const Program*>>& methods,
     const CompileOptions& options) {
@@ -145,7 +157,10 @@ Result<PieceList> compile_methods(
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
     SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(program, builders, options));
+    const std::string remedy = slow_path_remedy(program, parts, options);
     SLIPWAY_RETURN_IF_ERROR(make_kernel_program(program, options));
+    drop_folded(parts, program);
+    warn_of_slow_path(program.source, parts, remedy, options);
     emitted.push_back({.name = methods[i].first,
                        .program = &program,
                        .source_sha256 = methods[i].second->source_sha256(),

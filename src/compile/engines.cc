@@ -354,6 +354,7 @@ class EngineStep {
     }
     for (const partition::Outside& outside : plan.outside) {
       result.outside.push_back({outside.node->name(), outside.node->op(), outside.reason});
+      result.origins.push_back(outside.node->origin());
     }
     SLIPWAY_RETURN_IF_ERROR(partition::replace(program_, plan, 0, symbols));
     return result;

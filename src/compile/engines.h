@@ -19,6 +19,7 @@ struct ProgramEngines {
   std::vector<engine::Engine> engines;          // what the program calls, by index
   std::vector<std::vector<std::string>> nodes;  // of each engine: "conv2d (aten.conv2d.default)"
   std::vector<engine::ManifestOutside> outside;
+  std::vector<std::string> origins;  // of each outside: ir::Node::origin()
 };
 
 using Builders = std::vector<std::unique_ptr<build::Builder>>;
