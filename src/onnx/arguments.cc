@@ -69,23 +69,6 @@ const ir::ConstantData* Context::constant_data(size_t i) const {
   return is_input ? nullptr : &*constant->second->data;
 }
 
-Ref Context::operand(size_t i, DType dtype) {
-  const ir::Argument& argument = arg(i);
-  if (const auto* value = std::get_if<ir::Value*>(&argument); value && *value) {
-    return cast(find(*value), dtype);
-  }
-  if (const auto* value = std::get_if<double>(&argument)) return scalar(*value, dtype);
-  if (const auto* value = std::get_if<bool>(&argument)) {
-    return scalar(static_cast<int64_t>(*value), dtype);
-  }
-  if (const auto* value = std::get_if<ir::SymInt>(&argument)) {
-    if (auto known = value->constant()) return scalar(*known, dtype);
-    return cast(scalar_length(*value), dtype);
-  }
-  fail(fmt::format("argument {} is neither a tensor nor a real number", i));
-  return scalar(int64_t{0}, dtype);
-}
-
 std::optional<double> Context::number(size_t i) {
   const ir::Argument& argument = arg(i);
   if (const auto* value = std::get_if<double>(&argument)) return *value;

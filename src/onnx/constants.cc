@@ -156,9 +156,15 @@ Ref Context::constant(DType dtype, std::vector<int64_t> sizes, std::vector<std::
   return {name, dtype};
 }
 
-Ref Context::scalar(double value, DType dtype) { return constant(dtype, {}, encode(value, dtype)); }
+Ref Context::scalar(double value, DType dtype) {
+  const DType type = is_computed_wide(dtype) ? DType::kFloat32 : dtype;
+  Ref ref = constant(type, {}, encode(value, type));
+  if (type == DType::kFloat32) note_number(ref.name, static_cast<float>(value));
+  return ref;
+}
 
 Ref Context::scalar(int64_t value, DType dtype) {
+  if (dtype == DType::kFloat32 || is_half(dtype)) return scalar(static_cast<double>(value), dtype);
   return constant(dtype, {}, encode(value, dtype));
 }
 

@@ -39,7 +39,7 @@ std::optional<DType> wide_type(DType dtype) {
 }  // namespace
 
 Context::Context(const ir::Program& program, const LoweringOptions& options)
-    : program_(program), options_(options) {
+    : program_(program), options_(options), is_wide_(options.round_halves) {
   graph_.opset = options.opset;
   graph_.name = "slipway";
   for (const ir::Input& input : program.inputs) {
@@ -93,25 +93,28 @@ bool Context::is_used(size_t i) const {
 
 void Context::result(const Ref& ref, size_t i) {
   const ir::Value* value = output(i);
-  bind(value, value->is_tensor() ? cast(ref, value->dtype()) : ref);
+  if (!value->is_tensor()) return bind(value, ref);
+  const DType dtype = value->dtype();
+  bind(value, options_.round_halves ? cast(ref, dtype) : convert(ref, dtype));
 }
 
 // ---- Nodes.
 
 void Context::emit(const char* op_type, const Refs& inputs, Attributes attributes,
-                   std::vector<std::string> outputs) {
+                   const Refs& outputs) {
   Node node;
   node.op_type = op_type;
-  node.name = fmt::format("{}/{}", outputs.front(), op_type);
+  node.name = fmt::format("{}/{}", outputs.front().name, op_type);
   for (const Ref& input : inputs) node.inputs.push_back(input.name);
   while (!node.inputs.empty() && node.inputs.back().empty()) node.inputs.pop_back();
-  node.outputs = std::move(outputs);
+  for (const Ref& output : outputs) node.outputs.push_back(output.name);
   node.attributes = std::move(attributes);
   if (node_) {
     node.origin = node_->origin().empty() ? node_->name() : node_->origin();
     node.target = node_->op();
     node.stack_trace = node_->stack_trace();
   }
+  note_halves(node, inputs, outputs);
   nodes_->push_back(std::move(node));
 }
 
@@ -126,23 +129,24 @@ Ref Context::op(const char* op_type, Refs inputs, Attributes attributes,
     return cast(result, dtype.value_or(from));
   }
   Ref result{fresh(node_ ? node_->name() : "value"), dtype.value_or(from)};
-  emit(op_type, inputs, std::move(attributes), {result.name});
+  emit(op_type, inputs, std::move(attributes), {result});
   return result;
 }
 
 Refs Context::ops(const char* op_type, const Refs& inputs, Attributes attributes,
                   const std::vector<DType>& dtypes) {
   Refs results;
-  std::vector<std::string> names;
-  for (DType dtype : dtypes) {
-    results.push_back({fresh(node_->name()), dtype});
-    names.push_back(results.back().name);
-  }
-  emit(op_type, inputs, std::move(attributes), std::move(names));
+  for (DType dtype : dtypes) results.push_back({fresh(node_->name()), dtype});
+  emit(op_type, inputs, std::move(attributes), results);
   return results;
 }
 
 Ref Context::cast(const Ref& x, DType dtype) {
+  if (!x.present() || !is_computed_wide(dtype)) return convert(x, dtype);
+  return rounded(convert(x, DType::kFloat32), dtype);
+}
+
+Ref Context::convert(const Ref& x, DType dtype) {
   if (x.dtype == dtype || !x.present()) return x;
   if (onnx_type(dtype) == 0 || onnx_type(x.dtype) == 0 || is_complex(dtype) ||
       is_complex(x.dtype)) {
@@ -155,7 +159,7 @@ Ref Context::cast(const Ref& x, DType dtype) {
     return logical_not(compare("Equal", x, 0.0));
   }
   Ref result{fresh(node_ ? node_->name() : "value"), dtype};
-  emit("Cast", {x}, {{"to", static_cast<int64_t>(onnx_type(dtype))}}, {result.name});
+  emit("Cast", {x}, {{"to", static_cast<int64_t>(onnx_type(dtype))}}, {result});
   return result;
 }
 
@@ -279,6 +283,10 @@ void Context::rename(const std::string& from, const std::string& to) {
     std::replace(node.inputs.begin(), node.inputs.end(), from, to);
     std::replace(node.outputs.begin(), node.outputs.end(), from, to);
   }
+  if (auto known = halves_.extract(from)) {
+    known.key() = to;
+    halves_.insert(std::move(known));
+  }
 }
 
 void Context::bind(const ir::Value* value, const Ref& ref) {
@@ -307,7 +315,7 @@ void Context::bind(const ir::Value* value, const Ref& ref) {
 }
 
 Ref Context::find(const ir::Value* value) {
-  if (auto it = bound_.find(value); it != bound_.end()) return it->second;
+  if (auto it = bound_.find(value); it != bound_.end()) return widened(it->second);
   auto constant = constants_.find(value);
   if (constant == constants_.end()) {
     fail(fmt::format("its input {} is not a tensor", value->name()));
@@ -331,7 +339,7 @@ Ref Context::find(const ir::Value* value) {
   pinned_.insert(ref.name);
   graph_.initializers.push_back(std::move(initializer));
   bound_[value] = ref;
-  return ref;
+  return widened(ref);
 }
 
 void Context::add_input(const ir::Value* value, const std::string& name) {
@@ -354,14 +362,14 @@ void Context::add_input(const ir::Value* value, const std::string& name) {
 }
 
 void Context::add_output(const Ref& ref, const std::string& name, DType dtype, Sizes sizes) {
-  Ref output = cast(ref, dtype);
+  Ref output = convert(ref, dtype);
   const auto same = [&](const auto& other) { return other.name == output.name; };
   const bool made_by_node = std::any_of(nodes_->begin(), nodes_->end(), [&](const Node& node) {
     return std::find(node.outputs.begin(), node.outputs.end(), output.name) != node.outputs.end();
   });
   if (!made_by_node || std::any_of(graph_.outputs.begin(), graph_.outputs.end(), same)) {
     Ref copy{fresh(name), dtype};
-    emit("Identity", {output}, {}, {copy.name});
+    emit("Identity", {output}, {}, {copy});
     output = copy;
   }
   std::erase_if(graph_.values, same);
@@ -372,6 +380,7 @@ void Context::lower(const ir::Node& node) {
   node_ = &node;
   node_start_ = nodes_->size();
   reason_.reset();
+  is_wide_ = options_.round_halves || needs_float32();
   const Entry* entry = find_entry(node.op());
   if (!entry) {
     fail("the operator is not supported");
@@ -399,6 +408,7 @@ void Context::lower(const ir::Node& node) {
                                     node.stack_trace().empty() ? "" : "; ", node.stack_trace()));
   }
   node_ = nullptr;
+  is_wide_ = options_.round_halves;
 }
 
 std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& inputs) {
@@ -410,6 +420,7 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   auto outer_lengths = lengths_;
   auto outer_symbols = symbols_;
   auto outer_shapes = shapes_;
+  auto outer_widened = widened_;
 
   auto body = std::make_shared<Graph>();
   body->name = fresh(outer_node->name() + "_branch");
@@ -438,8 +449,9 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
       continue;
     }
     // A branch's outputs have to be made in it.
-    Ref copy{fresh((*value)->name()), (*value)->dtype()};
-    emit("Identity", {find(*value)}, {}, {copy.name});
+    const Ref made = find(*value);
+    Ref copy{fresh((*value)->name()), made.dtype};
+    emit("Identity", {made}, {}, {copy});
     body->outputs.push_back({copy.name, copy.dtype, (*value)->sizes()});
   }
 
@@ -449,6 +461,7 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   lengths_ = std::move(outer_lengths);
   symbols_ = std::move(outer_symbols);
   shapes_ = std::move(outer_shapes);
+  widened_ = std::move(outer_widened);
   return body;
 }
 

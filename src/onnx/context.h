@@ -1,6 +1,7 @@
 // What the rules of the registry work with: one node at a time, and the ONNX graph that grows.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,6 +25,8 @@ struct Ref {
   bool present() const { return !name.empty(); }
 };
 
+inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+
 using Refs = std::vector<Ref>;
 using Sizes = std::vector<ir::SymInt>;
 using Attributes = std::vector<std::pair<std::string, Attribute>>;
@@ -34,6 +37,10 @@ using Attributes = std::vector<std::pair<std::string, Attribute>>;
 //
 // Runtimes have kernels for few element types: op() computes 8- and 16-bit integers in int32 and
 // converts back, which wraps around as PyTorch does.
+//
+// Where a node is computed in float32 for the sake of its half types
+// (LoweringOptions::round_halves, or a number that the half type does not have), rules get float32
+// values wherever they ask for the half type, and result() rounds.
 class Context {
  public:
   Context(const ir::Program& program, const LoweringOptions& options);
@@ -64,7 +71,8 @@ class Context {
   int64_t rank(size_t i) { return static_cast<int64_t>(type(i).sizes.size()); }
   // What it holds, where it is a constant of the program; null for others.
   const ir::ConstantData* constant_data(size_t i) const;
-  // A number as a 0-dim constant, or a tensor; converted.
+  // A number as a 0-dim constant, or a tensor; converted. PyTorch rounds a number that it meets
+  // with a half type before it computes, but for products and a few more.
   Ref operand(size_t i, DType dtype);
   std::optional<double> number(size_t i);  // a constant number; none for None and symbols
   ir::SymInt integer(size_t i);
@@ -160,9 +168,18 @@ class Context {
   std::string fresh(const std::string& name);
 
  private:
-  void emit(const char* op_type, const Refs& inputs, Attributes attributes,
-            std::vector<std::string> outputs);
+  void emit(const char* op_type, const Refs& inputs, Attributes attributes, const Refs& outputs);
   void rename(const std::string& from, const std::string& to);
+  // half_types.cc
+  bool is_computed_wide(DType dtype) const;
+  bool needs_float32() const;
+  Ref widened(const Ref& x);
+  Ref rounded(const Ref& x, DType half);
+  void note_halves(const Node& node, const Refs& inputs, const Refs& outputs);
+  void note_number(const std::string& name, double value);
+
+  Ref convert(const Ref& x, DType dtype);  // whatever the node is computed in
+
   void define_symbols(const Ref& ref, const Sizes& sizes, bool solve);
   Ref dimension(const Ref& ref, size_t axis);
   Ref symbol(const std::string& name);
@@ -189,6 +206,11 @@ class Context {
   std::map<std::string, SymbolSource> symbols_;
   std::map<ir::SymInt, Ref> lengths_;
   std::map<std::string, Ref> shapes_;
+
+  bool is_wide_ = false;                          // node_ is computed in float32
+  std::unordered_map<std::string, Ref> widened_;  // half values in float32
+  // Float32 values that are known to be values of half types: a bit for each of these.
+  std::unordered_map<std::string, uint8_t> halves_;
 
   const ir::Node* node_ = nullptr;
   size_t node_start_ = 0;         // where the nodes of node_ start in *nodes_

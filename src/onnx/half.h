@@ -1,5 +1,5 @@
 // Float32 rounded to 16 bits, to nearest and ties to even, as PyTorch does: what is too large
-// becomes infinite, and NaN stays NaN.
+// becomes infinite, and NaN stays NaN. And back.
 #pragma once
 
 #include <bit>
@@ -35,6 +35,23 @@ inline uint16_t to_float16(float value) {
     half = (rounded - (112U << 23)) >> 13;
   }
   return static_cast<uint16_t>(sign | half);
+}
+
+inline float from_bfloat16(uint16_t half) {
+  return std::bit_cast<float>(static_cast<uint32_t>(half) << 16);
+}
+
+inline float from_float16(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
+  const uint32_t magnitude = half & 0x7fff;
+  uint32_t bits = 0;
+  if (magnitude >= 0x7c00) {
+    bits = 0x7f800000 | ((magnitude & 0x3ff) << 13);
+  } else {
+    // The exponents' biases are 112 apart, which the product makes good, for subnormals too.
+    bits = std::bit_cast<uint32_t>(std::bit_cast<float>(magnitude << 13) * 0x1p112F);
+  }
+  return std::bit_cast<float>(sign | bits);
 }
 
 }  // namespace slipway::onnx

@@ -42,6 +42,9 @@ struct LoweringOptions {
   // Bring indices into their range, for engines that would read or write outside of the tensor
   // where PyTorch makes an error of one.
   bool clamp_indices = false;
+  // Compute float16 and bfloat16 in float32 and round what each operator gives, as PyTorch does,
+  // for engines that would leave the rounding out. Inputs, outputs and weights keep their types.
+  bool round_halves = false;
   // Keep extrema of nothing but infinities infinite, for engines that make them the largest finite
   // numbers.
   bool keep_infinite_extrema = false;

@@ -44,8 +44,8 @@ void silu(Context& c) {
 void hardtanh(Context& c) {
   const Ref x = c.tensor(0);
   const bool is_relu6 = base_name(c) == "relu6";
-  const Ref low = is_relu6 ? c.number_like(0, x) : c.operand(1, x.dtype);
-  const Ref high = is_relu6 ? c.number_like(6, x) : c.operand(2, x.dtype);
+  const Ref low = is_relu6 ? c.number_like(0, x) : c.operand(1, c.dtype());
+  const Ref high = is_relu6 ? c.number_like(6, x) : c.operand(2, c.dtype());
   c.result(c.op("Clip", {x, low, high}));
 }
 
@@ -140,24 +140,24 @@ void tanhshrink(Context& c) {
   c.result(c.sub(x, c.op("Tanh", {x})));
 }
 
+Ref lambda(Context& c) { return c.has(1) ? c.operand(1, c.dtype()) : c.scalar(0.5, c.dtype()); }
+
 void hardshrink(Context& c) {
   const Ref x = c.tensor(0);
-  const double lambda = c.has(1) ? c.real(1) : 0.5;
-  c.result(c.where(c.compare("LessOrEqual", c.op("Abs", {x}), lambda), c.number_like(0, x), x));
+  c.result(c.where(c.compare("LessOrEqual", c.op("Abs", {x}), lambda(c)), c.number_like(0, x), x));
 }
 
 void softshrink(Context& c) {
   const Ref x = c.tensor(0);
-  const double lambda = c.has(1) ? c.real(1) : 0.5;
-  const Ref shrunk = c.mul(c.op("Sign", {x}), c.sub(c.op("Abs", {x}), lambda));
-  c.result(
-      c.where(c.compare("LessOrEqual", c.op("Abs", {x}), lambda), c.number_like(0, x), shrunk));
+  const Ref limit = lambda(c);
+  const Ref shrunk = c.mul(c.op("Sign", {x}), c.sub(c.op("Abs", {x}), limit));
+  c.result(c.where(c.compare("LessOrEqual", c.op("Abs", {x}), limit), c.number_like(0, x), shrunk));
 }
 
 void threshold(Context& c) {
   const Ref x = c.tensor(0);
-  c.result(c.where(c.op("LessOrEqual", {x, c.operand(1, x.dtype)}, {}, DType::kBool),
-                   c.operand(2, x.dtype), x));
+  c.result(c.where(c.op("LessOrEqual", {x, c.operand(1, c.dtype())}, {}, DType::kBool),
+                   c.operand(2, c.dtype()), x));
 }
 
 void glu(Context& c) {

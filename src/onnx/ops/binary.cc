@@ -43,7 +43,7 @@ Operands operands(Context& c) { return operands(c, common_type(c, 0, 1)); }
 // alpha is argument 2, 1 where it is left out.
 Ref scaled(Context& c, const Ref& x) {
   if (!c.has(2) || c.number(2) == 1.0) return x;
-  return c.mul(x, c.operand(2, x.dtype));
+  return c.mul(x, c.operand(2, common_type(c, 0, 1)));
 }
 
 void add(Context& c) {
@@ -225,7 +225,7 @@ void where(Context& c) {
 
 void masked_fill(Context& c) {
   const Ref x = c.tensor(0);
-  c.result(c.where(c.tensor(1, DType::kBool), c.operand(2, x.dtype), x));
+  c.result(c.where(c.tensor(1, DType::kBool), c.operand(2, c.dtype()), x));
 }
 
 // self + value * a (op) b

@@ -28,7 +28,7 @@ void constant_pad(Context& c, size_t value) {
   const Ref x = c.tensor(0);
   // Few runtimes pad bools.
   const Ref wide = x.dtype == DType::kBool ? c.cast(x, DType::kInt32) : x;
-  const Ref fill = c.has(value) ? c.operand(value, x.dtype) : c.number_like(0, x);
+  const Ref fill = c.has(value) ? c.operand(value, c.dtype()) : c.number_like(0, x);
   c.result(c.op("Pad", {wide, c.shape(onnx_pads(c)), c.cast(fill, wide.dtype)}));
 }
 

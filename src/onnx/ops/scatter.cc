@@ -133,7 +133,7 @@ void index_fill(Context& c) {
   const Sizes& sizes = c.type(0).sizes;
   Sizes rows = sizes;
   rows.at(static_cast<size_t>(axis)) = c.rank(2) == 0 ? SymInt(1) : c.type(2).sizes.at(0);
-  const Ref source = c.expand(c.operand(3, x.dtype), {}, rows);
+  const Ref source = c.expand(c.operand(3, c.dtype()), {}, rows);
   c.result(write_rows(c, x, sizes, axis, row_index(c, 2), source, "none"));
 }
 
@@ -166,7 +166,7 @@ Scatter scatter_of(Context& c) {
   s.index = in_range(c, s.index,
                      s.is_scalar ? SymInt(1) : c.type(0).sizes.at(static_cast<size_t>(s.axis)));
   if (!c.is_tensor(3)) {
-    s.source = c.expand(c.operand(3, s.x.dtype), {}, sizes);
+    s.source = c.expand(c.operand(3, c.dtype()), {}, sizes);
   } else {
     s.source = c.tensor(3, s.x.dtype);
     if (c.rank(3) == 0) s.source = c.unsqueeze(s.source, {0});

@@ -80,7 +80,10 @@ void cond(Context& c) {
   Attributes attributes = {{"then_branch", c.sub_graph(**yes, inputs)},
                            {"else_branch", c.sub_graph(**no, inputs)}};
   std::vector<DType> dtypes;
-  for (const ir::Value* value : c.node().outputs()) dtypes.push_back(value->dtype());
+  for (const ValueType& value :
+       std::get<std::shared_ptr<Graph>>(attributes.front().second)->outputs) {
+    dtypes.push_back(value.dtype);
+  }
   const Refs results = c.ops("If", {predicate}, std::move(attributes), dtypes);
   for (size_t i = 0; i < results.size(); ++i) c.result(results.at(i), i);
 }

@@ -62,6 +62,7 @@ class OpenVinoBuilder : public build::Builder {
         has_int8_products() ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32;
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
+    options.round_halves = !options_.allow_reduced_precision;
     apply_to_lowering(options, options_.disabled_rules);
     return options;
   }
