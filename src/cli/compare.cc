@@ -6,16 +6,19 @@
 
 #include <fmt/format.h>
 
+#include "base/half.h"
+
 namespace slipway::cli {
 namespace {
 
-template <class T>
-Comparison compare_numbers(const T* found, const T* expected, size_t count,
-                           const Tolerance& tolerance) {
+// `read` makes a number of an element.
+template <class T, class Read>
+Comparison compare_elements(const T* found, const T* expected, size_t count,
+                            const Tolerance& tolerance, Read read) {
   Comparison result;
   for (size_t i = 0; i < count; ++i) {
-    const double f = static_cast<double>(found[i]);
-    const double e = static_cast<double>(expected[i]);
+    const double f = read(found[i]);
+    const double e = read(expected[i]);
     if (f == e || (std::isnan(f) && std::isnan(e))) continue;
     if (std::isfinite(f) && std::isfinite(e)) {
       const double difference = std::fabs(f - e);
@@ -28,6 +31,18 @@ Comparison compare_numbers(const T* found, const T* expected, size_t count,
   }
   result.equal = result.problem.empty();
   return result;
+}
+
+template <class T>
+Comparison compare_numbers(const T* found, const T* expected, size_t count,
+                           const Tolerance& tolerance) {
+  return compare_elements(found, expected, count, tolerance,
+                          [](T number) { return static_cast<double>(number); });
+}
+
+// Two units in the last place, where less is asked for.
+Tolerance of_half(Tolerance tolerance, double unit) {
+  return {std::max(tolerance.absolute, 2 * unit), std::max(tolerance.relative, 2 * unit)};
 }
 
 bool same_storage(DType found, DType expected) {
@@ -50,6 +65,12 @@ Comparison compare(const Tensor& found, const Tensor& expected, const Tolerance&
       return compare_numbers(found.data_as<float>(), expected.data_as<float>(), count, tolerance);
     case DType::kFloat64:
       return compare_numbers(found.data_as<double>(), expected.data_as<double>(), count, tolerance);
+    case DType::kFloat16:
+      return compare_elements(found.data_as<uint16_t>(), expected.data_as<uint16_t>(), count,
+                              of_half(tolerance, 0x1p-10), from_float16);
+    case DType::kBFloat16:
+      return compare_elements(found.data_as<uint16_t>(), expected.data_as<uint16_t>(), count,
+                              of_half(tolerance, 0x1p-7), from_bfloat16);
     case DType::kComplex64:
       return compare_numbers(found.data_as<float>(), expected.data_as<float>(), 2 * count,
                              tolerance);

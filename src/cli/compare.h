@@ -19,8 +19,9 @@ struct Comparison {
 };
 
 // Numbers within absolute + relative * |expected| are equal, as are NaNs and infinities of one
-// sign. Integers and booleans must be the same, and so must types and shapes; bfloat16 and float8
-// may be expected as the unsigned integers that NumPy stores them as, and are then the same bits.
+// sign; of float16 and bfloat16, each is at least two units in the last place of 1 (2^-9, 2^-6).
+// Integers, booleans and float8 must be the same, and so must types and shapes; bfloat16 and float8
+// may be expected as the unsigned integers that NumPy stores them as.
 Comparison compare(const Tensor& found, const Tensor& expected, const Tolerance& tolerance);
 
 }  // namespace slipway::cli

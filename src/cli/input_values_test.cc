@@ -51,6 +51,36 @@ TEST(Compare, AllowsTheTolerance) {
   EXPECT_EQ(far.worst, 0.5);
 }
 
+Tensor halves(DType dtype, const std::vector<uint16_t>& bits) {
+  Tensor tensor = *Tensor::zeros(dtype, {static_cast<int64_t>(bits.size())});
+  std::copy(bits.begin(), bits.end(), tensor.data_as<uint16_t>());
+  return tensor;
+}
+
+TEST(Compare, AllowsTwoUnitsOfHalfTypes) {
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    const uint16_t one = dtype == DType::kFloat16 ? 0x3c00 : 0x3f80;
+    const auto same = [&](uint16_t found, uint16_t expected, const Tolerance& tolerance = {}) {
+      return compare(halves(dtype, {found}), halves(dtype, {expected}), tolerance).equal;
+    };
+    EXPECT_TRUE(same(one + 2, one));
+    EXPECT_FALSE(same(one + 5, one));
+    EXPECT_TRUE(same(one + 5, one, {0.1, 0}));
+    const uint16_t infinity = dtype == DType::kFloat16 ? 0x7c00 : 0x7f80;
+    EXPECT_FALSE(same(infinity, infinity - 1));
+    EXPECT_FALSE(same(infinity + 1, infinity));
+    EXPECT_TRUE(same(infinity + 1, infinity + 2));  // NaNs
+    EXPECT_TRUE(same(0x8000, 0));
+  }
+  const Comparison far =
+      compare(halves(DType::kFloat16, {0x4000}), halves(DType::kFloat16, {0x4200}), {});
+  EXPECT_EQ(far.problem, "element 0 is 2, not 3");
+  EXPECT_EQ(far.worst, 1);
+  // As NumPy stores them.
+  EXPECT_TRUE(
+      compare(halves(DType::kBFloat16, {0x3f81}), halves(DType::kUInt16, {0x3f80}), {}).equal);
+}
+
 TEST(Compare, InfinitiesAndNaNsMustBeTheSame) {
   const float inf = std::numeric_limits<float>::infinity();
   const float nan = std::numeric_limits<float>::quiet_NaN();

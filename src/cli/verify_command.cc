@@ -244,9 +244,11 @@ void add_verify(CLI::App& app, Action& action) {
                    "inputs/<position>.npy in the folder)")
       ->allow_extra_args(false);
   command->add_option("--method", options->method, "The method to compare")->capture_default_str();
-  command->add_option("--atol", options->tolerance.absolute, "Absolute tolerance")
+  command
+      ->add_option("--atol", options->tolerance.absolute,
+                   "Absolute tolerance; of float16 and bfloat16 at least 2^-9 and 2^-6")
       ->capture_default_str();
-  command->add_option("--rtol", options->tolerance.relative, "Relative tolerance")
+  command->add_option("--rtol", options->tolerance.relative, "Relative tolerance, likewise")
       ->capture_default_str();
   command->add_option("--tensorrt-lib", options->tensorrt_library,
                       "TensorRT's library, or its folder, for files with its engines");

@@ -1,7 +1,6 @@
 #include "compile/check.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <initializer_list>
 #include <limits>
@@ -15,10 +14,10 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/half.h"
 #include "base/try.h"
 #include "compile/functional.h"
 #include "ir/queries.h"
-#include "onnx/half.h"
 #include "pte/emitter/emitter.h"
 #include "slipway/module.h"
 
@@ -66,20 +65,6 @@ class Random {
   uint64_t state_;
 };
 
-float from_bfloat16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
-
-float from_float16(uint16_t bits) {
-  const int exponent = (bits >> 10) & 0x1f;
-  const int fraction = bits & 0x3ff;
-  float magnitude = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
-  if (exponent == 0) magnitude = std::ldexp(static_cast<float>(fraction), -24);
-  if (exponent == 31) {
-    magnitude = fraction == 0 ? std::numeric_limits<float>::infinity()
-                              : std::numeric_limits<float>::quiet_NaN();
-  }
-  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
-}
-
 void set_element(Tensor& tensor, int64_t i, double value) {
   switch (tensor.dtype()) {
     case DType::kFloat64:
@@ -89,10 +74,10 @@ void set_element(Tensor& tensor, int64_t i, double value) {
       tensor.data_as<float>()[i] = static_cast<float>(value);
       break;
     case DType::kFloat16:
-      tensor.data_as<uint16_t>()[i] = onnx::to_float16(static_cast<float>(value));
+      tensor.data_as<uint16_t>()[i] = to_float16(static_cast<float>(value));
       break;
     case DType::kBFloat16:
-      tensor.data_as<uint16_t>()[i] = onnx::to_bfloat16(static_cast<float>(value));
+      tensor.data_as<uint16_t>()[i] = to_bfloat16(static_cast<float>(value));
       break;
     case DType::kInt64:
       tensor.data_as<int64_t>()[i] = static_cast<int64_t>(value);

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/half.h"
 #include "onnx/context.h"
-#include "onnx/half.h"
 
 namespace slipway::onnx {
 

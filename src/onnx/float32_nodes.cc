@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <variant>
 
-#include "onnx/half.h"
+#include "base/half.h"
 
 namespace slipway::onnx {
 
@@ -159,6 +159,7 @@ class Chooser {
       }
     }
     keep_integers();
+    keep_tiny();
     keep_between();
     for (size_t i = 0; i < nodes.size(); ++i) {
       if (stays_[i] || has_float_result(nodes[i])) continue;
@@ -209,18 +210,52 @@ class Chooser {
                        [this](const std::string& name) { return loses_number(name); });
   }
 
+  // What a number made that the half type would turn into 0, as far as a quotient or a logarithm:
+  // without it, these would be infinite or NaN.
+  void keep_tiny() {
+    static const Names kPassing = {"Add", "Clip", "Max", "Min",  "Mul",
+                                   "Pow", "Sqrt", "Sum", "Where"};
+    static const Names kUsing = {"Div", "Log", "Pow", "Reciprocal", "Sqrt"};
+    std::set<std::string> tiny;   // values that may be as small
+    std::set<std::string> large;  // one over them
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
+      if (!has_float_result(node) || is_contraction(node)) continue;
+      const auto has = [&](const std::set<std::string>& values) {
+        return std::any_of(node.inputs.begin(), node.inputs.end(),
+                           [&](const std::string& name) { return values.contains(name); });
+      };
+      const bool takes_tiny = has(tiny);
+      const bool is_source =
+          std::any_of(node.inputs.begin(), node.inputs.end(),
+                      [&](const auto& name) { return lost_number(name) == Lost::kToZero; });
+      const bool passes = kPassing.contains(node.op_type) || moves_data(node);
+      const bool passes_large = has(large) && moves_data(node);
+      if ((takes_tiny && (passes || kUsing.contains(node.op_type))) || has(large)) stays_[i] = true;
+      for (const std::string& output : node.outputs) {
+        if ((is_source || takes_tiny) && passes) tiny.insert(output);
+        if ((takes_tiny && node.op_type == "Reciprocal") || passes_large) large.insert(output);
+      }
+    }
+  }
+
+  enum class Lost { kNot, kToZero, kToInfinity };
+
   // Whether it is a number that becomes 0 or infinite.
-  bool loses_number(const std::string& name) const {
+  bool loses_number(const std::string& name) const { return lost_number(name) != Lost::kNot; }
+
+  Lost lost_number(const std::string& name) const {
     const auto found = initializers_.find(name);
-    if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return false;
+    if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return Lost::kNot;
     const auto* span = std::get_if<OwnedSpan>(&found->second->data);
     float value = 0;
-    if (!span || span->bytes.size() != sizeof(value)) return false;
+    if (!span || span->bytes.size() != sizeof(value)) return Lost::kNot;
     std::memcpy(&value, span->bytes.data(), sizeof(value));
-    if (value == 0 || !std::isfinite(value)) return false;
+    if (value == 0 || !std::isfinite(value)) return Lost::kNot;
     const bool is_float16 = half_ == DType::kFloat16;
     const int magnitude = (is_float16 ? to_float16(value) : to_bfloat16(value)) & 0x7fff;
-    return magnitude == 0 || magnitude == (is_float16 ? 0x7c00 : 0x7f80);
+    if (magnitude == 0) return Lost::kToZero;
+    return magnitude == (is_float16 ? 0x7c00 : 0x7f80) ? Lost::kToInfinity : Lost::kNot;
   }
 
   // Keeps what the node's inputs come from, as far as `passes` says.

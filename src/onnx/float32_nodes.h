@@ -22,7 +22,8 @@ namespace slipway::onnx {
 //   have it in bfloat16);
 // - what is made of integers alone, such as the angles of positions: halves count to 256 or 2048;
 // - masks on their way into a softmax, which are often close to the largest float32;
-// - a node with a number that the half type would turn into 0 or infinity (epsilons, masks);
+// - a node with a number that the half type would turn into 0 or infinity (epsilons, masks), and
+//   behind an epsilon what leads to a quotient or a logarithm, with that;
 // - what stands between nodes that stay, or between them and the graph's outputs, unless it is a
 //   matrix product, a convolution or a recurrent layer.
 std::vector<bool> float32_nodes(const Graph& graph, const ValueTypes& types, DType half,

@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/half.h"
 #include "onnx/context.h"
-#include "onnx/half.h"
 #include "onnx/ops/common.h"
 
 namespace slipway::onnx {

@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/try.h"
 #include "onnx/float32_nodes.h"
-#include "onnx/half.h"
 #include "onnx/value_types.h"
 
 namespace slipway::onnx {

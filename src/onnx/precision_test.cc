@@ -12,8 +12,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/half.h"
 #include "ir/op_builder.h"
-#include "onnx/half.h"
 #include "onnx/lowering.h"
 #include "passes/passes.h"
 #include "pt2/program_reader.h"
@@ -321,6 +321,33 @@ TEST(ConvertPrecision, KeepsNumbersThatHalvesLack) {
   EXPECT_TRUE(stays(std::numeric_limits<float>::lowest(), DType::kBFloat16));
   EXPECT_FALSE(stays(-std::numeric_limits<float>::infinity(), DType::kFloat16));
   EXPECT_FALSE(stays(0, DType::kFloat16));
+}
+
+// As F.normalize has them, x / (s + 1e-8), and what is multiplied by one over such a sum.
+TEST(ConvertPrecision, KeepsEpsilonsUpToTheQuotient) {
+  const auto lines = [](std::vector<Node> nodes, float epsilon) {
+    Graph graph = chain(std::move(nodes), {weight("eps", {epsilon})});
+    return text(convert(std::move(graph)));
+  };
+  const auto has = [](const Lines& all, const std::string& line) {
+    return std::find(all.begin(), all.end(), line) != all.end();
+  };
+  const std::vector<Node> normalize = {
+      make("MatMul", {"x", "x"}, "s"), make("Max", {"s", "eps"}, "a"),
+      make("Identity", {"a"}, "b"), make("Div", {"x", "b"}, "y")};
+  EXPECT_TRUE(has(lines(normalize, 1e-12F), "Div(x, b) -> y"));
+  EXPECT_FALSE(has(lines(normalize, 1e-3F), "Div(x, b) -> y"));
+  const std::vector<Node> inverse = {
+      make("MatMul", {"x", "x"}, "s"), make("Add", {"s", "eps"}, "a"), make("Sqrt", {"a"}, "b"),
+      make("Reciprocal", {"b"}, "c"),  make("Mul", {"x", "c"}, "d"),   make("Relu", {"d"}, "e"),
+      make("MatMul", {"e", "x"}, "y")};
+  const Lines inverted = lines(inverse, 1e-8F);
+  EXPECT_TRUE(has(inverted, "Mul(x, c) -> d"));
+  EXPECT_TRUE(has(inverted, "Relu(d_fp16) -> e_fp16"));
+  const std::vector<Node> logarithm = {make("MatMul", {"x", "x"}, "s"),
+                                       make("Add", {"s", "eps"}, "a"), make("Neg", {"a"}, "b"),
+                                       make("MatMul", {"b", "x"}, "y")};
+  EXPECT_TRUE(has(lines(logarithm, 1e-8F), "Neg(a_fp16) -> b_fp16"));
 }
 
 TEST(ConvertPrecision, KeepsMasksOnTheirWayIntoASoftmax) {

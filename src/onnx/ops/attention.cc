@@ -69,7 +69,12 @@ Ref attend(Context& c, Attention a) {
   }
   std::vector<int64_t> order = iota(static_cast<int64_t>(a.key_sizes.size()));
   std::swap(order.at(order.size() - 1), order.at(order.size() - 2));
-  Ref scores = c.op("MatMul", {c.mul(a.query, scale), c.transpose(a.key, order)});
+  // Scaled after the product, as PyTorch does, so that the same scores overflow; but what is
+  // computed in a half type would overflow earlier than PyTorch, which has them in float32.
+  const bool is_half_product = is_half(a.query.dtype);
+  const Ref query = is_half_product ? c.mul(a.query, scale) : a.query;
+  Ref scores = c.op("MatMul", {query, c.transpose(a.key, order)});
+  if (!is_half_product) scores = c.mul(scores, scale);
   const Ref never = c.number_like(-std::numeric_limits<double>::infinity(), scores);
   if (a.is_causal) {
     // Every query sees at least the first key.

@@ -100,29 +100,36 @@ void col2im(Context& c) {
   c.result(batched ? y : c.squeeze(y, {0}));
 }
 
-// im2col(x, kernel, dilation, padding, stride): a convolution with one-hot kernels.
+// im2col(x, kernel, dilation, padding, stride): for each tap of the kernel what it meets. Not a
+// convolution with kernels of 0 and 1, which would carry an infinity to the other taps.
 void im2col(Context& c) {
   const bool batched = c.rank(0) == 4;
-  const auto channels = c.type(0).sizes.at(batched ? 1 : 0).constant();
-  if (!channels) return c.fail("the number of channels is known only at run time");
+  Sizes sizes = c.type(0).sizes;
+  if (!batched) sizes.insert(sizes.begin(), 1);
   const auto kernel = repeated(c.constants(1), 2);
-  const int64_t taps = kernel.at(0) * kernel.at(1);
-  const Ref x = batched ? c.tensor(0) : c.unsqueeze(c.tensor(0), {0});
-  // Kernel k of each channel is 1 at tap k.
-  const Ref tap = c.range(taps);
-  const Ref identity =
-      c.cast(c.compare("Equal", c.unsqueeze(tap, {1}), c.unsqueeze(tap, {0})), x.dtype);
-  const Ref weight =
-      c.op("Tile", {c.reshape(identity, {taps, taps}, {taps, 1, kernel.at(0), kernel.at(1)}),
-                    c.ints({*channels, 1, 1, 1})});
-  const Ref y = c.op("Conv", {x, weight},
-                     {{"kernel_shape", kernel},
-                      {"dilations", repeated(c.constants(2), 2)},
-                      {"pads", both_ends(repeated(c.constants(3), 2))},
-                      {"strides", repeated(c.constants(4), 2)},
-                      {"group", *channels}});
-  c.result(c.op("Reshape",
-                {y, batched ? c.ints({0, *channels * taps, -1}) : c.ints({*channels * taps, -1})}));
+  const auto dilation = repeated(c.constants(2), 2);
+  const auto padding = repeated(c.constants(3), 2);
+  const auto stride = repeated(c.constants(4), 2);
+  Ref x = batched ? c.tensor(0) : c.unsqueeze(c.tensor(0), {0});
+  x = c.op("Pad",
+           {x, c.ints({0, 0, padding.at(0), padding.at(1), 0, 0, padding.at(0), padding.at(1)}),
+            c.number_like(0, x)});
+  // From the first place of a tap to the one behind its last.
+  const auto taken = [&](const Ref& from, size_t i, int64_t tap) {
+    const ir::SymInt reach =
+        sizes.at(i + 2) + 2 * padding.at(i) - dilation.at(i) * (kernel.at(i) - 1);
+    const ir::SymInt start = tap * dilation.at(i);
+    return c.slice(from, static_cast<int64_t>(i) + 2, start, start + reach, stride.at(i));
+  };
+  Refs taps;
+  for (int64_t row = 0; row < kernel.at(0); ++row) {
+    const Ref rows = taken(x, 0, row);
+    for (int64_t column = 0; column < kernel.at(1); ++column) {
+      taps.push_back(c.unsqueeze(taken(rows, 1, column), {2}));
+    }
+  }
+  const Ref y = c.concat(taps, 2);
+  c.result(c.op("Reshape", {y, c.shape(c.sizes())}));
 }
 
 constexpr Entry kRules[] = {

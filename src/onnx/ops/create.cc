@@ -1,4 +1,6 @@
+#include <cmath>
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -49,7 +51,11 @@ void arange(Context& c) {
     return c.result(sequence(c, *known, dtype,
                              [&](int64_t i) { return *start + *step * static_cast<double>(i); }));
   }
-  const DType compute = is_floating_point(dtype) ? DType::kFloat64 : DType::kInt64;
+  const auto is_whole = [](const std::optional<double>& number) {
+    return number && *number == std::floor(*number);
+  };
+  const bool in_integers = !is_floating_point(dtype) || (is_whole(start) && is_whole(step));
+  const DType compute = in_integers ? DType::kInt64 : DType::kFloat64;
   Ref y = c.cast(c.range(count), compute);
   if (step != 1.0) y = c.mul(y, c.operand(2, compute));
   if (start != 0.0) y = c.add(y, c.operand(0, compute));

@@ -189,25 +189,22 @@ void avg_pool(Context& c) {
   c.result(image.batched ? y : c.squeeze(y, {0}));
 }
 
-// The matrix [out, in] whose rows average the windows of adaptive pooling.
-Ref averaging_matrix(Context& c, const SymInt& in, const SymInt& out, DType dtype) {
-  const Ref row = c.range(out);
-  const Ref n = c.length(in);
-  const Ref m = c.length(out);
-  const Ref start = c.unsqueeze(c.div(c.mul(row, n), m), {1});
-  const Ref last = c.mul(c.add(row, 1.0), n);
-  // ceil(last / m)
-  const Ref end = c.unsqueeze(c.div(c.sub(c.add(last, m), 1.0), m), {1});
-  const Ref column = c.unsqueeze(c.range(in), {0});
-  const Ref inside =
-      c.op("And", {c.compare("GreaterOrEqual", column, start), c.compare("Less", column, end)});
-  return c.div(c.cast(inside, dtype), c.cast(c.sub(end, start), dtype));
+// The windows of adaptive pooling along one axis, each reduced by itself, so that an infinity in
+// one does not reach the others. The number of windows is known.
+Ref reduce_windows(Context& c, const char* op_type, const Ref& x, int64_t axis, const SymInt& in,
+                   int64_t out) {
+  Refs parts;
+  for (int64_t k = 0; k < out; ++k) {
+    const SymInt start = SymInt::floordiv(in * k, out);
+    const SymInt end = SymInt::floordiv(in * (k + 1) + (out - 1), out);
+    parts.push_back(c.reduce(op_type, c.slice(x, axis, start, end), {axis}, true));
+  }
+  return c.concat(parts, axis);
 }
 
 void adaptive_avg_pool(Context& c) {
   const size_t n = spatial_of(c);
   Images image = images(c, n);
-  const auto rank = static_cast<int64_t>(n + 2);
   const Sizes in = tail(image.in, 2);
   const Sizes out = tail(image.out, 2);
   const auto finish = [&](const Ref& y) { c.result(image.batched ? y : c.squeeze(y, {0})); };
@@ -230,34 +227,24 @@ void adaptive_avg_pool(Context& c) {
   Ref y = image.x;
   for (size_t i = 0; i < n; ++i) {
     if (in.at(i) == out.at(i)) continue;
-    const Ref matrix = averaging_matrix(c, in.at(i), out.at(i), y.dtype);
-    std::vector<int64_t> order = iota(rank);
-    std::swap(order.at(i + 2), order.at(order.size() - 1));
-    y = c.transpose(y, order);
-    y = c.op("MatMul", {y, c.transpose(matrix, {1, 0})});
-    y = c.transpose(y, order);
+    const auto count = out.at(i).constant();
+    if (!count || *count == 0)
+      return c.fail("its result has sizes that are 0 or not known in advance");
+    y = reduce_windows(c, "ReduceMean", y, static_cast<int64_t>(i + 2), in.at(i), *count);
   }
   finish(y);
 }
 
-// The maximum of each window by itself; needs sizes that are known.
 void adaptive_max_pool(Context& c) {
   const size_t n = spatial_of(c);
   if (c.is_used(1)) return c.fail("its indices are used");
   Images image = images(c, n);
   Ref y = image.x;
   for (size_t i = 0; i < n; ++i) {
-    const auto in = image.in.at(i + 2).constant();
-    const auto out = image.out.at(i + 2).constant();
-    if (!in || !out) return c.fail("it needs image sizes that are known in advance");
-    const auto axis = static_cast<int64_t>(i + 2);
-    Refs parts;
-    for (int64_t k = 0; k < *out; ++k) {
-      const int64_t start = k * *in / *out;
-      const int64_t end = ((k + 1) * *in + *out - 1) / *out;
-      parts.push_back(c.reduce("ReduceMax", c.slice(y, axis, start, end), {axis}, true));
-    }
-    y = c.concat(parts, axis);
+    const auto count = image.out.at(i + 2).constant();
+    if (!count || *count == 0)
+      return c.fail("its result has sizes that are 0 or not known in advance");
+    y = reduce_windows(c, "ReduceMax", y, static_cast<int64_t>(i + 2), image.in.at(i + 2), *count);
   }
   c.result(image.batched ? y : c.squeeze(y, {0}));
 }
@@ -269,9 +256,9 @@ constexpr Entry kRules[] = {
     {"aten.avg_pool1d aten.avg_pool2d aten.avg_pool3d", avg_pool},
     {"aten.adaptive_avg_pool1d aten.adaptive_avg_pool2d aten.adaptive_avg_pool3d "
      "aten._adaptive_avg_pool2d aten._adaptive_avg_pool3d",
-     adaptive_avg_pool},
+     adaptive_avg_pool, "results whose size is known only at run time"},
     {"aten.adaptive_max_pool1d aten.adaptive_max_pool2d aten.adaptive_max_pool3d",
-     adaptive_max_pool, "indices; dynamic image sizes"},
+     adaptive_max_pool, "indices; results whose size is known only at run time"},
 };
 
 }  // namespace

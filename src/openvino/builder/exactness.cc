@@ -252,7 +252,8 @@ const Exactness* find_exactness(std::string_view target) {
 
 std::string document_exactness() {
   std::string text =
-      "| operators | float32 | int32, int64 | int8, uint8 | bool | what stays outside |\n"
+      "| operators | float32, float16, bfloat16 | int32, int64 | int8, uint8 | bool | what stays "
+      "outside |\n"
       "| --- | --- | --- | --- | --- | --- |\n";
   std::string refused = "| operators | why |\n| --- | --- |\n";
   for (const Exactness& entry : exactness_table()) {

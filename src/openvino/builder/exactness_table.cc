@@ -184,7 +184,8 @@ constexpr Exactness kTable[] = {
     {"aten.index_add aten.scatter.src aten.scatter.value aten.scatter.reduce "
      "aten.scatter.value_reduce aten.scatter_add aten.scatter_reduce.two",
      kFloat | kInt, Integers::kIn32Bits, 2, "",
-     "`scatter_reduce` of float32 with amax or amin, where NaN would be lost"},
+     "`scatter_reduce` of floats with amax or amin, where NaN would be lost; sums and products of "
+     "half types, which PyTorch rounds at each step"},
     moved("aten.slice_scatter aten.select_scatter"),
 
     // Making tensors.

@@ -71,21 +71,42 @@ TEST(Exactness, IsDocumented) {
   ADD_FAILURE() << "docs/openvino.md does not end with the table: put " << fresh << " there";
 }
 
-TEST(Exactness, TakesFloat32AndNoOtherFloatingPoint) {
+TEST(Exactness, TakesFloatsButForFloat64) {
   Nodes n;
   const auto relu = [&](DType dtype, bool reduced) {
     return n.why("aten.relu.default", {n.tensor(dtype)}, Nodes::ints(dtype), reduced);
   };
   EXPECT_EQ(relu(DType::kFloat32, false), "");
   EXPECT_TRUE(contains(relu(DType::kFloat64, false), "float64 values are computed in float32"));
-  EXPECT_TRUE(contains(relu(DType::kFloat16, false), "float16 results are not rounded"));
-  EXPECT_TRUE(contains(relu(DType::kBFloat16, false), "bfloat16 results are not rounded"));
+  EXPECT_EQ(relu(DType::kFloat16, false), "");
+  EXPECT_EQ(relu(DType::kBFloat16, false), "");
   for (DType dtype : {DType::kFloat64, DType::kFloat16, DType::kBFloat16}) {
     EXPECT_EQ(relu(dtype, true), "") << dtype_name(dtype);
   }
   EXPECT_NE(relu(DType::kInt16, true), "");
   EXPECT_NE(relu(DType::kUInt8, false), "");
   EXPECT_NE(relu(DType::kComplex64, true), "");
+}
+
+TEST(Exactness, LeavesSumsOutsideThatHalfTypesRoundAtEachStep) {
+  Nodes n;
+  const auto scatter = [&](DType dtype, const std::string& mode, bool reduced = false) {
+    Value* x = n.tensor(dtype);
+    return n.why("aten.scatter_reduce.two", {x, SymInt(0), n.small(), x, mode, true},
+                 Nodes::ints(dtype), reduced);
+  };
+  for (const DType dtype : {DType::kFloat16, DType::kBFloat16}) {
+    for (const char* mode : {"sum", "mean", "prod"}) {
+      EXPECT_TRUE(contains(scatter(dtype, mode), "rounded after each step")) << mode;
+      EXPECT_EQ(scatter(dtype, mode, true), "") << mode;
+    }
+    EXPECT_EQ(scatter(dtype, "amax"), "");
+    Value* x = n.tensor(dtype);
+    EXPECT_NE(n.why("aten.index_add.default", {x, SymInt(0), n.small(), x, SymInt(1)},
+                    Nodes::ints(dtype)),
+              "");
+  }
+  EXPECT_EQ(scatter(DType::kFloat32, "sum"), "");
 }
 
 TEST(Exactness, TakesIntegersThatAreShownToFit) {

@@ -70,7 +70,7 @@ void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_ex
 void mean_of_nothing(onnx::LoweringOptions& options) { options.means_as_quotients = true; }
 
 bool scatters_extrema(const ir::Node& node) {
-  if (node.op() != "aten.scatter_reduce.two" || node.output()->dtype() != DType::kFloat32) {
+  if (node.op() != "aten.scatter_reduce.two" || !is_floating_point(node.output()->dtype())) {
     return false;
   }
   const auto* reduction = std::get_if<std::string>(&node.arg(4));

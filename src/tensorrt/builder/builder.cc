@@ -19,6 +19,7 @@
 #include "build/job.h"
 #include "engine/tensorrt_blob.h"
 #include "onnx/precision.h"
+#include "onnx/value_types.h"
 #include "tensorrt/builder/job.h"
 #include "tensorrt/builder/profile.h"
 #include "tensorrt/builder/refusals.h"
@@ -154,6 +155,7 @@ class TensorRtBuilder : public build::Builder {
 
   Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
     if (auto refusals = refuse_sizes(graph); !refusals.empty()) return {std::move(refusals)};
+    if (auto refusals = refuse_types(graph); !refusals.empty()) return {std::move(refusals)};
     SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
     SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
     build::Job job;
@@ -235,6 +237,25 @@ class TensorRtBuilder : public build::Builder {
       options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
     }
     return options;
+  }
+
+  // Of what nodes become: an operator of integers may be computed in float64 where an ONNX operator
+  // has no integers.
+  static std::vector<build::Refusal> refuse_types(const onnx::Graph& graph) {
+    const onnx::ValueTypes types = onnx::value_types(graph);
+    std::vector<build::Refusal> refusals;
+    std::set<std::string> origins;
+    for (const onnx::Node& node : graph.nodes) {
+      const bool is_wide =
+          std::any_of(node.outputs.begin(), node.outputs.end(), [&](const auto& name) {
+            const auto found = types.find(name);
+            return found != types.end() && found->second == DType::kFloat64;
+          });
+      if (!is_wide || node.origin.empty() || !origins.insert(node.origin).second) continue;
+      refusals.push_back(
+          {node.origin, "it is computed in float64, which TensorRT's parser narrows to float32"});
+    }
+    return refusals;
   }
 
   // A delegate gives tensors alone: what takes a size that no tensor defines stays outside.

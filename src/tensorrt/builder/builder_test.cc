@@ -326,6 +326,16 @@ TEST_F(TensorRtBuilderTest, SaysWhichGpusItDoesNotBuildFor) {
   expect_parts(refusals->at(0).reason, {"make_y (MatMul)", "FP32 GEMM is not supported"});
 }
 
+// As argmax of int64 is lowered.
+TEST_F(TensorRtBuilderTest, RefusesWhatIsLoweredToFloat64) {
+  onnx::Graph graph = elementwise("Relu", DType::kInt64, 1);
+  onnx::Node cast = node("Cast", {"x0"}, {"wide"});
+  cast.attributes = {{"to", int64_t{onnx::onnx_type(DType::kFloat64)}}};
+  graph.nodes = {cast, node("ArgMax", {"wide"}, {"y"})};
+  graph.nodes.at(0).origin = graph.nodes.at(1).origin = "aten_y";
+  expect_parts(refusal(graph), {"float64", "float32"});
+}
+
 TEST_F(TensorRtBuilderTest, RefusesWhatItsParserRefuses) {
   expect_parts(refusal(elementwise("BitwiseXor", DType::kInt32, 2)), {"make_y (BitwiseXor)"});
   expect_parts(refusal(elementwise("Add", DType::kUInt8, 2)),

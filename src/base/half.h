@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstdint>
 
-namespace slipway::onnx {
+namespace slipway {
 
 inline uint16_t to_bfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);
@@ -54,4 +54,4 @@ inline float from_float16(uint16_t half) {
   return std::bit_cast<float>(sign | bits);
 }
 
-}  // namespace slipway::onnx
+}  // namespace slipway
