@@ -332,9 +332,9 @@ TEST(ConvertPrecision, KeepsEpsilonsUpToTheQuotient) {
   const auto has = [](const Lines& all, const std::string& line) {
     return std::find(all.begin(), all.end(), line) != all.end();
   };
-  const std::vector<Node> normalize = {
-      make("MatMul", {"x", "x"}, "s"), make("Max", {"s", "eps"}, "a"),
-      make("Identity", {"a"}, "b"), make("Div", {"x", "b"}, "y")};
+  const std::vector<Node> normalize = {make("MatMul", {"x", "x"}, "s"),
+                                       make("Max", {"s", "eps"}, "a"), make("Identity", {"a"}, "b"),
+                                       make("Div", {"x", "b"}, "y")};
   EXPECT_TRUE(has(lines(normalize, 1e-12F), "Div(x, b) -> y"));
   EXPECT_FALSE(has(lines(normalize, 1e-3F), "Div(x, b) -> y"));
   const std::vector<Node> inverse = {
