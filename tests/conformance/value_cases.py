@@ -175,3 +175,49 @@ case("repeated_index_put", lambda x, a, v: x.index_put((a,), v, accumulate=True)
 case("repeated_scatter_add", lambda x, a, v: (x.scatter_add(0, a, v), x.index_add(0, a[:, 0], v)), f(4, 3), torch.tensor([[0, 1, 2], [0, 1, 3], [0, 0, 3]]), f(3, 3))
 case("index_put_number", lambda x, m: (x.masked_fill(m, 2.0), torch.where(m, x * 2, x), x.index_put((torch.tensor([0, 2]), torch.tensor([1, 1])), torch.tensor(9.0))), f(4, 3), i(2, 4, 3).bool())
 case("index_put_int64", lambda x, a, v: (x.index_put((a,), v), x.index_put((a,), v, accumulate=True)), LARGE.clone(), torch.tensor([-1, 0]), torch.tensor([2**40, 2**33]))
+
+# ---- Half types: what each operator gives is rounded, and nothing else.
+HALVES = {name: TYPES[name] for name in ("float16", "bfloat16")}
+for name, dtype in HALVES.items():
+    half = HALF[name]
+    unit = 2.0 ** (-10 if name == "float16" else -7)
+    exact = torch.arange(1, 1 + 2**-7, 2**-12).float()
+    ties = torch.cat([1 + unit * torch.arange(0, 40).float() / 4, exact])
+    scales = 2.0 ** torch.tensor([-24, -23, -16, -15, -14, -13, -3, 0, 5, 14, 15])
+    limits = torch.tensor([65504.0, 65519.996, 65520.0, 65536.0, 1e30, 3e38, 3.3961775e38, INF, NAN, 0.0, 6e-8, 3e-8, 2.9e-8, 1e-30, 2049.0, 2051.0])
+    values = torch.cat([(ties[None] * scales[:, None]).flatten(), limits])
+    values = torch.cat([values, -values, values[: 128 - (2 * values.numel()) % 128]]).reshape(1, 32, -1, 4)
+    # The sign of zeros shows in their inverses. Within a fused part and without one; a dynamic size is fused otherwise.
+    rounds = lambda x, dtype=dtype: (x.to(dtype).float(), x.to(dtype).float().reciprocal(), ((x.to(dtype) + 0).float() * 2).abs())  # noqa: E731
+    case(f"rounds_{name}", rounds, values)
+    case(f"rounds_dynamic_{name}", rounds, values, dynamic=({2: DIM("n", max=64)},), more=[(values[:, :, :7],)])
+    x, y = f(4, 5).to(dtype), f(5).to(dtype)
+    special = torch.tensor([INF, -INF, NAN, 0.0, -0.0, 65504.0, -65504.0, 6e-5, 0.3333, -1.0, 2049.0, 1e-7]).to(dtype)
+    case(f"numbers_{name}", lambda x, m: ((1.0 - m) * -1e9, x * 1e5, (x * 1e5) / 1e5, x + 0.1, 0.1 - x, x * 0.1, x / 0.3, x < 0.1, x == 0.1, x.clamp(-0.1, 0.1), torch.where(x > 0, x, 0.1), x.masked_fill(x > 0.1, -1e4), torch.full_like(x, 0.1), x.abs() ** 0.3, F.pad(x, (1, 1), value=0.1), F.hardshrink(x, 0.3), F.threshold(x, 0.1, 0.7)), x, torch.tensor([0.0, 1, 0, 1, 1]).to(dtype), **half)
+    case(f"numbers_kept_{name}", lambda x, y: (torch.addcmul(x, x, y, value=0.3), torch.addcdiv(x, x, y, value=0.3), torch.lerp(x, y, 0.3), F.softplus(x, 2.3), F.elu(x, 0.7), F.leaky_relu(x, 0.3), torch.add(x, y, alpha=0.3), x * torch.tensor(0.3)), x, y, **half)
+    case(f"special_{name}", lambda x: (x + x, x * x, x * 0.3, x.reciprocal(), (x * 0.5).reciprocal(), x - x, x.half() + 1, x.bfloat16() + 1, -x, x.abs(), x * 1e5, x.sqrt(), x.isnan(), x.isinf(), x > 0), special, **half)
+    case(f"empty_{name}", lambda x: (x + 1, x.sum(0), x * 0.1, x.float(), x.softmax(1)), torch.zeros(0, 3).to(dtype))
+    case(f"dynamic_{name}", lambda x, w: (x + 0.1, x * 0.1, x.softmax(-1), x @ w, x.mean(1), x.sum(0), F.layer_norm(x, (5,)), torch.cat([x, x]) * 0.3, x * x.shape[0]), f(3, 5).to(dtype), f(5, 4).to(dtype), dynamic=({0: DIM("n", max=32)}, None), more=[(f(9, 5).to(dtype), f(5, 4).to(dtype)), (f(1, 5).to(dtype), f(5, 4).to(dtype))], **half)
+    case(f"layers_{name}", lambda x, w, b: F.max_pool2d(F.relu(F.batch_norm(F.conv2d(x, w, padding=1), b, b.abs() + 1, b, b)), 2).mean((2, 3)), f(1, 3, 8, 8).to(dtype), f(4, 3, 3, 3).to(dtype), f(4).to(dtype), **half)
+    case(f"resized_{name}", lambda x: (F.interpolate(x, scale_factor=2), F.interpolate(x, scale_factor=2, mode="bilinear"), F.adaptive_avg_pool2d(x, (3, 2)), F.avg_pool2d(x, 2)), f(1, 2, 7, 8).to(dtype), **half)
+    case(f"scattered_{name}", lambda x, a, v: (x.scatter_add(0, a, v), x.index_add(0, a[:, 0], v), x.scatter_reduce(0, a, v, "amax"), x.index_put((a[:, 0],), v, accumulate=True)), f(4, 3).to(dtype), torch.tensor([[0, 1, 2], [0, 1, 3], [0, 0, 3]]), f(3, 3).to(dtype), **half)
+    case(f"attention_mask_{name}", lambda q, m: (F.scaled_dot_product_attention(q, q, q, m), F.scaled_dot_product_attention(q, q, q, is_causal=True)), f(1, 2, 6, 8).to(dtype), torch.ones(6, 6, dtype=torch.bool).tril(), **half)
+case("half_overflow_inside", lambda x: ((x.half() * 1e5).float(), (x.half() * 1e5 / 1e5).float(), (x.half() + x.half()).float(), ((x.bfloat16() + 1) - 1).float()), torch.tensor([0.5, 0.7, -60000.0, 1e-3, 40000.0]))
+case("empty_epsilons", lambda x: (F.normalize(x), x / (x.sum(-1, keepdim=True) + 1e-8), (x + 1e-8).log()), torch.zeros(2, 4))
+
+# ---- Infinities stay where they are.
+picture = f(1, 2, 7, 9)
+picture[0, 0, 0, 0], picture[0, 1, 3, 3], picture[0, 0, 6, 8] = INF, -INF, NAN
+case("edges_adaptive_avg_pool", lambda x: (F.adaptive_avg_pool2d(x, (3, 4)), F.adaptive_avg_pool2d(x, (5, 2))), picture)
+case("edges_unfold", lambda x: (F.unfold(x, (2, 3), padding=1, stride=2), F.unfold(x, 3, dilation=2)), picture)
+case("adaptive_avg_pool_edges_dynamic", lambda x: F.adaptive_avg_pool2d(x, (3, 2)), f(1, 2, 8, 9), dynamic=({2: DIM("h", min=4, max=32), 3: DIM("w", min=4, max=32)},), more=[(picture,)])
+case("attention_overflow", F.scaled_dot_product_attention, f(1, 1, 3, 64) * 3e18, f(1, 1, 4, 64) * 3e18, f(1, 1, 4, 64))
+
+# ---- Sizes and places of resized pictures.
+for scale in (0.57, 1.7, 2.01, 2.0, 1.005):
+    name = f"resize_{scale}".replace(".", "_")
+    case(name + "_nearest", lambda x, s=scale: (F.interpolate(x, scale_factor=s), F.interpolate(x, scale_factor=s, mode="nearest-exact")), f(1, 1, 100, 10))
+    case(name + "_small", lambda x, s=scale: F.interpolate(x, scale_factor=s), f(1, 1, 50, 10))
+case("resize_0_57_linear", lambda x: (F.interpolate(x, scale_factor=0.57, mode="bilinear"), F.interpolate(x, scale_factor=0.57, mode="bicubic"), F.interpolate(x, scale_factor=0.57, mode="bilinear", align_corners=True), F.interpolate(x, scale_factor=0.57, mode="bilinear", recompute_scale_factor=True)), f(1, 1, 50, 10), tolerance=2e-5, reason="places are computed in float32")
+case("resize_to_sizes", lambda x: (F.interpolate(x, size=(7, 13)), F.interpolate(x, size=(41, 20), mode="nearest-exact"), F.interpolate(x[:, 0], size=13)), f(1, 1, 20, 10))
+case("resize_dynamic", lambda x: (F.interpolate(x, scale_factor=0.5), F.interpolate(x, scale_factor=2, mode="bilinear")), f(1, 1, 20, 10), dynamic=({2: DIM("h", min=4, max=64)},), more=[(f(1, 1, 13, 10),)])

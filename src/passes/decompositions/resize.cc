@@ -41,6 +41,23 @@ Resize request(Context& c, size_t n, bool has_align) {
   return r;
 }
 
+// PyTorch weighs the colours of 8-bit pictures in a fixed-point arithmetic of its own, which no
+// kernel has: results would be one off.
+bool weighs_integers(Context& c) { return !is_floating_point(c.tensor(0)->dtype()); }
+Values refuse_integers(Context& c) {
+  return c.unsupported(
+      "PyTorch weighs pictures of integers in a fixed-point arithmetic of its own: convert them to "
+      "float32 before and round them after");
+}
+
+// Whether the user's scale is another than that of the sizes, which keep or double.
+bool scales_otherwise(const Resize& r, const Sizes& from, size_t i) {
+  const auto in = from.at(i + 2).constant();
+  const auto out = r.size.at(i).constant();
+  if (!in || !out || !r.scale.at(i) || (*out != *in && *out != 2 * *in)) return false;
+  return static_cast<double>(*in) * *r.scale.at(i) != static_cast<double>(*out);
+}
+
 // One kernel call on [N, C, H, W]; the result's size comes from the scales where they are given.
 Value* resize_2d(Context& c, Value* x, bool linear, bool align_corners, const Sizes& size,
                  std::optional<double> scale_h, std::optional<double> scale_w) {
@@ -58,10 +75,17 @@ Value* resize_2d(Context& c, Value* x, bool linear, bool align_corners, const Si
   return c.build.call("aten.upsample_nearest2d.vec", {x, output_size, scales}, x->dtype(), sizes);
 }
 
+Values nearest_by_index(Context& c, const Resize& r, double centre);
+
 Values by_kernel(Context& c, size_t n, bool linear) {
   const Resize r = request(c, n, linear);
   Value* x = c.tensor(0);
   const Sizes s = x->sizes();
+  if (linear && weighs_integers(c)) return refuse_integers(c);
+  // The kernel's call would be taken for one of PyTorch's on two dimensions (below).
+  for (size_t i = 0; i < n && n != 2 && !linear; ++i) {
+    if (scales_otherwise(r, s, i)) return nearest_by_index(c, r, 0);
+  }
   const auto scale = [&](size_t i) { return r.scale.at(i); };
   // A dimension that keeps its size has the scale 1.
   const auto with_one = [&](size_t i) {
@@ -107,18 +131,44 @@ Value* as_index(Context& c, Value* place, const SymInt& size) {
   return c.build.clamp(index, Scalar(SymInt(0)), Scalar(size - 1));
 }
 
-Values nearest_exact(Context& c, size_t n) {
-  const Resize r = request(c, n, false);
+// The places of the result with `centre` added are scaled.
+Values nearest_by_index(Context& c, const Resize& r, double centre) {
   Value* x = c.tensor(0);
-  for (size_t d = 0; d < n; ++d) {
+  for (size_t d = 0; d < r.n; ++d) {
     const auto dim = static_cast<int64_t>(d + 2);
     const SymInt in = x->sizes().at(dim);
-    Value* centre = c.build.add(counted(c, r.size.at(d)), 0.5);
-    Value* place = c.build.floor(scaled_places(c, centre, in, r.size.at(d), r.scale.at(d)));
+    Value* place = c.build.add(counted(c, r.size.at(d)), centre);
+    place = c.build.floor(scaled_places(c, place, in, r.size.at(d), r.scale.at(d)));
     x = c.build.index_select(x, dim, as_index(c, place, in));
   }
   return {x};
 }
+
+Values nearest_exact(Context& c, size_t n) {
+  return nearest_by_index(c, request(c, n, false), 0.5);
+}
+
+// PyTorch does not look at the scale where a size stays or doubles, if height and width of the
+// result are at most 128 together (or the channels come last, which no program says). The kernel
+// always does.
+Values nearest_2d(Context& c) {
+  const Resize r = request(c, 2, false);
+  Value* x = c.tensor(0);
+  const auto height = r.size.at(0).constant();
+  const auto width = r.size.at(1).constant();
+  if (!height || !width || *height + *width > 128) return {};
+  auto scale = r.scale;
+  bool changes = false;
+  for (size_t i = 0; i < 2; ++i) {
+    if (!scales_otherwise(r, x->sizes(), i)) continue;
+    changes = true;
+    scale.at(i) = r.size.at(i) == x->sizes().at(i + 2) ? 1.0 : 2.0;
+  }
+  if (!changes) return {};
+  return {resize_2d(c, x, false, false, r.size, scale.at(0), scale.at(1))};
+}
+
+Values bilinear_2d(Context& c) { return weighs_integers(c) ? refuse_integers(c) : Values(); }
 
 // Keys' cubic with a = -0.75, at a distance within [0, 1] and within [1, 2].
 Value* cubic_near(Context& c, Value* t) {
@@ -134,6 +184,7 @@ Value* cubic_far(Context& c, Value* t) {
 
 // Four neighbours a place, weighed along one dimension after the other.
 Values bicubic(Context& c) {
+  if (weighs_integers(c)) return refuse_integers(c);
   const Resize r = request(c, 2, true);
   Value* x = c.tensor(0);
   const DType dtype = x->dtype();
@@ -220,6 +271,8 @@ constexpr Entry kRules[] = {
      [](Context& c) { return by_kernel(c, 3, false); }},
     {"aten.upsample_linear1d.vec aten.upsample_linear1d.default",
      [](Context& c) { return by_kernel(c, 1, true); }},
+    {"aten.upsample_nearest2d.vec", nearest_2d},
+    {"aten.upsample_bilinear2d.vec", bilinear_2d},
     {"aten.upsample_bilinear2d.default", [](Context& c) { return by_kernel(c, 2, true); }},
     {"aten.upsample_trilinear3d.vec aten.upsample_trilinear3d.default",
      [](Context& c) { return by_kernel(c, 3, true); }},
