@@ -298,7 +298,7 @@ class Functionalizer {
     if (node->op() == "aten.as_strided_scatter.default") return process_as_strided_scatter(node);
     const bool draws_in_training = (is_dropout(node->op()) && !is_inactive_dropout(*node) &&
                                     !is_inactive_native_dropout(*node)) ||
-                                   node->op().starts_with("aten.rrelu_with_noise");
+                                   node->op().starts_with("aten.rrelu_with_noise.");
     if (draws_in_training) {
       return unsupported(
           "{} draws random numbers, which Slipway does not support; export the model after "
