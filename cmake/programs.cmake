@@ -70,6 +70,10 @@ function(slipway_tests name sources)
     # They run OpenVINO's threads, which the search for leaks now and then stumbles over when the program ends.
     list(TRANSFORM environment REPLACE "^(ASAN_OPTIONS=.*)" "\\1:detect_leaks=0")
   endif()
+  if(name MATCHES "^(base|build|compile|cli)_test$")
+    # They start programs that crash, and look at the signals.
+    list(TRANSFORM environment REPLACE "^(ASAN_OPTIONS=.*)" "\\1:handle_segv=0:handle_sigbus=0")
+  endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT "${environment}")
 endfunction()
 
