@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -185,9 +186,8 @@ TEST(ChildProcessTest, GivesUpAfterTheTimeout) {
   ASSERT_FALSE(message.ok());
   EXPECT_EQ(message.error().code(), ErrorCode::kUnavailable);
   // It reads nothing: the system takes some of it only.
-  EXPECT_FALSE(child.channel()
-                   .send(0, std::string(10'000'000, 'x'), {}, std::chrono::milliseconds(10))
-                   .ok());
+  const std::vector<std::byte> large(10'000'000);
+  EXPECT_FALSE(child.channel().send(0, large, {}, std::chrono::milliseconds(10)).ok());
 }
 
 // Whether the process is there and is no zombie.

@@ -232,7 +232,7 @@ class Sender {
   }
   Status flush() {
     if (gathered_.empty()) return {};
-    const Status sent = channel_.send(kBytes, gathered_);
+    Status sent = channel_.send(kBytes, gathered_);
     gathered_.clear();
     return sent;
   }
