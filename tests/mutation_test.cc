@@ -80,17 +80,17 @@ void mutate_bytes(std::string& text, size_t begin, size_t end, Random& random) {
     if (end - begin < 2 * width) continue;
     const auto place = [&] { return begin + below(random, (end - begin) / width) * width; };
     const size_t at = place();
-    int64_t value = 0;
+    uint64_t value = 0;
     std::memcpy(&value, text.data() + at, width);
     switch (below(random, 4)) {
       case 0:
-        value = kOdd[below(random, kOdd.size())];
+        value = static_cast<uint64_t>(kOdd[below(random, kOdd.size())]);
         break;
       case 1:
-        value += static_cast<int64_t>(below(random, 9)) - 4;
+        value += below(random, 9) - 4;
         break;
       case 2:
-        value ^= int64_t{1} << below(random, 8 * width);
+        value ^= uint64_t{1} << below(random, 8 * width);
         break;
       default:
         std::memcpy(&value, text.data() + place(), width);
