@@ -276,6 +276,7 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
   SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces,
                            guarded(what, [&] { return compile_methods(methods, options); }));
   std::vector<FileIdentity> sources;
+  sources.reserve(methods.size());
   for (const auto& [name, program] : methods) sources.push_back(program->file());
   return Artefact(std::make_shared<const Artefact::Impl>(
       Artefact::Impl{std::move(pieces), /*is_pte=*/true, std::move(sources)}));

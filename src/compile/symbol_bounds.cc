@@ -109,6 +109,7 @@ Status check_bounded(const std::vector<ir::Program>& programs) {
     if (names.empty()) continue;
     std::vector<std::string> lines;
     std::vector<std::string> remedies;
+    remedies.reserve(names.size());
     for (const auto& [symbol, name] : unbounded) {
       const size_t dot = name.rfind('.');
       lines.push_back(fmt::format("{} (dimension {} of input '{}')", symbol, name.substr(dot + 1),

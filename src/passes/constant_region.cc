@@ -23,6 +23,7 @@ using ir::Value;
 std::vector<const Node*> nodes_behind(const Graph& graph, const std::vector<Value*>& values) {
   std::unordered_set<const Node*> found;
   std::vector<const Node*> left;
+  left.reserve(values.size());
   for (const Value* value : values) left.push_back(value->producer());
   while (!left.empty()) {
     const Node* node = left.back();

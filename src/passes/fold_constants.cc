@@ -24,7 +24,6 @@ using ir::Argument;
 using ir::ConstantData;
 using ir::Graph;
 using ir::Node;
-using ir::SymInt;
 using ir::Value;
 
 constexpr size_t kMiB = size_t{1} << 20;

@@ -66,7 +66,7 @@ Status shrink(Graph& graph) {
     if (repeated_left) left = as_matrix(build, repeated_left);
     if (repeated_right) right = as_matrix(build, repeated_right);
     Value* product = build.call("aten.matmul.default", {left, right}, node->output()->type());
-    SLIPWAY_RETURN_IF_ERROR(build.status());
+    if (!build.status().ok()) return build.status();
     replacements.add(node->output(), product);
     removed.push_back(node);
   }

@@ -126,7 +126,7 @@ Result<std::optional<BuildAnswer>> query(const LibraryPointer& library, const bu
     return onnx::ExternalData{path, start};
   };
   SLIPWAY_ASSIGN_OR_RETURN(const std::string model, onnx::relocate(job.model, locate));
-  SLIPWAY_RETURN_IF_ERROR(written);
+  if (!written.ok()) return written.error();
   SLIPWAY_ASSIGN_OR_RETURN(const tensorrt::Builder builder, tensorrt::Builder::create(library));
   SLIPWAY_ASSIGN_OR_RETURN(const Network network, builder.make_network());
   SLIPWAY_ASSIGN_OR_RETURN(Parser parser, Parser::create(network));
