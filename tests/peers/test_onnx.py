@@ -32,13 +32,16 @@ to_every_type_int32 moved_int16 to_every_type_int16 to_every_type_int8 to_every_
 functions_bfloat16 softmax_bfloat16 layer_norm_bfloat16 conv_bfloat16 pool_bfloat16 attention_bfloat16
 functions_float64 conv_float64 pool_float64 double_normalized double_layers double_adaptive_pool double_activations
 half_rounds_inside promoted_floats edges_cast int64_arithmetic edges_reduced
+rounds_float16 rounds_dynamic_float16 special_float16 scattered_float16
+rounds_bfloat16 rounds_dynamic_bfloat16 numbers_bfloat16 numbers_kept_bfloat16 special_bfloat16 empty_bfloat16 dynamic_bfloat16
+layers_bfloat16 resized_bfloat16 scattered_bfloat16 attention_mask_bfloat16 half_overflow_inside
 """.split())
 
 # The MaxPool of both loses NaN.
 NOT_COMPARABLE = {"edges_max_pool"}
 
 ORT_STATE = onnxruntime.capi.onnxruntime_pybind11_state
-ORT_ERRORS = (ORT_STATE.NotImplemented, ORT_STATE.InvalidGraph, ORT_STATE.Fail, RuntimeError)
+ORT_ERRORS = (ORT_STATE.NotImplemented, ORT_STATE.InvalidGraph, ORT_STATE.Fail, ORT_STATE.RuntimeException, RuntimeError)
 
 
 def session(file):
