@@ -127,6 +127,13 @@ TEST_F(Tool, SaysThatItCannotWriteItsOutput) {
   }
 }
 
+TEST_F(Tool, ListsTheOperatorsThatThePageLists) {
+  const Outcome listed = run({"operators"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_TRUE(listed.out == read_file(data_path("../../docs/operators.md")))
+      << "run `slipway operators > docs/operators.md`";
+}
+
 TEST_F(Tool, HelpsWithExamples) {
   const Outcome version = run({"--version"});
   EXPECT_EQ(version.code, 0);

@@ -4,7 +4,6 @@ Each case is exported, once as it is (training IR) and once decomposed to core o
 two methods of one file, and run on each set of inputs.
 """
 
-import pathlib
 
 import numpy as np
 import pytest
@@ -510,9 +509,3 @@ def test_unsupported_operators_are_listed_once_each(tmp_path):
     assert "rewrite this line" in text
     assert "test_operators.py" in text
     assert not (tmp_path / "model.pte").exists()
-
-
-
-def test_the_list_of_operators_is_up_to_date():
-    listed = pathlib.Path(__file__).parents[2] / "docs/operators.md"
-    assert listed.read_text() == slipway_cli.call("operators"), "run `slipway operators > docs/operators.md`"
