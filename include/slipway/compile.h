@@ -38,11 +38,11 @@ std::vector<std::string> rule_names();
 // of ExecuTorch's kernels, before anything is written. What differs stays outside, but for kFail.
 enum class EngineCheck : uint8_t {
   kOff,
-  kSmall,    // engines of at most kMostCheckedMultiplyAdds, so that no compile takes long
+  kSmall,    // where a run takes at most kMostCheckedMultiplyAdds, so that no compile takes long
   kOutside,  // all
   kFail,     // all, and a difference is an error
 };
-// Of an engine at its largest sizes, counted ahead of time: no clock decides what a file holds.
+// Of an engine at given sizes, counted ahead of time: no clock decides what a file holds.
 inline constexpr uint64_t kMostCheckedMultiplyAdds = 1'000'000;
 
 struct CompileOptions {
@@ -59,7 +59,7 @@ struct CompileOptions {
   // Outputs lie in the program's planned memory. Without, whoever runs the file must bind memory to
   // each output before the first run; slipway::Module and ExecuTorch's Python runtime do.
   bool alloc_graph_output = true;
-  EngineCheck check = EngineCheck::kOff;
+  EngineCheck check = EngineCheck::kSmall;
   TensorRtOptions tensorrt;
   // "2025.4": engines that ExecuTorch's own OpenVINO delegate runs, with that version of OpenVINO;
   // ours runs them, too. Empty: for the version that builds them.

@@ -30,20 +30,23 @@ struct Verdict {
   std::string text;
 };
 
-// Runs both on inputs of the smallest, the middle and the largest sizes: random numbers, small and
-// large, and zeros, the same at every call. Floating-point outputs may differ by a share of the
-// largest magnitude in them (or of 1): a thousandth, a hundredth in float16, five hundredths in
-// bfloat16, and ten times that where the inputs are zeros; integers may not, but for int8 and
-// uint8, by one; NaN and infinities are equal to themselves. Inputs that the kernels refuse are
-// left out.
+// Runs both on inputs of the smallest, the middle and the largest sizes that take at most
+// `most_multiply_adds`: random numbers, small and large, and zeros, the same at every call.
+// Floating-point outputs may differ by a share of the largest magnitude in them (or of 1): a
+// thousandth, a hundredth in float16, five hundredths in bfloat16, and ten times that where the
+// inputs are zeros; integers may not, but for int8 and uint8, by one; NaN and infinities are equal
+// to themselves. Inputs that the kernels refuse are left out, and so is what follows from the order
+// that a sort gives equal elements. An engine may refuse tensors without elements, but not give
+// something else of them.
 //
 // An error only where memory is short.
 Result<Verdict> check_engine(const ir::Program& program, const partition::IntegerRanges& ranges,
-                             const build::Builder& builder, const EngineOfPart& engine);
+                             const build::Builder& builder, const EngineOfPart& engine,
+                             uint64_t most_multiply_adds);
 
-// How many multiplications and additions a part takes at its largest sizes, roughly: one for each
-// element that a node makes, times the length of the sums of products and convolutions. The largest
-// number where a size has no largest value.
-uint64_t count_multiply_adds(const ir::Program& program, const partition::Partition& part);
+// How many multiplications and additions a part takes at the largest sizes of `ranges`, roughly:
+// one for each element that a node takes or makes, times the length of the sums of products and
+// convolutions. The largest number where a size has no largest value.
+uint64_t count_multiply_adds(const partition::Partition& part, const ir::SymbolRanges& ranges);
 
 }  // namespace slipway

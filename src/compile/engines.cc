@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -236,10 +237,10 @@ class EngineStep {
 
   // Whether the engine gives what the kernels do; where it doesn't, a node is left outside.
   Result<bool> check(const build::Builder& builder, const EngineOfPart& engine) {
-    if (!is_checked(engine.part)) return true;
+    if (options_.check == EngineCheck::kOff) return true;
     if (options_.on_step) options_.on_step("check the engine");
-    SLIPWAY_ASSIGN_OR_RETURN(const Verdict verdict,
-                             check_engine(program_, ranges_, builder, engine));
+    SLIPWAY_ASSIGN_OR_RETURN(const Verdict verdict, check_engine(program_, ranges_, builder, engine,
+                                                                 most_multiply_adds()));
     if (verdict.kind == Verdict::Kind::kNotMade && options_.check != EngineCheck::kSmall) {
       warn()(fmt::format("an engine of {} nodes, from {} on, is not checked: {}",
                          engine.part.nodes.size(), describe(*engine.part.nodes.front()),
@@ -260,10 +261,9 @@ class EngineStep {
     return false;
   }
 
-  bool is_checked(const partition::Partition& part) const {
-    if (options_.check == EngineCheck::kOff) return false;
-    return options_.check != EngineCheck::kSmall ||
-           count_multiply_adds(program_, part) <= kMostCheckedMultiplyAdds;
+  uint64_t most_multiply_adds() const {
+    return options_.check == EngineCheck::kSmall ? kMostCheckedMultiplyAdds
+                                                 : std::numeric_limits<uint64_t>::max();
   }
 
   // Builds a part for nothing but a look at it.
@@ -280,8 +280,9 @@ class EngineStep {
       return std::move(*refusals);
     }
     const auto& engine = std::get<engine::Engine>(outcome);
-    SLIPWAY_ASSIGN_OR_RETURN(const Verdict verdict, check_engine(program_, ranges_, builder,
-                                                                 {part, inputs, symbols, engine}));
+    SLIPWAY_ASSIGN_OR_RETURN(const Verdict verdict,
+                             check_engine(program_, ranges_, builder,
+                                          {part, inputs, symbols, engine}, most_multiply_adds()));
     if (verdict.kind != Verdict::Kind::kDifferent) return std::vector<build::Refusal>();
     return std::vector<build::Refusal>{{"", verdict.text}};
   }

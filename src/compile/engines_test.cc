@@ -330,6 +330,23 @@ TEST_F(BuildEngines, ChecksSmallEnginesOrNoneAsAsked) {
   EXPECT_EQ(builder_.checks, 0);
 }
 
+TEST_F(BuildEngines, ChecksTheSizesThatAreSmallEnough) {
+  builder_.runs = true;
+  builder_.computes_wrongly = {"aten.tanh.default"};
+  const ir::TensorType type = {
+      .dtype = DType::kFloat32, .sizes = {ir::SymInt::symbol("s0")}, .strides = {}};
+  for (ir::Value* each : program_.graph->inputs()) each->set_type(type);
+  for (const auto& node : program_.graph->nodes()) node->output()->set_type(type);
+  program_.ranges["s0"] = {2, 1'000'001};
+  std::vector<std::string> warnings;
+  options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
+  options_.check = EngineCheck::kSmall;
+  ASSERT_TRUE(build_engines(program_, builders_, options_).ok());
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_NE(warnings[0].find("with s0 = 2, 2 of 2 elements differ"), std::string::npos)
+      << warnings[0];
+}
+
 TEST_F(BuildEngines, SaysWhatItDoesNotCheck) {
   options_.check = EngineCheck::kOutside;
   std::vector<std::string> warnings;

@@ -142,8 +142,30 @@ class Examination {
     return adds ? "half types are rounded after each step of the sum" : nullptr;
   }
 
+  // OpenVINO runs a recurrent layer whose weights are not constants in a loop of its own, and ends
+  // the process when the batch or the sequence is empty then.
+  bool is_loop_over_nothing() const {
+    const bool is_recurrent = is("aten.lstm.") || is("aten.gru.") || is("aten.rnn_");
+    if (!is_recurrent) return false;
+    const auto& sizes = node_.value(0)->sizes();
+    const bool may_be_empty = std::any_of(sizes.begin(), sizes.end(), [&](const ir::SymInt& size) {
+      return size.bounds(program_.ranges).min.value_or(0) <= 0;
+    });
+    bool is_data = false;
+    for (const ir::Argument& argument : std::span(node_.args()).subspan(2)) {
+      ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+        const ir::Input* input = program_.input_of(value);
+        is_data = is_data || input == nullptr || !input->data;
+      });
+    }
+    return may_be_empty && is_data;
+  }
+
   // What the types don't say.
   Reason special() const {
+    if (is_loop_over_nothing()) {
+      return "its weights are not constants, and the batch or the sequence may be empty";
+    }
     if (is("aten.index_put.") || is("aten._unsafe_index_put.")) {
       if (flag(3) && !is_one_vector_of_places()) return "it has no ScatterND that adds";
       if (flag(3) && node_.value(0)->dtype() != DType::kFloat32) {

@@ -235,6 +235,27 @@ TEST(Exactness, RefusesWhatThePluginLacks) {
   EXPECT_EQ(exp({SymInt::symbol("s0"), 3}), "");
 }
 
+TEST(Exactness, LeavesLoopsOverNothingOutside) {
+  const auto rnn = [](int64_t smallest, bool constant_weights) {
+    Nodes n;
+    n.program.ranges["s0"] = {smallest, 8};
+    const ir::TensorType sizes = Nodes::type({SymInt::symbol("s0"), 5, 4});
+    const auto weight = [&](const std::string& name, std::vector<int64_t> shape) -> Value* {
+      if (!constant_weights) return n.tensor(DType::kFloat32, {shape.begin(), shape.end()});
+      return n.constant(name, Nodes::count(shape, {shape.back(), 1}));
+    };
+    std::vector<Value*> weights = {weight("w", {3, 4}), weight("r", {3, 3})};
+    Value* x = n.tensor(DType::kFloat32, sizes.sizes);
+    std::vector<Value*> state = {n.tensor(DType::kFloat32, {1, SymInt::symbol("s0"), 3})};
+    return n.why("aten.rnn_tanh.input",
+                 {x, state[0], weights, false, SymInt(1), 0.0, false, false, true},
+                 Nodes::type({SymInt::symbol("s0"), 5, 3}));
+  };
+  EXPECT_TRUE(contains(rnn(0, false), "may be empty"));
+  EXPECT_EQ(rnn(1, false), "");
+  EXPECT_EQ(rnn(0, true), "");
+}
+
 TEST(Exactness, LooksIntoBranches) {
   Nodes n;
   const auto branch = [](const std::string& op, DType dtype) {
