@@ -70,6 +70,10 @@ Result<SharedConstants> share(const std::vector<std::span<const std::byte>>& con
     return known[file] = shared.files.size() - 1;
   };
   for (const std::span<const std::byte> bytes : constants) {
+    if (bytes.empty()) {
+      shared.places.push_back({0, 0, 0});
+      continue;
+    }
     if (const auto file = file_of(bytes)) {
       const std::byte* const start = find_mapped_file(bytes)->bytes().data();
       shared.places.push_back({*file, bytes.data() - start, bytes.size()});
@@ -255,9 +259,13 @@ Result<std::string> answer(const Message& head, const Message& model, Sender& se
                              MappedFile::map(file.number(), "a file with constants"));
   }
   for (const Json& place : json.at("constants")) {
+    const uint64_t size = place.at(2);
+    if (size == 0) {
+      job.constants.emplace_back();
+      continue;
+    }
     const auto bytes = files.at(place.at(0).get<size_t>())->bytes();
     const uint64_t offset = place.at(1);
-    const uint64_t size = place.at(2);
     if (offset > bytes.size() || size > bytes.size() - offset) {
       return io_error("a file with constants has become shorter");
     }

@@ -80,6 +80,17 @@ TEST_F(HelperTest, ReadsConstantsWhereverTheyAre) {
   std::filesystem::remove(path);
 }
 
+TEST_F(HelperTest, SendsConstantsWithoutBytes) {
+  using Constants = std::vector<std::span<const std::byte>>;
+  const auto worker = helper();
+  const std::string one = "one";
+  for (const Constants& constants : {Constants{{}}, Constants{{}, bytes_of(one), {}}}) {
+    const auto answer = run(*worker, "echo", constants);
+    ASSERT_TRUE(answer.ok()) << answer.error().message();
+  }
+  EXPECT_EQ(bytes_, "one");
+}
+
 TEST_F(HelperTest, ACrashIsARefusalOfThisJobAlone) {
   const auto worker = helper();
   EXPECT_EQ(failure(*worker, "crash", ErrorCode::kUnsupported),

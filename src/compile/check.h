@@ -33,8 +33,9 @@ struct Verdict {
 // Runs both on inputs of the smallest, the middle and the largest sizes that take at most
 // `most_multiply_adds`: random numbers, small and large, and zeros, the same at every call.
 // Floating-point outputs may differ by a share of the largest magnitude in them (or of 1): a
-// thousandth, a hundredth in float16, five hundredths in bfloat16, and ten times that where the
-// inputs are zeros; integers may not, but for int8 and uint8, by one; NaN and infinities are equal
+// thousandth, a hundredth in float16, five hundredths in bfloat16, two hundredths where the part
+// quantizes, and ten times that where the inputs are zeros; integers may not, but for int8 and
+// uint8, by two; NaN and infinities are equal
 // to themselves. Inputs that the kernels refuse are left out, and so is what follows from the order
 // that a sort gives equal elements. An engine may refuse tensors without elements, but not give
 // something else of them.

@@ -125,13 +125,20 @@ End floordiv(const End& a, const End& b) {
   return finite(*SymInt::floordiv(a.value, b.value).constant());
 }
 
-Interval floordiv(const Interval& a, const Interval& b) {
+// Nothing is divided by 0: where that can't be ruled out, the smallest divisor is 1.
+Interval divisor(const Interval& b) {
+  return b.min.sign() == 0 && b.max.sign() > 0 ? Interval{finite(1), b.max} : b;
+}
+
+Interval floordiv(const Interval& a, const Interval& given) {
+  const Interval b = divisor(given);
   if (b.min.sign() <= 0) return {};
   return hull({floordiv(a.min, b.min), floordiv(a.min, b.max), floordiv(a.max, b.min),
                floordiv(a.max, b.max)});
 }
 
-Interval mod(const Interval& a, const Interval& b) {
+Interval mod(const Interval& a, const Interval& given) {
+  const Interval b = divisor(given);
   if (b.min.sign() <= 0) return {};
   if (a.min.sign() >= 0) {
     if (a.max < b.min) return a;

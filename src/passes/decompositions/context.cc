@@ -157,6 +157,28 @@ std::vector<int64_t> Context::dims(const std::vector<int64_t>& dims, int64_t ran
   return result;
 }
 
+std::vector<int64_t> Context::maybe_empty(const ir::Value* x,
+                                          const std::vector<int64_t>& but_for) const {
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < x->rank(); ++d) {
+    const bool is_left_out = std::find(but_for.begin(), but_for.end(), d) != but_for.end();
+    if (!is_left_out && bounds(x->sizes()[d]).min.value_or(0) < 1) dims.push_back(d);
+  }
+  return dims;
+}
+
+ir::Value* Context::grow(ir::Value* x, const std::vector<int64_t>& dims, double value) {
+  if (dims.empty()) return x;
+  std::vector<ir::SymInt> pad(2 * x->sizes().size(), 0);
+  for (const int64_t d : dims) pad.at(2 * (x->rank() - 1 - d) + 1) = 1;
+  return build.constant_pad_nd(x, std::move(pad), value);
+}
+
+ir::Value* Context::shrink(ir::Value* x, const std::vector<int64_t>& dims) {
+  for (const int64_t d : dims) x = build.narrow(x, d, 0, x->sizes().at(d) - 1);
+  return x;
+}
+
 std::vector<Value*> Context::unsupported(std::string reason) {
   if (!reason_) reason_ = std::move(reason);
   return {};

@@ -57,6 +57,13 @@ class Context {
   bool known_equal(const ir::SymInt& a, const ir::SymInt& b) const { return a == b; }
   ir::Range bounds(const ir::SymInt& value) const { return value.bounds(ranges_); }
 
+  // The dimensions of x, but for some, that the program admits without elements. ExecuTorch's
+  // kernels of cat and of extrema fail there, or give other sizes: grow() makes such dimensions one
+  // larger, by elements of this value, and shrink() takes that back.
+  std::vector<int64_t> maybe_empty(const ir::Value* x, const std::vector<int64_t>& but_for) const;
+  ir::Value* grow(ir::Value* x, const std::vector<int64_t>& dims, double value = 0);
+  ir::Value* shrink(ir::Value* x, const std::vector<int64_t>& dims);
+
   // States that this node can't be expressed, and why or what would help. The first reason stays.
   std::vector<ir::Value*> unsupported(std::string reason);
   const std::optional<std::string>& reason() const { return reason_; }

@@ -71,10 +71,16 @@ Values mean(Context& c) {
 
 // amax and amin.
 Values extreme(Context& c) {
-  if (names_dims(c, 1)) return {};
   Value* x = c.tensor(0);
   if (x->rank() == 0) return {x};
-  return {c.build.call(c.op(), {x, as_list(all_dims(x)), c.flag(2)}, c.dtype(), c.sizes())};
+  const auto dims = reduced_dims(c, 1);
+  const auto empty = c.maybe_empty(x, dims);
+  if (empty.empty() && names_dims(c, 1)) return {};
+  const bool greatest = c.op() == "aten.amax.default";
+  Value* grown = c.grow(x, empty);
+  Value* result = greatest ? c.build.amax(grown, dims, true) : c.build.amin(grown, dims, true);
+  result = c.shrink(result, empty);
+  return {c.flag(2) ? result : c.build.view(result, c.sizes())};
 }
 
 Values whole_extreme(Context& c, bool greatest) {
@@ -225,7 +231,13 @@ Values matrix_norm(Context& c) {
 Value* log_sum_exp(Context& c, Value* x, const std::vector<int64_t>& dims, bool keepdim) {
   x = c.build.to_dtype(x, ir::to_floating_point(x->dtype()));
   if (x->rank() == 0) return x;
-  Value* most = c.build.amax(x, dims, true);
+  // Of nothing, it is minus infinity.
+  std::vector<int64_t> others;
+  for (int64_t d = 0; d < x->rank(); ++d) {
+    if (std::find(dims.begin(), dims.end(), d) == dims.end()) others.push_back(d);
+  }
+  const double infinity = std::numeric_limits<double>::infinity();
+  Value* most = c.build.amax(c.grow(x, c.maybe_empty(x, others), -infinity), dims, true);
   most = c.build.masked_fill(most, c.build.isinf(most), 0.0);
   Value* total = c.build.sum(c.build.exp(c.build.sub(x, most)), dims, true);
   Value* result = c.build.add(c.build.log(total), most);
@@ -245,13 +257,9 @@ Values softmax(Context& c, bool log) {
   // The kernel of log_softmax has no float64, and divides by the size.
   const bool may_be_empty = c.bounds(x->sizes().at(dim)).min.value_or(0) < 1;
   if (log && (c.dtype() == DType::kFloat64 || may_be_empty)) {
-    Value* candidates = x;
-    if (may_be_empty) {  // amax wants an element
-      auto one = x->sizes();
-      one.at(dim) = 1;
-      const double infinity = std::numeric_limits<double>::infinity();
-      candidates = c.build.cat({x, c.build.full(one, -infinity, x->dtype())}, dim);
-    }
+    const double infinity = std::numeric_limits<double>::infinity();
+    // amax wants an element
+    Value* candidates = may_be_empty ? c.grow(x, {dim}, -infinity) : x;
     Value* shifted = c.build.sub(x, c.build.amax(candidates, {dim}, true));
     return {c.build.sub(shifted, c.build.log(c.build.sum(c.build.exp(shifted), {dim}, true)))};
   }

@@ -154,9 +154,14 @@ Values cat(Context& c) {
   const auto given = c.tensors(0);
   const auto tensors = joined(c);
   if (tensors.size() == 1) return {tensors.at(0)};
-  if (tensors == given && c.op() == "aten.cat.default") return {};
   if (tensors.empty()) return {c.build.zeros(c.sizes(), c.dtype())};
-  return {c.build.cat(tensors, c.has(1) ? c.constant(1) : 0)};
+  const int64_t dim = c.dim(c.has(1) ? c.constant(1) : 0, tensors.at(0)->rank());
+  const auto empty = c.maybe_empty(tensors.at(0), {dim});
+  if (tensors == given && empty.empty() && c.op() == "aten.cat.default") return {};
+  std::vector<Value*> grown;
+  grown.reserve(tensors.size());
+  for (Value* x : tensors) grown.push_back(c.grow(x, empty));
+  return {c.shrink(c.build.cat(grown, dim), empty)};
 }
 
 Values stack(Context& c) {
@@ -260,7 +265,8 @@ Values roll(Context& c) {
   for (size_t i = 0; i < dims.size(); ++i) {
     const SymInt size = x->sizes().at(dims.at(i));
     if (size == SymInt(0)) return {c.tensor(0)};
-    const SymInt shift = SymInt::mod(shifts.at(i), size);
+    const bool may_be_empty = c.bounds(size).min.value_or(0) < 1;
+    const SymInt shift = SymInt::mod(shifts.at(i), may_be_empty ? SymInt::max(size, 1) : size);
     if (shift == SymInt(0)) continue;
     x = c.build.cat({c.build.narrow(x, dims.at(i), size - shift, shift),
                      c.build.narrow(x, dims.at(i), 0, size - shift)},

@@ -16,16 +16,19 @@ using Pair = std::pair<Value*, Value*>;
 // indices are sorted.
 Pair stabilized(Context& c, const Pair& sorted, int64_t dim) {
   const auto [values, indices] = sorted;
-  const SymInt length = values->sizes().at(dim);
+  const SymInt size = values->sizes().at(dim);
+  const bool may_be_empty = c.bounds(size).min.value_or(0) < 1;
+  const SymInt length = may_be_empty ? SymInt::max(size, 1) : size;
   Value* changes = c.build.ne(c.build.narrow(values, dim, 1, length - 1),
                               c.build.narrow(values, dim, 0, length - 1));
   std::vector<SymInt> first = values->sizes();
   first[dim] = 1;
   changes = c.build.cat(
       {c.build.zeros(first, DType::kInt64), c.build.to_dtype(changes, DType::kInt64)}, dim);
+  if (may_be_empty) changes = c.build.narrow(changes, dim, 0, size);
   Value* run = c.build.cumsum(changes, dim);
   Value* key = c.build.add(c.build.mul(run, length), indices);
-  Value* ordered = c.build.topk(key, length, dim, false).first;
+  Value* ordered = c.build.topk(key, size, dim, false).first;
   return {values, c.build.remainder(ordered, length)};
 }
 
