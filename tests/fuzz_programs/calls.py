@@ -46,7 +46,9 @@ def convolution(g, name):
     if g.chance(0.6):
         there = [v for v in g.values if rank(g, v) == n + 2 and g.values[v][0].dtype == dtype and g.sizes_of(v)[1] == into]
         x = g.choice(there) if there else None
-    if x is None:
+    if g.role == "size":
+        x = g.add_size_value(dtype, n + 2, [2, into, *g.static(sizes)[1:]])
+    elif g.role == "constant" or x is None:
         x = g.add_constant(g.fill(dtype, (2, into, *g.static(sizes)))) if g.role == "constant" else g.add_input(dtype, (batch, into, *sizes))
     kernel = [g.integer(1, 3) for _ in range(n)]
     shape = [into, out // groups, *kernel] if transposed else [out, into // groups, *kernel]
@@ -248,8 +250,9 @@ def embedding(g, name):
         places = g.index(table, 0, [g.integer(2, 3), g.integer(1, 3)])
         flat = b.ref(places)
         offsets = f"torch.arange(0, {flat}.numel(), {flat}.shape[1])"
-        return g.add_node(f"aten.embedding_bag.default({b.ref(table)}, {flat}.flatten(), {offsets}, False, {g.integer(0, 2)})[0]", b.operands, name)
-    places = g.index(table, 0, g.dims(g.integer(0, 2)), (torch.int64, torch.int32))
+        more = f", False, None, False, {g.integer(-1, 0)}" if name.endswith("padding_idx") else ""
+        return g.add_node(f"aten.{name}({b.ref(table)}, {flat}.flatten(), {offsets}, False, {g.integer(0, 2)}{more})[0]", b.operands, name)
+    places = g.places(table, 0) if g.role == "size" else g.index(table, 0, g.dims(g.integer(0, 2)), (torch.int64, torch.int32))
     return aten(g, name, b, b.ref(table), b.ref(places))
 
 
@@ -354,7 +357,7 @@ def slice_scatter(g, name):
         if rank(g, x) < 2:
             raise Rejected
         part = g.add_node("aten.diagonal.default({0}, 1)", [x], "diagonal.default")
-        return aten(g, name, b, b.ref(x), b.ref(part), "0")
+        return aten(g, name, b, b.ref(x), b.ref(part), "1")
     mask = g.like(x, (torch.bool,))
     return aten(g, name, b, b.ref(x), b.ref(mask), b.ref(g.like(x, (g.values[x][0].dtype,), same=True)))
 
@@ -416,7 +419,7 @@ def columns(g, name):
 def one_hot(g, name):
     b = Builder()
     table = g.add_constant(torch.zeros(5))
-    return aten(g, name, b, b.ref(unsigned(g, table, 0, g.dims(g.integer(0, 2)))), "5")
+    return aten(g, name, b, b.ref(g.places(table, 0) if g.role == "size" else unsigned(g, table, 0, g.dims(g.integer(0, 2)))), "5")
 
 
 @special("bucketize", "searchsorted", "isin")
@@ -517,3 +520,61 @@ def complex_numbers(g, name):
     if g.chance(0.7):
         y = g.add_node(g.choice(["{0} * {0}", "{0} + {0}", "{0} * 2.0", "{0} / 2.0", "{0} - 1.0", "{0}.conj()"]), [y], "complex")
     return g.add_node(g.choice(["torch.view_as_real({0})", "{0}.real", "{0}.imag", "{0}.abs()"]), [y], "view_as_real")
+
+
+@special("norm.ScalarOpt_dtype", "norm.ScalarOpt_dim_dtype")
+def norm_of_type(g, name):
+    b = Builder()
+    x = g.tensor((1, 2, 3), (torch.float32, torch.float16, torch.bfloat16))
+    more = [f"[{a_dim(g, x)}]", str(g.chance(0.5))] if "dim" in name else []
+    return aten(g, name, b, b.ref(x), g.choice(["None", "1.0", "2.0", "inf"]), *more, f"dtype={g.choice([torch.float32, torch.float64])}")
+
+
+@special("tensordot")
+def tensordot(g, name):
+    b = Builder()
+    x = g.tensor((1, 2, 3), FLOATS)
+    d = g.integer(0, rank(g, x) - 1)
+    y = made(g, g.values[x][0].dtype, [g.integer(1, 3), g.sizes_of(x)[d]])
+    return aten(g, name, b, b.ref(x), b.ref(y), f"[{d}]", "[1]")
+
+
+@special("quantile", "nanquantile")
+def quantile(g, name):
+    b = Builder()
+    x = g.tensor((1, 2, 3), (torch.float32, torch.float64))
+    if "scalar" in name:
+        q = g.choice(["0.0", "0.5", "0.3", "1.0"])
+    else:
+        q = b.ref(g.add_constant(torch.tensor(g.choice([0.5, [0.0, 0.25, 1.0]]), dtype=g.values[x][0].dtype)))
+    how = g.choice(["'linear'", "'lower'", "'higher'", "'midpoint'", "'nearest'"])
+    return aten(g, name, b, b.ref(x), q, str(a_dim(g, x)), str(g.chance(0.5)), f"interpolation={how}")
+
+
+@special("split.sizes", "split_with_sizes", "split_with_sizes_copy", "unsafe_split_with_sizes")
+def split_sizes(g, name):
+    b = Builder()
+    x = g.tensor((1, 2, 3))
+    static = [d for d, size in enumerate(g.sizes_of(x)) if isinstance(size, int)]
+    d = g.choice(static)
+    size = g.sizes_of(x)[d]
+    first = g.integer(0, size)
+    return aten(g, name, b, b.ref(x), str(g.choice([[size], [first, size - first]])), str(d))
+
+
+@special("_conj", "view_as_complex", "view_as_complex_copy")
+def from_complex(g, name):
+    x = g.tensor((1, 2), (torch.float32,))
+    if name.startswith("_conj"):
+        y = g.add_node("torch.fft.rfft({0})", [x], "fft_rfft")
+    else:
+        y = g.add_node("torch.stack([{0}, {0} + 1.0], -1)", [x], "stack.default")
+    y = g.add_node(f"aten.{name}({{0}})", [y], name)
+    return g.add_node(g.choice(["torch.view_as_real({0})", "{0}.real", "{0}.imag", "{0}.abs()"]), [y], "view_as_real")
+
+
+@special("unflatten")
+def unflatten(g, name):
+    b = Builder()
+    x = g.tensor((1, 2, 3))
+    return aten(g, name, b, b.ref(x), str(a_dim(g, x)), g.choice(["[1, -1]", "[-1, 1]", "[-1, 2]", "[1, -1, 1]"]))

@@ -5,7 +5,6 @@ import pathlib
 import select
 import struct
 import subprocess
-import tempfile
 import time
 
 import numpy as np
@@ -73,10 +72,9 @@ def read_values(path):
 
 
 class Driver:
-    def __init__(self, program, rules=""):
+    def __init__(self, program, folder, rules=""):
         self.program, self.rules, self.process = str(program), rules, None
-        self.folder = tempfile.TemporaryDirectory(prefix="fuzz_programs_")
-        self.path = pathlib.Path(self.folder.name)
+        self.path = pathlib.Path(folder)
 
     def close(self):
         if self.process:

@@ -1,7 +1,9 @@
 """Makes random programs, node by node: what eager PyTorch refuses on one of the sets of inputs is thrown away and drawn again."""
 
+import hashlib
 import math
 import random
+import re
 
 import torch
 
@@ -19,22 +21,51 @@ INF, NAN = math.inf, math.nan
 SPECIAL_FLOATS = [INF, -INF, NAN, 0.0, -0.0, 1.0, -1.0, 2.5, -0.5, 1e-30, 1e30, -1e30]
 # As wide as the smallest symbol's range allows: 0 and 1 are among the sizes.
 SIZES = {"n": (0, 2, 5), "m": (1, 3, 6), "k": (2, 4, 7)}
-ATTEMPTS = 12
+ATTEMPTS = 20
+PARTS = 10  # batches that draw each operator once in each role
+
+
+class Schedule:
+    """The operators and roles that a batch draws: those of PARTS batches in a row are all that there are.
+
+    Where an operator comes depends on its name, not on the others, so that a new one changes few programs.
+    """
+
+    def __init__(self, seed, number, names):
+        turn, part = divmod(number, PARTS)
+        drawn = []
+        for name in names:
+            for role in ("data",) if name in operators.PATTERNS else ("data", "constant", "size"):
+                place = int.from_bytes(hashlib.sha1(f"{seed}:{turn}:{name}:{role}".encode()).digest()[:8], "big")
+                if place % PARTS == part:
+                    drawn.append((place, name, role))
+        self.queue = [(name, role, 0) for _, name, role in sorted(drawn)]
+        self.names = names
+
+    def next(self, random):
+        if self.queue:
+            return self.queue.pop(0)
+        return random.choice(self.names), "data", 0
+
+    def again(self, name, role, failures):
+        """What did not fit into a program comes in a later one, a few times."""
+        if failures < 8:
+            self.queue.append((name, role, failures + 1))
 
 
 class Generator:
-    def __init__(self, seed, coverage, operator_names=None, with_complex=False):
+    def __init__(self, seed, schedule, with_complex=False):
         self.random = random.Random(seed)
         self.torch = torch.Generator().manual_seed(self.random.getrandbits(40))
-        self.coverage = coverage
+        self.schedule = schedule
+        self.patterns = [name for name in schedule.names if name in operators.PATTERNS]
         self.dtypes = DTYPES | ({torch.complex64: 4} if with_complex else {})
-        self.operators = operator_names or operators.names()
         self.program = Program(seed)
         self.roles = {}  # of each value: data, constant, size
         self.values = {}  # name -> the tensor in each set
         self.raw = {}  # the same with tuples
         self.role = "data"
-        dynamic = self.random.random() < 0.55
+        dynamic = self.random.random() < 0.7
         self.special_constants = self.random.random() < 0.25
         if dynamic:
             names = self.random.sample(sorted(SIZES), self.random.choice((1, 1, 2)))
@@ -140,23 +171,38 @@ class Generator:
         self.values[name], self.roles[name] = [value] * self.program.sets, "constant"
         return name
 
-    def add_size_value(self, dtype, rank=None):
-        """A tensor that sizes alone decide."""
+    def add_size_value(self, dtype, rank=None, sizes=None):
+        """A tensor that sizes alone decide; `sizes` are its own, or those before the last."""
         source = self.choice([n for n in self.values if n[0] in "xv" and self.values[n][0].dim() > 0])
-        d = self.integer(0, self.values[source][0].dim() - 1)
-        size = f"{{0}}.shape[{d}]"
+        size = f"{{0}}.shape[{self.integer(0, self.values[source][0].dim() - 1)}]"
         kind = f", dtype={dtype}"
-        if rank == 2:
-            text = self.choice([f"torch.full(({size}, {size}), {self.number(dtype)}{kind})", f"torch.ones(({size}, {self.integer(1, 4)}){kind})",
-                                f"torch.eye({size}{kind})"])
-        elif rank == 1 or (rank is None and self.chance(0.8)):
+        rank = self.pick({0: 2, 1: 6, 2: 2}) if rank is None else rank
+        if sizes is not None and rank == len(sizes):
+            text = f"(torch.arange({math.prod(sizes)}{kind}) - {size}).reshape({list(sizes)})"
+        elif rank == 0:
+            text = f"torch.full((), {size}{kind})"
+        elif rank == 1 and sizes is None:
             text = self.choice([f"torch.arange({size}{kind})", f"torch.arange({size}{kind})", f"(torch.arange({size}{kind}) - {self.integer(0, 4)})",
                                 f"torch.full(({size},), {self.number(dtype)}{kind})", f"torch.linspace(-1, 1, {size}{kind})"])
-        elif rank in (None, 0):
-            text = f"torch.full((), {size}{kind})"
+        elif rank == 2 and sizes is None and self.chance(0.5):
+            text = self.choice([f"torch.full(({size}, {size}), {self.number(dtype)}{kind})", f"torch.ones(({size}, {self.integer(1, 4)}){kind})",
+                                f"torch.eye({size}{kind})"])
         else:
-            raise Rejected
+            sizes = sizes or [self.pick({1: 2, 2: 3, 3: 3, 4: 1}) for _ in range(rank - 1)]
+            text = f"torch.arange({math.prod(sizes)} * {size}{kind}).reshape({', '.join(map(str, sizes))}, {size})"
+        if dtype == torch.bool and re.search("arange|linspace", text):
+            text = f"({text.replace(kind, ', dtype=torch.int64')} > 1)"
+        elif dtype.is_complex:
+            text = text.replace(kind, ", dtype=torch.float32") + f".to({dtype})"
         return self.add_node(text, [source], "size_value")
+
+    def places(self, bound_of, d):
+        """Indices into dimension `d` of `bound_of`, of one dimension, that sizes alone decide."""
+        smallest = min(each.shape[d] for each in self.values[bound_of])
+        if smallest == 0:
+            raise Rejected
+        source = self.choice([n for n in self.values if n[0] in "xv" and self.values[n][0].dim() > 0])
+        return self.add_node(f"torch.arange({{0}}.shape[{self.integer(0, self.values[source][0].dim() - 1)}]) % {smallest}", [source], "size_value")
 
     def number(self, dtype):
         if dtype == torch.bool:
@@ -297,6 +343,7 @@ class Generator:
         dtype = self.choice(dtypes)
         if any(size is None for size in sizes):
             raise Rejected
+        draw = 0.7 if self.role == "constant" and self.chance(0.7) else draw
         if draw < 0.55 or any(isinstance(size, str) for size in sizes):
             if smallest == 0:
                 raise Rejected
@@ -310,7 +357,7 @@ class Generator:
     # ---- A whole program
 
     def make(self):
-        count = max(2, round(self.random.gauss(8, 3)))
+        count = max(2, round(self.random.gauss(8.4, 3)))
         self.add_input(self.dtype, self.dims(self.pick({1: 3, 2: 6, 3: 4, 4: 3})))
         failures = 0
         while len(self.program.nodes) < count and failures < 40:
@@ -320,23 +367,18 @@ class Generator:
         return self.program
 
     def grow(self):
-        """Adds a node, of an operator and role that are rare so far."""
-        candidates = [(self.choice(self.operators), self.pick({"data": 5, "constant": 2, "size": 2})) for _ in range(4)]
-        if self.chance(0.25):
-            candidates = [(self.choice(operators.PATTERNS), "data")]
-        name, self.role = min(candidates, key=lambda each: self.coverage.get(each, 0))
+        """Adds a node, if what is drawn next fits."""
+        scheduled = not self.patterns or not self.chance(0.1)
+        name, self.role, failures = self.schedule.next(self.random) if scheduled else (self.choice(self.patterns), "data", 0)
         for _ in range(ATTEMPTS):
             state = self.snapshot()
             try:
                 operators.generate(self, name)
+                return True
             except Rejected:
                 self.restore(state)
-                self.coverage[name, "rejected"] = self.coverage.get((name, "rejected"), 0) + 1
-                continue
-            self.coverage[name, self.role] = self.coverage.get((name, self.role), 0) + 1
-            return True
-        # Otherwise an operator that seldom fits would be drawn for ever.
-        self.coverage[name, self.role] = self.coverage.get((name, self.role), 0) + 0.2
+        if scheduled:
+            self.schedule.again(name, self.role, failures)
         return False
 
     def snapshot(self):
@@ -360,6 +402,7 @@ class Generator:
             elif self.chance(0.15):
                 outputs.append(self.choice(names))
         program.outputs = outputs
+        program.roles = self.roles
         program.drop_dead()
 
 

@@ -144,7 +144,7 @@ def rank_for(name):
     for pattern_, rank in ((r"^(mm|addmm|trace|t|t_copy|fliplr)$", 2), (r"^(bmm|baddbmm)$", 3), (r"^(dot|vdot|ger|outer)$", 1), (r"^(mv|addmv)$", 2),
                            (r"^(pixel_|channel_shuffle|native_channel)", 4), (r"^_softmax|^_log_softmax|softmax", (1, 2, 3)), (r"^(pdist|_pdist)", 2),
                            (r"^(reflection|replication)_pad1d", (2, 3)), (r"^(reflection|replication)_pad2d", (3, 4)), (r"^_pad_circular", (3, 4)), (r"^(reflection|replication)_pad3d", 4),
-                           (r"^(cross|linalg_cross)$", (1, 2))):
+                           (r"^(cross|linalg_cross)$", (1, 2)), (r"^(linalg_matrix_norm|mT|mH|adjoint|cdist|_cdist_forward|rot90)$", (2, 3)), (r"^glu$", (1, 2, 3))):
         if re.match(pattern_, packet):
             return rank
     return None
@@ -180,9 +180,11 @@ def operand(g, name, argument, first):
 
 
 def made(g, dtype, sizes):
-    """A new value of these sizes: a constant where they are static, or an input."""
+    """A new value of these sizes: what sizes decide or a constant where they are static, or an input."""
     if any(size is None for size in sizes):
         raise Rejected
+    if g.role == "size" and all(isinstance(size, int) for size in sizes) and g.chance(0.8):
+        return g.add_size_value(dtype, len(sizes), sizes)
     if all(isinstance(size, int) for size in sizes) and g.chance(0.5):
         return g.add_constant(g.fill(dtype, sizes, g.special_constants))
     return g.add_input(dtype, sizes)
@@ -268,6 +270,8 @@ def plain(g, name, argument, kind, first, b):
             return g.choice(["'floor'", "'trunc'"])
         if label == "approximate":
             return g.choice(["'none'", "'tanh'"])
+        if label == "norm":
+            return g.choice(["'backward'", "'ortho'", "'forward'"])
         if label == "indexing":
             return g.choice(["'ij'", "'xy'"])
         if label == "mode":

@@ -5,11 +5,11 @@ operands and results moved by a few units in the last place: an element that mov
 integer that changes there is not compared.
 """
 
+import contextlib
 import re
 from collections import Counter
 
 import torch
-from torch.export.graph_signature import InputKind
 
 from exemptions import exempt
 
@@ -94,22 +94,39 @@ class Watched(torch.fx.Interpreter):
 class Expected:
     """Of one set of inputs: each output, how far it moves, and the engines it is not compared on."""
 
-    def __init__(self, outputs, spreads, tainted):
-        self.outputs, self.spreads, self.tainted = outputs, spreads, tainted
+    def __init__(self, outputs, tainted, runs):
+        self.outputs, self.tainted, self.runs, self.found = outputs, tainted, runs, None
+
+    def difference(self, at, found):
+        """What is wrong with output `at`, in words; None if nothing. Most results need no second run."""
+        expected_ = self.outputs[at]
+        if difference(found, expected_, torch.zeros((), dtype=torch.float64)) is None:
+            return None
+        if self.found is None:
+            moved = self.runs()
+            self.found = [spread(output, [run[k] for run in moved]) for k, output in enumerate(self.outputs)]
+        return difference(found, expected_, self.found[at])
 
 
 def expected(exported, inputs, seed, counts=None):
     module = exported.graph_module
     flat = exported._graph_module_flat_inputs(tuple(inputs), {})
+    clone = lambda: [each.clone() if isinstance(each, torch.Tensor) else each for each in flat]  # noqa: E731
+    watched = Watched(module, Counter() if counts is None else counts)
+
+    def runs():
+        results = []
+        for run in range(RUNS):
+            # A moved number may not be valid where the number itself is: an index, a size.
+            with torch.no_grad(), contextlib.suppress(RuntimeError, IndexError, ValueError):
+                results.append(list(Moved(module, torch.Generator().manual_seed(seed + run)).run(*clone())))
+        return results
+
     with torch.no_grad():
-        clone = lambda: [each.clone() if isinstance(each, torch.Tensor) else each for each in flat]  # noqa: E731
-        watched = Watched(module, Counter() if counts is None else counts)
         outputs = list(watched.run(*clone()))
-        moved = [list(Moved(module, torch.Generator().manual_seed(seed + run)).run(*clone())) for run in range(RUNS)]
     result_nodes = [node for node in module.graph.nodes if node.op == "output"][0].args[0]
     tainted = [watched.tainted.get(node, set()) if isinstance(node, torch.fx.Node) else set() for node in result_nodes]
-    spreads = [spread(output, [run[k] for run in moved]) for k, output in enumerate(outputs)]
-    return Expected(outputs, spreads, tainted)
+    return Expected(outputs, tainted, runs)
 
 
 def spread(output, moved):
@@ -154,21 +171,3 @@ def difference(found, expected_, spread_):
 
 def describe(tensor):
     return f"{str(tensor.dtype).removeprefix('torch.')}{list(tensor.shape)}"
-
-
-def count_roles(exported, coverage):
-    """Adds to `coverage` each operator with the roles of its operands."""
-    roles = {}
-    kinds = {spec.arg.name: "data" if spec.kind == InputKind.USER_INPUT else "constant" for spec in exported.graph_signature.input_specs}
-    for node in exported.graph_module.graph.nodes:
-        if node.op == "placeholder":
-            roles[node] = kinds[node.name]
-        elif node.op == "call_function":
-            name = str(node.target)
-            given = {roles[each] for each in node.all_input_nodes if each in roles}
-            if name.startswith("aten.sym_") or name in ("_operator.add", "_operator.sub", "_operator.mul") or "<built-in" in name:
-                roles[node] = roles[node.all_input_nodes[0]] if "getitem" in name and node.all_input_nodes else "size"
-                continue
-            for role in given or {"constant"}:
-                coverage[name, role] += 1
-            roles[node] = "data" if "data" in given else "size" if "size" in given else "constant"

@@ -45,16 +45,31 @@ def largest_of_joined(g):
 def nothing(g):
     x = g.tensor((1, 2, 3), FLOATS)
     d = a_dim(g, x)
-    y = g.add_node(f"aten.slice.Tensor({{0}}, {d}, 0, {{0}}.shape[{d}] - {{0}}.shape[{d}])", [x], "slice.Tensor")
-    return g.add_node(g.choice([f"{{0}}.mean({d})", f"{{0}}.sum({d})", "{0}.mean()", f"{{0}}.prod({d})", f"{{0}}.softmax({d})", f"{{0}}.any({d})"]), [y], "mean.dim")
+    if g.chance(0.5):
+        x = g.add_node(f"aten.slice.Tensor({{0}}, {d}, 0, {{0}}.shape[{d}] - {{0}}.shape[{d}])", [x], "slice.Tensor")
+    return g.add_node(g.choice([f"{{0}}.mean({d})", f"{{0}}.sum({d})", "{0}.mean()", f"{{0}}.prod({d})", f"{{0}}.softmax({d})", f"{{0}}.any({d})"]), [x], "mean.dim")
 
 
 @pattern
 def expanded(g):
     b = Builder()
-    x = g.tensor((0, 1))
+    x = g.add_constant(g.fill(torch.float32, g.static(g.dims(g.integer(0, 1))))) if g.chance(0.5) else g.tensor((0, 1))
     lead = [size_text(g, b) for _ in range(g.integer(1, 2))]
-    return g.add_node(f"{b.ref(x)}.expand({', '.join([*lead, '-1'] if rank(g, x) else lead)})", b.operands, "expand.default")
+    y = g.add_node(f"{b.ref(x)}.expand({', '.join([*lead, '-1'] if rank(g, x) else lead)})", b.operands, "expand.default")
+    if g.values[y][0].dtype == torch.bool:
+        return y
+    return g.add_node(g.choice(["{0} + 1", "{0} * 2", "1 - {0}", "{0} < 1"]), [y], "number")
+
+
+@pattern
+def scattered_extreme(g):
+    x = g.tensor((1, 2), (torch.float32,))
+    sizes = list(g.sizes_of(x))
+    d = a_dim(g, x)
+    sizes[d] = g.choice([1, 2, 3])
+    places = unsigned(g, x, d, sizes)
+    source = g.add_input(torch.float32, sizes)
+    return g.add_node(f"{{0}}.scatter_reduce({d}, {{1}}, {{2}}, '{g.choice(['amax', 'amin'])}', include_self={g.chance(0.5)})", [x, places, source], "scatter_reduce.two")
 
 
 @pattern

@@ -59,6 +59,7 @@ class Program:
     constants: list = field(default_factory=list)
     nodes: list = field(default_factory=list)
     outputs: list = field(default_factory=list)
+    roles: dict = field(default_factory=dict)  # of each value: "data", "constant" or "size"
 
     def clone(self):
         """Values are shared."""
@@ -95,6 +96,12 @@ class Program:
         self.constants = [each for each in self.constants if each.name in needed]
         used = {size for each in self.inputs for size in each.sizes if isinstance(size, str)}
         self.symbols = {name: values for name, values in self.symbols.items() if name in used}
+
+    def make_static(self):
+        """Keeps the middle sizes, which the last set of inputs has, too."""
+        for each in self.inputs:
+            each.sizes, each.values = tuple(each.values[1].shape), [each.values[1], each.values[-1]]
+        self.symbols, self.sets = {}, 2
 
     @property
     def dynamic(self):

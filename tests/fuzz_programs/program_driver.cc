@@ -149,6 +149,10 @@ Status handle(const Request& request) {
   CompileOptions options;
   options.engine = *engine;
   options.verify_passes = true;
+  if (!request.rules.empty()) {
+    const auto rules = split(request.rules, ',');
+    options.disabled_rules = {rules.begin(), rules.end()};
+  }
   const auto artefact = compile(*program, options);
   if (!artefact.ok()) return artefact.error();
   auto bytes = artefact->to_memory();

@@ -1,18 +1,23 @@
 #!/usr/bin/env python3
 """Random programs on every engine, against PyTorch (docs/fuzz_programs.md).
 
-run.py --seed S (--programs N | --minutes M) [--engines none,openvino,onnx] [--disable-rule NAME] [--out FOLDER]
+run.py --seed S (--programs N | --minutes M) [--jobs N] [--engines none,openvino,onnx] [--disable-rule NAME] [--out FOLDER]
 
-Runs with the Python of the peers suite (`make setup-peers`) after `ninja -C build/release program_driver`.
+Runs with the Python of the peers suite (`make setup-peers`) after `ninja -C build/release program_driver`; all that it needs is
+PyTorch, and for `onnx` also onnx and onnxruntime.
 """
 
 import argparse
-import hashlib
+import importlib.util
+import json
 import logging
+import multiprocessing
+import multiprocessing.connection
 import os
 import pathlib
-import re
+import signal
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -23,14 +28,11 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 import torch  # noqa: E402
 
 import operators  # noqa: E402
-from check import Checker  # noqa: E402
+from campaign import BATCH, COUNTS, Campaign  # noqa: E402
 from driver import Driver  # noqa: E402
-from exemptions import OPEN  # noqa: E402
-from generator import Generator  # noqa: E402
-from shrink import Shrinker  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
-BATCH = 24
+ROLES = ("data", "constant", "size")
 
 
 def arguments():
@@ -38,155 +40,168 @@ def arguments():
     parser.add_argument("--seed", default="0", help="any text; programs of a seed are always the same")
     parser.add_argument("--programs", type=int, help="how many programs")
     parser.add_argument("--minutes", type=float, help="how long; the programs are those of --programs, as many as fit")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes")
     parser.add_argument("--engines", default="none,openvino,onnx")
     parser.add_argument("--disable-rule", default="", help="a rule of `slipway compile --disable-rule` that is left out")
     parser.add_argument("--only", help="a pattern of operators to draw from")
     parser.add_argument("--batch", type=int, default=BATCH, help="programs in one archive")
     parser.add_argument("--first", type=int, default=0, help="the batch to begin with")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/fuzz_programs")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build/fuzz_programs", help="where batches.jsonl and failing programs are written")
+    parser.add_argument("--resume", action="store_true", help="go on with what --out holds of a run with the same arguments")
     parser.add_argument("--driver", type=pathlib.Path, default=ROOT / "build/release/fuzz_programs/program_driver")
     parser.add_argument("--table", action="store_true", help="print how often each operator came, by role")
     options = parser.parse_args()
     if not options.programs and not options.minutes:
         options.programs = 200
+    options.engines = options.engines.split(",")
+    missing = [name for name in ("onnx", "onnxruntime") if not importlib.util.find_spec(name)]
+    if "onnx" in options.engines and missing:
+        print(f"without the engine onnx: {' and '.join(missing)} can't be imported")
+        options.engines.remove("onnx")
     return options
 
 
-class Campaign:
-    def __init__(self, options):
-        self.options = options
-        self.driver = Driver(options.driver, options.disable_rule)
-        self.checker = Checker(self.driver, options.engines.split(","))
-        self.names = operators.names()
-        if options.only:
-            self.names = [name for name in self.names if re.search(options.only, name)]
-        self.kinds, self.open, self.shrunk, self.programs, self.nodes, self.dynamic = Counter(), Counter(), [], 0, 0, 0
-        self.started = time.monotonic()
+def work(connection, options, folder):
+    """A process that does batches until it is told to end."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    # What PyTorch warns of is of no use, unless it ends this process.
+    os.dup2(os.open(f"{folder}/stderr", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+    driver = Driver(options.driver, folder, options.disable_rule)
+    campaign = Campaign(options.seed, options.engines, driver, options.out, options.only, options.batch)
+    try:
+        while task := connection.recv():
+            connection.send(campaign.run(*task))
+    finally:
+        driver.close()
 
-    def batch(self, number):
-        """The programs of a batch depend on nothing but the seed and its number."""
-        drawn, programs, attempts = {}, [], 0
-        while len(programs) < self.options.batch:
-            program = Generator(f"{self.options.seed}:{number}:{attempts}", drawn, self.names, with_complex(number)).make()
-            if program.nodes and program.inputs and program.outputs:
-                programs.append(program)
-            attempts += 1
-        return programs
+
+class Worker:
+    def __init__(self, options, folder):
+        self.connection, theirs = multiprocessing.Pipe()
+        self.folder = tempfile.mkdtemp(dir=folder)
+        self.process = multiprocessing.get_context("fork").Process(target=work, args=(theirs, options, self.folder))
+        self.process.start()
+        theirs.close()
+        self.number = None
+
+    def begin(self, number, known):
+        self.number = number
+        self.connection.send((number, known))
+
+    def lost(self):
+        """The record of a batch in which PyTorch itself ended the process."""
+        self.process.join()
+        print(f"batch {self.number} ended the process ({self.process.exitcode}):\n{pathlib.Path(self.folder, 'stderr').read_text(errors='replace')[-2000:]}")
+        return {"batch": self.number, "failures": []} | dict.fromkeys(("programs", "nodes", "dynamic", "compared", "changed", "seconds"), 0) | {
+            name: {} for name in COUNTS} | {"not exported": {f"a batch in which PyTorch ended the process ({self.process.exitcode})": 1}}
+
+    def end(self):
+        self.process.terminate()
+        self.process.join(10)
+        self.process.kill()
+
+
+class Run:
+    def __init__(self, options):
+        self.options, self.started = options, time.monotonic()
+        self.records, self.next = {}, options.first
+        self.settings = {name: str(getattr(options, name)) for name in ("seed", "engines", "disable_rule", "only", "batch")}
+        options.out.mkdir(parents=True, exist_ok=True)
+        self.path = options.out / "batches.jsonl"
+        if options.resume and self.path.exists():
+            for line in self.path.read_text().splitlines():
+                record = json.loads(line)
+                if record["settings"] == self.settings:
+                    self.records[record["batch"]] = record
+        else:
+            self.path.unlink(missing_ok=True)
+
+    def total(self, name):
+        return sum(record[name] for record in self.records.values())
+
+    def failures(self):
+        return [failure for record in self.records.values() for failure in record["failures"]]
+
+    def time_left(self):
+        return 60 * self.options.minutes - (time.monotonic() - self.started) if self.options.minutes else None
+
+    def task(self, busy):
+        """The number of the next batch, if one is needed."""
+        if self.options.programs and self.total("programs") + busy * self.options.batch >= self.options.programs:
+            return None
+        while self.next in self.records:
+            self.next += 1
+        self.next += 1
+        return self.next - 1
 
     def run(self):
-        number = self.options.first
-        while not self.done():
-            programs = self.batch(number)
-            dialect = ("training", "core")[number % 2]
-            engines = [each for each in self.checker.engines if not (each == "onnx" and with_complex(number))]
-            findings = self.checker.check(programs, dialect, engines)
-            for k, (program, found) in enumerate(zip(programs, findings)):
-                if found is None:
-                    continue
-                self.programs += 1
-                self.nodes += len(program.nodes)
-                self.dynamic += program.dynamic
-                for finding in without_repeats(found):
-                    self.report(program, finding, f"{self.options.seed}:{number}:{k}")
-            number += 1
-            seconds = time.monotonic() - self.started
-            print(f"batch {number}: {self.programs} programs, {self.programs / seconds:.1f}/s, {sum(self.kinds.values())} failures of {len(self.kinds)} kinds", flush=True)
+        with tempfile.TemporaryDirectory(prefix="fuzz_programs_") as folder:
+            idle, busy = [Worker(self.options, folder) for _ in range(self.options.jobs)], {}
+            try:
+                while True:
+                    while idle and (number := self.task(len(busy))) is not None:
+                        worker = idle.pop()
+                        worker.begin(number, [each for each in self.failures() if "nodes" in each])
+                        busy[worker.connection] = worker
+                    # Time over: batches that are half done are left out.
+                    if not busy or not (ready := multiprocessing.connection.wait(list(busy), self.time_left())):
+                        break
+                    for connection in ready:
+                        worker = busy.pop(connection)
+                        try:
+                            self.record(connection.recv())
+                            idle.append(worker)
+                        except EOFError:
+                            self.record(worker.lost())
+                            idle.append(Worker(self.options, folder))
+                    if self.options.minutes and self.time_left() < 0:
+                        break
+            finally:
+                for worker in [*idle, *busy.values()]:
+                    worker.end()
         self.summary()
-        return 1 if self.kinds else 0
+        return 1 if self.failures() or not self.total("programs") else 0
 
-    def done(self):
-        if self.options.programs and self.programs >= self.options.programs:
-            return True
-        return bool(self.options.minutes) and time.monotonic() - self.started >= 60 * self.options.minutes
-
-    def report(self, program, finding, seed):
-        explained = next((row for row in OPEN if row.matches(finding, names_in(program))), None)
-        if explained:
-            self.open[explained.what] += 1
-            return
-        if known := self.known(program, finding):
-            self.kinds[known] += 1
-            return
-        shrinker = Shrinker(self.checker, finding)
-        if not shrinker.fails(program.clone()):
-            self.kinds[f"{finding.engine} {finding.kind}, only in company"] += 1
-            print(f"\n==== only in company ({seed}): {finding.text()}", flush=True)
-            return
-        small, finding = shrinker.shrink(program)
-        small.drop_dead()
-        # What is left may show a known defect more clearly.
-        if explained := next((row for row in OPEN if row.matches(finding, names_in(small))), None):
-            self.open[explained.what] += 1
-            return
-        kind = signature(small, finding)
-        self.kinds[kind] += 1
-        if self.kinds[kind] > 1:
-            return
-        self.shrunk.append((finding.engine, finding.kind, names_in(small), kind))
-        source = f'"""{seed}\n{finding.text()}\n"""\n' + small.source()
-        self.options.out.mkdir(parents=True, exist_ok=True)
-        file = self.options.out / f"{re.sub(r'[^a-zA-Z0-9]+', '_', kind)[:90]}_{hashlib.sha1(kind.encode()).hexdigest()[:6]}.py"
-        file.write_text(source)
-        print(f"\n==== {kind} ({seed}), {file}\n{source}", flush=True)
-
-    def known(self, program, finding):
-        """A kind that was shrunk before, of which the program holds all nodes: shrinking takes most of the time."""
-        names = names_in(program)
-        return next((kind for engine, what, nodes, kind in self.shrunk if (engine, what) == (finding.engine, finding.kind) and nodes <= names), None)
+    def record(self, record):
+        self.records[record["batch"]] = record
+        with open(self.path, "a") as file:
+            file.write(json.dumps(record | {"settings": self.settings}) + "\n")
+        for failure in record["failures"]:
+            if "file" in failure:
+                print(f"\n==== {failure['kind']} ({failure['program']}), {self.options.out / failure['file']}\n{(self.options.out / failure['file']).read_text()}")
+            elif failure["kind"].endswith("only in company"):
+                print(f"\n==== {failure['kind']} ({failure['program']}): {failure['message']}")
+        programs, failures = self.total("programs"), self.failures()
+        print(f"batch {record['batch']}: {programs} programs, {programs / (time.monotonic() - self.started):.1f}/s, {len(failures)} failures of "
+              f"{len({each['kind'] for each in failures})} kinds", flush=True)
 
     def summary(self):
-        checker = self.checker
-        print(f"\n{self.programs} programs of {self.nodes / max(1, self.programs):.1f} nodes, {self.dynamic} dynamic; {checker.compared} outputs compared, "
-              f"{checker.skipped} changed by torch.export")
-        for title, counts in (("kinds of failures", self.kinds), ("open defects", self.open), ("exemptions", checker.exempted), ("refused", checker.refused), ("not exported", checker.not_exported)):
-            if counts:
+        programs = self.total("programs")
+        print(f"\n{programs} programs of {self.total('nodes') / max(1, programs):.1f} nodes, {self.total('dynamic')} dynamic; {self.total('compared')} outputs compared, "
+              f"{self.total('changed')} changed by torch.export")
+        counts = {name: sum((Counter(record[name]) for record in self.records.values()), Counter()) for name in COUNTS}
+        roles = counts.pop("roles")
+        for title, each in {"failures": Counter(each["kind"] for each in self.failures()), **counts}.items():
+            if each:
                 print(f"{title}:")
-                for name, count in counts.most_common(25):
+                for name, count in each.most_common(None if title == "failures" else 25):
                     print(f"  {count:6} {name}")
         if self.options.table:
-            table(checker.roles)
-
-
-def with_complex(number):
-    """ONNX has no complex numbers, and a batch is one model."""
-    return number % 4 == 3
-
-
-def without_repeats(findings):
-    """What kernels alone get wrong, they get wrong beside an engine too."""
-    first = next((each for each in findings if each.engine == "none"), None)
-    return [each for each in findings if each is first or first is None or each.kind != first.kind or (each.kind == "wrong" and each.engine == "onnx")]
+            table(roles)
 
 
 def table(roles):
-    names = sorted({name for name, _ in roles})
-    print(f"{len(names)} operators: data, constant, size")
-    for name in names:
-        print(f"  {name:60} {roles[name, 'data']:6} {roles[name, 'constant']:6} {roles[name, 'size']:6}")
-
-
-def names_in(program):
-    return {re.sub(r"\(.*", "", node.text) if node.text.startswith("aten.") else node.op for node in program.nodes}
-
-
-def signature(program, finding):
-    operators_ = " ".join(sorted(names_in(program)))
-    what = "" if finding.kind in ("wrong", "crash") else " " + re.sub(r"[^a-zA-Z ]+", "", finding.message)[:50]
-    kind = finding.kind
-    if kind == "wrong" and " instead of " in finding.message:
-        kind = "wrong size or type"
-    return f"{finding.engine} {kind}{what}: {operators_}"
+    names = [name for name in operators.names() if "." in name]
+    print(f"{len(names)} operators, those that came least first: {', '.join(ROLES)}")
+    for name in sorted(names, key=lambda name: min(roles[f"{name} {role}"] for role in ROLES)):
+        print(f"  {name:60}" + "".join(f"{roles[f'{name} {role}']:7}" for role in ROLES))
 
 
 def main():
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
-    campaign = Campaign(arguments())
-    try:
-        return campaign.run()
-    finally:
-        campaign.driver.close()
+    return Run(arguments()).run()
 
 
 if __name__ == "__main__":
