@@ -53,7 +53,7 @@ test-peers:
 	@tools/setup_tensorrt.sh
 	$(call step,2/3 building the tool)
 	@$(MAKE) --no-print-directory build/release/build.ninja
-	@ninja -C build/release slipway
+	@ninja -C build/release slipway program_driver
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
 	@.deps/peers/bin/python -m pytest -q tests/peers
 

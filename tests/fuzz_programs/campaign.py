@@ -12,6 +12,7 @@ from generator import Generator, Schedule
 from shrink import Shrinker
 
 BATCH = 24
+DIALECTS = ("training", "core")
 COUNTS = ("open", "exempted", "refused", "not exported", "roles")
 
 
@@ -33,7 +34,7 @@ class Campaign:
     def run(self, number, known):
         """What is counted, as JSON takes it. `known` are failures that were shrunk before."""
         started, programs = time.monotonic(), self.programs(number)
-        checker, dialect = Checker(self.driver, self.engines), ("training", "core")[number % 2]
+        checker, dialect = Checker(self.driver, self.engines), DIALECTS[number % 2]
         counts, failures = {name: Counter() for name in COUNTS}, []
         findings = checker.check(programs, dialect, [each for each in self.engines if not (each == "onnx" and with_complex(number))])
         checked = [program for program, found in zip(programs, findings) if found is not None]

@@ -19,7 +19,7 @@ from program import export, inputs_of
 class Finding:
     engine: str
     dialect: str
-    kind: str  # "wrong", "compile", "run", "crash"
+    kind: str  # "wrong", "compile", "run", "crash", "refused"
     message: str
     output: int = -1
     index: int = -1  # of the set of inputs
@@ -115,7 +115,7 @@ class Checker:
                 results = self.driver.run(engine, with_outputs(archive, self.driver.path / "part" / "program.pt2", outputs_at), sets)
             else:
                 results = self.driver.run(engine, archive, sets)
-            failed = any(isinstance(each, str) for each in results)
+            failed = any(isinstance(each, str) for each in results) or bool(self.driver.refusals)
         except (Crash, Failure) as error:
             results, failed = error, True
         if failed and len(wanted) > 1:
@@ -124,7 +124,7 @@ class Checker:
                     for each in self.on_engine(programs, half, dialect, engine, archive, expected, count)]
         if isinstance(results, Exception):
             return self.refusal(wanted[0], results, dialect, engine)
-        found = []
+        found = [(wanted[0], Finding(engine, dialect, "refused", self.driver.refusals))] if self.driver.refusals else []
         for index, (outputs, each) in enumerate(zip(results, expected)):
             if isinstance(outputs, str):
                 if engine != "onnx" and index < programs[wanted[0]].sets:

@@ -75,6 +75,7 @@ class Driver:
     def __init__(self, program, folder, rules=""):
         self.program, self.rules, self.process = str(program), rules, None
         self.path = pathlib.Path(folder)
+        self.refusals = ""  # of the last archive: nodes that an engine's library did not take
 
     def close(self):
         if self.process:
@@ -102,7 +103,8 @@ class Driver:
                 raise Crash(f"program_driver ended ({code})" if ready else f"no answer in {TIMEOUT} s")
             answer += piece
         text = answer.decode(errors="replace").splitlines()[-1] if answer.count(b"\n") > 1 else answer.decode(errors="replace").rstrip("\n")
-        if text != "ok":
+        self.refusals = self.plain(text.removeprefix("refused ")) if text.startswith("refused ") else ""
+        if text != "ok" and not self.refusals:
             raise Failure(self.plain(text.removeprefix("error ")))
 
     def plain(self, message):

@@ -3,7 +3,8 @@
 //
 // A request is a line of the standard input, fields separated by tabs: the engine (or "onnx": the
 // lowered model is written), the archive, a file of inputs, the file to write, and rules to leave
-// out, separated by commas. The answer is a line "ok", or "error" and a message. When a library
+// out, separated by commas. The answer is a line "ok", "refused" and the nodes that the engine's
+// library did not take although they were given to it, or "error" and a message. When a library
 // crashes, this process ends, and run.py starts another.
 //
 // A file of values: the number of sets, and for each the number of its values, or -1 and a message
@@ -140,7 +141,8 @@ Status run_sets(Module& module, const Request& request) {
   return {};
 }
 
-Status handle(const Request& request) {
+// `refusals`: what was built without nodes that the engine's library refused, or crashed at.
+Status handle(const Request& request, std::string& refusals) {
   const auto program = Program::load(request.archive);
   if (!program.ok()) return program.error();
   if (request.engine == "onnx") return save_onnx(*program, request.result);
@@ -153,6 +155,9 @@ Status handle(const Request& request) {
     const auto rules = split(request.rules, ',');
     options.disabled_rules = {rules.begin(), rules.end()};
   }
+  options.on_warning = [&](const std::string& message) {
+    if (message.find("stays outside the engine") != std::string::npos) refusals += message + "\n";
+  };
   const auto artefact = compile(*program, options);
   if (!artefact.ok()) return artefact.error();
   auto bytes = artefact->to_memory();
@@ -180,9 +185,13 @@ int main() {
       std::cout << "error a request has five fields" << std::endl;
       continue;
     }
-    const auto status = slipway::handle({fields[0], fields[1], fields[2], fields[3], fields[4]});
-    if (status.ok()) {
+    std::string refusals;
+    const auto status =
+        slipway::handle({fields[0], fields[1], fields[2], fields[3], fields[4]}, refusals);
+    if (status.ok() && refusals.empty()) {
       std::cout << "ok" << std::endl;
+    } else if (status.ok()) {
+      std::cout << "refused " << slipway::one_line(refusals) << std::endl;
     } else {
       std::cout << "error " << slipway::one_line(status.error().message()) << std::endl;
     }

@@ -91,7 +91,7 @@ Values scaled(Context& c, double factor) { return {c.build.mul(as_float(c, c.ten
 
 Values round_decimals(Context& c) {
   Value* x = c.tensor(0);
-  const int64_t decimals = c.constant(1);
+  const int64_t decimals = c.has(1) ? c.constant(1) : 0;
   if (decimals == 0 || !is_floating_point(x->dtype())) return {c.build.round(x)};
   const double scale = std::pow(10.0, static_cast<double>(decimals > 0 ? decimals : -decimals));
   if (decimals > 0) return {c.build.div(c.build.round(c.build.mul(x, scale)), scale)};
@@ -184,7 +184,6 @@ constexpr Entry kRules[] = {
     {"aten.special_erf.default", [](Context& c) { return as_unary(c, "erf"); }},
     {"aten.special_expm1.default", [](Context& c) { return as_unary(c, "expm1"); }},
     {"aten.special_log1p.default", [](Context& c) { return as_unary(c, "log1p"); }},
-    {"aten.special_round.default", [](Context& c) { return as_unary(c, "round"); }},
     {"aten.erfc.default aten.special_erfc.default",
      [](Context& c) -> Values { return {c.build.rsub(c.build.erf(c.tensor(0)), 1.0)}; }},
     {"aten.arccos.default", [](Context& c) { return as_unary(c, "acos"); }},
@@ -208,7 +207,7 @@ constexpr Entry kRules[] = {
     {"aten.nan_to_num.default", nan_to_num},
     {"aten.deg2rad.default", [](Context& c) { return scaled(c, std::numbers::pi / 180); }},
     {"aten.rad2deg.default", [](Context& c) { return scaled(c, 180 / std::numbers::pi); }},
-    {"aten.round.decimals", round_decimals},
+    {"aten.round.decimals aten.special_round.default", round_decimals},
     {"aten.sinc.default aten.special_sinc.default", sinc},
     {"aten.logit.default aten.special_logit.default", logit},
     {"aten.clamp.default", clamp_default},

@@ -1,0 +1,96 @@
+"""The machine of random programs: without a rule against a fault of OpenVINO it finds that fault, and runs can be gone on with."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import torch
+
+ROOT = pathlib.Path(__file__).parents[2]
+MACHINE, DRIVER = ROOT / "tests/fuzz_programs", ROOT / "build/release/fuzz_programs/program_driver"
+sys.path.insert(0, str(MACHINE))
+
+import campaign  # noqa: E402
+from check import Checker  # noqa: E402
+from driver import Driver  # noqa: E402
+
+# Of each rule: what is drawn, the batch of the seed "rules", and a program of it that is right with the rule alone.
+FOUND = {
+    "abs-sinking": ("abs_of", 0, 1),
+    "gather-after-slice": ("gather_of_slice", 0, 0),
+    "one-column-product": ("linear_of_one", 1, 4),
+    "expand-to-nothing": ("pattern_expanded", 3, 3),
+    "mean-of-nothing": ("pattern_nothing", 5, 3),
+    "scatter-nan": ("scattered_extreme", 0, 0),
+}
+
+
+@pytest.mark.parametrize("rule", FOUND)
+def test_finds_a_fault_without_its_rule(rule, tmp_path):
+    only, batch, place = FOUND[rule]
+    wrong = []
+    for rules in ("", rule):
+        driver = Driver(DRIVER, tmp_path, rules)
+        try:
+            program = campaign.Campaign("rules", ["openvino"], driver, tmp_path, only, 6).programs(batch)[place]
+            found = Checker(driver, ["openvino"]).check([program], campaign.DIALECTS[batch % 2])[0]
+        finally:
+            driver.close()
+        wrong.append([each.text() for each in found if not campaign.explained(each, program)])
+    assert not wrong[0]
+    assert wrong[1]
+
+
+def machine(folder, *options):
+    return subprocess.run([sys.executable, MACHINE / "run.py", "--seed", "rules", "--batch", "6", "--only", "abs_of", "--engines", "openvino", "--out", folder, *options],
+                          capture_output=True, text=True, timeout=600)
+
+
+def records(folder):
+    return [json.loads(line) for line in (folder / "batches.jsonl").read_text().splitlines()]
+
+
+def test_writes_failures_as_programs(tmp_path):
+    result = machine(tmp_path, "--programs", "6", "--disable-rule", "abs-sinking")
+    assert result.returncode == 1, result.stdout + result.stderr
+    failures = records(tmp_path)[0]["failures"]
+    file = next(each["file"] for each in failures if "file" in each)
+    scope = {}
+    exec((tmp_path / file).read_text(), scope)  # noqa: S102
+    assert scope["Program"]()(*scope["inputs"][-1])
+
+
+def test_goes_on_where_a_run_ended(tmp_path):
+    first = machine(tmp_path, "--programs", "6")
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = records(tmp_path)
+    second = machine(tmp_path, "--programs", "18", "--jobs", "2", "--resume", "--table")
+    assert second.returncode == 0, second.stdout + second.stderr
+    after = records(tmp_path)
+    assert after[0] == before[0]
+    assert sorted(each["batch"] for each in after) == [0, 1, 2]
+    assert "abs.default" in second.stdout
+
+
+def test_ends_at_its_time(tmp_path):
+    result = machine(tmp_path, "--minutes", "0.0001")
+    assert result.returncode == 1  # without a program nothing was shown
+    assert "\n0 programs" in result.stdout
+
+
+@pytest.mark.parametrize("decimals", [-1, 0, 1])
+@pytest.mark.parametrize("engine", ["none", "openvino", "onnx"])
+def test_special_round_has_decimals(engine, decimals, tmp_path):
+    class Program(torch.nn.Module):
+        def forward(self, x):
+            return torch.special.round(x, decimals=decimals)
+
+    x = torch.tensor([0.854, -0.4077, 14.6, 25.0])
+    torch.export.save(torch.export.export(Program(), (x,)), tmp_path / "program.pt2")
+    driver = Driver(DRIVER, tmp_path)
+    try:
+        torch.testing.assert_close(driver.run(engine, tmp_path / "program.pt2", [[x]])[0][0], Program()(x))
+    finally:
+        driver.close()
