@@ -228,7 +228,7 @@ TEST(Exactness, RefusesWhatThePluginLacks) {
   EXPECT_NE(n.why("aten.no_such.default", {}, Nodes::ints()), "");
 
   // Sizes that are always 0; one that may be 0 is fine.
-  const auto exp = [&](std::vector<SymInt> sizes) {
+  const auto exp = [&](const std::vector<SymInt>& sizes) {
     return n.why("aten.exp.default", {n.tensor(DType::kFloat32, sizes)}, Nodes::type(sizes));
   };
   EXPECT_NE(exp({0, 3}), "");
