@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/try.h"
+#include "ir/op_builder.h"
 #include "ir/queries.h"
 #include "passes/constant_region.h"
 #include "passes/decompositions/registry.h"
@@ -174,10 +176,52 @@ class ConstantChains {
   std::vector<std::vector<Value*>> batches_;
 };
 
+bool is_convolution(const Node& node) {
+  return node.op().starts_with("aten.conv1d.") || node.op().starts_with("aten.conv2d.") ||
+         node.op().starts_with("aten.conv3d.") || node.op().starts_with("aten.conv_transpose") ||
+         node.op() == "aten.convolution.default";
+}
+
+// Takes the bias of a convolution of constants out of it where it is none itself, so that the rest
+// is folded: OpenVINO 2026.4.1 computes the rest once and adds the bias to that at every run, again
+// and again.
+Status separate_biases(ir::Program& program) {
+  std::unordered_set<const Value*> constants;
+  for (const auto& [value, input] : constant_inputs(program)) constants.insert(value);
+  Replacements replacements;
+  for (const auto& node : program.graph->nodes()) {
+    bool is_constant = is_pure(*node) && sub_graphs(*node).empty();
+    for (size_t i = 0; i < node->args().size(); ++i) {
+      if (is_convolution(*node) && i == 2) continue;
+      Graph::for_each_value(node->arg(i), [&](const Value* value) {
+        is_constant = is_constant && constants.contains(value);
+      });
+    }
+    if (!is_constant) continue;
+    auto* const* bias = is_convolution(*node) ? std::get_if<Value*>(&node->arg(2)) : nullptr;
+    if (bias == nullptr || *bias == nullptr || constants.contains(*bias)) {
+      constants.insert(node->outputs().begin(), node->outputs().end());
+      continue;
+    }
+    // One number for each channel, whether there is a batch or not.
+    std::vector<ir::SymInt> sizes(static_cast<size_t>(node->value(1)->rank()) - 1, 1);
+    sizes.front() = (*bias)->sizes().front();
+    ir::OpBuilder build(*program.graph, node.get(), node.get());
+    std::vector<Argument> args = node->args();
+    args[2] = ir::None();
+    Value* product = build.call(node->op(), std::move(args), node->output()->type());
+    replacements.add(node->output(), build.add(product, build.view(*bias, std::move(sizes))));
+    SLIPWAY_RETURN_IF_ERROR(build.status());
+  }
+  replacements.apply(*program.graph);
+  return {};
+}
+
 }  // namespace
 
 Status fold_for_engine(ir::Program& program, const Evaluator& evaluate,
                        const EngineChoice& engine) {
+  SLIPWAY_RETURN_IF_ERROR(separate_biases(program));
   const std::vector<std::vector<Value*>> batches = ConstantChains(program, engine).batches();
   for (const std::vector<Value*>& batch : batches) {
     if (compute_ahead(program, batch, evaluate).ok()) continue;

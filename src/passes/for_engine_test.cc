@@ -75,6 +75,21 @@ TEST_F(ForEngineTest, AChainOfConstantsIsAConstant) {
   EXPECT_NE(program.input_of(at(0)->value(1)), nullptr);
 }
 
+TEST_F(ForEngineTest, AConvolutionOfConstantsIsFoldedWithoutABiasThatIsGiven) {
+  const auto add_convolution = [this](Value* data, Value* bias) {
+    Value* weight = constant("weight", count({4, 2, 2}, {4, 2, 1}));
+    output(call("aten.convolution.default",
+                {data, weight, bias, Ints{1}, Ints{0}, Ints{1}, false, Ints{0}, SymInt(1)},
+                type({1, 4, 4}), "convolution"));
+  };
+  Value* data = constant("data", count({1, 2, 5}, {10, 5, 1}));
+  add_convolution(call("aten.neg.default", {data}, data->type(), "negative"), x_);
+  add_convolution(input("y", type({1, 2, 5})), x_);
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.view_copy.default", "aten.add.Tensor", "aten.convolution.default"}));
+  EXPECT_NE(program.input_of(at(1)->value(0)), nullptr);
+}
+
 TEST_F(ForEngineTest, ConversionsThatTheEngineTakesStaySmall) {
   multiply_converted();
   fold();

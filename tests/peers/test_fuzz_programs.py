@@ -80,17 +80,35 @@ def test_ends_at_its_time(tmp_path):
     assert "\n0 programs" in result.stdout
 
 
+def run(engine, module, sets, folder):
+    """The first output for each set of inputs."""
+    torch.export.save(torch.export.export(module, tuple(sets[0])), folder / "program.pt2")
+    driver = Driver(DRIVER, folder)
+    try:
+        return [outputs[0] for outputs in driver.run(engine, folder / "program.pt2", sets)]
+    finally:
+        driver.close()
+
+
+class Function(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
 @pytest.mark.parametrize("decimals", [-1, 0, 1])
 @pytest.mark.parametrize("engine", ["none", "openvino", "onnx"])
 def test_special_round_has_decimals(engine, decimals, tmp_path):
-    class Program(torch.nn.Module):
-        def forward(self, x):
-            return torch.special.round(x, decimals=decimals)
-
     x = torch.tensor([0.854, -0.4077, 14.6, 25.0])
-    torch.export.save(torch.export.export(Program(), (x,)), tmp_path / "program.pt2")
-    driver = Driver(DRIVER, tmp_path)
-    try:
-        torch.testing.assert_close(driver.run(engine, tmp_path / "program.pt2", [[x]])[0][0], Program()(x))
-    finally:
-        driver.close()
+    found, = run(engine, Function(lambda x: torch.special.round(x, decimals=decimals)), [[x]], tmp_path)
+    torch.testing.assert_close(found, torch.special.round(x, decimals=decimals))
+
+
+@pytest.mark.parametrize("function", [torch.nn.functional.conv1d, torch.nn.functional.conv_transpose1d])
+def test_a_bias_is_added_once_at_each_run(function, tmp_path):
+    data, weight, bias = torch.randn(2, 3, 5), torch.randn(3, 3, 2), torch.randn(3)
+    for found in run("openvino", Function(lambda bias: function(data, weight, bias)), [[bias]] * 3, tmp_path):
+        torch.testing.assert_close(found, function(data, weight, bias), rtol=1e-5, atol=1e-5)
