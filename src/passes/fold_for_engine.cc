@@ -211,7 +211,7 @@ Status separate_biases(ir::Program& program) {
     args[2] = ir::None();
     Value* product = build.call(node->op(), std::move(args), node->output()->type());
     replacements.add(node->output(), build.add(product, build.view(*bias, std::move(sizes))));
-    SLIPWAY_RETURN_IF_ERROR(build.status());
+    if (!build.status().ok()) return build.status();
   }
   replacements.apply(*program.graph);
   return {};

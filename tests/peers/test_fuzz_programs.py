@@ -112,3 +112,14 @@ def test_a_bias_is_added_once_at_each_run(function, tmp_path):
     data, weight, bias = torch.randn(2, 3, 5), torch.randn(3, 3, 2), torch.randn(3)
     for found in run("openvino", Function(lambda bias: function(data, weight, bias)), [[bias]] * 3, tmp_path):
         torch.testing.assert_close(found, function(data, weight, bias), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.7, 0.3, -0.2, torch.tensor([1.0, 0.5, 0.25, 1.0])], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("engine", ["none", "openvino", "onnx"])
+def test_lerp_starts_from_the_nearer_end(engine, dtype, weight, tmp_path):
+    start, end = torch.tensor([1e30 if dtype == torch.float32 else 6e4, -7e-4, 2.0, 1e-3], dtype=dtype), torch.tensor([1.0, 2.5, -3.0, 4.0], dtype=dtype)
+    weight = weight.to(dtype) if isinstance(weight, torch.Tensor) else weight
+    found, = run(engine, Function(lambda start, end: torch.lerp(start, end, weight)), [[start, end]], tmp_path)
+    bound = 1e-5 if dtype == torch.float32 else 2e-3
+    torch.testing.assert_close(found, torch.lerp(start, end, weight), rtol=bound, atol=bound)

@@ -1,5 +1,7 @@
+#include <cmath>
 #include <limits>
 #include <numbers>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -238,9 +240,19 @@ void addcmul(Context& c) {
   c.result(c.add(c.tensor(0, dtype), product));
 }
 
+// From the end that is nearer, as PyTorch does: that end itself is exact, whatever the other is.
 void lerp(Context& c) {
-  const Ref a = c.tensor(0);
-  c.result(c.add(a, c.mul(c.operand(2, a.dtype), c.sub(c.tensor(1), a))));
+  const Ref start = c.tensor(0);
+  const Ref end = c.tensor(1);
+  const Ref weight = c.operand(2, start.dtype);
+  const Ref difference = c.sub(end, start);
+  const auto known = c.is_tensor(2) ? std::nullopt : c.number(2);
+  const auto from_start = [&] { return c.add(start, c.mul(weight, difference)); };
+  if (known && std::abs(*known) < 0.5) return c.result(from_start());
+  const Ref rest = c.sub(c.number_like(1, weight), weight);
+  const Ref from_end = c.sub(end, c.mul(rest, difference));
+  if (known) return c.result(from_end);
+  c.result(c.where(c.compare("Less", c.op("Abs", {weight}), 0.5), from_start(), from_end));
 }
 
 constexpr Entry kRules[] = {
