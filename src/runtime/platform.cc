@@ -9,6 +9,7 @@
 #include <executorch/runtime/platform/runtime.h>
 
 #include "base/error.h"
+#include "runtime/kernel_guards.h"
 
 // The wheel has this class in its libraries but not its header.
 namespace executorch::extension::threadpool {
@@ -63,6 +64,7 @@ void initialize_platform() {
                                          /*ticks_to_ns_multiplier=*/nullptr, emit_log,
                                          /*allocate=*/nullptr, /*free=*/nullptr, __FILE__));
     et::runtime_init();
+    guard_kernels();
   });
 }
 

@@ -22,6 +22,7 @@
 #include "openvino/builder/workarounds.h"
 #include "openvino/shim/processor.h"
 #include "openvino/shim/shim.h"
+#include "openvino/shim/size_inputs.h"
 
 namespace slipway::openvino {
 
@@ -37,6 +38,20 @@ const char* int8_features() {
 }
 
 bool has_int8_products() { return !int8_features() || has_any_feature(int8_features()); }
+
+// As parse_size_inputs() reads it.
+std::string size_inputs(const onnx::Graph& graph) {
+  std::string text;
+  size_t index = graph.inputs.size() - graph.symbol_inputs.size();
+  for (const std::string& symbol : graph.symbol_inputs) {
+    const auto known = graph.ranges.find(symbol);
+    const ir::Range range = known == graph.ranges.end() ? ir::Range() : known->second;
+    text += fmt::format("{}{}:{}:{}", text.empty() ? "" : ",", index++,
+                        range.min ? std::to_string(*range.min) : "",
+                        range.max ? std::to_string(*range.max) : "");
+  }
+  return text;
+}
 
 bool has_quantized_values(const onnx::Graph& graph) {
   return std::any_of(graph.nodes.begin(), graph.nodes.end(),
@@ -98,6 +113,7 @@ class OpenVinoBuilder : public build::Builder {
     record.device = "CPU";
     record.options = properties();
     record.compile_specs = {{"device", "CPU"}};
+    if (!graph.symbol_inputs.empty()) record.compile_specs[kSizeInputs] = size_inputs(graph);
     if (has_quantized_values(graph) && int8_features()) {
       record.compile_specs[kAnyFeature] = int8_features();
     }

@@ -84,6 +84,23 @@ std::string why_type(DType dtype) {
 
 bool is_zero(const ir::SymInt& size) { return size == ir::SymInt(0); }
 
+// Whether some quotient or remainder in it may be by 0, an error in PyTorch.
+bool may_divide_by_zero(const ir::SymInt& value, const ir::SymbolRanges& ranges) {
+  for (const ir::SymInt::Term& term : value.terms()) {
+    for (const ir::SymInt::Factor& factor : term.factors) {
+      if (factor.is_symbol()) continue;
+      const bool divides = factor.function == ir::SymInt::Function::kFloorDiv ||
+                           factor.function == ir::SymInt::Function::kMod;
+      const ir::Range divisor = factor.arguments.at(1).bounds(ranges);
+      if (divides && divisor.min.value_or(0) <= 0 && divisor.max.value_or(0) >= 0) return true;
+      for (const ir::SymInt& argument : factor.arguments) {
+        if (may_divide_by_zero(argument, ranges)) return true;
+      }
+    }
+  }
+  return false;
+}
+
 // One node's examination. Each step gives a reason, or nothing.
 class Examination {
  public:
@@ -203,6 +220,14 @@ class Examination {
         if (reason) reason = fmt::format("of its node {}: {}", inner->name(), *reason);
       }
     });
+    const auto* size = std::get_if<ir::SymInt>(&argument);
+    const auto* sizes = std::get_if<std::vector<ir::SymInt>>(&argument);
+    const auto divides = [&](const ir::SymInt& each) {
+      return may_divide_by_zero(each, program_.ranges);
+    };
+    if ((size && divides(*size)) || (sizes && std::any_of(sizes->begin(), sizes->end(), divides))) {
+      return "a number that it takes is divided by one that may be 0";
+    }
     if (!reason) reason = number(argument);
     return reason;
   }

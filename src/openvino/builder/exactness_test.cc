@@ -256,6 +256,21 @@ TEST(Exactness, LeavesLoopsOverNothingOutside) {
   EXPECT_EQ(rnn(0, true), "");
 }
 
+TEST(Exactness, LeavesDivisionsByZeroOutside) {
+  const auto add = [](int64_t smallest, const SymInt& number) {
+    Nodes n;
+    n.program.ranges["u0"] = {smallest, 8};
+    return n.why("aten.add.Scalar", {n.tensor(DType::kFloat32), number}, Nodes::type({4}));
+  };
+  const SymInt u0 = SymInt::symbol("u0");
+  for (const SymInt& number : {SymInt::floordiv(7, u0), SymInt::mod(7, u0) * 2 + 1,
+                               SymInt::max(SymInt::floordiv(7, u0 * u0), 3)}) {
+    EXPECT_TRUE(contains(add(0, number), "may be 0")) << number.to_string();
+    EXPECT_TRUE(contains(add(-3, number), "may be 0")) << number.to_string();
+    EXPECT_EQ(add(1, number), "") << number.to_string();
+  }
+}
+
 TEST(Exactness, LooksIntoBranches) {
   Nodes n;
   const auto branch = [](const std::string& op, DType dtype) {

@@ -5,7 +5,8 @@
 // bound by position, inputs first.
 //
 // Compile specs: "device" names OpenVINO's device, "CPU" without it; "precision" allows "bf16" or
-// "f16" in place of "f32", which OpenVINO would else choose for itself on some CPUs.
+// "f16" in place of "f32", which OpenVINO would else choose for itself on some CPUs; "size_inputs"
+// (openvino/shim/size_inputs.h).
 // Load-time options: "num_threads" (int), "performance_hint" ("latency" or "throughput").
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <executorch/runtime/backend/interface.h>
@@ -93,8 +95,13 @@ class Delegate final : public et::BackendInterface {
       options->push_back({"INFERENCE_PRECISION_HINT", precision.c_str()});
       // Or activations that meet int8 weights would be rounded to int8, too.
       options->push_back({"EXECUTION_MODE_HINT", precision == "f32" ? "ACCURACY" : "PERFORMANCE"});
+      auto size_inputs = parse_size_inputs(spec_value(specs, kSizeInputs, ""));
+      if (!size_inputs) {
+        ET_LOG(Error, "OpenVINO engine: its list of sizes can't be read");
+        return et::Error::DelegateInvalidCompatibility;
+      }
       auto engine = Engine::load(processed->data(), processed->size(), device,
-                                 {options->data(), options->size()});
+                                 {options->data(), options->size()}, std::move(*size_inputs));
       if (engine == nullptr) return et::Error::DelegateInvalidCompatibility;
       const std::lock_guard<std::mutex> lock(mutex_);
       threads_ = engine->property("INFERENCE_NUM_THREADS");

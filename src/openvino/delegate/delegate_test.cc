@@ -301,6 +301,32 @@ TEST(Delegate, TakesDeviceAndPrecisionFromTheFile) {
   EXPECT_NE(Loaded(blob, {{"precision", "f3"}}).error(), et::Error::Ok);
 }
 
+TEST(Delegate, RefusesSizesThatTheProgramDoesNotAllow) {
+  onnx::Graph graph;
+  graph.name = "repeat";
+  graph.inputs = {{"x", DType::kFloat32, {2}}, {"n", DType::kInt64, {1}}};
+  graph.outputs = {{"y", DType::kFloat32, {ir::SymInt::symbol("u0") * 2}}};
+  graph.nodes = {{"Tile", "tile", {"x", "n"}, {"y"}, {}, "", "", ""}};
+  const auto run = [&](const std::string& spec, int64_t size) {
+    Loaded engine(compile(graph), {{"device", "CPU"}, {"size_inputs", spec}});
+    if (engine.error() != et::Error::Ok) return engine.error();
+    Value x({2}, {1, 2});
+    std::vector<float> bits(2);
+    std::memcpy(bits.data(), &size, sizeof(size));
+    Value n({1}, bits, aten::ScalarType::Long);
+    Value y({8}, std::vector<float>(8));
+    return engine.run({x.value(), n.value(), y.value()});
+  };
+  EXPECT_EQ(run("1:0:4", 3), et::Error::Ok);
+  EXPECT_EQ(run("1:0:4", 0), et::Error::Ok);
+  EXPECT_EQ(run("1:0:4", -1), et::Error::InvalidArgument);
+  EXPECT_EQ(run("1:0:4", 5), et::Error::InvalidArgument);
+  EXPECT_EQ(run("1:0:", -1), et::Error::InvalidArgument);
+  for (const char* damaged : {"2:0:4", "0:0:4", "x", "1:0", "1:0:4x", "1,2", ":::"}) {
+    EXPECT_EQ(run(damaged, 3), et::Error::DelegateInvalidCompatibility) << damaged;
+  }
+}
+
 TEST(Delegate, RefusesEnginesThatTheProcessorComputesWrongly) {
   EXPECT_FALSE(has_any_feature(""));
   EXPECT_FALSE(has_any_feature("no_such_feature,no_other"));

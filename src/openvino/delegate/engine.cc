@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 #include <executorch/runtime/core/exec_aten/util/tensor_util.h>
 #include <executorch/runtime/platform/log.h>
@@ -110,7 +111,8 @@ et::Error resize(const aten::Tensor& tensor, const int64_t* sizes, size_t rank,
 }  // namespace
 
 std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::string& device,
-                                     shim::Properties properties) {
+                                     shim::Properties properties,
+                                     std::vector<SizeInput> size_inputs) {
   std::unique_ptr<Engine> engine(new Engine());
   std::string reason;
   const shim::Functions& openvino = *slipway_openvino();
@@ -126,6 +128,14 @@ std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::s
   }
   engine->inputs_ = openvino.inputs(engine->model_);
   engine->outputs_ = openvino.outputs(engine->model_);
+  for (const SizeInput& input : size_inputs) {
+    if (input.index >= engine->inputs_.size ||
+        engine->inputs_.data[input.index].type != shim::ElementType::kInt64) {
+      ET_LOG(Error, "OpenVINO engine: input %zu is no size", input.index);
+      return nullptr;
+    }
+  }
+  engine->size_inputs_ = std::move(size_inputs);
   const size_t count = engine->inputs_.size + engine->outputs_.size;
   engine->sizes_.resize(count);
   engine->tensors_.resize(count);
@@ -202,6 +212,23 @@ et::Error Engine::take_output(size_t index, et::EValue& value) {
   return et::Error::Ok;
 }
 
+// After bind().
+et::Error Engine::check_sizes() const {
+  for (const SizeInput& input : size_inputs_) {
+    const shim::Tensor& tensor = tensors_[input.index];
+    int64_t size = 0;
+    std::memcpy(&size, tensor.data, sizeof(size));
+    if (size >= input.min && size <= input.max) continue;
+    ET_LOG(Error,
+           "OpenVINO engine: a size that the program computes is %lld, and must be from %lld to "
+           "%lld",
+           static_cast<long long>(size), static_cast<long long>(input.min),
+           static_cast<long long>(input.max));
+    return et::Error::InvalidArgument;
+  }
+  return et::Error::Ok;
+}
+
 et::Error Engine::run(et::Span<et::EValue*> arguments) {
   if (arguments.size() != tensors_.size()) {
     ET_LOG(Error, "OpenVINO engine: it has %zu inputs and %zu outputs, and %zu values were given",
@@ -212,6 +239,8 @@ et::Error Engine::run(et::Span<et::EValue*> arguments) {
     const et::Error error = bind(i, *arguments[i]);
     if (error != et::Error::Ok) return error;
   }
+  const et::Error sizes = check_sizes();
+  if (sizes != et::Error::Ok) return sizes;
   std::string reason;
   if (!slipway_openvino()->infer(request_, tensors_.data(), tensors_.data() + inputs_.size,
                                  report_to(&reason))) {

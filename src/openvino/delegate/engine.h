@@ -10,15 +10,18 @@
 #include <executorch/runtime/core/span.h>
 
 #include "openvino/shim/shim.h"
+#include "openvino/shim/size_inputs.h"
 
 namespace slipway::openvino {
 
 // Belongs to one thread at a time. Errors are logged with ExecuTorch's log.
 class Engine {
  public:
-  // `blob` is used in place and must outlive the engine. Null after an error.
+  // `blob` is used in place and must outlive the engine. `size_inputs`: which inputs are sizes, and
+  // what they can be; run() refuses others. Null after an error.
   static std::unique_ptr<Engine> load(const void* blob, size_t size, const std::string& device,
-                                      shim::Properties properties);
+                                      shim::Properties properties,
+                                      std::vector<SizeInput> size_inputs);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -32,6 +35,7 @@ class Engine {
 
  private:
   Engine() = default;
+  executorch::runtime::Error check_sizes() const;
   executorch::runtime::Error bind(size_t index, executorch::runtime::EValue& value);
   executorch::runtime::Error take_output(size_t index, executorch::runtime::EValue& value);
   // "input 1", "output 0"
@@ -44,6 +48,7 @@ class Engine {
   shim::Request* request_ = nullptr;
   shim::Ports inputs_{};
   shim::Ports outputs_{};
+  std::vector<SizeInput> size_inputs_;
   // One an argument; kept, so that a call allocates nothing.
   std::vector<std::vector<int64_t>> sizes_;
   std::vector<shim::Tensor> tensors_;
