@@ -52,6 +52,7 @@ constexpr std::array kKernelSteps = {
     Step{"fold constants",
          [](ir::Program& program) { return passes::fold_constants(program, evaluate_constants); }},
     Step{"deduplicate", passes::deduplicate},
+    Step{"keep the sizes of what is empty", passes::keep_empty_sizes},
     Step{"remove dead code", passes::remove_dead_code},
 };
 

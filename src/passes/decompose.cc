@@ -130,9 +130,10 @@ class Decomposer {
     const bool is_complex = has_complex(*node);
     auto rule = is_complex ? decompositions::find_complex(node->op()) : nullptr;
     // Anything that gives half numbers is computed in float32 first, and then comes here again.
-    if (!rule && has_half(*node)) rule = decompositions::find_half(node->op());
+    const auto half_rule =
+        !rule && has_half(*node) ? decompositions::find_half(node->op()) : nullptr;
     if (!rule) rule = decompositions::find(node->op());
-    if (!rule) {
+    if (!rule && !half_rule) {
       if (is_complex && schema::kernel_for(node->op())) check_complex_kernel(*node);
       if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) && !is_cond) {
         report(*node, remedy(node->op()));
@@ -146,7 +147,9 @@ class Decomposer {
     const bool first = position == walk.graph.nodes().begin();
     const Position previous = first ? position : std::prev(position);
     decompositions::Context context(walk.graph, node, ranges_);
-    const std::vector<Value*> values = decompositions::apply(rule, context);
+    std::vector<Value*> values;
+    if (half_rule) values = decompositions::apply(half_rule, context);
+    if (values.empty() && rule) values = decompositions::apply(rule, context);
     const Position begin = first ? walk.graph.nodes().begin() : std::next(previous);
     if (context.reason()) {
       report(*node, *context.reason());

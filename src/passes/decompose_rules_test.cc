@@ -1,6 +1,7 @@
 // What decompose makes of single operators: the shape of the result, not its numbers, which the
 // comparison with PyTorch checks.
 #include <algorithm>
+#include <limits>
 
 #include "passes/passes.h"
 #include "passes/program_test.h"
@@ -111,6 +112,55 @@ TEST_F(DecomposeRulesTest, SumsOfHalvesAreMadeInFloat32) {
 TEST_F(DecomposeRulesTest, HalvesThatAreNotAddedUpStay) {
   Value* h = input("h", type({2, 3}, DType::kBFloat16));
   EXPECT_EQ(decomposed("aten.relu.default", {h}, {h->type()}), Ops{"aten.relu.default"});
+}
+
+TEST_F(DecomposeRulesTest, NumbersAddedToHalvesAreHalves) {
+  Value* h = input("h", type({2, 3}, DType::kFloat16));
+  EXPECT_EQ(decomposed("aten.add.Tensor", {h, 0.1}, {h->type()}), Ops{"aten.add.Scalar"});
+  EXPECT_EQ(at(0)->arg(1), ir::Argument(0.0999755859375));
+}
+
+TEST_F(DecomposeRulesTest, NumbersThatHalvesAreMultipliedByStay) {
+  Value* h = input("h", type({2, 3}, DType::kFloat16));
+  EXPECT_EQ(decomposed("aten.mul.Tensor", {h, 0.1}, {h->type()}), Ops{"aten.mul.Scalar"});
+  EXPECT_EQ(at(0)->arg(1), ir::Argument(0.1));
+}
+
+TEST_F(DecomposeRulesTest, PowersOfIntegersAreProducts) {
+  Value* i = input("i", type({2}, DType::kInt64));
+  EXPECT_EQ(decomposed("aten.pow.Tensor_Scalar", {i, SymInt(5)}, {i->type()}),
+            (Ops{"aten.mul.Tensor", "aten.mul.Tensor", "aten.mul.Tensor"}));
+}
+
+// The other results of PyTorch's own decomposition, and its sizes of the norms, are not those that
+// it computes.
+TEST_F(DecomposeRulesTest, EachElementOfALineHasANormOfItsOwn) {
+  Value* line = input("line", type({3}));
+  const Ops made = decomposed("aten._weight_norm.default", {line, line, SymInt(0)}, {line->type()});
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.sum.dim_IntList"), 0);
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.abs.default"), 1);
+}
+
+TEST_F(DecomposeRulesTest, PowersOfFloatsStayWithTheKernel) {
+  EXPECT_EQ(decomposed("aten.pow.Tensor_Scalar", {x_, SymInt(5)}, {x_->type()}),
+            Ops{"aten.pow.Tensor_Scalar"});
+}
+
+TEST_F(DecomposeRulesTest, PaddingThatFillsAWindowIsMadeFirst) {
+  Value* image = input("image", type({1, 1, 1, 5}));
+  const Ops made =
+      decomposed("aten.max_pool2d.default", {image, Ints{2, 2}, Ints{1, 1}, Ints{1, 1}, Ints{2, 2}},
+                 {type({1, 1, 1, 5})});
+  EXPECT_EQ(made.at(0), "aten.constant_pad_nd.default");
+  EXPECT_EQ(at(0)->arg(2), ir::Argument(-std::numeric_limits<double>::infinity()));
+}
+
+TEST_F(DecomposeRulesTest, PaddingBesideTheImageStaysWithTheKernel) {
+  Value* image = input("image", type({1, 1, 5, 5}));
+  EXPECT_EQ(
+      decomposed("aten.max_pool2d.default", {image, Ints{2, 2}, Ints{1, 1}, Ints{1, 1}, Ints{2, 2}},
+                 {type({1, 1, 5, 5})}),
+      Ops{"aten.max_pool2d_with_indices.default"});
 }
 
 TEST_F(DecomposeRulesTest, ComplexProductsOfOneTypeStayWithTheKernel) {

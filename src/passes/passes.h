@@ -32,6 +32,10 @@ Status shrink_products(ir::Program& program);
 // and source line.
 Status decompose(ir::Program& program);
 
+// ExecuTorch's concatenation has the size 0 where its operands have no elements because of another
+// dimension: a view gives it its own. What removes views that change nothing must come before.
+Status keep_empty_sizes(ir::Program& program);
+
 // Views of constants become constants over the same storage, at no cost. Other nodes whose inputs
 // are all constant are computed by `evaluate`, unless the result is large: it receives a program
 // without user inputs and returns one tensor an output.

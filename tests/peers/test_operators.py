@@ -441,6 +441,43 @@ case("contiguous", lambda x: x.transpose(1, 2).contiguous().view(2, 12), R(2, 3,
 case("fake_quantize", lambda x: torch.fake_quantize_per_tensor_affine(x, 0.1, 3, -128, 127), R(3, 4) * 8)
 case("fake_quantize_channels", lambda x: torch.fake_quantize_per_channel_affine(x, torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0, 1, 2], dtype=torch.int32), 0, -128, 127), R(3, 4) * 20)
 
+# ---- Where kernels alone would be wrong, or fail when they run.
+EMPTY = ({0: torch.export.Dim("n", min=0, max=16)},)
+LONG = torch.tensor([9007199254740993, -9007199254740993, 2**62 + 1, 7, -7])
+HALF = torch.tensor([1.5, INF, -INF, 0.0, -2.0, 0.1, 1e4], dtype=torch.float16)
+case("cat_beside_empty", lambda x: (torch.cat([x, x], 1), torch.cat([x, x], -1), x.roll(1, 1), F.pad(x, (1, 2)), torch.hstack([x, x + 1])), (R(3, 4, 2),), (R(0, 4, 2),), dynamic=EMPTY)
+case("cat_of_empty", lambda x, y: (torch.cat([x, y], -1), torch.hstack([x, y]), x.roll(1, 0), torch.stack([x, y], 1)), (R(2, 0, 3), R(2, 0, 3)))
+case("cat_half_empty", lambda x, y: torch.cat([x, y.expand(3, 4)], 0), (R(3, 4), R(1, 4)), (R(0, 4), R(1, 4)), dynamic=({0: torch.export.Dim("n", min=0, max=16)}, None))
+case("unfold_empty", lambda x: F.unfold(x, (2, 2)), R(0, 2, 3, 5))
+case("extremes_of_nothing", lambda x: (x.amax(1), x.amin((1, 2)), *torch.aminmax(x, dim=1), *x.max(2), x.argmin(1)), (R(3, 4, 2),), (R(0, 4, 2),), dynamic=EMPTY)
+case("softmax_over_nothing", lambda x: (torch.log_softmax(x, 0), torch.softmax(x, 0), torch.log_softmax(x, 1), torch.softmax(x, 2)), (R(3, 4, 2),), (R(0, 4, 2),), dynamic=EMPTY)
+case("log_softmax_beside_nothing", lambda x: torch.log_softmax(x, 0), (R(4, 3),), (R(4, 0),), dynamic=({1: torch.export.Dim("n", min=0, max=16)},))
+case("sort_nothing", lambda x: (*torch.sort(x, stable=True, dim=0), x.argsort(0), *x.kthvalue(2, 1), *x.median(1)), (R(3, 4),), (R(0, 4),), dynamic=EMPTY)
+case("median_of_nothing", lambda x: (x.median(), (x * 100).long().median()), (R(5),), (R(4),), (R(0),), dynamic=EMPTY)
+case("quotients_of_long", lambda x, y: (torch.fmod(x, y), torch.remainder(x, y), torch.div(x, y, rounding_mode="floor"), torch.div(x, y, rounding_mode="trunc"), x // y), (LONG, torch.tensor([2, 2, 3, -2, 2])))
+case("quotients_of_long_by_numbers", lambda x: (torch.fmod(x, 2), torch.div(x, -3, rounding_mode="trunc"), x // 7, x % -2, x.trunc(), x.floor(), x.ceil(), x.round()), LONG)
+case("powers_of_long", lambda x: (x**4, x**5, x**16777217, x**0, x**1), torch.tensor([2, 3, 30011, -7, 1, -1, 0]))
+case("powers_of_integers", lambda x, y: (torch.pow(x, y), torch.pow(3, y), torch.pow(x.int(), y.int()), torch.pow(x.to(torch.uint8), y.to(torch.uint8)), torch.pow(x, y.to(torch.int8))), (torch.tensor([2, 3, 30011, -7, 1, -1, 0, 2, 3]), torch.tensor([62, 40, 4, 21, 5, 3, 3, 70, 0])))
+case("powers_of_integers_below_zero", torch.pow, (torch.tensor([2, 1, -1, -1, -5]), torch.tensor([-1, -2, -3, -2, -3])))
+case("windows_of_padding", lambda x: (*F.max_pool2d(x, 2, 1, 1, 2, return_indices=True), F.max_pool1d(x[0], 2, 1, 1, 2), F.max_pool3d(x[:, None], 2, 1, 1, 2), F.max_pool2d(x.long(), 2, 1, 1, 2)), R(1, 2, 1, 3) - 9, R(1, 2, 1, 3))
+case("windows_of_padding_dynamic", lambda x: F.max_pool2d(x, 2, 1, 1, 2, return_indices=True), (R(1, 2, 4, 3),), (R(1, 2, 1, 3),), (-R(1, 2, 2, 3).abs(),), dynamic=({2: torch.export.Dim("h", min=1, max=16)},))
+case("zeros_have_no_sign", lambda x: (torch.signbit(-x.abs()), torch.signbit(x.abs()), torch.copysign(torch.ones_like(x), -x.abs())), torch.tensor([0.0, -0.0, 1.0, -1.0]))
+for half in (torch.float16, torch.bfloat16):
+    case(f"numbers_made_{half}".replace("torch.", ""), lambda x: (torch.ops.aten.rsub.Scalar(x, 1e5), x + 1e5, x - 1e39, 0.1 - x, x + 2049, torch.ops.aten.pow.Scalar(1e-8, x), torch.fmod(x, 0.3), x == 0.1, x < 0.1, x <= 1e5, x != 0.1, x >= 65519), HALF.to(half))
+    case(f"numbers_kept_{half}".replace("torch.", ""), lambda x: (x * 1e5, x / 3e-5, x * 0.1, torch.div(x, 0.3, rounding_mode="floor"), F.leaky_relu(x, 0.123)), HALF.to(half)[2:])
+    case(f"tensors_made_{half}".replace("torch.", ""), lambda x, y: (x + y, y - x, x == y, x * y), (HALF.to(half), torch.tensor(0.1)))
+case("isclose_bool", torch.isclose, (torch.tensor([True, False, True]), torch.tensor([True, True, False])))
+case("isclose_uint8", torch.isclose, (torch.tensor([1, 2, 3], dtype=torch.uint8), torch.tensor([2, 2, 1], dtype=torch.uint8)))
+case("narrow_copy", lambda x: (torch.narrow_copy(x, -1, 1, 2), torch.narrow_copy(x, -2, 0, 2), torch.narrow(x, -1, -2, 2), torch.narrow(x, 1, -1, 1)), R(3, 4))
+case("unfold_scalar", lambda x: (x.unfold(0, 1, 1), x.unfold(0, 0, 1)), torch.tensor(3.0))
+case("variance_past_float32", lambda x: (x.var(1), *torch.var_mean(x, 1), x.var()), torch.tensor([[3e38, -3e38, 1.0], [1.0, 2.0, 3.0]]))
+case("variance_of_scalar", lambda x: (x.var(), x.std(correction=0), *torch.var_mean(x)), torch.tensor(3.0))
+case("instance_norm_double", lambda x, w: (F.instance_norm(x, weight=w, bias=w), F.batch_norm(x, None, None, w, w, True)), (torch.tensor([[[0.7375747004238151, 0.05742877582746083]]]).double().expand(2, 1, 2) * torch.tensor([1.0, 0.3]).double()[:, None, None], torch.ones(1).double()), tolerance=1e-12)
+case("batch_norm_without_statistics", lambda x, w: torch.ops.aten.native_batch_norm.default(x, w, w, w, w, False, 0.1, 1e-5), (R(2, 3, 4), R(3).abs()))
+case("masked_select_broadcast", lambda x, m: (torch.masked_select(x, m), torch.masked_select(m.float(), x > 0)), (R(4), R(3, 4) > -9), (R(4), R(3, 4) > 0))
+case("xlogy_number", lambda x: (torch.xlogy(-1, x), torch.xlogy(x, 2), torch.xlogy(2, x.long())), R(4).abs() + 1)
+case("antialiased_dynamic", lambda x: (F.interpolate(x, size=(4, 2), mode="bilinear", antialias=True), F.interpolate(x, scale_factor=0.6, mode="bilinear", antialias=True), F.interpolate(x, size=(4, 9), mode="bilinear", antialias=True, align_corners=True)), R(4, 2, 6, 7), R(5, 2, 6, 7), dynamic=DYN)
+
 
 class Conditional(nn.Module):
     def forward(self, x):

@@ -10,6 +10,7 @@ namespace slipway::passes::decompositions {
 namespace {
 
 using ir::Argument;
+using ir::Operand;
 using ir::Scalar;
 using ir::SymInt;
 using ir::Value;
@@ -56,6 +57,29 @@ Values rsub_tensor(Context& c) {
   return {c.build.call("aten.sub.Tensor", {c.arg(1), c.arg(0), c.arg(2)}, c.dtype(), c.sizes())};
 }
 
+// The kernels divide integers in double unless they round down.
+bool divides_in_double(Context& c) { return c.dtype() == DType::kInt64; }
+
+Operand operand(Context& c, size_t i) {
+  return c.is_tensor(i) ? Operand(c.tensor(i)) : Operand(c.scalar(i));
+}
+
+// Rounded down, and then up where a negative quotient has a rest.
+Values truncated_quotient(Context& c) {
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  Value* quotient = c.build.div_mode(x, operand(c, 1), "floor");
+  Value* rest = c.build.sub(x, c.build.mul(quotient, operand(c, 1)));
+  Value* below = c.build.logical_and(c.build.lt(quotient, 0), c.build.ne(rest, 0));
+  return {c.build.add(quotient, c.build.to_dtype(below, c.dtype()))};
+}
+
+Values fmod(Context& c) {
+  if (!divides_in_double(c)) return with_number(c, "aten.fmod.Tensor", "aten.fmod.Scalar");
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  Value* quotient = c.build.div_mode(x, operand(c, 1), "trunc");
+  return {c.build.sub(x, c.build.mul(quotient, operand(c, 1)))};
+}
+
 Values floor_divide(Context& c) {
   if (c.is_tensor(1) && c.op() == "aten.floor_divide.default") return {};
   return {c.build.call("aten.div.Scalar_mode", {c.arg(0), c.arg(1), std::string("floor")},
@@ -63,11 +87,61 @@ Values floor_divide(Context& c) {
 }
 
 Values div_mode(Context& c) {
+  if (c.has(2) && c.text(2) == "trunc" && divides_in_double(c)) return truncated_quotient(c);
   if (c.has(2)) {
     return with_number(c, "aten.div.Tensor_mode", "aten.div.Scalar_mode");
   }
   const char* op = c.is_tensor(1) ? "aten.div.Tensor" : "aten.div.Scalar";
   return {c.build.call(op, {c.arg(0), c.arg(1)}, c.dtype(), c.sizes())};
+}
+
+// Integers are multiplied, and wrap; the kernels compute in double.
+Value* integer_power(Context& c, Value* base, int64_t exponent) {
+  Value* result = nullptr;
+  for (; exponent > 0; exponent >>= 1) {
+    if (exponent & 1) result = result ? c.build.mul(result, base) : base;
+    if (exponent > 1) base = c.build.mul(base, base);
+  }
+  return result ? result : c.build.full_like(base, SymInt(1));
+}
+
+// How many bits of an exponent count; a negative one is a case of its own.
+int exponent_bits(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return 1;
+    case DType::kUInt8:
+      return 8;
+    case DType::kInt8:
+      return 7;
+    case DType::kInt16:
+      return 15;
+    case DType::kInt32:
+      return 31;
+    default:
+      return 63;
+  }
+}
+
+// A factor for each bit of the exponent.
+Value* integer_power(Context& c, Value* base, Value* exponent) {
+  if (exponent->dtype() == DType::kBool) exponent = c.build.to_dtype(exponent, DType::kUInt8);
+  Value* one = c.build.scalar_tensor(SymInt(1), c.dtype());
+  Value* square = base;
+  Value* result = nullptr;
+  const int bits = exponent_bits(exponent->dtype());
+  for (int i = 0; i < bits; ++i) {
+    if (i > 0) square = c.build.mul(square, square);
+    Value* bit = c.build.call("aten.bitwise_and.Scalar", {exponent, SymInt(int64_t{1} << i)},
+                              exponent->dtype(), exponent->sizes());
+    Value* factor = c.build.where(c.build.ne(bit, 0), square, one);
+    result = result ? c.build.mul(result, factor) : factor;
+  }
+  if (exponent->dtype() == DType::kUInt8) return result;
+  // The reciprocal of 1 and of -1 is an integer; of others, PyTorch gives 0.
+  Value* unit = c.build.logical_or(c.build.eq(base, 1), c.build.eq(base, -1));
+  Value* vanishes = c.build.logical_and(c.build.lt(exponent, 0), c.build.logical_not(unit));
+  return c.build.where(vanishes, c.build.scalar_tensor(SymInt(0), c.dtype()), result);
 }
 
 // The exponents that PyTorch treats specially, for the same results at a fraction of the cost.
@@ -76,6 +150,13 @@ Values pow_number(Context& c) {
   const auto exponent = ir::to_scalar(c.arg(1));
   const bool fixed = exponent && !(std::holds_alternative<SymInt>(*exponent) &&
                                    !std::get<SymInt>(*exponent).constant());
+  if (is_integral(c.dtype())) {
+    x = c.build.to_dtype(x, c.dtype());
+    const auto* number = exponent ? std::get_if<SymInt>(&*exponent) : nullptr;
+    const auto known = number ? number->constant() : std::nullopt;
+    if (known && *known >= 0) return {integer_power(c, x, *known)};
+    return {integer_power(c, x, c.build.scalar_tensor(*exponent, DType::kInt64))};
+  }
   if (fixed && x->dtype() == c.dtype() && x->dtype() != DType::kBool) {
     const double e = ir::to_double(*exponent);
     if (e == 1) return {x};
@@ -92,8 +173,15 @@ Values pow_number(Context& c) {
 }
 
 Values pow_tensor(Context& c) {
-  if (c.is_tensor(1)) return {};
-  return pow_number(c);
+  if (!c.is_tensor(1)) return pow_number(c);
+  if (!is_integral(c.dtype())) return {};
+  return {integer_power(c, c.build.to_dtype(c.tensor(0), c.dtype()), c.tensor(1))};
+}
+
+// A number to the power of a tensor.
+Values pow_of_number(Context& c) {
+  if (!is_integral(c.dtype())) return {};
+  return {integer_power(c, c.build.scalar_tensor(c.scalar(0), c.dtype()), c.tensor(1))};
 }
 
 Values float_power(Context& c) {
@@ -212,6 +300,9 @@ Values isclose(Context& c) {
   Value* a = c.tensor(0);
   Value* b = c.tensor(1);
   Value* close = c.build.eq(a, b);
+  // As PyTorch does: of integers, the second becomes float32, and bools do both.
+  if (a->dtype() == DType::kBool) a = c.build.to_dtype(a, DType::kFloat32);
+  if (!is_floating_point(b->dtype())) b = c.build.to_dtype(b, DType::kFloat32);
   if (c.flag(4) && is_floating_point(a->dtype())) {
     close = c.build.logical_or(close, c.build.logical_and(c.build.isnan(a), c.build.isnan(b)));
   }
@@ -244,7 +335,7 @@ constexpr Entry kRules[] = {
     {"aten.div.Tensor aten.true_divide.Tensor aten.divide.Tensor aten.true_divide.Scalar "
      "aten.divide.Scalar",
      WITH_NUMBER("aten.div.Tensor", "aten.div.Scalar")},
-    {"aten.fmod.Tensor", WITH_NUMBER("aten.fmod.Tensor", "aten.fmod.Scalar")},
+    {"aten.fmod.Tensor aten.fmod.Scalar", fmod},
     {"aten.remainder.Tensor aten.remainder.Scalar aten.remainder.Scalar_Tensor", remainder},
     {"aten.eq.Tensor", WITH_NUMBER("aten.eq.Tensor", "aten.eq.Scalar")},
     {"aten.ne.Tensor aten.not_equal.Tensor aten.not_equal.Scalar",
@@ -267,12 +358,14 @@ constexpr Entry kRules[] = {
      WITH_NUMBER("aten.bitwise_left_shift.Tensor", "aten.bitwise_left_shift.Tensor_Scalar")},
     {"aten.bitwise_right_shift.Tensor aten.__rshift__.Tensor aten.__rshift__.Scalar",
      WITH_NUMBER("aten.bitwise_right_shift.Tensor", "aten.bitwise_right_shift.Tensor_Scalar")},
-    {"aten.div.Tensor_mode aten.divide.Tensor_mode aten.divide.Scalar_mode", div_mode},
+    {"aten.div.Tensor_mode aten.div.Scalar_mode aten.divide.Tensor_mode aten.divide.Scalar_mode",
+     div_mode},
     {"aten.add.Scalar", add_number},
     {"aten.rsub.Tensor", rsub_tensor},
     {"aten.floor_divide.default aten.floor_divide.Scalar", floor_divide},
     {"aten.pow.Tensor_Scalar", pow_number},
     {"aten.pow.Tensor_Tensor", pow_tensor},
+    {"aten.pow.Scalar", pow_of_number},
     {"aten.float_power.Tensor_Tensor aten.float_power.Tensor_Scalar aten.float_power.Scalar",
      float_power},
     {"aten.max.other", [](Context& c) { return rename(c, "aten.maximum.default"); }},

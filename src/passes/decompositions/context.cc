@@ -1,6 +1,7 @@
 #include "passes/decompositions/context.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 #include <variant>
@@ -162,7 +163,7 @@ std::vector<int64_t> Context::maybe_empty(const ir::Value* x,
   std::vector<int64_t> dims;
   for (int64_t d = 0; d < x->rank(); ++d) {
     const bool is_left_out = std::find(but_for.begin(), but_for.end(), d) != but_for.end();
-    if (!is_left_out && bounds(x->sizes()[d]).min.value_or(0) < 1) dims.push_back(d);
+    if (!is_left_out && may_be_empty(x->sizes()[d])) dims.push_back(d);
   }
   return dims;
 }
@@ -174,14 +175,28 @@ ir::Value* Context::grow(ir::Value* x, const std::vector<int64_t>& dims, double 
   return build.constant_pad_nd(x, std::move(pad), value);
 }
 
-ir::Value* Context::shrink(ir::Value* x, const std::vector<int64_t>& dims) {
-  for (const int64_t d : dims) x = build.narrow(x, d, 0, x->sizes().at(d) - 1);
-  return x;
-}
-
 std::vector<Value*> Context::unsupported(std::string reason) {
   if (!reason_) reason_ = std::move(reason);
   return {};
+}
+
+Scalar lowest(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return false;
+    case DType::kUInt8:
+      return SymInt(0);
+    case DType::kInt8:
+      return SymInt(std::numeric_limits<int8_t>::min());
+    case DType::kInt16:
+      return SymInt(std::numeric_limits<int16_t>::min());
+    case DType::kInt32:
+      return SymInt(std::numeric_limits<int32_t>::min());
+    case DType::kInt64:
+      return SymInt(std::numeric_limits<int64_t>::min());
+    default:
+      return -std::numeric_limits<double>::infinity();
+  }
 }
 
 std::vector<SymInt> last(const std::vector<SymInt>& list, size_t count) {

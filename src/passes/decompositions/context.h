@@ -56,13 +56,13 @@ class Context {
   // Whether something is known to hold for all sizes that the program admits.
   bool known_equal(const ir::SymInt& a, const ir::SymInt& b) const { return a == b; }
   ir::Range bounds(const ir::SymInt& value) const { return value.bounds(ranges_); }
+  // Whether a size may be 0.
+  bool may_be_empty(const ir::SymInt& size) const { return bounds(size).min.value_or(0) < 1; }
 
-  // The dimensions of x, but for some, that the program admits without elements. ExecuTorch's
-  // kernels of cat and of extrema fail there, or give other sizes: grow() makes such dimensions one
-  // larger, by elements of this value, and shrink() takes that back.
+  // The dimensions of x, but for some, that may be 0.
   std::vector<int64_t> maybe_empty(const ir::Value* x, const std::vector<int64_t>& but_for) const;
-  ir::Value* grow(ir::Value* x, const std::vector<int64_t>& dims, double value = 0);
-  ir::Value* shrink(ir::Value* x, const std::vector<int64_t>& dims);
+  // Makes dimensions one larger, by elements of this value.
+  ir::Value* grow(ir::Value* x, const std::vector<int64_t>& dims, double value);
 
   // States that this node can't be expressed, and why or what would help. The first reason stays.
   std::vector<ir::Value*> unsupported(std::string reason);
@@ -73,6 +73,9 @@ class Context {
   const ir::SymbolRanges& ranges_;
   std::optional<std::string> reason_;
 };
+
+// What is less than or equal to every number of the type.
+ir::Scalar lowest(DType dtype);
 
 // A list's last elements, and those before them. As at() does, these throw std::out_of_range for a
 // list that is too short, such as the sizes of a tensor that has too few dimensions: a file may say

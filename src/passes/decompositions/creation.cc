@@ -120,6 +120,7 @@ constexpr Entry kRules[] = {
     {"aten.new_full.default", [](Context& c) { return filled_with(c, 2); }},
     {"aten.arange.default aten.arange.start", arange},
     {"aten.eye.default aten.eye.m", eye},
+    {"prims.scalar_tensor.default", [](Context& c) { return filled_with(c, 0); }},
     {"aten.linspace.default", linspace},
     {"aten.logspace.default", logspace},
     {"aten.hann_window.default", [](Context& c) { return cosine_window(c, 0.5, true); }},

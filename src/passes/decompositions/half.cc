@@ -1,5 +1,10 @@
 // Sums of float16 and bfloat16 numbers are made in float32 and rounded once, as PyTorch does;
-// ExecuTorch's kernels add up in the type itself.
+// ExecuTorch's kernels add up in the type itself. And which numbers PyTorch rounds before it
+// computes with them, which the kernels never do.
+#include "base/half.h"
+
+#include <cmath>
+
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -40,7 +45,70 @@ Values in_float32(Context& c) {
   return results;
 }
 
+double rounded(double number, DType half) {
+  const auto single = static_cast<float>(number);
+  return half == DType::kFloat16 ? from_float16(to_float16(single))
+                                 : from_bfloat16(to_bfloat16(single));
+}
+
+// The half type that a call's tensors are converted to, if they are: those without dimensions give
+// way to the others.
+std::optional<DType> common_half(Context& c) {
+  std::optional<DType> common;
+  for (const bool has_dims : {true, false}) {
+    for (size_t i = 0; i < c.node().args().size() && !common; ++i) {
+      if (!c.is_tensor(i) || (c.tensor(i)->rank() > 0) != has_dims) continue;
+      if (is_floating_point(c.tensor(i)->dtype())) common = c.tensor(i)->dtype();
+    }
+  }
+  if (!common || !is_half(*common)) return std::nullopt;
+  for (size_t i = 0; i < c.node().args().size(); ++i) {
+    if (!c.is_tensor(i) || c.tensor(i)->rank() == 0) continue;
+    const DType dtype = c.tensor(i)->dtype();
+    if (is_floating_point(dtype) && dtype != *common) return std::nullopt;
+  }
+  return common;
+}
+
+// PyTorch makes a number, and a tensor without dimensions, a half first, except where it multiplies
+// or divides by one.
+Values with_half_numbers(Context& c) {
+  const auto half = common_half(c);
+  if (!half) return {};
+  bool changed = false;
+  std::vector<ir::Argument> args = c.node().args();
+  for (ir::Argument& argument : args) {
+    if (auto* value = std::get_if<Value*>(&argument)) {
+      if (!*value || !(*value)->is_tensor() || (*value)->dtype() == *half ||
+          !is_floating_point((*value)->dtype())) {
+        continue;
+      }
+      *value = c.build.to_dtype(*value, *half);
+      changed = true;
+    } else if (const auto number = ir::to_scalar(argument)) {
+      const auto* integer = std::get_if<ir::SymInt>(&*number);
+      if (std::holds_alternative<bool>(*number) || (integer && !integer->constant())) continue;
+      const double exact = ir::to_double(*number);
+      const double rounded_once = rounded(exact, *half);
+      if (std::isnan(exact) || rounded_once == exact) continue;
+      argument = rounded_once;
+      changed = true;
+    }
+  }
+  if (!changed) return {};
+  return {c.build.call(c.op(), std::move(args), c.dtype(), c.sizes())};
+}
+
 constexpr Entry kRules[] = {
+    {"aten.add.Tensor aten.add.Scalar aten.sub.Tensor aten.sub.Scalar aten.subtract.Tensor "
+     "aten.subtract.Scalar aten.rsub.Tensor aten.rsub.Scalar aten.pow.Scalar aten.fmod.Tensor "
+     "aten.fmod.Scalar aten.remainder.Tensor aten.remainder.Scalar aten.remainder.Scalar_Tensor "
+     "aten.eq.Tensor aten.eq.Scalar aten.ne.Tensor aten.ne.Scalar aten.not_equal.Tensor "
+     "aten.not_equal.Scalar aten.lt.Tensor aten.lt.Scalar aten.less.Tensor aten.less.Scalar "
+     "aten.le.Tensor aten.le.Scalar aten.less_equal.Tensor aten.less_equal.Scalar aten.gt.Tensor "
+     "aten.gt.Scalar aten.greater.Tensor aten.greater.Scalar aten.ge.Tensor aten.ge.Scalar "
+     "aten.greater_equal.Tensor aten.greater_equal.Scalar",
+     with_half_numbers},
     {"aten.convolution.default aten.mm.default aten.bmm.default aten.addmm.default "
      "aten.baddbmm.default aten.linear.default aten.sum.default aten.sum.dim_IntList "
      "aten.mean.default aten.mean.dim aten.var.default aten.var.dim aten.var.correction "

@@ -25,8 +25,37 @@ BatchNorm parameters(Context& c) {
   return {c.tensor_or_null(1), c.tensor_or_null(2), c.tensor_or_null(3), c.tensor_or_null(4)};
 }
 
+// In evaluation the statistics that a batch norm returns have no elements.
+Values with_no_statistics(Context& c, Value* y) {
+  Values values(c.output_count(), nullptr);
+  values.at(0) = y;
+  for (size_t i = 1; i < values.size(); ++i) {
+    const Value* output = c.output(i);
+    if (output->is_tensor() && output->type().numel() == SymInt(0)) {
+      values.at(i) = c.build.zeros(output->sizes(), output->dtype());
+    }
+  }
+  return values;
+}
+
 Value* by_running(Context& c, const BatchNorm& p, double momentum, double eps) {
   return c.build.batch_norm(c.tensor(0), p.weight, p.bias, p.mean, p.var, momentum, eps);
+}
+
+// By the statistics of the batch itself: the result, its mean and the reciprocal of its deviation.
+Values by_batch(Context& c, const BatchNorm& p, double eps) {
+  Value* x = c.tensor(0);
+  std::vector<int64_t> dims = {0};
+  Sizes channel(x->sizes().size(), 1);
+  channel.at(1) = x->sizes().at(1);
+  for (int64_t d = 2; d < x->rank(); ++d) dims.push_back(d);
+  Value* mean = c.build.mean(x, dims, true);
+  Value* scale = c.build.rsqrt(c.build.add(c.build.var(x, dims, SymInt(0), true), eps));
+  Value* y = c.build.mul(c.build.sub(x, mean), scale);
+  if (p.weight) y = c.build.mul(y, c.build.view(p.weight, channel));
+  if (p.bias) y = c.build.add(y, c.build.view(p.bias, channel));
+  const Sizes line = {x->sizes().at(1)};
+  return {y, c.build.view(mean, line), c.build.view(scale, line)};
 }
 
 // (input, weight, bias, mean, var, training, momentum, eps, ...)
@@ -34,31 +63,21 @@ Values batch_norm(Context& c) {
   const BatchNorm p = parameters(c);
   const bool training = c.flag(5) || !p.mean || !p.var;
   if (training && p.mean) return c.unsupported(kTraining);
-  if (!training) {
-    Values values(c.output_count(), nullptr);
-    values.at(0) = by_running(c, p, c.number(6), c.number(7));
-    return values;
-  }
+  if (!training) return with_no_statistics(c, by_running(c, p, c.number(6), c.number(7)));
   if (c.output_count() > 1) return c.unsupported(kTraining);
-  // The statistics of the batch itself.
-  Value* x = c.tensor(0);
-  std::vector<int64_t> dims = {0};
-  Sizes channel(x->sizes().size(), 1);
-  channel.at(1) = x->sizes().at(1);
-  for (int64_t d = 2; d < x->rank(); ++d) dims.push_back(d);
-  Value* centred = c.build.sub(x, c.build.mean(x, dims, true));
-  Value* var = c.build.var(x, dims, SymInt(0), true);
-  Value* y = c.build.mul(centred, c.build.rsqrt(c.build.add(var, c.number(7))));
-  if (p.weight) y = c.build.mul(y, c.build.view(p.weight, channel));
-  if (p.bias) y = c.build.add(y, c.build.view(p.bias, channel));
-  return {y};
+  return {by_batch(c, p, c.number(7)).at(0)};
+}
+
+// (input, weight, bias, training, momentum, eps)
+Values batch_norm_without_running(Context& c) {
+  // The kernel counts with float32 in between.
+  if (c.dtype() != DType::kFloat64) return {};
+  return by_batch(c, {c.tensor_or_null(1), c.tensor_or_null(2), nullptr, nullptr}, c.number(5));
 }
 
 // (input, weight, bias, mean, var, momentum, eps)
 Values batch_norm_no_update(Context& c) {
-  Values values(c.output_count(), nullptr);
-  values.at(0) = by_running(c, parameters(c), c.number(5), c.number(6));
-  return values;
+  return with_no_statistics(c, by_running(c, parameters(c), c.number(5), c.number(6)));
 }
 
 Value* by_groups(Context& c, int64_t groups, double eps) {
@@ -160,9 +179,14 @@ Values weight_norm(Context& c) {
   for (int64_t d = 0; d < v->rank(); ++d) {
     if (d != dim) dims.push_back(d);
   }
-  Value* norm = c.build.sqrt(c.build.sum(c.build.mul(v, v), dims, true));
+  // Of one dimension, each element has a norm of its own.
+  Value* norm =
+      dims.empty() ? c.build.abs(v) : c.build.sqrt(c.build.sum(c.build.mul(v, v), dims, true));
   Values values = {c.build.mul(v, c.build.div(c.tensor(1), norm))};
-  if (c.output_count() > 1) values.push_back(norm);
+  // The archive has other sizes than PyTorch gives for the norms of one dimension.
+  if (c.output_count() > 1) {
+    values.push_back(norm->sizes() == c.output(1)->sizes() ? norm : nullptr);
+  }
   return values;
 }
 
@@ -171,6 +195,7 @@ constexpr Entry kRules[] = {
      "aten._native_batch_norm_legit_functional.default aten._batch_norm_impl_index.default",
      batch_norm},
     {"aten._batch_norm_no_update.default", batch_norm_no_update},
+    {"aten._native_batch_norm_legit.no_stats", batch_norm_without_running},
     {"aten.instance_norm.default", instance_norm},
     {"aten.group_norm.default", group_norm},
     {"aten.native_group_norm.default", native_group_norm},

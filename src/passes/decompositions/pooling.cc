@@ -1,4 +1,6 @@
 // Pooling, and the sliding windows of unfold and fold.
+#include <utility>
+
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -43,19 +45,65 @@ bool is_complete(Context& c, std::initializer_list<size_t> lists) {
   return true;
 }
 
+// Whether a window may hold padding alone: a dilated one does where it steps over the whole image.
+bool may_miss(Context& c, const Value* x, const Windows& w) {
+  for (size_t i = 0; i < 2; ++i) {
+    const SymInt size = x->sizes().at(x->sizes().size() - 2 + i);
+    const auto least = c.bounds(size - w.dilation.at(i)).min;
+    if (w.padding.at(i) != SymInt(0) && w.dilation.at(i) != SymInt(1) && (!least || *least < 0)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// A place in a padded line as one of the line itself: PyTorch steps from padding to the first place
+// of the window that is not.
+Value* without_padding(Context& c, Value* place, const SymInt& padding, const SymInt& dilation) {
+  Value* inside = c.build.sub(place, padding);
+  return c.build.where(c.build.lt(inside, 0), c.build.remainder(inside, dilation), inside);
+}
+
+// The kernel gives 0 for a window of padding alone, PyTorch the least number: there the image is
+// padded with that first.
+std::pair<Value*, Value*> max_pool(Context& c, Value* x, const Windows& w, bool ceil) {
+  const bool pads_first = may_miss(c, x, w);
+  if (pads_first && ceil) {
+    c.unsupported(
+        "ceil_mode with windows that may hold padding alone is not covered: leave it out");
+  }
+  if (!pads_first) {
+    return c.build.max_pool2d_with_indices(x, w.kernel, w.stride, w.padding, w.dilation, ceil);
+  }
+  const SymInt width = last(x->sizes());
+  const SymInt padded_width = width + w.padding.at(1) + w.padding.at(1);
+  Value* padded = c.build.constant_pad_nd(
+      x, {w.padding.at(1), w.padding.at(1), w.padding.at(0), w.padding.at(0)}, lowest(x->dtype()));
+  const auto [values, indices] =
+      c.build.max_pool2d_with_indices(padded, w.kernel, w.stride, {0, 0}, w.dilation, ceil);
+  Value* row = c.build.div_mode(indices, padded_width, "floor");
+  Value* column = c.build.sub(indices, c.build.mul(row, padded_width));
+  row = without_padding(c, row, w.padding.at(0), w.dilation.at(0));
+  column = without_padding(c, column, w.padding.at(1), w.dilation.at(1));
+  return {values, c.build.add(c.build.mul(row, width), column)};
+}
+
 Values max_pool2d(Context& c) {
-  if (c.op() == "aten.max_pool2d_with_indices.default" && is_complete(c, {1, 2, 3, 4})) return {};
   const Windows w = windows(c, 2, true);
-  const auto [values, indices] = c.build.max_pool2d_with_indices(c.tensor(0), w.kernel, w.stride,
-                                                                 w.padding, w.dilation, c.flag(5));
+  if (c.op() == "aten.max_pool2d_with_indices.default" && is_complete(c, {1, 2, 3, 4}) &&
+      !may_miss(c, c.tensor(0), w)) {
+    return {};
+  }
+  const auto [values, indices] = max_pool(c, c.tensor(0), w, c.flag(5));
   return c.output_count() == 1 ? Values{values} : Values{values, indices};
 }
 
 Values max_pool1d(Context& c) {
   const Windows w = windows(c, 1, true);
-  const auto [values, indices] = c.build.max_pool2d_with_indices(
-      as_images(c, c.tensor(0)), {1, w.kernel.at(0)}, {1, w.stride.at(0)}, {0, w.padding.at(0)},
-      {1, w.dilation.at(0)}, c.flag(5));
+  const auto [values, indices] = max_pool(
+      c, as_images(c, c.tensor(0)),
+      {{1, w.kernel.at(0)}, {1, w.stride.at(0)}, {0, w.padding.at(0)}, {1, w.dilation.at(0)}},
+      c.flag(5));
   Values results = {c.build.squeeze(values, -2)};
   if (c.output_count() > 1) results.push_back(c.build.squeeze(indices, -2));
   return results;
@@ -85,16 +133,15 @@ Values max_pool3d(Context& c) {
   const bool ceil = c.flag(5);
   Values results(c.output_count(), nullptr);
   results.at(0) = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
-    return depth ? c.build
-                       .max_pool2d_with_indices(x, {w.kernel.at(0), 1}, {w.stride.at(0), 1},
-                                                {w.padding.at(0), 0}, {w.dilation.at(0), 1}, ceil)
-                       .first
-                 : c.build
-                       .max_pool2d_with_indices(x, {w.kernel.at(1), w.kernel.at(2)},
-                                                {w.stride.at(1), w.stride.at(2)},
-                                                {w.padding.at(1), w.padding.at(2)},
-                                                {w.dilation.at(1), w.dilation.at(2)}, ceil)
-                       .first;
+    const Windows part = depth ? Windows{{w.kernel.at(0), 1},
+                                         {w.stride.at(0), 1},
+                                         {w.padding.at(0), 0},
+                                         {w.dilation.at(0), 1}}
+                               : Windows{{w.kernel.at(1), w.kernel.at(2)},
+                                         {w.stride.at(1), w.stride.at(2)},
+                                         {w.padding.at(1), w.padding.at(2)},
+                                         {w.dilation.at(1), w.dilation.at(2)}};
+    return max_pool(c, x, part, ceil).first;
   });
   return results;
 }

@@ -73,14 +73,17 @@ Values mean(Context& c) {
 Values extreme(Context& c) {
   Value* x = c.tensor(0);
   if (x->rank() == 0) return {x};
-  const auto dims = reduced_dims(c, 1);
-  const auto empty = c.maybe_empty(x, dims);
-  if (empty.empty() && names_dims(c, 1)) return {};
-  const bool greatest = c.op() == "aten.amax.default";
-  Value* grown = c.grow(x, empty);
-  Value* result = greatest ? c.build.amax(grown, dims, true) : c.build.amin(grown, dims, true);
-  result = c.shrink(result, empty);
-  return {c.flag(2) ? result : c.build.view(result, c.sizes())};
+  const auto reduced = reduced_dims(c, 1);
+  if (!c.maybe_empty(x, reduced).empty()) {
+    // The kernel wants an element, even if nothing is left of it; that of max.dim does not.
+    for (const int64_t d : reduced) {
+      x = c.op() == "aten.amax.default" ? c.build.max_dim(x, d, true).first
+                                        : c.build.min_dim(x, d, true).first;
+    }
+    return {c.build.view(x, c.sizes())};
+  }
+  if (names_dims(c, 1)) return {};
+  return {c.build.call(c.op(), {x, as_list(all_dims(x)), c.flag(2)}, c.dtype(), c.sizes())};
 }
 
 Values whole_extreme(Context& c, bool greatest) {
@@ -155,28 +158,41 @@ Moments moments(Context& c) {
 }
 
 Value* variance(Context& c, const Moments& m) {
+  if (m.x->rank() == 0) {
+    const bool corrected = ir::to_double(m.correction) >= 1;
+    return c.build.full({}, corrected ? std::numeric_limits<double>::quiet_NaN() : 0.0,
+                        m.x->dtype());
+  }
   return c.build.call("aten.var.correction",
-                      {m.x, as_list(m.dims), ir::to_argument(m.correction), m.keepdim}, c.dtype(),
-                      c.sizes());
+                      {m.x, as_list(m.dims), ir::to_argument(m.correction), m.keepdim},
+                      m.x->dtype(), c.sizes());
+}
+
+// In float64, as PyTorch computes them: the squares of float32 numbers overflow.
+Moments wide_moments(Context& c) {
+  Moments m = moments(c);
+  m.x = c.build.to_dtype(m.x, DType::kFloat64);
+  return m;
 }
 
 Values var(Context& c) {
-  if (c.op() == "aten.var.correction" && names_dims(c, 1) && c.has(2)) return {};
-  const Moments m = moments(c);
-  if (m.x->rank() == 0) {
-    const bool corrected = ir::to_double(m.correction) >= 1;
-    return {
-        c.build.full({}, corrected ? std::numeric_limits<double>::quiet_NaN() : 0.0, c.dtype())};
+  if (c.op() == "aten.var.correction" && c.dtype() == DType::kFloat64 && names_dims(c, 1) &&
+      c.has(2)) {
+    return {};
   }
-  return {variance(c, m)};
+  return {c.build.to_dtype(variance(c, wide_moments(c)), c.dtype())};
 }
 
-Values std_deviation(Context& c) { return {c.build.sqrt(var(c).at(0))}; }
+Values std_deviation(Context& c) {
+  return {c.build.to_dtype(c.build.sqrt(variance(c, wide_moments(c))), c.dtype())};
+}
 
 Values var_mean(Context& c, bool root) {
-  const Moments m = moments(c);
+  const Moments m = wide_moments(c);
   Value* v = variance(c, m);
-  return {root ? c.build.sqrt(v) : v, c.build.mean(m.x, m.dims, m.keepdim)};
+  Value* mean = m.x->rank() == 0 ? m.x : c.build.mean(m.x, m.dims, m.keepdim);
+  return {c.build.to_dtype(root ? c.build.sqrt(v) : v, c.dtype()),
+          c.build.to_dtype(mean, c.dtype())};
 }
 
 // (sum |x|^p)^(1/p), with the limits that p = 0 and infinite p have.
@@ -254,12 +270,12 @@ Values softmax(Context& c, bool log) {
   Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
   if (x->rank() == 0) return {log ? c.build.zeros({}, c.dtype()) : c.build.ones({}, c.dtype())};
   const int64_t dim = c.dim(c.constant(1), x->rank());
-  // The kernel of log_softmax has no float64, and divides by the size.
-  const bool may_be_empty = c.bounds(x->sizes().at(dim)).min.value_or(0) < 1;
+  // The kernel of log_softmax has no float64, and divides by the sizes from its dimension on.
+  const bool may_be_empty = std::any_of(x->sizes().begin() + dim, x->sizes().end(),
+                                        [&](const SymInt& size) { return c.may_be_empty(size); });
   if (log && (c.dtype() == DType::kFloat64 || may_be_empty)) {
-    const double infinity = std::numeric_limits<double>::infinity();
-    // amax wants an element
-    Value* candidates = may_be_empty ? c.grow(x, {dim}, -infinity) : x;
+    const bool has_none = c.may_be_empty(x->sizes().at(dim));  // amax wants an element
+    Value* candidates = has_none ? c.grow(x, {dim}, -std::numeric_limits<double>::infinity()) : x;
     Value* shifted = c.build.sub(x, c.build.amax(candidates, {dim}, true));
     return {c.build.sub(shifted, c.build.log(c.build.sum(c.build.exp(shifted), {dim}, true)))};
   }

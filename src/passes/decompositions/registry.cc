@@ -80,6 +80,7 @@ std::vector<std::string> targets() {
   std::vector<std::string> result;
   for (const auto& [target, rule] : table()) result.push_back(target);
   for (const auto& [target, rule] : complex_table()) result.push_back(target);
+  for (const auto& [target, rule] : half_table()) result.push_back(target);
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;

@@ -1,5 +1,7 @@
 // Resizing images, and sampling them.
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "passes/decompositions/registry.h"
 
@@ -224,9 +226,52 @@ Values bicubic(Context& c) {
   return {c.build.to_dtype(x, dtype)};
 }
 
-// The kernel has the form with an explicit size only.
+// What each place of the result takes of each place of the source along a dimension: a tent as wide
+// as a place of the larger of the two.
+Value* tent_weights(Context& c, const Resize& r, size_t d, const SymInt& in, DType dtype) {
+  const SymInt out = r.size.at(d);
+  Value* center = c.build.to_dtype(c.build.arange(out), dtype);
+  Value* step = nullptr;  // places of the source that one of the result covers
+  if (r.align_corners) {
+    step = c.build.div(c.build.scalar_tensor((in - 1) * SymInt::min(out - 1, 1), dtype),
+                       c.build.scalar_tensor(SymInt::max(out - 1, 1), dtype));
+  } else if (r.scale.at(d)) {
+    step = c.build.scalar_tensor(1.0 / *r.scale.at(d), dtype);
+  } else {
+    step = c.build.div(c.build.scalar_tensor(in, dtype), c.build.scalar_tensor(out, dtype));
+  }
+  center = c.build.view(c.build.mul(c.build.add(center, 0.5), step), {out, 1});
+  Value* place = c.build.add(c.build.to_dtype(c.build.arange(in), dtype), 0.5);
+  Value* distance = c.build.div(c.build.abs(c.build.sub(place, center)),
+                                c.build.clamp(step, Scalar(1.0), std::nullopt));
+  Value* weight = c.build.relu(c.build.rsub(distance, 1.0));
+  return c.build.div(weight, c.build.sum(weight, {1}, true));
+}
+
+// The kernel has the form with an explicit size only, and does not give its result that size.
 Values bilinear_antialiased(Context& c) {
+  if (weighs_integers(c)) return refuse_integers(c);
   const Resize r = request(c, 2, true);
+  Value* x = c.tensor(0);
+  const Sizes all[] = {x->sizes(), c.sizes()};
+  const bool is_fixed = std::all_of(std::begin(all), std::end(all), [](const Sizes& sizes) {
+    return std::all_of(sizes.begin(), sizes.end(),
+                       [](const SymInt& size) { return size.is_constant(); });
+  });
+  if (!is_fixed) {
+    const DType dtype = x->dtype() == DType::kFloat64 ? x->dtype() : DType::kFloat32;
+    Value* y = c.build.to_dtype(x, dtype);
+    Value* columns = tent_weights(c, r, 1, x->sizes().at(3), dtype);
+    Value* rows = tent_weights(c, r, 0, x->sizes().at(2), dtype);
+    const auto product = [&](Value* a, Value* b, const Sizes& sizes) {
+      return c.build.call("aten.matmul.default", {a, b}, dtype, sizes);
+    };
+    y = product(y, c.build.transpose(columns, 0, 1),
+                {x->sizes().at(0), x->sizes().at(1), x->sizes().at(2), r.size.at(1)});
+    y = product(rows, y, c.sizes());
+    return {c.build.to_dtype(y, c.dtype())};
+  }
+  if (c.op() == "aten._upsample_bilinear2d_aa.default") return {};
   const auto scale = [&](size_t i) -> Argument {
     if (r.scale.at(i)) return *r.scale.at(i);
     return ir::None{};
@@ -283,7 +328,7 @@ constexpr Entry kRules[] = {
     {"aten._upsample_nearest_exact3d.vec aten._upsample_nearest_exact3d.default",
      [](Context& c) { return nearest_exact(c, 3); }},
     {"aten.upsample_bicubic2d.vec aten.upsample_bicubic2d.default", bicubic},
-    {"aten._upsample_bilinear2d_aa.vec", bilinear_antialiased},
+    {"aten._upsample_bilinear2d_aa.vec aten._upsample_bilinear2d_aa.default", bilinear_antialiased},
     {"aten.grid_sampler.default", grid_sampler},
     {"aten.affine_grid_generator.default", affine_grid},
 };

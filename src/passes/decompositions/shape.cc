@@ -105,8 +105,11 @@ Value* part(Context& c, Value* x, int64_t dim, const SymInt& start, const Value*
 }
 
 Values narrow(Context& c) {
-  const int64_t dim = c.dim(c.constant(1), c.tensor(0)->rank());
-  return {part(c, c.tensor(0), dim, c.integer(2), c.output())};
+  Value* x = c.tensor(0);
+  const int64_t dim = c.dim(c.constant(1), x->rank());
+  SymInt start = c.integer(2);
+  if (start.constant() && *start.constant() < 0) start = start + x->sizes().at(dim);
+  return {part(c, x, dim, start, c.output())};
 }
 
 Values select(Context& c) {
@@ -154,14 +157,11 @@ Values cat(Context& c) {
   const auto given = c.tensors(0);
   const auto tensors = joined(c);
   if (tensors.size() == 1) return {tensors.at(0)};
-  if (tensors.empty()) return {c.build.zeros(c.sizes(), c.dtype())};
-  const int64_t dim = c.dim(c.has(1) ? c.constant(1) : 0, tensors.at(0)->rank());
-  const auto empty = c.maybe_empty(tensors.at(0), {dim});
-  if (tensors == given && empty.empty() && c.op() == "aten.cat.default") return {};
-  std::vector<Value*> grown;
-  grown.reserve(tensors.size());
-  for (Value* x : tensors) grown.push_back(c.grow(x, empty));
-  return {c.shrink(c.build.cat(grown, dim), empty)};
+  const bool has_elements = std::none_of(c.sizes().begin(), c.sizes().end(),
+                                         [](const SymInt& size) { return size == SymInt(0); });
+  if (tensors.empty() || !has_elements) return {c.build.zeros(c.sizes(), c.dtype())};
+  if (tensors == given && c.op() == "aten.cat.default") return {};
+  return {c.build.cat(tensors, c.has(1) ? c.constant(1) : 0)};
 }
 
 Values stack(Context& c) {
@@ -276,6 +276,12 @@ Values roll(Context& c) {
 }
 
 Values unfold(Context& c) {
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) {  // one line of one place
+    return {c.sizes().at(0) == SymInt(1) ? c.build.view(x, {1})
+                                         : c.build.zeros(c.sizes(), c.dtype())};
+  }
+  if (c.op() == "aten.unfold_copy.default") return {};
   return {c.build.call("aten.unfold_copy.default",
                        {c.tensor(0), c.integer(1), c.integer(2), c.integer(3)}, c.dtype(),
                        c.sizes())};
@@ -349,7 +355,7 @@ constexpr Entry kRules[] = {
     {"aten.expand.default aten.expand_as.default aten.broadcast_to.default", expand},
     {"aten.broadcast_tensors.default", expand_each},
     {"aten.slice.Tensor", slice},
-    {"aten.narrow.default", narrow},
+    {"aten.narrow.default aten.narrow_copy.default", narrow},
     {"aten.select.int", select},
     {"aten.split.Tensor aten.split.sizes aten.split_with_sizes.default aten.unsafe_split.Tensor "
      "aten.unsafe_split_with_sizes.default aten.chunk.default aten.unsafe_chunk.default "
@@ -375,7 +381,7 @@ constexpr Entry kRules[] = {
     {"aten.flipud.default", [](Context& c) { return flip_along(c, 0); }},
     {"aten.rot90.default", rot90},
     {"aten.roll.default", roll},
-    {"aten.unfold.default", unfold},
+    {"aten.unfold.default aten.unfold_copy.default", unfold},
     {"aten.diagonal.default", diagonal},
     {"aten.as_strided.default", as_strided},
     {"aten.channel_shuffle.default aten.native_channel_shuffle.default", channel_shuffle},

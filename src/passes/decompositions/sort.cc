@@ -17,7 +17,7 @@ using Pair = std::pair<Value*, Value*>;
 Pair stabilized(Context& c, const Pair& sorted, int64_t dim) {
   const auto [values, indices] = sorted;
   const SymInt size = values->sizes().at(dim);
-  const bool may_be_empty = c.bounds(size).min.value_or(0) < 1;
+  const bool may_be_empty = c.may_be_empty(size);
   const SymInt length = may_be_empty ? SymInt::max(size, 1) : size;
   Value* changes = c.build.ne(c.build.narrow(values, dim, 1, length - 1),
                               c.build.narrow(values, dim, 0, length - 1));
@@ -94,10 +94,21 @@ Values median(Context& c) {
   if (whole) x = c.build.view(x, {x->type().numel()});
   const int64_t dim = whole ? 0 : c.dim(c.constant(1), x->rank());
   if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
-  const SymInt middle = SymInt::floordiv(x->sizes().at(dim) - 1, 2);
+  const SymInt length = x->sizes().at(dim);
+  SymInt last_place = length - 1;
+  SymInt middle = SymInt::floordiv(last_place, 2);
+  if (whole && c.may_be_empty(length)) {
+    // Of nothing it is NaN, which sorts last, or the least integer, which sorts first.
+    const bool has_nan = is_floating_point(x->dtype());
+    const auto nothing =
+        has_nan ? ir::Scalar(std::numeric_limits<double>::quiet_NaN()) : lowest(x->dtype());
+    x = c.build.cat({x, c.build.full({1}, nothing, x->dtype())}, 0);
+    last_place = SymInt::max(last_place, 0);
+    middle = SymInt::floordiv(has_nan ? last_place : length + 1, 2);
+  }
   Values result = at_place(c, x, dim, middle, !whole && c.flag(2));
   if (is_floating_point(x->dtype())) {
-    Values last = at_place(c, x, dim, x->sizes().at(dim) - 1, !whole && c.flag(2));
+    Values last = at_place(c, x, dim, last_place, !whole && c.flag(2));
     Value* nan = c.build.isnan(last.at(0));
     result.at(0) = c.build.where(nan, last.at(0), result.at(0));
     result.at(1) = c.build.where(nan, last.at(1), result.at(1));

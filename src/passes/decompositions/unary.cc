@@ -23,6 +23,12 @@ Value* as_float(Context& c, Value* x) {
 
 bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
+// Integers are whole; the kernels would take them through double.
+Values rounded(Context& c) {
+  if (is_floating_point(c.tensor(0)->dtype())) return {};
+  return {c.tensor(0)};
+}
+
 Values square(Context& c) {
   Value* x = c.tensor(0);
   // The square of a bool is an integer.
@@ -178,6 +184,7 @@ Values to_copy(Context& c) {
 
 constexpr Entry kRules[] = {
     {"aten.square.default", square},
+    {"aten.trunc.default aten.floor.default aten.ceil.default aten.round.default", rounded},
     {"aten.exp2.default aten.special_exp2.default",
      [](Context& c) -> Values { return {c.build.pow(Scalar(2.0), as_float(c, c.tensor(0)))}; }},
     {"aten.special_expit.default", [](Context& c) { return as_unary(c, "sigmoid"); }},

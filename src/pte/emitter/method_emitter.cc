@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "ir/op_builder.h"
 #include "pte/emitter/memory_plan.h"
 
 namespace slipway::pte {
@@ -24,6 +25,8 @@ std::set<const ir::Value*> used_values(const ir::Graph& graph) {
 }
 
 // nonzero gives at most one row for each element, which export does not always write down.
+// masked_select gives at most one for each of the broadcast tensor, where export counts the tensor
+// alone.
 void bound_data_dependent_sizes(const ir::Graph& graph, ir::SymbolRanges& ranges) {
   for (const auto& node : graph.nodes()) {
     if (node->op() != "aten.nonzero.default" && node->op() != "aten.masked_select.default") {
@@ -31,10 +34,17 @@ void bound_data_dependent_sizes(const ir::Graph& graph, ir::SymbolRanges& ranges
     }
     if (node->output()->rank() == 0) continue;
     const ir::SymInt& rows = node->output()->sizes()[0];
-    auto most = node->value(0)->type().numel().bounds(ranges).max;
+    ir::SymInt count = node->value(0)->type().numel();
+    const bool selects = node->op() == "aten.masked_select.default";
+    if (selects) {
+      const auto sizes = ir::broadcast_sizes(node->value(0)->sizes(), node->value(1)->sizes());
+      if (!sizes.ok()) continue;
+      count = ir::numel(*sizes);
+    }
+    auto most = count.bounds(ranges).max;
     if (!rows.is_symbol() || !most) continue;
     ir::Range& range = ranges[rows.symbol_name()];
-    range.max = std::min(range.max.value_or(*most), *most);
+    range.max = selects ? *most : std::min(range.max.value_or(*most), *most);
     range.min = std::max<int64_t>(range.min.value_or(0), 0);
   }
 }
