@@ -81,7 +81,7 @@ TABLE = [
               r"_?log_softmax|_safe_softmax|exp|logsumexp|softplus|mish|gelu|silu|sign|sgn|where)\..*", has_nan, "docs/openvino.md, NaN, infinities and errors"),
     Exemption("sums past float32", EVERY, r"aten\.(sum|mean|var\w*|std\w*|prod|cumsum|linalg_vector_norm|norm|logsumexp|.*_norm|softmax|_softmax|.*softmax.*|hypot|cosine\w*|cdist|_cdist\w*)\..*", huge,
               "they overflow in another place, or not at all: PyTorch itself sums in another order for other sizes"),
-    Exemption("infinities times zero", EVERY, r"aten\.(_?upsample\w*|grid_sampler\w*|_?conv\w*)\..*", lambda *each: not_finite(*each) or huge(*each), "what has the weight 0, or is padding, counts as 0 times infinity, or not at all"),
+    Exemption("infinities times zero", EVERY, r"aten\.(_?upsample\w*|grid_sampler\w*|_?conv\w*|bilinear)\..*", lambda *each: not_finite(*each) or huge(*each), "what has the weight 0, or is padding, counts as 0 times infinity, or not at all"),
     Exemption("products with numbers that are not finite", ("openvino", "onnx"), r"aten\.(\w*mm|matmul|mv|dot|vdot|outer|ger|linear|addmv|addbmm|baddbmm|einsum|\w*conv\w*|\w*attention\w*|lstm|gru|rnn_\w+|cdist|_cdist\w*|"
               r"upsample\w*|_upsample\w*|grid_sampler\w*|avg_pool\w*|adaptive_avg\w*|_adaptive_avg\w*|cumsum|im2col|col2im)\..*",
               lambda *each: not_finite(*each) or huge(*each), "docs/openvino.md: a matrix product or a convolution may carry NaN to elements whose weights for it are 0"),

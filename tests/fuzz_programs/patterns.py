@@ -41,20 +41,34 @@ def largest_of_joined(g):
     return g.add_node(g.choice(["{0}.amax(-1, keepdim=True)", "{0}.amax(-1)", "{0}.amin(-1)", "{0}.amax(0)"]), [joined_], "amax.default")
 
 
+def may_be_nothing(g, dtypes):
+    """An input of which one size is 0 now and then, and that dimension."""
+    sizes = ["n", g.integer(1, 4)][:g.integer(1, 2)] if "n" in g.program.symbols else [0, g.integer(1, 4)]
+    g.random.shuffle(sizes)
+    return g.add_input(g.choice(dtypes), sizes), next(d for d, size in enumerate(sizes) if size in ("n", 0))
+
+
 @pattern
 def nothing(g):
-    x = g.tensor((1, 2, 3), FLOATS)
-    d = a_dim(g, x)
     if g.chance(0.5):
+        x, d = may_be_nothing(g, FLOATS)
+    else:
+        x = g.tensor((1, 2, 3), FLOATS)
+        d = a_dim(g, x)
         x = g.add_node(f"aten.slice.Tensor({{0}}, {d}, 0, {{0}}.shape[{d}] - {{0}}.shape[{d}])", [x], "slice.Tensor")
-    return g.add_node(g.choice([f"{{0}}.mean({d})", f"{{0}}.sum({d})", "{0}.mean()", f"{{0}}.prod({d})", f"{{0}}.softmax({d})", f"{{0}}.any({d})"]), [x], "mean.dim")
+    return g.add_node(g.choice([f"{{0}}.mean({d})", f"{{0}}.mean({d}, keepdim=True)", f"{{0}}.sum({d})", "{0}.mean()", f"{{0}}.prod({d})", f"{{0}}.softmax({d})", f"{{0}}.any({d})"]),
+                      [x], "mean.dim")
 
 
 @pattern
 def expanded(g):
     b = Builder()
     x = g.add_constant(g.fill(torch.float32, g.static(g.dims(g.integer(0, 1))))) if g.chance(0.5) else g.tensor((0, 1))
-    lead = [size_text(g, b) for _ in range(g.integer(1, 2))]
+    if g.chance(0.5):
+        source, d = may_be_nothing(g, (torch.float32,))
+        lead = [f"{b.ref(source)}.shape[{d}]"]
+    else:
+        lead = [size_text(g, b) for _ in range(g.integer(1, 2))]
     y = g.add_node(f"{b.ref(x)}.expand({', '.join([*lead, '-1'] if rank(g, x) else lead)})", b.operands, "expand.default")
     if g.values[y][0].dtype == torch.bool:
         return y

@@ -21,8 +21,8 @@ FOUND = {
     "abs-sinking": ("abs_of", 0, 1),
     "gather-after-slice": ("gather_of_slice", 0, 0),
     "one-column-product": ("linear_of_one", 1, 4),
-    "expand-to-nothing": ("pattern_expanded", 3, 3),
-    "mean-of-nothing": ("pattern_nothing", 5, 3),
+    "expand-to-nothing": ("pattern_expanded", 0, 1),
+    "mean-of-nothing": ("pattern_nothing", 1, 4),
     "scatter-nan": ("scattered_extreme", 0, 0),
 }
 
