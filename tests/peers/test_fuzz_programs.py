@@ -80,6 +80,22 @@ def test_ends_at_its_time(tmp_path):
     assert "\n0 programs" in result.stdout
 
 
+def test_goes_on_after_a_batch_that_ends_the_process(tmp_path):
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(MACHINE)!r})
+import campaign, run
+batch = campaign.Campaign.run
+campaign.Campaign.run = lambda self, number, known: os.abort() if number == 0 else batch(self, number, known)
+sys.exit(run.main())
+"""
+    result = subprocess.run([sys.executable, "-c", code, "--programs", "3", "--batch", "3", "--only", "abs_of", "--engines", "openvino", "--out", tmp_path],
+                            capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [(each["batch"], each["programs"]) for each in records(tmp_path)] == [(0, 0), (1, 3)]
+    assert "PyTorch ended the process (-6)" in result.stdout
+
+
 def run(engine, module, sets, folder):
     """The first output for each set of inputs."""
     torch.export.save(torch.export.export(module, tuple(sets[0])), folder / "program.pt2")
