@@ -126,6 +126,23 @@ TEST_F(DecomposeRulesTest, NumbersThatHalvesAreMultipliedByStay) {
   EXPECT_EQ(at(0)->arg(1), ir::Argument(0.1));
 }
 
+// PyTorch's own decomposition does not round them.
+TEST_F(DecomposeRulesTest, BoundsOfLogitAreHalves) {
+  Value* h = input("h", type({2, 3}, DType::kFloat16));
+  const Ops made = decomposed("aten.logit.default", {h, 1e-6}, {h->type()});
+  EXPECT_EQ(made,
+            (Ops{"aten.clamp.default", "aten.rsub.Scalar", "aten.div.Tensor", "aten.log.default"}));
+  EXPECT_EQ(at(0)->arg(2), ir::Argument(1.0));
+}
+
+TEST_F(DecomposeRulesTest, AveragesOfDoublesAreAddedUpInDouble) {
+  Value* image = input("image", type({1, 1, 3, 3}, DType::kFloat64));
+  const Ops made = decomposed("aten.adaptive_avg_pool2d.default", {image, Ints{2, 2}},
+                              {type({1, 1, 2, 2}, DType::kFloat64)});
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten._adaptive_avg_pool2d.default"), 0);
+  EXPECT_EQ(std::count(made.begin(), made.end(), "aten.mean.dim"), 4);
+}
+
 TEST_F(DecomposeRulesTest, PowersOfIntegersAreProducts) {
   Value* i = input("i", type({2}, DType::kInt64));
   EXPECT_EQ(decomposed("aten.pow.Tensor_Scalar", {i, SymInt(5)}, {i->type()}),

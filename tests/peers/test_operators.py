@@ -466,6 +466,12 @@ for half in (torch.float16, torch.bfloat16):
     case(f"numbers_made_{half}".replace("torch.", ""), lambda x: (torch.ops.aten.rsub.Scalar(x, 1e5), x + 1e5, x - 1e39, 0.1 - x, x + 2049, torch.ops.aten.pow.Scalar(1e-8, x), torch.fmod(x, 0.3), x == 0.1, x < 0.1, x <= 1e5, x != 0.1, x >= 65519), HALF.to(half))
     case(f"numbers_kept_{half}".replace("torch.", ""), lambda x: (x * 1e5, x / 3e-5, x * 0.1, torch.div(x, 0.3, rounding_mode="floor"), F.leaky_relu(x, 0.123)), HALF.to(half)[2:])
     case(f"tensors_made_{half}".replace("torch.", ""), lambda x, y: (x + y, y - x, x == y, x * y), (HALF.to(half), torch.tensor(0.1)))
+for half in (torch.float16, torch.bfloat16):
+    line = torch.linspace(-12, 12, 97).to(half)
+    case(f"rounded_once_{half}".replace("torch.", ""), lambda x: (F.softplus(x, 2.0), F.mish(x), torch.addcmul(x, x, x.flip(0), value=0.3), torch.addcdiv(x, x, x.flip(0) + 0.1, value=0.3), torch.lerp(x, x.flip(0), 0.3), torch.logaddexp(x, x.flip(0)), F.logsigmoid(x)), line)
+    case(f"logit_{half}".replace("torch.", ""), lambda x: (torch.logit(x, 1e-6), torch.logit(x, 0.01)), torch.tensor([0.25, 0.5, 0.75, 0.3, 0.995]).to(half))
+case("adaptive_avg_pool_double", lambda x: (F.adaptive_avg_pool1d(x[:, :, 0], 2), F.adaptive_avg_pool2d(x, (2, 3)), F.adaptive_avg_pool3d(x[None], (2, 3, 2))), torch.rand(2, 3, 4, 5, dtype=torch.float64) / 3, tolerance=1e-12)
+case("gather_nothing", lambda x, i: x.gather(1, i), (R(1, 3, 4), torch.zeros(4, 0, 1, dtype=torch.int64)))
 case("isclose_bool", torch.isclose, (torch.tensor([True, False, True]), torch.tensor([True, True, False])))
 case("isclose_uint8", torch.isclose, (torch.tensor([1, 2, 3], dtype=torch.uint8), torch.tensor([2, 2, 1], dtype=torch.uint8)))
 case("narrow_copy", lambda x: (torch.narrow_copy(x, -1, 1, 2), torch.narrow_copy(x, -2, 0, 2), torch.narrow(x, -1, -2, 2), torch.narrow(x, 1, -1, 1)), R(3, 4))

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "base/half.h"
 #include "schema/schema.h"
 
 namespace slipway::passes::decompositions {
@@ -178,6 +179,20 @@ ir::Value* Context::grow(ir::Value* x, const std::vector<int64_t>& dims, double 
 std::vector<Value*> Context::unsupported(std::string reason) {
   if (!reason_) reason_ = std::move(reason);
   return {};
+}
+
+double rounded_to(double number, DType dtype) {
+  const auto single = static_cast<float>(number);
+  switch (dtype) {
+    case DType::kFloat16:
+      return from_float16(to_float16(single));
+    case DType::kBFloat16:
+      return from_bfloat16(to_bfloat16(single));
+    case DType::kFloat32:
+      return single;
+    default:
+      return number;
+  }
 }
 
 Scalar lowest(DType dtype) {

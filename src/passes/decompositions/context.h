@@ -74,6 +74,8 @@ class Context {
   std::optional<std::string> reason_;
 };
 
+// The number that a floating point type has for this one.
+double rounded_to(double number, DType dtype);
 // What is less than or equal to every number of the type.
 ir::Scalar lowest(DType dtype);
 

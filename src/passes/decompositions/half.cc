@@ -1,7 +1,6 @@
-// Sums of float16 and bfloat16 numbers are made in float32 and rounded once, as PyTorch does;
-// ExecuTorch's kernels add up in the type itself. And which numbers PyTorch rounds before it
-// computes with them, which the kernels never do.
-#include "base/half.h"
+// Sums of float16 and bfloat16 numbers, and what takes several steps, are made in float32 and
+// rounded once, as PyTorch does; ExecuTorch's kernels add up in the type itself. And which numbers
+// PyTorch rounds before it computes with them, which the kernels never do.
 
 #include <cmath>
 
@@ -45,12 +44,6 @@ Values in_float32(Context& c) {
   return results;
 }
 
-double rounded(double number, DType half) {
-  const auto single = static_cast<float>(number);
-  return half == DType::kFloat16 ? from_float16(to_float16(single))
-                                 : from_bfloat16(to_bfloat16(single));
-}
-
 // The half type that a call's tensors are converted to, if they are: those without dimensions give
 // way to the others.
 std::optional<DType> common_half(Context& c) {
@@ -89,7 +82,7 @@ Values with_half_numbers(Context& c) {
       const auto* integer = std::get_if<ir::SymInt>(&*number);
       if (std::holds_alternative<bool>(*number) || (integer && !integer->constant())) continue;
       const double exact = ir::to_double(*number);
-      const double rounded_once = rounded(exact, *half);
+      const double rounded_once = rounded_to(exact, *half);
       if (std::isnan(exact) || rounded_once == exact) continue;
       argument = rounded_once;
       changed = true;
@@ -115,7 +108,9 @@ constexpr Entry kRules[] = {
      "aten.std.default aten.std.dim aten.std.correction aten.var_mean.correction "
      "aten._softmax.default aten._log_softmax.default aten.logsumexp.default "
      "aten.cumsum.default aten.native_layer_norm.default aten.native_group_norm.default "
-     "aten.avg_pool2d.default aten._adaptive_avg_pool2d.default",
+     "aten.avg_pool2d.default aten._adaptive_avg_pool2d.default aten.softplus.default "
+     "aten.mish.default aten.addcmul.default aten.addcdiv.default aten.lerp.Scalar "
+     "aten.lerp.Tensor aten.logaddexp.default aten.log_sigmoid.default",
      in_float32},
 };
 

@@ -133,6 +133,10 @@ Values take_along_dim(Context& c) {
 }
 
 Values gather(Context& c) {
+  // The kernel compares the sizes of an index without elements, too.
+  const bool is_empty = std::any_of(c.sizes().begin(), c.sizes().end(),
+                                    [](const SymInt& size) { return size == SymInt(0); });
+  if (is_empty) return {c.build.zeros(c.sizes(), c.dtype())};
   if (c.tensor(2)->dtype() == DType::kInt64 && c.tensor(0)->rank() > 0) return {};
   Value* index = c.build.to_dtype(c.tensor(2), DType::kInt64);
   Value* x = c.tensor(0);

@@ -177,12 +177,42 @@ Values avg_pool3d(Context& c) {
   })};
 }
 
+// What `reduce` makes of each of `count` windows along a dimension, of PyTorch's uneven widths.
+template <class Reduce>
+Value* adaptively(Context& c, Value* x, int64_t dim, const SymInt& count, Reduce reduce) {
+  dim = c.dim(dim, x->rank());
+  if (x->sizes().at(dim) == count) return x;
+  if (count == SymInt(1)) return reduce(x, dim);
+  const int64_t size = c.known(x->sizes().at(dim), "the size of a pooled dimension");
+  const int64_t windows = c.known(count, "the number of windows");
+  std::vector<Value*> parts;
+  for (int64_t i = 0; i < windows; ++i) {
+    const int64_t start = i * size / windows;
+    const int64_t end = ((i + 1) * size + windows - 1) / windows;
+    parts.push_back(reduce(c.build.narrow(x, dim, start, end - start), dim));
+  }
+  return c.build.cat(parts, dim);
+}
+
+Value* adaptive_greatest(Context& c, Value* x, int64_t dim, const SymInt& count) {
+  return adaptively(c, x, dim, count, [&](Value* window, int64_t along) {
+    return c.build.amax(window, {along}, true);
+  });
+}
+
 Value* adaptive_average(Context& c, Value* x, const Sizes& output) {
   const int64_t rank = x->rank();
   if (x->sizes().at(rank - 2) == output.at(0) && x->sizes().at(rank - 1) == output.at(1)) return x;
   if (output.at(0) == SymInt(1) && output.at(1) == SymInt(1))
     return c.build.mean(x, {-2, -1}, true);
-  return c.build.adaptive_avg_pool2d(x, output);
+  if (x->dtype() != DType::kFloat64) return c.build.adaptive_avg_pool2d(x, output);
+  // The kernel adds in float32.
+  for (int64_t i = 0; i < 2; ++i) {
+    x = adaptively(c, x, i - 2, output.at(i), [&](Value* window, int64_t along) {
+      return c.build.mean(window, {along}, true);
+    });
+  }
+  return x;
 }
 
 Values adaptive_avg_pool1d(Context& c) {
@@ -192,7 +222,7 @@ Values adaptive_avg_pool1d(Context& c) {
 
 Values adaptive_avg_pool2d(Context& c) {
   const Sizes output = last(c.sizes(), 2);
-  if (c.op() == "aten._adaptive_avg_pool2d.default" &&
+  if (c.op() == "aten._adaptive_avg_pool2d.default" && c.dtype() != DType::kFloat64 &&
       !(output.at(0) == SymInt(1) && output.at(1) == SymInt(1))) {
     return {};
   }
@@ -205,22 +235,6 @@ Values adaptive_avg_pool3d(Context& c) {
     return adaptive_average(
         c, x, depth ? Sizes{output.at(0), x->sizes().at(3)} : Sizes{output.at(1), output.at(2)});
   })};
-}
-
-// The greatest of each of `count` windows along a dimension, of PyTorch's uneven widths.
-Value* adaptive_greatest(Context& c, Value* x, int64_t dim, const SymInt& count) {
-  dim = c.dim(dim, x->rank());
-  if (x->sizes().at(dim) == count) return x;
-  if (count == SymInt(1)) return c.build.amax(x, {dim}, true);
-  const int64_t size = c.known(x->sizes().at(dim), "the size of a pooled dimension");
-  const int64_t windows = c.known(count, "the number of windows");
-  std::vector<Value*> parts;
-  for (int64_t i = 0; i < windows; ++i) {
-    const int64_t start = i * size / windows;
-    const int64_t end = ((i + 1) * size + windows - 1) / windows;
-    parts.push_back(c.build.amax(c.build.narrow(x, dim, start, end - start), {dim}, true));
-  }
-  return c.build.cat(parts, dim);
 }
 
 // Where the windows are of one width they are plain ones, whose kernel gives indices too.

@@ -21,8 +21,6 @@ Value* as_float(Context& c, Value* x) {
   return c.build.to_dtype(x, ir::to_floating_point(x->dtype()));
 }
 
-bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
-
 // Integers are whole; the kernels would take them through double.
 Values rounded(Context& c) {
   if (is_floating_point(c.tensor(0)->dtype())) return {};
@@ -110,16 +108,15 @@ Values sinc(Context& c) {
   return {c.build.masked_fill(quotient, c.build.eq(x, 0), 1.0)};
 }
 
-// The kernel takes neither half precision nor, as an eps, nothing but a number.
+// The kernel takes neither half precision nor, as an eps, nothing but a number. PyTorch rounds each
+// step to the type, the bounds among them.
 Values logit(Context& c) {
   Value* x = as_float(c, c.tensor(0));
-  const DType dtype = x->dtype();
-  if (is_half(dtype)) x = c.build.to_dtype(x, DType::kFloat32);
   if (c.has(1)) {
-    const double eps = c.number(1);
-    x = c.build.clamp(x, eps, 1.0 - eps);
+    const double eps = rounded_to(c.number(1), x->dtype());
+    x = c.build.clamp(x, eps, rounded_to(1.0 - eps, x->dtype()));
   }
-  return {c.build.to_dtype(c.build.log(c.build.div(x, c.build.rsub(x, 1.0))), dtype)};
+  return {c.build.log(c.build.div(x, c.build.rsub(x, 1.0)))};
 }
 
 // PyTorch wraps a bound that an integer type can't hold; the kernel refuses it.
