@@ -177,6 +177,17 @@ TEST(Lower, TakesASymbolThatNoInputDefinesAsAnInput) {
   EXPECT_EQ(graph.inputs.back().name, "s0");
 }
 
+TEST(Lower, MakesAGridOfOneTensor) {
+  for (const char* indexing : {"ij", "xy"}) {
+    Small small;
+    Value* x = small.input("x", {3});
+    ir::Node* grid =
+        small.build.node("aten.meshgrid.indexing", {std::vector<Value*>{x}, std::string(indexing)});
+    small.output(small.program.graph->add_output(grid, TensorType{DType::kFloat32, {3}, {}}));
+    EXPECT_EQ(small.lower().outputs.size(), 1u) << indexing;
+  }
+}
+
 TEST(Lower, KeepsTheRangesOfTheSymbolsOfItsInputs) {
   Small small;
   small.program.ranges = {{"s0", {2, 64}}, {"s1", {0, 8}}};

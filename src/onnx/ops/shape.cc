@@ -373,7 +373,7 @@ void channel_shuffle(Context& c) {
 
 void meshgrid(Context& c) {
   const auto inputs = tensor_list(c);
-  const bool xy = c.has(1) && c.text(1) == "xy";
+  const bool xy = c.has(1) && c.text(1) == "xy" && inputs.size() > 1;
   const auto rank = static_cast<int64_t>(inputs.size());
   Refs results;
   for (int64_t i = 0; i < rank; ++i) {
