@@ -228,6 +228,14 @@ class Examination {
     if ((size && divides(*size)) || (sizes && std::any_of(sizes->begin(), sizes->end(), divides))) {
       return "a number that it takes is divided by one that may be 0";
     }
+    // The plugin cuts these to 32 bits.
+    const auto is_long = [](const ir::SymInt& each) {
+      const auto known = each.constant();
+      return known && !std::in_range<int32_t>(*known);
+    };
+    if (sizes && std::any_of(sizes->begin(), sizes->end(), is_long)) {
+      return "a number in a list that it takes has more than 32 bits";
+    }
     if (!reason) reason = number(argument);
     return reason;
   }

@@ -256,6 +256,19 @@ TEST(Exactness, LeavesLoopsOverNothingOutside) {
   EXPECT_EQ(rnn(0, true), "");
 }
 
+TEST(Exactness, LeavesStridesThatItWouldCutOutside) {
+  const auto conv = [](int64_t stride) {
+    Nodes n;
+    Value* x = n.tensor(DType::kFloat32, {1, 1, 4, 4});
+    Value* weight = n.tensor(DType::kFloat32, {1, 1, 1, 1});
+    return n.why("aten.conv2d.default",
+                 {x, weight, ir::None{}, std::vector<SymInt>{1, SymInt(stride)}},
+                 Nodes::type({1, 1, 4, 1}));
+  };
+  EXPECT_EQ(conv(4), "");
+  EXPECT_TRUE(contains(conv(int64_t{1} << 40), "more than 32 bits"));
+}
+
 TEST(Exactness, LeavesDivisionsByZeroOutside) {
   const auto add = [](int64_t smallest, const SymInt& number) {
     Nodes n;
