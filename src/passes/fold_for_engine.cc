@@ -179,7 +179,7 @@ class ConstantChains {
 bool is_convolution(const Node& node) {
   return node.op().starts_with("aten.conv1d.") || node.op().starts_with("aten.conv2d.") ||
          node.op().starts_with("aten.conv3d.") || node.op().starts_with("aten.conv_transpose") ||
-         node.op() == "aten.convolution.default";
+         node.op() == "aten.convolution.default" || node.op() == "aten._convolution.default";
 }
 
 // Takes the bias of a convolution of constants out of it where it is none itself, so that the rest
@@ -191,13 +191,15 @@ Status separate_biases(ir::Program& program) {
   Replacements replacements;
   for (const auto& node : program.graph->nodes()) {
     bool is_constant = is_pure(*node) && sub_graphs(*node).empty();
+    std::set<std::string> symbols;
     for (size_t i = 0; i < node->args().size(); ++i) {
       if (is_convolution(*node) && i == 2) continue;
+      collect_symbols(node->arg(i), symbols);
       Graph::for_each_value(node->arg(i), [&](const Value* value) {
         is_constant = is_constant && constants.contains(value);
       });
     }
-    if (!is_constant) continue;
+    if (!is_constant || !symbols.empty()) continue;
     auto* const* bias = is_convolution(*node) ? std::get_if<Value*>(&node->arg(2)) : nullptr;
     if (bias == nullptr || *bias == nullptr || constants.contains(*bias)) {
       constants.insert(node->outputs().begin(), node->outputs().end());

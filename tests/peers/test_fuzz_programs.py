@@ -96,9 +96,10 @@ sys.exit(run.main())
     assert "PyTorch ended the process (-6)" in result.stdout
 
 
-def run(engine, module, sets, folder):
+def run(engine, module, sets, folder, dynamic_shapes=None):
     """The first output for each set of inputs."""
-    torch.export.save(torch.export.export(module, tuple(sets[0])), folder / "program.pt2")
+    shapes = None if dynamic_shapes is None else (tuple(dynamic_shapes),)
+    torch.export.save(torch.export.export(module, tuple(sets[0]), dynamic_shapes=shapes), folder / "program.pt2")
     driver = Driver(DRIVER, folder)
     try:
         return [outputs[0] for outputs in driver.run(engine, folder / "program.pt2", sets)]
@@ -128,6 +129,13 @@ def test_a_bias_is_added_once_at_each_run(function, tmp_path):
     data, weight, bias = torch.randn(2, 3, 5), torch.randn(3, 3, 2), torch.randn(3)
     for found in run("openvino", Function(lambda bias: function(data, weight, bias)), [[bias]] * 3, tmp_path):
         torch.testing.assert_close(found, function(data, weight, bias), rtol=1e-5, atol=1e-5)
+
+
+def test_a_bias_of_sizes_is_added_once_at_each_run(tmp_path):
+    data, weight, x = torch.randn(2, 3, 5), torch.randn(4, 3, 2), torch.zeros(7)
+    convolve = lambda x: torch.nn.functional.conv1d(data, weight, torch.arange(4.0) - x.shape[0])  # noqa: E731
+    for found in run("openvino", Function(convolve), [[x]] * 3, tmp_path, [{0: torch.export.Dim("n", max=8)}]):
+        torch.testing.assert_close(found, convolve(x), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("weight", [1.0, 0.7, 0.3, -0.2, torch.tensor([1.0, 0.5, 0.25, 1.0])], ids=str)
