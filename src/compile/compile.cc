@@ -48,6 +48,7 @@ constexpr std::array kFunctionalSteps = {
 // ... and, once engines have taken their parts, until kernels run the rest.
 constexpr std::array kKernelSteps = {
     Step{"decompose", passes::decompose},
+    Step{"guard products over nothing", passes::guard_empty_products},
     Step{"remove what decomposing left over", passes::remove_no_ops},
     Step{"fold constants",
          [](ir::Program& program) { return passes::fold_constants(program, evaluate_constants); }},

@@ -23,8 +23,12 @@ Status lower_and_save(const Program& program, const std::string& path,
   ir::Program functional = program.ir().clone();
   SLIPWAY_RETURN_IF_ERROR(make_functional(functional, {}));
   const Builders builders = make_builders(options);
-  const onnx::LoweringOptions lowering =
-      builders.empty() ? onnx::LoweringOptions() : builders.front()->lowering();
+  onnx::LoweringOptions lowering;
+  // ONNX leaves the mean of nothing open, and ONNX Runtime gives 0; its products over nothing are
+  // memory that nothing wrote.
+  lowering.means_as_quotients = true;
+  lowering.empty_products_apart = true;
+  if (!builders.empty()) lowering = builders.front()->lowering();
   SLIPWAY_RETURN_IF_ERROR(prepare_for_lowering(functional, lowering));
   auto graph = onnx::lower(functional, lowering);
   if (!graph.ok()) return graph.error().with_context(functional.source);

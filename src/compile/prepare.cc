@@ -18,12 +18,14 @@ namespace {
 Result<std::vector<ir::ConstantData>> evaluate_functional(const ir::Program& functional) {
   ir::Program program = functional.clone();
   SLIPWAY_RETURN_IF_ERROR(passes::decompose(program));
+  SLIPWAY_RETURN_IF_ERROR(passes::guard_empty_products(program));
   SLIPWAY_RETURN_IF_ERROR(passes::remove_no_ops(program));
   return evaluate_constants(program);
 }
 
 Status prepare(ir::Program& program, const passes::EngineChoice& engine) {
   SLIPWAY_RETURN_IF_ERROR(passes::fold_for_engine(program, evaluate_functional, engine));
+  SLIPWAY_RETURN_IF_ERROR(passes::read_masks_as_floats(program, engine));
   return passes::decompose_for_engine(program, engine);
 }
 

@@ -39,6 +39,19 @@ void collect_symbols(const Value& value, std::set<std::string>& symbols) {
   }
 }
 
+bool is_used(const Graph& graph, const Value* value) {
+  bool found = false;
+  const auto look = [&](const Argument& argument) {
+    Graph::for_each_value(argument, [&](const Value* other) { found = found || other == value; });
+  };
+  for (const auto& node : graph.nodes()) {
+    if (found) return true;
+    for (const Argument& argument : node->args()) look(argument);
+  }
+  for (const Argument& output : graph.outputs()) look(output);
+  return found;
+}
+
 std::unordered_map<const Node*, std::set<std::string>> symbols_made(const Graph& graph) {
   std::set<std::string> known;
   for (const Value* input : graph.inputs()) collect_symbols(*input, known);

@@ -14,6 +14,9 @@ void collect_symbols(const Argument& argument, std::set<std::string>& symbols);
 // Adds the symbols that occur in a tensor's sizes or a symbolic integer's expression.
 void collect_symbols(const Value& value, std::set<std::string>& symbols);
 
+// Whether a node of the graph takes the value, or the graph gives it out.
+bool is_used(const Graph& graph, const Value* value);
+
 // The symbols that each node brings into being: numbers read from tensors, sizes that depend on
 // data. Nodes that make none have no entry.
 std::unordered_map<const Node*, std::set<std::string>> symbols_made(const Graph& graph);

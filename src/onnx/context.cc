@@ -36,6 +36,24 @@ std::optional<DType> wide_type(DType dtype) {
   }
 }
 
+// Floating-point operators that the baseline opset has without bfloat16.
+bool lacks_bfloat16(std::string_view op_type) {
+  static const std::set<std::string_view> kTypes = {
+      "Acos", "Acosh",       "Asin",      "Asinh",   "Atan", "Atanh",
+      "Celu", "AveragePool", "Compress",  "Conv",    "Cos",  "ConvTranspose",
+      "Cosh", "Einsum",      "Elu",       "GRU",     "LSTM", "GlobalAveragePool",
+      "Mish", "GridSample",  "HardSwish", "MaxPool", "RNN",  "InstanceNormalization",
+      "Selu", "Range",       "Round",     "Sin",     "Sinh", "HardSigmoid",
+      "Tan",  "Softplus",    "TopK"};
+  return kTypes.contains(op_type);
+}
+
+// The type in which an operator is computed instead, if it is.
+std::optional<DType> computed_type(std::string_view op_type, DType dtype) {
+  if (dtype == DType::kBFloat16 && lacks_bfloat16(op_type)) return DType::kFloat32;
+  return computes_wide(op_type) ? wide_type(dtype) : std::nullopt;
+}
+
 }  // namespace
 
 Context::Context(const ir::Program& program, const LoweringOptions& options)
@@ -121,7 +139,7 @@ void Context::emit(const char* op_type, const Refs& inputs, Attributes attribute
 Ref Context::op(const char* op_type, Refs inputs, Attributes attributes,
                 std::optional<DType> dtype) {
   const DType from = inputs.empty() ? DType::kFloat32 : inputs.front().dtype;
-  if (auto wide = wide_type(from); wide && computes_wide(op_type)) {
+  if (const auto wide = computed_type(op_type, from)) {
     for (Ref& input : inputs) {
       if (input.present() && input.dtype == from) input = cast(input, *wide);
     }
@@ -135,9 +153,18 @@ Ref Context::op(const char* op_type, Refs inputs, Attributes attributes,
 
 Refs Context::ops(const char* op_type, const Refs& inputs, Attributes attributes,
                   const std::vector<DType>& dtypes) {
+  const DType from = inputs.front().dtype;
+  const auto wide = from == DType::kBFloat16 ? computed_type(op_type, from) : std::nullopt;
+  Refs operands = inputs;
+  for (Ref& operand : operands) {
+    if (wide && operand.present() && operand.dtype == from) operand = cast(operand, *wide);
+  }
   Refs results;
-  for (DType dtype : dtypes) results.push_back({fresh(node_->name()), dtype});
-  emit(op_type, inputs, std::move(attributes), results);
+  for (DType dtype : dtypes) {
+    results.push_back({fresh(node_->name()), wide && dtype == from ? *wide : dtype});
+  }
+  emit(op_type, operands, std::move(attributes), results);
+  for (size_t i = 0; wide && i < results.size(); ++i) results[i] = cast(results[i], dtypes[i]);
   return results;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "ir/queries.h"
 #include "onnx/context.h"
 
 namespace slipway::onnx {
@@ -63,6 +64,12 @@ Result<Graph> lower(const ir::Program& program, const LoweringOptions& options) 
   std::vector<const ir::Node*> nodes;
   for (const auto& node : graph.nodes()) nodes.push_back(node.get());
   SLIPWAY_RETURN_IF_ERROR(lower_nodes(context, nodes));
+  // What nodes read is among their failures.
+  for (const ir::Value* input : graph.inputs()) {
+    if (!input->is_tensor() || onnx_type(input->dtype()) != 0) continue;
+    return unsupported("the input '{}' is {}, and ONNX has no such tensors: leave it out",
+                       input->name(), dtype_name(input->dtype()));
+  }
 
   // User outputs first, then the state.
   std::vector<std::pair<std::string, std::string>> state_outputs;  // target, output
@@ -125,6 +132,10 @@ std::optional<std::string> why_unsupported(const ir::Program& program, const ir:
       if (constant && constant->data) return;
       if (inputs.insert(value).second) context.add_input(value, value->name());
     });
+  }
+  // Whether what else the node gives is used. (Its first result is.)
+  for (size_t i = 1; i < node.outputs().size(); ++i) {
+    if (ir::is_used(*program.graph, node.output(i))) context.mark_used(node.output(i), nullptr);
   }
   context.lower(node);
   if (context.reasons().empty()) return std::nullopt;

@@ -51,9 +51,12 @@ struct LoweringOptions {
   // Cut what is expanded to a size that may be 0 to at most that size, for engines that make 1 of
   // it.
   bool slice_before_expand = false;
-  // Means over sizes that may be 0 are sums divided by counts, for engines whose mean of nothing is
-  // 0.
+  // Means over sizes that may be 0 are sums divided by counts, for engines and runtimes whose mean
+  // of nothing is 0.
   bool means_as_quotients = false;
+  // Nothing is joined to a product over a size that may be 0, for engines that fail at it, and what
+  // it gives is not read, for runtimes that leave it unwritten.
+  bool empty_products_apart = false;
 };
 
 // A part of a program's graph. Constants of the program that the nodes use need not be named.

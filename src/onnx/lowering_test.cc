@@ -527,6 +527,64 @@ TEST(Supports, SaysWhyNot) {
   EXPECT_NE(reason->find("random"), std::string::npos);
 }
 
+TEST(Supports, LooksAtTheResultsThatAreUsed) {
+  for (const size_t used : {0, 1}) {
+    Small small;
+    Value* x = small.input("x", {4});
+    ir::Node* node = small.build.node("aten.log_sigmoid_forward.default", {x});
+    for (int i = 0; i < 2; ++i) small.program.graph->add_output(node, x->type());
+    small.output(node->output(used));
+    EXPECT_EQ(supports(small.program, *node, {}), used == 0);
+  }
+}
+
+TEST(Lower, ComputesInFloat32WhatOnnxHasNotInBFloat16) {
+  Small small;
+  small.output(small.build.unary("sin", small.input("x", {4}, DType::kBFloat16)));
+  Value* y = small.input("y", {4}, DType::kBFloat16);
+  small.output(small.build.add(y, y));
+  const Graph graph = small.lower();
+  EXPECT_EQ(op_types(graph), (Types{"Cast", "Sin", "Cast", "Add"}));
+  EXPECT_EQ(graph.outputs.at(0).dtype, DType::kBFloat16);
+}
+
+TEST(Lower, ComputesSeveralResultsInFloat32WhereOnnxHasThemNotInBFloat16) {
+  Small small;
+  Value* x = small.input("x", {4}, DType::kBFloat16);
+  ir::Node* node = small.build.node("aten.topk.default", {x, SymInt(2)});
+  small.output(small.program.graph->add_output(node, TensorType{DType::kBFloat16, {2}, {}}));
+  small.output(small.program.graph->add_output(node, TensorType{DType::kInt64, {2}, {}}));
+  const Graph graph = small.lower();
+  EXPECT_EQ(op_types(graph), (Types{"Cast", "TopK", "Cast"}));
+}
+
+TEST(Lower, RefusesInputsOfTypesThatOnnxLacks) {
+  Small small;
+  small.input("z", {4}, DType::kComplex64);
+  small.output(small.build.neg(small.input("x", {4})));
+  const auto graph = onnx::lower(small.program, {});
+  ASSERT_FALSE(graph.ok());
+  EXPECT_NE(graph.error().message().find("'z'"), std::string::npos) << graph.error().message();
+}
+
+TEST(Lower, KeepsProductsOverNothingApart) {
+  for (const int64_t least : {0, 1}) {
+    Small small;
+    small.program.ranges["s0"] = {least, 8};
+    Value* x = small.input("x", {2, SymInt::symbol("s0")});
+    Value* y = small.input("y", {3, SymInt::symbol("s0")});
+    Value* bias = small.input("b", {3});
+    small.output(small.build.call("aten.linear.default", {x, y, bias},
+                                  TensorType{DType::kFloat32, {2, 3}, {}}));
+    EXPECT_EQ(op_types(small.lower()), Types{"Gemm"});
+    LoweringOptions options;
+    options.empty_products_apart = true;
+    const Types types = op_types(small.lower(options));
+    EXPECT_EQ(std::count(types.begin(), types.end(), "Where"), least == 0 ? 1 : 0);
+    EXPECT_EQ(std::count(types.begin(), types.end(), "Gemm"), least == 0 ? 0 : 1);
+  }
+}
+
 TEST(Lower, DeclaresMutatedBuffersAsState) {
   Small small;
   Value* x = small.input("x", {2});

@@ -4,6 +4,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ir/queries.h"
 #include "passes/decompositions/registry.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -73,25 +74,13 @@ class Expander {
     for (size_t i = 0; i < values.size(); ++i) {
       const Value* from = node.output(i);
       if (!values[i]) {
-        if (is_used(from)) return false;
+        if (ir::is_used(graph_, from)) return false;
         continue;
       }
       if (!from->is_tensor() || !values[i]->is_tensor()) return false;
       if (from->dtype() != values[i]->dtype() || from->rank() != values[i]->rank()) return false;
     }
     return true;
-  }
-
-  bool is_used(const Value* value) const {
-    bool used = false;
-    const auto look = [&](const Argument& argument) {
-      Graph::for_each_value(argument, [&](const Value* other) { used = used || other == value; });
-    };
-    for (const auto& node : graph_.nodes()) {
-      for (const Argument& argument : node->args()) look(argument);
-    }
-    for (const Argument& output : graph_.outputs()) look(output);
-    return used;
   }
 
   bool takes_all(Position begin, Position end, const std::vector<Value*>& values, int depth) {

@@ -129,13 +129,19 @@ class Functionalizer {
     return view == view_of_.end() ? nullptr : view->second;
   }
 
-  // Entries whose data is one and the same are one tensor.
+  using Key = std::tuple<const std::byte*, size_t, DType, std::vector<int64_t>,
+                         std::vector<int64_t>, int64_t>;
+
+  // Entries whose data is one and the same are one tensor. Lifted constants are another name of a
+  // buffer that is one.
   void tie_inputs() {
-    using Key = std::tuple<const std::byte*, size_t, DType, std::vector<int64_t>,
-                           std::vector<int64_t>, int64_t>;
     std::map<Key, View*> tied;
+    tie_inputs(tied, [](ir::InputKind kind) { return kind != ir::InputKind::kConstant; });
+    tie_inputs(tied, [](ir::InputKind kind) { return kind == ir::InputKind::kConstant; });
+  }
+  void tie_inputs(std::map<Key, View*>& tied, bool (*is_of_kind)(ir::InputKind)) {
     for (const ir::Input& input : program_->inputs) {
-      if (!input.value || !input.data) continue;
+      if (!input.value || !input.data || !is_of_kind(input.kind)) continue;
       const ir::ConstantData& data = *input.data;
       view_of_[input.value]->offset = data.storage_offset;
       if (data.storage.bytes.empty()) continue;
@@ -145,7 +151,9 @@ class Functionalizer {
                     data.sizes,
                     data.strides,
                     data.storage_offset};
-      view_of_[input.value] = tied.try_emplace(key, view_of_[input.value]).first->second;
+      const auto [first, is_new] = tied.try_emplace(key, view_of_[input.value]);
+      view_of_[input.value] = first->second;
+      if (!is_new && input.kind == ir::InputKind::kConstant) other_names_.insert(input.value);
     }
   }
 
@@ -461,6 +469,7 @@ class Functionalizer {
       if (!input.value || !input.value->is_tensor()) continue;
       const View* view = find(input.value);
       if (!view || view->storage->version == 0) continue;
+      if (other_names_.contains(input.value)) continue;
       SLIPWAY_RETURN_IF_ERROR(check_unshared(input));
       ir::Output output;
       if (input.kind == ir::InputKind::kUserInput) {
@@ -534,6 +543,7 @@ class Functionalizer {
   std::vector<std::unique_ptr<View>> views_;
   std::unordered_map<const Value*, View*> view_of_;
   std::vector<Node*> replaced_;
+  std::set<const Value*> other_names_;  // constants that are a buffer, or another constant
 };
 
 }  // namespace

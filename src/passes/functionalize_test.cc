@@ -342,6 +342,17 @@ TEST_F(FunctionalizeTest, TwoNamesOfOneBufferChangeTogether) {
   EXPECT_EQ(result(0), result(2));
 }
 
+TEST_F(FunctionalizeTest, ABufferAndALiftedConstantAreOneState) {
+  const ir::ConstantData data = count({4}, {1});
+  Value* lifted = constant("lifted", data);
+  Value* cache = buffer("cache", data);
+  output(call("aten.relu_.default", {lifted}, lifted->type(), "written"));
+  run();
+  ASSERT_EQ(program.outputs.size(), 2U);
+  EXPECT_EQ(program.outputs[0].target, "cache");
+  EXPECT_EQ(at(0)->value(0), cache);
+}
+
 TEST_F(FunctionalizeTest, RefusesBuffersThatOverlap) {
   const ir::ConstantData data = count({8}, {1});
   ir::ConstantData part = data;

@@ -36,6 +36,10 @@ Status decompose(ir::Program& program);
 // dimension: a view gives it its own. What removes views that change nothing must come before.
 Status keep_empty_sizes(ir::Program& program);
 
+// ExecuTorch's matrix products leave what they give unwritten where they add up nothing: where the
+// inner size may be 0, they pass a choice between themselves and 0.
+Status guard_empty_products(ir::Program& program);
+
 // Views of constants become constants over the same storage, at no cost. Other nodes whose inputs
 // are all constant are computed by `evaluate`, unless the result is large: it receives a program
 // without user inputs and returns one tensor an output.
@@ -59,6 +63,11 @@ Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const En
 // Nodes that the engine does not take become what decompose makes of them, where it takes all of
 // that.
 Status decompose_for_engine(ir::Program& program, const EngineChoice& engine);
+
+// Comparisons with small numbers, conversions and promotions of int64 tensors that the engine does
+// not take, because it counts in fewer bits, become those of the tensor in float32, which is made
+// before the elements are moved.
+Status read_masks_as_floats(ir::Program& program, const EngineChoice& engine);
 
 // Removes nodes, and then constants, that nothing uses.
 Status remove_dead_code(ir::Program& program);

@@ -221,3 +221,18 @@ for scale in (0.57, 1.7, 2.01, 2.0, 1.005):
 case("resize_0_57_linear", lambda x: (F.interpolate(x, scale_factor=0.57, mode="bilinear"), F.interpolate(x, scale_factor=0.57, mode="bicubic"), F.interpolate(x, scale_factor=0.57, mode="bilinear", align_corners=True), F.interpolate(x, scale_factor=0.57, mode="bilinear", recompute_scale_factor=True)), f(1, 1, 50, 10), tolerance=2e-5, reason="places are computed in float32")
 case("resize_to_sizes", lambda x: (F.interpolate(x, size=(7, 13)), F.interpolate(x, size=(41, 20), mode="nearest-exact"), F.interpolate(x[:, 0], size=13)), f(1, 1, 20, 10))
 case("resize_dynamic", lambda x: (F.interpolate(x, scale_factor=0.5), F.interpolate(x, scale_factor=2, mode="bilinear")), f(1, 1, 20, 10), dynamic=({2: DIM("h", min=4, max=64)},), more=[(f(1, 1, 13, 10),)])
+
+# ---- Masks of int64 that a caller gives: no engine may count them in fewer bits.
+WIDE = torch.tensor([0, 1, 5, 2**24 - 1, 2**24 + 1, 2**31, 2**32, 2**32 + 5, 2**40, 2**62, -1, -(2**31) - 1, -(2**32), -(2**62), 2**63 - 1, -(2**63)]).reshape(2, 8)
+SEQUENCE = DIM("s", min=1, max=64)
+case("mask_compared", lambda m: (m != 0, m == 0, m > 5, m < 0, m <= -1, m >= 7, m.bool(), m.logical_not(), m.t() != 5, m[:, None] > 2**24 - 1, m == 2**32, m.view(-1).bool()), WIDE)
+case("mask_as_float", lambda m: (m.float(), m.half(), m.to(torch.bfloat16), m * 2.5, m / 3, 1.0 - m, m[:, 1:].float() * 2, m.expand(3, 2, 8).float(), (m / m).isnan(), torch.where(m > 0, 1.0, 0.0)), WIDE)
+case("mask_dynamic", lambda m, x: (((1.0 - m[:, None, None, :].to(torch.float32)) * -1e4 + x).softmax(-1), x.masked_fill(m[:, None, None, :] == 0, -1e9), (1 - m) * -1e4), torch.tensor([[1, 1, 0], [2**32, 0, -(2**40)]]), f(2, 2, 3, 3),
+     dynamic=({0: DIM("n", min=0, max=16), 1: SEQUENCE}, {0: DIM("n", min=0, max=16), 3: SEQUENCE}), more=[(torch.zeros(1, 1, dtype=torch.int64), f(1, 2, 3, 1)), (torch.zeros(0, 1, dtype=torch.int64), f(0, 2, 3, 1))])
+case("mask_of_tokens", lambda i, w: (F.embedding(i, w) * (i != 0)[..., None], i.float()), torch.tensor([[3, 1, 0], [2, 0, 0]]), f(4, 3))
+
+# ---- Products and means over nothing.
+K = DIM("k", min=0, max=16)
+over_nothing = lambda x, y: (F.relu(x @ y), F.linear(x, y.t(), x.new_ones(3)).tanh(), torch.addmm(y.sum(0), x, y, alpha=2), torch.baddbmm(x.new_ones(1, 1, 3), x[None], y[None]).exp(), torch.einsum("ij,jk->ki", x, y).abs(), (x @ y[:, :1]).t() + 2.5, torch.mv(x, y[:, 0]).sigmoid() * 2)  # noqa: E731
+case("product_over_nothing", over_nothing, f(2, 3), f(3, 3), dynamic=({1: K}, {0: K}), more=[(torch.zeros(2, 0), torch.zeros(0, 3)), (f(2, 1), f(1, 3))])
+case("mean_of_nothing", lambda x: (x.mean(0), x.var(0), *torch.var_mean(x, 0), x.mean((0, 1))), f(2, 3), dynamic=({0: K},), more=[(torch.zeros(0, 3),), (f(1, 3),)])

@@ -125,16 +125,11 @@ OPEN = [
     Open("none|openvino", "wrong", "is -?inf, not -?inf", (r"aten\.(special_)?logit\..*",), "the epsilon of logit in half types"),
     Open("openvino|onnx", "wrong", "is False, not True", (r"(aten\.)?signbit\.default",), "signbit of -0.0"),
     Open("none|openvino|onnx", "wrong", "nan, not inf", (r"aten\.(std|var).*",), "a variance past float32 or divided by 0 is NaN, infinite in PyTorch"),
-    Open("openvino", "run", "degenerate case when other ops are fus|fusedWith.empty", (), "OpenVINO 2026.4.1 fails at a product over nothing that others are joined to"),
     Open("openvino", "run", "batch_size.get_length|kernel after dilation|pooling_shape", (r"aten\.\w*pool\w*\..*",), "pooling of a batch of 0 (docs/openvino.md)"),
     Open("openvino|onnx", "wrong", "is 0.0, not nan", (r"aten\.(var|std)\w*\..*",), "the mean and variance of nothing"),
-    Open("onnx", "wrong", "is 0.0, not nan", (r"aten\.(mean|nanmean)\..*|mean.dim",), "the mean of nothing in ONNX"),
     Open("none|openvino", "wrong", "float64", (r"aten\.(instance_norm|.*batch_norm.*|group_norm|native_group_norm)\..*",), "norms of float64 are partly float32"),
-    Open("openvino", "compile", "can't be written in ONNX", (), "a node of which other results are used is given to the engine"),
-    Open("openvino", "run", r"must be \w+\[\]", (r"aten\._?native_batch_norm.*",), "the statistics of a batch norm in evaluation have no elements"),
     Open("openvino", "wrong", "is nan, not 0.0", ("infinite_number",), "elu by an infinite factor"),
     Open("none|openvino|onnx", "wrong", "inf, not (-?inf|nan)", (r"aten\.(floor_divide|div|divide)\..*",), "floor division by zeros"),
-    Open("onnx", "compile", "bfloat16", (), "opset 20 has no bfloat16 for convolutions, pools and resizes"),
 ]
 
 

@@ -280,3 +280,80 @@ def test_golden_state(tmp_path):
         assert state.keys() == case["after"].keys()
         for key, array in state.items():
             np.testing.assert_allclose(array, buffers[key].numpy(), atol=1e-5, rtol=1e-5)
+
+
+class Repeated(nn.Module):
+    """A weight of 64 KiB, repeated before something takes it."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.randn(1, 256, 64))
+
+    def forward(self, x):
+        return self.function(self.weight.expand(32, -1, -1), x)
+
+
+REPEATED = {
+    "elementwise": lambda w, x: w * x,
+    "matmul": lambda w, x: x @ w.mT,
+    "bmm": lambda w, x: torch.bmm(x, w.mT),
+    "baddbmm": lambda w, x: torch.baddbmm(x[:, :, :1], x, w.mT),
+}
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", REPEATED)
+def test_repeated_weights_are_held_once(name, dialect, tmp_path):
+    torch.manual_seed(0)
+    model, x = Repeated(REPEATED[name]).eval(), torch.randn(32, 256, 64)
+    with torch.no_grad():
+        program = torch.export.export(model, (x,))
+        if dialect == "core":
+            program = program.run_decompositions()
+        torch.export.save(program, tmp_path / "model.pt2")
+        file = compile(tmp_path / "model.pt2", tmp_path)
+        slipway_cli.check_one_partition(file)
+        assert file.stat().st_size < 3 * model.weight.nbytes  # 32 of them take 2 MiB
+        check(file, [((x,), model(x))], tmp_path)
+
+
+class Masked(nn.Module):
+    """How models of the BERT family read the mask of int64 that they are given."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.embedding, self.query, self.key = nn.Embedding(50, 16), nn.Linear(16, 16), nn.Linear(16, 16)
+
+    def forward(self, ids, mask):
+        x = self.embedding(ids)
+        scores = self.query(x) @ self.key(x).mT
+        return self.function(scores, mask.to(scores.device)) @ x
+
+
+LEAST = torch.finfo(torch.float32).min
+MASKS = {
+    "added": lambda s, m: (s + (1.0 - m[:, None, :].to(s.dtype)) * LEAST).softmax(-1),
+    "filled": lambda s, m: s.masked_fill(m[:, None, :] == 0, LEAST).softmax(-1),
+    "chosen": lambda s, m: torch.where(m.unsqueeze(1) > 0, s, LEAST).softmax(-1),
+    "truth": lambda s, m: s.masked_fill(~m.bool()[:, None], LEAST).softmax(-1) * (m != 0)[:, None],
+    "scaled": lambda s, m: s.softmax(-1) * m.unsqueeze(-1) / 3,
+}
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_of_int64_are_the_engines(name, dialect, tmp_path):
+    torch.manual_seed(0)
+    model = Masked(MASKS[name]).eval()
+    ids, mask = torch.randint(0, 50, (2, 5)), torch.tensor([[1, 1, 1, 1, 0], [2**32, 1, -(2**40), 0, 0]])
+    batch, length = torch.export.Dim("batch", max=8), torch.export.Dim("length", max=32)
+    calls = [(ids, mask), (ids[:1, :3], mask[:1, :3])]
+    with torch.no_grad():
+        program = torch.export.export(model, calls[0], dynamic_shapes=({0: batch, 1: length},) * 2)
+        if dialect == "core":
+            program = program.run_decompositions()
+        torch.export.save(program, tmp_path / "model.pt2")
+        file = compile(tmp_path / "model.pt2", tmp_path, "--require-full")
+        check(file, [(inputs, model(*inputs)) for inputs in calls], tmp_path)

@@ -34,7 +34,7 @@ functions_float64 conv_float64 pool_float64 double_normalized double_layers doub
 half_rounds_inside promoted_floats edges_cast int64_arithmetic edges_reduced
 rounds_float16 rounds_dynamic_float16 special_float16 scattered_float16
 rounds_bfloat16 rounds_dynamic_bfloat16 numbers_bfloat16 numbers_kept_bfloat16 special_bfloat16 empty_bfloat16 dynamic_bfloat16
-layers_bfloat16 resized_bfloat16 scattered_bfloat16 attention_mask_bfloat16 half_overflow_inside
+mask_as_float layers_bfloat16 resized_bfloat16 scattered_bfloat16 attention_mask_bfloat16 half_overflow_inside
 """.split())
 
 # The MaxPool of both loses NaN.

@@ -1,4 +1,8 @@
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <sstream>
+#include <string>
 
 #include "onnx/ops/common.h"
 #include "onnx/registry.h"
@@ -7,19 +11,42 @@ namespace slipway::onnx {
 
 namespace {
 
-void matmul(Context& c) { c.result(c.op("MatMul", {c.tensor(0), c.tensor(1)})); }
+// Whether what is joined to a product over so many elements has to wait for it.
+bool stands_apart(Context& c, const ir::SymInt& inner) {
+  return c.options().empty_products_apart && inner.bounds(c.ranges()).min.value_or(0) <= 0;
+}
+
+// A product over `inner` elements; over none it is 0.
+Ref product(Context& c, const Ref& y, const ir::SymInt& inner) {
+  if (!stands_apart(c, inner)) return y;
+  return c.where(c.compare("Greater", c.scalar_length(inner), 0.0), y, c.number_like(0, y));
+}
+
+// Argument i as the left operand of a product: the last size.
+ir::SymInt inner_size(Context& c, size_t i) {
+  return c.type(i).sizes.at(c.type(i).sizes.size() - 1);
+}
+
+Ref matrix_product(Context& c, size_t left, size_t right) {
+  return product(c, c.op("MatMul", {c.tensor(left), c.tensor(right)}), inner_size(c, left));
+}
+
+void matmul(Context& c) { c.result(matrix_product(c, 0, 1)); }
 
 // The transposition of a constant weight costs nothing: every engine folds it.
 void linear(Context& c) {
   const Ref x = c.tensor(0);
   const Ref weight = c.tensor(1);
   const bool has_bias = c.has(2);
-  if (c.rank(0) == 2 && c.rank(1) == 2 && is_floating_point(x.dtype)) {
+  const bool is_apart = stands_apart(c, inner_size(c, 0));
+  if (c.rank(0) == 2 && c.rank(1) == 2 && is_floating_point(x.dtype) && !is_apart) {
     Refs inputs = {x, weight};
     if (has_bias) inputs.push_back(c.tensor(2));
     return c.result(c.op("Gemm", inputs, {{"transB", 1}}));
   }
-  Ref y = c.op("MatMul", {x, c.rank(1) == 2 ? c.transpose(weight, {1, 0}) : weight});
+  const Ref y =
+      product(c, c.op("MatMul", {x, c.rank(1) == 2 ? c.transpose(weight, {1, 0}) : weight}),
+              inner_size(c, 0));
   c.result(has_bias ? c.add(y, c.tensor(2)) : y);
 }
 
@@ -37,21 +64,19 @@ void addmm(Context& c) {
   const Ref b = c.tensor(2);
   const auto beta = c.number(3);
   const auto alpha = c.number(4);
-  const bool matrices = c.rank(1) == 2 && c.rank(2) == 2;
-  if (matrices && is_floating_point(a.dtype) && beta && alpha && beta != 0.0) {
+  const bool is_gemm = c.rank(1) == 2 && c.rank(2) == 2 && !stands_apart(c, inner_size(c, 1));
+  if (is_gemm && is_floating_point(a.dtype) && beta && alpha && beta != 0.0) {
     return c.result(
         c.op("Gemm", {a, b, bias},
              {{"alpha", static_cast<float>(*alpha)}, {"beta", static_cast<float>(*beta)}}));
   }
-  c.result(scaled_sum(c, bias, c.op("MatMul", {a, b})));
+  c.result(scaled_sum(c, bias, matrix_product(c, 1, 2)));
 }
 
-void baddbmm(Context& c) {
-  c.result(scaled_sum(c, c.tensor(0), c.op("MatMul", {c.tensor(1), c.tensor(2)})));
-}
+void baddbmm(Context& c) { c.result(scaled_sum(c, c.tensor(0), matrix_product(c, 1, 2))); }
 
 void addbmm(Context& c) {
-  const Ref products = c.op("MatMul", {c.tensor(1), c.tensor(2)});
+  const Ref products = matrix_product(c, 1, 2);
   c.result(scaled_sum(c, c.tensor(0), c.reduce("ReduceSum", products, {0}, false)));
 }
 
@@ -60,7 +85,35 @@ void outer(Context& c) {
   c.result(c.mul(c.unsqueeze(c.tensor(0, dtype), {1}), c.unsqueeze(c.tensor(1, dtype), {0})));
 }
 
-void einsum(Context& c) { c.result(c.op("Einsum", c.tensors(1), {{"equation", c.text(0)}})); }
+// How many elements each sum of an einsum has: the sizes of the labels that the result lacks.
+ir::SymInt summed_size(Context& c, const std::string& equation) {
+  const size_t arrow = equation.find("->");
+  const std::string output = arrow == std::string::npos ? "" : equation.substr(arrow + 2);
+  std::map<char, ir::SymInt> summed;
+  std::istringstream subscripts(equation.substr(0, arrow));
+  for (const ir::Value* operand : c.values(1)) {
+    if (!operand || !operand->is_tensor()) continue;
+    std::string labels;
+    std::getline(subscripts, labels, ',');
+    std::erase(labels, ' ');
+    for (size_t i = 0; i < labels.size() && i < operand->sizes().size(); ++i) {
+      if (labels[i] == '.') break;  // whatever it stands for mostly stays
+      const bool stays = arrow == std::string::npos
+                             ? std::count(equation.begin(), equation.end(), labels[i]) == 1
+                             : output.find(labels[i]) != std::string::npos;
+      if (!stays) summed.emplace(labels[i], operand->sizes()[i]);
+    }
+  }
+  ir::SymInt size = 1;
+  for (const auto& [label, count] : summed) size = size * count;
+  return size;
+}
+
+void einsum(Context& c) {
+  const std::string equation = c.text(0);
+  c.result(
+      product(c, c.op("Einsum", c.tensors(1), {{"equation", equation}}), summed_size(c, equation)));
+}
 
 // Distances between the rows of x1 and x2.
 void cdist(Context& c) {

@@ -40,16 +40,20 @@ void sum(Context& c) {
   c.result(c.reduce("ReduceSum", c.tensor(0, c.dtype()), axes.list, axes.keep));
 }
 
-void mean(Context& c) {
-  const Axes axes = is_whole(c) ? all_axes(c) : axes_of(c, 1, 2);
-  const Ref x = c.tensor(0, c.dtype());
+// Of argument 0, converted.
+Ref mean_of(Context& c, const Ref& x, const Axes& axes) {
   const SymInt count = count_of(c, axes.list);
   const bool has_elements = count.bounds(c.ranges()).min.value_or(0) > 0;
   if (!c.options().means_as_quotients || has_elements) {
-    return c.result(c.reduce("ReduceMean", x, axes.list, axes.keep));
+    return c.reduce("ReduceMean", x, axes.list, axes.keep);
   }
   const Ref sum = c.reduce("ReduceSum", x, axes.list, axes.keep);
-  c.result(c.div(sum, c.cast(c.scalar_length(count), sum.dtype)));
+  return c.div(sum, c.cast(c.scalar_length(count), sum.dtype));
+}
+
+void mean(Context& c) {
+  const Axes axes = is_whole(c) ? all_axes(c) : axes_of(c, 1, 2);
+  c.result(mean_of(c, c.tensor(0, c.dtype()), axes));
 }
 
 Ref extremum(Context& c, const Ref& x, const Axes& axes, bool is_max) {
@@ -167,7 +171,7 @@ void variance(Context& c) {
     correction = c.flag(1) ? 1 : 0;
   }
   const Ref x = c.tensor(0);
-  const Ref mean = c.reduce("ReduceMean", x, axes.list, true);
+  const Ref mean = mean_of(c, x, {axes.list, true});
   const Ref centred = c.sub(x, mean);
   const Ref total = c.reduce("ReduceSum", c.mul(centred, centred), axes.list, axes.keep);
   const SymInt count = count_of(c, axes.list);

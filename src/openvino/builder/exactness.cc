@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/queries.h"
 #include "onnx/registry.h"
 
 namespace slipway::openvino {
@@ -125,10 +126,15 @@ class Examination {
   }
 
  private:
-  // Those that say something: without training, the statistics of a batch are empty.
+  // Those that something takes where they differ: without training, the statistics of a batch have
+  // no elements.
   std::span<ir::Value* const> results() const {
     const std::span<ir::Value* const> all(node_.outputs());
-    return is("aten._native_batch_norm_legit_no_training.") ? all.first(1) : all;
+    if (!is("aten._native_batch_norm_legit_no_training.")) return all;
+    const bool takes_others = std::any_of(all.begin() + 1, all.end(), [&](const ir::Value* value) {
+      return ir::is_used(*program_.graph, value);
+    });
+    return takes_others ? all : all.first(1);
   }
 
   bool is(std::string_view prefix) const { return node_.op().starts_with(prefix); }
@@ -269,7 +275,7 @@ class Examination {
     if (std::any_of(sizes.begin(), sizes.end(), is_zero)) {
       return "it does not take tensors that never have elements";
     }
-    if (type != kInt || is_index || reduced_) return std::nullopt;
+    if (type != kInt || is_index || reduced_ || becomes_float(value)) return std::nullopt;
     if (ranges_.is_index(value)) return std::nullopt;
     const int64_t limit = largest_exact(entry_->integers);
     const ir::Range range = ranges_.of(value);
@@ -278,6 +284,16 @@ class Examination {
       return std::nullopt;
     }
     return fmt::format(fmt::runtime(why_integers(entry_->integers)), dtype_name(dtype));
+  }
+
+  // Whether the node makes float32 of an int64 tensor from outside of the engine: the plugin
+  // converts its inputs as they are given. (What nodes of the engine give is known to fit.)
+  bool becomes_float(const ir::Value* value) const {
+    const bool converts =
+        is("aten._to_copy.") || is("aten.to.") || is("aten.type_as.") || is("aten.float.");
+    const ir::Input* input = program_.input_of(value);
+    return converts && node_.arg(0) == ir::Argument(const_cast<ir::Value*>(value)) &&
+           !(input && input->data) && is_floating_point(node_.output()->dtype());
   }
 
   const ir::Program& program_;

@@ -187,9 +187,25 @@ TEST(Exactness, ConvertsWhatBothTypesHold) {
   }
   EXPECT_EQ(convert(DType::kBool, DType::kInt64), "");
   EXPECT_NE(convert(DType::kFloat32, DType::kInt64), "");
-  EXPECT_NE(convert(DType::kInt64, DType::kFloat32), "");
+  // Whatever it holds: the plugin converts what it is given from 64 bits.
+  EXPECT_EQ(convert(DType::kInt64, DType::kFloat32), "");
+  EXPECT_NE(convert(DType::kInt64, DType::kInt32), "");
   EXPECT_NE(convert(DType::kFloat32, DType::kFloat64), "");
   EXPECT_NE(convert(DType::kUInt8, DType::kInt16), "");
+}
+
+TEST(Exactness, RefusesStatisticsWithoutElementsWhereTheyAreUsed) {
+  for (const size_t used : {0, 1}) {
+    Nodes n;
+    Value* x = n.tensor(DType::kFloat32, {2, 4});
+    Value* v = n.tensor(DType::kFloat32);
+    const auto* node =
+        n.node("aten._native_batch_norm_legit_no_training.default", {x, v, v, v, v, 0.1, 1e-5},
+               {x->type(), Nodes::type({0}), Nodes::type({0})}, "norm");
+    n.output(node->output(used));
+    const auto reason = why_inexact(n.program, *node, partition::IntegerRanges(n.program), false);
+    EXPECT_EQ(reason.has_value(), used == 1) << reason.value_or("");
+  }
 }
 
 TEST(Exactness, RefusesWhatThePluginLacks) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -57,9 +59,27 @@ bool has_one_column(const onnx::Node& node, const Rewriter& rewriter) {
   return weight && std::find(weight->begin(), weight->end(), 1) != weight->end();
 }
 
+// The values that nothing but choices read: nothing is joined to them.
+std::set<std::string> only_chosen(const onnx::Graph& graph) {
+  std::set<std::string> chosen;
+  std::set<std::string> others;
+  for (const onnx::ValueType& output : graph.outputs) others.insert(output.name);
+  for (const onnx::Node& node : graph.nodes) {
+    auto& readings = is(node, {"Where"}) ? chosen : others;
+    readings.insert(node.inputs.begin(), node.inputs.end());
+    for (const auto& [name, attribute] : node.attributes) {
+      const auto* branch = std::get_if<std::shared_ptr<onnx::Graph>>(&attribute);
+      if (branch) chosen.merge(only_chosen(**branch));
+    }
+  }
+  std::erase_if(chosen, [&](const std::string& value) { return others.contains(value); });
+  return chosen;
+}
+
 void product_of_one_column(onnx::Graph& graph) {
-  rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+  rewrite_nodes(graph, [chosen = only_chosen(graph)](const onnx::Node& node, Rewriter& rewriter) {
     if (!is(node, {"MatMul", "Gemm"}) || !has_one_column(node, rewriter)) return false;
+    if (chosen.contains(node.outputs[0])) return false;
     const std::string product = rewriter.add(node.op_type, node.inputs, node.attributes);
     rewriter.give("LeakyRelu", {product}, {{"alpha", 1.0F}});
     return true;
@@ -68,6 +88,7 @@ void product_of_one_column(onnx::Graph& graph) {
 
 void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_expand = true; }
 void mean_of_nothing(onnx::LoweringOptions& options) { options.means_as_quotients = true; }
+void product_over_nothing(onnx::LoweringOptions& options) { options.empty_products_apart = true; }
 
 bool scatters_extrema(const ir::Node& node) {
   if (node.op() != "aten.scatter_reduce.two" || !is_floating_point(node.output()->dtype())) {
@@ -102,6 +123,12 @@ constexpr Workaround kWorkarounds[] = {
     {"mean-of-nothing", "gives 0, not NaN, for the mean of nothing: `x.mean(0)`",
      "a mean over a size that may be 0 is a sum divided by a count", kNoReport, mean_of_nothing,
      nullptr, nullptr},
+    {"product-over-nothing",
+     "fails when it runs at a matrix product over a size of 0 that a bias or an activation is "
+     "joined to: `F.relu(a @ b)` with an `a` of sizes (2, 0)",
+     "a product over a size that may be 0 passes a choice between itself and 0, which nothing is "
+     "joined to",
+     kNoReport, product_over_nothing, nullptr, nullptr},
     {"scatter-nan", "loses NaN in `scatter_reduce` with `amax` and `amin`",
      "such nodes of float32 stay outside", kNoReport, nullptr, nullptr, scatters_extrema},
 };

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include <openvino/op/broadcast.hpp>
 #include <openvino/op/constant.hpp>
 #include <openvino/op/convert.hpp>
 #include <openvino/op/convolution.hpp>
@@ -24,9 +25,11 @@
 #include <openvino/op/reshape.hpp>
 #include <openvino/op/result.hpp>
 #include <openvino/op/squeeze.hpp>
+#include <openvino/op/tile.hpp>
 #include <openvino/op/transpose.hpp>
 #include <openvino/op/unsqueeze.hpp>
 #include <openvino/openvino.hpp>
+#include <openvino/pass/constant_folding.hpp>
 #ifdef SLIPWAY_SANITIZE
 #include <sanitizer/lsan_interface.h>
 #endif
@@ -301,6 +304,25 @@ void keep_half_weights(const std::shared_ptr<ov::Model>& model) {
   }
 }
 
+// What repeats a tensor so that it becomes this large is not computed ahead of time: the engine
+// would hold a constant as often as it is repeated.
+constexpr size_t kLargeRepeated = size_t{64} << 10;
+
+void keep_repeated_weights(const std::shared_ptr<ov::Model>& model) {
+  for (const std::shared_ptr<ov::Node>& node : model->get_ordered_ops()) {
+    const bool repeats =
+        is_any_of<ov::op::v1::Broadcast, ov::op::v3::Broadcast, ov::op::v0::Tile>(node.get());
+    if (!repeats || node->get_input_partial_shape(0).is_dynamic()) continue;
+    const ov::PartialShape& sizes = node->get_output_partial_shape(0);
+    if (sizes.is_dynamic()) continue;
+    const size_t count = ov::shape_size(sizes.to_shape());
+    const bool grows = count >= 2 * ov::shape_size(node->get_input_shape(0));
+    if (grows && count * node->get_output_element_type(0).size() > kLargeRepeated) {
+      ov::pass::disable_constant_folding(node);
+    }
+  }
+}
+
 CompileResult compile(const void* model, size_t size, const char* device, Properties properties,
                       Sink sink, Report error) {
   bool stopped = false;
@@ -310,6 +332,7 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
     const bool for_2025 = map.erase(kCompatProperty) > 0;
     const std::shared_ptr<ov::Model> read = core().read_model(bytes, ov::Tensor());
     keep_half_weights(read);
+    keep_repeated_weights(read);
     ov::CompiledModel compiled = core().compile_model(read, device, map);
     if (for_2025) {
       std::ostringstream stream;

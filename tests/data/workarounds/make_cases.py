@@ -97,6 +97,20 @@ CASES = {
         [(signs(n, 3),) for n in (3, 0)],
         ({0: N},),
     ),
+    "product-over-nothing": (
+        Function(
+            lambda x, y: (
+                F.relu(x @ y),
+                F.linear(x, y.t(), ROW[0, :3]).tanh(),
+                torch.addmm(ROW[0, :3], x, y, beta=0.5, alpha=2),
+                torch.baddbmm(ROW[:, :3], x[None], y[None]).exp(),
+                torch.einsum("ij,jk->ki", x, y).abs(),
+                (x @ y[:, 0]).sigmoid() * 2 + 1,
+            )
+        ),
+        [(signs(2, n), signs(n, 3)) for n in (3, 0, 1)],
+        ({1: N}, {0: N}),
+    ),
     "scatter-nan": (
         Function(
             lambda x, i, s: (
