@@ -434,6 +434,12 @@ case("stft", lambda x: torch.stft(x, 16, 4, window=torch.hann_window(16), return
 case("stft_real", lambda x: torch.view_as_real(torch.stft(x, 16, 4, 12, torch.hann_window(12), center=False, return_complex=True)), R(64), tolerance=1e-4)
 
 # ---- Numbers and types
+for dtype in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
+    case(
+        f"shifts_{str(dtype).removeprefix('torch.')}",
+        lambda x, n: (x << n, x >> n, x << 70, x >> 70, x << 300, x >> 300, x >> 2),
+        (torch.tensor([1, -1, 2, 7, -8, 0, 100, 101]).to(dtype), torch.tensor([70, -1, 3, 64, 63, 5, 7, 8]).to(dtype)),
+    )
 case("conversions", lambda x: (x.int(), x.long(), x.double(), x.half(), x.bool(), x.to(torch.uint8), x.type_as(torch.zeros(1, dtype=torch.int16)), x.to(torch.bfloat16)), torch.tensor([0.0, 1.7, 2.2, 100.0]))
 case("conversions_int", lambda x: (x.float(), x.bool(), x.to(torch.int8), x.to(torch.float64), x.half()), I(0, 9, 5))
 case("channels_last", lambda x: x.to(memory_format=torch.channels_last) + 1, R(2, 3, 4, 5))

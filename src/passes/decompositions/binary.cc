@@ -29,6 +29,35 @@ Values with_number(Context& c, const char* tensor_op, const char* scalar_op) {
 #define WITH_NUMBER(tensor_op, scalar_op) \
   [](Context& c) { return with_number(c, tensor_op, scalar_op); }
 
+// The kernels shift as C++ does, which leaves open what counts below 0 or past the type's bits do:
+// PyTorch shifts all bits out.
+Values shift(Context& c, bool left) {
+  const char* const tensor_op =
+      left ? "aten.bitwise_left_shift.Tensor" : "aten.bitwise_right_shift.Tensor";
+  const char* const scalar_op =
+      left ? "aten.bitwise_left_shift.Tensor_Scalar" : "aten.bitwise_right_shift.Tensor_Scalar";
+  const auto bits = static_cast<int64_t>(8 * dtype_size(c.dtype()));
+  const auto* number = std::get_if<ir::SymInt>(&c.arg(1));
+  const auto known = number ? number->constant() : std::nullopt;
+  const bool is_kept = c.is_tensor(1) && c.tensor(1)->producer() != nullptr &&
+                       c.tensor(1)->producer()->op() == "aten.clamp.default";
+  if (is_kept || (known && *known >= 0 && *known < bits)) {
+    return with_number(c, tensor_op, scalar_op);
+  }
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  Value* count = c.build.to_dtype(c.tensor(1), c.dtype());
+  const auto by = [&](Value* value, Value* by_count) {
+    return c.build.call(tensor_op, {value, by_count}, c.dtype(), c.sizes());
+  };
+  const auto kept = [&](Value* value) { return c.build.clamp(value, SymInt(0), SymInt(bits - 1)); };
+  const bool has_sign = c.dtype() != DType::kUInt8;
+  Value* all = left || !has_sign ? c.build.zeros(c.sizes(), c.dtype())
+                                 : by(x, kept(c.build.full({}, SymInt(bits - 1), c.dtype())));
+  if (known) return {all};
+  Value* is_out = c.build.logical_or(c.build.lt(count, SymInt(0)), c.build.ge(count, SymInt(bits)));
+  return {c.build.where(is_out, all, by(x, kept(count)))};
+}
+
 // The kernel gives the tensor's own type.
 Values add_number(Context& c) {
   Value* x = c.tensor(0);
@@ -355,9 +384,9 @@ constexpr Entry kRules[] = {
     {"aten.bitwise_xor.Tensor aten.__xor__.Tensor aten.__xor__.Scalar",
      WITH_NUMBER("aten.bitwise_xor.Tensor", "aten.bitwise_xor.Scalar")},
     {"aten.bitwise_left_shift.Tensor aten.__lshift__.Tensor aten.__lshift__.Scalar",
-     WITH_NUMBER("aten.bitwise_left_shift.Tensor", "aten.bitwise_left_shift.Tensor_Scalar")},
+     [](Context& c) { return shift(c, true); }},
     {"aten.bitwise_right_shift.Tensor aten.__rshift__.Tensor aten.__rshift__.Scalar",
-     WITH_NUMBER("aten.bitwise_right_shift.Tensor", "aten.bitwise_right_shift.Tensor_Scalar")},
+     [](Context& c) { return shift(c, false); }},
     {"aten.div.Tensor_mode aten.div.Scalar_mode aten.divide.Tensor_mode aten.divide.Scalar_mode",
      div_mode},
     {"aten.add.Scalar", add_number},
