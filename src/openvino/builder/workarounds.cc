@@ -77,9 +77,21 @@ std::set<std::string> only_chosen(const onnx::Graph& graph) {
 }
 
 void product_of_one_column(onnx::Graph& graph) {
-  rewrite_nodes(graph, [chosen = only_chosen(graph)](const onnx::Node& node, Rewriter& rewriter) {
-    if (!is(node, {"MatMul", "Gemm"}) || !has_one_column(node, rewriter)) return false;
-    if (chosen.contains(node.outputs[0])) return false;
+  const std::set<std::string> chosen = only_chosen(graph);
+  std::set<std::string> behind_choices;
+  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
+    // Behind a choice, it is the choice that passes the LeakyRelu.
+    const bool is_choice =
+        is(node, {"Where"}) &&
+        std::any_of(node.inputs.begin(), node.inputs.end(),
+                    [&](const std::string& input) { return behind_choices.contains(input); });
+    if (!is_choice) {
+      if (!is(node, {"MatMul", "Gemm"}) || !has_one_column(node, rewriter)) return false;
+      if (chosen.contains(node.outputs[0])) {
+        behind_choices.insert(node.outputs[0]);
+        return false;
+      }
+    }
     const std::string product = rewriter.add(node.op_type, node.inputs, node.attributes);
     rewriter.give("LeakyRelu", {product}, {{"alpha", 1.0F}});
     return true;
