@@ -357,3 +357,18 @@ def test_masks_of_int64_are_the_engines(name, dialect, tmp_path):
         torch.export.save(program, tmp_path / "model.pt2")
         file = compile(tmp_path / "model.pt2", tmp_path, "--require-full")
         check(file, [(inputs, model(*inputs)) for inputs in calls], tmp_path)
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+def test_a_product_of_one_element_over_what_may_be_nothing_is_the_engines(dialect, tmp_path):
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return torch.einsum("ij,ij->", x, x)
+
+    calls = [(torch.randn(3, 4),), (torch.randn(0, 4),), (torch.randn(1, 4),)]
+    program = torch.export.export(Model(), calls[0], dynamic_shapes=({0: torch.export.Dim("rows", min=0, max=8)},))
+    if dialect == "core":
+        program = program.run_decompositions()
+    torch.export.save(program, tmp_path / "model.pt2")
+    file = compile(tmp_path / "model.pt2", tmp_path, "--require-full", "--no-cache")
+    check(file, [(inputs, Model()(*inputs)) for inputs in calls], tmp_path)
