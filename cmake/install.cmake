@@ -24,8 +24,10 @@ if(TARGET slipway)
   install(TARGETS slipway DESTINATION ${CMAKE_INSTALL_BINDIR})
   set_target_properties(slipway PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 endif()
-install(TARGETS slipway-build-engine DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/slipway)
-set_target_properties(slipway-build-engine PROPERTIES INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}")
+foreach(program slipway-build-engine slipway-worker)
+  install(TARGETS ${program} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/slipway)
+  set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}")
+endforeach()
 install(DIRECTORY include/slipway DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 list(TRANSFORM SLIPWAY_EXECUTORCH_LIBRARIES REPLACE "(.+)" "${SLIPWAY_EXECUTORCH}/lib/lib\\1.so"
      OUTPUT_VARIABLE shared_libraries)
@@ -58,7 +60,7 @@ configure_package_config_file(
   INSTALL_DESTINATION ${package} PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/slipway-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
-install(FILES ${PROJECT_BINARY_DIR}/slipway-config.cmake
+install(FILES ${PROJECT_BINARY_DIR}/slipway-config.cmake ${CMAKE_CURRENT_LIST_DIR}/run_path.txt
               ${PROJECT_BINARY_DIR}/slipway-config-version.cmake DESTINATION ${package})
 
 # With sanitizers every program that links the libraries needs their flags, so there is no such build to test.

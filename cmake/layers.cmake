@@ -1,8 +1,20 @@
-# Makes a library slipway_<layer> of each layer in layers.txt, of the folder and those below it. A folder without sources yet, or with headers only, becomes an
-# INTERFACE library, so that others can name it all the same.
+# Makes a library slipway_<layer> of each layer in layers.txt, of the folder and of those below it that are no layers themselves. A folder
+# without sources yet, or with headers only, becomes an INTERFACE library, so that others can name it all the same.
 
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/layers.txt)
 file(STRINGS ${CMAKE_CURRENT_LIST_DIR}/layers.txt rows REGEX "^[^#]")
+
+list(TRANSFORM rows REPLACE "[ |].*" "" OUTPUT_VARIABLE layers)
+# slipway_layer_files(<variable> <layer> <pattern>): the files of that name that belong to the layer.
+function(slipway_layer_files variable layer pattern)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${layer}/${pattern})
+  foreach(other IN LISTS layers)
+    if(other MATCHES "^${layer}/")
+      list(FILTER files EXCLUDE REGEX "^${PROJECT_SOURCE_DIR}/src/${other}/")
+    endif()
+  endforeach()
+  set(${variable} ${files} PARENT_SCOPE)
+endfunction()
 
 set(SLIPWAY_LAYERS)
 foreach(row IN LISTS rows)
@@ -17,7 +29,7 @@ foreach(row IN LISTS rows)
   string(REPLACE "/" "_" target slipway_${layer})
 
   set(folder ${PROJECT_SOURCE_DIR}/src/${layer})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cc)
+  slipway_layer_files(sources ${layer} *.cc)
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|benchmark)\\.cc$")
   list(REMOVE_ITEM sources ${folder}/main.cc)
   file(GLOB texts CONFIGURE_DEPENDS ${folder}/*.txt)
@@ -67,9 +79,7 @@ foreach(row IN LISTS rows)
   endforeach()
 endforeach()
 
-foreach(layer build compile)
-  target_compile_definitions(slipway_${layer} PRIVATE SLIPWAY_VERSION="${PROJECT_VERSION}")
-endforeach()
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/base/version.cc PROPERTIES COMPILE_DEFINITIONS SLIPWAY_VERSION="${PROJECT_VERSION}")
 
 # The tables of a .pte file, from the schema that came with ExecuTorch: "pte/format/program_generated.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/pte/format)
@@ -80,9 +90,19 @@ add_custom_command(
           ${schema}/scalar_type.fbs
   DEPENDS ${schema}/program.fbs ${schema}/scalar_type.fbs
   COMMENT "Generating pte/format/program_generated.h")
-add_custom_target(slipway_pte_schema DEPENDS ${generated}/program_generated.h
-                                             ${generated}/scalar_type_generated.h)
+add_custom_target(slipway_pte_schema DEPENDS ${generated}/program_generated.h ${generated}/scalar_type_generated.h)
 add_dependencies(slipway_pte_format slipway_pte_schema)
+
+# And of what its delegate for XNNPACK is given: "xnnpack/format/xnnpack_generated.h".
+set(generated ${PROJECT_BINARY_DIR}/generated/xnnpack/format)
+configure_file(${SLIPWAY_EXECUTORCH}/backends/xnnpack/serialization/runtime_schema.fbs ${generated}/xnnpack.fbs COPYONLY)
+add_custom_command(
+  OUTPUT ${generated}/xnnpack_generated.h
+  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${generated}/xnnpack.fbs
+  DEPENDS ${generated}/xnnpack.fbs
+  COMMENT "Generating xnnpack/format/xnnpack_generated.h")
+add_custom_target(slipway_xnnpack_schema DEPENDS ${generated}/xnnpack_generated.h)
+add_dependencies(slipway_xnnpack_format slipway_xnnpack_schema)
 
 # ONNX's messages, in a namespace of our own so that no engine's copy of them is met: "onnx/model.pb.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/onnx)

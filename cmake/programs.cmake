@@ -1,17 +1,21 @@
 # The tool, the helper that builds engines, and the examples, tests, fuzz programs and benchmarks. All but the first two are in targets of
 # their own (`examples`, `tests`, `fuzzers`, `benchmarks`), not in `all`.
 
-# Whatever compiles starts it, from libexec/slipway beside its own folder (build/helper.h).
+# Whatever compiles starts it, from libexec/slipway beside its own folder (engine_build/helper.h).
 add_executable(slipway-build-engine src/helper/main.cc)
 target_link_libraries(slipway-build-engine PRIVATE slipway_helper)
-set_target_properties(slipway-build-engine PROPERTIES RUNTIME_OUTPUT_DIRECTORY libexec/slipway)
-add_dependencies(slipway-build-engine slipway_openvino)
+# Whatever runs an isolated module starts it, from the same place (runtime/worker.h).
+add_executable(slipway-worker src/worker/main.cc)
+target_link_libraries(slipway-worker PRIVATE slipway_worker)
+foreach(program slipway-build-engine slipway-worker)
+  set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY libexec/slipway)
+  add_dependencies(${program} slipway_openvino)
+endforeach()
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/cli/main.cc)
   add_executable(slipway src/cli/main.cc)
   target_link_libraries(slipway PRIVATE slipway_cli)
-  add_dependencies(slipway slipway_openvino slipway-build-engine)
-  target_compile_definitions(slipway PRIVATE SLIPWAY_VERSION="${PROJECT_VERSION}")
+  add_dependencies(slipway slipway_openvino slipway-build-engine slipway-worker)
 endif()
 
 # As a user's programs are: with the public headers and the libraries.
@@ -22,7 +26,7 @@ foreach(source IN LISTS sources)
   add_executable(${name} EXCLUDE_FROM_ALL ${source})
   target_link_libraries(${name} PRIVATE slipway_compile slipway_runtime)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY examples)
-  add_dependencies(${name} slipway_openvino slipway-build-engine)
+  add_dependencies(${name} slipway_openvino slipway-build-engine slipway-worker)
   add_dependencies(examples ${name})
 endforeach()
 
@@ -54,9 +58,9 @@ function(slipway_program group name sources)
   target_link_libraries(${name} PRIVATE ${ARGN})
   target_compile_definitions(${name} PRIVATE SLIPWAY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${group})
-  add_dependencies(${name} slipway_openvino slipway-build-engine)
+  add_dependencies(${name} slipway_openvino slipway-build-engine slipway-worker)
   add_dependencies(${group} ${name})
-  if(TARGET slipway AND name MATCHES "^(tests|cli)_test$")
+  if(TARGET slipway AND name MATCHES "^(tests|cli|stand_in)_test$")
     target_compile_definitions(${name} PRIVATE SLIPWAY_TOOL="$<TARGET_FILE:slipway>")
     add_dependencies(${name} slipway)
   endif()
@@ -66,27 +70,30 @@ function(slipway_tests name sources)
   slipway_program(tests ${name} "${sources}" ${ARGN} GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set(environment ${test_environment})
-  if(name MATCHES "^(runtime|compile|cli|tests|conformance|openvino_.*)_test$")
+  if(name MATCHES "^(runtime|compile|cli|tests|conformance|stand_in|openvino_.*)_test$")
     # They run OpenVINO's threads, which the search for leaks now and then stumbles over when the program ends.
     list(TRANSFORM environment REPLACE "^(ASAN_OPTIONS=.*)" "\\1:detect_leaks=0")
   endif()
-  if(name MATCHES "^(base|build|compile|cli)_test$")
+  if(name MATCHES "^(base|engine_build|runtime|compile|cli)_test$")
     # They start programs that crash, and look at the signals.
     list(TRANSFORM environment REPLACE "^(ASAN_OPTIONS=.*)" "\\1:handle_segv=0:handle_sigbus=0")
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT 1800 ENVIRONMENT "${environment}")
 endfunction()
 
-function(slipway_fuzzers_and_benchmarks folder)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*_fuzz.cc)
+# slipway_fuzzers_and_benchmarks(<sources> <libraries>...): a program of each *_fuzz.cc and *_benchmark.cc among the sources.
+function(slipway_fuzzers_and_benchmarks sources)
   foreach(source IN LISTS sources)
+    if(NOT source MATCHES "_fuzz\\.cc$")
+      continue()
+    endif()
     cmake_path(GET source STEM name)
     if(SLIPWAY_SANITIZE)
       slipway_program(fuzzers ${name} ${source} ${ARGN})
       target_link_options(${name} PRIVATE -fsanitize=fuzzer)
     endif()
   endforeach()
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*_benchmark.cc)
+  list(FILTER sources INCLUDE REGEX "_benchmark\\.cc$")
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM name)
     slipway_program(benchmarks ${name} ${source} ${ARGN} benchmark::benchmark_main)
@@ -102,21 +109,33 @@ foreach(layer IN LISTS SLIPWAY_LAYERS)
     string(REPLACE "/" "_" name slipway_${name})
     list(APPEND libraries ${name})
   endforeach()
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${layer}/*_test.cc)
+  slipway_layer_files(sources ${layer} *_test.cc)
   if(sources)
     string(REPLACE "/" "_" name ${layer}_test)
     slipway_tests(${name} "${sources}" ${libraries})
   endif()
-  slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/src/${layer} ${libraries})
+  slipway_layer_files(sources ${layer} *.cc)
+  slipway_fuzzers_and_benchmarks("${sources}" ${libraries})
 endforeach()
 
 # A helper that fails as it is told.
 add_executable(stand_in_helper EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/helper/stand_in.cc)
 target_link_libraries(stand_in_helper PRIVATE slipway_helper)
-foreach(test build_test compile_test)
+foreach(test engine_build_test compile_test)
   target_compile_definitions(${test} PRIVATE SLIPWAY_STAND_IN_HELPER="$<TARGET_FILE:stand_in_helper>")
   add_dependencies(${test} stand_in_helper)
 endforeach()
+
+# An engine like those under src/, but that only the programs which link its objects have (SLIPWAY_ENGINE_OF_TESTS).
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/stand_in/*/*.cc)
+add_library(slipway_stand_in OBJECT EXCLUDE_FROM_ALL ${sources})
+target_include_directories(slipway_stand_in PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+target_link_libraries(slipway_stand_in PUBLIC slipway_engine_build slipway_third_party_executorch)
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/stand_in/*_test.cc)
+list(APPEND sources ${PROJECT_SOURCE_DIR}/tests/mutants.cc)
+slipway_tests(stand_in_test "${sources}" slipway_stand_in ${everything})
+# The rules of the list hold for it, too.
+target_link_libraries(engine_list_compilers_test PRIVATE slipway_stand_in)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cc)
 list(FILTER sources EXCLUDE REGEX "_(fuzz|benchmark)\\.cc$")
@@ -124,11 +143,25 @@ if(sources)
   slipway_tests(tests_test "${sources}" ${everything})
 endif()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/conformance/*.cc)
-slipway_tests(conformance_test "${sources}" ${everything})
+slipway_tests(conformance_test "${sources}" slipway_stand_in ${everything})
 target_compile_definitions(conformance_test PRIVATE
                            SLIPWAY_CONFORMANCE_CASES="${PROJECT_SOURCE_DIR}/tests/conformance/cases.zip")
-slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/tests ${everything})
-slipway_fuzzers_and_benchmarks(${PROJECT_SOURCE_DIR}/bench ${everything})
+file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cc)
+slipway_fuzzers_and_benchmarks("${sources}" ${everything})
+# Linked with what runs programs alone, so that little has to be built for it under ThreadSanitizer (preset `thread`), too.
+add_executable(threads_test EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/threads/threads_test.cc)
+target_link_libraries(threads_test PRIVATE slipway_runtime GTest::gtest_main)
+target_compile_definitions(threads_test PRIVATE SLIPWAY_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+set_target_properties(threads_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+add_dependencies(threads_test slipway_openvino)
+add_dependencies(tests threads_test)
+add_test(NAME threads_test COMMAND threads_test --gtest_brief=1)
+list(TRANSFORM test_environment REPLACE "^(ASAN_OPTIONS=.*)" "\\1:detect_leaks=0" OUTPUT_VARIABLE environment)
+list(APPEND environment TBB_ENABLE_SANITIZERS=1
+     TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/threads/suppressions.txt)
+set_tests_properties(threads_test PROPERTIES ENVIRONMENT "${environment}")
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/*.cc)
+slipway_fuzzers_and_benchmarks("${sources}" ${everything})
 # What bench/engine_benchmark.py asks. OpenVINO is called by its C interface, which is the same in every ABI of the C++ library.
 slipway_program(benchmarks inference_server ${PROJECT_SOURCE_DIR}/bench/inference_server.cc slipway_runtime
                 slipway_third_party_openvino ${SLIPWAY_OPENVINO}/libs/libopenvino_c.so.2641 openvino)
@@ -141,3 +174,8 @@ slipway_program(benchmarks tensorrt_floor ${PROJECT_SOURCE_DIR}/bench/tensorrt_f
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME check_includes_test
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_includes_test.py)
+add_test(NAME check_engine_names_test
+         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_engine_names_test.py)
+add_test(NAME check_test_data
+         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_test_data.py
+                 ${PROJECT_SOURCE_DIR}/tests/data ${PROJECT_SOURCE_DIR}/tests/conformance)

@@ -7,11 +7,13 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "engine/manifest.h"
 #include "executorch_module.h"
 #include "ir/program.h"
 #include "slipway/npy.h"
@@ -34,7 +36,7 @@ const json& manifest() {
 struct Archive {
   std::string model;
   std::string file;
-  EngineKind engine = EngineKind::kNone;
+  std::string engine = "none";
 };
 
 std::vector<Archive> archives() {
@@ -42,7 +44,7 @@ std::vector<Archive> archives() {
   for (const auto& [name, model] : manifest()["models"].items()) {
     if (model["cases"].empty()) continue;
     for (const auto& [ir, file] : model["files"].items()) {
-      for (const EngineKind engine : {EngineKind::kOpenVino, EngineKind::kNone}) {
+      for (const char* engine : {"openvino", "none"}) {
         result.push_back({name, file, engine});
       }
     }
@@ -156,7 +158,7 @@ TEST_P(GoldenTest, GivesWhatPyTorchGave) {
   auto program = Program::load(folder() + GetParam().file);
   ASSERT_TRUE(program.ok()) << program.error().message();
   CompileOptions options;
-  options.engine = GetParam().engine;
+  options.engines = *parse_engines(GetParam().engine);
   options.verify_passes = true;
   auto artefact = compile(*program, options);
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
@@ -171,7 +173,7 @@ TEST_P(GoldenTest, GivesWhatPyTorchGave) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(archives()), [](const auto& info) {
-  std::string name = info.param.file + "_" + engine_name(info.param.engine);
+  std::string name = info.param.file + "_" + info.param.engine;
   for (char& c : name) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   }
@@ -185,7 +187,7 @@ TEST(QuantizedTest, WeightsOfEightBitsStaySo) {
   auto program = Program::load(folder() + "quantized_weights.pt2");
   ASSERT_TRUE(program.ok()) << program.error().message();
   CompileOptions options;
-  options.engine = EngineKind::kOpenVino;
+  options.engines = {{"openvino"}};
   options.require_full = true;
   const auto artefact = compile(*program, options);
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
@@ -199,7 +201,7 @@ TEST(QuantizedTest, ModelsAreOneEngine) {
     auto program = Program::load(folder() + "quantized_" + quantizer + ".pt2");
     ASSERT_TRUE(program.ok()) << program.error().message();
     CompileOptions options;
-    options.engine = EngineKind::kOpenVino;
+    options.engines = {{"openvino"}};
     options.require_full = true;
     const auto artefact = compile(*program, options);
     EXPECT_TRUE(artefact.ok()) << artefact.error().message();
@@ -219,7 +221,7 @@ TEST(CompatibilityTest, ArchivesOfOtherVersionsOfTorchRun) {
     auto program = Program::load(folder() + "compat/" + name);
     ASSERT_TRUE(program.ok()) << program.error().message();
     CompileOptions options;
-    options.engine = EngineKind::kNone;
+    options.engines.clear();
     auto artefact = compile(*program, options);
     ASSERT_TRUE(artefact.ok()) << artefact.error().message();
     auto bytes = artefact->to_memory();
@@ -240,6 +242,72 @@ TEST(CompatibilityTest, FilesOfOpenvino2025Run) {
   auto module = Module::load(folder() + file, {.verify_checksums = true});
   ASSERT_TRUE(module.ok()) << module.error().message();
   expect_pytorchs_results(*module, "cond");
+}
+
+TEST(CompatibilityTest, FilesOfAnotherVersionSaySo) {
+  const std::string file = folder() + "compat/openvino_2025.4.1_cond.pte";
+  for (const bool isolate : {false, true}) {
+    std::string warnings;
+    LoadOptions options;
+    options.isolate = isolate;
+    options.on_warning = [&](const std::string& warning) { warnings += warning; };
+    auto module = Module::load(file, options);
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    const Status loaded = module->load_method();
+    EXPECT_TRUE(loaded.ok()) << loaded.error().message();
+    EXPECT_NE(warnings.find("engine 0 of forward was built with openvino 2025.4.1"),
+              std::string::npos)
+        << warnings;
+    EXPECT_NE(warnings.find("and here is 2026.4.1"), std::string::npos) << warnings;
+
+    options.require_same_environment = true;
+    module = Module::load(file, options);
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    const Status strict = module->load_method();
+    ASSERT_FALSE(strict.ok());
+    EXPECT_EQ(strict.error().code(), ErrorCode::kUnavailable);
+  }
+}
+
+// The file as if its engines had been built for another processor.
+std::string for_another_processor(std::span<const std::byte> bytes) {
+  std::string file(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const size_t begin = file.find("{\"format\":");
+  const size_t size = file.find("\"}", file.rfind("\"xxh3\":\"")) + 2 - begin;
+  auto manifest = engine::read_manifest(std::string_view(file).substr(begin, size));
+  EXPECT_TRUE(manifest.ok()) << manifest.error().message();
+  for (engine::ManifestEngine& engine : manifest->methods.at(0).engines) {
+    EXPECT_FALSE(engine.record.capabilities.empty());
+    engine.record.capabilities.assign(engine.record.capabilities.size(), 'z');
+  }
+  return file.replace(begin, size, engine::write_manifest(*manifest));
+}
+
+TEST(CompatibilityTest, FilesForAnotherProcessorSaySo) {
+  const auto program = Program::load(folder() + "mlp.pt2");
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  const auto artefact = compile(*program);
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  const auto original = artefact->to_memory();
+  ASSERT_TRUE(original.ok());
+  const std::string changed = for_another_processor(*original);
+  const auto bytes = std::as_bytes(std::span(changed));
+  const auto load = [&](std::span<const std::byte> file, const LoadOptions& options) -> Status {
+    auto module = Module::load({file.begin(), file.end()}, "mlp", options);
+    return module.ok() ? module->load_method() : module.error();
+  };
+  for (const bool isolate : {false, true}) {
+    std::string warnings;
+    LoadOptions options;
+    options.isolate = isolate;
+    options.on_warning = [&](const std::string& warning) { warnings += warning; };
+    EXPECT_TRUE(load(bytes, options).ok());
+    EXPECT_NE(warnings.find("built with openvino for CPU with zzz"), std::string::npos) << warnings;
+    EXPECT_NE(warnings.find("z, and here is CPU with "), std::string::npos) << warnings;
+    options.require_same_environment = true;
+    EXPECT_EQ(load(bytes, options).error().code(), ErrorCode::kUnavailable);
+    EXPECT_TRUE(load(*original, options).ok());
+  }
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ TEST_P(UpstreamDefectTest, GivesWhatPyTorchGave) {
   auto program = Program::load(base + ".pt2");
   ASSERT_TRUE(program.ok()) << program.error().message();
   CompileOptions options;
-  options.engine = EngineKind::kNone;
+  options.engines.clear();
   auto artefact = compile(*program, options);
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
   auto bytes = artefact->to_memory();

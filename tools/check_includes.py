@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Holds every #include of src/ and include/ against the table in cmake/layers.txt."""
+"""Holds every #include of src/ and include/ against the table in cmake/layers.txt, messages of libraries to naming no flag of the
+command line, and each build.ninja that it is given to compiling each source once."""
 
+import collections
 import pathlib
 import re
 import sys
@@ -24,6 +26,10 @@ THIRD_PARTY = {
 }
 SYSTEM = re.compile(r'[a-z0-9_]+(\.h)?$|(sys|linux|netinet|arpa|sanitizer)/[a-z0-9_]+\.h$')
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+OBJECT = re.compile(r'^build CMakeFiles/([^/]+)\.dir/(src/\S+)\.o:', re.MULTILINE)
+# Comments and literals, and the flags in them.
+TEXT = re.compile(r'//[^\n]*|"(?:\\.|[^"\\\n])*"')
+FLAG = re.compile(r'(?<![\w-])--[a-z][a-z0-9-]*')
 TEST = re.compile(r'_(test|fuzz|benchmark)\.(cc|h)$')
 
 
@@ -106,7 +112,37 @@ def check(root):
     return complaints
 
 
+def flags(root):
+    """A complaint about each flag that is named outside of src/cli: libraries say "option 'require_full'", and
+    src/cli/option_names.cc has the flags."""
+    complaints = []
+    for path in sorted([*root.glob('src/**/*'), *root.glob('include/**/*')]):
+        file = path.relative_to(root)
+        if path.suffix not in ('.h', '.cc') or file.parts[:2] == ('src', 'cli') or TEST.search(file.name):
+            continue
+        text = path.read_text()
+        for match in TEXT.finditer(text):
+            if match.group().startswith('"slipway '):
+                continue  # a whole command, as an example
+            for flag in FLAG.findall(match.group()):
+                line = text.count('\n', 0, match.start()) + 1
+                complaints.append(f'{file}:{line}: {flag} is known to the command line alone: say "option \'require_full\'"')
+    return complaints
+
+
+def compiled_twice(ninja):
+    """A complaint about each source of src/ that the text of a build.ninja compiles more than once."""
+    targets = collections.defaultdict(list)
+    for target, source in OBJECT.findall(ninja):
+        targets[source].append(target)
+    return [f'{source}:1: compiled for {" and for ".join(names)}' for source, names in sorted(targets.items())
+            if len(names) > 1]
+
+
 if __name__ == '__main__':
-    found = check(pathlib.Path(__file__).resolve().parent.parent)
+    root = pathlib.Path(__file__).resolve().parent.parent
+    found = check(root) + flags(root)
+    for ninja in sys.argv[1:]:
+        found += compiled_twice(pathlib.Path(ninja).read_text())
     print('\n'.join(found) if found else 'includes: as cmake/layers.txt says')
     sys.exit(1 if found else 0)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Tests of check_includes.py: each kind of forbidden include is reported, and what is allowed is not."""
+"""Tests of check_includes.py: each kind of forbidden include, a source compiled twice and a flag in a library are reported, and what
+is allowed is not."""
 
 import pathlib
 import tempfile
@@ -64,6 +65,26 @@ class CheckIncludes(unittest.TestCase):
         self.assertEqual(['include/slipway/a.h:1: a public header includes no third-party header',
                           'include/slipway/a.h:2: a public header includes public headers only'],
                          self.check({'include/slipway/a.h': '#include <fmt/format.h>\n#include "base/hash.h"\n'}))
+
+    def test_flags(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            files = {'src/cli/a.cc': 'add("--bound");\n', 'src/ir/a_test.cc': '"--bound"\n', 'src/ir/a.cc': 'for (;; --it) {}\n"slipway run --bound"\n',
+                     'src/ir/b.cc': '// Why.\nfail("give --bound {}", x);  // or `--engine`\n', 'include/slipway/a.h': '// --trust\n'}
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text)
+            found = check_includes.flags(root)
+        self.assertEqual(['include/slipway/a.h:1: --trust', 'src/ir/b.cc:2: --bound', 'src/ir/b.cc:2: --engine'],
+                         [complaint.split(' is known')[0] for complaint in found])
+
+    def test_compiled_twice(self):
+        ninja = ('build CMakeFiles/slipway_ir.dir/src/ir/ops/a.cc.o: CXX_COMPILER__slipway_ir_Release /x/src/ir/ops/a.cc\n'
+                 'build CMakeFiles/slipway_ir.dir/src/ir/b.cc.o: CXX_COMPILER__slipway_ir_Release /x/src/ir/b.cc\n')
+        again = 'build CMakeFiles/slipway_ir_ops.dir/src/ir/ops/a.cc.o: CXX_COMPILER__slipway_ir_ops_Release /x/a.cc\n'
+        self.assertEqual([], check_includes.compiled_twice(ninja))
+        self.assertEqual(['src/ir/ops/a.cc:1: compiled for slipway_ir and for slipway_ir_ops'],
+                         check_includes.compiled_twice(ninja + again))
 
 
 if __name__ == '__main__':

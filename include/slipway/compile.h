@@ -17,22 +17,32 @@
 
 #include "slipway/program.h"
 #include "slipway/result.h"
-#include "slipway/tensorrt_options.h"
 
 namespace slipway {
 
-enum class EngineKind : uint8_t {
-  kNone,      // ExecuTorch's kernels run everything.
-  kOpenVino,  // Intel's OpenVINO runs what it computes exactly, ExecuTorch's kernels the rest.
-  kTensorRt,  // NVIDIA's TensorRT or TensorRT-RTX, likewise.
+// An option of an engine.
+struct EngineOption {
+  const char* name;        // "weight_streaming_budget"
+  const char* value = "";  // what it takes, such as "BYTES"; empty: "true" or "false"
+  const char* help = "";
+  bool is_repeated = false;      // may be given several times
+  bool is_for_models = false;    // has an effect on ONNX models, too
+  bool is_for_machines = false;  // says where the engine's library is
 };
 
-// "openvino", "none": as the command line has them, the default first.
+// As users name them, the default first.
 std::vector<std::string> engine_names();
-const char* engine_name(EngineKind kind);
-Result<EngineKind> parse_engine(const std::string& name);
-// "abs-sinking": the rules against faults of engines (docs/openvino.md).
-std::vector<std::string> rule_names();
+// Those of the engine; none where there is no such engine.
+std::vector<EngineOption> engine_options(const std::string& engine);
+
+// An engine that takes parts of a program, and its options: names and values of engine_options(),
+// in any order.
+struct EngineChoice {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> options = {};
+};
+// Names with commas between them as a list of engines without options, and "none" as the empty one.
+Result<std::vector<EngineChoice>> parse_engines(const std::string& names);
 
 // Whether each engine is imported and run on generated inputs, and its outputs compared with those
 // of ExecuTorch's kernels, before anything is written. What differs stays outside, but for kFail.
@@ -45,75 +55,95 @@ enum class EngineCheck : uint8_t {
 // Of an engine at given sizes, counted ahead of time: no clock decides what a file holds.
 inline constexpr uint64_t kMostCheckedMultiplyAdds = 1'000'000;
 
+// What a compile makes.
+enum class Output : uint8_t {
+  // A .pte file, for slipway::Module and for ExecuTorch.
+  kPte,
+  // The bare engine of a program that the one engine of the list takes as a whole, for trtexec and
+  // others. The error for any other program says how it would be cut.
+  kEngine,
+  // An ONNX model of the whole program for any tool (opset 20), with its sizes symbolic. A buffer
+  // that the program changes is an input with a default value and a further output, after the
+  // program's own. Weights past 2 GB lie in a second file, `path`.data.
+  kOnnx,
+  // The ONNX model that the one engine of the list would be given if it took all of the program:
+  // lowered for that engine, whose library need not be there, as those of its options say that are
+  // for models.
+  kEngineOnnx,
+};
+
+// An option that has no effect on the output that is asked for is an error, the default list of
+// engines aside.
 struct CompileOptions {
-  EngineKind engine = EngineKind::kOpenVino;
-  // Operators ("aten.cos", "aten.cos.default") and nodes (by name) that stay on kernels.
-  std::set<std::string> exclude_ops;
-  std::set<std::string> exclude_nodes;
+  Output output = Output::kPte;
+  // By priority: each node goes to the first one that takes it. ExecuTorch's kernels run the rest,
+  // and everything without an engine.
+  std::vector<EngineChoice> engines = {{engine_names().front()}};
+  // Operators ("aten.cos", "aten.cos.default"; for one engine "<engine>:aten.cos") and nodes (by
+  // name) that stay on kernels.
+  std::set<std::string> exclude_ops = {};
+  std::set<std::string> exclude_nodes = {};
   // Groups of fewer nodes than this stay on kernels.
   size_t min_partition_size = 1;
   // An error, which lists them, when nodes would stay on kernels.
   bool require_full = false;
-  // The engine may compute types with less precision than their own (docs/openvino.md).
+  // The engine may compute types with less precision than their own (docs of the engine).
   bool allow_reduced_precision = false;
   // Outputs lie in the program's planned memory. Without, whoever runs the file must bind memory to
   // each output before the first run; slipway::Module and ExecuTorch's Python runtime do.
   bool alloc_graph_output = true;
   EngineCheck check = EngineCheck::kSmall;
-  TensorRtOptions tensorrt;
-  // "2025.4": engines that ExecuTorch's own OpenVINO delegate runs, with that version of OpenVINO;
-  // ours runs them, too. Empty: for the version that builds them.
-  std::string openvino_compat;
-  // Rules against faults of an engine that are left off (rule_names), to see what they are for.
-  std::set<std::string> disabled_rules;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.
-  std::string cache;
+  std::string cache = {};
   // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
   // size is named by its symbol ("s77") or by a dimension of an input ("x.0").
-  std::map<std::string, int64_t> bounds;
+  std::map<std::string, int64_t> bounds = {};
   // Check the program after every pass; a failure is an internal error that names the pass.
   bool verify_passes = false;
+  // on_program is called after each of these steps (step_names() of the output) with the program as
+  // text.
+  std::set<std::string> print_after = {};
+  std::function<void(const std::string& step, const std::string& program)> on_program = {};
+  // A folder, made where it is missing, for what each builder is given: an ONNX model for each
+  // partition, target and try, "<number>.<engine>.onnx", and for several methods in a folder each.
+  std::string dump_partitions = {};
   // Called as each step begins: "functionalize", "plan memory".
-  std::function<void(const std::string&)> on_step;
+  std::function<void(const std::string&)> on_step = {};
   // Called with what the user should know although the work goes on: a damaged cache entry, nodes
   // that the engine refused.
-  std::function<void(const std::string&)> on_warning;
+  std::function<void(const std::string&)> on_warning = {};
 };
 
-// A compiled program that is not written yet. Holds the weights as spans of the archive.
+// What a compile made, which is not written yet. Holds the weights as spans of the archive.
+// Immutable: may be saved by several threads at once. Copies share what they hold.
 class Artefact {
  public:
-  // Writes atomically. `progress` receives the bytes written and the total.
+  // Writes atomically; of two files the weights first, so that there is never a model without them.
+  // `progress` receives the bytes written and the total.
   Status save(const std::string& path,
               const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
+  // The bytes of the file; an error where save() writes two.
   Result<std::vector<std::byte>> to_memory() const;
+  // The bytes that save() writes. Of two files it is their sum for the path "model.onnx", since a
+  // model names the file of its weights.
   uint64_t size() const;
 
   class Impl;
-  explicit Artefact(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
  private:
+  explicit Artefact(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
   std::shared_ptr<const Impl> impl_;
 };
 
+// The steps after which a program can be looked at, in their order.
+std::vector<std::string> step_names(Output output = Output::kPte);
+
+// Compiles a program to what CompileOptions::output says; the method of a .pte file is "forward".
 Result<Artefact> compile(const Program& program, const CompileOptions& options = {});
-// Several methods in one file: equal constants are shared, mutable buffers are each method's own.
+// Several methods in one .pte file: equal constants are shared, mutable buffers are each method's
+// own. Other outputs hold one program.
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
                          const CompileOptions& options = {});
-
-// The bare engine of a program that an engine takes as a whole, for trtexec and others. The error
-// for any other program says how it would be cut.
-Result<Artefact> compile_to_engine(const Program& program, const CompileOptions& options);
-
-// Lowers a program to ONNX and writes it: weights go to `path`.data when they are past 2 GB. A
-// buffer that the program changes is an input with a default value and a further output, after the
-// program's own. Without an engine (kNone) the model is for any tool (opset 20). With one it is
-// what that engine would be given of the program if it took all of it: lowered for the engine, in
-// the precision of `options.tensorrt`. Options besides these have no effect, and the engine's
-// library need not be there.
-Status save_onnx(const Program& program, const std::string& path, const CompileOptions& options);
-// Without an engine.
-Status save_onnx(const Program& program, const std::string& path);
 
 }  // namespace slipway

@@ -5,12 +5,15 @@
 //   auto outputs = module->run({input});
 //
 // Threads: one Module serves one thread at a time. Several Modules, also of the same file, may be
-// loaded and run in several threads at once; they share ExecuTorch's thread pool.
+// loaded and run in several threads at once; they share ExecuTorch's thread pool. An isolated one
+// (LoadOptions::isolate) keeps the same rules: its process has threads of its own, and is started
+// without a fork of this one.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <map>
 #include <memory>
@@ -44,10 +47,26 @@ struct LoadOptions {
   // a program that jumps back has ten seconds and ten million instructions, and others run to
   // their end.
   std::optional<std::chrono::milliseconds> time_limit = std::nullopt;
+  // Prepare and run methods in a process of the module's own, libexec/slipway/slipway-worker: what
+  // ends that process, a crash of an engine on damaged data or a lack of memory, is an error of the
+  // call, and the next call starts another one, whose state has its initial values. The time limit
+  // is then one of every call, and what does not stop by itself is ended two seconds later. Inputs
+  // and outputs are copied; the tensors of state() are those of the process that gave them.
+  bool isolate = false;
+  // What the planned memory and the outputs of a method may take together, in bytes. Without a
+  // limit half of the machine's memory. Both are as large as the file says, whatever size it has
+  // itself.
+  std::optional<uint64_t> memory_limit = std::nullopt;
   // How many threads an engine may use, above 0; it chooses for itself without. ExecuTorch's
-  // kernels share one pool in the process, which this leaves alone.
+  // kernels share one pool in the process, which this leaves alone, but where the module is
+  // isolated.
   std::optional<uint32_t> engine_threads = std::nullopt;
   std::optional<PerformanceHint> performance_hint = std::nullopt;
+  // Called, by the thread that prepares a method, with what the user should know although the
+  // method runs: an engine that another version of its library built, or for another device.
+  std::function<void(const std::string&)> on_warning = nullptr;
+  // Make that an error, kUnavailable.
+  bool require_same_environment = false;
 };
 
 // One flattened input or output of a method.

@@ -9,12 +9,7 @@
 
 namespace slipway {
 
-class FileIdentity;
-namespace ir {
-struct Program;
-}
-
-// Immutable: may be read and compiled by several threads at once.
+// Immutable: may be read and compiled by several threads at once. Copies share what was read.
 class Program {
  public:
   // Reads a `.pt2` archive (any extension) of torch 2.7 to 2.15. Weights stay in the mapped file,
@@ -24,24 +19,17 @@ class Program {
   // does, is safe.
   static Result<Program> load(const std::string& path);
 
-  // The graph as text, for people.
+  // The graph as text, for people. Empty after the program was moved from.
   std::string to_string() const;
 
   // Not after it was moved from.
-  bool is_loaded() const { return ir_ != nullptr; }
+  bool is_loaded() const { return impl_ != nullptr; }
 
-  // For the rest of Slipway; they require is_loaded().
-  const ir::Program& ir() const { return *ir_; }
-  const std::string& source_sha256() const { return source_sha256_; }
-  const FileIdentity& file() const { return *file_; }
+  class Impl;
 
  private:
-  Program(std::shared_ptr<const ir::Program> ir, std::shared_ptr<const FileIdentity> file,
-          std::string source_sha256)
-      : ir_(std::move(ir)), file_(std::move(file)), source_sha256_(std::move(source_sha256)) {}
-  std::shared_ptr<const ir::Program> ir_;
-  std::shared_ptr<const FileIdentity> file_;
-  std::string source_sha256_;
+  explicit Program(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<const Impl> impl_;
 };
 
 }  // namespace slipway

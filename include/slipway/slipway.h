@@ -2,9 +2,11 @@
 #pragma once
 
 #include "slipway/compile.h"
+#include "slipway/inspect.h"
 #include "slipway/module.h"
 #include "slipway/npy.h"
 #include "slipway/program.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
+#include "slipway/version.h"

@@ -5,9 +5,11 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <fstream>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <thread>
@@ -181,6 +183,13 @@ Result<pid_t> spawn_with(const std::string& program, const std::vector<std::stri
   return id;
 }
 
+void end_when_closed() {
+  pollfd socket = {kChildSocket, POLLRDHUP, 0};
+  while (::poll(&socket, 1, -1) <= 0) {
+  }
+  ::_exit(1);
+}
+
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -202,16 +211,20 @@ Status write_at(int descriptor, std::span<const std::byte> bytes, uint64_t offse
   return {};
 }
 
-Result<Channel> Channel::to_parent() {
+Result<Channel> Channel::to_parent(Until until) {
   ucred peer = {};
   socklen_t size = sizeof peer;
   if (::getsockopt(kChildSocket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
     return invalid_argument("this program is started by other programs, not by hand");
   }
   ::fcntl(kChildSocket, F_SETFD, FD_CLOEXEC);
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (until == Until::kThreadEnds) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It may have ended before.
   if (::getppid() != peer.pid) return unavailable("the process that started this one has ended");
+  if (until == Until::kClosed) std::thread(end_when_closed).detach();
+  const rlimit no_core = {0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  std::ofstream("/proc/self/oom_score_adj") << 500;
   return Channel(Descriptor(kChildSocket));
 }
 

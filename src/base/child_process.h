@@ -56,9 +56,14 @@ class Channel {
 
   explicit Channel(Descriptor socket) : socket_(std::move(socket)) {}
 
-  // In the child: its end, for as long as the thread that spawned it lives; the system ends the
-  // child with it. An error where no ChildProcess spawned this program.
-  static Result<Channel> to_parent();
+  // With whom a child ends, whatever it does at that time: with the thread that spawned it, by the
+  // system's doing, or with the other end of the channel, which a thread of the child's looks
+  // after.
+  enum class Until : uint8_t { kThreadEnds, kClosed };
+
+  // In the child: its end. An error where no ChildProcess spawned this program. A crash is the
+  // parent's to report from then on, and where memory is short, this process is the one to end.
+  static Result<Channel> to_parent(Until until = Until::kThreadEnds);
 
   Status send(uint32_t kind, std::span<const std::byte> bytes,
               std::span<const int> descriptors = {}, Timeout timeout = {});

@@ -59,7 +59,7 @@ Status write_file(const std::string& path, const PieceList& pieces, const WriteP
 
 Status write_file(const std::string& path, std::span<const std::byte> bytes) {
   PieceList pieces;
-  pieces.add({bytes, nullptr});
+  pieces.add(OwnedSpan{bytes, nullptr});
   return write_file(path, pieces);
 }
 

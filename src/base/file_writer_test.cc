@@ -7,30 +7,23 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 
 namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of its own, removed with what is in it.
 class FileWriterTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "file_writer_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
   std::string read(const std::string& name) const {
     std::ostringstream text;
     text << std::ifstream(path(name), std::ios::binary).rdbuf();
     return text.str();
   }
 
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(FileWriterTest, WhatACheckRefusesReplacesNothing) {
@@ -46,7 +39,7 @@ TEST_F(FileWriterTest, WhatACheckRefusesReplacesNothing) {
   EXPECT_EQ(refused.error().message(), "of no use");
   EXPECT_EQ(seen, "new");
   EXPECT_EQ(read("out"), "old");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
   ASSERT_TRUE(write_file(path("out"), pieces, {}, [](const OwnedSpan&) { return Status(); }).ok());
   EXPECT_EQ(read("out"), "new");
 }

@@ -245,7 +245,7 @@ Result<PieceList> npy_pieces(const Tensor& tensor) {
             static_cast<char>(header.size() >> 8)};
   PieceList pieces;
   pieces.add(own_bytes(start + header));
-  pieces.add({tensor.bytes(), std::make_shared<const Tensor>(tensor)});
+  pieces.add(OwnedSpan{tensor.bytes(), std::make_shared<const Tensor>(tensor)});
   return pieces;
 }
 

@@ -6,19 +6,13 @@
 #include <functional>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "base/mapped_file.h"
+#include "base/byte_source.h"
 #include "slipway/result.h"
 
 namespace slipway {
 
-// Takes consecutive bytes; an error stops the writing and is passed on.
-using ByteSink = std::function<Status(std::span<const std::byte>)>;
-// Writes exactly the promised number of bytes into the sink, in chunks of its choice, the same
-// bytes at every call.
-using ByteProducer = std::function<Status(const ByteSink&)>;
 // Called with the bytes written so far and the total.
 using WriteProgress = std::function<void(uint64_t, uint64_t)>;
 
@@ -26,23 +20,18 @@ using WriteProgress = std::function<void(uint64_t, uint64_t)>;
 class PieceList {
  public:
   // Each appends at the current end and gives the piece's offset.
-  uint64_t add(OwnedSpan span);
+  uint64_t add(ByteSource source);
   uint64_t add(uint64_t size, ByteProducer producer);
   // Zeros up to the next multiple of `alignment`, a power of two.
   void align(uint64_t alignment);
 
   uint64_t size() const { return size_; }
 
-  // Sends all bytes to the sink, mappings in chunks of at most 256 KiB. A producer that writes more
-  // or fewer bytes than it promised is an internal error.
+  // Sends all bytes to the sink, as ByteSource::write() does.
   Status write(const ByteSink& sink) const;
 
  private:
-  struct Piece {
-    uint64_t size = 0;
-    std::variant<OwnedSpan, ByteProducer, std::monostate> content;  // monostate: zeros
-  };
-  std::vector<Piece> pieces_;
+  std::vector<ByteSource> pieces_;
   uint64_t size_ = 0;
 };
 

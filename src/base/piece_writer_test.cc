@@ -10,26 +10,19 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
+#include "base/test_folder.h"
 
 namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of its own, removed with what is in it.
 class PieceWriterTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "piece_writer_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
   size_t files() const {
     return static_cast<size_t>(
-        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+        std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()));
   }
   static std::string read(const std::string& path) {
     std::ostringstream text;
@@ -37,7 +30,7 @@ class PieceWriterTest : public testing::Test {
     return text.str();
   }
 
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 ByteProducer produce_text(std::string text) {
@@ -69,7 +62,7 @@ TEST_F(PieceWriterTest, PiecesLieAtTheirOffsets) {
 TEST_F(PieceWriterTest, LargeSpansGoInChunksAndProgressReachesTheEnd) {
   const std::vector<std::byte> big(9 << 20, std::byte{5});
   PieceList pieces;
-  pieces.add({big, nullptr});
+  pieces.add(OwnedSpan{big, nullptr});
   size_t largest = 0;
   ASSERT_TRUE(pieces
                   .write([&](std::span<const std::byte> chunk) -> Status {
@@ -99,8 +92,8 @@ TEST_F(PieceWriterTest, AFileMayBeWrittenFromItsOwnMapping) {
   auto mapping = MappedFile::open(path("out"));
   ASSERT_TRUE(mapping.ok());
   PieceList pieces;
-  pieces.add({(*mapping)->bytes().subspan(5), *mapping});
-  pieces.add({(*mapping)->bytes().first(5), *mapping});
+  pieces.add(OwnedSpan{(*mapping)->bytes().subspan(5), *mapping});
+  pieces.add(OwnedSpan{(*mapping)->bytes().first(5), *mapping});
   ASSERT_TRUE(write_file(path("out"), pieces).ok());
   EXPECT_EQ(read(path("out")), "5678901234");
 }
@@ -195,7 +188,7 @@ TEST_F(PieceWriterTest, AFolderThatTakesNoFilesIsAnError) {
 }
 
 TEST_F(PieceWriterTest, FoldersAndDevicesAreNotReplaced) {
-  EXPECT_FALSE(write_file(folder_.string(), std::string("x")).ok());
+  EXPECT_FALSE(write_file(folder_.path(), std::string("x")).ok());
   EXPECT_FALSE(write_file("/dev/null", std::string("x")).ok());
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
 }

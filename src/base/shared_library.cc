@@ -7,8 +7,10 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/memory_shortage.h"
 
 namespace slipway {
 namespace {
@@ -56,6 +58,21 @@ std::string executorch_folder() {
   return folder;
 }
 
+std::string find_program(const std::string& name) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> folders;
+  const fs::path program = program_folder();
+  if (!program.empty()) folders = {program, program.parent_path()};
+  const fs::path libraries = executorch_folder();
+  if (!libraries.empty()) folders.push_back(libraries.parent_path());
+  for (const fs::path& folder : folders) {
+    std::error_code error;
+    const fs::path path = folder / "libexec/slipway" / name;
+    if (fs::exists(path, error)) return path;
+  }
+  return "";
+}
+
 Result<void*> open_library(const std::string& name, const std::string& remedy) {
   const std::string beside = in_folder(executorch_folder(), name);
   void* library = ::dlopen((beside.empty() ? name : beside).c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -65,6 +82,9 @@ Result<void*> open_library(const std::string& name, const std::string& remedy) {
         beside.empty() && !path.empty()) {
       library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
       if (library == nullptr) reason = ::dlerror();
+    }
+    if (library == nullptr && lacks_memory(reason)) {
+      return resource_exhausted("{} does not open: there is not enough memory: {}", name, reason);
     }
     if (library == nullptr) {
       return unavailable("{} does not open ({}): {}", name, reason, remedy);

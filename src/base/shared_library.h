@@ -1,4 +1,4 @@
-// Shared libraries that are opened on demand.
+// Shared libraries that are opened on demand, and programs that are started so.
 #pragma once
 
 #include <string>
@@ -6,12 +6,6 @@
 #include "slipway/result.h"
 
 namespace slipway {
-
-// OpenVINO's engine, and what to do where it does not open.
-inline constexpr const char* kOpenvinoLibrary = "libslipway_openvino.so";
-inline constexpr const char* kOpenvinoRemedy =
-    "keep it beside libexecutorch.so or the program, install OpenVINO (`pip install "
-    "openvino==2026.4.1`), and put its folder openvino/libs on LD_LIBRARY_PATH";
 
 // Opens a library from beside libexecutorch.so; else where the dynamic loader finds it, which is
 // the program's run path, LD_LIBRARY_PATH and the system; else from beside the program. It stays
@@ -24,7 +18,12 @@ std::string executorch_folder();
 // The folder that this program lies in; empty when the system does not tell.
 std::string program_folder();
 
-// What the two functions above give from now on: in a program that opens libraries for another one,
+// Where a program of Slipway's own lies that others start: libexec/slipway/ in this program's
+// folder or beside it (bin/ or, in the build tree, tests/), or beside the folder of
+// libexecutorch.so (lib/). Empty where it is in none of them.
+std::string find_program(const std::string& name);
+
+// What the folders above are from now on: in a program that opens libraries for another one,
 // and is to find the same. Call it before there are threads.
 void open_libraries_for(std::string executorch_folder, std::string program_folder);
 

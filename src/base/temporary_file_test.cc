@@ -12,32 +12,27 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
+
 namespace slipway {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A folder of its own, removed with what is in it.
 class TemporaryFileTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "temporary_file_XXXXXX";
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
   std::set<std::string> names() const {
     std::set<std::string> names;
-    for (const auto& item : fs::directory_iterator(folder_)) names.insert(item.path().filename());
+    for (const auto& item : fs::directory_iterator(folder_.path()))
+      names.insert(item.path().filename());
     return names;
   }
   static std::span<const std::byte> bytes(std::string_view text) {
     return std::as_bytes(std::span(text));
   }
 
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 using Names = std::set<std::string>;
@@ -107,7 +102,7 @@ TEST_F(TemporaryFileTest, AHandlerOfSignalsCanRemoveTheNames) {
       remove_temporary_names();
       ::_exit(3);
     });
-    auto file = TemporaryFile::create_named(folder_.string());
+    auto file = TemporaryFile::create_named(folder_.path());
     auto moved = std::move(file);
     ::_exit(moved.ok() && names().size() == 1 && ::raise(SIGTERM) == 0 ? 0 : 1);
   }

@@ -9,12 +9,12 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "base/byte_count.h"
 #include "base/error.h"
 #include "base/try.h"
-#include "build/engine_cache.h"
-#include "cli/byte_count.h"
 #include "cli/commands.h"
 #include "cli/text.h"
+#include "engine_build/engine_cache.h"
 
 namespace slipway::cli {
 namespace {
@@ -30,14 +30,15 @@ struct Options {
   bool json = false;
 };
 
-Result<build::EngineCache> open_cache(const Options& options) {
-  std::string folder = options.folder.empty() ? build::default_cache_folder() : options.folder;
+Result<engine_build::EngineCache> open_cache(const Options& options) {
+  std::string folder =
+      options.folder.empty() ? engine_build::default_cache_folder() : options.folder;
   if (folder.empty()) {
     return invalid_argument(
         "there is no default cache folder, since HOME is not set: name one "
         "with --cache");
   }
-  return build::EngineCache(std::move(folder));
+  return engine_build::EngineCache(std::move(folder));
 }
 
 std::string format_count(uint64_t engines) {
@@ -67,8 +68,8 @@ std::string format_inputs(const std::vector<engine::EngineTensor>& inputs) {
   return printable(fmt::format("{}", fmt::join(texts, ", ")));
 }
 
-void print_table(const build::EngineCache& cache,
-                 const std::vector<build::EngineCache::Entry>& entries) {
+void print_table(const engine_build::EngineCache& cache,
+                 const std::vector<engine_build::EngineCache::Entry>& entries) {
   std::vector<std::vector<std::string>> rows = {
       {"key", "engine", "library", "size", "last used", "inputs"}};
   uint64_t total = 0;
@@ -85,7 +86,8 @@ void print_table(const build::EngineCache& cache,
   fmt::print("{}: {}, {}\n", cache.folder(), format_count(entries.size()), format_bytes(total));
 }
 
-Json entry_json(const build::EngineCache& cache, const build::EngineCache::Entry& entry) {
+Json entry_json(const engine_build::EngineCache& cache,
+                const engine_build::EngineCache::Entry& entry) {
   Json json;
   json["key"] = entry.key;
   json["size"] = entry.size;
@@ -106,7 +108,7 @@ Json entry_json(const build::EngineCache& cache, const build::EngineCache::Entry
 }
 
 Status list(const Options& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(const build::EngineCache cache, open_cache(options));
+  SLIPWAY_ASSIGN_OR_RETURN(const engine_build::EngineCache cache, open_cache(options));
   SLIPWAY_ASSIGN_OR_RETURN(const auto entries, cache.entries());
   if (!options.json) {
     print_table(cache, entries);
@@ -121,7 +123,7 @@ Status list(const Options& options) {
 }
 
 Status remove(const Options& options, uint64_t max_bytes) {
-  SLIPWAY_ASSIGN_OR_RETURN(const build::EngineCache cache, open_cache(options));
+  SLIPWAY_ASSIGN_OR_RETURN(const engine_build::EngineCache cache, open_cache(options));
   SLIPWAY_ASSIGN_OR_RETURN(const auto removed, cache.prune(max_bytes));
   fmt::print("{}: removed {}, {}\n", cache.folder(), format_count(removed.entries),
              format_bytes(removed.bytes));
@@ -145,7 +147,7 @@ void add_cache(CLI::App& app, Action& action) {
     CLI::App* subcommand = command->add_subcommand(name, description);
     subcommand->add_option(
         "--cache", options->folder,
-        "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
+        "The folder of the engine cache (default: " + engine_build::default_cache_folder() + ")");
     subcommand->footer("");
     subcommand->callback([options, run, &action] { action = [=] { return run(*options); }; });
     return subcommand;

@@ -17,8 +17,9 @@
 
 #include "base/hash.h"
 #include "base/temporary_file.h"
-#include "build/engine_cache.h"
+#include "base/test_folder.h"
 #include "cli/commands.h"
+#include "engine_build/engine_cache.h"
 
 namespace slipway::cli {
 namespace {
@@ -27,18 +28,10 @@ using testing::HasSubstr;
 
 class CacheCommandTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "slipway_cache_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   // An engine of `size` bytes that was last used so many seconds after 1970.
   void add(char digit, size_t size, int64_t last_used) {
     const std::vector<std::byte> bytes(size);
-    auto file = TemporaryFile::create(folder_);
+    auto file = TemporaryFile::create(folder_.path());
     ASSERT_TRUE(file.ok());
     ASSERT_TRUE(file->append(bytes).ok());
     engine::EngineRecord record;
@@ -48,19 +41,19 @@ class CacheCommandTest : public testing::Test {
     record.inputs = {{"x", "float32", {"s0", "3"}}};
     record.size = size;
     const std::string key(kSha256HexDigits, digit);
-    build::EngineCache(folder_).add(key, record, xxh3_hex(bytes), *file);
+    engine_build::EngineCache(folder_.path()).add(key, record, xxh3_hex(bytes), *file);
     const timespec times[2] = {{last_used, 0}, {last_used, 0}};
     ASSERT_EQ(::utimensat(AT_FDCWD, path_of(digit).c_str(), times, 0), 0);
   }
 
   std::string path_of(char digit) const {
-    return folder_ + "/" + std::string(kSha256HexDigits, digit) + ".slipway-engine";
+    return folder_ / (std::string(kSha256HexDigits, digit) + ".slipway-engine");
   }
 
   // Runs `slipway cache ...` with the folder, and gives the exit code.
   int run(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"slipway", "cache"});
-    arguments.insert(arguments.end(), {"--cache", folder_});
+    arguments.insert(arguments.end(), {"--cache", folder_.path()});
     return run_as_it_is(arguments);
   }
   int run_as_it_is(const std::vector<std::string>& arguments) {
@@ -68,13 +61,13 @@ class CacheCommandTest : public testing::Test {
     for (const std::string& argument : arguments) texts.push_back(argument.c_str());
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    const int code = run_tool(static_cast<int>(texts.size()), texts.data(), "0");
+    const int code = run_tool(static_cast<int>(texts.size()), texts.data());
     out_ = testing::internal::GetCapturedStdout();
     err_ = testing::internal::GetCapturedStderr();
     return code;
   }
 
-  std::string folder_;
+  TestFolder folder_;
   std::string out_;
   std::string err_;
 };
@@ -89,7 +82,7 @@ TEST_F(CacheCommandTest, ListsEngines) {
   EXPECT_THAT(out_, HasSubstr("3.3 KiB"));
   EXPECT_THAT(out_, HasSubstr("2001-09-"));
   EXPECT_THAT(out_, HasSubstr("x float32[s0, 3]"));
-  EXPECT_THAT(out_, HasSubstr(folder_ + ": 2 engines, "));
+  EXPECT_THAT(out_, HasSubstr(folder_.path() + ": 2 engines, "));
 }
 
 TEST_F(CacheCommandTest, ListsEnginesAsJson) {
@@ -98,7 +91,7 @@ TEST_F(CacheCommandTest, ListsEnginesAsJson) {
   std::filesystem::resize_file(path_of('b'), 500);
   ASSERT_EQ(run({"list", "--json"}), 0) << err_;
   const auto json = nlohmann::json::parse(out_);
-  EXPECT_EQ(json["folder"], folder_);
+  EXPECT_EQ(json["folder"], folder_.path());
   ASSERT_EQ(json["engines"].size(), 2u);
   const auto& engine = json["engines"][0];
   EXPECT_EQ(engine["key"], std::string(kSha256HexDigits, 'a'));
@@ -130,9 +123,9 @@ TEST_F(CacheCommandTest, ClearsEngines) {
   add('b', 1000, 2);
   ASSERT_EQ(run({"clear"}), 0) << err_;
   EXPECT_THAT(out_, HasSubstr("removed 2 engines, 2."));
-  EXPECT_TRUE(std::filesystem::is_empty(folder_));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
   ASSERT_EQ(run({"list"}), 0) << err_;
-  EXPECT_EQ(out_, folder_ + ": 0 engines, 0 bytes\n");
+  EXPECT_EQ(out_, folder_.path() + ": 0 engines, 0 bytes\n");
 }
 
 // What `slipway compile` leaves in the cache, and takes from it.
@@ -144,17 +137,17 @@ class CompileCacheTest : public CacheCommandTest {
     const std::string command = fmt::format(
         "env {} '{}' compile '{}/golden/mlp.pt2' -o '{}' --engine openvino {} > /dev/null 2> "
         "'{}/stderr'",
-        environment, SLIPWAY_TOOL, SLIPWAY_TEST_DATA, path(output), options, folder_);
+        environment, SLIPWAY_TOOL, SLIPWAY_TEST_DATA, path(output), options, folder_.path());
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     err_ = read_file(path("stderr"));
   }
-  std::string path(const std::string& name) const { return folder_ + "/" + name; }
+  std::string path(const std::string& name) const { return folder_ / name; }
   static std::string read_file(const std::string& path) {
     std::ifstream stream(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   }
-  static std::vector<build::EngineCache::Entry> entries(const std::string& folder) {
-    return build::EngineCache(folder).entries().value();
+  static std::vector<engine_build::EngineCache::Entry> entries(const std::string& folder) {
+    return engine_build::EngineCache(folder).entries().value();
   }
 };
 

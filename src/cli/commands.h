@@ -14,16 +14,16 @@ namespace slipway::cli {
 // use.
 using Action = std::function<Status()>;
 
-void add_compile(CLI::App& app, Action& action, const std::string& version);
+void add_compile(CLI::App& app, Action& action);
 void add_run(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_extract(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_operators(CLI::App& app, Action& action);
 void add_cache(CLI::App& app, Action& action);
-void add_doctor(CLI::App& app, Action& action, const std::string& version);
+void add_doctor(CLI::App& app, Action& action);
 
 // The whole tool. The exit code: 0 done, 1 the work failed, 2 wrong use.
-int run_tool(int argc, const char* const* argv, const std::string& version);
+int run_tool(int argc, const char* const* argv);
 
 }  // namespace slipway::cli

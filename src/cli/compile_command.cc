@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/file_writer.h"
@@ -18,9 +19,12 @@
 #include "cli/commands.h"
 #include "cli/engine_options.h"
 #include "cli/model_file.h"
-#include "cli/pte_summary.h"
+#include "cli/step_times.h"
 #include "cli/text.h"
-#include "ir/program.h"
+#include "compile/program_impl.h"
+#include "engine_list/compilers/registry.h"
+#include "engine_list/registry.h"
+#include "inspect/pte_summary.h"
 #include "slipway/compile.h"
 
 namespace slipway::cli {
@@ -34,6 +38,9 @@ struct Options {
   bool no_alloc_graph_output = false;
   bool verify_passes = false;
   bool print_program = false;
+  std::vector<std::string> print_after;
+  bool time_steps = false;
+  std::string dump_partitions;
 };
 
 // "forward=a.pt2" or "a.pt2". A path that exists is a path, even with "=" in it.
@@ -50,26 +57,35 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
-bool is_bare_engine(const std::string& output) {
+// The engine whose bare engines have names that end so; null where there is none.
+const engine_build::CompilerDescription* bare_engine(const std::string& output) {
   const std::string extension = std::filesystem::path(output).extension();
-  return extension == ".engine" || extension == ".trt";
+  for (const auto* compiler : engine_list::compilers()) {
+    for (const char* known : compiler->bare_extensions) {
+      if (extension == known) return compiler;
+    }
+  }
+  return nullptr;
 }
 
 Status check_output(const std::string& output) {
   const std::string extension = std::filesystem::path(output).extension();
-  if (extension == ".pte" || extension == ".onnx" || is_bare_engine(output)) return {};
-  return invalid_argument("can't write '{}': end it in .pte, .onnx, .engine or .trt", output);
+  if (extension == ".pte" || extension == ".onnx" || bare_engine(output) != nullptr) return {};
+  std::string known = ".pte, .onnx";
+  for (const auto* compiler : engine_list::compilers()) {
+    for (const char* one : compiler->bare_extensions) known += fmt::format(", {}", one);
+  }
+  return invalid_argument("can't write '{}': end it in one of {}", output, known);
 }
 
-Status check_bare_engine(const Options& options, EngineKind engine) {
-  if (!is_bare_engine(options.output)) return {};
-  if (engine != EngineKind::kTensorRt) {
-    return invalid_argument("'{}' is to hold a TensorRT engine: add --engine tensorrt",
-                            options.output);
+Status check_bare_engine(const Options& options, const std::vector<EngineChoice>& engines) {
+  const auto* kind = bare_engine(options.output);
+  if (kind == nullptr) return {};
+  if (engines.size() != 1 || engines[0].name != kind->name) {
+    return invalid_argument("'{}' is to hold a {} engine: add --engine {}", options.output,
+                            engine_list::find_engine(kind->name)->title, kind->name);
   }
-  if (options.models.size() == 1) return {};
-  return invalid_argument("'{}': a bare engine holds one program, but {} are given", options.output,
-                          options.models.size());
+  return {};
 }
 
 size_t count_nodes(const ir::Graph& graph) {
@@ -85,41 +101,61 @@ size_t count_nodes(const ir::Graph& graph) {
   return count;
 }
 
-Status compile_to_onnx(const Options& options) {
-  const auto started = std::chrono::steady_clock::now();
-  if (options.models.size() != 1) {
-    return invalid_argument("'{}': an .onnx file holds one program, but {} are given",
-                            options.output, options.models.size());
+// What the options ask for, in one place.
+Result<CompileOptions> to_compile_options(const Options& options) {
+  const bool is_onnx = std::filesystem::path(options.output).extension() == ".onnx";
+  if (is_onnx) SLIPWAY_RETURN_IF_ERROR(options.engine.check_for_models(options.output));
+  SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
+  if (is_onnx) {
+    const bool for_any_tool = !options.engine.is_set() || compile_options.engines.empty();
+    compile_options.output = for_any_tool ? Output::kOnnx : Output::kEngineOnnx;
+    compile_options.cache.clear();
+  } else if (bare_engine(options.output) != nullptr) {
+    compile_options.output = Output::kEngine;
   }
-  if (!options.bounds.empty() || options.verify_passes || options.no_alloc_graph_output) {
-    return invalid_argument(
-        "'{}': --bound, --verify-passes and --no-alloc-graph-output are for .pte files; an .onnx "
-        "file holds the whole program, with its sizes symbolic",
-        options.output);
+  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
+  compile_options.alloc_graph_output = !options.no_alloc_graph_output;
+  compile_options.verify_passes = options.verify_passes;
+  compile_options.print_after = {options.print_after.begin(), options.print_after.end()};
+  compile_options.on_program = [](const std::string& step, const std::string& program) {
+    fmt::print("# after {}\n{}", step, printable_message(program));
+  };
+  compile_options.dump_partitions = options.dump_partitions;
+  return compile_options;
+}
+
+// What became of `nodes` nodes.
+Result<std::string> summary_text(const Options& options, Output output, uint64_t size,
+                                 size_t nodes) {
+  const std::string before = count_text(nodes, "node");
+  if (output == Output::kEngine) {
+    return fmt::format("{} became one engine of {}", before, format_bytes(size));
   }
-  for (const std::string& option : options.engine.given()) {
-    if (option == "--engine" || option == "--precision" || option == "--keep-fp32") continue;
-    return invalid_argument(
-        "'{}': {} has no effect on an .onnx file, which holds the whole program as --engine, "
-        "--precision and --keep-fp32 make it",
-        options.output, option);
+  if (output != Output::kPte) {
+    return fmt::format("ONNX model of {}, file {}", before, format_bytes(size));
   }
-  CompileOptions compile_options;
-  compile_options.engine = EngineKind::kNone;
-  if (options.engine.is_set()) {
-    SLIPWAY_ASSIGN_OR_RETURN(compile_options, options.engine.to_compile_options());
+  SLIPWAY_ASSIGN_OR_RETURN(inspection::PteSummary summary,
+                           inspection::PteSummary::read(options.output, /*trust=*/false));
+  std::string engines;
+  if (summary.engine_count() > 0) {
+    engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
+                          format_bytes(summary.engine_bytes));
   }
-  SLIPWAY_ASSIGN_OR_RETURN(const Program program,
-                           Program::load(split_model(options.models.front()).second));
-  if (options.print_program) fmt::print("{}", printable_message(program.to_string()));
-  SLIPWAY_RETURN_IF_ERROR(save_onnx(program, options.output, compile_options));
-  std::error_code ignored;
-  const auto size = std::filesystem::file_size(options.output, ignored);
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
-  fmt::print("{}: ONNX model of {}, file {}; {:.2f} s\n", options.output,
-             count_text(count_nodes(*program.ir().graph), "node"), format_bytes(size),
-             taken.count());
-  return {};
+  size_t outside = 0;
+  for (const inspection::PteSummary::Method& method : summary.methods) {
+    outside += method.outside.size();
+  }
+  if (outside > 0) engines += count_text(outside, "node") + " outside, ";
+  // Those of an engine lie inside it.
+  std::string weights;
+  if (summary.constant_bytes > 0 || summary.engine_count() == 0) {
+    weights = fmt::format("{} {}, ",
+                          summary.engine_count() == 0 ? "weights" : "weights outside of engines",
+                          format_bytes(summary.constant_bytes));
+  }
+  return fmt::format("{} became {}; {}{}planned memory {}, file {}", before,
+                     count_text(summary.instruction_count(), "instruction"), engines, weights,
+                     format_bytes(summary.planned_bytes()), format_bytes(summary.file_size));
 }
 
 // Before any work is done.
@@ -131,21 +167,37 @@ Status check_not_inputs(const Options& options) {
   return {};
 }
 
+// Those that engines have.
+std::string examples_of_engines() {
+  std::string text;
+  for (const auto* compiler : engine_list::compilers()) {
+    for (const char* example : compiler->examples) text += fmt::format("\n  {}", example);
+  }
+  return text;
+}
+
 Status compile(const Options& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
   SLIPWAY_RETURN_IF_ERROR(check_not_inputs(options));
-  if (std::filesystem::path(options.output).extension() == ".onnx") return compile_to_onnx(options);
-  SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
-  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
-  compile_options.alloc_graph_output = !options.no_alloc_graph_output;
-  compile_options.verify_passes = options.verify_passes;
-  SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engine));
-  fmt::print("engine: {}\n", engine_name(compile_options.engine));
-  std::fflush(stdout);
+  SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, to_compile_options(options));
+  SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engines));
+  if (compile_options.output != Output::kPte && options.models.size() != 1) {
+    return invalid_argument("'{}' holds one program, but {} are given", options.output,
+                            options.models.size());
+  }
+  if (compile_options.output != Output::kOnnx) {
+    fmt::print("engine: {}\n", engines_text(compile_options.engines));
+    std::fflush(stdout);
+  }
 
   Progress progress;
-  compile_options.on_step = [&](const std::string& step) { progress.step(step); };
+  StepTimes times;
+  const auto begin_step = [&](const std::string& step) {
+    progress.step(step);
+    times.step(step);
+  };
+  compile_options.on_step = begin_step;
   std::vector<std::pair<std::string, Program>> programs;
   std::set<std::string> names;
   size_t nodes = 0;
@@ -162,56 +214,32 @@ Status compile(const Options& options) {
       return invalid_argument(
           "method '{}' is given twice: name each, as in `forward=a.pt2 encode=b.pt2`", name);
     }
-    progress.step("reading " + path);
+    begin_step("reading " + path);
     SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
     if (options.print_program) fmt::print("{}", printable_message(program.to_string()));
-    nodes += count_nodes(*program.ir().graph);
+    nodes += count_nodes(*Program::Impl::of(program).ir.graph);
     programs.emplace_back(name, std::move(program));
   }
   std::vector<std::pair<std::string, const Program*>> methods;
   methods.reserve(programs.size());
   for (const auto& [name, program] : programs) methods.emplace_back(name, &program);
-  const bool is_bare = is_bare_engine(options.output);
-  SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact,
-                           is_bare ? compile_to_engine(*methods.front().second, compile_options)
-                                   : slipway::compile(methods, compile_options));
-  progress.step("writing " + options.output);
+  SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, slipway::compile(methods, compile_options));
+  begin_step("writing " + options.output);
   SLIPWAY_RETURN_IF_ERROR(artefact.save(
       options.output, [&](uint64_t done, uint64_t total) { progress.update(done, total); }));
   progress.finish();
+  if (options.time_steps) fmt::print("{}", times.table());
 
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string summary,
+                           summary_text(options, compile_options.output, artefact.size(), nodes));
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
-  if (is_bare) {
-    fmt::print("{}: {} became one engine of {}; {:.2f} s\n", options.output,
-               count_text(nodes, "node"), format_bytes(artefact.size()), taken.count());
-    return {};
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(options.output, /*trust=*/false));
-  std::string engines;
-  if (summary.engine_count() > 0) {
-    engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
-                          format_bytes(summary.engine_bytes));
-  }
-  size_t outside = 0;
-  for (const PteSummary::Method& method : summary.methods) outside += method.outside.size();
-  if (outside > 0) engines += count_text(outside, "node") + " outside, ";
-  // Those of an engine lie inside it.
-  std::string weights;
-  if (summary.constant_bytes > 0 || summary.engine_count() == 0) {
-    weights = fmt::format("{} {}, ",
-                          summary.engine_count() == 0 ? "weights" : "weights outside of engines",
-                          format_bytes(summary.constant_bytes));
-  }
-  fmt::print("{}: {} became {}; {}{}planned memory {}, file {}; {:.2f} s\n", options.output,
-             count_text(nodes, "node"), count_text(summary.instruction_count(), "instruction"),
-             engines, weights, format_bytes(summary.planned_bytes()),
-             format_bytes(summary.file_size), taken.count());
+  fmt::print("{}: {}; {:.2f} s\n", options.output, summary, taken.count());
   return {};
 }
 
 }  // namespace
 
-void add_compile(CLI::App& app, Action& action, const std::string&) {
+void add_compile(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "compile", "Compile .pt2 archives to a .pte file, or one to .onnx or .engine");
@@ -236,16 +264,25 @@ void add_compile(CLI::App& app, Action& action, const std::string&) {
                     "Check the program after every pass");
   command->add_flag("--print-program", options->print_program,
                     "Print the program as the archive has it");
-  command->footer(
-      "\nExamples:\n"
-      "  slipway compile model.pt2 -o model.pte\n"
-      "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
-      "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
-      "  slipway compile model.pt2 -o model.pte --engine none\n"
-      "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
-      "  slipway compile model.pt2 -o model.onnx\n"
-      "  slipway compile model.pt2 -o model.onnx --engine tensorrt --precision fp16\n"
-      "  slipway compile model.pt2 -o model.engine --engine tensorrt --target sm_86");
+  command
+      ->add_option("--print-after", options->print_after,
+                   fmt::format("Print the program after this step: {}; may be repeated",
+                               fmt::join(step_names(), ", ")))
+      ->type_name("STEP")
+      ->allow_extra_args(false);
+  command->add_flag("--time-steps", options->time_steps, "Print how long each step took");
+  command
+      ->add_option("--dump-partitions", options->dump_partitions,
+                   "Write what each engine's builder is given to this folder, as ONNX")
+      ->type_name("DIR");
+  command->footer(std::string("\nExamples:\n") +
+                  "  slipway compile model.pt2 -o model.pte\n"
+                  "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
+                  "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
+                  "  slipway compile model.pt2 -o model.pte --engine none\n"
+                  "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
+                  "  slipway compile model.pt2 -o model.onnx" +
+                  examples_of_engines());
   command->callback([options, &action] { action = [options] { return compile(*options); }; });
 }
 

@@ -12,15 +12,17 @@
 #include <fmt/ranges.h>
 
 #include "base/shared_library.h"
-#include "build/helper.h"
 #include "cli/commands.h"
+#include "cli/option_names.h"
 #include "cli/text.h"
-#include "openvino/library/library.h"
+#include "engine_build/helper.h"
+#include "engine_list/compilers/registry.h"
+#include "engine_list/registry.h"
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 #include "runtime/requirements.h"
-#include "tensorrt/library/gpu.h"
-#include "tensorrt/library/library.h"
+#include "runtime/worker.h"
+#include "slipway/version.h"
 
 namespace slipway::cli {
 namespace {
@@ -50,36 +52,9 @@ std::string cpu_features() {
   return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
 }
 
-std::string gpu_state(const Result<std::vector<tensorrt::Gpu>>& gpus) {
-  if (!gpus.ok()) return gpus.error().message();
-  std::vector<std::string> texts;
-  for (const tensorrt::Gpu& gpu : *gpus) {
-    texts.push_back(fmt::format("{}, compute capability {}", printable(gpu.name),
-                                tensorrt::capability_text(gpu.capability)));
-  }
-  return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, "; "));
-}
-
-std::string tensorrt_state(const Result<std::vector<tensorrt::Gpu>>& gpus) {
-  const auto library = tensorrt::Library::open();
-  if (!library.ok()) return library.error().message();
-  const tensorrt::Version version = (*library)->version();
-  const Status parser = (*library)->require_parser();
-  if (!parser.ok()) return parser.error().message();
-  std::string text = fmt::format("ready to build: {}, {}", version.name(), (*library)->path());
-  if (!gpus.ok()) return text;
-  for (const tensorrt::Gpu& gpu : *gpus) {
-    if (tensorrt::runs_on(version.family, gpu.capability)) continue;
-    text += fmt::format("; its engines do not run on this GPU, which has compute capability {}",
-                        tensorrt::capability_text(gpu.capability));
-    break;
-  }
-  return text;
-}
-
-Status doctor(const std::string& version) {
+Status doctor() {
   std::vector<std::vector<std::string>> rows;
-  rows.push_back({"slipway", version});
+  rows.push_back({"slipway", version()});
   rows.push_back(
       {"cpu", fmt::format("{} threads; {}", std::thread::hardware_concurrency(), cpu_features())});
   runtime::initialize_platform();
@@ -88,22 +63,21 @@ Status doctor(const std::string& version) {
                                     fmt::format("; {} kernel threads", runtime::thread_count())});
   rows.push_back({"kernels", fmt::format("{} registered", runtime::registered_kernels())});
   rows.push_back({"engine none", "ready: ExecuTorch's kernels run everything"});
-  const auto openvino = openvino::Library::open();
-  rows.push_back({"engine openvino", openvino.ok()
-                                         ? fmt::format("ready: OpenVINO {}, {}",
-                                                       (*openvino)->version(), (*openvino)->path())
-                                         : openvino.error().message()});
-  const std::string helper = build::find_helper();
+  for (const engine_build::CompilerDescription* compiler : engine_list::compilers()) {
+    for (const auto& [what, state] : compiler->state()) rows.push_back({what, with_flags(state)});
+  }
+  const std::string helper = engine_build::find_helper();
   rows.push_back({"engine helper",
                   helper.empty() ? "missing: engines are built in the process that compiles; keep "
                                    "libexec/slipway/slipway-build-engine beside bin or lib"
                                  : "ready: engines are built by " + helper});
-  const auto gpus = tensorrt::find_gpus();
-  rows.push_back({"gpu", gpu_state(gpus)});
-  rows.push_back({"engine tensorrt", tensorrt_state(gpus)});
-  for (const runtime::KnownBackend& backend : runtime::known_backends()) {
-    const Status status = runtime::require_backend(backend.id);
-    rows.push_back({fmt::format("files with {}", backend.id),
+  const std::string worker = find_program(runtime::kWorker);
+  rows.push_back({"isolated modules",
+                  worker.empty() ? "missing: keep libexec/slipway/slipway-worker beside bin or lib"
+                                 : "ready: they run in " + worker});
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    const Status status = runtime::require_backend(engine->backend);
+    rows.push_back({fmt::format("files with {}", engine->backend),
                     status.ok() ? "run" : "don't run: " + status.error().message()});
   }
   fmt::print("{}", format_table(rows));
@@ -112,11 +86,11 @@ Status doctor(const std::string& version) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Action& action, const std::string& version) {
+void add_doctor(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("doctor", "Show which engines and libraries are here, and what to do");
   command->footer("\nExample:\n  slipway doctor");
-  command->callback([version, &action] { action = [version] { return doctor(version); }; });
+  command->callback([&action] { action = doctor; });
 }
 
 }  // namespace slipway::cli

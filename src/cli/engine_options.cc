@@ -1,13 +1,16 @@
 #include "cli/engine_options.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
-#include "base/printable.h"
 #include "base/try.h"
-#include "build/engine_cache.h"
+#include "cli/option_names.h"
+#include "engine_build/engine_cache.h"
+#include "engine_list/registry.h"
 
 namespace slipway::cli {
 
@@ -28,6 +31,16 @@ std::vector<std::string> check_names() {
   return names;
 }
 
+std::vector<std::string> engines_with(const std::string& name) {
+  std::vector<std::string> engines;
+  for (const std::string& engine : engine_names()) {
+    for (const EngineOption& option : engine_options(engine)) {
+      if (option.name == name) engines.push_back(engine);
+    }
+  }
+  return engines;
+}
+
 }  // namespace
 
 std::string default_check() {
@@ -37,17 +50,73 @@ std::string default_check() {
   return "";
 }
 
+std::string engines_text(const std::vector<EngineChoice>& engines) {
+  std::vector<std::string> names;
+  names.reserve(engines.size());
+  for (const EngineChoice& engine : engines) names.push_back(engine.name);
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ","));
+}
+
+void OptionGroup::add(CLI::App& group, const EngineOption& option) {
+  const auto [place, is_new] = given_.try_emplace(option.name);
+  if (!is_new) return;
+  const std::string flag = flag_of(option.name);
+  Given& given = place->second;
+  if (*option.value == '\0') {
+    auto* on = group.add_flag(flag, given.on, option.help);
+    group.add_flag("--no-" + flag.substr(2), given.off, "The opposite of " + flag)->excludes(on);
+    return;
+  }
+  auto* added = group.add_option(flag, given.texts, option.help)->type_name(option.value);
+  if (option.is_repeated) {
+    added->allow_extra_args(false);
+  } else {
+    added->expected(1);
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> OptionGroup::values(
+    std::span<const EngineOption> table) const {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const EngineOption& option : table) {
+    const auto found = given_.find(option.name);
+    if (found == given_.end()) continue;
+    for (const std::string& text : found->second.texts) values.emplace_back(option.name, text);
+    if (found->second.on) values.emplace_back(option.name, "true");
+    if (found->second.off) values.emplace_back(option.name, "false");
+  }
+  return values;
+}
+
+std::vector<std::string> OptionGroup::given() const {
+  std::vector<std::string> names;
+  for (const auto& [name, given] : given_) {
+    if (given.on || given.off || !given.texts.empty()) names.push_back(name);
+  }
+  return names;
+}
+
+void OptionGroup::add_for_machines(CLI::App& command) {
+  for (const std::string& engine : engine_names()) {
+    for (const EngineOption& option : engine_options(engine)) {
+      if (option.is_for_machines) add(command, option);
+    }
+  }
+}
+
 void EngineOptions::add_to(CLI::App& command) {
   group_ = command.add_option_group("Engines");
   group_
       ->add_option("--engine", engine_,
-                   "What runs the program: openvino or tensorrt, and ExecuTorch's kernels for what "
-                   "it does not compute exactly; or none (kernels only)")
-      ->check(CLI::IsMember(engine_names()))
+                   fmt::format("What runs the program: {}, and ExecuTorch's kernels for what it "
+                               "does not compute exactly; several, by priority, with commas "
+                               "between them; or none (kernels only)",
+                               fmt::join(engine_names(), " or ")))
       ->capture_default_str();
   group_
       ->add_option("--exclude-op", exclude_ops_,
-                   "An operator that stays on kernels, such as aten.cos; may be repeated")
+                   "An operator that stays on kernels, such as aten.cos, or out of one engine, as "
+                   "ENGINE:aten.cos; may be repeated")
       ->allow_extra_args(false);
   group_
       ->add_option("--exclude-node", exclude_nodes_,
@@ -63,16 +132,6 @@ void EngineOptions::add_to(CLI::App& command) {
   group_->add_flag("--allow-reduced-precision", allow_reduced_precision_,
                    "Let the engine compute 64-bit and half types with less precision");
   group_
-      ->add_option(
-          "--openvino-compat", openvino_compat_,
-          "Write engines for ExecuTorch's own OpenVINO delegate, with this version: 2025.4")
-      ->check(CLI::IsMember({"2025.4"}));
-  group_
-      ->add_option("--disable-rule", disabled_rules_,
-                   "A rule against a fault of the engine that is left off, to see what it is for "
-                   "(docs/openvino.md); may be repeated")
-      ->allow_extra_args(false);
-  group_
       ->add_option("--check", check_,
                    fmt::format("Run each engine on generated inputs and compare it with the "
                                "kernels: of those that differ, leave the nodes outside, or fail; "
@@ -82,36 +141,68 @@ void EngineOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   auto* cache = group_->add_option(
       "--cache", cache_,
-      "The folder of the engine cache (default: " + build::default_cache_folder() + ")");
+      "The folder of the engine cache (default: " + engine_build::default_cache_folder() + ")");
   group_->add_flag("--no-cache", no_cache_, "Neither use nor fill the engine cache")
       ->excludes(cache);
-  tensorrt_.add_to(command);
+  for (const std::string& engine : engine_names()) {
+    const std::vector<EngineOption> options = engine_options(engine);
+    if (options.empty()) continue;
+    CLI::App* group = command.add_option_group(
+        fmt::format("{} (--engine {})", engine_list::find_engine(engine)->title, engine));
+    for (const EngineOption& option : options) of_engines_.add(*group, option);
+  }
 }
 
 std::vector<std::string> EngineOptions::given() const {
-  std::vector<std::string> names = tensorrt_.given();
-  const std::vector<std::string> own = given_options(group_);
-  names.insert(names.end(), own.begin(), own.end());
+  std::vector<std::string> names;
+  for (const std::string& option : of_engines_.given()) names.push_back(flag_of(option));
+  if (group_ == nullptr) return names;
+  for (const CLI::Option* option : group_->get_options()) {
+    if (option->count() > 0) names.push_back(option->get_name());
+  }
   return names;
+}
+
+bool EngineOptions::is_set() const { return !given().empty(); }
+
+Status EngineOptions::check_for_models(const std::string& output) const {
+  std::vector<std::string> allowed = {"--engine"};
+  for (const std::string& engine : engine_names()) {
+    for (const EngineOption& option : engine_options(engine)) {
+      if (option.is_for_models) allowed.push_back(flag_of(option.name));
+    }
+  }
+  for (const std::string& option : given()) {
+    if (std::find(allowed.begin(), allowed.end(), option) != allowed.end()) continue;
+    return invalid_argument(
+        "'{}': {} has no effect on an .onnx file, which holds the whole program as {} make it",
+        output, option, fmt::join(allowed, ", "));
+  }
+  return {};
 }
 
 Result<CompileOptions> EngineOptions::to_compile_options() const {
   CompileOptions options;
-  SLIPWAY_ASSIGN_OR_RETURN(options.engine, parse_engine(engine_));
-  if (options.engine == EngineKind::kNone && require_full_) {
+  SLIPWAY_ASSIGN_OR_RETURN(options.engines, parse_engines(engine_));
+  if (options.engines.empty() && require_full_) {
     return invalid_argument(
         "--require-full needs an engine: with --engine none everything runs on "
         "kernels");
   }
-  if (options.engine != EngineKind::kTensorRt && tensorrt_.is_set()) {
-    return invalid_argument("the options of TensorRT go with --engine tensorrt");
+  std::set<std::string> known;
+  for (EngineChoice& engine : options.engines) {
+    const std::vector<EngineOption> table = engine_options(engine.name);
+    engine.options = of_engines_.values(table);
+    for (const EngineOption& option : table) known.insert(option.name);
   }
-  SLIPWAY_ASSIGN_OR_RETURN(options.tensorrt, tensorrt_.parse());
+  for (const std::string& option : of_engines_.given()) {
+    if (known.contains(option)) continue;
+    return invalid_argument("{} is an option of --engine {}", flag_of(option),
+                            fmt::join(engines_with(option), " or "));
+  }
   options.exclude_ops = {exclude_ops_.begin(), exclude_ops_.end()};
   options.exclude_nodes = {exclude_nodes_.begin(), exclude_nodes_.end()};
   options.min_partition_size = min_partition_size_;
-  options.openvino_compat = openvino_compat_;
-  options.disabled_rules = {disabled_rules_.begin(), disabled_rules_.end()};
   options.require_full = require_full_;
   options.allow_reduced_precision = allow_reduced_precision_;
   for (const auto& [name, check] : kChecks) {
@@ -119,12 +210,10 @@ Result<CompileOptions> EngineOptions::to_compile_options() const {
   }
   // What is true of one engine often is of the next, too.
   options.on_warning = [said = std::set<std::string>()](const std::string& message) mutable {
-    if (said.insert(message).second) {
-      fmt::print(stderr, "warning: {}\n", printable_message(message));
-    }
+    if (said.insert(message).second) print_warning(message);
   };
-  if (!no_cache_) options.cache = cache_.empty() ? build::default_cache_folder() : cache_;
-  if (!no_cache_ && options.cache.empty() && options.engine != EngineKind::kNone) {
+  if (!no_cache_) options.cache = cache_.empty() ? engine_build::default_cache_folder() : cache_;
+  if (!no_cache_ && options.cache.empty() && !options.engines.empty()) {
     options.on_warning(
         "engines are not kept for the next time, since HOME is not set: name a folder with "
         "--cache");

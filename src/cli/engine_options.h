@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
-#include "cli/tensorrt_options.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
 
@@ -16,29 +18,53 @@ namespace slipway::cli {
 // The value of --check that CompileOptions has.
 std::string default_check();
 
+// Names with commas between them, or "none".
+std::string engines_text(const std::vector<EngineChoice>& engines);
+
+// Options of engines, by name; engines may have options of the same name.
+class OptionGroup {
+ public:
+  // `this` must outlive the command.
+  void add(CLI::App& group, const EngineOption& option);
+  // Those that say where engines' libraries are, for commands that only ask.
+  void add_for_machines(CLI::App& command);
+  // Names and values of those given that are in the table.
+  std::vector<std::pair<std::string, std::string>> values(
+      std::span<const EngineOption> table) const;
+  std::vector<std::string> given() const;  // names
+
+ private:
+  struct Given {
+    std::vector<std::string> texts;
+    bool on = false;  // of options without a value
+    bool off = false;
+  };
+  std::map<std::string, Given> given_;
+};
+
 class EngineOptions {
  public:
   // Adds --engine, --exclude-op and the others; `this` must outlive the command.
   void add_to(CLI::App& command);
-  // Those that the command line has: "--engine".
-  std::vector<std::string> given() const;
-  bool is_set() const { return !given().empty(); }
+  bool is_set() const;
+  // An error for an option that has no effect on an ONNX model.
+  Status check_for_models(const std::string& output) const;
   // Warnings go to stderr.
   Result<CompileOptions> to_compile_options() const;
 
  private:
+  std::vector<std::string> given() const;  // "--engine"
+
   std::string engine_ = engine_names().front();
   std::vector<std::string> exclude_ops_;
   std::vector<std::string> exclude_nodes_;
   size_t min_partition_size_ = 1;
-  std::vector<std::string> disabled_rules_;
-  std::string openvino_compat_;
   bool require_full_ = false;
   bool allow_reduced_precision_ = false;
   std::string check_ = default_check();
   std::string cache_;
   bool no_cache_ = false;
-  TensorRtCommandOptions tensorrt_;
+  OptionGroup of_engines_;
   CLI::App* group_ = nullptr;
 };
 

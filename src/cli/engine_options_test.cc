@@ -3,11 +3,14 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
+#include <string>
 
 #include <gmock/gmock-matchers.h>
 #include <gtest/gtest.h>
 
 #include "base/mapped_file.h"
+#include "base/test_folder.h"
 #include "cli/commands.h"
 #include "pte/reader/reader.h"
 
@@ -20,15 +23,9 @@ namespace fs = std::filesystem;
 
 class EngineOptionsTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "slipway_engines_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1); }
 
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
 
   // Compiles linear, relu, linear; gives what the command says on stderr where it fails.
   std::string compile(std::vector<std::string> options, const std::string& output = "model.pte",
@@ -41,7 +38,7 @@ class EngineOptionsTest : public testing::Test {
     for (const std::string& argument : arguments) argv.push_back(argument.c_str());
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
-    const int code = run_tool(static_cast<int>(argv.size()), argv.data(), "0");
+    const int code = run_tool(static_cast<int>(argv.size()), argv.data());
     out_ = testing::internal::GetCapturedStdout();
     const std::string err = testing::internal::GetCapturedStderr();
     return code == 0 ? "" : err;
@@ -55,7 +52,7 @@ class EngineOptionsTest : public testing::Test {
     return file->manifest()->methods.front();
   }
 
-  fs::path folder_;
+  TestFolder folder_;
   std::string out_;
 };
 
@@ -80,7 +77,10 @@ TEST_F(EngineOptionsTest, ExcludedOperatorsAndNodesStayOnKernels) {
     EXPECT_EQ(method().engines.size(), 2u);
     ASSERT_EQ(method().outside.size(), 1u);
     EXPECT_EQ(method().outside[0].op, "aten.relu.default");
-    EXPECT_THAT(method().outside[0].reason, HasSubstr(options[0] + " " + options[1]));
+    EXPECT_THAT(method().outside[0].reason,
+                HasSubstr("excluded by its " +
+                          std::string(options[0] == "--exclude-op" ? "operator, " : "name, ") +
+                          options[1]));
   }
   EXPECT_THAT(compile({"--exclude-op", "aten.rellu"}), HasSubstr("aten.relu"));
 }
@@ -150,6 +150,40 @@ TEST_F(EngineOptionsTest, ThoseOfTheModelAreForOnnxToo) {
   EXPECT_THAT(compile({"--engine", "tensorrt", "--target", "sm_86"}, "model.onnx"),
               HasSubstr("--target" + no_effect));
   EXPECT_THAT(compile({"--precision", "fp16"}, "model.onnx"), HasSubstr("--engine tensorrt"));
+}
+
+TEST_F(EngineOptionsTest, AProgramCanBeLookedAtAfterAStep) {
+  ASSERT_EQ(compile({"--print-after", "functionalize", "--print-after", "build engines"}), "");
+  EXPECT_THAT(out_, HasSubstr("# after functionalize\n"));
+  EXPECT_THAT(out_, HasSubstr("aten.linear.default"));
+  const size_t built = out_.find("# after build engines\n");
+  ASSERT_NE(built, std::string::npos);
+  EXPECT_NE(out_.find("slipway.call_engine", built), std::string::npos);
+  EXPECT_EQ(out_.find("aten.linear.default", built), std::string::npos);
+  EXPECT_THAT(compile({"--print-after", "lunch"}),
+              HasSubstr("--print-after: there is no step 'lunch'; there are inline regions, "));
+}
+
+TEST_F(EngineOptionsTest, StepsAreTimed) {
+  ASSERT_EQ(compile({"--time-steps"}), "");
+  for (const char* step :
+       {"ms ", "functionalize", "build engine 1 of 1 (3 nodes)", "plan memory"}) {
+    EXPECT_THAT(out_, HasSubstr(step));
+  }
+}
+
+TEST_F(EngineOptionsTest, PartitionsAreDumpedAsTheirBuildersGetThem) {
+  ASSERT_EQ(compile({"--dump-partitions", path("parts"), "--exclude-op", "aten.relu"}), "");
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(path("parts"))) {
+    names.insert(entry.path().filename());
+    EXPECT_GT(fs::file_size(entry.path()), 100u);
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"000.openvino.onnx", "001.openvino.onnx"}));
+  EXPECT_THAT(compile({"--dump-partitions", path("model.pte") + "/x"}),
+              HasSubstr("--dump-partitions: "));
+  EXPECT_THAT(compile({"--dump-partitions", path("parts")}, "model.onnx"),
+              HasSubstr("--dump-partitions has no effect on an ONNX model"));
 }
 
 }  // namespace

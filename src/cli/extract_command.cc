@@ -14,12 +14,13 @@
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
-#include "cli/pte_summary.h"
 #include "cli/text.h"
 #include "engine/manifest.h"
-#include "engine/tensorrt_blob.h"
+#include "engine_list/registry.h"
+#include "inspect/pte_summary.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/reader.h"
+#include "slipway/inspect.h"
 
 namespace slipway::cli {
 namespace {
@@ -70,11 +71,12 @@ Result<std::span<const std::byte>> foreign_engine(const pte::File& file, const O
     return not_found("{} has no manifest that says what its engines are for: leave out --target",
                      options.file);
   }
-  const auto data = delegate_data(file, delegate);
-  if (delegate.id()->str() != engine::kTensorRtBackend) return data;
-  auto blob = engine::read_tensorrt_blob(data);
-  if (blob.ok()) return blob->plan;
-  return blob.error().with_context(fmt::format("engine {} of {}", options.engine, options.file));
+  const auto data = inspection::delegate_data(file, delegate);
+  const engine::Description* known = engine_list::find_backend(delegate.id()->str());
+  if (known == nullptr || known->engine_of == nullptr) return data;
+  auto engine = known->engine_of(data);
+  if (engine.ok()) return engine;
+  return engine.error().with_context(fmt::format("engine {} of {}", options.engine, options.file));
 }
 
 Status extract(const Options& options) {
@@ -101,7 +103,7 @@ Status extract(const Options& options) {
                      count_text(count, "engine"), options.engine);
   }
   const fb::BackendDelegate& delegate = *plan->delegates()->Get(options.engine);
-  const engine::ManifestMethod* described = find_described(file, options.method);
+  const engine::ManifestMethod* described = file.described(options.method);
   SLIPWAY_ASSIGN_OR_RETURN(
       const auto bytes, described == nullptr
                             ? foreign_engine(file, options, delegate)

@@ -12,9 +12,10 @@
 #include "base/mapped_file.h"
 #include "base/memory_limit_test.h"
 #include "base/piece_writer.h"
+#include "base/test_folder.h"
 #include "cli/commands.h"
-#include "engine/tensorrt_blob.h"
 #include "pte/reader/program_test.h"
+#include "tensorrt/format/blob.h"
 
 namespace slipway::cli {
 namespace {
@@ -26,19 +27,12 @@ const std::string kFile = SLIPWAY_TEST_DATA "/runtime/tensorrt.pte";
 int run(std::vector<std::string> arguments) {
   std::vector<const char*> argv = {"slipway", "extract"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  return run_tool(static_cast<int>(argv.size()), argv.data(), "1");
+  return run_tool(static_cast<int>(argv.size()), argv.data());
 }
 
 class ExtractTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "slipway_extract_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    output_ = folder_ + "/x.engine";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void SetUp() override { output_ = folder_ / "x.engine"; }
 
   // What the output has afterwards.
   std::string extract(const std::string& file, const std::vector<std::string>& options = {}) {
@@ -70,20 +64,20 @@ class ExtractTest : public testing::Test {
     program.outputs = {y};
     program.delegate(backend, executorch_flatbuffer::DataLocation::SEGMENT, program.segment(data));
     program.call_delegate(0, {x, y});
-    const std::string path = folder_ + "/foreign.pte";
+    const std::string path = folder_ / "foreign.pte";
     EXPECT_TRUE(write_file(path, program.build()).ok());
     return path;
   }
 
   static std::string blob_of(const std::string& plan) {
-    engine::TensorRtMetadata metadata;
+    tensorrt::Metadata metadata;
     metadata.io_bindings = {{"x", "float32", {2, 3}, true}, {"y", "float32", {2, 3}, false}};
-    const auto header = engine::write_tensorrt_header(metadata, plan.size());
+    const auto header = tensorrt::write_header(metadata, plan.size());
     EXPECT_TRUE(header.ok());
     return std::string(reinterpret_cast<const char*>(header->data()), header->size()) + plan;
   }
 
-  std::string folder_;
+  TestFolder folder_;
   std::string output_;
 };
 
@@ -108,14 +102,14 @@ TEST_F(ExtractTest, WhatIsNotThereIsSaid) {
   EXPECT_THAT(error_of(SLIPWAY_TEST_DATA "/golden/mlp.pt2"),
               HasSubstr("mlp.pt2 is an archive and has no engines: compile it first"));
   EXPECT_THAT(error_of(SLIPWAY_TEST_DATA "/tensorrt/aliased.blob"), HasSubstr("neither"));
-  EXPECT_THAT(error_of(folder_ + "/missing.pte"), HasSubstr("missing.pte"));
+  EXPECT_THAT(error_of(folder_ / "missing.pte"), HasSubstr("missing.pte"));
 }
 
 TEST_F(ExtractTest, ADamagedEngineIsNotExtracted) {
   std::ifstream stream(kFile, std::ios::binary);
   std::string file{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   file[file.find("a plan for newer") + 3] ^= 1;
-  const std::string damaged = folder_ + "/damaged.pte";
+  const std::string damaged = folder_ / "damaged.pte";
   ASSERT_TRUE(write_file(damaged, file).ok());
   EXPECT_THAT(error_of(damaged, {"--target", "sm_120"}),
               HasSubstr("segment 2 (engine) does not have its checksum"));
@@ -125,10 +119,10 @@ TEST_F(ExtractTest, ADamagedEngineIsNotExtracted) {
 
 TEST_F(ExtractTest, EnginesOfOtherToolsAreExtracted) {
   EXPECT_EQ(extract(foreign("TensorRTBackend", blob_of("another plan"))), "another plan");
-  EXPECT_EQ(extract(foreign("XnnpackBackend", "as it is")), "as it is");
+  EXPECT_EQ(extract(foreign("SomeBackend", "as it is")), "as it is");
   EXPECT_THAT(error_of(foreign("TensorRTBackend", "TR03, one day, with more in its header")),
               HasSubstr("foreign.pte: it begins with neither TR01 nor TR02"));
-  EXPECT_THAT(error_of(foreign("XnnpackBackend", "as it is"), {"--target", "sm_80"}),
+  EXPECT_THAT(error_of(foreign("SomeBackend", "as it is"), {"--target", "sm_80"}),
               HasSubstr("leave out --target"));
 }
 

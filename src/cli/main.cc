@@ -1,3 +1,3 @@
 #include "cli/commands.h"
 
-int main(int argc, char** argv) { return slipway::cli::run_tool(argc, argv, SLIPWAY_VERSION); }
+int main(int argc, char** argv) { return slipway::cli::run_tool(argc, argv); }

@@ -1,31 +1,16 @@
 #include "cli/model_file.h"
 
 #include <charconv>
-#include <string_view>
 
 #include "base/error.h"
-#include "base/file_content.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
 #include "base/try.h"
+#include "engine_list/registry.h"
 #include "slipway/compile.h"
+#include "slipway/inspect.h"
 
 namespace slipway::cli {
-
-Result<FileKind> file_kind(const std::string& path) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto file, MappedFile::open(path));
-  const std::string_view text(reinterpret_cast<const char*>(file->bytes().data()),
-                              file->bytes().size());
-  if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return FileKind::kArchive;
-  if (text.size() >= 8 && text.substr(4, 2) == "ET") return FileKind::kProgram;
-  if (text.starts_with("vtrt") || text.starts_with("ftrt")) return FileKind::kPlan;
-  if (text.empty()) return invalid_file("{} is empty", path);
-  if (const std::string what = describe_foreign_content(file->bytes()); !what.empty()) {
-    return invalid_file("{} {}", path, what);
-  }
-  return invalid_file(
-      "{} is neither an archive of torch.export (.pt2) nor a .pte file nor a TensorRT plan", path);
-}
 
 Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts) {
   std::map<std::string, int64_t> bounds;
@@ -48,11 +33,12 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
                            const std::vector<std::string>& bounds, const EngineOptions& engine) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));
-  if (kind == FileKind::kPlan) {
-    return unsupported(
-        "{} is a bare TensorRT plan: run it with TensorRT's own tools, such as trtexec or "
-        "tensorrt_rtx",
-        path);
+  if (kind == FileKind::kEngine) {
+    SLIPWAY_ASSIGN_OR_RETURN(auto file, MappedFile::open(path));
+    const engine::Description* engine = engine_list::find_bare_engine(file->bytes());
+    if (engine == nullptr) return invalid_file("{} changed while it was read", path);
+    return unsupported("{} is a bare {}: run it with {}", path, engine->bare_engine,
+                       engine->bare_engine_tools);
   }
   if (kind == FileKind::kProgram) {
     if (bounds.empty() && !engine.is_set()) return Module::load(path, options);
@@ -60,7 +46,7 @@ Result<Module> load_module(const std::string& path, const LoadOptions& options,
         "{} is compiled already: --bound and the options of engines are for archives (.pt2)", path);
   }
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, engine.to_compile_options());
-  fmt::print("engine: {}\n", engine_name(compile_options.engine));
+  fmt::print("engine: {}\n", engines_text(compile_options.engines));
   std::fflush(stdout);
   Progress progress;
   progress.step("reading " + path);

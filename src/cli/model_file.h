@@ -1,4 +1,4 @@
-// The files the tool takes: told apart by their content, not by their names.
+// The files that the tool runs.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +11,6 @@
 #include "slipway/result.h"
 
 namespace slipway::cli {
-
-enum class FileKind { kArchive, kProgram, kPlan };  // a zip file; a .pte; of TensorRT
-
-// Fails for anything else, and says what it looks like where that is known.
-Result<FileKind> file_kind(const std::string& path);
 
 // The values of --bound: "s77=64" each.
 Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts);

@@ -22,6 +22,11 @@ other numbers, `item()` and `torch.cond` compile to instructions; dropout, detac
 disappear. What is not listed here is refused, in one message that names each such operator with its
 place in the source.
 
+What `choose_qparams` and its kin choose, and what quantizes and dequantizes by it, is written as
+PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers. float8 numbers are
+read as constants, which become float16, and as what the program converts to them, rounded as
+PyTorch rounds; of operators, only conversions and views take them.
+
 | operator | by |
 | --- | --- |
 )";

@@ -12,7 +12,7 @@
 #include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
-#include "cli/text.h"
+#include "inspect/value_json.h"
 #include "slipway/npy.h"
 
 namespace slipway::cli {
@@ -113,7 +113,7 @@ Status write_outputs(const std::string& folder, const std::vector<Value>& values
   for (size_t i = 0; i < values.size(); ++i) {
     nlohmann::ordered_json output;
     output["name"] = infos[i].name;
-    output["type"] = type_name(values[i]);
+    output["type"] = inspection::type_name(values[i]);
     if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
       const std::string file = fmt::format("{}.npy", i);
       SLIPWAY_RETURN_IF_ERROR(write_tensor(fmt::format("{}/{}", folder, file), *tensor));
@@ -122,12 +122,12 @@ Status write_outputs(const std::string& folder, const std::vector<Value>& values
       const DType stored = stored_dtype(tensor->dtype());
       if (stored != tensor->dtype()) output["stored_as"] = dtype_name(stored);
     } else {
-      output["value"] = literal_json(values[i]);
+      output["value"] = inspection::literal_json(values[i]);
     }
     outputs.push_back(std::move(output));
   }
   nlohmann::ordered_json json;
-  json["tree"] = tree_json(tree);
+  json["tree"] = inspection::tree_json(tree);
   json["outputs"] = std::move(outputs);
   const std::string path = folder + "/outputs.json";
   remove_link(path);

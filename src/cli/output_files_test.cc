@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
 #include "slipway/npy.h"
 
 namespace slipway::cli {
@@ -37,34 +38,27 @@ TEST(FileNameOf, ShortensLongNamesAndKeepsThemDistinct) {
 
 class WriteTensors : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "slipway_outputs_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   Status write(const std::vector<std::string>& names) {
     std::vector<std::pair<std::string, Tensor>> tensors;
     tensors.reserve(names.size());
     for (const std::string& name : names) {
       tensors.emplace_back(name, *Tensor::zeros(DType::kFloat32, {2}));
     }
-    return write_tensors((folder_ / "in" / "out").string(), tensors);
+    return write_tensors(folder_ / "in/out", tensors);
   }
 
   // Relative to the folder that was asked for.
   std::set<std::string> files() const {
     std::set<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
       if (entry.is_regular_file()) {
-        found.insert(fs::relative(entry.path(), folder_ / "in" / "out").string());
+        found.insert(fs::relative(entry.path(), folder_ / "in/out").string());
       }
     }
     return found;
   }
 
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 TEST_F(WriteTensors, StaysInsideOfTheFolder) {
@@ -88,16 +82,16 @@ TEST_F(WriteTensors, RefusesCollidingNamesBeforeWritingAnything) {
 }
 
 TEST_F(WriteTensors, ReplacesALinkInsteadOfFollowingIt) {
-  fs::create_directories(folder_ / "in" / "out");
-  ASSERT_TRUE(write_npy((folder_ / "victim").string(), *Tensor::zeros(DType::kInt64, {1})).ok());
-  fs::create_symlink(folder_ / "victim", folder_ / "in" / "out" / "a.npy");
+  fs::create_directories(folder_ / "in/out");
+  ASSERT_TRUE(write_npy(folder_ / "victim", *Tensor::zeros(DType::kInt64, {1})).ok());
+  fs::create_symlink(folder_ / "victim", folder_ / "in/out/a.npy");
   ASSERT_TRUE(write({"a"}).ok());
-  EXPECT_EQ(read_npy((folder_ / "victim").string())->dtype(), DType::kInt64);
-  EXPECT_EQ(read_npy((folder_ / "in" / "out" / "a.npy").string())->dtype(), DType::kFloat32);
+  EXPECT_EQ(read_npy(folder_ / "victim")->dtype(), DType::kInt64);
+  EXPECT_EQ(read_npy(folder_ / "in/out/a.npy")->dtype(), DType::kFloat32);
 }
 
 TEST_F(WriteTensors, OutputsReplaceLinksToo) {
-  const fs::path out = folder_ / "in" / "out";
+  const fs::path out = folder_ / "in/out";
   fs::create_directories(out);
   for (const char* name : {"0.npy", "outputs.json"}) {
     fs::create_symlink(folder_ / "victim", out / name);
@@ -110,7 +104,7 @@ TEST_F(WriteTensors, OutputsReplaceLinksToo) {
 }
 
 TEST_F(WriteTensors, SaysWhyAFolderCannotBeMade) {
-  ASSERT_TRUE(write_npy((folder_ / "in").string(), *Tensor::zeros(DType::kInt64, {1})).ok());
+  ASSERT_TRUE(write_npy(folder_ / "in", *Tensor::zeros(DType::kInt64, {1})).ok());
   const Status status = write({"a"});
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message().find("in/out"), std::string::npos) << status.error().message();

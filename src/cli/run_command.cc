@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
 #include <memory>
 #include <optional>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "base/child_process.h"
 #include "base/error.h"
 #include "base/file_writer.h"
 #include "base/progress.h"
@@ -20,6 +17,7 @@
 #include "cli/engine_options.h"
 #include "cli/input_values.h"
 #include "cli/model_file.h"
+#include "cli/option_names.h"
 #include "cli/output_files.h"
 #include "cli/text.h"
 #include "runtime/backends.h"
@@ -39,11 +37,15 @@ struct Options {
   std::string state_dir;
   LoadOptions load;
   std::string performance_hint;
-  std::optional<double> timeout;  // seconds
-  bool isolate = false;
-  bool isolated = false;
-  EngineOptions engine;  // of an archive
+  std::optional<double> timeout;         // seconds
+  std::optional<uint64_t> memory_limit;  // MiB
+  EngineOptions engine;                  // of an archive
 };
+
+double milliseconds_since(std::chrono::steady_clock::time_point start) {
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - start;
+  return taken.count();
+}
 
 // Nearest rank: the smallest time that `share` of all runs did not exceed.
 double percentile(const std::vector<double>& sorted, double share) {
@@ -57,7 +59,10 @@ double median(const std::vector<double>& sorted) {
   return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-void print_latencies(std::vector<double> milliseconds) {
+// The first call stands apart: it lays out and loads what the others find.
+void print_latencies(std::vector<double> milliseconds, double load) {
+  const double first = milliseconds.front();
+  milliseconds.erase(milliseconds.begin());
   std::sort(milliseconds.begin(), milliseconds.end());
   double sum = 0;
   for (const double time : milliseconds) sum += time;
@@ -69,7 +74,9 @@ void print_latencies(std::vector<double> milliseconds) {
                             milliseconds.back()};
   std::vector<std::string> row = {std::to_string(milliseconds.size())};
   for (const double figure : figures) row.push_back(fmt::format("{:.4f}", figure));
-  fmt::print("latency in ms:\n{}",
+  fmt::print("loaded in {:.1f} ms, first run in {:.4f} ms; {:.1f} of the others a second\n", load,
+             first, 1000 * static_cast<double>(milliseconds.size()) / sum);
+  fmt::print("latency of the others in ms:\n{}",
              format_table({{"runs", "min", "median", "mean", "p90", "p99", "max"}, row}, "  "));
 }
 
@@ -104,54 +111,32 @@ Status write_state(Module& module, const Options& options, const std::vector<Val
   return write_tensors(options.state_dir, tensors, files_read(options));
 }
 
-// Runs the same command in a process of its own, which may crash.
-Status run_isolated(const Options& options) {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  std::vector<std::string> arguments;
-  for (std::string argument; std::getline(file, argument, '\0');) {
-    arguments.push_back(argument == "--isolate" ? "--isolated" : argument);
-  }
-  if (arguments.empty()) return io_error("/proc/self/cmdline: cannot be read");
-  arguments.erase(arguments.begin());
-  SLIPWAY_ASSIGN_OR_RETURN(ChildProcess child, ChildProcess::spawn("/proc/self/exe", arguments));
-  Timeout timeout;
-  if (options.timeout) {
-    // It may stop by itself first, and say where.
-    timeout =
-        std::chrono::milliseconds(std::llround(*options.timeout * 1000)) + std::chrono::seconds(5);
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(const Exit end, child.wait(timeout));
-  // It has said what there is to say.
-  if (end.kind == Exit::Kind::kCode) std::exit(end.number);
-  return end.kind == Exit::Kind::kTimeout
-             ? resource_exhausted("{}: the run was ended after {} s", options.file,
-                                  *options.timeout)
-             : invalid_file("{}: a kernel or an engine crashed: the process {}", options.file,
-                            end.text());
-}
-
 Status run(const Options& options) {
-  if (options.isolate) return run_isolated(options);
-  if (options.isolated) SLIPWAY_RETURN_IF_ERROR(Channel::to_parent());
   if (!options.output_dir.empty() && options.output_dir == options.state_dir) {
     return invalid_argument(
         "--output-dir and --state-dir are both '{}': give each its own, because a buffer may have "
         "the name of an output's file",
         options.output_dir);
   }
-  if (options.load.engine_threads) {
+  if (options.load.engine_threads && !options.load.isolate) {
     SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.load.engine_threads));
   }
   LoadOptions load = options.load;
   if (options.timeout) {
     load.time_limit = std::chrono::milliseconds(std::llround(*options.timeout * 1000));
   }
+  if (options.memory_limit) load.memory_limit = *options.memory_limit << 20;
+  const auto load_started = std::chrono::steady_clock::now();
+  load.on_warning = print_warning;
   SLIPWAY_ASSIGN_OR_RETURN(Module module,
                            load_module(options.file, load, options.bounds, options.engine));
+  double load_time = milliseconds_since(load_started);
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(auto inputs, gather_inputs(module, options.method, options.inputs,
                                                       options.seed ? &*options.seed : nullptr));
+  const auto method_started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(module.load_method(options.method));
+  load_time += milliseconds_since(method_started);
 
   std::vector<double> milliseconds;
   std::vector<Value> outputs;
@@ -160,11 +145,9 @@ Status run(const Options& options) {
   for (int i = 0; i < options.repeat; ++i) {
     const auto started = std::chrono::steady_clock::now();
     auto result = module.run(inputs, options.method);
-    const std::chrono::duration<double, std::milli> taken =
-        std::chrono::steady_clock::now() - started;
+    milliseconds.push_back(milliseconds_since(started));
     if (!result.ok()) return result.error();
     outputs = std::move(*result);
-    milliseconds.push_back(taken.count());
     if (options.repeat > 1) {
       progress.update(static_cast<uint64_t>(i) + 1, static_cast<uint64_t>(options.repeat));
     }
@@ -182,7 +165,7 @@ Status run(const Options& options) {
     if (const std::string settings = runtime::engine_settings(); !settings.empty()) {
       fmt::print("engine: {}\n", settings);
     }
-    print_latencies(std::move(milliseconds));
+    print_latencies(std::move(milliseconds), load_time);
   }
   return {};
 }
@@ -199,8 +182,10 @@ void add_run(CLI::App& app, Action& action) {
                    "KEY=VALUE: a position, name or path among the flattened inputs; a .npy file or "
                    "a literal (3, 1.5, true, none, \"text\")")
       ->allow_extra_args(false);
-  command->add_option("--random-inputs", options->seed,
-                      "Fill the inputs that are not given with numbers from this seed");
+  command->add_option(
+      "--random-inputs", options->seed,
+      "Fill the inputs that are not given with numbers from this seed; dynamic sizes "
+      "are the smallest from 1 on");
   command
       ->add_option(
           "--bound", options->bounds,
@@ -210,7 +195,9 @@ void add_run(CLI::App& app, Action& action) {
       ->allow_extra_args(false);
   options->engine.add_to(*command);
   command->add_option("--method", options->method, "The method to run")->capture_default_str();
-  command->add_option("--repeat", options->repeat, "Run this often and print a table of latencies")
+  command
+      ->add_option("--repeat", options->repeat,
+                   "Run this often and print how long loading, the first run and the others took")
       ->check(CLI::Range(1, 10'000'000));
   command->add_option("--output-dir", options->output_dir,
                       "Write 0.npy, 1.npy, ... and outputs.json into this folder");
@@ -230,10 +217,17 @@ void add_run(CLI::App& app, Action& action) {
       ->add_option("--timeout", options->timeout,
                    "Stop a run after so many seconds, before its next instruction")
       ->check(CLI::Range(0.0, 1e9));
-  command->add_flag("--isolate", options->isolate,
+  command
+      ->add_option("--memory-limit", options->memory_limit,
+                   "How many MiB a method may ask for, for its tensors: half of the machine's, "
+                   "unless given")
+      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 40));
+  command->add_flag("--isolate", options->load.isolate,
                     "Run in a process of its own: a crash there is an error here, and --timeout "
-                    "ends what does not stop by itself, 5 seconds later");
-  command->add_flag("--isolated", options->isolated, "This is that process")->group("");
+                    "ends what does not stop by itself, 2 seconds later");
+  command->add_flag("--require-same-environment", options->load.require_same_environment,
+                    "Fail where another version of an engine's library or another device is here "
+                    "than the one that it was built for, instead of a warning");
   command->add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
   command->add_flag("--verify-checksums", options->load.verify_checksums,
                     "Compare the whole file with its checksums first");

@@ -11,7 +11,9 @@
 #include "base/printable.h"
 #include "base/temporary_file.h"
 #include "cli/commands.h"
+#include "cli/option_names.h"
 #include "cli/suggestion.h"
+#include "slipway/version.h"
 
 namespace slipway::cli {
 namespace {
@@ -92,31 +94,31 @@ std::string unknown_option(const CLI::App& app, int argc, const char* const* arg
 int fail(int code, const std::string& message) {
   std::fflush(stdout);
   // Messages quote what is in files.
-  std::fprintf(stderr, "slipway: error: %s\n", printable_message(message).c_str());
+  std::fprintf(stderr, "slipway: error: %s\n", printable_message(with_flags(message)).c_str());
   return code;
 }
 
 }  // namespace
 
-int run_tool(int argc, const char* const* argv, const std::string& version) {
-  // The library that counts cores for OpenVINO complains where /sys is not mounted, as in many
+int run_tool(int argc, const char* const* argv) {
+  // The library that counts cores for an engine complains where /sys is not mounted, as in many
   // containers, and then counts otherwise. There is one thread yet.
   ::setenv("HWLOC_HIDE_ERRORS", "2", 0);
   handle_signals();
   CLI::App app("Compiles PyTorch programs saved by torch.export ahead of time, and runs them.",
                "slipway");
   app.footer(kExamples);
-  app.set_version_flag("--version", "slipway " + version);
+  app.set_version_flag("--version", std::string("slipway ") + version());
   app.require_subcommand(1);
   Action action;
-  add_compile(app, action, version);
+  add_compile(app, action);
   add_run(app, action);
   add_inspect(app, action);
   add_extract(app, action);
   add_verify(app, action);
   add_operators(app, action);
   add_cache(app, action);
-  add_doctor(app, action, version);
+  add_doctor(app, action);
   if (const char* unknown = unknown_subcommand(app, argc, argv)) {
     std::vector<std::string> commands;
     for (const CLI::App* known : app.get_subcommands({})) commands.push_back(known->get_name());

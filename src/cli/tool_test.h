@@ -13,6 +13,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "base/test_folder.h"
+
 namespace slipway::cli {
 
 namespace fs = std::filesystem;
@@ -38,13 +40,7 @@ struct Outcome {
 
 class Tool : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "slipway_tool_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
+  void SetUp() override { ::setenv("XDG_CACHE_HOME", path("cache").c_str(), 1); }
 
   // Arguments are passed to the shell as they are, each in single quotes.
   Outcome run(const std::vector<std::string>& arguments, const std::string& before = "") {
@@ -56,7 +52,7 @@ class Tool : public testing::Test {
             read_file(path("stderr"))};
   }
 
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  std::string path(const std::string& name) const { return folder_ / name; }
 
   std::string compile(const std::string& archive, const std::string& name = "model.pte",
                       const std::string& engine = "openvino") {
@@ -66,7 +62,7 @@ class Tool : public testing::Test {
     return path(name);
   }
 
-  fs::path folder_;
+  TestFolder folder_;
 };
 
 }  // namespace slipway::cli

@@ -10,15 +10,18 @@
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/compare.h"
+#include "cli/engine_options.h"
 #include "cli/input_values.h"
 #include "cli/model_file.h"
-#include "cli/plan_check.h"
+#include "cli/option_names.h"
 #include "cli/text.h"
 #include "engine/manifest.h"
-#include "engine/tensorrt_blob.h"
+#include "engine_list/compilers/registry.h"
+#include "engine_list/registry.h"
 #include "pte/reader/reader.h"
 #include "runtime/plan.h"
 #include "runtime/requirements.h"
+#include "slipway/inspect.h"
 #include "slipway/npy.h"
 #include "slipway/program.h"
 
@@ -32,7 +35,7 @@ struct Options {
   std::string method = "forward";
   Tolerance tolerance;
   bool trust = false;
-  std::string tensorrt_library;
+  OptionGroup machine;
 };
 
 // The checks and how they went, as a table.
@@ -63,7 +66,7 @@ class Report {
 
  private:
   void add(const std::string& what, const char* result, const std::string& detail) {
-    rows_.push_back({what, result, printable(detail)});
+    rows_.push_back({what, result, printable(with_flags(detail))});
   }
   std::vector<std::vector<std::string>> rows_;
   size_t failures_ = 0;
@@ -140,9 +143,11 @@ void run_reference(const Options& options, Report& report) {
   compare_outputs(options, *outputs, report);
 }
 
-void add_plan(std::span<const std::byte> plan, const std::string& what,
-              const std::string& built_with, const Options& options, Report& report) {
-  auto checked = check_plan(plan, built_with, options.tensorrt_library);
+void add_engine(const engine_build::CompilerDescription& compiler,
+                std::span<const std::byte> engine, const std::string& what,
+                const std::string& built_with, const Options& options, Report& report) {
+  auto checked =
+      compiler.check_machine(engine, built_with, options.machine.values(compiler.options));
   if (checked.ok()) {
     report.pass(what, *checked);
   } else {
@@ -150,14 +155,20 @@ void add_plan(std::span<const std::byte> plan, const std::string& what,
   }
 }
 
-// Each TensorRT engine of the file, and those for other targets: one that this machine runs is
-// enough.
-void verify_plans(const pte::File& file, const Options& options, Report& report) {
+// The compiler of the engine, if it can tell whether this machine runs it.
+const engine_build::CompilerDescription* checker_of(const std::string& engine) {
+  const auto* compiler = engine_list::find_compiler(engine);
+  return compiler == nullptr || compiler->check_machine == nullptr ? nullptr : compiler;
+}
+
+// Each engine of the file, and those for other targets: one that this machine runs is enough.
+void verify_engines(const pte::File& file, const Options& options, Report& report) {
   if (!file.manifest()) return;
   for (const engine::ManifestMethod& method : file.manifest()->methods) {
     for (size_t i = 0; i < method.engines.size(); ++i) {
       const engine::ManifestEngine& engine = method.engines[i];
-      if (engine.record.backend != engine::kTensorRtBackend) continue;
+      const auto* compiler = checker_of(engine.record.engine);
+      if (compiler == nullptr) continue;
       std::vector<const engine::ManifestEngine*> candidates = {&engine};
       for (const engine::ManifestEngine& variant : engine.variants) candidates.push_back(&variant);
       for (const engine::ManifestEngine* candidate : candidates) {
@@ -169,17 +180,20 @@ void verify_plans(const pte::File& file, const Options& options, Report& report)
           report.fail(what, "its segment is not in the file");
           continue;
         }
-        add_plan(bytes->subspan(candidate->header_size), what, candidate->record.library_version,
-                 options, report);
+        add_engine(*compiler, bytes->subspan(candidate->header_size), what,
+                   candidate->record.library_version, options, report);
       }
     }
   }
 }
 
-void verify_plan(const Options& options, Report& report) {
+void verify_bare_engine(const Options& options, Report& report) {
   auto mapped = MappedFile::open(options.file);
   if (!mapped.ok()) return report.fail("open", mapped.error().message());
-  add_plan((*mapped)->bytes(), "plan", "", options, report);
+  const engine::Description* kind = engine_list::find_bare_engine((*mapped)->bytes());
+  const auto* compiler = kind == nullptr ? nullptr : checker_of(kind->name);
+  if (compiler == nullptr) return report.skip("plan", "nothing here can tell whether it runs");
+  add_engine(*compiler, (*mapped)->bytes(), "plan", "", options, report);
   report.skip("body", "a bare plan has no checksum");
 }
 
@@ -200,7 +214,7 @@ bool verify_program(const Options& options, Report& report) {
     report.add("machine, " + method, runtime::check_requirements(*file, method),
                "every operator and backend is here");
   }
-  verify_plans(*file, options, report);
+  verify_engines(*file, options, report);
   return true;
 }
 
@@ -217,8 +231,8 @@ Status verify(const Options& options) {
   }
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(options.file));
   Report report;
-  if (kind == FileKind::kPlan) {
-    verify_plan(options, report);
+  if (kind == FileKind::kEngine) {
+    verify_bare_engine(options, report);
     return report.finish(options.file);
   }
   const bool sound = kind == FileKind::kProgram ? verify_program(options, report)
@@ -250,8 +264,7 @@ void add_verify(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--rtol", options->tolerance.relative, "Relative tolerance, likewise")
       ->capture_default_str();
-  command->add_option("--tensorrt-lib", options->tensorrt_library,
-                      "TensorRT's library, or its folder, for files with its engines");
+  options->machine.add_for_machines(*command);
   command->add_flag("--trust", options->trust, "Accept operators that Slipway can't check");
   command->footer(
       "\nExamples:\n"

@@ -26,7 +26,7 @@ namespace slipway {
 
 namespace {
 
-using Tensors = build::Builder::Tensors;
+using Tensors = engine_build::Builder::Tensors;
 using SymbolValues = std::map<std::string, int64_t>;
 
 // What inputs hold.
@@ -414,7 +414,7 @@ bool has_nothing(const Run& run) {
 }
 
 // Runs the engine on what the kernels were run on, all of it in one go.
-Result<Verdict> compare(const build::Builder& builder, const EngineOfPart& engine,
+Result<Verdict> compare(const engine_build::Builder& builder, const EngineOfPart& engine,
                         const std::vector<Run>& runs) {
   std::vector<Tensors> inputs;
   inputs.reserve(runs.size());
@@ -452,7 +452,7 @@ Result<Verdict> compare(const build::Builder& builder, const EngineOfPart& engin
 }  // namespace
 
 Result<Verdict> check_engine(const ir::Program& program, const partition::IntegerRanges& ranges,
-                             const build::Builder& builder, const EngineOfPart& engine,
+                             const engine_build::Builder& builder, const EngineOfPart& engine,
                              uint64_t most_multiply_adds) {
   for (const auto* values : {&engine.part.inputs, &engine.part.outputs}) {
     for (const ir::Value* value : *values) {

@@ -1,12 +1,12 @@
-// Whether an engine computes what ExecuTorch's kernels do, on generated inputs (--check).
+// Whether an engine computes what ExecuTorch's kernels do, on generated inputs.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "build/builder.h"
 #include "engine/record.h"
+#include "engine_build/builder.h"
 #include "ir/program.h"
 #include "partition/integer_ranges.h"
 #include "partition/partition.h"
@@ -42,7 +42,7 @@ struct Verdict {
 //
 // An error only where memory is short.
 Result<Verdict> check_engine(const ir::Program& program, const partition::IntegerRanges& ranges,
-                             const build::Builder& builder, const EngineOfPart& engine,
+                             const engine_build::Builder& builder, const EngineOfPart& engine,
                              uint64_t most_multiply_adds);
 
 // How many multiplications and additions a part takes at the largest sizes of `ranges`, roughly:

@@ -1,30 +1,33 @@
 #include "slipway/compile.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
 #include <span>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
-#include "base/file_writer.h"
 #include "base/guard.h"
 #include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "compile/artefact.h"
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
 #include "compile/functional.h"
+#include "compile/onnx.h"
+#include "compile/output.h"
 #include "compile/prepare.h"
+#include "compile/program_impl.h"
 #include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
-#include "compile/weight_streaming.h"
 #include "ir/program.h"
 #include "passes/passes.h"
 #include "pte/emitter/emitter.h"
-#include "pte/reader/limits.h"
-#include "pte/reader/reader.h"
-#include "runtime/plan.h"
-#include "runtime/signature.h"
+#include "pte/format/limits.h"
+#include "slipway/version.h"
 
 namespace slipway {
 
@@ -40,11 +43,16 @@ struct Step {
 
 // What happens to a program between the archive and the file: until it is functional, ...
 constexpr std::array kFunctionalSteps = {
+    Step{"inline regions", passes::inline_regions},
     Step{"functionalize", passes::functionalize},
     Step{"remove no-ops", passes::remove_no_ops},
+    Step{"expand float8", passes::expand_float8},
+    Step{"expand dynamic quantization", passes::expand_dynamic_quantization},
     Step{"shrink products", passes::shrink_products},
     Step{"remove dead code", passes::remove_dead_code},
 };
+// ... between these, where there are engines, ...
+constexpr const char* kBuild = "build engines";
 // ... and, once engines have taken their parts, until kernels run the rest.
 constexpr std::array kKernelSteps = {
     Step{"decompose", passes::decompose},
@@ -57,52 +65,73 @@ constexpr std::array kKernelSteps = {
     Step{"remove dead code", passes::remove_dead_code},
 };
 
-Status check(const ir::Program& program, const char* step, const CompileOptions& options) {
-  if (!options.verify_passes) return {};
-  const Status verified = ir::verify(program);
-  if (verified.ok()) return {};
-  return internal_error("{}: the step \"{}\" left a program that is not sound: {}", program.source,
-                        step, verified.error().message());
-}
-
 Status run_steps(std::span<const Step> steps, ir::Program& program, const CompileOptions& options) {
   for (const Step& step : steps) {
     if (options.on_step) options.on_step(step.name);
     SLIPWAY_RETURN_IF_ERROR(step.run(program));
-    SLIPWAY_RETURN_IF_ERROR(check(program, step.name, options));
+    SLIPWAY_RETURN_IF_ERROR(look_at(program, step.name, options));
   }
   return {};
 }
 
-// What the user says of sizes. An engine serves those of its profile only, so the program does.
-Status apply_limits(std::vector<ir::Program>& programs, const CompileOptions& options) {
+// What the user says of sizes. An engine serves those of its limits only, so the program does.
+Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compilers,
+                    const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
-  if (options.engine != EngineKind::kTensorRt) return {};
-  return apply_profiles(programs, options.tensorrt.profiles);
+  for (const auto& compiler : compilers) {
+    SLIPWAY_RETURN_IF_ERROR(apply_size_limits(programs, compiler->size_limits()));
+  }
+  return {};
 }
 
 // The program with calls of engines in it, and then kernels.
-Result<ProgramEngines> take_parts(ir::Program& program, const Builders& builders,
+Result<ProgramEngines> take_parts(ir::Program& program, const Compilers& compilers,
                                   const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
-  if (!builders.empty()) {
-    if (options.on_step) options.on_step("prepare for engines");
-    SLIPWAY_RETURN_IF_ERROR(prepare_for_engine(program, *builders.front(), options));
-    SLIPWAY_RETURN_IF_ERROR(check(program, "prepare for engines", options));
+  if (!compilers.empty()) {
+    if (options.on_step) options.on_step(kPrepare);
+    SLIPWAY_RETURN_IF_ERROR(prepare_for_engines(program, compilers, options));
+    SLIPWAY_RETURN_IF_ERROR(look_at(program, kPrepare, options));
   }
-  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, builders, options));
-  SLIPWAY_RETURN_IF_ERROR(check(program, "build engines", options));
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, compilers, options));
+  if (!compilers.empty()) SLIPWAY_RETURN_IF_ERROR(look_at(program, kBuild, options));
   return parts;
 }
 
-// What the checked reader would refuse in the end.
-Status check_names(const std::vector<std::pair<std::string, const Program*>>& methods) {
+Status check_steps(const CompileOptions& options) {
+  const std::vector<std::string> known = step_names(options.output);
+  for (const std::string& step : options.print_after) {
+    if (std::find(known.begin(), known.end(), step) != known.end()) continue;
+    return invalid_argument("option 'print_after': there is no step '{}'; there are {}", step,
+                            fmt::join(known, ", "));
+  }
+  return {};
+}
+
+// Those of one method: what is dumped of several lies in folders of their own.
+CompileOptions options_of(const std::string& method, size_t methods,
+                          const CompileOptions& options) {
+  CompileOptions own = options;
+  if (methods > 1 && !own.dump_partitions.empty()) {
+    std::string folder = method;
+    std::replace(folder.begin(), folder.end(), '/', '_');
+    own.dump_partitions += "/" + folder;
+  }
+  return own;
+}
+
+// What there is to compile: a null program and names that the checked reader would refuse in the
+// end are errors.
+Status check_methods(const std::vector<std::pair<std::string, const Program*>>& methods) {
   if (methods.empty() || methods.size() > pte::kMaxMethods) {
     return invalid_argument("{} methods are given: a file holds 1 to {}", methods.size(),
                             pte::kMaxMethods);
   }
   std::set<std::string> names;
   for (const auto& [name, program] : methods) {
+    if (program == nullptr || !program->is_loaded()) {
+      return invalid_argument("a Program is missing: it is null or was moved from");
+    }
     if (name.empty() || name.size() > pte::kMaxName || !is_utf8(name) ||
         name.find('\0') != std::string::npos) {
       return invalid_argument(
@@ -114,20 +143,6 @@ Status check_names(const std::vector<std::pair<std::string, const Program*>>& me
     }
   }
   return {};
-}
-
-// A file that our own reader refuses is of no use to anybody.
-Status check_readable(const OwnedSpan& bytes, const std::string& name) {
-  auto checked = [&]() -> Status {
-    SLIPWAY_ASSIGN_OR_RETURN(const pte::File file, pte::File::read(bytes, name));
-    for (const std::string& method : runtime::method_names(file)) {
-      SLIPWAY_RETURN_IF_ERROR(runtime::Signature::create(file, method));
-    }
-    return {};
-  }();
-  if (checked.ok()) return {};
-  return unsupported("nothing is written, because the result could not be loaded: {}",
-                     checked.error().message());
 }
 
 // Leaves out of the list what is in the program no more: constants after all, or equal to another.
@@ -144,54 +159,57 @@ void drop_folded(ProgramEngines& parts, const ir::Program& program) {
 Result<PieceList> compile_methods(
     const std::vector<std::pair<std::string, const Program*>>& methods,
     const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(check_names(methods));
-  for (const auto& [name, program] : methods) {
-    SLIPWAY_RETURN_IF_ERROR(program->file().check_unchanged());
-  }
   std::vector<ir::Program> programs;
   programs.reserve(methods.size());
-  for (const auto& [name, program] : methods) programs.push_back(program->ir().clone());
-  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
+  for (const auto& [name, program] : methods) {
+    programs.push_back(Program::Impl::of(*program).ir.clone());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
+  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
   SLIPWAY_RETURN_IF_ERROR(check_bounded(programs));
 
-  const Builders builders = make_builders(options);
   std::vector<pte::Method> emitted;
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
-    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(program, builders, options));
+    SLIPWAY_ASSIGN_OR_RETURN(
+        ProgramEngines parts,
+        take_parts(program, compilers, options_of(methods[i].first, methods.size(), options)));
     const std::string remedy = slow_path_remedy(program, parts, options);
     SLIPWAY_RETURN_IF_ERROR(make_kernel_program(program, options));
     drop_folded(parts, program);
     warn_of_slow_path(program.source, parts, remedy, options);
     emitted.push_back({.name = methods[i].first,
                        .program = &program,
-                       .source_sha256 = methods[i].second->source_sha256(),
+                       .source_sha256 = Program::Impl::of(*methods[i].second).source_sha256,
                        .engines = std::move(parts.engines),
                        .engine_nodes = std::move(parts.nodes),
+                       .passed_over = std::move(parts.passed_over),
                        .outside = std::move(parts.outside)});
   }
-  std::vector<engine::Engine*> engines;
-  for (pte::Method& method : emitted) {
-    for (engine::Engine& engine : method.engines) engines.push_back(&engine);
+  for (size_t i = 0; i < compilers.size(); ++i) {
+    std::vector<engine::Engine*> own;
+    for (pte::Method& method : emitted) {
+      for (engine::Engine& engine : method.engines) {
+        if (engine.record.engine == options.engines[i].name) own.push_back(&engine);
+      }
+    }
+    compilers[i]->finish(own);
   }
-  set_weight_streaming_budgets(engines, options.tensorrt);
   if (options.on_step) options.on_step("plan memory");
-  return pte::emit(emitted, {.tool_version = "slipway " SLIPWAY_VERSION,
+  return pte::emit(emitted, {.tool_version = std::string("slipway ") + version(),
                              .alloc_graph_output = options.alloc_graph_output});
 }
 
 Result<PieceList> bare_engine(const Program& program, const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(program.file().check_unchanged());
-  std::vector<ir::Program> programs = {program.ir().clone()};
-  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, options));
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts,
-                           take_parts(programs[0], make_builders(options), options));
-  const std::string& source = program.ir().source;
+  std::vector<ir::Program> programs = {Program::Impl::of(program).ir.clone()};
+  SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
+  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], compilers, options));
+  const std::string& source = programs[0].source;
   if (parts.engines.size() != 1 || !parts.outside.empty()) {
     return unsupported(
         "{}: a bare engine holds a whole program, but this one becomes {} engine(s) and {} node(s) "
-        "outside: compile it to .pte, and take an engine out with `slipway extract FILE --engine N "
-        "-o x.engine`",
+        "outside: compile it to .pte, and take an engine out of that (`slipway extract`)",
         source, parts.engines.size(), parts.outside.size());
   }
   if (!parts.engines[0].variants.empty()) {
@@ -206,9 +224,27 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
 
 }  // namespace
 
-Status check_present(const Program* program) {
-  if (program != nullptr && program->is_loaded()) return {};
-  return invalid_argument("a Program is missing: it is null or was moved from");
+std::vector<std::string> step_names(Output output) {
+  std::vector<std::string> names;
+  names.reserve(kFunctionalSteps.size() + 2 + kKernelSteps.size());
+  for (const Step& step : kFunctionalSteps) names.emplace_back(step.name);
+  names.emplace_back(kPrepare);
+  if (is_onnx(output)) return names;
+  names.emplace_back(kBuild);
+  if (output == Output::kEngine) return names;
+  for (const Step& step : kKernelSteps) names.emplace_back(step.name);
+  return names;
+}
+
+Status look_at(const ir::Program& program, const char* step, const CompileOptions& options) {
+  if (options.on_program && options.print_after.contains(step)) {
+    options.on_program(step, ir::print(program));
+  }
+  if (!options.verify_passes) return {};
+  const Status verified = ir::verify(program);
+  if (verified.ok()) return {};
+  return internal_error("{}: the step \"{}\" left a program that is not sound: {}", program.source,
+                        step, verified.error().message());
 }
 
 Status make_functional(ir::Program& program, const CompileOptions& options) {
@@ -219,69 +255,32 @@ Status make_kernel_program(ir::Program& program, const CompileOptions& options) 
   return run_steps(kKernelSteps, program, options);
 }
 
-class Artefact::Impl {
- public:
-  // Whether the archives still are what was compiled.
-  Status check_sources() const {
-    for (const FileIdentity& source : sources) SLIPWAY_RETURN_IF_ERROR(source.check_unchanged());
-    return {};
-  }
-  // Everything that a user of the written bytes would trip over is found here.
-  Status check(const OwnedSpan& bytes, const std::string& name) const {
-    SLIPWAY_RETURN_IF_ERROR(check_sources());
-    return is_pte ? check_readable(bytes, name) : Status();
-  }
-
-  PieceList pieces;  // keeps the archives mapped
-  bool is_pte = true;
-  std::vector<FileIdentity> sources;
-};
-
-Status Artefact::save(const std::string& path,
-                      const std::function<void(uint64_t, uint64_t)>& progress) const {
-  return guarded(path, [&]() -> Status {
-    for (const FileIdentity& source : impl_->sources) {
-      SLIPWAY_RETURN_IF_ERROR(source.check_not_output(path));
-    }
-    SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
-    return write_file(path, impl_->pieces, progress,
-                      [&](const OwnedSpan& bytes) { return impl_->check(bytes, path); });
-  });
-}
-
-Result<std::vector<std::byte>> Artefact::to_memory() const {
-  SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
-  SLIPWAY_ASSIGN_OR_RETURN(auto bytes, write_to_memory(impl_->pieces));
-  SLIPWAY_RETURN_IF_ERROR(impl_->check({bytes, nullptr}, "the compiled program"));
-  return bytes;
-}
-
-uint64_t Artefact::size() const { return impl_->pieces.size(); }
-
-Result<Artefact> compile_to_engine(const Program& program, const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(check_present(&program));
-  SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces, guarded(program.ir().source, [&] {
-                             return bare_engine(program, options);
-                           }));
-  return Artefact(std::make_shared<const Artefact::Impl>(
-      Artefact::Impl{std::move(pieces), /*is_pte=*/false, {program.file()}}));
-}
-
 Result<Artefact> compile(const Program& program, const CompileOptions& options) {
   return compile({{"forward", &program}}, options);
 }
 
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
                          const CompileOptions& options) {
-  for (const auto& [name, program] : methods) SLIPWAY_RETURN_IF_ERROR(check_present(program));
-  const std::string what = methods.empty() ? "compile" : methods[0].second->ir().source;
-  SLIPWAY_ASSIGN_OR_RETURN(PieceList pieces,
-                           guarded(what, [&] { return compile_methods(methods, options); }));
-  std::vector<FileIdentity> sources;
-  sources.reserve(methods.size());
-  for (const auto& [name, program] : methods) sources.push_back(program->file());
-  return Artefact(std::make_shared<const Artefact::Impl>(
-      Artefact::Impl{std::move(pieces), /*is_pte=*/true, std::move(sources)}));
+  SLIPWAY_RETURN_IF_ERROR(check_methods(methods));
+  SLIPWAY_RETURN_IF_ERROR(check_output(options, methods.size()));
+  SLIPWAY_RETURN_IF_ERROR(check_steps(options));
+  return guarded(Program::Impl::of(*methods[0].second).ir.source, [&]() -> Result<Artefact> {
+    Artefact::Impl artefact;
+    for (const auto& [name, program] : methods) {
+      artefact.sources.push_back(Program::Impl::of(*program).file);
+      SLIPWAY_RETURN_IF_ERROR(artefact.sources.back().check_unchanged());
+    }
+    if (is_onnx(options.output)) {
+      SLIPWAY_ASSIGN_OR_RETURN(onnx::Graph graph, lower_to_onnx(*methods[0].second, options));
+      SLIPWAY_RETURN_IF_ERROR(artefact.set_model(std::move(graph)));
+    } else if (options.output == Output::kEngine) {
+      SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces, bare_engine(*methods[0].second, options));
+    } else {
+      SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces, compile_methods(methods, options));
+      artefact.is_pte = true;
+    }
+    return Artefact::Impl::make(std::move(artefact));
+  });
 }
 
 }  // namespace slipway

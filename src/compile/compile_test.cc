@@ -3,12 +3,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include <gtest/gtest.h>
 
 #include "base/mapped_file.h"
 #include "base/piece_writer.h"
-#include "ir/program.h"
+#include "compile/program_impl.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/reader.h"
 #include "slipway/module.h"
@@ -42,15 +43,16 @@ TEST(CompileTest, AProgramThatIsMissingIsAnError) {
     EXPECT_EQ(artefact.error().message(), "a Program is missing: it is null or was moved from");
   }
   EXPECT_FALSE(compile(program).ok());  // NOLINT(bugprone-use-after-move)
-  EXPECT_FALSE(save_onnx(program, testing::TempDir() + "missing.onnx").ok());
-  EXPECT_FALSE(compile_to_engine(program, {}).ok());
+  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kEngineOnnx}) {
+    EXPECT_FALSE(compile(program, {.output = output}).ok());
+  }
   EXPECT_EQ(program.to_string(), "");
 }
 
 TEST(CompileTest, AllocGraphOutputPlansOutputs) {
   const Program program = load("mlp.pt2");
   CompileOptions options;
-  options.engine = EngineKind::kNone;
+  options.engines.clear();
   for (const bool planned : {true, false}) {
     options.alloc_graph_output = planned;
     const auto artefact = compile(program, options);
@@ -68,7 +70,7 @@ TEST(CompileTest, AllocGraphOutputPlansOutputs) {
 TEST(CompileTest, SavesWhatItGivesInMemory) {
   const Program program = load("mlp.pt2");
   CompileOptions options;
-  options.engine = EngineKind::kNone;  // OpenVINO numbers its nodes anew at each build
+  options.engines.clear();  // OpenVINO numbers its nodes anew at each build
   auto artefact = compile(program, options);
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
   auto memory = artefact->to_memory();
@@ -93,13 +95,72 @@ TEST(CompileTest, SavesWhatItGivesInMemory) {
   std::remove(path.c_str());
 }
 
+TEST(CompileTest, OneProgramOnlyIsInOtherOutputs) {
+  const Program program = load("mlp.pt2");
+  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kEngineOnnx}) {
+    const auto artefact = compile({{"a", &program}, {"b", &program}}, {.output = output});
+    ASSERT_FALSE(artefact.ok());
+    EXPECT_EQ(artefact.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(artefact.error().message().find("holds one program, but 2 are given"),
+              std::string::npos);
+  }
+}
+
+TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
+  const Program program = load("mlp.pt2");
+  const auto expect_refused = [&](const CompileOptions& options, const std::string& option) {
+    const auto artefact = compile(program, options);
+    ASSERT_FALSE(artefact.ok()) << option;
+    EXPECT_EQ(artefact.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(artefact.error().message().find("option '" + option + "' has no effect on"),
+              std::string::npos)
+        << artefact.error().message();
+  };
+  for (const Output output : {Output::kOnnx, Output::kEngineOnnx}) {
+    expect_refused({.output = output, .exclude_ops = {"aten.cos"}}, "exclude_ops");
+    expect_refused({.output = output, .exclude_nodes = {"cos"}}, "exclude_nodes");
+    expect_refused({.output = output, .min_partition_size = 2}, "min_partition_size");
+    expect_refused({.output = output, .require_full = true}, "require_full");
+    expect_refused({.output = output, .check = EngineCheck::kFail}, "check");
+    expect_refused({.output = output, .cache = "folder"}, "cache");
+    expect_refused({.output = output, .bounds = {{"s77", 4}}}, "bounds");
+    expect_refused({.output = output, .dump_partitions = "folder"}, "dump_partitions");
+  }
+  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kEngineOnnx}) {
+    expect_refused({.output = output, .alloc_graph_output = false}, "alloc_graph_output");
+  }
+  expect_refused({.output = Output::kOnnx, .allow_reduced_precision = true},
+                 "allow_reduced_precision");
+  expect_refused({.output = Output::kOnnx, .engines = {{"tensorrt"}}}, "engines");
+  expect_refused(
+      {.output = Output::kEngineOnnx, .engines = {{"tensorrt", {{"tensorrt_lib", "/nowhere"}}}}},
+      "tensorrt_lib");
+}
+
+TEST(CompileTest, EachOutputHasItsSteps) {
+  const Program program = load("mlp.pt2");
+  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kPte}) {
+    const std::vector<std::string> known = step_names(output);
+    std::vector<std::string> seen;
+    CompileOptions options = {.output = output, .verify_passes = true};
+    options.print_after = {known.begin(), known.end()};
+    options.on_program = [&](const std::string& step, const std::string&) { seen.push_back(step); };
+    const auto artefact = compile(program, options);
+    ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+    EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()), options.print_after);
+    if (output == Output::kPte) continue;
+    options.print_after = {"deduplicate"};
+    EXPECT_EQ(compile(program, options).error().code(), ErrorCode::kInvalidArgument);
+  }
+}
+
 TEST(CompileTest, TellsItsSteps) {
   std::vector<std::string> steps;
   CompileOptions options;
   options.on_step = [&](const std::string& step) { steps.push_back(step); };
   ASSERT_TRUE(compile(load("mlp.pt2"), options).ok());
   ASSERT_GE(steps.size(), 3u);
-  EXPECT_EQ(steps.front(), "functionalize");
+  EXPECT_EQ(steps.front(), "inline regions");
   EXPECT_EQ(steps.back(), "plan memory");
 }
 
@@ -113,7 +174,7 @@ TEST(CompileTest, LeavesTheProgramAsItWas) {
 TEST(CompileTest, MethodsShareEqualWeights) {
   const Program program = load("mlp.pt2");
   CompileOptions options;
-  options.engine = EngineKind::kNone;
+  options.engines.clear();
   auto one = compile(program, options);
   auto two = compile({{"forward", &program}, {"encode", &program}}, options);
   ASSERT_TRUE(one.ok() && two.ok());
@@ -134,8 +195,8 @@ TEST(CompileTest, MethodsShareEqualWeights) {
 
 TEST(CompileTest, ABoundIsInTheFile) {
   const Program program = load("conv_dyn.pt2");
-  ASSERT_EQ(program.ir().ranges.size(), 1u);
-  const std::string symbol = program.ir().ranges.begin()->first;
+  ASSERT_EQ(Program::Impl::of(program).ir.ranges.size(), 1u);
+  const std::string symbol = Program::Impl::of(program).ir.ranges.begin()->first;
   CompileOptions options;
   options.bounds[symbol] = 3;
   auto artefact = compile(program, options);
@@ -161,7 +222,7 @@ TEST(CompileTest, SavingNamesTheFolderThatIsMissing) {
 TEST(CompileTest, NamesThatTheReaderRefusesAreRefusedAtOnce) {
   const Program program = load("mlp.pt2");
   CompileOptions options;
-  options.engine = EngineKind::kNone;
+  options.engines.clear();
   for (const std::string& name : {std::string(), std::string(10'000, 'n'), std::string("a\0b", 3),
                                   std::string("\xff"), std::string("\xed\xa0\x80")}) {
     const auto refused = compile({{name, &program}}, options);
@@ -183,7 +244,7 @@ TEST(CompileTest, AnArchiveThatChangedIsNotCompiledAndNotSaved) {
   std::filesystem::copy_file(golden("mlp.pt2"), archive,
                              std::filesystem::copy_options::overwrite_existing);
   CompileOptions options;
-  options.engine = EngineKind::kNone;
+  options.engines.clear();
   auto program = Program::load(archive);
   ASSERT_TRUE(program.ok());
   const auto artefact = compile(*program, options);
@@ -191,11 +252,14 @@ TEST(CompileTest, AnArchiveThatChangedIsNotCompiledAndNotSaved) {
   const Status onto_itself = artefact->save(archive);
   ASSERT_FALSE(onto_itself.ok());
   EXPECT_EQ(onto_itself.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_FALSE(save_onnx(*program, archive).ok());
+  const auto model = compile(*program, {.output = Output::kOnnx});
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_EQ(model->save(archive).error().code(), ErrorCode::kInvalidArgument);
   std::filesystem::resize_file(archive, 100);  // reading the weights would end the process
-  for (const Status& status :
-       {artefact->save(output), Status(artefact->to_memory().error()),
-        Status(compile(*program, options).error()), save_onnx(*program, output)}) {
+  for (const Status& status : {artefact->save(output), Status(artefact->to_memory().error()),
+                               Status(compile(*program, options).error()), model->save(output),
+                               Status(model->to_memory().error()),
+                               Status(compile(*program, {.output = Output::kOnnx}).error())}) {
     ASSERT_FALSE(status.ok());
     EXPECT_NE(status.error().message().find("was changed after it was read"), std::string::npos);
   }

@@ -21,6 +21,7 @@ partition::Partition head_of(const partition::Partition& part, size_t count) {
     }
   }
   partition::Partition head;
+  head.engine = part.engine;
   head.nodes.assign(part.nodes.begin(), part.nodes.begin() + static_cast<ptrdiff_t>(count));
   for (const ir::Value* input : part.inputs) {
     if (used_inside.contains(input)) head.inputs.push_back(input);
@@ -34,9 +35,9 @@ partition::Partition head_of(const partition::Partition& part, size_t count) {
 }
 
 RefusedNodes find_refused(const partition::Partition& part,
-                          const std::vector<build::Refusal>& refusals) {
+                          const std::vector<engine_build::Refusal>& refusals) {
   RefusedNodes refused;
-  for (const build::Refusal& refusal : refusals) {
+  for (const engine_build::Refusal& refusal : refusals) {
     if (refusal.origin.empty()) continue;
     for (const ir::Node* node : part.nodes) {
       if (node->name() == refusal.origin || node->origin() == refusal.origin) {
@@ -55,7 +56,7 @@ Result<RefusedNodes> find_culprit(const partition::Partition& part, std::string 
     --tries_left;
     const size_t middle = good + (bad - good) / 2;
     const partition::Partition head = head_of(part, middle);
-    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<build::Refusal> refusals, try_build(head));
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<engine_build::Refusal> refusals, try_build(head));
     if (RefusedNodes named = find_refused(head, refusals); !named.empty()) return named;
     if (refusals.empty()) {
       good = middle;
@@ -69,14 +70,14 @@ Result<RefusedNodes> find_culprit(const partition::Partition& part, std::string 
   return refused;
 }
 
-Status check_builds_anything(const build::Builder& builder, const std::string& reason) {
+Status check_builds_anything(const engine_build::Builder& builder, const std::string& reason) {
   onnx::Graph graph;
   graph.name = "trivial";
   graph.inputs = {{"x", DType::kFloat32, {1, 1}}};
   graph.outputs = {{"y", DType::kFloat32, {1, 1}}};
   graph.nodes = {{"Relu", "relu", {"x"}, {"y"}, {}, "relu", "", ""}};
   SLIPWAY_ASSIGN_OR_RETURN(
-      const build::Outcome outcome,
+      const engine_build::Outcome outcome,
       builder.build(graph, [](std::span<const std::byte>) -> Status { return {}; }));
   if (std::holds_alternative<engine::EngineRecord>(outcome)) return {};
   return unavailable("the engine's library builds nothing here, not even a single Relu: {}",

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "build/builder.h"
+#include "engine_build/builder.h"
 #include "partition/partition.h"
 #include "slipway/result.h"
 
@@ -20,7 +20,7 @@ partition::Partition head_of(const partition::Partition& part, size_t count);
 
 // Builds such a part, keeping nothing: the library's refusals, none where it is built.
 using TryBuild =
-    std::function<Result<std::vector<build::Refusal>>(const partition::Partition& head)>;
+    std::function<Result<std::vector<engine_build::Refusal>>(const partition::Partition& head)>;
 
 // How often a partition is built in part, at most, over a whole program.
 inline constexpr int kMostTries = 64;
@@ -34,10 +34,10 @@ Result<RefusedNodes> find_culprit(const partition::Partition& part, std::string 
 
 // The nodes that refusals name; empty where none does.
 RefusedNodes find_refused(const partition::Partition& part,
-                          const std::vector<build::Refusal>& refusals);
+                          const std::vector<engine_build::Refusal>& refusals);
 
 // An error where the library builds nothing at all, not even one trivial node: no node is to blame
 // then.
-Status check_builds_anything(const build::Builder& builder, const std::string& reason);
+Status check_builds_anything(const engine_build::Builder& builder, const std::string& reason);
 
 }  // namespace slipway

@@ -1,11 +1,10 @@
-// The engines there are, and the step of the pipeline that gives them parts of a program.
+// The step of the pipeline that gives engines their parts of a program.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "build/builder.h"
+#include "compile/compilers.h"
 #include "engine/manifest.h"
 #include "engine/record.h"
 #include "ir/program.h"
@@ -20,17 +19,15 @@ struct ProgramEngines {
   std::vector<std::vector<std::string>> nodes;  // of each engine: "conv2d (aten.conv2d.default)"
   std::vector<engine::ManifestOutside> outside;
   std::vector<std::string> origins;  // of each outside: ir::Node::origin()
+  // Of each engine: its nodes that engines before it in the list do not take, and why.
+  std::vector<std::vector<engine::ManifestOutside>> passed_over;
 };
 
-using Builders = std::vector<std::unique_ptr<build::Builder>>;
-// Those of the engine of `options`, one a target; none for EngineKind::kNone.
-Builders make_builders(const CompileOptions& options);
-
-// Builds engines for the parts of a functional program that the builders take, and puts calls in
+// Builds engines for the parts of a functional program that compilers take, and puts calls in
 // their place: each builds every partition for a target of its own, and the first one says what can
 // be built. A build that refuses nodes, or that fails at one, leaves them outside, and the program
-// is cut again. Without builders nothing happens.
-Result<ProgramEngines> build_engines(ir::Program& program, const Builders& builders,
+// is cut again. Without compilers nothing happens.
+Result<ProgramEngines> build_engines(ir::Program& program, const Compilers& compilers,
                                      const CompileOptions& options);
 
 }  // namespace slipway

@@ -13,7 +13,7 @@
 
 #include "base/hash.h"
 #include "base/try.h"
-#include "build/helper.h"
+#include "engine_build/helper.h"
 #include "ir/op_builder.h"
 #include "openvino/builder/builder.h"
 
@@ -21,32 +21,35 @@ namespace slipway {
 namespace {
 
 // Takes everything, but refuses operators once it builds; its engines name their operators.
-class StandIn : public build::Builder {
+class StandIn : public engine_build::Builder {
  public:
   Result<std::string> fingerprint() const override { return std::string("stand-in"); }
   onnx::LoweringOptions lowering() const override { return {}; }
   std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
                                              const partition::IntegerRanges&) const override {
     if (node.op() == "aten.sin.default") return "no sines here";
+    if (unsupported.contains(node.op())) return "not here";
     return std::nullopt;
   }
-  Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
+  Result<engine_build::Outcome> build(const onnx::Graph& graph,
+                                      const ByteSink& sink) const override {
     ++builds;
     std::string operators;
     for (const onnx::Node& node : graph.nodes) {
       if (refuses.contains(node.target)) {
-        return build::Outcome(std::vector<build::Refusal>{{node.origin, "refused for a test"}});
+        return engine_build::Outcome(
+            std::vector<engine_build::Refusal>{{node.origin, "refused for a test"}});
       }
       operators += node.target + " ";
     }
     if (fails(operators)) {
-      return build::Outcome(std::vector<build::Refusal>{{"", "failed for a test"}});
+      return engine_build::Outcome(std::vector<engine_build::Refusal>{{"", "failed for a test"}});
     }
     SLIPWAY_RETURN_IF_ERROR(sink(std::as_bytes(std::span(operators))));
     engine::EngineRecord record;
     record.engine = "stand-in";
     record.backend = "StandInBackend";
-    return build::Outcome(record);
+    return engine_build::Outcome(record);
   }
 
   // What runs its engines computes an operator of `computes_wrongly` too large by a half.
@@ -79,9 +82,18 @@ class StandIn : public build::Builder {
   bool runs = false;
   std::set<std::string> computes_wrongly;
   mutable int checks = 0;
+  std::set<std::string> unsupported;
   std::set<std::string> refuses;
   std::function<bool(const std::string& operators)> fails = [](const auto&) { return false; };
   mutable int builds = 0;
+};
+
+class StandInCompiler : public engine_build::Compiler {
+ public:
+  engine_build::Builder& add(std::unique_ptr<engine_build::Builder> builder) {
+    builders_.push_back(std::move(builder));
+    return *builders_.back();
+  }
 };
 
 // exp(tanh(cos(x + y))), of which a builder may refuse parts.
@@ -121,18 +133,26 @@ class BuildEngines : public testing::Test {
   }
 
   StandIn& add_builder() {
-    builders_.push_back(std::make_unique<StandIn>());
-    return static_cast<StandIn&>(*builders_.back());
+    if (compilers_.empty()) compilers_.push_back(std::make_unique<StandInCompiler>());
+    return static_cast<StandIn&>(
+        static_cast<StandInCompiler&>(*compilers_.back()).add(std::make_unique<StandIn>()));
+  }
+  // In place of the stand-in.
+  void use(std::unique_ptr<engine_build::Builder> builder) {
+    auto compiler = std::make_unique<StandInCompiler>();
+    compiler->add(std::move(builder));
+    compilers_.clear();
+    compilers_.push_back(std::move(compiler));
   }
 
   ir::Program program_;
-  Builders builders_;
+  Compilers compilers_;
   StandIn& builder_ = add_builder();
   CompileOptions options_;
 };
 
 TEST_F(BuildEngines, MakesOneOfAWholeProgram) {
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 1u);
   EXPECT_EQ(text(result->engines[0]),
@@ -147,7 +167,7 @@ TEST_F(BuildEngines, MakesOneOfAWholeProgram) {
 
 TEST_F(BuildEngines, BuildsForEachTarget) {
   StandIn& other = add_builder();
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 1u);
   ASSERT_EQ(result->engines[0].variants.size(), 1u);
@@ -158,7 +178,7 @@ TEST_F(BuildEngines, BuildsForEachTarget) {
 
 TEST_F(BuildEngines, LeavesOutsideWhatOneTargetRefuses) {
   add_builder().refuses = {"aten.tanh.default"};
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 2u);
   EXPECT_EQ(result->outside.size(), 1u);
@@ -168,7 +188,7 @@ TEST_F(BuildEngines, CutsAgainWhereTheBuildRefuses) {
   builder_.refuses = {"aten.tanh.default"};
   std::vector<std::string> warnings;
   options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 2u);
   EXPECT_EQ(text(result->engines[0]), "aten.add.Tensor aten.cos.default ");
@@ -189,9 +209,9 @@ TEST_F(BuildEngines, GivesUpWhereRefusalsDoNotEnd) {
   program_.graph->outputs()[0] = last;
   // Each round names one node only, so there are more than are tried.
   builder_.refuses = {"aten.neg.default", "aten.abs.default"};
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_FALSE(result.ok());
-  EXPECT_NE(result.error().message().find("--exclude-op"), std::string::npos);
+  EXPECT_NE(result.error().message().find("exclude_ops"), std::string::npos);
 }
 
 TEST_F(BuildEngines, FindsWhatTheBuildFailsAt) {
@@ -206,7 +226,7 @@ TEST_F(BuildEngines, FindsWhatTheBuildFailsAt) {
   };
   std::vector<std::string> warnings;
   options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 3u);
   ASSERT_EQ(result->outside.size(), 2u);
@@ -224,7 +244,7 @@ TEST_F(BuildEngines, ComesToAnEndWhereEverythingButTheTrivialFails) {
   for (int i = 0; i < 200; ++i) last = add("aten.neg.default", {last});
   program_.graph->outputs()[0] = last;
   builder_.fails = [](const std::string& operators) { return operators != " "; };
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 0u);
   EXPECT_EQ(result->outside.size(), 204u);
@@ -233,7 +253,7 @@ TEST_F(BuildEngines, ComesToAnEndWhereEverythingButTheTrivialFails) {
 
 TEST_F(BuildEngines, BlamesNoNodeWhereNothingIsBuilt) {
   builder_.fails = [](const std::string&) { return true; };
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::kUnavailable);
   EXPECT_NE(result.error().message().find("builds nothing here"), std::string::npos);
@@ -242,10 +262,9 @@ TEST_F(BuildEngines, BlamesNoNodeWhereNothingIsBuilt) {
 
 // A crash of the real library, in a process of its own.
 TEST_F(BuildEngines, ACrashLeavesItsNodeOutside) {
-  builders_.clear();
-  builders_.push_back(
-      openvino::make_builder({.worker = build::make_helper(SLIPWAY_STAND_IN_HELPER, false, {})}));
-  auto result = build_engines(program_, builders_, options_);
+  use(openvino::make_builder(
+      {}, {.worker = engine_build::make_helper(SLIPWAY_STAND_IN_HELPER, false, {})}));
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 2u);
   ASSERT_EQ(result->outside.size(), 1u);
@@ -254,16 +273,15 @@ TEST_F(BuildEngines, ACrashLeavesItsNodeOutside) {
 }
 
 TEST_F(BuildEngines, ALackOfMemoryIsNoNodesFault) {
-  builders_.clear();
-  builders_.push_back(
-      openvino::make_builder({.worker = build::make_helper(SLIPWAY_STAND_IN_HELPER, false, {})}));
+  use(openvino::make_builder(
+      {}, {.worker = engine_build::make_helper(SLIPWAY_STAND_IN_HELPER, false, {})}));
   ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
   program_.graph->outputs()[0] = add("aten.log.default", {last});
   options_.exclude_ops = {"aten.tanh"};
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code(), ErrorCode::kResourceExhausted);
-  EXPECT_EQ(result.error().message().find("--exclude-op"), std::string::npos);
+  EXPECT_EQ(result.error().message().find("exclude_ops"), std::string::npos);
 }
 
 TEST_F(BuildEngines, AnEngineThatComputesAsTheKernelsPassesTheCheck) {
@@ -274,7 +292,7 @@ TEST_F(BuildEngines, AnEngineThatComputesAsTheKernelsPassesTheCheck) {
   options_.check = EngineCheck::kFail;
   std::vector<std::string> warnings;
   options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 1u);
   EXPECT_EQ(builder_.checks, 1);
@@ -289,7 +307,7 @@ TEST_F(BuildEngines, AWrongEngineLeavesTheNodeOutside) {
     options_.check = check;
     std::vector<std::string> warnings;
     options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-    auto result = build_engines(program, builders_, options_);
+    auto result = build_engines(program, compilers_, options_);
     ASSERT_TRUE(result.ok()) << result.error().message();
     EXPECT_EQ(result->engines.size(), 2u);
     ASSERT_EQ(result->outside.size(), 1u);
@@ -306,7 +324,7 @@ TEST_F(BuildEngines, AWrongEngineFailsWhereThatIsAskedFor) {
   builder_.runs = true;
   builder_.computes_wrongly = {"aten.tanh.default"};
   options_.check = EngineCheck::kFail;
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_FALSE(result.ok());
   EXPECT_NE(result.error().message().find("4 of 4 elements differ"), std::string::npos);
 }
@@ -315,7 +333,7 @@ TEST_F(BuildEngines, ChecksSmallEnginesOrNoneAsAsked) {
   builder_.runs = true;
   options_.check = EngineCheck::kOff;
   ir::Program program = program_.clone();
-  ASSERT_TRUE(build_engines(program, builders_, options_).ok());
+  ASSERT_TRUE(build_engines(program, compilers_, options_).ok());
   EXPECT_EQ(builder_.checks, 0);
 
   // More elements than a small engine may have multiply-adds.
@@ -326,7 +344,7 @@ TEST_F(BuildEngines, ChecksSmallEnginesOrNoneAsAsked) {
     node->output()->set_type({.dtype = DType::kFloat32, .sizes = {1'000'001}, .strides = {}});
   }
   options_.check = EngineCheck::kSmall;
-  ASSERT_TRUE(build_engines(program_, builders_, options_).ok());
+  ASSERT_TRUE(build_engines(program_, compilers_, options_).ok());
   EXPECT_EQ(builder_.checks, 0);
 }
 
@@ -341,7 +359,7 @@ TEST_F(BuildEngines, ChecksTheSizesThatAreSmallEnough) {
   std::vector<std::string> warnings;
   options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
   options_.check = EngineCheck::kSmall;
-  ASSERT_TRUE(build_engines(program_, builders_, options_).ok());
+  ASSERT_TRUE(build_engines(program_, compilers_, options_).ok());
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_NE(warnings[0].find("with s0 = 2, 2 of 2 elements differ"), std::string::npos)
       << warnings[0];
@@ -351,7 +369,7 @@ TEST_F(BuildEngines, SaysWhatItDoesNotCheck) {
   options_.check = EngineCheck::kOutside;
   std::vector<std::string> warnings;
   options_.on_warning = [&](const std::string& text) { warnings.push_back(text); };
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 1u);
   ASSERT_EQ(warnings.size(), 1u);
@@ -360,17 +378,17 @@ TEST_F(BuildEngines, SaysWhatItDoesNotCheck) {
 
 TEST_F(BuildEngines, LeavesWhatIsExcludedOnKernels) {
   options_.exclude_ops = {"aten.cos"};
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->engines.size(), 2u);
   ASSERT_EQ(result->outside.size(), 1u);
-  EXPECT_NE(result->outside[0].reason.find("--exclude-op"), std::string::npos);
+  EXPECT_NE(result->outside[0].reason.find("excluded by its operator"), std::string::npos);
 }
 
 TEST_F(BuildEngines, LeavesSmallGroupsOnKernels) {
   options_.exclude_nodes = {"tanh"};
   options_.min_partition_size = 2;
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_TRUE(result.ok()) << result.error().message();
   ASSERT_EQ(result->engines.size(), 1u);
   EXPECT_EQ(text(result->engines[0]), "aten.add.Tensor aten.cos.default ");
@@ -381,7 +399,7 @@ TEST_F(BuildEngines, RequireFullListsWhatWouldStayOutside) {
   options_.require_full = true;
   ir::Value* last = std::get<ir::Value*>(program_.graph->outputs()[0]);
   program_.graph->outputs()[0] = add("aten.sin.default", {last});
-  auto result = build_engines(program_, builders_, options_);
+  auto result = build_engines(program_, compilers_, options_);
   ASSERT_FALSE(result.ok());
   const std::string& message = result.error().message();
   EXPECT_NE(message.find("chain.pt2"), std::string::npos) << message;
@@ -392,22 +410,86 @@ TEST_F(BuildEngines, RequireFullListsWhatWouldStayOutside) {
 TEST_F(BuildEngines, TakesEqualEnginesFromTheCache) {
   options_.cache = testing::TempDir() + "slipway_engines_test";
   ir::Program again = program_.clone();
-  auto first = build_engines(program_, builders_, options_);
-  auto second = build_engines(again, builders_, options_);
+  auto first = build_engines(program_, compilers_, options_);
+  auto second = build_engines(again, compilers_, options_);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_EQ(builder_.builds, 1);
   EXPECT_EQ(text(first->engines[0]), text(second->engines[0]));
   std::system(("rm -rf '" + options_.cache + "'").c_str());
 }
 
+// A list of two engines, of which the first takes no cosine and the second nothing else.
+TEST_F(BuildEngines, GivesEachNodeToTheFirstEngineThatTakesIt) {
+  options_.engines = {{"first"}, {"second"}};
+  builder_.unsupported = {"aten.cos.default"};
+  compilers_.push_back(std::make_unique<StandInCompiler>());
+  StandIn& second = add_builder();
+  second.unsupported = {"aten.add.Tensor", "aten.tanh.default", "aten.exp.default"};
+  auto result = build_engines(program_, compilers_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  ASSERT_EQ(result->engines.size(), 3u);
+  EXPECT_EQ(builder_.builds, 2);
+  EXPECT_EQ(second.builds, 1);
+  EXPECT_TRUE(result->outside.empty());
+  ASSERT_EQ(result->passed_over.size(), 3u);
+  ASSERT_EQ(result->passed_over[1].size(), 1u);
+  EXPECT_EQ(result->passed_over[1][0].op, "aten.cos.default");
+  EXPECT_EQ(result->passed_over[1][0].reason.find("first: "), 0u);
+  EXPECT_TRUE(result->passed_over[0].empty());
+}
+
+// What the first one refuses when it builds goes to the second one.
+TEST_F(BuildEngines, TheNextEngineTakesWhatABuildRefuses) {
+  options_.engines = {{"first"}, {"second"}};
+  builder_.refuses = {"aten.cos.default"};
+  compilers_.push_back(std::make_unique<StandInCompiler>());
+  StandIn& second = add_builder();
+  auto result = build_engines(program_, compilers_, options_);
+  ASSERT_TRUE(result.ok()) << result.error().message();
+  EXPECT_EQ(result->engines.size(), 3u);
+  EXPECT_EQ(second.builds, 1);
+  EXPECT_TRUE(result->outside.empty());
+}
+
 TEST(Engines, HaveNamesThatAreRead) {
   for (const std::string& name : engine_names()) {
-    auto kind = parse_engine(name);
-    ASSERT_TRUE(kind.ok());
-    EXPECT_EQ(engine_name(*kind), name);
+    const auto engines = parse_engines(name);
+    ASSERT_TRUE(engines.ok());
+    ASSERT_EQ(engines->size(), 1u);
+    EXPECT_EQ(engines->front().name, name);
   }
-  EXPECT_EQ(engine_names().front(), engine_name(CompileOptions().engine));
-  EXPECT_FALSE(parse_engine("warp").ok());
+  EXPECT_EQ(engine_names().front(), CompileOptions().engines.front().name);
+  EXPECT_TRUE(parse_engines("none")->empty());
+  const auto two = parse_engines("tensorrt,openvino");
+  ASSERT_TRUE(two.ok());
+  EXPECT_EQ(two->front().name, "tensorrt");
+  EXPECT_EQ(two->back().name, "openvino");
+  for (const auto& [names, message] :
+       {std::pair("warp", "there is no engine 'warp'"), std::pair("", "there is no engine ''"),
+        std::pair("openvino,", "there is no engine ''"),
+        std::pair("openvino,openvino", "the engine openvino is given twice"),
+        std::pair("openvino,none", "goes with no other")}) {
+    const auto wrong = parse_engines(names);
+    ASSERT_FALSE(wrong.ok()) << names;
+    EXPECT_EQ(wrong.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(wrong.error().message().find(message), std::string::npos);
+  }
+}
+
+TEST(Engines, TakeTheirOwnOptionsOnly) {
+  const auto error_of = [](const EngineChoice& engine) {
+    CompileOptions options;
+    options.engines = {engine};
+    const auto compilers = make_compilers(options);
+    return compilers.ok() ? "" : compilers.error().message();
+  };
+  EXPECT_EQ(error_of({"openvino", {{"disable_rule", "abs-sinking"}}}), "");
+  EXPECT_EQ(error_of({"tensorrt", {{"target", "sm_80"}, {"target", "sm_90"}}}), "");
+  EXPECT_EQ(error_of({"openvino", {{"workspace", "1"}}}),
+            "the engine openvino has no option 'workspace'");
+  EXPECT_EQ(error_of({"tensorrt", {{"workspace", "1"}, {"workspace", "1"}}}),
+            "option 'workspace' is given twice");
+  EXPECT_NE(error_of({"warp"}).find("there is no engine 'warp'"), std::string::npos);
 }
 
 }  // namespace

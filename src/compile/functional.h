@@ -11,8 +11,10 @@ namespace slipway {
 // lowering to ONNX take. Tells `options.on_step`, and verifies where `options` ask for it.
 Status make_functional(ir::Program& program, const CompileOptions& options);
 
-// An error for a null program, and for one that was moved from.
-Status check_present(const Program* program);
+// Of the steps between those and the next, the one that outputs have in common.
+inline constexpr const char* kPrepare = "prepare for engines";
+// Shows the program, and verifies it, as `options` want it after a step.
+Status look_at(const ir::Program& program, const char* step, const CompileOptions& options);
 
 // What is left for kernels, as the emitter takes it.
 Status make_kernel_program(ir::Program& program, const CompileOptions& options);

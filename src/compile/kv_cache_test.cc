@@ -23,8 +23,7 @@ class KvCacheTest : public testing::Test {
     const auto program = Program::load(SLIPWAY_TEST_DATA "/tensorrt/" + name);
     EXPECT_TRUE(program.ok()) << program.error().message();
     CompileOptions options;
-    options.engine = EngineKind::kTensorRt;
-    options.tensorrt.targets = {"sm_86"};
+    options.engines = {{"tensorrt", {{"target", "sm_86"}}}};
     options.require_full = true;
     options.verify_passes = true;
     const auto artefact = compile(*program, options);

@@ -1,54 +1,47 @@
+#include "compile/onnx.h"
+
 #include <utility>
 
-#include "base/file_writer.h"
-#include "base/guard.h"
 #include "base/try.h"
-#include "compile/engines.h"
+#include "compile/compilers.h"
 #include "compile/functional.h"
 #include "compile/prepare.h"
+#include "compile/program_impl.h"
 #include "onnx/lowering.h"
-#include "onnx/serializer.h"
-#include "slipway/compile.h"
 
 namespace slipway {
 
 namespace {
 
-Status lower_and_save(const Program& program, const std::string& path,
-                      const CompileOptions& options) {
-  for (const char* extension : {"", ".data"}) {
-    SLIPWAY_RETURN_IF_ERROR(program.file().check_not_output(path + extension));
-  }
-  SLIPWAY_RETURN_IF_ERROR(program.file().check_unchanged());
-  ir::Program functional = program.ir().clone();
-  SLIPWAY_RETURN_IF_ERROR(make_functional(functional, {}));
-  const Builders builders = make_builders(options);
+// For tools of any kind.
+onnx::LoweringOptions any_tool() {
   onnx::LoweringOptions lowering;
   // ONNX leaves the mean of nothing open, and ONNX Runtime gives 0; its products over nothing are
   // memory that nothing wrote.
   lowering.means_as_quotients = true;
   lowering.empty_products_apart = true;
-  if (!builders.empty()) lowering = builders.front()->lowering();
-  SLIPWAY_RETURN_IF_ERROR(prepare_for_lowering(functional, lowering));
-  auto graph = onnx::lower(functional, lowering);
-  if (!graph.ok()) return graph.error().with_context(functional.source);
-  if (builders.empty()) return onnx::save(*graph, path);
-  auto prepared = builders.front()->prepare(std::move(*graph));
-  if (!prepared.ok()) return prepared.error().with_context(functional.source);
-  return onnx::save(*prepared, path);
+  return lowering;
 }
 
 }  // namespace
 
-Status save_onnx(const Program& program, const std::string& path, const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(check_present(&program));
-  return guarded(program.ir().source, [&] { return lower_and_save(program, path, options); });
-}
-
-Status save_onnx(const Program& program, const std::string& path) {
-  CompileOptions options;
-  options.engine = EngineKind::kNone;
-  return save_onnx(program, path, options);
+Result<onnx::Graph> lower_to_onnx(const Program& program, const CompileOptions& options) {
+  ir::Program functional = Program::Impl::of(program).ir.clone();
+  SLIPWAY_RETURN_IF_ERROR(make_functional(functional, options));
+  Compilers compilers;
+  if (options.output == Output::kEngineOnnx) {
+    SLIPWAY_ASSIGN_OR_RETURN(compilers, make_compilers(options));
+  }
+  const auto* builder = compilers.empty() ? nullptr : compilers.front()->builders().front().get();
+  const onnx::LoweringOptions lowering = builder == nullptr ? any_tool() : builder->lowering();
+  if (options.on_step) options.on_step(kPrepare);
+  SLIPWAY_RETURN_IF_ERROR(prepare_for_lowering(functional, lowering));
+  SLIPWAY_RETURN_IF_ERROR(look_at(functional, kPrepare, options));
+  if (options.on_step) options.on_step("lower to ONNX");
+  auto graph = onnx::lower(functional, lowering);
+  if (graph.ok() && builder != nullptr) graph = builder->prepare(std::move(*graph));
+  if (!graph.ok()) return graph.error().with_context(functional.source);
+  return graph;
 }
 
 }  // namespace slipway

@@ -26,28 +26,48 @@ Result<std::vector<ir::ConstantData>> evaluate_functional(const ir::Program& fun
 Status prepare(ir::Program& program, const passes::EngineChoice& engine) {
   SLIPWAY_RETURN_IF_ERROR(passes::fold_for_engine(program, evaluate_functional, engine));
   SLIPWAY_RETURN_IF_ERROR(passes::read_masks_as_floats(program, engine));
-  return passes::decompose_for_engine(program, engine);
+  SLIPWAY_RETURN_IF_ERROR(passes::decompose_for_engine(program, engine));
+  // Rules make more constants.
+  return passes::fold_for_engine(program, evaluate_functional, engine);
 }
 
 }  // namespace
 
-Status prepare_for_engine(ir::Program& program, const build::Builder& builder,
-                          const CompileOptions& options) {
-  const partition::Options excluded{.exclude_ops = options.exclude_ops,
-                                    .exclude_nodes = options.exclude_nodes};
+Status prepare_for_engines(ir::Program& program, const Compilers& compilers,
+                           const CompileOptions& options) {
+  const partition::Options excluded = exclusions(options);
   SLIPWAY_RETURN_IF_ERROR(partition::check_exclusions(program, excluded));
-  const onnx::LoweringOptions lowering = builder.lowering();
+  std::vector<onnx::LoweringOptions> lowerings;
+  lowerings.reserve(compilers.size());
+  for (const auto& compiler : compilers) lowerings.push_back(compiler->builders()[0]->lowering());
   partition::IntegerRanges ranges(program);
+  const auto any_engine = [&](const auto& holds) {
+    for (size_t i = 0; i < compilers.size(); ++i) {
+      if (holds(i, *compilers[i]->builders()[0])) return true;
+    }
+    return false;
+  };
   const passes::EngineChoice engine{
       .takes =
           [&](const ir::Node& node) {
             ranges.add(node);
-            return onnx::supports(program, node, lowering) &&
-                   !builder.why_unsupported(program, node, ranges);
+            return any_engine([&](size_t i, const engine_build::Builder& builder) {
+              return !partition::why_excluded(node, excluded, i) &&
+                     onnx::supports(program, node, lowerings[i]) &&
+                     !builder.why_unsupported(program, node, ranges);
+            });
           },
       .is_excluded =
           [&](const ir::Node& node) {
-            return partition::why_excluded(node, excluded).has_value();
+            return !any_engine([&](size_t i, const engine_build::Builder&) {
+              return !partition::why_excluded(node, excluded, i);
+            });
+          },
+      .is_left_whole =
+          [&](const ir::Node& node) {
+            return any_engine([&](size_t, const engine_build::Builder& builder) {
+              return builder.is_left_whole(node);
+            });
           }};
   return prepare(program, engine);
 }

@@ -3,16 +3,17 @@
 
 #include <functional>
 
-#include "build/builder.h"
+#include "compile/compilers.h"
 #include "ir/program.h"
+#include "onnx/lowering.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
 
 namespace slipway {
 
-// Folds constants and decomposes nodes for an engine that `builder` builds.
-Status prepare_for_engine(ir::Program& program, const build::Builder& builder,
-                          const CompileOptions& options);
+// Folds constants and decomposes nodes for the engines, each of which may take what is left.
+Status prepare_for_engines(ir::Program& program, const Compilers& compilers,
+                           const CompileOptions& options);
 // The same for a program that is to be lowered as a whole.
 Status prepare_for_lowering(ir::Program& program, const onnx::LoweringOptions& lowering);
 

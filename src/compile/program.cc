@@ -1,10 +1,10 @@
 #include "slipway/program.h"
 
-#include "base/file_writer.h"
 #include "base/guard.h"
 #include "base/hash.h"
 #include "base/mapped_file.h"
 #include "base/try.h"
+#include "compile/program_impl.h"
 #include "ir/program.h"
 #include "pt2/program_reader.h"
 
@@ -18,11 +18,10 @@ Result<Program> Program::load(const std::string& path) {
                              pt2::read_program(OwnedSpan{file->bytes(), file}, path));
     std::string sha256 = sha256_hex(file->bytes());
     SLIPWAY_RETURN_IF_ERROR(identity.check_unchanged());
-    return Program(std::make_shared<const ir::Program>(std::move(program)),
-                   std::make_shared<const FileIdentity>(identity), std::move(sha256));
+    return Impl::make({std::move(program), identity, std::move(sha256)});
   });
 }
 
-std::string Program::to_string() const { return ir_ ? ir::print(*ir_) : std::string(); }
+std::string Program::to_string() const { return impl_ ? ir::print(impl_->ir) : std::string(); }
 
 }  // namespace slipway

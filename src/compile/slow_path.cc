@@ -1,5 +1,6 @@
 #include "compile/slow_path.h"
 
+#include <algorithm>
 #include <set>
 #include <vector>
 
@@ -16,23 +17,26 @@ std::string slow_path_remedy(const ir::Program& program, const ProgramEngines& p
   if (parts.outside.empty() || options.allow_reduced_precision) return {};
   CompileOptions reduced = options;
   reduced.allow_reduced_precision = true;
-  const Builders builders = make_builders(reduced);
-  if (builders.empty()) return {};
+  const auto compilers = make_compilers(reduced);
+  if (!compilers.ok() || compilers->empty()) return {};
   std::set<std::string> outside;
   for (const engine::ManifestOutside& node : parts.outside) {
     if (!node.reason.starts_with(engine::kExcluded)) outside.insert(node.name);
   }
-  const onnx::LoweringOptions lowering = builders.front()->lowering();
   const partition::IntegerRanges ranges(program);
+  const auto is_taken = [&](const ir::Node& node) {
+    return std::any_of(compilers->begin(), compilers->end(), [&](const auto& compiler) {
+      const engine_build::Builder& builder = *compiler->builders().front();
+      return onnx::supports(program, node, builder.lowering()) &&
+             !builder.why_unsupported(program, node, ranges);
+    });
+  };
   size_t count = 0;
   for (const auto& node : program.graph->nodes()) {
-    if (outside.contains(node->name()) && onnx::supports(program, *node, lowering) &&
-        !builders.front()->why_unsupported(program, *node, ranges)) {
-      ++count;
-    }
+    if (outside.contains(node->name()) && is_taken(*node)) ++count;
   }
   if (count == 0) return {};
-  return fmt::format("; --allow-reduced-precision takes in {} of them", count);
+  return fmt::format("; option 'allow_reduced_precision' takes in {} of them", count);
 }
 
 void warn_of_slow_path(const std::string& source, const ProgramEngines& parts,

@@ -9,8 +9,9 @@
 
 namespace slipway {
 
-// "; --allow-reduced-precision takes in 3 of them" where that option would have the engine take
-// nodes outside; empty otherwise. Of a program that calls engines, before kernels run the rest.
+// "; option 'allow_reduced_precision' takes in 3 of them" where that option would have the engine
+// take nodes outside; empty otherwise. Of a program that calls engines, before kernels run the
+// rest.
 std::string slow_path_remedy(const ir::Program& program, const ProgramEngines& parts,
                              const CompileOptions& options);
 

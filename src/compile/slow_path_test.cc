@@ -37,19 +37,19 @@ class SlowPathTest : public testing::Test {
 };
 
 TEST_F(SlowPathTest, NamesTheOptionThatTakesNodesIn) {
-  EXPECT_EQ(remedy(), "; --allow-reduced-precision takes in 1 of them");
+  EXPECT_EQ(remedy(), "; option 'allow_reduced_precision' takes in 1 of them");
   warn_of_slow_path(program_.source, parts_, remedy(), options_);
   ASSERT_EQ(warnings_.size(), 1U);
   EXPECT_EQ(warnings_[0],
             "model.pt2: mm (aten.mm.default) on ExecuTorch's kernels, of 2 nodes outside the "
-            "engines: of float64; --allow-reduced-precision takes in 1 of them");
+            "engines: of float64; option 'allow_reduced_precision' takes in 1 of them");
 }
 
 TEST_F(SlowPathTest, NamesNoOptionThatIsGivenOrDoesNotHelp) {
   options_.allow_reduced_precision = true;
   EXPECT_EQ(remedy(), "");
   options_.allow_reduced_precision = false;
-  parts_.outside[0].reason = "excluded by --exclude-op aten.mm";
+  parts_.outside[0].reason = "excluded by its operator, aten.mm";
   EXPECT_EQ(remedy(), "");
   warn_of_slow_path(program_.source, parts_, remedy(), options_);
   EXPECT_TRUE(warnings_.empty());

@@ -115,37 +115,39 @@ Status check_bounded(const std::vector<ir::Program>& programs) {
       lines.push_back(fmt::format("{} (dimension {} of input '{}')", symbol, name.substr(dot + 1),
                                   name.substr(0, dot)));
     }
-    for (const std::string& name : names) remedies.push_back(fmt::format("--bound {}=64", name));
+    for (const std::string& name : names)
+      remedies.push_back(fmt::format("option 'bounds' {}=64", name));
     return invalid_argument(
         "{}: {} {} no upper bound, and memory is planned ahead of time: give the largest size that "
-        "is used, such as {} (CompileOptions::bounds), or export with Dim(..., max=64)",
+        "is used, such as {}, or export with Dim(..., max=64)",
         program.source, fmt::join(lines, ", "), lines.size() == 1 ? "has" : "have",
         fmt::join(remedies, " "));
   }
   return {};
 }
 
-Status apply_profiles(std::vector<ir::Program>& programs,
-                      const std::map<std::string, ProfileRange>& profiles) {
+Status apply_size_limits(std::vector<ir::Program>& programs,
+                         const std::map<std::string, std::pair<int64_t, int64_t>>& limits) {
   std::set<std::string> known;
   for (ir::Program& program : programs) {
     const std::set<std::string> symbols = symbols_of(program);
     known.insert(symbols.begin(), symbols.end());
-    for (const auto& [symbol, profile] : profiles) {
+    for (const auto& [symbol, limit] : limits) {
       if (!symbols.contains(symbol)) continue;
       ir::Range& range = program.ranges[symbol];
-      if (profile.min < range.min.value_or(0) ||
-          profile.max > range.max.value_or(std::numeric_limits<int64_t>::max())) {
+      const auto [min, max] = limit;
+      if (min < range.min.value_or(0) ||
+          max > range.max.value_or(std::numeric_limits<int64_t>::max())) {
         return invalid_argument(
-            "{}: the profile {}:{}:{} of {} has sizes that the program does not take; they are {} "
+            "{}: the profile of {} is for sizes from {} to {}, and the program takes those from {} "
             "to {}",
-            program.source, profile.min, profile.opt, profile.max, symbol, range.min.value_or(0),
+            program.source, symbol, min, max, range.min.value_or(0),
             range.max ? std::to_string(*range.max) : "any");
       }
-      range = {profile.min, profile.max};
+      range = {min, max};
     }
   }
-  return check_known(profiles, known);
+  return check_known(limits, known);
 }
 
 }  // namespace slipway

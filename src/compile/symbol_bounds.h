@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ir/program.h"
 #include "slipway/result.h"
-#include "slipway/tensorrt_options.h"
 
 namespace slipway {
 
@@ -22,9 +22,9 @@ Status apply_bounds(std::vector<ir::Program>& programs,
 // An error that lists every size of an input that has no upper bound, and how to give one.
 Status check_bounded(const std::vector<ir::Program>& programs);
 
-// Narrows the range of each symbol, in every program that has it, to a profile's. Errors: a symbol
-// that no program has, a profile with sizes that the program does not take.
-Status apply_profiles(std::vector<ir::Program>& programs,
-                      const std::map<std::string, ProfileRange>& profiles);
+// Narrows the range of each symbol, in every program that has it, to the sizes that engines serve,
+// inclusive. Errors: a symbol that no program has, sizes that the program does not take.
+Status apply_size_limits(std::vector<ir::Program>& programs,
+                         const std::map<std::string, std::pair<int64_t, int64_t>>& limits);
 
 }  // namespace slipway

@@ -98,7 +98,7 @@ TEST(SymbolBoundsTest, ListsAllSizesWithoutABoundAtOnce) {
   EXPECT_NE(text.find("s0 (dimension 0 of input 'x'), s1 (dimension 0 of input 'z') have no"),
             std::string::npos)
       << text;
-  EXPECT_NE(text.find("--bound x.0=64 --bound z.0=64"), std::string::npos) << text;
+  EXPECT_NE(text.find("option 'bounds' x.0=64 option 'bounds' z.0=64"), std::string::npos) << text;
   ASSERT_TRUE(apply_bounds(programs, {{"x.0", 8}, {"z.0", 8}}).ok());
   EXPECT_TRUE(check_bounded(programs).ok());
 }
@@ -106,13 +106,13 @@ TEST(SymbolBoundsTest, ListsAllSizesWithoutABoundAtOnce) {
 TEST(SymbolBoundsTest, NarrowsRangesToProfiles) {
   std::vector<ir::Program> programs;
   programs.push_back(program_of("s0", {2, std::nullopt}));
-  ASSERT_TRUE(apply_profiles(programs, {{"s0", {4, 8, 16}}}).ok());
+  ASSERT_TRUE(apply_size_limits(programs, {{"s0", {4, 16}}}).ok());
   EXPECT_EQ(programs[0].ranges["s0"], (ir::Range{4, 16}));
-  EXPECT_FALSE(apply_profiles(programs, {{"s1", {4, 8, 16}}}).ok());
-  for (const ProfileRange& profile : {ProfileRange{2, 8, 16}, {4, 8, 17}}) {
-    const Status status = apply_profiles(programs, {{"s0", profile}});
+  EXPECT_FALSE(apply_size_limits(programs, {{"s1", {4, 16}}}).ok());
+  for (const std::pair<int64_t, int64_t>& limits : {std::pair<int64_t, int64_t>(2, 16), {4, 17}}) {
+    const Status status = apply_size_limits(programs, {{"s0", limits}});
     ASSERT_FALSE(status.ok());
-    EXPECT_NE(status.error().message().find("they are 4 to 16"), std::string::npos);
+    EXPECT_NE(status.error().message().find("from 4 to 16"), std::string::npos);
   }
 }
 

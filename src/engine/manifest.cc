@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/try.h"
 #include "engine/json.h"
 #include "engine/record_json.h"
@@ -16,6 +17,9 @@ namespace slipway::engine {
 namespace {
 
 constexpr int kMaxTreeDepth = 64;
+// What a hostile file can ask for.
+constexpr JsonDocument::Limits kLimits = {
+    .text = size_t{64} << 20, .values = size_t{1} << 20, .bytes_per_further_value = SIZE_MAX};
 
 constexpr std::string_view kChecksumStart = ",\"xxh3\":\"";
 constexpr std::string_view kChecksumEnd = "\"}";
@@ -60,13 +64,6 @@ OrderedJson variant_to_json(const ManifestEngine& engine) {
   return json;
 }
 
-OrderedJson engine_to_json(const ManifestEngine& engine) {
-  OrderedJson json = variant_to_json(engine);
-  json["nodes"] = engine.nodes;
-  if (!engine.variants.empty()) json["variants"] = array_to_json(engine.variants, variant_to_json);
-  return json;
-}
-
 // Reasons are sentences, and many nodes share one: each is written once.
 OrderedJson outside_to_json(const std::vector<ManifestOutside>& outside) {
   std::map<std::pair<std::string_view, std::string_view>, size_t> groups;
@@ -78,6 +75,14 @@ OrderedJson outside_to_json(const std::vector<ManifestOutside>& outside) {
     }
     json[group->second]["nodes"].push_back(node.name);
   }
+  return json;
+}
+
+OrderedJson engine_to_json(const ManifestEngine& engine) {
+  OrderedJson json = variant_to_json(engine);
+  json["nodes"] = engine.nodes;
+  if (!engine.passed_over.empty()) json["passed_over"] = outside_to_json(engine.passed_over);
+  if (!engine.variants.empty()) json["variants"] = array_to_json(engine.variants, variant_to_json);
   return json;
 }
 
@@ -106,133 +111,122 @@ OrderedJson segment_to_json(const ManifestSegment& segment) {
   return json;
 }
 
-Status read_digits(const Json& object, const char* key, std::string& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(object, key, out));
-  if (out.size() != kXxh3HexDigits) return wrong_type(key);
-  return {};
+std::string read_digits(JsonValue json) {
+  std::string digits = json.to_string();
+  if (digits.size() != kXxh3HexDigits) json.fail("is no checksum");
+  return digits;
 }
 
-Status read_tree(const Json& json, const char* key, int depth, Tree& out) {
-  if (depth > kMaxTreeDepth) return invalid_file("\"{}\" nests too deeply", key);
-  std::string kind_name;
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "kind", kind_name));
-  const auto* kind = std::find(kTreeKinds.begin(), kTreeKinds.end(), kind_name);
-  if (kind == kTreeKinds.end()) return invalid_file("\"{}\" has an unknown kind", key);
-  out.kind = static_cast<Tree::Kind>(kind - kTreeKinds.begin());
-  if (json.contains("keys")) {
-    SLIPWAY_RETURN_IF_ERROR(read_array(json, "keys", out.keys, read_item<std::string>));
+Tree read_tree(JsonValue json, int depth) {
+  Tree tree;
+  if (depth > kMaxTreeDepth) {
+    json.fail("nests too deeply");
+    return tree;
   }
-  if (json.contains("type_name")) {
-    SLIPWAY_RETURN_IF_ERROR(read_member(json, "type_name", out.type_name));
+  const JsonValue kind_name = json["kind"];
+  const auto* kind = std::find(kTreeKinds.begin(), kTreeKinds.end(), kind_name.to_string_view());
+  if (kind == kTreeKinds.end()) {
+    kind_name.fail("is an unknown kind");
+    return tree;
   }
-  if (json.contains("children")) {
-    SLIPWAY_RETURN_IF_ERROR(
-        read_array(json, "children", out.children, [&](const Json& item, const char*, Tree& child) {
-          return read_tree(item, key, depth + 1, child);
-        }));
+  tree.kind = static_cast<Tree::Kind>(kind - kTreeKinds.begin());
+  tree.keys = json.find("keys").to_strings();
+  tree.type_name = json.find("type_name").to_string();
+  for (const JsonValue child : json.find("children").items()) {
+    tree.children.push_back(read_tree(child, depth + 1));
   }
-  const bool is_leaf = out.kind == Tree::Kind::kLeaf || out.kind == Tree::Kind::kNone;
-  const bool named = out.kind == Tree::Kind::kDict || !out.keys.empty();
-  if ((is_leaf && !out.children.empty()) || (named && out.keys.size() != out.children.size())) {
-    return invalid_file("\"{}\" has children that do not fit its kind", key);
+  const bool is_leaf = tree.kind == Tree::Kind::kLeaf || tree.kind == Tree::Kind::kNone;
+  const bool named = tree.kind == Tree::Kind::kDict || !tree.keys.empty();
+  if ((is_leaf && !tree.children.empty()) || (named && tree.keys.size() != tree.children.size())) {
+    json.fail("has children that do not fit its kind");
   }
-  return {};
+  return tree;
 }
 
-Status read_value(const Json& json, const char* key, ManifestValue& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "type", out.type));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "sizes", out.sizes, read_item<std::string>));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "min_sizes", out.min_sizes, read_item<int64_t>));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "max_sizes", out.max_sizes, read_item<int64_t>));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "mutated", out.mutated));
+ManifestValue read_value(JsonValue json) {
+  ManifestValue value;
+  value.name = json["name"].to_string();
+  value.type = json["type"].to_string();
+  value.sizes = json["sizes"].to_strings();
+  value.min_sizes = json["min_sizes"].to_ints();
+  value.max_sizes = json["max_sizes"].to_ints();
+  value.mutated = json["mutated"].to_bool();
   const auto bounds_fit = [&](const std::vector<int64_t>& bounds) {
-    return bounds.empty() || bounds.size() == out.sizes.size();
+    return bounds.empty() || bounds.size() == value.sizes.size();
   };
-  if (!bounds_fit(out.min_sizes) || !bounds_fit(out.max_sizes)) {
-    return invalid_file("\"{}\" has bounds that do not fit its sizes", key);
+  if (!bounds_fit(value.min_sizes) || !bounds_fit(value.max_sizes)) {
+    json.fail("has bounds that do not fit its sizes");
   }
-  return {};
+  return value;
 }
 
-Status read_index(const Json& object, const char* key, uint32_t& out) {
-  uint64_t index = 0;
-  SLIPWAY_RETURN_IF_ERROR(read_member(object, key, index));
-  if (index > UINT32_MAX) return wrong_type(key);
-  out = static_cast<uint32_t>(index);
-  return {};
+uint32_t read_index(JsonValue json) {
+  const uint64_t index = json.to_count();
+  if (index > UINT32_MAX) json.fail("has more than 32 bits");
+  return static_cast<uint32_t>(index);
 }
 
-Status read_variant(const Json& json, const char*, ManifestEngine& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_record(json, out.record));
-  SLIPWAY_RETURN_IF_ERROR(read_index(json, "segment", out.segment));
-  return json.contains("header_size") ? read_member(json, "header_size", out.header_size)
-                                      : Status();
-}
-
-Status read_engine(const Json& json, const char* key, ManifestEngine& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_variant(json, key, out));
-  if (json.contains("variants")) {
-    SLIPWAY_RETURN_IF_ERROR(read_array(json, "variants", out.variants, read_variant));
-  }
-  return read_array(json, "nodes", out.nodes, read_item<std::string>);
-}
-
-struct OutsideGroup {
-  std::string op;
-  std::string reason;
-  std::vector<std::string> nodes;
-};
-
-Status read_outside_group(const Json& json, const char*, OutsideGroup& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "op", out.op));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "reason", out.reason));
-  return read_array(json, "nodes", out.nodes, read_item<std::string>);
+// A variant, or what an engine has in common with its variants.
+ManifestEngine read_variant(JsonValue json) {
+  ManifestEngine engine;
+  engine.record = read_record(json);
+  engine.segment = read_index(json["segment"]);
+  engine.header_size = json.find("header_size").to_count();
+  return engine;
 }
 
 // `expanded` counts what groups become: a long reason for many nodes is a short text.
-Status read_outside(const Json& method, uint64_t& expanded, std::vector<ManifestOutside>& out) {
-  std::vector<OutsideGroup> groups;
-  SLIPWAY_RETURN_IF_ERROR(read_array(method, "outside", groups, read_outside_group));
-  for (const OutsideGroup& group : groups) {
-    expanded += group.nodes.size() * uint64_t{group.op.size() + group.reason.size()};
-    if (expanded > kMaxJsonText) return invalid_file("\"outside\" is too long");
-    for (const std::string& name : group.nodes) out.push_back({name, group.op, group.reason});
+std::vector<ManifestOutside> read_outside(JsonValue json, uint64_t& expanded) {
+  std::vector<ManifestOutside> outside;
+  for (const JsonValue group : json.items()) {
+    const std::string op = group["op"].to_string();
+    const std::string reason = group["reason"].to_string();
+    const std::vector<std::string> nodes = group["nodes"].to_strings();
+    expanded += nodes.size() * uint64_t{op.size() + reason.size()};
+    if (expanded > kLimits.text) {
+      json.fail("is too long");
+      return outside;
+    }
+    for (const std::string& name : nodes) outside.push_back({name, op, reason});
   }
-  return {};
+  return outside;
 }
 
-Status read_method(const Json& json, uint64_t& expanded, ManifestMethod& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "source_sha256", out.source_sha256));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "source_torch_version", out.source_torch_version));
-  for (auto [key, tree] :
-       {std::pair("input_tree", &out.input_tree), std::pair("output_tree", &out.output_tree)}) {
-    SLIPWAY_ASSIGN_OR_RETURN(const Json* tree_json, member(json, key));
-    SLIPWAY_RETURN_IF_ERROR(read_tree(*tree_json, key, 0, *tree));
+// `expanded` as above.
+ManifestEngine read_engine(JsonValue json, uint64_t& expanded) {
+  ManifestEngine engine = read_variant(json);
+  for (const JsonValue variant : json.find("variants").items()) {
+    engine.variants.push_back(read_variant(variant));
   }
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "inputs", out.inputs, read_value));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "outputs", out.outputs, read_value));
-  SLIPWAY_RETURN_IF_ERROR(
-      read_array(json, "mutable_buffers", out.mutable_buffers, read_item<std::string>));
-  SLIPWAY_RETURN_IF_ERROR(
-      read_array(json, "instruction_origins", out.instruction_origins, read_item<std::string>));
-  if (json.contains("engines")) {
-    SLIPWAY_RETURN_IF_ERROR(read_array(json, "engines", out.engines, read_engine));
-  }
-  if (json.contains("outside")) return read_outside(json, expanded, out.outside);
-  return {};
+  engine.passed_over = read_outside(json.find("passed_over"), expanded);
+  engine.nodes = json["nodes"].to_strings();
+  return engine;
 }
 
-Status read_segment(const Json& json, const char*, ManifestSegment& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_index(json, "index", out.index));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "content", out.content));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "size", out.size));
-  return read_digits(json, "xxh3", out.xxh3);
+ManifestMethod read_method(JsonValue json, uint64_t& expanded) {
+  ManifestMethod method;
+  method.name = json["name"].to_string();
+  method.source_sha256 = json["source_sha256"].to_string();
+  method.source_torch_version = json["source_torch_version"].to_string();
+  method.input_tree = read_tree(json["input_tree"], 0);
+  method.output_tree = read_tree(json["output_tree"], 0);
+  for (const JsonValue value : json["inputs"].items()) method.inputs.push_back(read_value(value));
+  for (const JsonValue value : json["outputs"].items()) method.outputs.push_back(read_value(value));
+  method.mutable_buffers = json["mutable_buffers"].to_strings();
+  method.instruction_origins = json["instruction_origins"].to_strings();
+  for (const JsonValue engine : json.find("engines").items()) {
+    method.engines.push_back(read_engine(engine, expanded));
+  }
+  method.outside = read_outside(json.find("outside"), expanded);
+  return method;
+}
+
+ManifestSegment read_segment(JsonValue json) {
+  return {read_index(json["index"]), json["content"].to_string(), json["size"].to_count(),
+          read_digits(json["xxh3"])};
 }
 
 Status check_checksum(std::string_view text) {
-  if (text.size() > kMaxJsonText) return invalid_file("{} bytes are too long", text.size());
   if (text.size() < kChecksumSize) return invalid_file("it is cut short");
   const std::string_view covered = text.substr(0, text.size() - kChecksumSize);
   const std::string expected =
@@ -245,22 +239,26 @@ Status check_checksum(std::string_view text) {
 
 Result<Manifest> read(std::string_view text) {
   SLIPWAY_RETURN_IF_ERROR(check_checksum(text));
-  SLIPWAY_ASSIGN_OR_RETURN(const Json json, parse_json(text));
-  Manifest manifest;
-  int64_t format = 0;
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "format", format));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto document, JsonDocument::parse(text, "its text", kLimits));
+  const JsonValue json = document->root();
+  const int64_t format = json["format"].to_int();
+  SLIPWAY_RETURN_IF_ERROR(document->status());
   if (format != kManifestFormat) {
     return unsupported("its format is {}, and this version reads {}: use a newer Slipway", format,
                        kManifestFormat);
   }
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "tool_version", manifest.tool_version));
-  SLIPWAY_RETURN_IF_ERROR(read_digits(json, "program_xxh3", manifest.program_xxh3));
+  Manifest manifest;
+  manifest.tool_version = json["tool_version"].to_string();
+  manifest.program_xxh3 = read_digits(json["program_xxh3"]);
   uint64_t expanded = 0;
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "methods", manifest.methods,
-                                     [&](const Json& item, const char*, ManifestMethod& method) {
-                                       return read_method(item, expanded, method);
-                                     }));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "segments", manifest.segments, read_segment));
+  for (const JsonValue method : json["methods"].items()) {
+    manifest.methods.push_back(read_method(method, expanded));
+    SLIPWAY_RETURN_IF_ERROR(document->status());
+  }
+  for (const JsonValue segment : json["segments"].items()) {
+    manifest.segments.push_back(read_segment(segment));
+  }
+  SLIPWAY_RETURN_IF_ERROR(document->status());
   return manifest;
 }
 
@@ -268,6 +266,12 @@ Result<Manifest> read(std::string_view text) {
 
 std::string variant_key(const EngineRecord& engine, std::string_view target) {
   return fmt::format("slipway.engine.{}.{}", engine.sha256.substr(0, 16), target);
+}
+
+const ManifestMethod* Manifest::method(std::string_view name) const {
+  const auto found = std::find_if(methods.begin(), methods.end(),
+                                  [&](const ManifestMethod& each) { return each.name == name; });
+  return found == methods.end() ? nullptr : &*found;
 }
 
 std::string write_manifest(const Manifest& manifest) {

@@ -33,6 +33,14 @@ struct ManifestValue {
   bool mutated = false;  // an input that the program writes to
 };
 
+// A node that no engine took, and why. Read back, nodes of the same operator and reason follow each
+// other.
+struct ManifestOutside {
+  std::string name;
+  std::string op;
+  std::string reason;
+};
+
 // An engine of a method, in the order of ExecutionPlan.delegates.
 struct ManifestEngine {
   EngineRecord record;
@@ -41,14 +49,9 @@ struct ManifestEngine {
   uint64_t header_size = 0;        // of what is before its bytes in the segment
   // The same for other targets, in segments that are named data (variant_key); without nodes.
   std::vector<ManifestEngine> variants = {};
-};
-
-// A node that no engine took, and why. Read back, nodes of the same operator and reason follow each
-// other.
-struct ManifestOutside {
-  std::string name;
-  std::string op;
-  std::string reason;
+  // Those of them that engines before it in the list of engines do not take; each reason begins
+  // with that engine's name.
+  std::vector<ManifestOutside> passed_over = {};
 };
 
 struct ManifestMethod {
@@ -81,6 +84,9 @@ struct Manifest {
   std::string program_xxh3;  // of the file's bytes from 0 to the end of the program part
   std::vector<ManifestMethod> methods;
   std::vector<ManifestSegment> segments;  // all but the manifest's own
+
+  // The method of this name, or null.
+  const ManifestMethod* method(std::string_view name) const;
 };
 
 // JSON with the manifest's own checksum over the rest of it. The length depends on everything but

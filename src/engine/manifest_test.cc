@@ -28,6 +28,7 @@ Manifest example() {
   record.backend = "OpenvinoBackend";
   record.library_version = "2025.4.1";
   record.device = "CPU";
+  record.capabilities = "avx2 fma";
   record.options = {{"INFERENCE_PRECISION_HINT", "f32"}};
   record.compile_specs = {{"device", "CPU"}};
   record.inputs = {{"x", "float32", {"s77", "3"}}};
@@ -42,6 +43,8 @@ Manifest example() {
   record.target = "sm_120";
   record.aliases.clear();
   method.engines[1].variants = {{record, 5, {}, 32}};
+  method.engines[0].passed_over = {{"conv", "aten.conv2d.default", "other: no convolutions"},
+                                   {"conv_1", "aten.conv2d.default", "other: no convolutions"}};
   method.outside = {{"nonzero", "aten.nonzero.default", "its sizes depend on data"},
                     {"nonzero_1", "aten.nonzero.default", "its sizes depend on data"},
                     {"cos", "aten.cos.default", "excluded"}};
@@ -50,7 +53,7 @@ Manifest example() {
   manifest.program_xxh3 = std::string(kXxh3HexDigits, 'b');
   manifest.methods = {method};
   manifest.segments = {
-      {0, "constants", std::numeric_limits<uint64_t>::max(), std::string(kXxh3HexDigits, 'c')}};
+      {0, "constants", std::numeric_limits<int64_t>::max(), std::string(kXxh3HexDigits, 'c')}};
   return manifest;
 }
 
@@ -88,6 +91,7 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(record.backend, "OpenvinoBackend");
   EXPECT_EQ(record.library_version, "2025.4.1");
   EXPECT_EQ(record.device, "CPU");
+  EXPECT_EQ(record.capabilities, "avx2 fma");
   EXPECT_EQ(record.options.at("INFERENCE_PRECISION_HINT"), "f32");
   EXPECT_EQ(record.compile_specs.at("device"), "CPU");
   ASSERT_EQ(record.inputs.size(), 1u);
@@ -114,13 +118,17 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(engine.variants[0].segment, 5u);
   EXPECT_EQ(engine.variants[0].header_size, 32u);
   EXPECT_EQ(variant_key(engine.record, "sm_120"), "slipway.engine.dddddddddddddddd.sm_120");
+  ASSERT_EQ(method.engines[0].passed_over.size(), 2u);
+  EXPECT_EQ(method.engines[0].passed_over[1].name, "conv_1");
+  EXPECT_EQ(method.engines[0].passed_over[1].op, "aten.conv2d.default");
+  EXPECT_EQ(method.engines[0].passed_over[1].reason, "other: no convolutions");
   ASSERT_EQ(method.outside.size(), 3u);
   EXPECT_EQ(method.outside[1].name, "nonzero_1");
   EXPECT_EQ(method.outside[1].op, "aten.nonzero.default");
   EXPECT_EQ(method.outside[1].reason, "its sizes depend on data");
   EXPECT_EQ(method.outside[2].name, "cos");
   ASSERT_EQ(again->segments.size(), 1u);
-  EXPECT_EQ(again->segments[0].size, std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(again->segments[0].size, std::numeric_limits<int64_t>::max());
   EXPECT_EQ(write_manifest(*again), write_manifest(manifest));
 }
 
@@ -195,12 +203,12 @@ TEST(ManifestTest, AnotherFormatIsUnsupported) {
 }
 
 TEST(ManifestTest, WrongShapesAreNamed) {
-  EXPECT_NE(error_of(with_checksum("[]")).find("not a JSON object"), std::string::npos);
-  EXPECT_NE(error_of(with_checksum("{\"format\":1}")).find("\"tool_version\" is missing"),
+  EXPECT_NE(error_of(with_checksum("[]")).find("is not JSON"), std::string::npos);
+  EXPECT_NE(error_of(with_checksum("{\"format\":1}")).find("the top level has no \"tool_version\""),
             std::string::npos);
-  EXPECT_NE(error_of(with_checksum("{\"format\":\"1\"}")).find("\"format\" has the wrong type"),
+  EXPECT_NE(error_of(with_checksum("{\"format\":\"1\"}")).find("format is not an integer"),
             std::string::npos);
-  EXPECT_NE(error_of(with_checksum("{\"format\":18446744073709551615}")).find("wrong type"),
+  EXPECT_NE(error_of(with_checksum("{\"format\":18446744073709551615}")).find("not an integer"),
             std::string::npos);
 
   Manifest manifest = example();
@@ -216,24 +224,26 @@ TEST(ManifestTest, WrongShapesAreNamed) {
     EXPECT_NE(changed.find(from), std::string::npos) << from;
     return error_of(with_checksum(changed.replace(changed.find(from), from.size(), to) + "}"));
   };
-  EXPECT_NE(error_with("\"segment\":3", "\"segment\":4294967296").find("\"segment\" has the wrong"),
+  EXPECT_NE(error_with("\"segment\":3", "\"segment\":4294967296")
+                .find("engines[0].segment has more than 32 bits"),
             std::string::npos);
-  EXPECT_NE(error_with("\"segment\":3,", "").find("\"segment\" is missing"), std::string::npos);
-  EXPECT_NE(error_with("{\"device\":\"CPU\"}", "[\"CPU\"]").find("\"compile_specs\" has the wrong"),
+  EXPECT_NE(error_with("\"segment\":3,", "").find("has no \"segment\""), std::string::npos);
+  EXPECT_NE(error_with("{\"device\":\"CPU\"}", "[\"CPU\"]").find("compile_specs is not an object"),
             std::string::npos);
-  EXPECT_NE(error_with("{\"device\":\"CPU\"}", "{\"device\":1}").find("\"compile_specs\" has the"),
+  EXPECT_NE(error_with("{\"device\":\"CPU\"}", "{\"device\":1}")
+                .find("compile_specs.device is not a string"),
             std::string::npos);
-  EXPECT_NE(error_with("\"output\":1", "\"output\":2").find("an alias has output 2 of 2"),
+  EXPECT_NE(error_with("\"output\":1", "\"output\":2").find("output is 2, of 2"),
             std::string::npos);
-  EXPECT_NE(error_with("\"input\":0", "\"input\":1").find("an alias has input 1 of 1"),
+  EXPECT_NE(error_with("\"input\":0", "\"input\":1").find("input is 1, of 1"), std::string::npos);
+  EXPECT_NE(
+      error_with("\"target\":\"sm_80,sm_86\"", "\"target\":80").find("target is not a string"),
+      std::string::npos);
+  EXPECT_NE(error_with("\"header_size\":48", "\"header_size\":-1").find("header_size is negative"),
             std::string::npos);
-  EXPECT_NE(error_with("\"target\":\"sm_80,sm_86\"", "\"target\":80").find("\"target\" has the"),
+  EXPECT_NE(error_with("\"variants\":[", "\"variants\":[1,").find("variants[0] is not an object"),
             std::string::npos);
-  EXPECT_NE(error_with("\"header_size\":48", "\"header_size\":-1").find("\"header_size\" has"),
-            std::string::npos);
-  EXPECT_NE(error_with("\"variants\":[", "\"variants\":[1,").find("\"engine\" is missing"),
-            std::string::npos);
-  EXPECT_NE(error_with("\"outside\":[", "\"outside\":[1,").find("\"op\" is missing"),
+  EXPECT_NE(error_with("\"outside\":[", "\"outside\":[1,").find("outside[0] is not an object"),
             std::string::npos);
 }
 
@@ -247,12 +257,12 @@ TEST(ManifestTest, DepthAndCountAreBounded) {
   std::string many = "{\"format\":[";
   for (int i = 0; i < (1 << 20); ++i) many += "0,";
   many += "0]}";
-  EXPECT_NE(error_of(with_checksum(many)).find("too many values"), std::string::npos);
+  EXPECT_NE(error_of(with_checksum(many)).find("values in"), std::string::npos);
 
   manifest = example();
   const std::string reason(1 << 16, 'r');
   for (int i = 0; i < 2000; ++i) manifest.methods[0].outside.push_back({"n", "op", reason});
-  EXPECT_NE(error_of(write_manifest(manifest)).find("\"outside\" is too long"), std::string::npos);
+  EXPECT_NE(error_of(write_manifest(manifest)).find("outside is too long"), std::string::npos);
 }
 
 // An object of many members takes no longer than its length makes it.

@@ -29,10 +29,13 @@ struct EngineAlias {
 };
 
 struct EngineRecord {
-  std::string engine;           // "openvino"
-  std::string backend;          // the delegate that runs it: "OpenvinoBackend"
+  std::string engine;           // its name (engine::Description)
+  std::string backend;          // the delegate that runs it
   std::string library_version;  // of what built it
   std::string device;           // "CPU"
+  // What engines are built by of the device: "avx avx2 fma", "sm_86". Empty where that is not
+  // known, or where the engine is for several.
+  std::string capabilities;
   // The machines that it runs on, where there may be engines for others: "sm_80,sm_86".
   std::string target;
   // What it was built with, such as {"INFERENCE_PRECISION_HINT", "f32"}.

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "base/try.h"
+#include <fmt/format.h>
 
 namespace slipway::engine {
 namespace {
@@ -11,31 +11,19 @@ OrderedJson tensor_to_json(const EngineTensor& tensor) {
   return {{"name", tensor.name}, {"type", tensor.dtype}, {"sizes", tensor.sizes}};
 }
 
-Status read_tensor(const Json& json, const char*, EngineTensor& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "name", out.name));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "type", out.dtype));
-  return read_array(json, "sizes", out.sizes, read_item<std::string>);
+EngineTensor read_tensor(JsonValue json) {
+  return {json["name"].to_string(), json["type"].to_string(), json["sizes"].to_strings()};
 }
 
 OrderedJson alias_to_json(const EngineAlias& alias) {
   return {{"output", alias.output}, {"input", alias.input}, {"kind", alias.kind}};
 }
 
-Status read_position(const Json& object, const char* key, size_t count, uint32_t& out) {
-  uint64_t position = 0;
-  SLIPWAY_RETURN_IF_ERROR(read_member(object, key, position));
-  if (position >= count) return invalid_file("an alias has {} {} of {}", key, position, count);
-  out = static_cast<uint32_t>(position);
-  return {};
-}
-
-Status read_aliases(const Json& json, EngineRecord& out) {
-  const auto read_alias = [&](const Json& item, const char*, EngineAlias& alias) -> Status {
-    SLIPWAY_RETURN_IF_ERROR(read_position(item, "output", out.outputs.size(), alias.output));
-    SLIPWAY_RETURN_IF_ERROR(read_position(item, "input", out.inputs.size(), alias.input));
-    return read_member(item, "kind", alias.kind);
-  };
-  return read_array(json, "aliases", out.aliases, read_alias);
+uint32_t read_position(JsonValue json, size_t count) {
+  const uint64_t position = json.to_count();
+  if (position < count) return static_cast<uint32_t>(position);
+  json.fail(fmt::format("is {}, of {}", position, count));
+  return 0;
 }
 
 }  // namespace
@@ -46,6 +34,7 @@ OrderedJson record_to_json(const EngineRecord& record) {
   json["backend"] = record.backend;
   json["library_version"] = record.library_version;
   json["device"] = record.device;
+  if (!record.capabilities.empty()) json["capabilities"] = record.capabilities;
   if (!record.target.empty()) json["target"] = record.target;
   json["options"] = record.options;
   json["compile_specs"] = record.compile_specs;
@@ -58,20 +47,35 @@ OrderedJson record_to_json(const EngineRecord& record) {
   return json;
 }
 
-Status read_record(const Json& json, EngineRecord& out) {
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "engine", out.engine));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "backend", out.backend));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "library_version", out.library_version));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "device", out.device));
-  if (json.contains("target")) SLIPWAY_RETURN_IF_ERROR(read_member(json, "target", out.target));
-  SLIPWAY_RETURN_IF_ERROR(read_texts(json, "options", out.options));
-  SLIPWAY_RETURN_IF_ERROR(read_texts(json, "compile_specs", out.compile_specs));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "inputs", out.inputs, read_tensor));
-  SLIPWAY_RETURN_IF_ERROR(read_array(json, "outputs", out.outputs, read_tensor));
-  if (json.contains("aliases")) SLIPWAY_RETURN_IF_ERROR(read_aliases(json, out));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "weight_bytes", out.weight_bytes));
-  SLIPWAY_RETURN_IF_ERROR(read_member(json, "size", out.size));
-  return read_member(json, "sha256", out.sha256);
+EngineRecord read_record(JsonValue json) {
+  EngineRecord record;
+  record.engine = json["engine"].to_string();
+  record.backend = json["backend"].to_string();
+  record.library_version = json["library_version"].to_string();
+  record.device = json["device"].to_string();
+  record.capabilities = json.find("capabilities").to_string();
+  record.target = json.find("target").to_string();
+  for (const auto [name, value] : json["options"].members()) {
+    record.options[std::string(name)] = value.to_string();
+  }
+  for (const auto [name, value] : json["compile_specs"].members()) {
+    record.compile_specs[std::string(name)] = value.to_string();
+  }
+  for (const JsonValue tensor : json["inputs"].items()) {
+    record.inputs.push_back(read_tensor(tensor));
+  }
+  for (const JsonValue tensor : json["outputs"].items()) {
+    record.outputs.push_back(read_tensor(tensor));
+  }
+  for (const JsonValue alias : json.find("aliases").items()) {
+    record.aliases.push_back({read_position(alias["output"], record.outputs.size()),
+                              read_position(alias["input"], record.inputs.size()),
+                              alias["kind"].to_string()});
+  }
+  record.weight_bytes = json["weight_bytes"].to_count();
+  record.size = json["size"].to_count();
+  record.sha256 = json["sha256"].to_string();
+  return record;
 }
 
 }  // namespace slipway::engine

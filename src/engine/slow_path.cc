@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "schema/operator_name.h"
+
 namespace slipway::engine {
 namespace {
 
@@ -19,10 +21,7 @@ constexpr std::string_view kHeavy =
     "lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell ";
 
 bool is_heavy(const ManifestOutside& node) {
-  std::string_view name = node.op;
-  if (!name.starts_with("aten.")) return false;
-  name.remove_prefix(5);
-  name = name.substr(0, name.find('.'));
+  const std::string_view name = schema::aten_name(node.op);
   return kHeavy.find(fmt::format(" {} ", name)) != std::string_view::npos;
 }
 

@@ -11,7 +11,7 @@
 namespace slipway::engine {
 
 // What the reasons of nodes begin with that the user keeps from engines.
-inline constexpr std::string_view kExcluded = "excluded by --exclude";
+inline constexpr std::string_view kExcluded = "excluded by";
 
 // A line for each kind of convolution, product, attention and recurrent layer among the nodes
 // outside of engines, or one line where an engine has no node at all; `inside` is how many it has.

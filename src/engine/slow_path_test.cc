@@ -25,7 +25,7 @@ TEST(SlowPath, IsSilentOfLightNodesAndOfWhatTheUserExcludes) {
   EXPECT_EQ(slow_path({}, 5), Lines{});
   const std::vector<ManifestOutside> outside = {
       {"cos", "aten.cos.default", "of float64"},
-      {"mm", "aten.mm.default", "excluded by --exclude-op aten.mm"},
+      {"mm", "aten.mm.default", "excluded by its operator, aten.mm"},
       {"convert", "custom.conv2d.default", "of float64"}};
   EXPECT_EQ(slow_path(outside, 5), Lines{});
   EXPECT_EQ(slow_path(std::span(outside).subspan(1, 1), 0), Lines{});

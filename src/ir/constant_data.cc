@@ -67,21 +67,11 @@ void copy_row(const std::byte* from, int64_t stride, int64_t count, size_t eleme
   }
 }
 
-Status write_contiguous(const ConstantData& data, const ByteSink& sink) {
+Status lay_out(const ConstantData& data, const ByteSink& sink) {
   SLIPWAY_RETURN_IF_ERROR(data.check());
   size_t remaining = data.nbytes();
   if (remaining == 0) return {};
   size_t element_size = dtype_size(data.dtype);
-  if (data.is_contiguous()) {
-    std::span<const std::byte> bytes = data.bytes();
-    while (!bytes.empty()) {
-      size_t count = std::min(bytes.size(), kChunkBytes);
-      SLIPWAY_RETURN_IF_ERROR(sink(bytes.first(count)));
-      bytes = bytes.subspan(count);
-    }
-    return {};
-  }
-
   std::vector<Dimension> dimensions = merged_dimensions(data);
   const Dimension inner = dimensions.back();
   dimensions.pop_back();
@@ -165,14 +155,15 @@ std::span<const std::byte> ConstantData::bytes() const {
   return storage.bytes.subspan(static_cast<size_t>(storage_offset) * dtype_size(dtype), size);
 }
 
-ByteProducer ConstantData::contiguous_producer() const {
-  return [data = *this](const ByteSink& sink) { return write_contiguous(data, sink); };
+ByteSource ConstantData::source() const {
+  if (check().ok() && is_contiguous()) return OwnedSpan{bytes(), storage.owner};
+  return {nbytes(), [data = *this](const ByteSink& sink) { return lay_out(data, sink); }};
 }
 
 std::vector<std::byte> ConstantData::to_contiguous() const {
   std::vector<std::byte> result;
   result.reserve(nbytes());
-  Status status = write_contiguous(*this, [&](std::span<const std::byte> bytes) -> Status {
+  Status status = source().write([&](std::span<const std::byte> bytes) -> Status {
     result.insert(result.end(), bytes.begin(), bytes.end());
     return {};
   });

@@ -5,17 +5,11 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "schema/operator_name.h"
+
 namespace slipway::ir {
 
 namespace {
-
-// "aten.add.Tensor" -> "add", "_operator.mul" -> "mul".
-std::string base_name(const std::string& op) {
-  size_t begin = op.find('.');
-  if (begin == std::string::npos) return op;
-  ++begin;
-  return op.substr(begin, op.find('.', begin) - begin);
-}
 
 std::string unique(const std::string& name, std::map<std::string, int>& taken) {
   auto [entry, added] = taken.try_emplace(name, 0);
@@ -103,7 +97,8 @@ Node* Graph::add_node(const std::string& op, std::vector<Argument> args,
   auto node = std::make_unique<Node>();
   Node* result = node.get();
   result->op_ = op;
-  result->name_ = unique(options.name.empty() ? base_name(op) : options.name, node_names_);
+  result->name_ =
+      unique(options.name.empty() ? std::string(schema::base_name(op)) : options.name, node_names_);
   result->args_ = std::move(args);
   if (options.origin != nullptr) {
     result->stack_trace_ = options.origin->stack_trace_;

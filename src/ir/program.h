@@ -30,8 +30,9 @@ struct ConstantData {
   bool is_contiguous() const;
   // Contiguous data in place; requires is_contiguous().
   std::span<const std::byte> bytes() const;
-  // The contiguous bytes, laid out anew piece by piece with at most 1 MiB of memory.
-  ByteProducer contiguous_producer() const;
+  // The contiguous bytes: where they lie, or laid out anew piece by piece with at most 1 MiB of
+  // memory.
+  ByteSource source() const;
   // The contiguous bytes as a vector, for small constants.
   std::vector<std::byte> to_contiguous() const;
 };

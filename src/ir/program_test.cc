@@ -70,7 +70,7 @@ TEST(ConstantDataTest, ProducesInSmallChunks) {
   const int64_t kColumns = 768;
   ConstantData data = floats({kRows, kColumns}, {1, kRows}, 0, kRows * kColumns);
   std::vector<std::byte> all;
-  Status status = data.contiguous_producer()([&](std::span<const std::byte> bytes) -> Status {
+  Status status = data.source().write([&](std::span<const std::byte> bytes) -> Status {
     EXPECT_LE(bytes.size(), size_t{1} << 20);
     all.insert(all.end(), bytes.begin(), bytes.end());
     return {};
@@ -83,7 +83,7 @@ TEST(ConstantDataTest, ProducesInSmallChunks) {
     EXPECT_EQ(values[i], static_cast<float>(from));
   }
   int calls = 0;
-  status = data.contiguous_producer()([&](std::span<const std::byte>) -> Status {
+  status = data.source().write([&](std::span<const std::byte>) -> Status {
     ++calls;
     return Error(ErrorCode::kIo, "disk full");
   });

@@ -146,8 +146,9 @@ class Parser {
     }
     if (value != std::floor(value) || std::fabs(value) >= 0x1p62) {
       return unsupported(
-          "symbolic expression \"{}\": {} is not a fraction that integers can express", text_,
-          digits);
+          "symbolic expression \"{}\": {} is not a fraction that integers can express, and PyTorch "
+          "rounds its multiples: give sizes, such as interpolate(size=...), not factors",
+          text_, digits);
     }
     return Fraction{static_cast<int64_t>(value), denominator};
   }

@@ -477,6 +477,21 @@ std::vector<SymInt::Term> SymInt::terms() const {
   return result;
 }
 
+std::optional<SymInt::Linear> SymInt::linear() const {
+  Linear result;
+  for (const Term& term : terms()) {
+    if (term.factors.empty()) {
+      result.offset = term.coefficient;
+    } else if (term.factors.size() == 1 && term.factors[0].is_symbol() && result.symbol.empty()) {
+      result.symbol = term.factors[0].symbol;
+      result.coefficient = term.coefficient;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return result.symbol.empty() ? std::nullopt : std::optional(std::move(result));
+}
+
 SymInt numel(std::span<const SymInt> sizes) {
   SymInt result = 1;
   for (const SymInt& size : sizes) result = result * size;

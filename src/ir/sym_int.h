@@ -71,6 +71,14 @@ class SymInt {
     std::vector<Factor> factors;  // repeated for powers
   };
   std::vector<Term> terms() const;
+  // What solves for a symbol: coefficient * symbol + offset; nullopt for other expressions.
+  struct Linear {
+    std::string symbol;
+    int64_t coefficient = 1;
+    int64_t offset = 0;
+    bool is_bare() const { return coefficient == 1 && offset == 0; }
+  };
+  std::optional<Linear> linear() const;
 
   // By interval arithmetic: bounds that hold wherever the symbols lie within `ranges`. A symbol
   // without an entry is unbounded.

@@ -35,6 +35,22 @@ TEST(SymIntTest, EqualPolynomialsAreEqual) {
   EXPECT_NE(s0 + 1, s0);
 }
 
+TEST(SymIntTest, LinearIsWhatSolvesForOneSymbol) {
+  const SymInt x = SymInt::symbol("x");
+  const auto linear = (x * SymInt(3) - SymInt(2)).linear();
+  ASSERT_TRUE(linear);
+  EXPECT_EQ(linear->symbol, "x");
+  EXPECT_EQ(linear->coefficient, 3);
+  EXPECT_EQ(linear->offset, -2);
+  EXPECT_FALSE(linear->is_bare());
+  EXPECT_TRUE(x.linear()->is_bare());
+  EXPECT_FALSE((x + SymInt(1)).linear()->is_bare());
+  EXPECT_FALSE(SymInt(3).linear());
+  EXPECT_FALSE((x * x).linear());
+  EXPECT_FALSE((x + SymInt::symbol("y")).linear());
+  EXPECT_FALSE(SymInt::floordiv(x, SymInt(2)).linear());
+}
+
 TEST(SymIntTest, DivisionSimplifies) {
   EXPECT_EQ(SymInt::floordiv(s0 * 2, 2), s0);
   EXPECT_EQ(SymInt::floordiv(s0 * 2 + 1, 2), s0);

@@ -149,9 +149,7 @@ Ref Context::constant(DType dtype, std::vector<int64_t> sizes, std::vector<std::
   if (name.empty()) {
     name = fresh(fmt::format("constant_{}", constant_names_.size()));
     pinned_.insert(name);
-    Initializer initializer{name, dtype, std::move(sizes), bytes.size(), {}};
-    initializer.data = own_bytes(std::move(bytes));
-    graph_.initializers.push_back(std::move(initializer));
+    graph_.initializers.push_back({name, dtype, std::move(sizes), own_bytes(std::move(bytes))});
   }
   return {name, dtype};
 }

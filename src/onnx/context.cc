@@ -198,29 +198,46 @@ Ref Context::where(const Ref& condition, const Ref& a, const Ref& b) {
   if (auto wide = wide_type(a.dtype)) {
     return cast(where(condition, cast(a, *wide), cast(b, *wide)), a.dtype);
   }
+  const bool is_integer = a.dtype == DType::kInt32 || a.dtype == DType::kInt64;
+  if (is_integer && options_.choices_as_products && !program_.ranges.empty()) {
+    // Exact even where the difference wraps.
+    return add(b, mul(sub(a, b), cast(condition, a.dtype)));
+  }
   return op("Where", {condition, a, b}, {}, a.dtype);
 }
 
 Ref Context::reshape(const Ref& x, const Sizes& from, const Sizes& to) {
   if (from == to) return x;
-  const bool has_zero = std::find(to.begin(), to.end(), ir::SymInt(0)) != to.end();
-  // A dimension that stays is 0 and one more is -1, so that the shape is mostly a constant.
+  const auto may_be_0 = [&](const ir::SymInt& size) {
+    return size.bounds(ranges()).min.value_or(0) <= 0;
+  };
+  // A dimension that stays is 0 and one more is -1, so that the shape is mostly a constant: not
+  // where another dimension may be 0, since nothing then says what the -1 stands for.
   std::vector<int64_t> target;
   int64_t inferred = 0;
-  for (size_t i = 0; i < to.size() && !has_zero; ++i) {
-    if (auto known = to[i].constant()) {
-      target.push_back(*known);
-    } else if (i < from.size() && from[i] == to[i]) {
-      target.push_back(0);
-    } else {
-      target.push_back(-1);
+  bool others_may_be_0 = false;
+  for (size_t i = 0; i < to.size(); ++i) {
+    const auto known = to[i].constant();
+    const bool stays = !known && i < from.size() && from[i] == to[i];
+    target.push_back(known ? *known : stays ? 0 : -1);
+    if (target.back() == -1) {
       ++inferred;
+    } else {
+      others_may_be_0 = others_may_be_0 || may_be_0(to[i]);
     }
   }
-  if (!has_zero && inferred <= 1) return op("Reshape", {x, ints(target)});
-  Attributes attributes;
-  if (has_zero) attributes.emplace_back("allowzero", 1);
-  return op("Reshape", {x, shape(to)}, std::move(attributes));
+  const bool has_zero = std::find(to.begin(), to.end(), ir::SymInt(0)) != to.end();
+  if (!has_zero && (inferred == 0 || (inferred == 1 && !others_may_be_0))) {
+    return op("Reshape", {x, ints(target)});
+  }
+  if (std::none_of(to.begin(), to.end(), may_be_0)) return op("Reshape", {x, shape(to)});
+  if (!options().reshape_sizes_apart) return op("Reshape", {x, shape(to)}, {{"allowzero", 1}});
+  Refs parts;
+  for (const ir::SymInt& size : to) {
+    const Ref part = length(size);
+    parts.push_back(size.is_constant() ? part : op("Max", {part, ints({0})}));
+  }
+  return op("Reshape", {x, concat(parts, 0)}, {{"allowzero", 1}});
 }
 
 Ref Context::transpose(const Ref& x, const std::vector<int64_t>& order) {
@@ -280,7 +297,9 @@ Ref Context::gather(const Ref& x, const Ref& index, int64_t axis) {
 Ref Context::reduce(const char* op_type, const Ref& x, const std::vector<int64_t>& axes,
                     bool keepdims) {
   if (axes.empty()) return x;
-  return op(op_type, {x, ints(axes)}, {{"keepdims", keepdims ? 1 : 0}});
+  const Ref y = op(op_type, {x, ints(axes)}, {{"keepdims", keepdims ? 1 : 0}});
+  const bool is_apart = options_.integer_reductions_apart && !is_floating_point(x.dtype);
+  return is_apart ? op("Max", {y, y}) : y;
 }
 
 Ref Context::range(const ir::SymInt& count) {
@@ -353,12 +372,7 @@ Ref Context::find(const ir::Value* value) {
   initializer.name = fresh(input.target.empty() ? value->name() : input.target);
   initializer.dtype = input.data->dtype;
   initializer.sizes = input.data->sizes;
-  initializer.nbytes = input.data->nbytes();
-  if (input.data->is_contiguous()) {
-    initializer.data = OwnedSpan{input.data->bytes(), input.data->storage.owner};
-  } else {
-    initializer.data = input.data->contiguous_producer();
-  }
+  initializer.data = input.data->source();
   if (onnx_type(initializer.dtype) == 0) {
     fail(fmt::format("ONNX has no {} tensors", dtype_name(initializer.dtype)));
   }

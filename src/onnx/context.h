@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "ir/arguments.h"
 #include "ir/program.h"
 #include "onnx/graph.h"
 #include "onnx/lowering.h"
@@ -31,9 +32,9 @@ using Refs = std::vector<Ref>;
 using Sizes = std::vector<ir::SymInt>;
 using Attributes = std::vector<std::pair<std::string, Attribute>>;
 
-// Rules read arguments by their index in the operator's schema. What does not hold what is asked
-// for makes fail() keep a reason, and an empty value is given, so that a rule may go on. Sizes and
-// lists are looked at with at(): lower() makes one that is too short the node's failure.
+// Rules read arguments as ir/arguments.h says. Sizes and lists are looked at with at(): lower()
+// makes one that is too short the node's failure. arguments.cc has what reads tensors, sizes.cc and
+// constants.cc what makes them of numbers.
 //
 // Runtimes have kernels for few element types: op() computes 8- and 16-bit integers in int32 and
 // converts back, which wraps around as PyTorch does.
@@ -41,7 +42,7 @@ using Attributes = std::vector<std::pair<std::string, Attribute>>;
 // Where a node is computed in float32 for the sake of its half types
 // (LoweringOptions::round_halves, or a number that the half type does not have), rules get float32
 // values wherever they ask for the half type, and result() rounds.
-class Context {
+class Context : public ir::ArgumentReader {
  public:
   Context(const ir::Program& program, const LoweringOptions& options);
 
@@ -56,17 +57,13 @@ class Context {
   // The nodes of the graph that read a value; null stands for who is outside of it.
   const std::vector<const ir::Node*>& readers(const ir::Value* value) const;
   // Says why this node can't be lowered. The first reason stays.
-  void fail(std::string reason);
+  void fail(std::string reason) override;
 
-  // ---- Its arguments. Past the end of the arguments there is None.
-  const ir::Argument& arg(size_t i) const;
-  bool has(size_t i) const;  // not None
-  bool is_tensor(size_t i) const;
+  // ---- Its arguments.
   Ref tensor(size_t i);
-  Ref tensor(size_t i, DType dtype);  // converted
-  Ref tensor_or_none(size_t i);       // absent for None
-  Refs tensors(size_t i);             // absent for a None
-  std::vector<const ir::Value*> values(size_t i);
+  Ref tensor(size_t i, DType dtype);     // converted
+  Ref tensor_or_none(size_t i);          // absent for None
+  Refs tensors(size_t i);                // absent for a None
   const ir::TensorType& type(size_t i);  // of a tensor
   int64_t rank(size_t i) { return static_cast<int64_t>(type(i).sizes.size()); }
   // What it holds, where it is a constant of the program; null for others.
@@ -74,25 +71,15 @@ class Context {
   // A number as a 0-dim constant, or a tensor; converted. PyTorch rounds a number that it meets
   // with a half type before it computes, but for products and a few more.
   Ref operand(size_t i, DType dtype);
-  std::optional<double> number(size_t i);  // a constant number; none for None and symbols
-  ir::SymInt integer(size_t i);
-  Sizes integers(size_t i);    // a lone one is a list of one
-  int64_t constant(size_t i);  // that must be known
-  std::vector<int64_t> constants(size_t i);
-  std::vector<double> numbers(size_t i);
-  bool flag(size_t i);
-  double real(size_t i);  // constant; integers and bools too
-  std::string text(size_t i);
-  std::optional<DType> dtype(size_t i);
-  // Counted from the front; a 0-dim tensor counts as one of rank 1.
-  int64_t dim(int64_t dim, int64_t rank);
-  // Argument i, a list of dimensions or None or []: all, where `empty_is_all`.
+  using ArgumentReader::constant;
+  // Argument i, a list of dimensions. None and [] are all, where `empty_is_all`, and else none.
   std::vector<int64_t> dims(size_t i, int64_t rank, bool empty_is_all);
 
   // ---- Its results.
   const ir::Value* output(size_t i = 0) const { return node_->output(i); }
   size_t output_count() const { return node_->outputs().size(); }
   const Sizes& sizes(size_t i = 0) const { return output(i)->sizes(); }
+  using ArgumentReader::dtype;  // of an argument
   DType dtype() const { return output()->dtype(); }
   bool is_used(size_t i) const;
   void result(const Ref& ref, size_t i = 0);  // converted to the result's type
@@ -212,7 +199,6 @@ class Context {
   // Float32 values that are known to be values of half types: a bit for each of these.
   std::unordered_map<std::string, uint8_t> halves_;
 
-  const ir::Node* node_ = nullptr;
   size_t node_start_ = 0;         // where the nodes of node_ start in *nodes_
   std::set<std::string> pinned_;  // names that may not change any more
   std::optional<std::string> reason_;

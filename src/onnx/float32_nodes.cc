@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/half.h"
+#include "schema/operator_name.h"
 
 namespace slipway::onnx {
 
@@ -75,7 +76,6 @@ const Names& kept_targets() {
                                "aten.asinh",
                                "aten.atanh",
                                "aten.cosh",
-                               "aten.erfc",
                                "aten.exp",
                                "aten.exp2",
                                "aten.expm1",
@@ -91,7 +91,6 @@ const Names& kept_targets() {
                                "aten.rsqrt",
                                "aten.sinh",
                                "aten.softplus",
-                               "aten.special_erfc",
                                "aten.special_exp2",
                                "aten.special_expm1",
                                "aten.special_log1p",
@@ -125,13 +124,6 @@ bool is_scattered_sum(const Node& node) {
 // What masks go through on their way into a softmax.
 bool passes_masks(const Node& node) {
   return moves_data(node) || node.op_type == "Add" || node.op_type == "Where";
-}
-
-// "aten.sum" of "aten.sum.dim_IntList".
-std::string_view without_overload(std::string_view target) {
-  const size_t first = target.find('.');
-  const size_t second = first == target.npos ? first : target.find('.', first + 1);
-  return target.substr(0, second);
 }
 
 class Chooser {
@@ -197,7 +189,7 @@ class Chooser {
   }
 
   bool is_kept(const Node& node) const {
-    const std::string_view target = without_overload(node.target);
+    const std::string_view target = schema::without_overload(node.target);
     if (kept_operators().contains(node.op_type) || kept_targets().contains(target)) return true;
     for (const std::string_view name :
          {std::string_view(node.target), target, std::string_view(node.op_type)}) {
@@ -247,7 +239,7 @@ class Chooser {
   Lost lost_number(const std::string& name) const {
     const auto found = initializers_.find(name);
     if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return Lost::kNot;
-    const auto* span = std::get_if<OwnedSpan>(&found->second->data);
+    const auto* span = found->second->data.span();
     float value = 0;
     if (!span || span->bytes.size() != sizeof(value)) return Lost::kNot;
     std::memcpy(&value, span->bytes.data(), sizeof(value));

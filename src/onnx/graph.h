@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "base/piece_writer.h"
+#include "base/byte_source.h"
 #include "ir/program.h"
 #include "slipway/tensor.h"
 
@@ -48,10 +48,7 @@ struct Initializer {
   std::string name;
   DType dtype = DType::kFloat32;
   std::vector<int64_t> sizes;
-  uint64_t nbytes = 0;
-  // A span with its owner (a mapped archive, a small constant made here), or a producer where the
-  // weight has to be laid out anew.
-  std::variant<OwnedSpan, ByteProducer> data;
+  ByteSource data;
 };
 
 // State that the program changes: the graph takes its value before a run as an input and gives the

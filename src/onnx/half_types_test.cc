@@ -58,7 +58,7 @@ float evaluate(const Graph& graph, float x) {
   std::map<std::string, float> values = {{graph.inputs.at(0).name, x}};
   for (const Initializer& initializer : graph.initializers) {
     float value = 0;
-    const auto& bytes = std::get<OwnedSpan>(initializer.data).bytes;
+    const auto& bytes = initializer.data.span()->bytes;
     if (bytes.size() == sizeof(value)) std::memcpy(&value, bytes.data(), sizeof(value));
     values[initializer.name] = value;
   }

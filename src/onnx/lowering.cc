@@ -25,8 +25,8 @@ Status lower_nodes(Context& context, const std::vector<const ir::Node*>& nodes) 
   for (const ir::Node* node : nodes) context.lower(*node);
   if (context.failures().empty()) return {};
   return unsupported(
-      "{} node(s) can't be written in ONNX; ExecuTorch's kernels may run them, so compile to .pte "
-      "or change the model there:\n  {}",
+      "{} node(s) can't be written in ONNX; change the model there, or compile to .pte where "
+      "ExecuTorch's kernels have the operator (`slipway operators` lists them):\n  {}",
       context.failures().size(), fmt::join(context.failures(), "\n  "));
 }
 
@@ -50,12 +50,7 @@ Result<Graph> lower(const ir::Program& program, const LoweringOptions& options) 
     StateAlias state;
     state.input = context.find(input.value).name;
     state.target = input.target;
-    state.initial = {state.input, input.data->dtype, input.data->sizes, input.data->nbytes(), {}};
-    if (input.data->is_contiguous()) {
-      state.initial.data = OwnedSpan{input.data->bytes(), input.data->storage.owner};
-    } else {
-      state.initial.data = input.data->contiguous_producer();
-    }
+    state.initial = {state.input, input.data->dtype, input.data->sizes, input.data->source()};
     states.push_back(std::move(state));
   }
 

@@ -33,8 +33,8 @@ struct LoweringOptions {
   int64_t opset = kBaselineOpset;
   // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish,
   // GroupNormalization (opset 21), RMSNormalization (23), Attention (23), TensorScatter (24; where
-  // it changes a buffer that nothing else reads, in a form that TensorRT takes). Others are written
-  // as their parts.
+  // it changes a buffer that nothing else reads, [batch, heads, positions, width]). Others are
+  // written as their parts.
   std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
   // But for kAsGiven, QuantizeLinear is used for these values alone: it rounds halves otherwise
   // than PyTorch, whose steps are written for values that are read otherwise.
@@ -51,12 +51,21 @@ struct LoweringOptions {
   // Cut what is expanded to a size that may be 0 to at most that size, for engines that make 1 of
   // it.
   bool slice_before_expand = false;
+  // The sizes that a reshape is given and that may be 0 are no sizes of its operand as they are,
+  // for engines that then take them for such that stay.
+  bool reshape_sizes_apart = false;
   // Means over sizes that may be 0 are sums divided by counts, for engines and runtimes whose mean
   // of nothing is 0.
   bool means_as_quotients = false;
   // Nothing is joined to a product over a size that may be 0, for engines that fail at it, and what
   // it gives is not read, for runtimes that leave it unwritten.
   bool empty_products_apart = false;
+  // Choices between integers are products with the condition where sizes are dynamic, for engines
+  // that choose in float32 behind a comparison.
+  bool choices_as_products = false;
+  // What a reduction of integers gives is read twice, by a maximum with itself, for engines that
+  // join the next operator to it and then compute that for a part of the elements.
+  bool integer_reductions_apart = false;
 };
 
 // A part of a program's graph. Constants of the program that the nodes use need not be named.

@@ -316,8 +316,8 @@ int zero_point_of(const Graph& graph, const std::string& op_type, DType dtype) {
     for (const Initializer& initializer : graph.initializers) {
       if (initializer.name != node.inputs[2]) continue;
       EXPECT_EQ(initializer.dtype, dtype);
-      EXPECT_EQ(initializer.nbytes, 1U);
-      return std::to_integer<int>(std::get<OwnedSpan>(initializer.data).bytes[0]);
+      EXPECT_EQ(initializer.data.size(), 1U);
+      return std::to_integer<int>(initializer.data.span()->bytes[0]);
     }
   }
   ADD_FAILURE() << "no constant zero point of a " << op_type;
@@ -527,6 +527,19 @@ TEST(Supports, SaysWhyNot) {
   EXPECT_NE(reason->find("random"), std::string::npos);
 }
 
+TEST(Supports, NoMoreWindowsThanHaveNodesOfTheirOwn) {
+  for (const int64_t count : {4096, 4097}) {
+    Small small;
+    ir::Node* pool =
+        small.build.node("aten.adaptive_max_pool1d.default",
+                         {small.input("x", {1, 1, 10'000}), std::vector<SymInt>{count}});
+    small.program.graph->add_output(pool, TensorType{DType::kFloat32, {1, 1, count}, {}}, "y");
+    small.program.graph->add_output(pool, TensorType{DType::kInt64, {1, 1, count}, {}}, "i");
+    small.output(pool->output(0));
+    EXPECT_EQ(supports(small.program, *pool, {}), count == 4096);
+  }
+}
+
 TEST(Supports, LooksAtTheResultsThatAreUsed) {
   for (const size_t used : {0, 1}) {
     Small small;
@@ -604,7 +617,7 @@ TEST(Lower, DeclaresMutatedBuffersAsState) {
   ASSERT_EQ(graph.states.size(), 1U);
   EXPECT_EQ(graph.states[0].input, "b_total");
   EXPECT_EQ(graph.states[0].target, "total");
-  EXPECT_EQ(graph.states[0].initial.nbytes, 8U);
+  EXPECT_EQ(graph.states[0].initial.data.size(), 8U);
   ASSERT_EQ(graph.outputs.size(), 2U);
   EXPECT_EQ(graph.states[0].output, graph.outputs[1].name);
 }

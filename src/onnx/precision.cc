@@ -69,12 +69,11 @@ class Rounder {
 };
 
 template <uint16_t (*round_one)(float)>
-ByteProducer rounded(std::variant<OwnedSpan, ByteProducer> data) {
+ByteProducer rounded(ByteSource data) {
   return [data = std::move(data)](const ByteSink& sink) -> Status {
     Rounder<round_one> rounder(sink);
     const auto take = [&](std::span<const std::byte> bytes) { return rounder.take(bytes); };
-    if (const auto* span = std::get_if<OwnedSpan>(&data)) return take(span->bytes);
-    return std::get<ByteProducer>(data)(take);
+    return data.write(take);
   };
 }
 
@@ -251,9 +250,9 @@ class Converter {
         Initializer half = initializer;
         half.name = forms.half;
         half.dtype = half_;
-        half.nbytes = initializer.nbytes / sizeof(float) * sizeof(uint16_t);
-        half.data = half_ == DType::kFloat16 ? rounded<to_float16>(initializer.data)
-                                             : rounded<to_bfloat16>(initializer.data);
+        const uint64_t size = initializer.data.size() / sizeof(float) * sizeof(uint16_t);
+        half.data = {size, half_ == DType::kFloat16 ? rounded<to_float16>(initializer.data)
+                                                    : rounded<to_bfloat16>(initializer.data)};
         initializers.push_back(std::move(half));
       }
       if (forms.half.empty() || !forms.single.empty()) {

@@ -44,7 +44,7 @@ class TypeCheck {
     for (const ValueType& input : graph.inputs) define(input.name, input.dtype);
     for (const Initializer& initializer : graph.initializers) {
       define(initializer.name, initializer.dtype);
-      EXPECT_EQ(initializer.nbytes, *contiguous_nbytes(initializer.dtype, initializer.sizes));
+      EXPECT_EQ(initializer.data.size(), *contiguous_nbytes(initializer.dtype, initializer.sizes));
     }
     check(graph);
     for (const ValueType& output : graph.outputs) EXPECT_EQ(type(output.name), output.dtype);
@@ -126,12 +126,8 @@ class TypeCheck {
 Initializer weight(const std::string& name, const std::vector<float>& values) {
   std::vector<std::byte> bytes(values.size() * sizeof(float));
   std::memcpy(bytes.data(), values.data(), bytes.size());
-  const auto nbytes = bytes.size();
-  return {name,
-          DType::kFloat32,
-          {static_cast<int64_t>(values.size())},
-          nbytes,
-          own_bytes(std::move(bytes))};
+  return {
+      name, DType::kFloat32, {static_cast<int64_t>(values.size())}, own_bytes(std::move(bytes))};
 }
 
 // Nodes that each take the one before and the inputs that they name: y = last of them.
@@ -184,13 +180,12 @@ using Lines = std::vector<std::string>;
 
 std::vector<uint16_t> halves(const Initializer& initializer) {
   std::vector<std::byte> bytes;
-  const Status done =
-      std::get<ByteProducer>(initializer.data)([&](std::span<const std::byte> piece) -> Status {
-        bytes.insert(bytes.end(), piece.begin(), piece.end());
-        return {};
-      });
+  const Status done = initializer.data.write([&](std::span<const std::byte> piece) -> Status {
+    bytes.insert(bytes.end(), piece.begin(), piece.end());
+    return {};
+  });
   EXPECT_TRUE(done.ok());
-  EXPECT_EQ(bytes.size(), initializer.nbytes);
+  EXPECT_EQ(bytes.size(), initializer.data.size());
   std::vector<uint16_t> values(bytes.size() / sizeof(uint16_t));
   std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
@@ -355,7 +350,7 @@ TEST(ConvertPrecision, KeepsMasksOnTheirWayIntoASoftmax) {
       {make("MatMul", {"x", "x"}, "a"), make("Unsqueeze", {"m", "axes"}, "b"),
        make("Add", {"a", "b"}, "c"), make("Softmax", {"c"}, "d"), make("MatMul", {"d", "x"}, "y")},
       {weight("m", {0, -3e38F}),
-       {"axes", DType::kInt64, {1}, 8, own_bytes(std::vector<std::byte>(8))}}));
+       {"axes", DType::kInt64, {1}, own_bytes(std::vector<std::byte>(8))}}));
   EXPECT_EQ(text(graph), (Lines{"Cast(x) -> x_fp16", "MatMul(x_fp16, x_fp16) -> a_fp16",
                                 "Unsqueeze(m, axes) -> b", "Cast(a_fp16) -> a", "Add(a, b) -> c",
                                 "Softmax(c) -> d", "Cast(d) -> d_fp16",
@@ -447,7 +442,7 @@ TEST(ConvertPrecision, ConvertsWeightsInPiecesOfAnySize) {
   std::vector<float> values(count);
   for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i) * 0.37F - 5000;
   Initializer large = weight("w", values);
-  const OwnedSpan span = std::get<OwnedSpan>(large.data);
+  const OwnedSpan span = *large.data.span();
   const auto expected = [&] {
     std::vector<uint16_t> result;
     for (const float value : values) result.push_back(to_float16(value));
@@ -458,7 +453,7 @@ TEST(ConvertPrecision, ConvertsWeightsInPiecesOfAnySize) {
     return halves(graph.initializers.at(0));
   };
   EXPECT_EQ(converted(), expected);
-  large.data = ByteProducer([span](const ByteSink& sink) -> Status {
+  large.data = ByteSource(span.bytes.size(), [span](const ByteSink& sink) -> Status {
     const size_t sizes[] = {1, 2, 3, 7, 4096, 500'001};
     size_t next = 0;
     for (size_t at = 0; at < span.bytes.size();) {

@@ -1,10 +1,10 @@
 #include "onnx/registry.h"
 
-#include <algorithm>
 #include <map>
-#include <sstream>
 
 #include <fmt/format.h>
+
+#include "schema/operator_name.h"
 
 namespace slipway::onnx {
 
@@ -25,26 +25,6 @@ constexpr Exception kExceptions[] = {
 };
 
 }  // namespace
-
-std::vector<std::string> split_targets(const char* text) {
-  std::vector<std::string> result;
-  std::istringstream stream(text);
-  for (std::string target; stream >> target;) {
-    const bool has_overloads =
-        target.starts_with("aten.") || target.starts_with("quantized_decomposed.");
-    if (has_overloads && std::count(target.begin(), target.end(), '.') == 1) target += ".default";
-    result.push_back(target);
-  }
-  return result;
-}
-
-std::string quote_targets(const char* text) {
-  std::string names;
-  for (const std::string& target : split_targets(text)) {
-    names += (names.empty() ? "`" : ", `") + target + "`";
-  }
-  return names;
-}
 
 const std::vector<Family>& families() {
   static const auto* kFamilies = new std::vector<Family>{
@@ -72,7 +52,9 @@ const std::vector<Family>& families() {
 
 std::span<const Exception> exceptions() { return kExceptions; }
 
-std::vector<std::string> targets(const Entry& entry) { return split_targets(entry.targets); }
+std::vector<std::string> targets(const Entry& entry) {
+  return schema::split_targets(entry.targets);
+}
 
 const Entry* find_entry(std::string_view target) {
   static const auto* kEntries = [] {
@@ -97,12 +79,13 @@ std::string document_operators() {
   for (const Family& family : families()) {
     text += fmt::format("\n## {}\n\n| operators | not covered |\n| --- | --- |\n", family.name);
     for (const Entry& entry : family.entries) {
-      text += fmt::format("| {} | {} |\n", quote_targets(entry.targets), entry.note);
+      text += fmt::format("| {} | {} |\n", schema::quote_targets(entry.targets), entry.note);
     }
   }
   text += "\n## Left out of PyTorch's core operators\n\n| operators | why |\n| --- | --- |\n";
   for (const Exception& exception : exceptions()) {
-    text += fmt::format("| {} | {} |\n", quote_targets(exception.targets), exception.reason);
+    text +=
+        fmt::format("| {} | {} |\n", schema::quote_targets(exception.targets), exception.reason);
   }
   return text;
 }

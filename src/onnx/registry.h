@@ -56,10 +56,6 @@ std::span<const Exception> exceptions();
 
 // The entry of "aten.silu.default", or null.
 const Entry* find_entry(std::string_view target);
-// "aten.silu aten.max.dim" as tables have them: with their overloads, "aten.silu.default".
-std::vector<std::string> split_targets(const char* text);
-// The same for documentation: "`aten.silu.default`, `aten.max.dim`".
-std::string quote_targets(const char* text);
 // All targets of an entry, with their overloads.
 std::vector<std::string> targets(const Entry& entry);
 

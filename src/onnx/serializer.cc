@@ -131,7 +131,7 @@ void set_external(const Initializer& initializer, const ExternalData& external,
   };
   add(kLocation, external.location);
   add(kOffset, std::to_string(external.offset));
-  add("length", std::to_string(initializer.nbytes));
+  add("length", std::to_string(initializer.data.size()));
 }
 
 Status set_inline(const Initializer& initializer, proto::TensorProto* message) {
@@ -141,8 +141,7 @@ Status set_inline(const Initializer& initializer, proto::TensorProto* message) {
     data->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     return {};
   };
-  if (const auto* span = std::get_if<OwnedSpan>(&initializer.data)) return append(span->bytes);
-  return std::get<ByteProducer>(initializer.data)(append);
+  return initializer.data.write(append);
 }
 
 std::string varint(uint64_t value) {
@@ -158,11 +157,6 @@ std::string varint(uint64_t value) {
 // The tag and length of a field that holds bytes.
 std::string field(uint32_t number, uint64_t size) {
   return varint((static_cast<uint64_t>(number) << 3) | 2) + varint(size);
-}
-
-uint64_t add_data(const Initializer& initializer, PieceList& pieces) {
-  if (const auto* span = std::get_if<OwnedSpan>(&initializer.data)) return pieces.add(*span);
-  return pieces.add(initializer.nbytes, std::get<ByteProducer>(initializer.data));
 }
 
 uint64_t add_text(std::string text, PieceList& pieces) {
@@ -191,7 +185,7 @@ Result<std::string> serialize_by_reference(const Graph& graph, const Locate& loc
   clear_provenance(model.mutable_graph());
   for (const Initializer& initializer : graph.initializers) {
     auto* tensor = model.mutable_graph()->add_initializer();
-    if (initializer.nbytes < kInlineBelow) {
+    if (initializer.data.size() < kInlineBelow) {
       SLIPWAY_RETURN_IF_ERROR(set_inline(initializer, tensor));
     } else {
       set_external(initializer, locate(initializer), tensor);
@@ -236,7 +230,7 @@ Result<ModelFiles> serialize(const Graph& graph, const std::string& data_name,
     if (!state.initial.name.empty()) initializers.push_back(&state.initial);
   }
   uint64_t total = 0;
-  for (const Initializer* initializer : initializers) total += initializer->nbytes;
+  for (const Initializer* initializer : initializers) total += initializer->data.size();
   const bool external = total > max_inline;
 
   ModelFiles files;
@@ -251,23 +245,23 @@ Result<ModelFiles> serialize(const Graph& graph, const std::string& data_name,
   for (const Initializer* initializer : initializers) {
     proto::TensorProto tensor;
     Tensor& entry = tensors.emplace_back();
-    if (external && initializer->nbytes >= kInlineBelow) {
+    if (external && initializer->data.size() >= kInlineBelow) {
       files.data.align(64);
-      set_external(*initializer, {data_name, add_data(*initializer, files.data)}, &tensor);
+      set_external(*initializer, {data_name, files.data.add(initializer->data)}, &tensor);
       SLIPWAY_ASSIGN_OR_RETURN(std::string text, to_text(tensor));
       entry.head = field(kInitializerField, text.size()) + text;
     } else {
       set_tensor(*initializer, &tensor);
       SLIPWAY_ASSIGN_OR_RETURN(std::string text, to_text(tensor));
-      text += field(kRawDataField, initializer->nbytes);
-      entry.head = field(kInitializerField, text.size() + initializer->nbytes) + text;
+      text += field(kRawDataField, initializer->data.size());
+      entry.head = field(kInitializerField, text.size() + initializer->data.size()) + text;
       entry.data = initializer;
     }
   }
   SLIPWAY_ASSIGN_OR_RETURN(std::string body_text, to_text(body));
   uint64_t size = body_text.size();
   for (const Tensor& tensor : tensors) {
-    size += tensor.head.size() + (tensor.data ? tensor.data->nbytes : 0);
+    size += tensor.head.size() + (tensor.data ? tensor.data->data.size() : 0);
   }
   if (size > INT32_MAX) {
     return unsupported("the graph without its larger constants is past the 2 GB of ONNX");
@@ -279,19 +273,25 @@ Result<ModelFiles> serialize(const Graph& graph, const std::string& data_name,
   add_text(std::move(body_text), files.model);
   for (Tensor& tensor : tensors) {
     add_text(std::move(tensor.head), files.model);
-    if (tensor.data && tensor.data->nbytes > 0) add_data(*tensor.data, files.model);
+    if (tensor.data && tensor.data->data.size() > 0) files.model.add(tensor.data->data);
   }
   return files;
 }
 
-Status save(const Graph& graph, const std::string& path, uint64_t max_inline) {
-  const std::string data_path = path + ".data";
-  SLIPWAY_ASSIGN_OR_RETURN(
-      ModelFiles files,
-      serialize(graph, std::filesystem::path(data_path).filename().string(), max_inline));
-  // The data first, so that there is never a model without it.
-  if (files.data.size() > 0) SLIPWAY_RETURN_IF_ERROR(write_file(data_path, files.data));
-  return write_file(path, files.model);
+Status save(const Graph& graph, const std::string& path, uint64_t max_inline,
+            const WriteProgress& progress, const FileCheck& check) {
+  const std::filesystem::path data = data_path(path);
+  SLIPWAY_ASSIGN_OR_RETURN(const ModelFiles files,
+                           serialize(graph, data.filename().string(), max_inline));
+  const uint64_t total = files.data.size() + files.model.size();
+  const auto progress_after = [&](uint64_t before) -> WriteProgress {
+    if (!progress) return {};
+    return [&progress, total, before](uint64_t done, uint64_t) { progress(before + done, total); };
+  };
+  if (files.data.size() > 0) {
+    SLIPWAY_RETURN_IF_ERROR(write_file(data, files.data, progress_after(0), check));
+  }
+  return write_file(path, files.model, progress_after(files.data.size()), check);
 }
 
 }  // namespace slipway::onnx

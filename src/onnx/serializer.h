@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "base/file_writer.h"
 #include "base/piece_writer.h"
 #include "onnx/graph.h"
 #include "slipway/result.h"
@@ -39,7 +40,11 @@ inline constexpr uint64_t kMaxInline = 1'900'000'000;
 Result<ModelFiles> serialize(const Graph& graph, const std::string& data_name,
                              uint64_t max_inline = kMaxInline);
 
-// serialize() to `path`, and `path` + ".data" where that is needed.
-Status save(const Graph& graph, const std::string& path, uint64_t max_inline = kMaxInline);
+// The data file of a model that is saved to `path`.
+inline std::string data_path(const std::string& path) { return path + ".data"; }
+// serialize() to `path`, and to its data file where that is needed: the data first, so that there
+// is never a model without it. `progress` counts the bytes of both, and `check` is given each.
+Status save(const Graph& graph, const std::string& path, uint64_t max_inline = kMaxInline,
+            const WriteProgress& progress = {}, const FileCheck& check = {});
 
 }  // namespace slipway::onnx

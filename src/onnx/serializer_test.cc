@@ -28,12 +28,12 @@ Graph two_constants() {
   graph.name = "g";
   graph.inputs = {{"x", DType::kFloat32, {ir::SymInt::symbol("s0"), 1000}}};
   graph.outputs = {{"y", DType::kFloat32, {ir::SymInt::symbol("s0"), 1000}}};
-  graph.initializers.push_back({"small", DType::kFloat32, {1}, 4, own_bytes(numbers(1))});
+  graph.initializers.push_back({"small", DType::kFloat32, {1}, own_bytes(numbers(1))});
   const auto data = std::make_shared<std::vector<std::byte>>(numbers(1000));
   graph.initializers.push_back(
-      {"large", DType::kFloat32, {1000}, 4000, ByteProducer([data](const ByteSink& sink) {
-         return sink(*data);
-       })});
+      {"large", DType::kFloat32, {1000}, {4000, [data](const ByteSink& sink) {
+                                            return sink(*data);
+                                          }}});
   Node first{"Add", "first", {"x", "small"}, {"t"}, {}, "add", "aten.add.Tensor", "line 3"};
   Node second{"Add", "second", {"t", "large"}, {"y"}, {{"axis", 1}}, "", "", ""};
   graph.nodes = {first, second};
@@ -92,7 +92,7 @@ TEST(Serialize, TakesPlainFileNamesOnly) {
 
 TEST(Serialize, WritesStateAsDefaultsOfItsInputs) {
   Graph graph = two_constants();
-  StateAlias state{"x", "y", "total", {"x", DType::kFloat32, {1}, 4, own_bytes(numbers(1))}};
+  StateAlias state{"x", "y", "total", {"x", DType::kFloat32, {1}, own_bytes(numbers(1))}};
   graph.states.push_back(state);
   const auto files = serialize(graph, "d");
   ASSERT_TRUE(files.ok());

@@ -11,31 +11,13 @@ using ir::SymInt;
 
 void Context::define_symbols(const Ref& ref, const Sizes& sizes, bool solve) {
   for (size_t axis = 0; axis < sizes.size(); ++axis) {
-    const SymInt& size = sizes[axis];
-    if (size.is_constant()) continue;
-    SymbolSource source{ref, static_cast<int64_t>(axis), 1, 0};
-    if (size.is_symbol()) {
-      auto [it, is_new] = symbols_.try_emplace(size.symbol_name(), source);
-      // A bare dimension is better than a solved one.
-      if (!is_new && it->second.coefficient != 1) it->second = source;
-      continue;
-    }
-    if (!solve) continue;
-    // coefficient * symbol + offset
-    const auto terms = size.terms();
-    std::string symbol;
-    bool linear = terms.size() <= 2;
-    for (const SymInt::Term& term : terms) {
-      if (term.factors.empty()) {
-        source.offset = term.coefficient;
-      } else if (term.factors.size() == 1 && term.factors[0].is_symbol() && symbol.empty()) {
-        symbol = term.factors[0].symbol;
-        source.coefficient = term.coefficient;
-      } else {
-        linear = false;
-      }
-    }
-    if (linear && !symbol.empty()) symbols_.try_emplace(symbol, source);
+    const auto linear = sizes[axis].linear();
+    if (!linear || (!solve && !linear->is_bare())) continue;
+    const SymbolSource source{ref, static_cast<int64_t>(axis), linear->coefficient, linear->offset};
+    const auto [it, is_new] = symbols_.try_emplace(linear->symbol, source);
+    // A bare dimension is better than a solved one.
+    const bool is_solved = it->second.coefficient != 1 || it->second.offset != 0;
+    if (!is_new && linear->is_bare() && is_solved) it->second = source;
   }
 }
 

@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "schema/operator_name.h"
 
 namespace slipway::partition {
 namespace {
@@ -25,10 +26,6 @@ void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit
       for (const auto& inner : graph->nodes()) visit_nodes(*inner, visit);
     });
   }
-}
-
-bool names_op(std::string_view name, std::string_view op) {
-  return op.starts_with(name) && (op.size() == name.size() || op[name.size()] == '.');
 }
 
 // How many letters have to be added, dropped or replaced to make one of the other.
@@ -50,8 +47,7 @@ size_t distance(std::string_view a, std::string_view b) {
 std::string suggestion(const std::string& name, const std::set<std::string>& candidates) {
   constexpr size_t kMost = 3;
   // Of the operator's own name.
-  const size_t length =
-      name.size() - (name.find('.') == std::string::npos ? 0 : name.find('.') + 1);
+  const size_t length = name.size() - (name.find('.') + 1);
   std::vector<std::pair<size_t, std::string>> near;
   for (const std::string& candidate : candidates) {
     const size_t changes = distance(name, candidate);
@@ -66,6 +62,20 @@ std::string suggestion(const std::string& name, const std::set<std::string>& can
   return fmt::format("; did you mean {}?", fmt::join(names, " or "));
 }
 
+// "engine:aten.cos" as the operator and the engine that it names.
+struct Excluded {
+  std::string_view op;
+  std::optional<size_t> engine;
+};
+Excluded read(std::string_view text, const Options& options) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {text, std::nullopt};
+  const auto engine =
+      std::find(options.engines.begin(), options.engines.end(), text.substr(0, colon));
+  if (engine == options.engines.end()) return {text, std::nullopt};
+  return {text.substr(colon + 1), static_cast<size_t>(engine - options.engines.begin())};
+}
+
 }  // namespace
 
 Status check_exclusions(const ir::Program& program, const Options& options) {
@@ -73,34 +83,37 @@ Status check_exclusions(const ir::Program& program, const Options& options) {
   std::set<std::string> names;
   const auto add = [&](const Node& node) {
     ops.insert(node.op());
-    const size_t overload = node.op().rfind('.');
-    if (overload != node.op().find('.')) ops.insert(node.op().substr(0, overload));
+    ops.emplace(schema::without_overload(node.op()));
     names.insert(node.name());
     if (!node.origin().empty()) names.insert(node.origin());
   };
   for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
-  for (const std::string& op : options.exclude_ops) {
+  for (const std::string& text : options.exclude_ops) {
+    const std::string op(read(text, options).op);
     if (ops.contains(op)) continue;
-    return invalid_argument("--exclude-op {}: the program has no such operator{}", op,
+    return invalid_argument("option 'exclude_ops' {}: the program has no such operator{}", op,
                             suggestion(op, ops));
   }
   for (const std::string& name : options.exclude_nodes) {
     if (names.contains(name)) continue;
-    return invalid_argument("--exclude-node {}: the program has no such node{}", name,
+    return invalid_argument("option 'exclude_nodes' {}: the program has no such node{}", name,
                             suggestion(name, names));
   }
   return {};
 }
 
-std::optional<std::string> why_excluded(const Node& node, const Options& options) {
+std::optional<std::string> why_excluded(const Node& node, const Options& options,
+                                        std::optional<size_t> engine) {
   std::optional<std::string> reason;
   visit_nodes(node, [&](const Node& inner) {
     if (reason) return;
-    for (const std::string& op : options.exclude_ops) {
-      if (names_op(op, inner.op())) reason = "excluded by --exclude-op " + op;
+    for (const std::string& text : options.exclude_ops) {
+      const Excluded excluded = read(text, options);
+      if (excluded.engine && excluded.engine != engine) continue;
+      if (schema::matches(inner.op(), excluded.op)) reason = "excluded by its operator, " + text;
     }
     for (const std::string& name : {inner.name(), inner.origin()}) {
-      if (options.exclude_nodes.contains(name)) reason = "excluded by --exclude-node " + name;
+      if (options.exclude_nodes.contains(name)) reason = "excluded by its name, " + name;
     }
   });
   return reason;

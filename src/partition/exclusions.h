@@ -13,8 +13,10 @@ namespace slipway::partition {
 // An error for an operator or node that the program lacks, with names that are near.
 Status check_exclusions(const ir::Program& program, const Options& options);
 
-// "excluded by --exclude-op aten.cos"; nothing for a node that is not excluded. One that holds
-// graphs is excluded with any node in them.
-std::optional<std::string> why_excluded(const ir::Node& node, const Options& options);
+// "excluded by its operator, aten.cos"; nullopt for a node that is not excluded. One that holds
+// graphs is excluded with any node in them. `engine` is its place among Options::engines; without,
+// what is excluded from all of them.
+std::optional<std::string> why_excluded(const ir::Node& node, const Options& options,
+                                        std::optional<size_t> engine = std::nullopt);
 
 }  // namespace slipway::partition

@@ -9,6 +9,7 @@
 
 #include "ir/queries.h"
 #include "partition/interval_rules.h"
+#include "schema/traits.h"
 
 namespace slipway::partition {
 namespace {
@@ -58,39 +59,11 @@ std::optional<Interval> elements_of(const ir::ConstantData& data) {
     return std::nullopt;
   }
   std::optional<Interval> interval;
-  const Status status = data.contiguous_producer()([&](std::span<const std::byte> bytes) -> Status {
+  const Status status = data.source().write([&](std::span<const std::byte> bytes) -> Status {
     extend(data.dtype, bytes, interval);
     return {};
   });
   return status.ok() ? interval : std::nullopt;
-}
-
-// The arguments that are indices into the first one: tensors, or a list of them.
-std::optional<size_t> index_argument(const Node& node) {
-  static const std::map<std::string_view, size_t> kArguments = {
-      {"aten.embedding.default", 1},
-      {"aten.embedding_bag.padding_idx", 1},
-      {"aten.gather.default", 2},
-      {"aten.index.Tensor", 1},
-      {"aten._unsafe_index.Tensor", 1},
-      {"aten.index_add.default", 2},
-      {"aten.index_copy.default", 2},
-      {"aten.index_fill.int_Scalar", 2},
-      {"aten.index_fill.int_Tensor", 2},
-      {"aten.index_put.default", 1},
-      {"aten._unsafe_index_put.default", 1},
-      {"aten.index_reduce.default", 2},
-      {"aten.index_select.default", 2},
-      {"aten.scatter.src", 2},
-      {"aten.scatter.value", 2},
-      {"aten.scatter.reduce", 2},
-      {"aten.scatter.value_reduce", 2},
-      {"aten.scatter_add.default", 2},
-      {"aten.scatter_reduce.two", 2},
-      {"aten.take.default", 1},
-      {"aten.take_along_dim.default", 1}};
-  const auto argument = kArguments.find(node.op());
-  return argument != kArguments.end() ? std::optional(argument->second) : std::nullopt;
 }
 
 bool is_wide_integer(const Value* value) {
@@ -100,8 +73,8 @@ bool is_wide_integer(const Value* value) {
 // Whether the results are elements of the first argument: moved, or in another type that holds any
 // index.
 bool keeps_elements(const Node& node) {
-  if (only_moves(node)) return true;
-  const bool converts = node.op() == "aten._to_copy.default" || node.op().starts_with("aten.to.");
+  if (schema::only_moves(node.op())) return true;
+  const bool converts = schema::trait_of(node.op()) == schema::Trait::kConverted;
   const auto* from = converts && !node.args().empty() ? std::get_if<Value*>(&node.arg(0)) : nullptr;
   return from && *from && is_wide_integer(*from) && node.outputs().size() == 1 &&
          is_wide_integer(node.output());
@@ -117,7 +90,6 @@ std::unordered_set<const Value*> find_indices(const Graph& graph) {
   // From the last node to the first: what becomes of a node's results is known before the node.
   for (auto it = graph.nodes().rbegin(); it != graph.nodes().rend(); ++it) {
     const Node& node = **it;
-    const std::optional<size_t> index = index_argument(node);
     const bool keeps = keeps_elements(node);
     for (size_t i = 0; i < node.args().size(); ++i) {
       if (keeps && i == 0) {
@@ -126,7 +98,7 @@ std::unordered_set<const Value*> find_indices(const Graph& graph) {
           if (others.contains(output)) use(others, node.arg(i));
         }
       } else {
-        use(index == i ? indices : others, node.arg(i));
+        use(schema::is_index_argument(node.op(), i) ? indices : others, node.arg(i));
       }
     }
   }

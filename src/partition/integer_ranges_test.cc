@@ -306,6 +306,13 @@ TEST(IntegerRanges, FollowWhatIsMoved) {
   EXPECT_EQ(p.result_of("aten.cat.default", {std::vector<Value*>{a, x}}), kUnknown);
 }
 
+TEST(IntegerRanges, KnowNothingOfBitsReadAsAnotherType) {
+  Integers p;
+  Value* pair = p.constant("pair", Integers::data(DType::kInt32, std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(p.of(p.make("aten.view.dtype", {pair, DType::kInt64}, DType::kInt64, {1})), kUnknown);
+  EXPECT_EQ(p.result_of("aten.mT.default", {p.holding({-5, 9})}), between(-5, 9));
+}
+
 TEST(IntegerRanges, FollowSizes) {
   Integers p;
   const SymInt s = SymInt::symbol("s0");
@@ -352,6 +359,14 @@ TEST(IntegerRanges, TellIndicesFromOtherIntegers) {
   p.output(p.call("aten.embedding.default", {weight, narrow}, p.type({4, 4}), "e"));
   for (const Value* value : {ids, viewed, joined, narrow}) EXPECT_TRUE(p.is_index(value));
   EXPECT_FALSE(p.is_index(weight));
+
+  // Of bags, both the indices and where each begins.
+  Value* entries = p.input("entries", p.ints());
+  Value* starts = p.input("starts", p.ints());
+  p.output(p.call("aten.embedding_bag.padding_idx", {weight, entries, starts, false, SymInt(0)},
+                  p.type({4, 4}), "bags"));
+  EXPECT_TRUE(p.is_index(entries));
+  EXPECT_TRUE(p.is_index(starts));
 
   // Added to, or given back, or a mask, or not used.
   Value* added = p.input("added", p.ints());

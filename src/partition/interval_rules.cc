@@ -9,6 +9,10 @@
 
 #include <fmt/format.h>
 
+#include "ir/arguments.h"
+#include "schema/operator_name.h"
+#include "schema/traits.h"
+
 namespace slipway::partition {
 namespace {
 
@@ -19,42 +23,17 @@ using ir::Value;
 
 using Known = std::optional<Interval>;
 
-// "aten.add.Tensor" -> "add"; empty for other operators than PyTorch's own.
-std::string_view base_name(std::string_view op) {
-  if (!op.starts_with("aten.")) return {};
-  op.remove_prefix(5);
-  return op.substr(0, op.find('.'));
-}
-
-// Between spaces. All results are elements of the first argument; "view" stands for "view_copy"
-// too.
-constexpr std::string_view kMoves =
-    " view _unsafe_view reshape _reshape_alias view_as reshape_as unsqueeze squeeze "
-    "flatten ravel unflatten permute transpose t numpy_T movedim moveaxis swapaxes "
-    "swapdims expand expand_as broadcast_to repeat tile repeat_interleave roll flip "
-    "fliplr flipud rot90 slice select narrow split split_with_sizes unsafe_split "
-    "unsafe_split_with_sizes chunk unsafe_chunk tensor_split unbind unfold diagonal "
-    "as_strided alias detach clone contiguous lift_fresh lift_fresh_copy cat concat "
-    "concatenate stack hstack vstack dstack pixel_shuffle pixel_unshuffle atleast_1d "
-    "atleast_2d atleast_3d channel_shuffle meshgrid broadcast_tensors ";
-// The first result's elements are among the first argument's, possibly in another type.
+// Between spaces. The first result's elements are among the first argument's.
 constexpr std::string_view kPicks =
     " gather index_select take take_along_dim embedding amax amin sort topk kthvalue "
     "cummax cummin mode median nanmedian max_pool2d max_pool2d_with_indices floor "
-    "ceil round trunc _to_copy to type_as _unsafe_index index positive ";
+    "ceil round trunc _unsafe_index index ";
 // Rules of these hold for integers only.
 constexpr std::string_view kOfIntegers =
     " pow remainder fmod bitwise_and bitwise_not bitwise_or bitwise_xor sgn sign ";
 
 bool is_one_of(std::string_view name, std::string_view names) {
-  const auto contains = [names](std::string_view word) {
-    return names.find(fmt::format(" {} ", word)) != std::string_view::npos;
-  };
-  if (name.empty() || contains(name)) return !name.empty();
-  constexpr std::string_view kCopy = "_copy";
-  if (name == "index_copy" || !name.ends_with(kCopy)) return false;
-  name.remove_suffix(kCopy.size());
-  return contains(name);
+  return names.find(fmt::format(" {} ", name)) != std::string_view::npos;
 }
 
 // A node's operands, for one of its results.
@@ -67,8 +46,7 @@ struct Call {
   // Nothing for an argument that is missing, of which nothing is known, or that the result's type
   // can't hold: it would wrap before it is used.
   Known at(size_t i) const {
-    if (i >= node.args().size()) return std::nullopt;
-    const Known operand = intervals.of(node.arg(i));
+    const Known operand = intervals.of(arguments().at(i));
     return operand && type.contains(*operand) ? operand : std::nullopt;
   }
   // Of a bound, which may be any integer where nothing is known of it.
@@ -78,16 +56,14 @@ struct Call {
   }
   bool is_whole(size_t i) const {
     const Known operand = at(i);
-    const auto* number = operand ? std::get_if<double>(&node.arg(i)) : nullptr;
+    const auto* number = operand ? std::get_if<double>(&arguments().at(i)) : nullptr;
     return operand && (!number || std::trunc(*number) == *number);
   }
-  bool is_none(size_t i) const { return i >= node.args().size() || node.is_none(i); }
-  const Value* tensor(size_t i) const {
-    const auto* value = i < node.args().size() ? std::get_if<Value*>(&node.arg(i)) : nullptr;
-    return value && *value && (*value)->is_tensor() ? *value : nullptr;
-  }
+  ir::Arguments arguments() const { return ir::Arguments(node); }
+  bool is_none(size_t i) const { return !arguments().has(i); }
+  const Value* tensor(size_t i) const { return arguments().tensor(i); }
   std::string_view text(size_t i) const {
-    const auto* text = i < node.args().size() ? std::get_if<std::string>(&node.arg(i)) : nullptr;
+    const std::string* text = arguments().text(i);
     return text ? std::string_view(*text) : std::string_view();
   }
 
@@ -96,21 +72,16 @@ struct Call {
   Known count(size_t i, size_t from = 0) const {
     const Value* self = tensor(from);
     if (!self) return std::nullopt;
-    std::vector<SymInt> dims;
-    if (i < node.args().size()) {
-      if (const auto* one = std::get_if<SymInt>(&node.arg(i))) dims = {*one};
-      if (const auto* list = std::get_if<std::vector<SymInt>>(&node.arg(i))) dims = *list;
-    }
+    const auto dims = arguments().integers(i).value_or(std::vector<SymInt>());
     SymInt result = 1;
     if (dims.empty()) {
       result = self->type().numel();
     } else if (self->rank() > 0) {
       for (const SymInt& dim : dims) {
         const auto constant = dim.constant();
-        const int64_t rank = self->rank();
-        if (!constant || *constant < -rank || *constant >= rank) return std::nullopt;
-        result =
-            result * self->sizes()[static_cast<size_t>(*constant + (*constant < 0 ? rank : 0))];
+        const auto place = constant ? ir::wrap_dim(*constant, self->rank()) : std::nullopt;
+        if (!place) return std::nullopt;
+        result = result * self->sizes()[static_cast<size_t>(*place)];
       }
     }
     Interval interval = intervals.of(result);
@@ -333,9 +304,7 @@ Known count_nonzero(const Call& call) {
 }
 
 Known index_put(const Call& call) {
-  const auto* accumulate =
-      call.node.args().size() > 3 ? std::get_if<bool>(&call.node.arg(3)) : nullptr;
-  if (!accumulate || *accumulate) return std::nullopt;
+  if (call.arguments().flag(3) != false) return std::nullopt;
   return any_of<0, 2>(call);
 }
 Known scatter(const Call& call) {
@@ -460,20 +429,14 @@ Known result_interval(const Node& node, size_t result, const Intervals& interval
     const auto [index, dim] = places->second;
     if (result == index) return place(call.count(dim));
   }
-  if (only_moves(node)) return call.at(0);
+  if (schema::only_moves(node.op())) return call.at(0);
   if (result > 0) return std::nullopt;
-  const std::string_view name = base_name(node.op());
+  const std::string_view name = schema::aten_name(node.op());
   if (node.op() == "aten.round.decimals") return std::nullopt;  // 8 may become 10
-  if (is_one_of(name, kPicks)) return call.at(0);
+  const bool converts = schema::trait_of(node.op()) == schema::Trait::kConverted;
+  if (converts || is_one_of(name, kPicks)) return call.at(0);
   if (is_floating_point(call.dtype) && is_one_of(name, kOfIntegers)) return std::nullopt;
   const auto rule = kRules.find(name);
   return rule != kRules.end() ? rule->second(call) : std::nullopt;
 }
-
-bool only_moves(const Node& node) {
-  // Of numbers of repetitions it makes places.
-  if (node.op() == "aten.repeat_interleave.Tensor") return false;
-  return is_one_of(base_name(node.op()), kMoves);
-}
-
 }  // namespace slipway::partition

@@ -13,8 +13,4 @@ namespace slipway::partition {
 std::optional<Interval> result_interval(const ir::Node& node, size_t result,
                                         const Intervals& intervals);
 
-// Whether the node's results are elements of its first argument, a tensor or a list of such, and
-// nothing else.
-bool only_moves(const ir::Node& node);
-
 }  // namespace slipway::partition

@@ -1,4 +1,4 @@
-// Which nodes of a program go to an engine.
+// Which nodes of a program go to which engine.
 //
 // Functions here may be called from several threads, on programs of their own.
 #pragma once
@@ -14,19 +14,31 @@
 
 namespace slipway::partition {
 
-// Why the engine does not take a node; nothing for one that it takes.
-using WhyNot = std::function<std::optional<std::string>(const ir::Node&)>;
+// Why an engine, by its place among Options::engines, does not take a node; nullopt for one that it
+// takes.
+using WhyNot = std::function<std::optional<std::string>(const ir::Node&, size_t engine)>;
 
 struct Options {
-  std::set<std::string> exclude_ops;    // "aten.cos.default" or "aten.cos"
+  std::vector<std::string> engines = {"engine"};  // names, by priority
+  // "aten.cos.default" or "aten.cos"; "engine:aten.cos": not for that engine.
+  std::set<std::string> exclude_ops;
   std::set<std::string> exclude_nodes;  // names in the graph, or in the archive
   size_t min_size = 1;                  // partitions with fewer nodes stay outside
+};
+
+// A node of a partition that an engine of higher priority does not take.
+struct PassedOver {
+  const ir::Node* node = nullptr;
+  size_t engine = 0;  // the one that does not take it
+  std::string reason;
 };
 
 // The nodes of one engine, in topological order. `inputs` and `outputs` are tensors; constants that
 // the program does not change belong to the partition and are no inputs.
 struct Partition {
+  size_t engine = 0;  // its place among Options::engines
   std::vector<const ir::Node*> nodes;
+  std::vector<PassedOver> passed_over;
   std::vector<const ir::Value*> inputs;
   std::vector<const ir::Value*> outputs;
 };
@@ -41,8 +53,10 @@ struct Plan {
   std::vector<Outside> outside;
 };
 
-// The fewest groups of nodes that the engine takes such that no group needs, through a node
-// outside, what it gives itself. The same program gives the same plan.
+// Each node goes to the first engine that takes it. The nodes of each engine become groups such
+// that no group needs, through a node of another group or outside, what it gives itself: the fewest
+// there are for one engine, and for several the fewest that one order of engines gives. The same
+// program gives the same plan.
 //
 // Nodes that take or give other things than tensors, whose results' sizes depend on data, or that
 // only check something stay outside, and so do constants for nodes outside and groups that are

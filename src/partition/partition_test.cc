@@ -25,10 +25,10 @@ using passes::Ints;
 using passes::Ops;
 using passes::TestProgram;
 
-std::optional<std::string> all(const Node&) { return std::nullopt; }
+std::optional<std::string> all(const Node&, size_t) { return std::nullopt; }
 
 // An engine for all but cosines.
-std::optional<std::string> no_cos(const Node& node) {
+std::optional<std::string> no_cos(const Node& node, size_t) {
   if (node.op() == "aten.cos.default") return "no cosine";
   return std::nullopt;
 }
@@ -95,12 +95,12 @@ TEST(Plan, SplitsAroundAnExcludedOperator) {
     EXPECT_EQ(names(found.partitions[1].outputs), Names{"e"});
     ASSERT_EQ(found.outside.size(), 1U);
     EXPECT_EQ(found.outside[0].node->op(), "aten.cos.default");
-    EXPECT_TRUE(found.outside[0].reason.starts_with("excluded by --exclude-"));
+    EXPECT_TRUE(found.outside[0].reason.starts_with("excluded by its "));
   }
   Options options;
   options.exclude_ops = {"aten.cos"};
   EXPECT_EQ(plan_of(program.program, all, options).outside[0].reason,
-            "excluded by --exclude-op aten.cos");
+            "excluded by its operator, aten.cos");
   EXPECT_EQ(plan_of(program.program, no_cos).outside[0].reason, "no cosine");
 }
 
@@ -111,7 +111,7 @@ TEST(Plan, RefusesExclusionsOfWhatIsNotThere) {
   auto wrong_op = plan(program.program, all, options);
   ASSERT_FALSE(wrong_op.ok());
   EXPECT_EQ(wrong_op.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_NE(wrong_op.error().message().find("--exclude-op aten.coss"), std::string::npos);
+  EXPECT_NE(wrong_op.error().message().find("option 'exclude_ops' aten.coss"), std::string::npos);
   EXPECT_NE(wrong_op.error().message().find("did you mean aten.cos"), std::string::npos)
       << wrong_op.error().message();
   // The name of a part of an operator is not an operator.
@@ -123,6 +123,68 @@ TEST(Plan, RefusesExclusionsOfWhatIsNotThere) {
   auto wrong_node = plan(program.program, all, options);
   ASSERT_FALSE(wrong_node.ok());
   EXPECT_EQ(wrong_node.error().message().find("did you mean"), std::string::npos);
+}
+
+TEST(Plan, GivesEachNodeToTheFirstEngineThatTakesIt) {
+  Split program;
+  const auto why_not = [](const Node& node, size_t engine) -> std::optional<std::string> {
+    if (engine == 0 && node.op() == "aten.cos.default") return "no cosine";
+    if (engine == 1 && node.op() == "aten.add.Tensor") return "no sum";
+    return std::nullopt;
+  };
+  Options options = {.engines = {"first", "second"}, .exclude_ops = {}, .exclude_nodes = {}};
+  Plan found = plan_of(program.program, why_not, options);
+  ASSERT_EQ(found.partitions.size(), 3U);
+  EXPECT_EQ(found.partitions[0].engine, 0U);
+  EXPECT_EQ(names(found.partitions[0].nodes), (Names{"add", "mul"}));
+  EXPECT_EQ(found.partitions[1].engine, 1U);
+  EXPECT_EQ(names(found.partitions[1].nodes), Names{"cos"});
+  EXPECT_EQ(found.partitions[2].engine, 0U);
+  EXPECT_TRUE(found.partitions[0].passed_over.empty());
+  ASSERT_EQ(found.partitions[1].passed_over.size(), 1U);
+  EXPECT_EQ(found.partitions[1].passed_over[0].node->name(), "cos");
+  EXPECT_EQ(found.partitions[1].passed_over[0].reason, "no cosine");
+  EXPECT_TRUE(found.partitions[2].passed_over.empty());
+  EXPECT_TRUE(found.outside.empty());
+
+  options.exclude_ops = {"first:aten.mul", "second:aten.cos.default"};
+  found = plan_of(program.program, why_not, options);
+  ASSERT_EQ(found.outside.size(), 1U);
+  EXPECT_EQ(found.outside[0].reason,
+            "first: no cosine; second: excluded by its operator, second:aten.cos.default");
+  std::vector<std::string> passed_over;
+  for (const Partition& partition : found.partitions) {
+    for (const PassedOver& node : partition.passed_over) passed_over.push_back(node.reason);
+  }
+  ASSERT_EQ(passed_over.size(), 2U);
+  EXPECT_EQ(passed_over[0], "excluded by its operator, first:aten.mul");
+
+  options.exclude_ops = {"third:aten.mul"};
+  EXPECT_FALSE(plan(program.program, why_not, options).ok());
+  options.exclude_ops = {"second:aten.mulx"};
+  EXPECT_FALSE(plan(program.program, why_not, options).ok());
+}
+
+// x -> A (first) -> B (second) -> C (first), and A -> D (first): D may be with A or with C, but A
+// not with C.
+TEST(Plan, OfTwoEnginesHasNoCycle) {
+  TestProgram program;
+  Value* x = program.input("x", program.type({4}));
+  Value* a = program.call("aten.add.Tensor", {x, x}, program.type({4}), "a");
+  Value* b = program.call("aten.cos.default", {a}, program.type({4}), "b");
+  Value* c = program.call("aten.add.Tensor", {b, a}, program.type({4}), "c");
+  program.output(c);
+  const auto why_not = [](const Node& node, size_t engine) -> std::optional<std::string> {
+    if ((node.op() == "aten.cos.default") == (engine == 1)) return std::nullopt;
+    return "no";
+  };
+  const Plan found =
+      plan_of(program.program, why_not,
+              {.engines = {"first", "second"}, .exclude_ops = {}, .exclude_nodes = {}});
+  ASSERT_EQ(found.partitions.size(), 3U);
+  EXPECT_EQ(names(found.partitions[0].outputs), Names{"a"});
+  EXPECT_EQ(found.partitions[1].engine, 1U);
+  replace_all(program.program, found);
 }
 
 TEST(Plan, ExcludesByTheNameInTheArchive) {
@@ -258,8 +320,7 @@ TEST(Plan, LeavesSmallPartitionsOutside) {
   EXPECT_EQ(names(found.partitions[0].nodes), (Names{"exp", "tanh"}));
   EXPECT_EQ(names(found.partitions[0].inputs), Names{"b"});
   EXPECT_EQ(found.outside[0].node->name(), "relu");
-  EXPECT_EQ(found.outside[0].reason,
-            "its partition would have 1 node, and --min-partition-size is 2");
+  EXPECT_EQ(found.outside[0].reason, "its partition would have 1 node, and the least is 2");
   options.min_size = 3;
   const Plan none = plan_of(program.program, no_cos, options);
   EXPECT_TRUE(none.partitions.empty());
@@ -437,13 +498,20 @@ bool is_acyclic(const ir::Graph& graph, const std::vector<int>& groups) {
   return true;
 }
 
-// The fewest groups of the nodes that have one, by trying all.
-size_t fewest_groups(const ir::Graph& graph, std::vector<int> groups) {
+// The fewest groups of the nodes that have one, by trying all; none has nodes of two engines, which
+// are those of the groups given.
+size_t fewest_groups(const ir::Graph& graph, std::vector<int> groups,
+                     const std::vector<size_t>& engines = {}) {
   std::vector<size_t> taken;
+  std::vector<size_t> engine_of;  // of each taken
   for (size_t i = 0; i < groups.size(); ++i) {
-    if (groups[i] >= 0) taken.push_back(i);
+    if (groups[i] >= 0) {
+      taken.push_back(i);
+      engine_of.push_back(engines.empty() ? 0 : engines[static_cast<size_t>(groups[i])]);
+    }
     groups[i] = -1;
   }
+  std::vector<size_t> engine_of_group(taken.size());
   size_t best = taken.size();
   std::function<void(size_t, int)> assign = [&](size_t i, int used) {
     if (static_cast<size_t>(used) >= best && i < taken.size()) return;
@@ -454,6 +522,9 @@ size_t fewest_groups(const ir::Graph& graph, std::vector<int> groups) {
       return;
     }
     for (int group = 0; group <= used; ++group) {
+      size_t& engine = engine_of_group[static_cast<size_t>(group)];
+      if (group == used) engine = engine_of[i];
+      if (engine != engine_of[i]) continue;
       groups[taken[i]] = group;
       assign(i + 1, std::max(used, group + 1));
     }
@@ -491,6 +562,57 @@ TEST(RandomGraphs, HaveTheFewestPartitions) {
     split += found.partitions.size() > 1 ? 1 : 0;
   }
   EXPECT_GT(split, 40U);
+}
+
+// Additions go to the first engine, two of three cosines to the second.
+std::optional<std::string> of_two(const Node& node, size_t engine) {
+  const bool is_cos = node.op() == "aten.cos.default";
+  if (is_cos == (engine == 1) && (!is_cos || node.name().back() % 3 != 0)) return std::nullopt;
+  return "not of this engine";
+}
+
+const Options kTwoEngines = {
+    .engines = {"adds", "cosines"}, .exclude_ops = {}, .exclude_nodes = {}};
+
+TEST(RandomGraphs, OfTwoEnginesHaveFewPartitions) {
+  size_t wanted = 0;
+  size_t found_in_all = 0;
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    RandomProgram program(seed, 3 + seed % 7);
+    const Plan found = plan_of(program.program, of_two, kTwoEngines);
+    std::vector<size_t> engines;  // of each group
+    for (const Partition& partition : found.partitions) {
+      engines.push_back(partition.engine);
+      for (const Node* node : partition.nodes) ASSERT_FALSE(of_two(*node, partition.engine));
+    }
+    const std::vector<int> groups = groups_of(program.graph(), found);
+    ASSERT_TRUE(is_acyclic(program.graph(), groups));
+    const size_t fewest = fewest_groups(program.graph(), groups, engines);
+    ASSERT_LE(fewest, found.partitions.size());
+    wanted += fewest;
+    found_in_all += found.partitions.size();
+  }
+  EXPECT_GT(wanted, 600U);
+  EXPECT_LE(found_in_all, wanted + wanted / 50);
+}
+
+TEST(RandomGraphs, OfTwoEnginesAreReplacedSoundly) {
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    RandomProgram program(seed, 150);
+    const size_t nodes = program.graph().nodes().size();
+    const Plan found = plan_of(program.program, of_two, kTwoEngines);
+    size_t taken = 0;
+    for (const Partition& partition : found.partitions) {
+      taken += partition.nodes.size();
+      for (const PassedOver& passed : partition.passed_over) {
+        ASSERT_EQ(passed.engine, 0U);
+        ASSERT_EQ(passed.node->op(), "aten.cos.default");
+      }
+    }
+    ASSERT_EQ(taken + found.outside.size(), nodes);
+    replace_all(program.program, found);
+    ASSERT_EQ(program.graph().nodes().size(), nodes - taken + found.partitions.size());
+  }
 }
 
 TEST(RandomGraphs, AreReplacedSoundlyAndAlwaysTheSame) {

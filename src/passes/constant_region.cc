@@ -1,5 +1,7 @@
 #include "passes/constant_region.h"
 
+#include <algorithm>
+#include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -8,6 +10,7 @@
 #include "base/try.h"
 #include "ir/queries.h"
 #include "passes/rewrite.h"
+#include "passes/view_step.h"
 
 namespace slipway::passes {
 namespace {
@@ -88,6 +91,9 @@ ir::Program make_program(const ir::Program& program, const std::vector<Value*>& 
   return result;
 }
 
+// What a folded view may take in the file, if it takes more than what it sees.
+constexpr size_t kSmallView = size_t{1} << 20;
+
 }  // namespace
 
 std::optional<size_t> static_nbytes(const Value* value) {
@@ -131,6 +137,39 @@ Status compute_ahead(ir::Program& program, const std::vector<Value*>& values,
   }
   replacements.apply(*program.graph);
   return {};
+}
+
+void fold_views(ir::Program& program,
+                const std::function<bool(const Node&, const ConstantData&)>& folds) {
+  auto constants = constant_inputs(program);
+  std::unordered_map<const Value*, ConstantData> folded;
+  std::vector<std::pair<Value*, std::string>> order;
+  for (const auto& node : program.graph->nodes()) {
+    for (size_t i = 0; i < node->outputs().size(); ++i) {
+      const auto step = view_step(*node, i);
+      if (!step) break;
+      const Value* input = node->value(0);
+      const ConstantData* data = nullptr;
+      if (auto constant = constants.find(input); constant != constants.end()) {
+        data = &*constant->second->data;
+      } else if (auto earlier = folded.find(input); earlier != folded.end()) {
+        data = &earlier->second;
+      }
+      if (!data || !folds(*node, *data)) break;
+      auto result = apply(*step, *data, node->output(i)->type());
+      if (!result || result->nbytes() > std::max(data->nbytes(), kSmallView)) continue;
+      const auto source = constants.find(input);
+      folded.emplace(node->output(i), std::move(*result));
+      order.emplace_back(node->output(i), source != constants.end() ? source->second->name
+                                                                    : node->output(i)->name());
+    }
+  }
+  if (order.empty()) return;
+  Replacements replacements;
+  for (auto& [value, name] : order) {
+    replacements.add(value, program.add_constant(name, std::move(folded.at(value))));
+  }
+  replacements.apply(*program.graph);
 }
 
 }  // namespace slipway::passes

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,12 @@ std::optional<size_t> static_nbytes(const ir::Value* value);
 
 // Whether any argument of the node is a value.
 bool has_value(const ir::Node& node);
+
+// Views of constants, of those that `folds` chooses by node and constant, become constants over the
+// same storage, at no cost. A repeated constant would be written out in full, so it is left alone
+// unless it is small.
+void fold_views(ir::Program& program,
+                const std::function<bool(const ir::Node&, const ir::ConstantData&)>& folds);
 
 // Lets `evaluate` compute the values, which depend on constants alone, as one program, and puts
 // constants in their place. The nodes that gave them stay, unused.

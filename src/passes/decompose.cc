@@ -1,5 +1,6 @@
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -8,6 +9,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "passes/decompositions/registry.h"
+#include "passes/kernel_types.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "schema/schema.h"
@@ -26,18 +28,36 @@ using ir::Value;
 // Rules build on each other a few levels deep; more is two rules that undo each other.
 constexpr int kMaxDepth = 16;
 
-std::string remedy(const std::string& op) {
+bool is_loop(std::string_view op) {
+  return op == "higher_order.while_loop" || op == "higher_order.scan" ||
+         op == "higher_order.map_impl" || op == "higher_order.associative_scan";
+}
+
+std::string remedy(const std::string& op, bool is_training) {
   if (is_random(op)) {
     return "random numbers are not drawn inside a compiled program: draw them outside and pass "
            "them in as an input";
   }
+  if (is_loop(op)) {
+    return "loops whose length is data are not compiled: unroll the loop or move it out of the "
+           "exported module";
+  }
   if (op.starts_with("higher_order.")) {
-    return "of the higher-order operators only torch.cond is compiled: unroll the loop or move it "
-           "out of the exported module";
+    return "of the operators that hold a sub-graph it is none that is compiled: move it out of the "
+           "exported module";
+  }
+  if (op.find("functorch") != std::string::npos) {
+    return "torch.vmap is compiled once PyTorch has expressed it by others: save the exported "
+           "program's `.run_decompositions()`";
   }
   if (!op.starts_with("aten.")) {
     return "it is not an operator of PyTorch's own: replace it with torch operators before "
            "exporting";
+  }
+  if (is_training) {
+    return "no kernel computes it and no rule expresses it by others: save the exported program's "
+           "`.run_decompositions()`, where PyTorch itself may express it by others, rewrite this "
+           "line with other torch operators, or leave it out of the exported module";
   }
   return "no kernel computes it and no rule expresses it by others: rewrite this line with other "
          "torch operators, or leave it out of the exported module";
@@ -58,6 +78,18 @@ bool has_complex(const Node& node) {
   return found;
 }
 
+// "operands of bool and a result of float32"
+std::string types_of(const Node& node) {
+  std::string operands;
+  for (const ir::Argument& argument : node.args()) {
+    Graph::for_each_value(argument, [&](const Value* value) {
+      if (value->is_tensor() && operands.empty()) operands = dtype_name(value->dtype());
+    });
+  }
+  const auto result = fmt::format("a result of {}", dtype_name(node.output()->dtype()));
+  return operands.empty() ? result : fmt::format("operands of {} and {}", operands, result);
+}
+
 bool has_half(const Node& node) {
   bool found = false;
   for_each_tensor(node, [&](const Value* value) {
@@ -66,9 +98,28 @@ bool has_half(const Node& node) {
   return found;
 }
 
+// Results without elements need no computation, and kernels refuse many of them.
+bool computes_nothing(const Node& node) {
+  const auto is_empty = [](const Value* output) {
+    return output->is_tensor() && !is_complex(output->dtype()) &&
+           output->type().numel() == ir::SymInt(0);
+  };
+  return node.op() != "aten.full.default" && !node.outputs().empty() &&
+         std::all_of(node.outputs().begin(), node.outputs().end(), is_empty);
+}
+
+decompositions::Values nothing(decompositions::Context& context) {
+  decompositions::Values values;
+  for (const Value* output : context.node().outputs()) {
+    values.push_back(context.build.zeros(output->sizes(), output->dtype()));
+  }
+  return values;
+}
+
 class Decomposer {
  public:
-  explicit Decomposer(const ir::SymbolRanges& ranges) : ranges_(ranges) {}
+  explicit Decomposer(const ir::Program& program)
+      : ranges_(program.ranges), is_training_(program.dialect == "TRAINING") {}
 
   Status run(Graph& graph) {
     Replacements replacements;
@@ -129,6 +180,7 @@ class Decomposer {
 
     const bool is_complex = has_complex(*node);
     auto rule = is_complex ? decompositions::find_complex(node->op()) : nullptr;
+    if (computes_nothing(*node) && !is_cond) rule = nothing;
     // Anything that gives half numbers is computed in float32 first, and then comes here again.
     const auto half_rule =
         !rule && has_half(*node) ? decompositions::find_half(node->op()) : nullptr;
@@ -136,9 +188,10 @@ class Decomposer {
     if (!rule && !half_rule) {
       if (is_complex && schema::kernel_for(node->op())) check_complex_kernel(*node);
       if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) && !is_cond) {
-        report(*node, remedy(node->op()));
+        report(*node, remedy(node->op(), is_training_));
+        return {};
       }
-      return {};
+      return settle(walk, position, depth);
     }
     if (depth > kMaxDepth) {
       return internal_error("{}: its decomposition does not end", describe(*node));
@@ -161,10 +214,35 @@ class Decomposer {
     if (!values.empty() || node->outputs().empty()) {
       SLIPWAY_RETURN_IF_ERROR(replace(walk, node, values, begin, position));
     } else if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op())) {
-      report(*node, remedy(node->op()));
+      report(*node, remedy(node->op(), is_training_));
     } else if (is_complex) {
       check_complex_kernel(*node);
+    } else {
+      SLIPWAY_RETURN_IF_ERROR(settle(walk, position, depth));
     }
+    for (Position it = begin; it != position; ++it) {
+      SLIPWAY_RETURN_IF_ERROR(visit(walk, it, depth + 1));
+    }
+    return {};
+  }
+
+  // A node that stays is its kernel's, if that takes the node's types.
+  Status settle(Walk& walk, Position position, int depth) {
+    Node* node = position->get();
+    if (has_kernel_types(*node)) return {};
+    const bool first = position == walk.graph.nodes().begin();
+    const Position previous = first ? position : std::prev(position);
+    ir::OpBuilder build(walk.graph, node, node);
+    const std::vector<Value*> values = in_wider_type(build, *node);
+    if (values.empty()) {
+      report(*node,
+             fmt::format("no kernel computes it for {}: convert its operands to another type "
+                         "before this line, such as float32 or int64",
+                         types_of(*node)));
+      return {};
+    }
+    const Position begin = first ? walk.graph.nodes().begin() : std::next(previous);
+    SLIPWAY_RETURN_IF_ERROR(replace(walk, node, values, begin, position));
     for (Position it = begin; it != position; ++it) {
       SLIPWAY_RETURN_IF_ERROR(visit(walk, it, depth + 1));
     }
@@ -241,13 +319,14 @@ class Decomposer {
   }
 
   const ir::SymbolRanges& ranges_;
+  bool is_training_;
   std::map<std::string, Problem> problems_;
 };
 
 }  // namespace
 
 Status decompose(ir::Program& program) {
-  Decomposer decomposer(program.ranges);
+  Decomposer decomposer(program);
   SLIPWAY_RETURN_IF_ERROR(decomposer.run(*program.graph));
   return decomposer.finish(program.source);
 }

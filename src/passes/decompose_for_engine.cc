@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <set>
+#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include "passes/decompositions/registry.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "schema/schema.h"
 
 namespace slipway::passes {
 namespace {
@@ -19,13 +22,16 @@ using ir::Value;
 
 // Rules build on each other a few levels deep.
 constexpr int kMaxDepth = 8;
-// More nodes than this for one are loops that are written out: they would make a large engine.
+// More nodes than this for one, but for those of constants, are loops that are written out: they
+// would make a large engine.
 constexpr std::ptrdiff_t kMostNodes = 128;
 
 class Expander {
  public:
   Expander(ir::Program& program, const EngineChoice& engine)
-      : graph_(*program.graph), ranges_(program.ranges), engine_(engine) {}
+      : graph_(*program.graph), ranges_(program.ranges), engine_(engine) {
+    for (const auto& [value, input] : ir::constant_inputs(program)) constants_.insert(value);
+  }
 
   void run() {
     // What a rule adds is before the node that it replaces, and is not met again.
@@ -46,16 +52,20 @@ class Expander {
   bool expand(Position position, int depth) {
     Node* node = position->get();
     const auto rule = decompositions::find(node->op());
-    if (!rule || depth > kMaxDepth) return false;
+    if (!rule || depth > kMaxDepth || engine_.is_left_whole(*node)) return false;
     const bool is_first = position == graph_.nodes().begin();
     const Position previous = is_first ? position : std::prev(position);
     const auto added = [&] { return is_first ? graph_.nodes().begin() : std::next(previous); };
 
     decompositions::Context context(graph_, node, ranges_);
-    const std::vector<Value*> values = decompositions::apply(rule, context);
+    std::vector<Value*> values;
+    if (const auto half = decompositions::find_half(node->op())) {
+      values = decompositions::apply(half, context);
+    }
+    if (values.empty()) values = decompositions::apply(rule, context);
     if (!context.reason() && context.build.status().ok() && fits(*node, values) &&
         takes_all(added(), position, values, depth) &&
-        (depth > 0 || std::distance(added(), position) <= kMostNodes)) {
+        (depth > 0 || count(added(), position) <= kMostNodes)) {
       for (size_t i = 0; i < values.size(); ++i) {
         if (!values[i]) continue;
         replaced_.add(node->output(i), values[i]);
@@ -64,7 +74,11 @@ class Expander {
       graph_.erase(node);
       return true;
     }
-    while (added() != position) graph_.erase(std::prev(position)->get());
+    while (added() != position) {
+      Node* last = std::prev(position)->get();
+      for (const Value* output : last->outputs()) constants_.erase(output);
+      graph_.erase(last);
+    }
     return false;
   }
 
@@ -80,6 +94,28 @@ class Expander {
       if (!from->is_tensor() || !values[i]->is_tensor()) return false;
       if (from->dtype() != values[i]->dtype() || from->rank() != values[i]->rank()) return false;
     }
+    return true;
+  }
+
+  std::ptrdiff_t count(Position begin, Position end) const {
+    return std::count_if(begin, end, [&](const auto& node) {
+      return node->outputs().empty() || !constants_.contains(node->output());
+    });
+  }
+
+  // What depends on constants alone is computed ahead of time, not by the engine.
+  bool add_constant(const Node& node) {
+    bool is_constant = is_pure(node) && sub_graphs(node).empty() &&
+                       (schema::kernel_for(node.op()) || decompositions::find(node.op()));
+    std::set<std::string> symbols;
+    for (const Argument& argument : node.args()) {
+      ir::collect_symbols(argument, symbols);
+      Graph::for_each_value(argument, [&](const Value* value) {
+        is_constant = is_constant && constants_.contains(value);
+      });
+    }
+    if (!is_constant || !symbols.empty()) return false;
+    constants_.insert(node.outputs().begin(), node.outputs().end());
     return true;
   }
 
@@ -112,13 +148,15 @@ class Expander {
                           });
       if (is_new) values[i]->set_type(node.output(i)->type());
     }
-    return std::all_of(kept.begin(), kept.end(),
-                       [&](Position it) { return engine_.takes(**it) || expand(it, depth + 1); });
+    return std::all_of(kept.begin(), kept.end(), [&](Position it) {
+      return add_constant(**it) || engine_.takes(**it) || expand(it, depth + 1);
+    });
   }
 
   Graph& graph_;
   const ir::SymbolRanges& ranges_;
   const EngineChoice& engine_;
+  std::unordered_set<const Value*> constants_;  // inputs, and what rules made of constants alone
   Replacements replaced_;
 };
 

@@ -35,6 +35,20 @@ TEST_F(DecomposeRulesTest, KernelsStay) {
   EXPECT_EQ(decomposed("aten.relu.default", {x_}, {x_->type()}), Ops{"aten.relu.default"});
 }
 
+TEST_F(DecomposeRulesTest, WhatHasNoElementsIsNotComputed) {
+  Value* index = input("index", type({0, 3}, DType::kInt64));
+  EXPECT_EQ(decomposed("aten.gather.default", {x_, SymInt(0), index}, {type({0, 3})}),
+            Ops{"aten.full.default"});
+}
+
+TEST_F(DecomposeRulesTest, TypesThatTheKernelLacksAreWidened) {
+  Value* bytes = input("bytes", type({1, 4, 4}, DType::kInt16));
+  EXPECT_EQ(decomposed("aten.avg_pool2d.default",
+                       {bytes, Ints{2, 2}, Ints{2, 2}, Ints{0, 0}, false, true, ir::None{}},
+                       {type({1, 2, 2}, DType::kInt16)}),
+            (Ops{"aten._to_copy.default", "aten.avg_pool2d.default", "aten._to_copy.default"}));
+}
+
 TEST_F(DecomposeRulesTest, NumbersStayNumbers) {
   EXPECT_EQ(decomposed("aten.mul.Tensor", {x_, 2.5}, {x_->type()}), Ops{"aten.mul.Scalar"});
 }
@@ -254,16 +268,17 @@ TEST_F(DecomposeRulesTest, SizesKeepTheSymbolsThatOnlyTheyDefine) {
 }
 
 TEST_F(DecomposeRulesTest, EveryUnsupportedOperatorIsNamedOnceWithItsCount) {
-  Value* a = call("aten.lgamma.default", {x_}, x_->type(), "a");
-  Value* b = call("aten.lgamma.default", {a}, x_->type(), "b");
-  output(call("aten.digamma.default", {b}, x_->type(), "c"));
+  Value* a = call("aten.special_bessel_j0.default", {x_}, x_->type(), "a");
+  Value* b = call("aten.special_bessel_j0.default", {a}, x_->type(), "b");
+  output(call("aten.i0.default", {b}, x_->type(), "c"));
   const Status status = apply(decompose);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code(), ErrorCode::kUnsupported);
   const std::string& text = status.error().message();
   EXPECT_NE(text.find("it has 2 operators that can't be compiled"), std::string::npos) << text;
-  EXPECT_NE(text.find("aten.lgamma.default, 2 times, first: node"), std::string::npos) << text;
-  EXPECT_NE(text.find("aten.digamma.default, once: node"), std::string::npos) << text;
+  EXPECT_NE(text.find("aten.special_bessel_j0.default, 2 times, first: node"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("aten.i0.default, once: node"), std::string::npos) << text;
 }
 
 TEST_F(DecomposeRulesTest, ARuleSaysWhyItDoesNotApply) {
@@ -281,6 +296,70 @@ TEST_F(DecomposeRulesTest, ARuleSaysWhyItDoesNotApply) {
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message().find("the length of its sequence"), std::string::npos)
       << status.error().message();
+}
+
+// --- What is unrolled ---
+
+class UnrolledTest : public testing::Test, protected TestProgram {
+ protected:
+  void rnn(int64_t steps) {
+    Value* x = input("x", type({steps, 2, 3}));
+    Value* state = input("state", type({1, 2, 3}));
+    Value* w = input("w", type({3, 3}));
+    add("aten.rnn_tanh.input",
+        {x, state, std::vector<Value*>{w, w}, false, SymInt(1), 0.0, false, false, false},
+        {type({steps, 2, 3}), type({1, 2, 3})});
+  }
+  void add(const std::string& op, std::vector<ir::Argument> args,
+           std::vector<ir::TensorType> results) {
+    for (Value* value : node(op, std::move(args), std::move(results), "result")->outputs()) {
+      output(value);
+    }
+  }
+  std::string refusal() {
+    const Status status = apply(decompose);
+    EXPECT_LT(ops().size(), 100U);
+    return status.ok() ? "" : status.error().message();
+  }
+};
+
+TEST_F(UnrolledTest, EachStepOfASequenceTakesTheSameNodes) {
+  std::vector<size_t> counts;
+  for (const int64_t steps : {10, 20, 40}) {
+    program = {};
+    rnn(steps);
+    ASSERT_TRUE(apply(decompose).ok());
+    ASSERT_TRUE(apply(remove_dead_code).ok());
+    counts.push_back(ops().size());
+  }
+  EXPECT_EQ(counts[2] - counts[1], 2 * (counts[1] - counts[0]));
+}
+
+TEST_F(UnrolledTest, LongSequencesAreRefused) {
+  rnn(16'385);
+  EXPECT_NE(refusal().find("it has 16385 steps in all its layers"), std::string::npos) << refusal();
+}
+
+TEST_F(UnrolledTest, ManyWindowsOfDifferentWidthsAreRefused) {
+  add("aten.adaptive_max_pool1d.default", {input("x", type({1, 1, 1'000'003})), Ints{1'000'000}},
+      {type({1, 1, 1'000'000}), type({1, 1, 1'000'000}, DType::kInt64)});
+  EXPECT_NE(refusal().find("it has 1000000 windows along a dimension"), std::string::npos)
+      << refusal();
+}
+
+TEST_F(UnrolledTest, LargeKernelsOfColumnsAreRefused) {
+  add("aten.im2col.default",
+      {input("x", type({1, 1, 100'000, 8})), Ints{50'000, 1}, Ints{1, 1}, Ints{0, 0}, Ints{1, 1}},
+      {type({1, 50'000, 400'008})});
+  EXPECT_NE(refusal().find("it has 50000 places of its kernel"), std::string::npos) << refusal();
+}
+
+TEST_F(UnrolledTest, LargeKernelsOfImagesAreRefused) {
+  add("aten.col2im.default",
+      {input("x", type({1, 50'000, 8})), Ints{50'000, 8}, Ints{50'000, 1}, Ints{1, 1}, Ints{0, 0},
+       Ints{1, 1}},
+      {type({1, 1, 50'000, 8})});
+  EXPECT_NE(refusal().find("it has 50000 places of its kernel"), std::string::npos) << refusal();
 }
 
 }  // namespace

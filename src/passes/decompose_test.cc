@@ -84,6 +84,18 @@ TEST_F(DecomposeTest, DeduplicateComparesRareArguments) {
   EXPECT_NE(result(0), result(2));
 }
 
+TEST_F(DecomposeTest, RefusesTypesThatNoKernelComputes) {
+  Value* integers = input("integers", type({4, 3}, DType::kInt64));
+  output(call("aten._pdist_forward.default", {integers, 2.0}, type({6}, DType::kInt64), "far"));
+  const Status status = apply(decompose);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message().find("node _pdist_forward (aten._pdist_forward.default)\n    "
+                                          "no kernel computes it for operands of "
+                                          "int64 and a result of int64: convert its operands"),
+            std::string::npos)
+      << status.error().message();
+}
+
 TEST_F(DecomposeTest, RefusesNodesOfWhichAResultIsNone) {
   Value* w = input("w", type({2, 3}));
   Node* node =

@@ -120,7 +120,7 @@ void merge_nodes(Graph& graph) {
 
 Result<std::string> content_hash(const ConstantData& data) {
   Xxh3 hash;
-  SLIPWAY_RETURN_IF_ERROR(data.contiguous_producer()([&hash](std::span<const std::byte> bytes) {
+  SLIPWAY_RETURN_IF_ERROR(data.source().write([&hash](std::span<const std::byte> bytes) {
     hash.update(bytes);
     return Status();
   }));

@@ -14,7 +14,6 @@
 #include "passes/constant_region.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
-#include "passes/view_step.h"
 #include "schema/schema.h"
 
 namespace slipway::passes {
@@ -36,42 +35,10 @@ constexpr size_t kSmallSource = 16 << 10;
 constexpr size_t kTotalResults = 32 * kMiB;
 // All constants that are read for it: the region is compiled and run in memory.
 constexpr size_t kTotalInputs = 32 * kMiB;
+// Constants that a result may be made of: a list of them is kept for each node.
+constexpr size_t kMostInputs = 256;
 // The largest intermediate result that is worth computing ahead of time.
 constexpr size_t kLargestIntermediate = 64 * kMiB;
-
-// Views of constants, at no cost. A repeated constant would be written out in full, so it is left
-// alone unless it is small.
-void fold_views(ir::Program& program) {
-  auto constants = constant_inputs(program);
-  std::unordered_map<const Value*, ConstantData> folded;
-  std::vector<std::pair<Value*, std::string>> order;
-  for (const auto& node : program.graph->nodes()) {
-    for (size_t i = 0; i < node->outputs().size(); ++i) {
-      const auto step = view_step(*node, i);
-      if (!step) break;
-      const Value* input = node->value(0);
-      const ConstantData* data = nullptr;
-      if (auto constant = constants.find(input); constant != constants.end()) {
-        data = &*constant->second->data;
-      } else if (auto earlier = folded.find(input); earlier != folded.end()) {
-        data = &earlier->second;
-      }
-      if (!data) break;
-      auto result = apply(*step, *data, node->output(i)->type());
-      if (!result || result->nbytes() > std::max(data->nbytes(), kSmallResult)) continue;
-      const auto source = constants.find(input);
-      folded.emplace(node->output(i), std::move(*result));
-      order.emplace_back(node->output(i), source != constants.end() ? source->second->name
-                                                                    : node->output(i)->name());
-    }
-  }
-  if (order.empty()) return;
-  Replacements replacements;
-  for (auto& [value, name] : order) {
-    replacements.add(value, program.add_constant(name, std::move(folded.at(value))));
-  }
-  replacements.apply(*program.graph);
-}
 
 // The nodes whose results are the same in every run, and which of them a run need not compute.
 class Region {
@@ -118,6 +85,7 @@ class Region {
           }
         });
       }
+      if (inputs.size() > kMostInputs) continue;
       inputs_of_[node.get()] = std::move(inputs);
     }
   }
@@ -230,7 +198,7 @@ void fold_items(ir::Program& program) {
 }  // namespace
 
 Status fold_constants(ir::Program& program, const Evaluator& evaluate) {
-  fold_views(program);
+  fold_views(program, [](const Node&, const ConstantData&) { return true; });
   Status status;
   if (evaluate) status = fold_regions(program, evaluate);
   if (!status.ok()) return status.error().with_context(program.source);

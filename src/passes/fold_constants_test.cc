@@ -1,3 +1,4 @@
+#include "base/memory_limit_test.h"
 #include "passes/passes.h"
 #include "passes/program_test.h"
 
@@ -173,6 +174,22 @@ TEST_F(FoldConstantsTest, NumbersReadFromConstantsBecomeLiterals) {
   fold();
   EXPECT_TRUE(graph().nodes().empty());
   EXPECT_EQ(std::get<double>(graph().outputs()[0]), 3.0);
+}
+
+TEST_F(FoldConstantsTest, LongChainsTakeMemoryThatGrowsAsTheyDo) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
+  Value* sum = constant("c", count({4}, {1}));
+  for (int i = 0; i < 3000; ++i) {
+    Value* next = constant("c", count({4}, {1}, 0, 4));
+    sum = call("aten.add.Tensor", {sum, next}, type({4}), "sum");
+  }
+  output(call("aten.add.Tensor", {x_, sum}, type({4}), "y"));
+  in_child([&]() -> std::string {
+    // A list for each of all before it would take 200 MiB.
+    if (!limit_data(uint64_t{80} << 20)) return "no limit";
+    const Status status = fold_constants(program, sevens());
+    return status.ok() ? "" : status.error().message();
+  });
 }
 
 }  // namespace

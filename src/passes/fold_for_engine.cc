@@ -37,16 +37,19 @@ constexpr size_t kTotalGrown = 64 * kMiB;
 constexpr size_t kTotalResults = 1024 * kMiB;
 // A tensor that is computed ahead of time, also on the way to a result.
 constexpr size_t kLargestIntermediate = 256 * kMiB;
+// Constants that a result may be made of: a list of them is kept for each node.
+constexpr size_t kMostConstants = 256;
 // What is read and computed in one run, unless it is a single result.
 constexpr size_t kBatch = 64 * kMiB;
+
+bool is_byte(DType dtype) { return dtype == DType::kInt8 || dtype == DType::kUInt8; }
 
 // A weight of 8 bits that becomes float: engines hold it as it is and convert it inside.
 bool widens_bytes(const Node& node) {
   const auto* value = node.args().empty() ? nullptr : std::get_if<Value*>(&node.arg(0));
   if (value == nullptr || *value == nullptr || !(*value)->is_tensor()) return false;
-  const DType from = (*value)->dtype();
-  return (from == DType::kInt8 || from == DType::kUInt8) && (*value)->rank() >= 2 &&
-         node.outputs().size() == 1 && is_floating_point(node.output()->dtype());
+  return is_byte((*value)->dtype()) && (*value)->rank() >= 2 && node.outputs().size() == 1 &&
+         is_floating_point(node.output()->dtype());
 }
 
 class ConstantChains {
@@ -95,6 +98,7 @@ class ConstantChains {
       });
     }
     if (!constant || !symbols.empty() || engine_.is_excluded(node)) return;
+    if (chain.made_of.size() > kMostConstants) return;
     for (const Value* value : chain.made_of)
       chain.made_of_bytes += constants_.at(value)->data->nbytes();
     const bool takes = engine_.takes(node);
@@ -183,8 +187,8 @@ bool is_convolution(const Node& node) {
 }
 
 // Takes the bias of a convolution of constants out of it where it is none itself, so that the rest
-// is folded: OpenVINO 2026.4.1 computes the rest once and adds the bias to that at every run, again
-// and again.
+// is folded: an engine may compute the rest once and add the bias to that at every run, again and
+// again.
 Status separate_biases(ir::Program& program) {
   std::unordered_set<const Value*> constants;
   for (const auto& [value, input] : constant_inputs(program)) constants.insert(value);
@@ -224,6 +228,10 @@ Status separate_biases(ir::Program& program) {
 Status fold_for_engine(ir::Program& program, const Evaluator& evaluate,
                        const EngineChoice& engine) {
   SLIPWAY_RETURN_IF_ERROR(separate_biases(program));
+  // Engines recognise weights of 8 bits where what converts them reads the constant itself.
+  fold_views(program, [&](const Node& node, const ir::ConstantData& data) {
+    return is_byte(data.dtype) && !engine.is_excluded(node);
+  });
   const std::vector<std::vector<Value*>> batches = ConstantChains(program, engine).batches();
   for (const std::vector<Value*>& batch : batches) {
     if (compute_ahead(program, batch, evaluate).ok()) continue;

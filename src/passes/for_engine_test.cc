@@ -134,6 +134,25 @@ TEST_F(ForEngineTest, SourcesAndViewsAreTheEngines) {
   EXPECT_EQ(ops(), (Ops{"aten.permute.default", "aten.add.Tensor"}));
 }
 
+TEST_F(ForEngineTest, ViewsOfBytesAreConstants) {
+  ConstantData weight = count({2, 3}, {3, 1});
+  weight.dtype = DType::kInt8;
+  Value* w = constant("w", std::move(weight));
+  const auto add = [&](const char* op) {
+    Value* turned = call(op, {w, Ints{1, 0}}, type({3, 2}, DType::kInt8), "turned");
+    output(call("aten.to.dtype", {turned, DType::kFloat32}, type({3, 2}), "converted"));
+  };
+  add("aten.permute.default");
+  excluded_ = {"aten.permute_copy.default"};
+  add("aten.permute_copy.default");
+  const Status status = apply(fold_for_engine, zeros(), engine_);
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(ops(), (Ops{"aten.to.dtype", "aten.permute_copy.default", "aten.to.dtype"}));
+  const ir::Input* turned = program.input_of(at(0)->value(0));
+  ASSERT_NE(turned, nullptr);
+  EXPECT_EQ(turned->data->strides, (std::vector<int64_t>{1, 3}));
+}
+
 TEST_F(ForEngineTest, WhatKernelsCannotComputeStaysAndTheRestIsFolded) {
   not_computed_ = {"aten.sin.default"};
   Value* c = constant("c", count({4}, {1}));
@@ -153,6 +172,19 @@ TEST_F(ForEngineTest, WhatTheUserExcludesIsNotTouched) {
   fold();
   decompose();
   EXPECT_EQ(ops(), (Ops{"aten.neg.default", "aten.logaddexp.default"}));
+}
+
+TEST_F(ForEngineTest, WhatARuleLeavesOutsideIsNotExpressedByOthers) {
+  refused_ = {"aten.logaddexp.default"};
+  engine_.is_left_whole = [](const ir::Node& node) {
+    return node.op() == "aten.logaddexp.default";
+  };
+  output(call("aten.logaddexp.default", {x_, x_}, x_->type(), "sum"));
+  decompose();
+  EXPECT_EQ(ops(), (Ops{"aten.logaddexp.default"}));
+  engine_.is_left_whole = [](const ir::Node&) { return false; };
+  decompose();
+  EXPECT_NE(ops(), (Ops{"aten.logaddexp.default"}));
 }
 
 TEST_F(ForEngineTest, RulesApplyWhereTheEngineTakesAllThatTheyGive) {
@@ -175,6 +207,18 @@ TEST_F(ForEngineTest, RulesApplyWhereTheEngineTakesAllThatTheyGive) {
   EXPECT_EQ(ops().size(), after.size() + 1);
   EXPECT_EQ(ops().back(), "aten.cosine_similarity.default");
   EXPECT_EQ(program.inputs.size(), inputs);
+}
+
+TEST_F(ForEngineTest, TheEngineNeedNotTakeTheConstantsThatARuleMakes) {
+  Value* image = input("image", type({1, 3, 8, 8}, DType::kUInt8));
+  refused_ = {"aten.upsample_bicubic2d.vec", "aten.pow.Scalar", "aten.trunc.default",
+              "aten.minimum.default"};
+  output(call("aten.upsample_bicubic2d.vec", {image, Ints{5, 12}, false, ir::None{}},
+              type({1, 3, 5, 12}, DType::kUInt8), "resized"));
+  decompose();
+  const Ops after = ops();
+  EXPECT_EQ(std::count(after.begin(), after.end(), "aten.upsample_bicubic2d.vec"), 0);
+  EXPECT_EQ(std::count(after.begin(), after.end(), "aten.index_select.default"), 8);
 }
 
 TEST_F(ForEngineTest, WrittenOutLoopsStayOneNode) {

@@ -12,6 +12,7 @@
 #include "ir/promotion.h"
 #include "passes/rewrite.h"
 #include "passes/view_step.h"
+#include "schema/operator_name.h"
 #include "schema/schema.h"
 
 namespace slipway::passes {
@@ -81,18 +82,12 @@ const std::map<std::string_view, std::string_view> kFunctions = {
     {"aten.__irshift__.Scalar", "aten.bitwise_right_shift.Tensor_Scalar"},
     {"aten.__irshift__.Tensor", "aten.bitwise_right_shift.Tensor"}};
 
-// "aten.add_.Tensor" -> "add_"
-std::string_view base_name(std::string_view op) {
-  op.remove_prefix(op.find('.') + 1);
-  return op.substr(0, op.find('.'));
-}
-
 // "aten.add_.Tensor" -> "aten.add.Tensor"; empty for an operator that has no such form.
 std::string functional_op(const std::string& op) {
   if (auto function = kFunctions.find(op); function != kFunctions.end()) {
     return std::string(function->second);
   }
-  const std::string_view name = base_name(op);
+  const std::string_view name = schema::base_name(op);
   if (!name.ends_with('_')) return {};
   std::string result = op;
   result.erase(static_cast<size_t>(name.data() - op.data()) + name.size() - 1, 1);
@@ -125,7 +120,7 @@ Result<Value*> functional_node(const Node& node, OpBuilder& builder) {
     return unsupported("{} has no functional form that Slipway knows", describe(node));
   }
   const Value* self = node.value(0);
-  const DType dtype = natural_dtype(base_name(op), args, self);
+  const DType dtype = natural_dtype(schema::base_name(op), args, self);
   return builder.to_dtype(builder.call(op, std::move(args), dtype, self->sizes()), self->dtype());
 }
 
@@ -146,7 +141,7 @@ Result<Value*> fill_diagonal(const Node& node, OpBuilder& builder) {
 }
 
 Result<Value*> compute(const Node& node, OpBuilder& builder) {
-  const std::string_view name = base_name(node.op());
+  const std::string_view name = schema::base_name(node.op());
   Value* self = node.value(0);
   if (is_random(node.op()) || (is_dropout(node.op()) && !is_inactive_dropout(node))) {
     return unsupported(
@@ -176,7 +171,7 @@ Result<Value*> compute(const Node& node, OpBuilder& builder) {
 
 Result<bool> is_in_place(const Node& node) {
   // Their schemas don't say that they write to the running statistics.
-  const std::string_view name = base_name(node.op());
+  const std::string_view name = schema::base_name(node.op());
   if (node.op().starts_with("aten.") &&
       (name == "batch_norm" || name == "native_batch_norm" || name == "instance_norm")) {
     const auto* training = node.args().size() > 5 ? std::get_if<bool>(&node.arg(5)) : nullptr;

@@ -10,6 +10,11 @@
 
 namespace slipway::passes {
 
+// Sub-graphs that only stand under a setting (torch.no_grad, torch.autocast, invoke_subgraph,
+// hints_wrapper, checkpoints) become nodes of the graph around them, with the casts that autocast
+// makes.
+Status inline_regions(ir::Program& program);
+
 // In-place operators and mutations through views become functional operators; what a buffer or a
 // user input holds at the end becomes a declared mutation output. Afterwards no operator aliases or
 // mutates as far as the graph can tell: views are functions of their input, strides are empty
@@ -21,6 +26,16 @@ Status functionalize(ir::Program& program);
 // that is known to fail is an error; one that can't be known here is removed, because PyTorch's own
 // guards stay outside exported programs too.
 Status remove_no_ops(ir::Program& program);
+
+// Numbers of 8 bits (float8) become wider ones: constants float16, and what the program converts to
+// them float32 that is rounded as PyTorch rounds. An error names the node that does more with them
+// than converting and viewing.
+Status expand_float8(ir::Program& program);
+
+// What is quantized by numbers that are known only when it runs (choose_qparams, one for the tensor
+// or for each token, and what quantizes and dequantizes by them) becomes the float32 steps that
+// PyTorch takes.
+Status expand_dynamic_quantization(ir::Program& program);
 
 // Batched products (bmm) with a matrix that is repeated over the whole batch become products with
 // the matrix itself (matmul), so that nothing holds it as often as it is repeated.
@@ -51,6 +66,9 @@ Status fold_constants(ir::Program& program, const Evaluator& evaluate);
 struct EngineChoice {
   std::function<bool(const ir::Node&)> takes;
   std::function<bool(const ir::Node&)> is_excluded;
+  // Whether a rule against a fault leaves it outside: not even what it can be expressed by goes to
+  // the engine.
+  std::function<bool(const ir::Node&)> is_left_whole = [](const ir::Node&) { return false; };
 };
 
 // The same before partitions are cut, so that what is computed from constants is a constant of the

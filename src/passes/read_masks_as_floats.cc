@@ -15,6 +15,7 @@
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/view_step.h"
+#include "schema/traits.h"
 
 namespace slipway::passes {
 namespace {
@@ -44,10 +45,7 @@ std::string comparison(std::string_view op) {
   return found == kNames.end() ? "" : found->second;
 }
 
-bool converts(const Node& node) {
-  return node.op() == "aten._to_copy.default" || node.op().starts_with("aten.to.") ||
-         node.op() == "aten.type_as.default";
-}
+bool converts(const Node& node) { return schema::trait_of(node.op()) == schema::Trait::kConverted; }
 
 // Products, quotients, sums and differences that PyTorch computes in floating point, because the
 // other operand is a float.

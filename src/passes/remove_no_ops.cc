@@ -7,6 +7,7 @@
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/view_step.h"
+#include "schema/traits.h"
 
 namespace slipway::passes {
 namespace {
@@ -120,13 +121,8 @@ std::optional<bool> known(const Argument& condition, const ir::SymbolRanges& ran
 }
 
 bool is_assertion(const std::string& op) {
-  return op == "aten._assert_tensor_metadata.default" || op == "aten._assert_scalar.default" ||
-         op == "aten._assert_async.msg" || op == "aten._assert_async.default" ||
-         op == "aten.sym_constrain_range.default" ||
-         op == "aten.sym_constrain_range_for_size.default" ||
-         op == "aten._functional_sym_constrain_range.default" ||
-         op == "aten._functional_assert_async.msg" ||
-         op == "aten._functional_assert_scalar.default";
+  const schema::Trait trait = schema::trait_of(op);
+  return trait == schema::Trait::kAssertion || trait == schema::Trait::kConstraint;
 }
 
 Status check_metadata(const Node& node) {

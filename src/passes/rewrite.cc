@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "schema/traits.h"
+
 namespace slipway::passes {
 
 using ir::Argument;
@@ -37,21 +39,11 @@ void for_each_graph(Graph& graph, const std::function<void(Graph&)>& visit) {
   }
 }
 
-bool is_random(std::string_view op) {
-  static const std::set<std::string_view> kNames = {
-      "bernoulli",   "bernoulli_",       "cauchy_",   "exponential_",     "geometric_",
-      "log_normal_", "multinomial",      "normal",    "normal_",          "poisson",
-      "rand",        "rand_like",        "randint",   "randint_like",     "randn",
-      "randn_like",  "random_",          "randperm",  "rrelu_with_noise", "uniform",
-      "uniform_",    "exponential",      "geometric", "random",           "cauchy",
-      "log_normal",  "normal_functional"};
-  if (!op.starts_with("aten.")) return false;
-  op.remove_prefix(5);
-  return kNames.contains(op.substr(0, op.find('.')));
-}
+bool is_random(std::string_view op) { return schema::trait_of(op) == schema::Trait::kRandom; }
 
 bool is_pure(const Node& node) {
-  return !is_random(node.op()) && node.op().find("_assert") == std::string::npos;
+  const schema::Trait trait = schema::trait_of(node.op());
+  return trait != schema::Trait::kRandom && trait != schema::Trait::kAssertion;
 }
 
 Value* Replacements::resolve(Value* value) const {

@@ -7,7 +7,9 @@
 #include <string>
 #include <utility>
 
+#include "ir/arguments.h"
 #include "schema/schema.h"
+#include "schema/traits.h"
 
 namespace slipway::passes {
 namespace {
@@ -17,33 +19,9 @@ using ir::SymInt;
 using ir::TensorType;
 using Kind = ViewStep::Kind;
 
-std::optional<int64_t> integer(const Node& node, size_t i) {
-  if (i >= node.args().size()) return std::nullopt;
-  const auto* value = std::get_if<SymInt>(&node.arg(i));
-  return value ? value->constant() : std::nullopt;
-}
-
-std::optional<SymInt> symbolic(const Node& node, size_t i) {
-  if (i >= node.args().size()) return std::nullopt;
-  const auto* value = std::get_if<SymInt>(&node.arg(i));
-  return value ? std::optional<SymInt>(*value) : std::nullopt;
-}
-
-const std::vector<SymInt>* list(const Node& node, size_t i) {
-  return i < node.args().size() ? std::get_if<std::vector<SymInt>>(&node.arg(i)) : nullptr;
-}
-
-bool flag(const Node& node, size_t i, bool otherwise) {
-  if (i >= node.args().size()) return otherwise;
-  const auto* value = std::get_if<bool>(&node.arg(i));
-  return value ? *value : otherwise;
-}
-
 // A dimension within [0, rank), where rank 0 counts as 1.
 std::optional<int64_t> wrap(std::optional<int64_t> dim, int64_t rank) {
-  rank = std::max<int64_t>(rank, 1);
-  if (!dim || *dim < -rank || *dim >= rank) return std::nullopt;
-  return *dim < 0 ? *dim + rank : *dim;
+  return dim ? ir::wrap_dim(*dim, rank) : std::nullopt;
 }
 
 std::optional<ViewStep> permutation(std::vector<int64_t> dims) {
@@ -138,15 +116,9 @@ bool is_among(std::string_view name, std::string_view names) {
   return names.find(" " + std::string(name) + " ") != std::string_view::npos;
 }
 
-constexpr std::string_view kViews =
-    " view.default squeeze.default squeeze.dim squeeze.dims unsqueeze.default unflatten.int "
-    "view_as.default _reshape_alias.default reshape.default ravel.default reshape_as.default "
-    "flatten.using_ints _unsafe_view.default ";
 constexpr std::string_view kReshapes = " reshape.default reshape_as.default flatten.using_ints ";
-constexpr std::string_view kIdentities =
-    " alias.default detach.default lift_fresh.default positive.default resolve_conj.default "
-    "resolve_neg.default real.default conj.default contiguous.default to.dtype to.device "
-    "to.dtype_layout to.other type_as.default clone.default _to.default requires_grad.default ";
+// Of tensors of the type that they give, whose elements these are; conj of real ones.
+constexpr std::string_view kIdentities = " real.default conj.default requires_grad.default ";
 // Copies, besides those that are named so.
 constexpr std::string_view kCopies = " clone.default _unsafe_view.default ";
 // The place of `copy`, and after it of `memory_format`.
@@ -177,30 +149,30 @@ std::string plain_name(std::string_view op) {
   return name;
 }
 
-std::optional<ViewStep> transposing_step(const std::string& name, const Node& node, int64_t rank) {
+std::optional<ViewStep> transposing_step(const std::string& name, const ir::Arguments& arguments,
+                                         int64_t rank) {
   if (name == "permute.default") {
-    const auto* dims = list(node, 1);
+    const auto dims = arguments.integers(1);
     return dims ? permute(*dims, rank) : std::nullopt;
   }
   if (name.starts_with("transpose.") || name == "swapaxes.default" || name == "swapdims.default") {
-    return swap(integer(node, 1), integer(node, 2), rank);
+    return swap(arguments.constant(1), arguments.constant(2), rank);
   }
-  if (name == "mT.default" || name == "mH.default" || name == "adjoint.default") {
-    return swap(-1, -2, rank);
-  }
-  if (name == "t.default" || name == "numpy_T.default" || name == "matrix_H.default") {
+  const std::string base = name.substr(0, name.find('.'));
+  if (base == "mT" || base == "mH" || base == "adjoint") return swap(-1, -2, rank);
+  if (base == "t" || base == "numpy_T" || base == "matrix_H") {
     std::vector<int64_t> dims = identity_dims(rank);
     std::reverse(dims.begin(), dims.end());
     return permutation(std::move(dims));
   }
   if (name == "movedim.int" || name == "moveaxis.int") {
-    auto from = symbolic(node, 1);
-    auto to = symbolic(node, 2);
+    auto from = arguments.integer(1);
+    auto to = arguments.integer(2);
     return from && to ? move_dims({*from}, {*to}, rank) : std::nullopt;
   }
   if (name == "movedim.intlist" || name == "moveaxis.intlist") {
-    const auto* from = list(node, 1);
-    const auto* to = list(node, 2);
+    const auto from = arguments.integers(1);
+    const auto to = arguments.integers(2);
     return from && to ? move_dims(*from, *to, rank) : std::nullopt;
   }
   return std::nullopt;
@@ -215,17 +187,19 @@ int64_t split_dim(const std::string& name, int64_t rank) {
 
 std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, size_t i,
                                      int64_t rank) {
-  if (name == "select.int") return select(integer(node, 1), rank, symbolic(node, 2));
-  if (name == "unbind.int") return select(integer(node, 1), rank, SymInt(static_cast<int64_t>(i)));
+  const ir::Arguments arguments(node);
+  if (name == "select.int") return select(arguments.constant(1), rank, arguments.integer(2));
+  if (name == "unbind.int")
+    return select(arguments.constant(1), rank, SymInt(static_cast<int64_t>(i)));
   if (name == "slice.Tensor") {
-    return slice(integer(node, 1), rank, symbolic(node, 2).value_or(0),
-                 symbolic(node, 3).value_or(std::numeric_limits<int64_t>::max()),
-                 symbolic(node, 4).value_or(1));
+    return slice(arguments.constant(1), rank, arguments.integer(2).value_or(0),
+                 arguments.integer(3).value_or(std::numeric_limits<int64_t>::max()),
+                 arguments.integer(4).value_or(1));
   }
   if (name == "narrow.default") {
-    auto dim = wrap(integer(node, 1), rank);
-    auto start = symbolic(node, 2);
-    auto length = symbolic(node, 3);
+    auto dim = arguments.dim(1, rank);
+    auto start = arguments.integer(2);
+    auto length = arguments.integer(3);
     if (!dim || rank == 0 || !start || !length) return std::nullopt;
     auto constant = start->constant();
     if (constant && *constant < 0) {
@@ -238,7 +212,7 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
   if (by_name || name == "split.Tensor" || name == "split.sizes" || name == "split.default" ||
       name == "split_with_sizes.default" || name == "chunk.default" ||
       name == "tensor_split.sections" || name == "tensor_split.indices") {
-    auto dim = wrap(by_name ? split_dim(name, rank) : integer(node, 2), rank);
+    auto dim = wrap(by_name ? split_dim(name, rank) : arguments.constant(2), rank);
     if (!dim || rank == 0) return std::nullopt;
     SymInt start = 0;
     for (size_t k = 0; k < i; ++k) {
@@ -249,22 +223,23 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
   return std::nullopt;
 }
 
-std::optional<ViewStep> striding_step(const std::string& name, const Node& node, int64_t rank) {
+std::optional<ViewStep> striding_step(const std::string& name, const ir::Arguments& arguments,
+                                      int64_t rank) {
   ViewStep step;
   if (name == "diagonal.default" || name == "linalg_diagonal.default") {
-    auto dim1 = wrap(integer(node, 2), rank);
-    auto dim2 = wrap(integer(node, 3), rank);
+    auto dim1 = arguments.dim(2, rank);
+    auto dim2 = arguments.dim(3, rank);
     step.kind = Kind::kDiagonal;
-    step.start = symbolic(node, 1);
+    step.start = arguments.integer(1);
     if (!dim1 || !dim2 || dim1 == dim2 || !step.start) return std::nullopt;
     step.dim = *dim1;
     step.dim2 = *dim2;
     return step;
   }
   if (name == "unfold.default") {
-    auto dim = wrap(integer(node, 1), rank);
-    auto length = symbolic(node, 2);
-    auto distance = symbolic(node, 3);
+    auto dim = arguments.dim(1, rank);
+    auto length = arguments.integer(2);
+    auto distance = arguments.integer(3);
     if (!dim || !length || !distance || rank == 0) return std::nullopt;
     step.kind = Kind::kUnfold;
     step.dim = *dim;
@@ -273,13 +248,13 @@ std::optional<ViewStep> striding_step(const std::string& name, const Node& node,
     return step;
   }
   if (name == "as_strided.default") {
-    const auto* sizes = list(node, 1);
-    const auto* strides = list(node, 2);
+    const auto sizes = arguments.integers(1);
+    const auto strides = arguments.integers(2);
     if (!sizes || !strides || sizes->size() != strides->size()) return std::nullopt;
     step.kind = Kind::kAsStrided;
     step.sizes = *sizes;
     step.strides = *strides;
-    step.start = symbolic(node, 3);
+    step.start = arguments.integer(3);
     return step;
   }
   return std::nullopt;
@@ -296,7 +271,7 @@ bool is_dropout(std::string_view op) {
 bool is_inactive_dropout(const Node& node) {
   if (!is_among(node.op(), kDropouts)) return false;
   const auto* probability = std::get_if<double>(&node.arg(1));
-  return (probability && *probability == 0) || !flag(node, 2, true);
+  return (probability && *probability == 0) || !ir::Arguments(node).flag(2).value_or(true);
 }
 
 std::optional<ViewStep> view_step(const Node& node, size_t i) {
@@ -317,17 +292,25 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
   const int64_t rank = node.value(0)->rank();
   const std::string name = plain_name(node.op());
   if (name == "conj.default" && is_complex(input.dtype)) return std::nullopt;
-  if (is_among(name, kIdentities)) return simple(Kind::kIdentity);
-  if (is_among(name, kViews)) return simple(Kind::kView);
-  if (name == "expand.default" || name == "expand_as.default" || name == "broadcast_to.default") {
-    return simple(Kind::kExpand);
+  switch (schema::trait_of(node.op())) {
+    case schema::Trait::kSame:
+    case schema::Trait::kConverted:
+      return simple(Kind::kIdentity);
+    case schema::Trait::kReshaped:
+      return simple(Kind::kView);
+    case schema::Trait::kExpanded:
+      return simple(Kind::kExpand);
+    default:
+      break;
   }
-  if (auto step = transposing_step(name, node, rank)) return step;
+  if (is_among(name, kIdentities)) return simple(Kind::kIdentity);
+  if (auto step = transposing_step(name, ir::Arguments(node), rank)) return step;
   if (auto step = slicing_step(name, node, i, rank)) return step;
-  return striding_step(name, node, rank);
+  return striding_step(name, ir::Arguments(node), rank);
 }
 
 bool shares_memory(const Node& node, const TensorType& input) {
+  const ir::Arguments arguments(node);
   const std::string name = node.op().substr(node.op().find('.') + 1);
   if (is_among(name, kCopies) || ends_with(name, "_copy")) return false;
   if (is_among(name, kReshapes)) {
@@ -335,15 +318,12 @@ bool shares_memory(const Node& node, const TensorType& input) {
   }
   if (name == "ravel.default") return is_contiguous(input, {});
   if (name == "contiguous.default") {
-    const auto* format =
-        node.args().size() > 1 ? std::get_if<ir::MemoryFormat>(&node.arg(1)) : nullptr;
+    const auto* format = std::get_if<ir::MemoryFormat>(&arguments.at(1));
     return is_contiguous(input, format ? *format : ir::MemoryFormat{});
   }
   if (auto conversion = kConversions.find(name); conversion != kConversions.end()) {
-    if (flag(node, conversion->second, false)) return false;
-    const size_t place = conversion->second + 1;
-    const auto* format =
-        place < node.args().size() ? std::get_if<ir::MemoryFormat>(&node.arg(place)) : nullptr;
+    if (arguments.flag(conversion->second).value_or(false)) return false;
+    const auto* format = std::get_if<ir::MemoryFormat>(&arguments.at(conversion->second + 1));
     return !format || is_contiguous(input, *format);
   }
   return true;

@@ -1,6 +1,10 @@
 #include "passes/view_step.h"
 
+#include <set>
+
+#include "ir/default_argument.h"
 #include "passes/program_test.h"
+#include "schema/schema.h"
 
 namespace slipway::passes {
 namespace {
@@ -19,6 +23,52 @@ class ViewStepTest : public testing::Test, protected TestProgram {
     return view_step(*node(op, std::move(args), std::move(types), "view"), i);
   }
 };
+
+// An argument that fits a square matrix; `i` counts the integers before.
+ir::Argument example(const schema::Parameter& parameter, Value* matrix, int64_t i) {
+  if (const auto given = ir::default_argument(parameter)) return *given;
+  switch (parameter.type.base) {
+    case schema::BaseType::kTensor:
+      return matrix;
+    case schema::BaseType::kInt:
+      if (parameter.type.list) return Ints{1, 0};
+      return SymInt(i);
+    case schema::BaseType::kBool:
+      return false;
+    case schema::BaseType::kScalarType:
+      return DType::kFloat32;
+    default:
+      return ir::None();
+  }
+}
+
+TEST_F(ViewStepTest, KnowsEveryViewOfATensor) {
+  // Whose results are complex or their parts, or which cut where a tensor says.
+  const std::set<std::string_view> kLeftOut = {"aten._conj.default",
+                                               "aten._neg_view.default",
+                                               "aten.imag.default",
+                                               "aten.narrow.Tensor",
+                                               "aten.view_as_complex.default",
+                                               "aten.view_as_real.default",
+                                               "aten.tensor_split.tensor_indices_or_sections"};
+  size_t count = 0;
+  Value* matrix = input("m", type({2, 2}));
+  Value* cube = input("c", type({2, 2, 2}));
+  for (const schema::Schema& op : schema::operators()) {
+    const auto& alias = op.returns.empty() ? std::string() : op.returns[0].alias;
+    if (alias.empty() || op.returns[0].is_mutable() || kLeftOut.contains(op.target())) continue;
+    int64_t integers = 0;
+    std::vector<ir::Argument> args;
+    for (const schema::Parameter& parameter : op.parameters) {
+      Value* tensor = op.target().starts_with("aten.dsplit.") ? cube : matrix;
+      args.push_back(example(parameter, tensor, integers));
+      if (parameter.type.base == schema::BaseType::kInt) ++integers;
+    }
+    ++count;
+    EXPECT_TRUE(step(op.target(), std::move(args), {type({2, 2, 2})})) << op.target();
+  }
+  EXPECT_GT(count, 50U);
+}
 
 TEST_F(ViewStepTest, MovedDimensions) {
   const auto moved = step("aten.movedim.int", {x_, SymInt(0), SymInt(-1)}, {type({3, 4, 2})});

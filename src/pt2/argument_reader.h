@@ -7,8 +7,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/json.h"
 #include "ir/graph.h"
-#include "pt2/json.h"
 #include "pt2/tensor_meta.h"
 
 namespace slipway::pt2 {

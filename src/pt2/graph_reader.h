@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "ir/graph.h"
 #include "pt2/argument_reader.h"
-#include "pt2/json.h"
 
 namespace slipway::pt2 {
 

@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/try.h"
 #include "pt2/graph_reader.h"
-#include "pt2/json.h"
 #include "pt2/signature_reader.h"
 #include "pt2/tensor_meta.h"
 #include "pt2/tree_reader.h"

@@ -1,7 +1,7 @@
 #include <benchmark/benchmark.h>
 
+#include "base/json.h"
 #include "base/mapped_file.h"
-#include "pt2/json.h"
 #include "pt2/program_reader.h"
 #include "pt2/zip_reader.h"
 

@@ -535,6 +535,40 @@ INSTANTIATE_TEST_SUITE_P(Small, ProgramReaderDamage,
                          testing::Values("pt2/a name.with.dots.ep", "pt2/mutations.pt2",
                                          "golden/compat/v2.7.1_mlp.pt2"));
 
+// What docs/reliability.md says of an archive's JSON.
+TEST(ProgramReader, TakesTenTimesItsJsonAtMost) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
+  Entries entries = entries_of(kData + "/golden/mlp.pt2");
+  std::string& json = entry_of(entries, "models/model.json").data;
+  const auto insert_behind = [&](std::string_view place, const std::string& text) {
+    const size_t at = json.find(place);
+    ASSERT_NE(at, std::string::npos);
+    json.insert(at + place.size(), text);
+  };
+  std::string nodes;
+  std::string values;
+  for (int i = 0; i < 100'000; ++i) {
+    const std::string name = "v" + std::to_string(i);
+    nodes += R"({"target": "torch.ops.aten.relu.default", "inputs": [{"name": "self", "arg": )"
+             R"({"as_tensor": {"name": "x"}}, "kind": 1}], "outputs": [{"as_tensor": {"name": ")" +
+             name + R"("}}], "metadata": {}}, )";
+    values += '"' + name +
+              R"(": {"dtype": 7, "sizes": [{"as_int": 2}, {"as_int": 8}], )"
+              R"("requires_grad": false, "device": {"type": "cpu", "index": null}, "strides": )"
+              R"([{"as_int": 8}, {"as_int": 1}], "storage_offset": {"as_int": 0}, "layout": 7}, )";
+  }
+  insert_behind("\"nodes\": [", nodes);
+  insert_behind("\"tensor_values\": {", values);
+  const size_t size = json.size();
+  const OwnedSpan archive = own_bytes(make_zip(entries));
+  in_child([&]() -> std::string {
+    if (!limit_data(10 * size)) return "no limit";
+    const auto program = read_program(archive, "large.pt2");
+    if (!program.ok()) return program.error().message();
+    return program->graph->nodes().size() > 100'000 ? "" : "nodes are missing";
+  });
+}
+
 TEST(ProgramReader, BigWeightsAreNotCopied) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   constexpr size_t kElements = size_t{90} << 20;  // 360 MiB of zeros, a hole in the file

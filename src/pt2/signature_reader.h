@@ -1,9 +1,9 @@
 // What the inputs and outputs of a program's graph stand for.
 #pragma once
 
+#include "base/json.h"
 #include "ir/program.h"
 #include "pt2/graph_reader.h"
-#include "pt2/json.h"
 #include "pt2/weights.h"
 #include "slipway/result.h"
 

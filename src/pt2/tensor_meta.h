@@ -8,10 +8,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/json.h"
 #include "ir/graph.h"
 #include "ir/program.h"
 #include "ir/sym_int.h"
-#include "pt2/json.h"
 
 namespace slipway::pt2 {
 

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/try.h"
-#include "pt2/json.h"
 
 namespace slipway::pt2 {
 namespace {

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/try.h"
-#include "pt2/json.h"
 #include "pt2/pickle_reader.h"
 #include "pt2/tensor_meta.h"
 

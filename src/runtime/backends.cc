@@ -1,55 +1,89 @@
 #include "runtime/backends.h"
 
-#include <algorithm>
+#include <array>
+#include <cstring>
 #include <mutex>
+#include <variant>
 
 #include <executorch/runtime/backend/interface.h>
 
 #include "base/error.h"
 #include "base/shared_library.h"
+#include "engine_list/registry.h"
 #include "runtime/platform.h"
 
 namespace slipway::runtime {
 
-const std::vector<KnownBackend>& known_backends() {
-  static const std::vector<KnownBackend> backends = {
-      {"XnnpackBackend", "libexecutorch_backend_xnnpack.so",
-       "put it beside libexecutorch.so; ExecuTorch's wheel for Python has it (`pip download "
-       "executorch==1.5.1`, in executorch/lib)"},
-      {"OpenvinoBackend", kOpenvinoLibrary, kOpenvinoRemedy},
-      {"TensorRTBackend", nullptr,
-       "this version of Slipway builds TensorRT engines but does not run them: run the file under "
-       "an "
-       "ExecuTorch that has Torch-TensorRT's delegate, or take the engine out with `slipway "
-       "extract` for TensorRT's own tools"},
-  };
-  return backends;
+namespace {
+
+et::BackendOption to_executorch(const engine::Description::Setting& setting) {
+  et::BackendOption option;
+  std::strncpy(option.key, setting.first, sizeof option.key - 1);
+  if (const int* number = std::get_if<int>(&setting.second)) {
+    option.value = *number;
+  } else {
+    auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
+    std::strncpy(text.data(), std::get<const char*>(setting.second), text.size() - 1);
+  }
+  return option;
 }
 
-et::BackendOptions<2> openvino_options(const LoadOptions& options) {
-  et::BackendOptions<2> given;
-  if (options.engine_threads) {
-    given.set_option("num_threads", static_cast<int>(*options.engine_threads));
-  }
-  if (options.performance_hint) {
-    const bool latency = *options.performance_hint == PerformanceHint::kLatency;
-    given.set_option("performance_hint", latency ? "latency" : "throughput");
-  }
-  return given;
+// Whether the backend is registered and says what is asked; the answers stand in `asked` then.
+bool answers(const char* backend, et::Span<et::BackendOption> asked) {
+  return et::get_backend_class(backend) != nullptr &&
+         et::get_option(backend, asked) == et::Error::Ok;
 }
 
-std::string engine_settings() {
+// What the delegate runs with; empty where it does not tell.
+std::string settings_of(const engine::Description& engine) {
   et::BackendOptions<2> asked;
   asked.set_option("num_threads", 0);
   asked.set_option("performance_hint", "");
   int threads = 0;
   const char* hint = "";
-  const bool found = et::get_backend_class("OpenvinoBackend") != nullptr &&
-                     et::get_option("OpenvinoBackend", asked.view()) == et::Error::Ok &&
+  const bool found = answers(engine.backend, asked.view()) &&
                      asked.get_option("num_threads", threads) == et::Error::Ok &&
                      asked.get_option("performance_hint", hint) == et::Error::Ok;
   if (!found || threads == 0) return "";
   return fmt::format("{} {}, {}", threads, threads == 1 ? "thread" : "threads", hint);
+}
+
+}  // namespace
+
+BackendSettings::BackendSettings(const LoadOptions& options) {
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (engine->load_settings == nullptr) continue;
+    auto& own = settings_.emplace_back(engine->backend, std::vector<et::BackendOption>()).second;
+    for (const auto& setting : engine->load_settings(options)) {
+      own.push_back(to_executorch(setting));
+    }
+  }
+}
+
+et::LoadBackendOptionsMap BackendSettings::map() {
+  et::LoadBackendOptionsMap map;
+  for (auto& [backend, options] : settings_) {
+    map.set_options(backend, et::Span<et::BackendOption>(options.data(), options.size()));
+  }
+  return map;
+}
+
+std::string engine_settings() {
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (engine->load_settings == nullptr) continue;
+    if (std::string settings = settings_of(*engine); !settings.empty()) return settings;
+  }
+  return "";
+}
+
+Environment environment_of(const std::string& backend) {
+  const auto text = [&](const char* name) -> std::string {
+    et::BackendOption asked = to_executorch({name, ""});
+    if (!answers(backend.c_str(), {&asked, 1})) return "";
+    const auto* answer = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&asked.value);
+    return answer != nullptr ? answer->data() : "";
+  };
+  return {text("library_version"), text("capabilities")};
 }
 
 Status require_backend(const std::string& id) {
@@ -58,27 +92,25 @@ Status require_backend(const std::string& id) {
   const std::lock_guard<std::mutex> lock(mutex);
   et::BackendInterface* backend = et::get_backend_class(id.c_str());
   if (backend == nullptr) {
-    const auto& known = known_backends();
-    auto found = std::find_if(known.begin(), known.end(),
-                              [&](const KnownBackend& candidate) { return id == candidate.id; });
-    if (found == known.end()) {
+    const engine::Description* known = engine_list::find_backend(id);
+    if (known == nullptr) {
       return unavailable(
           "backend '{}' is not one that Slipway knows: load the shared library that registers it "
           "into the process first",
           id);
     }
-    if (found->library == nullptr) {
-      return unavailable("backend {} is not here: {}", id, found->remedy);
+    if (known->library == nullptr) {
+      return unavailable("backend {} is not here: {}", id, known->remedy);
     }
     LogCapture capture;
-    if (auto opened = open_library(found->library, found->remedy); !opened.ok()) {
+    if (auto opened = open_library(known->library, known->remedy); !opened.ok()) {
       return opened.error().with_context(fmt::format("backend {}", id));
     }
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(
           "{} does not register backend {}: is it from another version of ExecuTorch?",
-          found->library, id);
+          known->library, id);
     }
   }
   if (!backend->is_available()) {

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <executorch/runtime/backend/backend_options_map.h>
 #include <executorch/runtime/backend/options.h>
 
 #include "slipway/module.h"
@@ -15,19 +17,29 @@
 
 namespace slipway::runtime {
 
-struct KnownBackend {
-  const char* id;       // as files name it: "XnnpackBackend"
-  const char* library;  // opened on demand; null where this version has none
-  const char* remedy;   // what to do where it is missing
-};
-const std::vector<KnownBackend>& known_backends();
+// What the delegates that Slipway knows take of the options of Module::load, as ExecuTorch wants
+// it.
+class BackendSettings {
+ public:
+  explicit BackendSettings(const LoadOptions& options);
+  // Valid as long as this is.
+  executorch::runtime::LoadBackendOptionsMap map();
 
-// What the backend of OpenVINO takes of the options of Module::load.
-executorch::runtime::BackendOptions<2> openvino_options(const LoadOptions& options);
+ private:
+  std::vector<std::pair<const char*, std::vector<executorch::runtime::BackendOption>>> settings_;
+};
 
 // What the engine that was loaded last in this process runs with, such as "2 threads, latency";
 // empty without one.
 std::string engine_settings();
+
+// What a registered backend runs engines with; empty where it does not tell.
+struct Environment {
+  std::string library_version;
+  std::string capabilities;  // of the device, as the records of its engines have them
+};
+// Asks for ExecuTorch's options of these names.
+Environment environment_of(const std::string& backend);
 
 // Makes sure that a backend is registered and says that it can work. The error names the library
 // and how to get it.

@@ -22,6 +22,10 @@ uint64_t machine_memory() {
 
 }  // namespace
 
+uint64_t memory_limit(const LoadOptions& options) {
+  return options.memory_limit.value_or(machine_memory() / 2);
+}
+
 Result<Memory> Memory::allocate(uint64_t size, const std::string& what) {
   if (size > machine_memory()) {
     return resource_exhausted("{} takes {} MiB, more than the {} MiB of this machine", what,

@@ -8,9 +8,13 @@
 
 #include <executorch/runtime/core/memory_allocator.h>
 
+#include "slipway/module.h"
 #include "slipway/result.h"
 
 namespace slipway::runtime {
+
+// What a method's tensors may take, in bytes.
+uint64_t memory_limit(const LoadOptions& options);
 
 // Zeroed pages of its own. The system gives each page at its first use, so that an upper bound that
 // is never reached costs nothing.

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "runtime/backends.h"
@@ -18,7 +20,7 @@ namespace aten = executorch::aten;
 
 // How many instructions a program with loops may run at once: a damaged one could loop forever.
 constexpr size_t kMostSteps = 10'000'000;
-constexpr std::chrono::milliseconds kLoopTime(10'000);
+constexpr std::chrono::milliseconds kLoopTime(5'000);
 // What execute() gives after so many; it never is a step's error.
 constexpr et::Error kEndless = et::Error::EndOfMethod;
 
@@ -51,13 +53,33 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
                                                          const LoadOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(file.verify_engines(name));
   SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
+  for (const std::string& difference : environment_differences(file, name)) {
+    if (options.require_same_environment) return unavailable("{}", difference);
+    if (options.on_warning) options.on_warning(difference);
+  }
   std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
+  SLIPWAY_RETURN_IF_ERROR(loaded->check_memory(options));
   SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
   SLIPWAY_RETURN_IF_ERROR(loaded->prepare_inputs());
   return loaded;
+}
+
+Status LoadedMethod::check_memory(const LoadOptions& options) const {
+  constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max();
+  constexpr uint64_t kMiB = uint64_t{1} << 20;
+  uint64_t total = 0;
+  const auto count = [&](uint64_t size) { total = checked_add(total, size).value_or(kMost); };
+  for (const uint64_t size : plan_.planned_sizes) count(size);
+  for (const auto& size : plan_.output_sizes) count(size.value_or(0));
+  const uint64_t limit = memory_limit(options);
+  if (total <= limit) return {};
+  return resource_exhausted(
+      "{} asks for {} MiB of memory for its tensors, and {} MiB are allowed: raise the limit "
+      "(option 'memory_limit') if that much is meant",
+      description(), total / kMiB, limit / kMiB);
 }
 
 Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& options) {
@@ -74,9 +96,8 @@ Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& opt
   const std::string context = fmt::format("{} can't be prepared", description());
   LogCapture log;
   try {
-    auto engine_options = openvino_options(options);
-    et::LoadBackendOptionsMap map;
-    map.set_options("OpenvinoBackend", engine_options.view());
+    BackendSettings settings(options);
+    const et::LoadBackendOptionsMap map = settings.map();
     auto method = program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr,
                                       /*named_data_map=*/nullptr, &map);
     if (!method.ok()) return translate(method.error(), context, log.text());
@@ -246,8 +267,8 @@ et::Error LoadedMethod::execute() {
 Error LoadedMethod::failure(et::Error error, const std::string& log) const {
   if (late_) {
     return resource_exhausted(
-        "{} was stopped after {} ms: give it a longer time limit (LoadOptions::time_limit, "
-        "--timeout) if it is meant to run longer",
+        "{} was stopped after {} ms: give it a longer time limit (option 'time_limit') if it is "
+        "meant to run longer",
         description(), time_limit_.value_or(kLoopTime).count());
   }
   if (error == kEndless) {

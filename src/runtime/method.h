@@ -65,6 +65,7 @@ class LoadedMethod {
   };
 
   LoadedMethod(const pte::File& file, std::string name, Signature& signature);
+  Status check_memory(const LoadOptions& options) const;
   Status allocate(const et::Program& program, const LoadOptions& options);
   Status bind_outputs();
   Status prepare_inputs();

@@ -115,6 +115,34 @@ TEST(Module, ARunPastItsTimeIsStopped) {
   EXPECT_TRUE(unhurried->run({x, x}).ok());
 }
 
+std::string memory_problem(const std::string& name, uint64_t limit, bool isolate) {
+  LoadOptions options;
+  options.memory_limit = limit;
+  options.isolate = isolate;
+  auto module = Module::load(data_path(name), options);
+  if (!module.ok()) return module.error().message();
+  const Status loaded = module->load_method();
+  if (loaded.ok()) return "";
+  EXPECT_EQ(loaded.error().code(), ErrorCode::kResourceExhausted);
+  return loaded.error().message();
+}
+
+TEST(Module, AsksForNoMoreMemoryThanIsAllowed) {
+  for (const bool isolate : {false, true}) {
+    // Outputs that are bound, and that are planned.
+    for (const char* name : {"runtime/add.pte", "runtime/planned.pte"}) {
+      EXPECT_TRUE(
+          contains(memory_problem(name, 0, isolate), "raise the limit (option 'memory_limit'"))
+          << name;
+      EXPECT_EQ(memory_problem(name, 1 << 20, isolate), "");
+    }
+    // 392 bytes, with four outputs of 4 GiB: each would be within the limit.
+    EXPECT_TRUE(
+        contains(memory_problem("hostile/outputs_16_gib.pte", uint64_t{15} << 30, isolate),
+                 "asks for 16384 MiB of memory for its tensors, and 15360 MiB are allowed"));
+  }
+}
+
 TEST(Module, OutputsThatAreNotPlannedKeepTheirAddress) {
   Module module = load("runtime/add.pte");
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});

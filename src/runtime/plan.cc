@@ -1,12 +1,12 @@
 #include "runtime/plan.h"
 
-#include <string_view>
 #include <unordered_set>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "pte/format/program_generated.h"
+#include "pte/reader/state.h"
 #include "runtime/element_types.h"
 
 namespace slipway::runtime {
@@ -67,21 +67,12 @@ Status read_outputs(const pte::File& file, const fb::ExecutionPlan& execution, P
 }
 
 Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Plan& plan) {
-  std::unordered_set<std::string_view> names;
-  for (const fb::EValue* value : *execution.values()) {
-    const fb::Tensor* tensor = value->val_as_Tensor();
-    if (tensor == nullptr || tensor->allocation_info() == nullptr ||
-        tensor->extra_tensor_info() == nullptr) {
-      continue;
-    }
-    const auto* name = tensor->extra_tensor_info()->fully_qualified_name();
-    if (name == nullptr || name->size() == 0) continue;
-    if (!names.insert(name->string_view()).second) continue;
+  for (const pte::StateBuffer& buffer : pte::state_of(execution)) {
     Plan::State& state = plan.state.emplace_back();
-    state.name = name->str();
+    state.name = buffer.name;
     SLIPWAY_ASSIGN_OR_RETURN(
         state.initial,
-        initial_value(file, *tensor, fmt::format("{}: buffer {}", file.name(), state.name)));
+        initial_value(file, *buffer.tensor, fmt::format("{}: buffer {}", file.name(), state.name)));
   }
   return {};
 }

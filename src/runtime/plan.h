@@ -1,5 +1,4 @@
-// What running a method needs to know of its ExecutionPlan. ExecuTorch's headers and those of
-// FlatBuffers can't be included together, so this is how one side tells the other.
+// What running a method needs to know of its ExecutionPlan, read once when it is loaded.
 #pragma once
 
 #include <cstddef>

@@ -9,6 +9,7 @@
 #include <executorch/runtime/platform/runtime.h>
 
 #include "base/error.h"
+#include "base/memory_shortage.h"
 #include "runtime/kernel_guards.h"
 
 // The wheel has this class in its libraries but not its header.
@@ -118,7 +119,11 @@ Error translate(et::Error error, const std::string& context, const std::string& 
     default:
       break;
   }
-  return make_error(code, "{}: {} (ExecuTorch's {})", context, first_reason(log),
+  // Engines' libraries do not tell it from anything else.
+  const bool is_short = code != ErrorCode::kResourceExhausted && lacks_memory(log);
+  if (is_short) code = ErrorCode::kResourceExhausted;
+  return make_error(code, "{}: {}{} (ExecuTorch's {})", context,
+                    is_short ? "there is not enough memory: " : "", first_reason(log),
                     error_name(error));
 }
 

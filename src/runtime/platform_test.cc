@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/shared_library.h"
+#include "engine_list/registry.h"
 #include "runtime/backends.h"
 #include "runtime/requirements.h"
 
@@ -57,6 +58,10 @@ TEST(Translate, NamesTheErrorAndWhoCanActOnIt) {
       translate(et::Error::MemoryAllocationFailed, "forward of m.pte", "No room\n");
   EXPECT_EQ(memory.code(), ErrorCode::kResourceExhausted);
   EXPECT_EQ(memory.message(), "forward of m.pte: No room (ExecuTorch's MemoryAllocationFailed)");
+  const Error engine = translate(et::Error::DelegateInvalidCompatibility, "forward of m.pte",
+                                 "OpenVINO does not take the engine: std::bad_alloc\n");
+  EXPECT_EQ(engine.code(), ErrorCode::kResourceExhausted);
+  EXPECT_EQ(engine.message().find("forward of m.pte: there is not enough memory: OpenVINO"), 0U);
   EXPECT_EQ(translate(et::Error::InvalidProgram, "", "").code(), ErrorCode::kInvalidFile);
   EXPECT_EQ(translate(et::Error::OperatorMissing, "", "").code(), ErrorCode::kUnavailable);
 }
@@ -99,12 +104,13 @@ TEST(Backends, OfTheProgramComeBeforeOurs) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
   EXPECT_EXIT(
       {
+        const engine::Description* engine = engine_list::find_engine("openvino");
         OtherDelegate other;
         bool as_wanted = et::register_backend({"OpenvinoBackend", &other}) == et::Error::Ok &&
                          require_backend("OpenvinoBackend").ok() &&
-                         ::dlopen(kOpenvinoLibrary, RTLD_NOLOAD | RTLD_NOW) == nullptr;
+                         ::dlopen(engine->library, RTLD_NOLOAD | RTLD_NOW) == nullptr;
         // Nor does opening ours for its compiler take its place.
-        as_wanted = as_wanted && open_library(kOpenvinoLibrary, kOpenvinoRemedy).ok() &&
+        as_wanted = as_wanted && open_library(engine->library, engine->remedy).ok() &&
                     et::get_backend_class("OpenvinoBackend") == &other;
         std::exit(as_wanted ? 0 : 1);
       },

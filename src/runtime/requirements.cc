@@ -1,5 +1,6 @@
 #include "runtime/requirements.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -23,6 +24,11 @@ namespace fb = executorch_flatbuffer;
 // How many an error lists.
 constexpr size_t kShown = 20;
 
+// Whether both are known, and not the same.
+bool differ(const std::string& built, const std::string& here) {
+  return !built.empty() && !here.empty() && built != here;
+}
+
 // The first instruction that calls each operator, by the operator's index.
 std::unordered_map<uint32_t, size_t> first_calls(const fb::ExecutionPlan& plan) {
   std::unordered_map<uint32_t, size_t> calls;
@@ -41,13 +47,9 @@ std::unordered_map<uint32_t, size_t> first_calls(const fb::ExecutionPlan& plan) 
 
 std::string instruction_origin(const pte::File& file, const std::string& method,
                                size_t instruction) {
-  if (!file.manifest()) return "";
-  for (const engine::ManifestMethod& known : file.manifest()->methods) {
-    if (known.name == method && instruction < known.instruction_origins.size()) {
-      return known.instruction_origins[instruction];
-    }
-  }
-  return "";
+  const engine::ManifestMethod* known = file.described(method);
+  const bool has_origin = known != nullptr && instruction < known->instruction_origins.size();
+  return has_origin ? known->instruction_origins[instruction] : "";
 }
 
 size_t registered_kernels() { return et::get_registered_kernels().size(); }
@@ -87,6 +89,38 @@ Status check_requirements(const pte::File& file, const std::string& method) {
       "Compile the model with Slipway, which replaces what it can, or load a library with these "
       "kernels into the process first",
       method, file.name(), fmt::join(missing, ", "));
+}
+
+std::vector<std::string> environment_differences(const pte::File& file, const std::string& method) {
+  std::vector<std::string> differences;
+  std::map<std::string, Environment> environments;  // by backend, each of which is asked once
+  const engine::ManifestMethod* known = file.described(method);
+  for (size_t i = 0; known != nullptr && i < known->engines.size(); ++i) {
+    const engine::EngineRecord& record = known->engines[i].record;
+    const auto [place, is_new] = environments.try_emplace(record.backend);
+    Environment& here = place->second;
+    if (is_new) here = environment_of(record.backend);
+    std::vector<std::string> remedies;
+    std::string built = record.engine;
+    std::string found;
+    if (differ(record.library_version, here.library_version)) {
+      built += " " + record.library_version;
+      found += " " + here.library_version;
+      remedies.emplace_back("bring that version");
+    }
+    if (differ(record.capabilities, here.capabilities)) {
+      built += fmt::format(" for {} with {}", record.device, record.capabilities);
+      found += fmt::format("{} {} with {}", found.empty() ? "" : " on", record.device,
+                           here.capabilities);
+    }
+    if (found.empty()) continue;
+    remedies.emplace_back("compile the model again with what is here");
+    differences.push_back(fmt::format(
+        "{}: engine {} of {} was built with {}, and here is{}: it may be refused or run "
+        "more slowly; {}",
+        file.name(), i, method, built, found, fmt::join(remedies, ", or ")));
+  }
+  return differences;
 }
 
 }  // namespace slipway::runtime

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "pte/reader/reader.h"
 #include "slipway/result.h"
@@ -19,5 +20,10 @@ size_t registered_kernels();
 // Where an instruction came from, as the manifest has it: "relu: File \"m.py\", line 3"; else "".
 std::string instruction_origin(const pte::File& file, const std::string& method,
                                size_t instruction);
+
+// Of each engine of the method that another version of its library built than the one that is here,
+// or for another device: both sides, and what to do. What the manifest or the backend does not tell
+// is no difference. The backends must be registered (check_requirements).
+std::vector<std::string> environment_differences(const pte::File& file, const std::string& method);
 
 }  // namespace slipway::runtime

@@ -146,12 +146,7 @@ bool same_literal(const Value& given, const Value& exported) {
 Result<Signature> Signature::create(const pte::File& file, const std::string& method) {
   const fb::ExecutionPlan* plan = file.plan(method);
   if (plan == nullptr) return not_found("{} has no method '{}'", file.name(), method);
-  const engine::ManifestMethod* known = nullptr;
-  if (file.manifest()) {
-    for (const engine::ManifestMethod& candidate : file.manifest()->methods) {
-      if (candidate.name == method) known = &candidate;
-    }
-  }
+  const engine::ManifestMethod* known = file.described(method);
 
   Signature signature;
   SLIPWAY_ASSIGN_OR_RETURN(

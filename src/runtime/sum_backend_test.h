@@ -3,6 +3,7 @@
 // compile spec "inputs" is how many it has.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -34,7 +35,26 @@ class SumBackend final : public executorch::runtime::BackendInterface {
   mutable std::vector<std::pair<std::string, std::string>> specs;
   mutable bool specs_end_with_nul = true;
 
+  // Empty: it does not tell.
+  std::string version;
+  std::string capabilities;
+
   bool is_available() const override { return true; }
+
+  executorch::runtime::Error get_option(
+      executorch::runtime::BackendOptionContext&,
+      executorch::runtime::Span<executorch::runtime::BackendOption>& options) override {
+    for (auto& option : options) {
+      const bool is_version = std::strcmp(option.key, "library_version") == 0;
+      const bool is_capabilities = std::strcmp(option.key, "capabilities") == 0;
+      const std::string answer = is_version ? version : is_capabilities ? capabilities : "";
+      if (answer.empty()) return executorch::runtime::Error::NotFound;
+      std::array<char, executorch::runtime::kMaxOptionValueLength> text{};
+      std::strncpy(text.data(), answer.c_str(), text.size() - 1);
+      option.value = text;
+    }
+    return executorch::runtime::Error::Ok;
+  }
 
   executorch::runtime::Result<executorch::runtime::DelegateHandle*> init(
       executorch::runtime::BackendInitContext&, executorch::runtime::FreeableBuffer* processed,

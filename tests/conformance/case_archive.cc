@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -22,6 +23,12 @@ Result<CaseArchive> CaseArchive::open(const std::string& path) {
   return archive;
 }
 
+Result<OwnedSpan> CaseArchive::read(const std::string& name) {
+  if (const auto found = entries_.find(name); found != entries_.end()) return found->second;
+  SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, zip_.read(name));
+  return entries_.emplace(name, std::move(bytes)).first->second;
+}
+
 Result<std::vector<Value>> CaseArchive::values(const nlohmann::json& descriptions) {
   std::vector<Value> result;
   for (const nlohmann::json& item : descriptions) {
@@ -31,7 +38,7 @@ Result<std::vector<Value>> CaseArchive::values(const nlohmann::json& description
       result.emplace_back(item["int"].get<int64_t>());
     } else {
       const auto name = item["file"].get<std::string>();
-      SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan bytes, zip_.read(name));
+      SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan bytes, read(name));
       SLIPWAY_ASSIGN_OR_RETURN(const Tensor stored, read_npy(bytes.bytes, name));
       const auto dtype = dtype_from_name(item["dtype"].get<std::string>());
       if (!dtype) return internal_error("{}: {} is no type", name, item["dtype"].dump());

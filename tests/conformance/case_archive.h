@@ -2,6 +2,7 @@
 // computed from them.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,13 +29,17 @@ class CaseArchive {
 
   const std::vector<Case>& cases() const { return cases_; }
   // The exported program, a `.pt2` archive.
-  Result<OwnedSpan> program(const Case& test) { return zip_.read(test.name + ".pt2"); }
+  Result<OwnedSpan> program(const Case& test) { return read(test.name + ".pt2"); }
   Result<std::vector<Value>> values(const nlohmann::json& descriptions);
 
  private:
   explicit CaseArchive(pt2::ZipReader zip) : zip_(std::move(zip)) {}
 
+  // Each entry is inflated once, however many engines run it: what a reader inflates is bounded.
+  Result<OwnedSpan> read(const std::string& name);
+
   pt2::ZipReader zip_;
+  std::map<std::string, OwnedSpan> entries_;
   std::vector<Case> cases_;
 };
 

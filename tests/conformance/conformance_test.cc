@@ -15,9 +15,9 @@
 #include <gtest/gtest.h>
 
 #include "case_archive.h"
+#include "compile/program_impl.h"
 #include "difference.h"
 #include "engines.h"
-#include "ir/program.h"
 #include "passes/passes.h"
 #include "pte/reader/reader.h"
 #include "slipway/slipway.h"
@@ -57,8 +57,8 @@ struct Coverage {
       operators;  // that came before the engine at all, whether it took them or not
 };
 
-Coverage& coverage(EngineKind engine) {
-  static std::map<EngineKind, Coverage> engines;
+Coverage& coverage(const std::string& engine) {
+  static std::map<std::string, Coverage> engines;
   return engines[engine];
 }
 
@@ -89,7 +89,7 @@ void note_coverage(const Program& program, const std::vector<std::byte>& bytes,
   if (!names.empty()) ++coverage.on_engine;
   coverage.nodes += names.size();
   // As the engine sees the program, which has no views in place and no operations without effect.
-  ir::Program seen = program.ir().clone();
+  ir::Program seen = Program::Impl::of(program).ir.clone();
   ASSERT_TRUE(passes::functionalize(seen).ok());
   ASSERT_TRUE(passes::remove_no_ops(seen).ok());
   for (const auto& node : seen.graph->nodes()) {
@@ -99,11 +99,11 @@ void note_coverage(const Program& program, const std::vector<std::byte>& bytes,
   }
 }
 
-Result<Module> prepare(const Program& program, EngineKind engine, const std::string& name) {
+Result<Module> prepare(const Program& program, const std::string& engine, const std::string& name) {
   CompileOptions options;
-  options.engine = engine;
+  options.engines = *parse_engines(engine);
   options.verify_passes = true;
-  for (const auto& [symbol, range] : program.ir().ranges) {
+  for (const auto& [symbol, range] : Program::Impl::of(program).ir.ranges) {
     if (!range.max || *range.max > kMaxSize) options.bounds[symbol] = kMaxSize;
   }
   auto artefact = compile(program, options);
@@ -147,7 +147,7 @@ void compare(const std::vector<Value>& found, const std::vector<Value>& expected
 Outcome run(const Engine& engine, const Case& test) {
   Outcome outcome;
   auto program = load_program(test);
-  auto module = program.ok() ? prepare(*program, engine.kind, test.name) : program.error();
+  auto module = program.ok() ? prepare(*program, engine.name, test.name) : program.error();
   if (!module.ok()) outcome.error = module.error();
   for (size_t i = 0; i < test.runs.size() && !outcome.error; ++i) {
     SCOPED_TRACE("inputs " + std::to_string(i));
@@ -173,7 +173,7 @@ std::string lines(const std::vector<std::string>& texts) {
 
 TEST_P(ConformanceTest, GivesWhatPyTorchGives) {
   const auto& [engine, test] = GetParam();
-  ++coverage(engine.kind).cases;
+  ++coverage(engine.name).cases;
   const Outcome outcome = run(engine, *test);
   if (const auto reason = find(engine.unsupported, test->name)) {
     ASSERT_TRUE(outcome.error) << "It runs, although it is said not to: " << *reason;
@@ -213,10 +213,10 @@ class CoverageCheck : public testing::Environment {
  public:
   void TearDown() override {
     for (const Engine& engine : engines()) {
-      const Coverage& ran = coverage(engine.kind);
+      const Coverage& ran = coverage(engine.name);
       if (ran.cases != table().cases().size()) continue;
       std::printf("%s: %zu cases, %zu with %zu nodes on the engine, %zu on kernels alone\n",
-                  engine_name(engine.kind), ran.cases, ran.on_engine, ran.nodes,
+                  engine.name.c_str(), ran.cases, ran.on_engine, ran.nodes,
                   ran.compiled - ran.on_engine);
       for (const std::string& pair : engine.declared()) {
         if (!ran.operators.contains(pair.substr(0, pair.find(' ')))) continue;
@@ -238,6 +238,8 @@ std::string name_of(const testing::TestParamInfo<Parameter>& info) { return info
 
 INSTANTIATE_TEST_SUITE_P(None, ConformanceTest, testing::ValuesIn(cases_of(none())), name_of);
 INSTANTIATE_TEST_SUITE_P(OpenVino, ConformanceTest, testing::ValuesIn(cases_of(openvino())),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(StandIn, ConformanceTest, testing::ValuesIn(cases_of(stand_in())),
                          name_of);
 
 }  // namespace

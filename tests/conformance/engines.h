@@ -18,7 +18,7 @@ struct Exception {
 };
 
 struct Engine {
-  EngineKind kind;
+  std::string name;
   // Cases that don't compile or don't run; the reason is a part of the error's message.
   std::span<const Exception> unsupported;
   // Cases in which the engine gives other numbers where PyTorch gives NaN.
@@ -33,6 +33,7 @@ struct Engine {
 
 Engine none();
 Engine openvino();
+Engine stand_in();
 
 std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test);
 

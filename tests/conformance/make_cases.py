@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes cases.zip: the table's programs, exported, with inputs and PyTorch's results.
 
-Run it with the Python of the peers suite (`make setup-peers`) after changing the table: make_cases.py [file]. Running it twice
+Run it with the Python of the peers suite (tools/setup_peers.sh) after changing the table: make_cases.py [file]. Running it twice
 gives the same bytes.
 
 Entries: index.json (one entry a case, see describe()), <case>.pt2, and .npy files named there.

@@ -236,3 +236,24 @@ K = DIM("k", min=0, max=16)
 over_nothing = lambda x, y: (F.relu(x @ y), F.linear(x, y.t(), x.new_ones(3)).tanh(), torch.addmm(y.sum(0), x, y, alpha=2), torch.baddbmm(x.new_ones(1, 1, 3), x[None], y[None]).exp(), torch.einsum("ij,jk->ki", x, y).abs(), (x @ y[:, :1]).t() + 2.5, torch.mv(x, y[:, 0]).sigmoid() * 2)  # noqa: E731
 case("product_over_nothing", over_nothing, f(2, 3), f(3, 3), dynamic=({1: K}, {0: K}), more=[(torch.zeros(2, 0), torch.zeros(0, 3)), (f(2, 1), f(1, 3))])
 case("mean_of_nothing", lambda x: (x.mean(0), x.var(0), *torch.var_mean(x, 0), x.mean((0, 1))), f(2, 3), dynamic=({0: K},), more=[(torch.zeros(0, 3),), (f(1, 3),)])
+
+# ---- Shapes of nothing: what is moved, pooled and padded over a size that is 0 at run time.
+M = DIM("m", min=0, max=16)
+moved_nothing = lambda x, w: (F.channel_shuffle(x, 2), F.pixel_shuffle(x, 2), x.movedim(-2, 0), x.flatten(2), x.flatten(0, 1), x.unflatten(1, (2, -1)), torch.linalg.matmul(x, w), F.linear(x[..., :1], w[:1, :1], w[0, :1]), x.transpose(1, 2).reshape(x.shape[0], x.shape[2], 24), x[:, :1].squeeze(1))  # noqa: E731
+case("moved_nothing", moved_nothing, f(2, 4, 3, 6), f(6, 3), dynamic=({0: K, 2: M}, None), more=[(torch.zeros(0, 4, 0, 6), f(6, 3)), (torch.zeros(0, 4, 2, 6), f(6, 3)), (torch.zeros(2, 4, 0, 6), f(6, 3))])
+layers_of_nothing = lambda x, w: (F.max_pool2d(x, 2), F.avg_pool2d(x, 3, padding=1), F.pad(x, (1, 2, 1, 0), mode="reflect"), F.adaptive_avg_pool2d(x, 2), F.conv2d(x, w).relu(), F.interpolate(x, scale_factor=2, mode="bilinear"))  # noqa: E731
+case("layers_of_nothing", layers_of_nothing, f(2, 4, 6, 6), f(3, 4, 3, 3), dynamic=({0: K}, None), more=[(torch.zeros(0, 4, 6, 6), f(3, 4, 3, 3)), (f(1, 4, 6, 6), f(3, 4, 3, 3))])
+case("group_norm_of_nothing", lambda x, w: F.group_norm(x, 2, w, w), f(2, 4, 3, 3), f(4), dynamic=({0: K}, None), more=[(torch.zeros(0, 4, 3, 3), f(4)), (f(1, 4, 3, 3), f(4))])
+case("pooled_nothing", lambda x: (F.adaptive_avg_pool1d(x, 1), F.adaptive_avg_pool1d(x[None], 1)), f(4, 3), dynamic=({1: K},), more=[(torch.zeros(4, 0),), (f(4, 1),)])
+case("aminmax_kept", lambda x: (*torch.aminmax(x), *aten.aminmax.default(x, keepdim=True), *torch.aminmax(x, dim=1, keepdim=True)), f(3, 4))
+case("logarithm_of_a_negative_constant", lambda x: (torch.xlogy(x, torch.tensor(-0.5)), x * torch.tensor([-1.0]).log(), x + torch.tensor(-2.0).sqrt()), f(3), dynamic=({0: DIM("n", min=1, max=8)},), more=[(torch.tensor([0.0, NAN]),)])
+
+# ---- 64-bit integers that a runtime takes through floats.
+case("int64_remainders", lambda x, y: (torch.fmod(x, y), torch.fmod(x, 1000), torch.remainder(x, y)), LARGE, torch.tensor([7, -3, 2**31 + 1, 2**53 + 3, 5, 2**40, -7, 11, 2, 2**53, 3, 2**62]))
+case("int64_powers", lambda x: (x**4, x**5, x**7, x**31, (x % 5) ** 20), LARGE)
+case("int64_signs", lambda x: (x.sign(), torch.sgn(-x)), LARGE)
+case("int64_places", lambda x: (x.argmax(1), x.argmin(0), x.argmax(), *x.max(1), *x.min(0), x.argmax(1, keepdim=True)), torch.tensor([[2**53, 2**53 + 1, 2**53], [2**62 + 1, 2**62 + 2, 2**62 + 2], [-(2**53) - 1, -(2**53), -(2**53) - 2]]))
+case("safe_softmax_of_a_number", lambda x, y: (aten._safe_softmax(x, -1), aten._safe_softmax(y, 0)), torch.tensor(1.0), torch.tensor(-INF))
+bags = lambda w, a, o: (*(aten.embedding_bag.padding_idx(w, a, o, False, mode, False, None, False, None)[0] for mode in (0, 1)), F.embedding_bag(a.reshape(1, -1).expand(2, -1), w, mode="mean"))  # noqa: E731
+case("embedding_bags_of_indices_that_are_given", bags, f(9, 4), i(9, 7), torch.tensor([0, 3, 3, 5]))
+case("clamp_bools", lambda a, b: (torch.clamp(a, a), torch.clamp(a, max=b)), torch.tensor([True, False, True]), torch.tensor([True, True, False]))

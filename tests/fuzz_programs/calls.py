@@ -103,7 +103,7 @@ def adaptive_pool(g, name):
 
 
 @special(*(f"upsample_{mode}" for mode in ("nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "trilinear3d", "bicubic2d")),
-         *(f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)), "_upsample_bilinear2d_aa")
+         *(f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)), "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")
 def resize(g, name):
     b = Builder()
     n = int(re.search(r"(\d)d", name)[1])
@@ -115,6 +115,14 @@ def resize(g, name):
         by_size = g.chance(0.4)
         return aten(g, name, b, b.ref(x), sizes if by_size else "None", *align, "None" if by_size else str(factors))
     return aten(g, name, b, b.ref(x), sizes, *align)
+
+
+@special("_int_mm")
+def product_of_bytes(g, name):
+    b = Builder()
+    x = g.tensor(2, (torch.int8,))
+    y = made(g, torch.int8, [g.sizes_of(x)[1], g.choice([1, 3, 4])])
+    return aten(g, name, b, b.ref(x), b.ref(y))
 
 
 @special("affine_grid_generator")

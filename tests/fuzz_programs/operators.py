@@ -35,6 +35,7 @@ LEFT_OUT = {
     "written for training": "native_dropout _batch_norm_impl_index native_batch_norm _native_batch_norm_legit_functional _batch_norm_no_update "
     "_native_batch_norm_legit feature_dropout alpha_dropout dropout",
     "only numbers that PyTorch's own quantizer gives are defined": "choose_qparams choose_qparams_per_token_asymmetric quantize_per_token dequantize_per_token "
+    "dequantize_per_channel_group "
     "embedding_2bit embedding_4bit embedding_byte mixed_linear mixed_mm add.quantized",
     "strides of the result are its argument's": "as_strided as_strided_copy _reshape_alias copy",
     "a list of lists, or a device": "to.device _embedding_bag _embedding_bag_forward_only _trilinear _pad_enum stft fft_irfft _fft_c2r _fft_r2c "
@@ -100,7 +101,7 @@ FLOAT_ONLY = re.compile(r"^(acos|asin|atan|cos|sin|tan|exp|log|sqrt|erf|sigmoid|
                         r"frac|glu|prelu|quantile|nan|celu|tanh|special|cosh|arc)")
 SMALL_INTS = {"diagonal": (-2, 2), "offset": (-2, 2), "decimals": (-1, 3), "groups": (1, 2), "upscale_factor": (2, 2), "downscale_factor": (1, 2), "k": (0, 3),
               "correction": (0, 2), "chunks": (1, 3), "sections": (1, 3), "step": (1, 3), "length": (0, 3), "start": (-3, 3), "end": (-2, 6), "index": (-2, 2),
-              "n": (0, 2), "split_size": (1, 3), "size": (1, 3), "repeats": (0, 3), "p": (1, 2), "num_classes": (9, 10), "indices_or_sections": (1, 2)}
+              "n": (0, 2), "split_size": (1, 3), "size": (1, 3), "repeats": (0, 3), "p": (1, 2), "num_classes": (9, 10), "indices_or_sections": (1, 2), "reduction": (0, 2)}
 
 
 def from_schema(g, name, schema):

@@ -25,6 +25,8 @@ EXACT = re.compile(
 ONCE = re.compile(r"aten\.(add|sub|subtract|rsub|mul|multiply|div|true_divide|divide|sqrt|reciprocal)\.")
 # They give nearly nothing for elements that are nearly equal, and what that is depends on the order of additions.
 CANCELS = re.compile(r"aten\.(var|std)")
+# PyTorch computes x * rstd - mean * rstd.
+SHIFTS = re.compile(r"aten\.(native_)?(layer|group)_norm\.")
 STEP = {torch.float32: 2.0**-22, torch.float64: 2.0**-50, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9, torch.float16: 4e-3, torch.bfloat16: 3.2e-2, torch.complex64: 1e-5, torch.complex128: 1e-9, torch.complex32: 4e-3}
 RUNS = 3
@@ -66,29 +68,55 @@ class Moved(torch.fx.Interpreter):
         if EXACT.match(name) or not name.startswith(("aten", "quantized")):
             return super().call_function(target, args, kwargs)
         if not ONCE.match(name):
-            args = tuple(self.move(each) for each in args)
+            # A moved number may not be valid, such as a probability above 1.
+            with contextlib.suppress(RuntimeError):
+                moved = tuple(self.move(each) for each in args)
+                return self.move(self.uncancel(name, moved, super().call_function(target, moved, kwargs)))
         return self.move(self.uncancel(name, args, super().call_function(target, args, kwargs)))
+
+    def deviation(self, name, args):
+        """What a norm divides by."""
+        x, eps = args[0].double(), next((each for each in reversed(args) if isinstance(each, float)), 0.0)
+        if "layer" in name:
+            return (x.var(tuple(range(-len(args[1]), 0)), correction=0, keepdim=True) + eps).sqrt()
+        groups = args[6] if "native" in name else args[1]
+        var = x.reshape(x.shape[0], groups, -1).var(-1, correction=0).repeat_interleave(x.shape[1] // groups, 1)
+        return (var + eps).sqrt().reshape(*var.shape, *[1] * (x.dim() - 2))
 
     def uncancel(self, name, args, result):
         """A variance moved by rounding errors of the squares that it is made of."""
         value = result[0] if isinstance(result, (list, tuple)) else result
-        if not CANCELS.match(name) or value.dtype not in STEP or not args[0].numel():
+        if not (CANCELS.match(name) or SHIFTS.match(name)) or value.dtype not in STEP or not args[0].numel():
             return result
-        error = STEP[value.dtype] * args[0].abs().max().double() ** 2
+        if SHIFTS.match(name):
+            error = STEP[value.dtype] * args[0].abs().double() / self.deviation(name, args)
+        else:
+            error = STEP[value.dtype] * args[0].abs().max().double() ** 2
         noise = (torch.rand(value.shape, generator=self.generator) * 2 - 1).double() * (error.sqrt() if "std" in name else error)
         moved = (value.double() + noise).to(value.dtype)
         return type(result)([moved, *result[1:]]) if isinstance(result, (list, tuple)) else moved
 
 
 class Watched(torch.fx.Interpreter):
-    """Runs the graph, noting which values may differ on which engine."""
+    """Runs the graph, noting which values may differ on which engine, and which come from values of other sizes than the program records."""
 
     def __init__(self, module, counts):
         super().__init__(module)
-        self.tainted, self.counts = {}, counts
+        self.tainted, self.counts, self.misstated, self.symbols = {}, counts, set(), {}
+
+    def note_sizes(self, node, result):
+        recorded, found = tensors_in(node.meta.get("val")), tensors_in(result)
+        sizes = [(a, b) for x, y in zip(recorded, found) if x.dim() == y.dim() for a, b in zip(x.shape, y.shape)]
+        if node.op == "placeholder":
+            self.symbols.update({a.node.expr: b for a, b in sizes if isinstance(a, torch.SymInt) and a.node.expr.is_Symbol})
+        known = [(int(a.node.expr.xreplace(self.symbols)) if isinstance(a, torch.SymInt) else a, b) for a, b in sizes
+                 if not isinstance(a, torch.SymInt) or a.node.expr.free_symbols <= self.symbols.keys()]
+        if any(a != b for a, b in known) or any(x.dim() != y.dim() for x, y in zip(recorded, found)) or not self.misstated.isdisjoint(node.all_input_nodes):
+            self.misstated.add(node)
 
     def run_node(self, node):
         result = super().run_node(node)
+        self.note_sizes(node, result)
         if node.op == "call_function":
             taints = set().union(*(self.tainted.get(each, ()) for each in node.all_input_nodes))
             args, kwargs = self.fetch_args_kwargs_from_env(node)
@@ -104,10 +132,10 @@ class Watched(torch.fx.Interpreter):
 
 
 class Expected:
-    """Of one set of inputs: each output, how far it moves, and the engines it is not compared on."""
+    """Of one set of inputs: each output, how far it moves, the engines it is not compared on, and which come from sizes that are recorded wrongly."""
 
-    def __init__(self, outputs, tainted, runs):
-        self.outputs, self.tainted, self.runs, self.found = outputs, tainted, runs, None
+    def __init__(self, outputs, tainted, misstated, runs):
+        self.outputs, self.tainted, self.misstated, self.runs, self.found = outputs, tainted, misstated, runs, None
 
     def difference(self, at, found):
         """What is wrong with output `at`, in words; None if nothing. Most results need no second run."""
@@ -138,7 +166,7 @@ def expected(exported, inputs, seed, counts=None):
         outputs = list(watched.run(*clone()))
     result_nodes = [node for node in module.graph.nodes if node.op == "output"][0].args[0]
     tainted = [watched.tainted.get(node, set()) if isinstance(node, torch.fx.Node) else set() for node in result_nodes]
-    return Expected(outputs, tainted, runs)
+    return Expected(outputs, tainted, [node in watched.misstated for node in result_nodes], runs)
 
 
 def spread(output, moved):
@@ -157,7 +185,7 @@ def spread(output, moved):
     return most
 
 
-def difference(found, expected_, spread_):
+def difference(found, expected_, spread_, tolerance=None):
     """What is wrong with an output, in words; None if nothing."""
     if not isinstance(found, torch.Tensor):
         return f"{found!r} is no tensor"
@@ -165,10 +193,12 @@ def difference(found, expected_, spread_):
         return f"{describe(found)} instead of {describe(expected_)}"
     if not expected_.numel():
         return None
-    if expected_.dtype.is_floating_point or expected_.dtype.is_complex:
-        tolerance = TOLERANCE[expected_.dtype]
-        wide = torch.complex128 if expected_.dtype.is_complex else torch.float64
-        a, b = found.to(wide), expected_.to(wide)
+    if expected_.dtype.is_complex:
+        parts = [torch.view_as_real(each.to(torch.complex128)) for each in (found, expected_)]
+        return difference(*parts, spread_[..., None], TOLERANCE[expected_.dtype])
+    if expected_.dtype.is_floating_point:
+        tolerance = tolerance or TOLERANCE[expected_.dtype]
+        a, b = found.double(), expected_.double()
         same = (a == b) | (a.isnan() & b.isnan())
         near = ((a - b).abs() <= tolerance * (1 + b.abs()) + 16 * spread_) & b.isfinite() & a.isfinite()
         # What moves by a twentieth of itself has no digits left to compare.

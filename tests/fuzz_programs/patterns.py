@@ -135,3 +135,52 @@ def half_number(g):
 def normalized(g):
     x = g.tensor((1, 2, 3), FLOATS)
     return g.add_node(g.choice(["F.normalize({0}, dim=-1)", "{0} / ({0}.sum(-1, keepdim=True) + 1e-8)", "{0} / {0}.norm(dim=-1, keepdim=True).clamp_min(1e-12)"]), [x], "normalized")
+
+
+@pattern
+def product_over_nothing(g):
+    inner = "n" if "n" in g.program.symbols else 0
+    x = g.add_input(torch.float32, [g.integer(1, 3), inner])
+    y = g.add_input(torch.float32, [inner, g.integer(1, 3)])
+    return g.add_node(g.choice(["({0} @ {1}).relu()", "({0} @ {1}).tanh() + 1", "torch.sigmoid({0} @ {1}) * 2", "({0} @ {1}).exp()"]), [x, y], "product")
+
+
+@pattern
+def reshaped_nothing(g):
+    # With static sizes OpenVINO folds the reshape's.
+    if not {"m", "n"} <= g.program.symbols.keys():
+        raise Rejected
+    x = g.add_input(torch.float32, ["m", "n", "m"])
+    # Something that has elements: without it an engine is not asked.
+    g.add_node("{0}.sum(1)", [x], "sum.dim_IntList")
+    return g.add_node("{0}.unflatten(1, (1, -1))", [x], "reshaped")
+
+
+@pattern
+def added_and_scaled(g):
+    x = g.tensor((1, 2), (torch.float32,))
+    return g.add_node(g.choice(["({0} - 10) * 1e38", "({0} + 2.5) * inf", "({0} - 2.5) / 0.0", "({0} + 1) * torch.full_like({0}, -inf)", "(1 - {0}) * -1e30"]), [x], "large_factor")
+
+
+@pattern
+def chosen_integers(g):
+    rows = "n" if "n" in g.program.symbols else g.integer(1, 4)
+    x = g.add_input(torch.int32, [rows, g.integer(2, 4)], -(2**31), 2**31)
+    return g.add_node(g.choice(["{0}.tril()", "{0}.triu(1)", "torch.where(torch.arange({0}.shape[0])[:, None] > 0, {0}, 0)",
+                                "{0}.masked_fill(torch.arange({0}.shape[1]) <= torch.arange({0}.shape[0])[:, None], 7)"]), [x], "chosen_integers")
+
+
+@pattern
+def rank_of_one_element(g):
+    x = g.tensor((1, 2), (torch.float32,), fresh=1)
+    if 0 in g.sizes_of(x):
+        raise Rejected
+    return g.add_node(g.choice(["{0}.exp().flatten()[0] - torch.ones(1)", "torch.maximum({0}.exp().reshape(-1)[0], torch.full((1, 1), 2.0))", "{0}.sigmoid().flatten()[:1].squeeze(0) * torch.full((1, 1, 1), 3.0)"]),
+                      [x], "rank_of_one_element")
+
+
+@pattern
+def odd_number(g):
+    x = g.tensor((0, 1, 2), (torch.float32,))
+    return g.add_node(g.choice(["torch.add({0}, {0}, alpha=nan)", "F.elu({0}, inf)", "aten.elu.default({0}, 0, 0, inf)", "F.celu({0}, inf)"]),
+                      [x], "odd_number")

@@ -153,7 +153,7 @@ def literal(value):
 
 
 def number(value):
-    return f"{value.real!r} + {value.imag!r}j" if isinstance(value, complex) else repr(value)
+    return f"complex({value.real!r}, {value.imag!r})" if isinstance(value, complex) else repr(value)
 
 
 class Batch(torch.nn.Module):

@@ -145,17 +145,21 @@ Status run_sets(Module& module, const Request& request) {
 Status handle(const Request& request, std::string& refusals) {
   const auto program = Program::load(request.archive);
   if (!program.ok()) return program.error();
-  if (request.engine == "onnx") return save_onnx(*program, request.result);
-  const auto engine = parse_engine(request.engine);
-  if (!engine.ok()) return engine.error();
+  if (request.engine == "onnx") {
+    const auto model = compile(*program, {.output = Output::kOnnx});
+    return model.ok() ? model->save(request.result) : Status(model.error());
+  }
+  const auto engines = parse_engines(request.engine);
+  if (!engines.ok()) return engines.error();
   CompileOptions options;
-  options.engine = *engine;
+  options.engines = *engines;
   options.verify_passes = true;
   // run.py finds what the check would leave outside of engines.
   options.check = EngineCheck::kOff;
-  if (!request.rules.empty()) {
-    const auto rules = split(request.rules, ',');
-    options.disabled_rules = {rules.begin(), rules.end()};
+  if (!request.rules.empty() && !options.engines.empty()) {
+    for (const std::string& rule : split(request.rules, ',')) {
+      options.engines[0].options.emplace_back("disable_rule", rule);
+    }
   }
   options.on_warning = [&](const std::string& message) {
     if (message.find("stays outside the engine") != std::string::npos) refusals += message + "\n";

@@ -3,7 +3,7 @@
 
 run.py --seed S (--programs N | --minutes M) [--jobs N] [--engines none,openvino,onnx] [--disable-rule NAME] [--out FOLDER]
 
-Runs with the Python of the peers suite (`make setup-peers`) after `ninja -C build/release program_driver`; all that it needs is
+Runs with the Python of the peers suite (tools/setup_peers.sh) after `ninja -C build/release program_driver`; all that it needs is
 PyTorch, and for `onnx` also onnx and onnxruntime.
 """
 

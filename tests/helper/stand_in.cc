@@ -5,10 +5,11 @@
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <sys/resource.h>
 
 #include "base/error.h"
 #include "base/try.h"
-#include "build/helper.h"
+#include "engine_build/helper.h"
 #include "openvino/builder/job.h"
 
 namespace slipway {
@@ -16,12 +17,17 @@ namespace {
 
 int in_program = 0;
 
-Result<std::string> stand_in(const build::Job& job, const ByteSink& sink) {
+Result<std::string> stand_in(const engine_build::Job& job, const ByteSink& sink) {
   const std::string& what = job.request;
   if (what == "crash") ::raise(SIGSEGV);
   if (what == "be killed") ::raise(SIGKILL);
   if (what == "read past a file") ::raise(SIGBUS);
   if (what == "lack memory") throw std::bad_alloc();
+  if (what == "crash for lack of memory") {
+    const rlimit limit = {0, 0};
+    ::setrlimit(RLIMIT_DATA, &limit);
+    ::raise(SIGSEGV);
+  }
   if (what == "refuse") return unsupported("no such thing");
   if (what == "abort") {
     std::fputs("the last words\n", stderr);
@@ -41,7 +47,7 @@ Result<std::string> stand_in(const build::Job& job, const ByteSink& sink) {
   return what + " " + job.model;
 }
 
-Result<std::string> fragile_openvino(const build::Job& job, const ByteSink& sink) {
+Result<std::string> fragile_openvino(const engine_build::Job& job, const ByteSink& sink) {
   if (job.model.find("Tanh") != std::string::npos) ::raise(SIGSEGV);
   if (job.model.find("Log") != std::string::npos) {
     // So OpenVINO fails where no thread can be made.
@@ -54,7 +60,8 @@ Result<std::string> fragile_openvino(const build::Job& job, const ByteSink& sink
 }  // namespace slipway
 
 int main(int argc, char** argv) {
-  return slipway::build::run_helper(argc, argv,
-                                    {{"stand-in", slipway::stand_in},
-                                     {slipway::openvino::kJobLibrary, slipway::fragile_openvino}});
+  return slipway::engine_build::run_helper(
+      argc, argv,
+      {{"stand-in", slipway::stand_in},
+       {slipway::openvino::kJobLibrary, slipway::fragile_openvino}});
 }

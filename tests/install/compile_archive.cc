@@ -1,4 +1,5 @@
 // usage: compile_archive MODEL.pt2 MODEL.pte
+// Prints each method, and how many nodes its engines have.
 #include <iostream>
 
 #include <slipway/slipway.h>
@@ -19,5 +20,15 @@ int main(int argc, char** argv) {
   if (!saved.ok()) {
     std::cerr << saved.error().message() << "\n";
     return 1;
+  }
+  auto file = slipway::inspect(argv[2]);
+  if (!file.ok()) {
+    std::cerr << file.error().message() << "\n";
+    return 1;
+  }
+  for (const slipway::MethodInfo& method : file->methods()) {
+    size_t nodes = 0;
+    for (const slipway::EngineInfo& engine : method.engines) nodes += engine.nodes.size();
+    std::cout << method.name << ": " << nodes << " nodes on engines\n";
   }
 }

@@ -28,6 +28,11 @@ def x86():
     )
 
 
+def xnnpack_dynamic():
+    """int8 activations by what each call gives, int8 weights per channel."""
+    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True, is_dynamic=True))
+
+
 QUANTIZERS = {"xnnpack": xnnpack, "xnnpack_per_tensor": xnnpack_per_tensor, "x86": x86}
 
 
@@ -61,6 +66,15 @@ class Attention(nn.Module):
         return self.out(self.norm(weights @ self.value(x)))
 
 
+class Layers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(64, 96), nn.Linear(96, 32)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x)))
+
+
 MODELS = {
     "residual": (Residual, (2, 3, 16, 16)),
     "attention": (Attention, (2, 7, 32)),
@@ -89,6 +103,53 @@ class Int8Weights(nn.Module):
         return x + nn.functional.embedding(i, self.table.to(x.dtype) * self.scale)
 
 
+class WeightForm(nn.Module):
+    """A product with weights of 8 bits, as weight-only schemes write it."""
+
+    SIZE, GROUP = 512, 32
+
+    def __init__(self, form):
+        super().__init__()
+        size, groups = self.SIZE, self.SIZE // self.GROUP
+        self.form = form
+        self.register_buffer("weight", torch.randint(-128, 128, (size, size)).to(torch.int8))
+        self.register_buffer("scale", torch.rand(size) * 1e-3 + 1e-4)
+        self.register_buffer("scales", torch.rand(size, groups) * 1e-3 + 1e-4)
+        self.register_buffer("zeros", torch.randint(-8, 8, (size, groups)).to(torch.int8))
+
+    def forward(self, x):
+        return getattr(self, self.form)(x)
+
+    def transposed_then_scaled(self, x):
+        return torch.mm(x, self.weight.t().to(x.dtype)) * self.scale
+
+    def scaled_after(self, x):
+        return nn.functional.linear(x, self.weight.to(x.dtype)) * self.scale
+
+    def scaled_before(self, x):
+        return x @ (self.weight.to(x.dtype) * self.scale[:, None]).t()
+
+    def by_rows_of_inputs(self, x):
+        return x @ (self.weight.to(x.dtype) * self.scale)
+
+    def _groups(self, x):
+        return self.weight.view(self.SIZE, -1, self.GROUP).to(x.dtype)
+
+    def groups(self, x):
+        return nn.functional.linear(x, (self._groups(x) * self.scales[:, :, None]).view(self.SIZE, self.SIZE))
+
+    def groups_with_zeros(self, x):
+        centered = self._groups(x) - self.zeros[:, :, None].to(x.dtype)
+        return torch.mm(x, (centered * self.scales[:, :, None]).reshape(self.SIZE, self.SIZE).t())
+
+    def groups_of_inputs(self, x):
+        grouped = self.weight.view(-1, self.GROUP, self.SIZE).to(x.dtype) * self.scales.t()[:, None]
+        return torch.mm(x, grouped.view(self.SIZE, self.SIZE))
+
+
+WEIGHT_FORMS = [name for name, value in vars(WeightForm).items() if callable(value) and not name.startswith("_") and name != "forward"]
+
+
 def quantized(name, quantizer, dialect="training", dynamic=False):
     """(exported program, inputs, PyTorch's output)"""
     torch.manual_seed(0)
@@ -105,6 +166,18 @@ def quantized(name, quantizer, dialect="training", dynamic=False):
     return program, inputs, model(*inputs).detach()
 
 
+def dynamically_quantized(dialect="training", dynamic=False):
+    """(exported program, the module)"""
+    torch.manual_seed(0)
+    inputs = (torch.randn(5, 64),)
+    shapes = ({0: torch.export.Dim("batch", max=8)},) if dynamic else None
+    model = prepare_pt2e(torch.export.export(Layers().eval(), inputs, dynamic_shapes=shapes).module(), xnnpack_dynamic())
+    model(*inputs)
+    model = convert_pt2e(model)
+    program = torch.export.export(model, inputs, dynamic_shapes=shapes)
+    return (program.run_decompositions() if dialect == "core" else program), model
+
+
 def int8_weights(size=160):
     torch.manual_seed(0)
     model, inputs = Int8Weights(size).eval(), (torch.randn(3, size), torch.tensor([1, 0, 5]))
@@ -117,6 +190,9 @@ def main():
     cases = {f"quantized_{quantizer}": quantized("residual", quantizer) for quantizer in ("xnnpack", "x86")}
     cases["quantized_weights"] = int8_weights()
     for name, (program, inputs, output) in cases.items():
+        # They hold the paths of whoever runs this.
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)
         torch.export.save(program, folder / f"{name}.pt2")
         files = {}
         for key, values in (("in", inputs), ("out", [output])):

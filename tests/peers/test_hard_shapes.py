@@ -6,15 +6,7 @@ import torch
 from torch.export import Dim
 
 import slipway_cli
-
-
-class Function(torch.nn.Module):
-    def __init__(self, body):
-        super().__init__()
-        self.body = body
-
-    def forward(self, *arguments):
-        return self.body(*arguments)
+from function_module import Function
 
 
 def split_after_reshape(x):

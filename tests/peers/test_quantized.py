@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import slipway_cli
-from quantized_models import MODELS, QUANTIZERS, int8_weights, quantized
+from quantized_models import MODELS, QUANTIZERS, WEIGHT_FORMS, WeightForm, dynamically_quantized, int8_weights, quantized
 
 LIBRARIES = pathlib.Path(__file__).parents[2] / ".deps/openvino/libs"
 DIALECTS = [("training", False), ("core", False), ("training", True)]
@@ -118,3 +118,173 @@ def test_int8_weights_stay_int8(engine, tmp_path):
         slipway_cli.check_one_partition(file)
         # Three of a byte; the table with scales of columns is float32, since OpenVINO misreads it.
         assert file.stat().st_size < 1.1 * (3 + 4) * 512 * 512
+
+
+def check_close(ours, theirs, tolerance=1e-5):
+    """In parts of the largest number: what is added up has both signs."""
+    theirs = theirs.detach().numpy()
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * max(1, np.abs(theirs).max()))
+
+
+def check_weights_stay_int8(program, inputs, output, folder, weights, tolerance=1e-5):
+    for engine in ("openvino", "none"):
+        file = slipway_cli.compile(program, folder, engine=engine)
+        [ours], _ = slipway_cli.run(file, inputs, folder)
+        check_close(ours, output, tolerance)
+        if engine == "openvino":
+            slipway_cli.check_one_partition(file)
+            assert file.stat().st_size <= 0.3 * 4 * weights + 50_000  # scales of groups and zero points, and the engine itself
+
+
+@pytest.mark.parametrize("dialect, rows", [("training", None), ("core", None), ("training", 1)])
+@pytest.mark.parametrize("form", WEIGHT_FORMS)
+def test_weights_of_every_form_stay_int8(form, dialect, rows, tmp_path):
+    torch.manual_seed(0)
+    model, x = WeightForm(form), torch.randn(5, WeightForm.SIZE)
+    shapes = ({0: torch.export.Dim("rows", max=64)},) if rows else None
+    program = torch.export.export(model, (x,), dynamic_shapes=shapes)
+    if dialect == "core":
+        program = program.run_decompositions()
+    x = x[:rows]
+    check_weights_stay_int8(program, [x], model(x), tmp_path, WeightForm.SIZE**2)
+
+
+@pytest.mark.parametrize("form", WEIGHT_FORMS)
+def test_weights_are_int8_in_what_tensorrt_reads(form, tmp_path):
+    torch.manual_seed(0)
+    model, x = WeightForm(form), torch.randn(5, WeightForm.SIZE)
+    archive, file = tmp_path / "model.pt2", tmp_path / "model.onnx"
+    torch.export.save(torch.export.export(model, (x,)), archive)
+    slipway_cli.call("compile", archive, "-o", file, "--engine", "tensorrt")
+    lowered = onnx.load(file)
+    [weight] = [item for item in lowered.graph.initializer if np.prod(item.dims) == WeightForm.SIZE**2]
+    assert weight.data_type == onnx.TensorProto.INT8
+    [reader] = [node for node in lowered.graph.node if weight.name in node.input]
+    assert reader.op_type == "DequantizeLinear"
+    # What ONNX Runtime fuses of these it computes with activations of 8 bits.
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(file, options)
+    [ours] = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    check_close(ours, model(x))
+
+
+def torchao_configs():
+    from torchao import quantization
+    from torchao.quantization.granularity import PerAxis, PerGroup
+
+    return {
+        "int8": quantization.Int8WeightOnlyConfig(version=2),
+        "channels": quantization.IntxWeightOnlyConfig(weight_dtype=torch.int8, granularity=PerAxis(0)),
+        "groups": quantization.IntxWeightOnlyConfig(weight_dtype=torch.int8, granularity=PerGroup(32)),
+        "int8_activations": quantization.Int8DynamicActivationInt8WeightConfig(),
+        "int8_activations_of_groups": quantization.Int8DynamicActivationIntxWeightConfig(
+            weight_dtype=torch.int8, weight_granularity=PerGroup(32)
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", torchao_configs())
+def test_runs_what_torchao_writes(name, tmp_path):
+    from torchao.quantization import quantize_
+
+    torch.manual_seed(0)
+    model, x = torch.nn.Sequential(torch.nn.Linear(512, 512), torch.nn.ReLU(), torch.nn.Linear(512, 512)).eval(), torch.randn(5, 512)
+    quantize_(model, torchao_configs()[name])
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("rows", max=64)},)).run_decompositions()
+    # Activations that are quantized may be a step off where they are next to a half.
+    tolerance = 1e-2 if "activations" in name else 1e-5
+    for rows in (x, x[:1]):
+        check_weights_stay_int8(program, [rows], model(rows), tmp_path, 2 * 512 * 512, tolerance)
+
+
+@pytest.mark.parametrize("inner", [1, 512, 513, 2000])
+def test_products_of_int8_are_exact(inner, tmp_path):
+    largest = torch.full((3, inner), -128, dtype=torch.int8), torch.full((inner, 2), -128, dtype=torch.int8)
+    torch.manual_seed(0)
+    some = tuple(torch.randint(-128, 128, x.shape).to(torch.int8) for x in largest)
+
+    class Product(torch.nn.Module):
+        def forward(self, a, b):
+            return torch._int_mm(a, b)
+
+    program = torch.export.export(Product(), some)
+    for engine in ("openvino", "none"):
+        file = slipway_cli.compile(program, tmp_path, engine=engine)
+        for inputs in (largest, some):
+            [ours], _ = slipway_cli.run(file, inputs, tmp_path)
+            np.testing.assert_array_equal(ours, torch._int_mm(*inputs).numpy())
+
+
+@pytest.mark.parametrize("dialect, dynamic", DIALECTS)
+def test_quantizes_dynamically_as_pytorch_does(dialect, dynamic, tmp_path):
+    program, model = dynamically_quantized(dialect, dynamic)
+    x = torch.randn(5, 64, generator=torch.Generator().manual_seed(0))
+    cases = [x, x * 100, x * 1e-7, torch.zeros(5, 64), x.abs(), -x.abs() - 1] + ([x[:1]] if dynamic else [])
+    for engine in ("openvino", "none"):
+        file = slipway_cli.compile(program, tmp_path, engine=engine)
+        if engine == "openvino":
+            slipway_cli.check_one_partition(file)
+        for each in cases:
+            [ours], _ = slipway_cli.run(file, [each], tmp_path)
+            check_close(ours, model(each))
+    archive, file = tmp_path / "model.pt2", tmp_path / "model.onnx"
+    for options in ([], ["--engine", "tensorrt"]):
+        slipway_cli.call("compile", archive, "-o", file, *options)
+        session = onnxruntime.InferenceSession(file)
+        for each in cases:
+            [ours] = session.run(None, {session.get_inputs()[0].name: each.numpy()})
+            check_close(ours, model(each))
+
+
+class Chosen(torch.nn.Module):
+    """What is chosen for each row, and all that is made by it."""
+
+    def forward(self, x):
+        quantized = torch.ops.quantized_decomposed
+        results = []
+        for row in x.unbind(0):
+            scale, zero = quantized.choose_qparams.tensor(row, -128, 127, 1.19e-7, torch.int8)
+            level = quantized.quantize_per_tensor.tensor(row, scale, zero, -128, 127, torch.int8)
+            results += [scale, zero, level, quantized.dequantize_per_tensor.tensor(level, scale, zero, -128, 127, torch.int8)]
+            results += quantized.choose_qparams_symmetric.tensor(row, -127, 127, 1.19e-7, torch.int8)
+        for choose in (quantized.choose_qparams_per_token_asymmetric, quantized.choose_qparams_per_token):
+            scale, zero = choose(x, torch.int8)
+            level = quantized.quantize_per_token(x, scale, zero, -128, 127, torch.int8)
+            results += [scale, zero, level]
+            results += [quantized.dequantize_per_token(level, scale, zero, -128, 127, torch.int8, torch.float32)]
+        return tuple(results)
+
+
+@pytest.mark.parametrize("engine", ["openvino", "none"])
+def test_chooses_what_pytorch_chooses(engine, tmp_path):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(12, 16, generator=generator) * 10 ** (torch.rand(12, 1, generator=generator) * 8 - 5)
+    x[1], x[2], x[3], x[4] = 0, x[2].abs(), -x[3].abs(), 1e-9
+    program = torch.export.export(Chosen(), (x,))
+    ours, _ = slipway_cli.run(slipway_cli.compile(program, tmp_path, engine=engine), [x], tmp_path)
+    for mine, theirs in zip(ours, Chosen()(x), strict=True):
+        # OpenVINO divides by constants through their reciprocals.
+        is_level = theirs.dtype in (torch.int8, torch.int64)
+        np.testing.assert_allclose(mine, theirs.numpy(), atol=0, rtol=0 if is_level or engine == "none" else 3e-7)
+
+
+def test_dequantizes_groups(tmp_path):
+    class Groups(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.register_buffer("weight", torch.randint(-128, 128, (512, 512)).to(torch.int8))
+            self.register_buffer("scales", torch.rand(512, 16) * 1e-3 + 1e-4)
+            self.register_buffer("zeros", torch.randint(-8, 8, (512, 16)).to(torch.int32))
+
+        def forward(self, x):
+            dequantize = torch.ops.quantized_decomposed.dequantize_per_channel_group
+            weight = dequantize(self.weight, self.scales, self.zeros, -128, 127, torch.int8, 32, torch.float32)
+            return torch.nn.functional.linear(x, weight)
+
+    model, x = Groups(), torch.randn(5, 512)
+    program = torch.export.export(model, (x,))
+    for engine in ("openvino", "none"):
+        [ours], _ = slipway_cli.run(slipway_cli.compile(program, tmp_path, engine=engine), [x], tmp_path)
+        check_close(ours, model(x))

@@ -160,7 +160,7 @@ def test_dynamic_sizes_are_minus_one(tmp_path):
 
 @pytest.mark.parametrize("options", [("--exclude-op", "aten.tanh"), ("--exclude-op", "aten.linear")])
 def test_a_bare_engine_of_a_split_program_is_refused(options, archive, tmp_path):
-    with pytest.raises(slipway_cli.ToolError, match="slipway extract FILE --engine N -o x.engine"):
+    with pytest.raises(slipway_cli.ToolError, match="slipway extract"):
         compile(archive, tmp_path / "model.engine", *options)
     assert not (tmp_path / "model.engine").exists()
 

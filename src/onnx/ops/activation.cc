@@ -1,3 +1,4 @@
+#include <cmath>
 #include <limits>
 #include <numbers>
 
@@ -19,7 +20,8 @@ void relu(Context& c) {
 void gelu(Context& c) {
   const Ref x = c.tensor(0);
   const std::string approximate = c.text(1);
-  if (c.fused("Gelu")) {
+  // ONNX defines the fused one with a factor of float32.
+  if (c.fused("Gelu") && (approximate != "tanh" || x.dtype != DType::kFloat64)) {
     Attributes attributes;
     if (approximate == "tanh") attributes.emplace_back("approximate", std::string("tanh"));
     return c.result(c.op("Gelu", {x}, attributes));
@@ -82,7 +84,11 @@ void elu(Context& c) {
   if (input_scale == 1) {
     y = c.op("Elu", {x}, {{"alpha", static_cast<float>(alpha)}});
   } else {
-    const Ref inner = c.op("Elu", {c.mul(x, input_scale)}, {{"alpha", static_cast<float>(alpha)}});
+    const Ref scaled = c.mul(x, input_scale);
+    // Elu leaves alone what is above 0.
+    const Ref inner = input_scale > 0
+                          ? c.op("Elu", {scaled}, {{"alpha", static_cast<float>(alpha)}})
+                          : c.mul(expm1(c, scaled), alpha);
     y = c.where(c.compare("Greater", x, 0.0), x, inner);
   }
   c.result(scale == 1 ? y : c.mul(y, scale));
@@ -94,7 +100,13 @@ void selu(Context& c) { c.result(c.op("Selu", {c.tensor(0)})); }
 void celu(Context& c) {
   const Ref x = c.tensor(0);
   const double alpha = c.has(1) ? c.real(1) : 1;
-  c.result(c.op("Celu", {x}, {{"alpha", static_cast<float>(alpha)}}));
+  // ONNX has Celu of float32 alone, and runtimes make NaN of an infinite alpha.
+  if (x.dtype == DType::kFloat64 || !std::isfinite(alpha)) {
+    const Ref inner = c.mul(expm1(c, c.mul(x, 1 / alpha)), alpha);
+    return c.result(c.where(c.compare("Less", x, 0.0), inner, x));
+  }
+  const Ref wide = c.cast(x, DType::kFloat32);
+  c.result(c.cast(c.op("Celu", {wide}, {{"alpha", static_cast<float>(alpha)}}), x.dtype));
 }
 
 void softplus_rule(Context& c) {
@@ -192,7 +204,9 @@ void safe_softmax(Context& c) {
   // Not the largest, which engines give as the least finite number.
   const Ref seen = c.compare("Less", c.number_like(-std::numeric_limits<double>::infinity(), x), x);
   const Ref any =
-      c.cast(c.reduce("ReduceMax", c.cast(seen, DType::kInt32), {axis}, true), DType::kBool);
+      rank == 0
+          ? seen
+          : c.cast(c.reduce("ReduceMax", c.cast(seen, DType::kInt32), {axis}, true), DType::kBool);
   c.result(c.where(any, softmax(c, x, axis, rank), c.number_like(0, x)));
 }
 

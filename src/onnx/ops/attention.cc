@@ -48,13 +48,15 @@ Ref attend(Context& c, Attention a) {
   const size_t n = a.query_sizes.size();
   const auto rank = static_cast<int64_t>(n);
   const SymInt width = a.query_sizes.at(n - 1);
-  if (!a.scale && !width.is_constant()) {
-    c.fail("the width of the heads is known only at run time");
-    return a.query;
-  }
+  const bool is_known = a.scale || width.is_constant();
   const double scale =
       a.scale.value_or(1 / std::sqrt(static_cast<double>(width.constant().value_or(1))));
-  if (c.fused("Attention") && n == 4) {
+  const auto scaled = [&](const Ref& x) {
+    if (is_known) return c.mul(x, scale);
+    const Ref root = c.op("Sqrt", {c.cast(c.scalar_length(width), x.dtype)});
+    return c.mul(x, c.op("Reciprocal", {root}));
+  };
+  if (c.fused("Attention") && n == 4 && is_known) {
     Refs inputs = {a.query, a.key, a.value};
     if (a.mask.present()) inputs.push_back(a.mask);
     return c.op("Attention", inputs,
@@ -72,9 +74,9 @@ Ref attend(Context& c, Attention a) {
   // Scaled after the product, as PyTorch does, so that the same scores overflow; but what is
   // computed in a half type would overflow earlier than PyTorch, which has them in float32.
   const bool is_half_product = is_half(a.query.dtype);
-  const Ref query = is_half_product ? c.mul(a.query, scale) : a.query;
+  const Ref query = is_half_product ? scaled(a.query) : a.query;
   Ref scores = c.op("MatMul", {query, c.transpose(a.key, order)});
-  if (!is_half_product) scores = c.mul(scores, scale);
+  if (!is_half_product) scores = scaled(scores);
   const Ref never = c.number_like(-std::numeric_limits<double>::infinity(), scores);
   if (a.is_causal) {
     // Every query sees at least the first key.

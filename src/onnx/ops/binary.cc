@@ -50,7 +50,10 @@ Ref scaled(Context& c, const Ref& x) {
 
 void add(Context& c) {
   auto [a, b] = operands(c);
-  if (a.dtype == DType::kBool) return c.result(c.op("Or", {a, b}));
+  if (a.dtype == DType::kBool) {
+    if (c.has(2)) b = c.op("And", {b, c.operand(2, DType::kBool)});
+    return c.result(c.op("Or", {a, b}));
+  }
   c.result(c.add(a, scaled(c, b)));
 }
 
@@ -111,6 +114,8 @@ void floor_division(Context& c) {
 
 void fmod(Context& c) {
   auto [a, b] = operands(c);
+  // Runtimes take the remainder of floats.
+  if (a.dtype == DType::kInt64) return c.result(c.sub(a, c.mul(c.div(a, b), b)));
   c.result(c.op("Mod", {a, b}, {{"fmod", 1}}));
 }
 
@@ -123,6 +128,16 @@ void remainder(Context& c) {
   c.result(c.where(c.op("And", {nonzero, differs}), c.add(mod, b), mod));
 }
 
+// By squaring, since runtimes take the power of floats.
+Ref integer_power(Context& c, Ref square, int64_t exponent) {
+  Ref product;
+  for (; exponent > 0; exponent /= 2) {
+    if (exponent % 2 != 0) product = product.present() ? c.mul(product, square) : square;
+    if (exponent > 1) square = c.mul(square, square);
+  }
+  return product;
+}
+
 void pow(Context& c) {
   auto [a, b] = operands(c);
   const auto exponent = c.number(1);
@@ -133,6 +148,8 @@ void pow(Context& c) {
     if (exponent == 0.5) return c.result(c.op("Sqrt", {a}));
     if (exponent == -0.5) return c.result(c.op("Reciprocal", {c.op("Sqrt", {a})}));
     if (exponent == -1.0) return c.result(c.op("Reciprocal", {a}));
+  } else if (exponent && *exponent > 0 && *exponent < 0x1p53) {
+    return c.result(integer_power(c, a, static_cast<int64_t>(*exponent)));
   }
   c.result(c.op("Pow", {a, b}));
 }
@@ -249,7 +266,8 @@ void lerp(Context& c) {
   const auto known = c.is_tensor(2) ? std::nullopt : c.number(2);
   const auto from_start = [&] { return c.add(start, c.mul(weight, difference)); };
   if (known && std::abs(*known) < 0.5) return c.result(from_start());
-  const Ref rest = c.sub(c.number_like(1, weight), weight);
+  const Ref rest =
+      known ? c.number_like(1 - *known, weight) : c.sub(c.number_like(1, weight), weight);
   const Ref from_end = c.sub(end, c.mul(rest, difference));
   if (known) return c.result(from_end);
   c.result(c.where(c.compare("Less", c.op("Abs", {weight}), 0.5), from_start(), from_end));

@@ -6,25 +6,19 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "schema/operator_name.h"
+
 namespace slipway::onnx {
 
-std::string_view base_name(const Context& c) {
-  std::string_view op = c.node().op();
-  op.remove_prefix(op.find('.') + 1);
-  return op.substr(0, op.find('.'));
-}
+std::string_view base_name(const Context& c) { return schema::base_name(c.node().op()); }
 
-std::string_view overload_name(const Context& c) {
-  std::string_view op = c.node().op();
-  return op.substr(op.rfind('.') + 1);
-}
+std::string_view overload_name(const Context& c) { return schema::overload_name(c.node().op()); }
 
 namespace {
 
 bool is_any(std::string_view op, std::initializer_list<std::string_view> names) {
-  return std::any_of(names.begin(), names.end(), [&](std::string_view name) {
-    return op.starts_with(name) && (op.size() == name.size() || op[name.size()] == '.');
-  });
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return schema::matches(op, name); });
 }
 
 bool is_product(std::string_view op) {
@@ -42,8 +36,10 @@ bool feeds_products(const Context& c, const ir::Value* value, bool is_scaled, in
     if (!reader) return false;
     if (is_product(reader->op())) return is_scaled;
     const bool scales = is_any(reader->op(), {"aten.mul", "aten.sub"});
-    if (!scales && !is_any(reader->op(), {"aten.t", "aten.permute", "aten.transpose"}))
-      return false;
+    const bool moves =
+        is_any(reader->op(), {"aten.t", "aten.permute", "aten.transpose", "aten.view",
+                              "aten.reshape", "aten._unsafe_view", "aten.flatten"});
+    if (!scales && !moves) return false;
     return feeds_products(c, reader->output(), is_scaled || scales, depth - 1);
   });
 }
@@ -56,15 +52,21 @@ bool feeds_products(const Context& c, const ir::Value* value, Scaled scaled) {
 }
 
 Ref truncate(Context& c, const Ref& x) {
-  return c.mul(c.op("Sign", {x}), c.op("Floor", {c.op("Abs", {x})}));
+  // What is rounded up to 0 is -0.0.
+  return c.where(c.compare("Less", x, 0.0), c.op("Ceil", {x}), c.op("Floor", {x}));
 }
 
-// log(u) * x / (u - 1) with u = 1 + x corrects what the sum rounds away.
+// tanh(x/2) * (exp(x) + 1): no digits cancel near 0.
+Ref expm1(Context& c, const Ref& x) {
+  return c.mul(c.op("Tanh", {c.mul(x, 0.5)}), c.add(c.op("Exp", {x}), 1.0));
+}
+
+// log(u) * (x / (u - 1)) with u = 1 + x corrects what the sum rounds away.
 Ref log1p(Context& c, const Ref& x) {
   const Ref u = c.add(x, 1.0);
   const Ref is_one = c.compare("Equal", u, 1.0);
   const Ref is_infinite = c.compare("Equal", u, std::numeric_limits<double>::infinity());
-  const Ref corrected = c.div(c.mul(c.op("Log", {u}), x), c.sub(u, 1.0));
+  const Ref corrected = c.mul(c.op("Log", {u}), c.div(x, c.sub(u, 1.0)));
   return c.where(c.op("Or", {is_one, is_infinite}), x, corrected);
 }
 

@@ -14,13 +14,14 @@ std::string_view base_name(const Context& c);
 // "Tensor" of "aten.add.Tensor".
 std::string_view overload_name(const Context& c);
 
-// Whether all that reads a value, as it is or transposed, are products and convolutions. Scaled (by
-// a product or difference of elements): always on the way, or perhaps.
+// Whether all that reads a value, as it is or in another shape, are products and convolutions.
+// Scaled (by a product or difference of elements): always on the way, or perhaps.
 enum class Scaled : uint8_t { kYes, kMaybe };
 bool feeds_products(const Context& c, const ir::Value* value, Scaled scaled);
 
 Ref truncate(Context& c, const Ref& x);
 // Exact near 0 too.
+Ref expm1(Context& c, const Ref& x);
 Ref log1p(Context& c, const Ref& x);
 Ref softmax(Context& c, const Ref& x, int64_t axis, int64_t rank);
 

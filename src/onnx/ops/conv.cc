@@ -129,7 +129,7 @@ void im2col(Context& c) {
     }
   }
   const Ref y = c.concat(taps, 2);
-  c.result(c.op("Reshape", {y, c.shape(c.sizes())}));
+  c.result(c.reshape(y, {}, c.sizes()));
 }
 
 constexpr Entry kRules[] = {

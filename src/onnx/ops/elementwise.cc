@@ -79,6 +79,11 @@ void neg(Context& c) { c.result(c.op("Neg", {c.tensor(0)})); }
 
 void sign(Context& c) {
   Ref x = c.tensor(0);
+  if (x.dtype == DType::kInt64) {
+    // ONNX Runtime looks at 32 bits.
+    const Ref above = c.cast(c.compare("Greater", x, 0.0), x.dtype);
+    return c.result(c.sub(above, c.cast(c.compare("Less", x, 0.0), x.dtype)));
+  }
   c.result(x.dtype == DType::kBool ? x : c.op("Sign", {x}));
 }
 
@@ -95,11 +100,8 @@ void frac(Context& c) {
 void rsqrt(Context& c) {
   apply(c, [](Context& c, const Ref& x) { return c.op("Reciprocal", {c.op("Sqrt", {x})}); });
 }
-// tanh(x/2) * (exp(x) + 1): no digits cancel near 0.
-void expm1(Context& c) {
-  apply(c, [](Context& c, const Ref& x) {
-    return c.mul(c.op("Tanh", {c.mul(x, 0.5)}), c.add(c.op("Exp", {x}), 1.0));
-  });
+void expm1_rule(Context& c) {
+  apply(c, [](Context& c, const Ref& x) { return expm1(c, x); });
 }
 void exp2(Context& c) {
   apply(c, [](Context& c, const Ref& x) { return c.op("Pow", {c.number_like(2, x), x}); });
@@ -112,9 +114,6 @@ void log2(Context& c) {
 }
 void log10(Context& c) {
   apply(c, [](Context& c, const Ref& x) { return c.mul(c.op("Log", {x}), std::numbers::log10e); });
-}
-void erfc(Context& c) {
-  apply(c, [](Context& c, const Ref& x) { return c.sub(c.number_like(1, x), c.op("Erf", {x})); });
 }
 void deg2rad(Context& c) {
   apply(c, [](Context& c, const Ref& x) { return c.mul(x, std::numbers::pi / 180); });
@@ -149,6 +148,7 @@ void isfinite(Context& c) {
 
 void signbit(Context& c) {
   const Ref x = c.tensor(0);
+  if (x.dtype == DType::kBool) return c.result(everywhere(c, x, false));
   const Ref negative = c.compare("Less", x, 0.0);
   if (!is_floating_point(x.dtype)) return c.result(negative);
   // The reciprocal of -0.0 is -inf.
@@ -166,9 +166,10 @@ void bitwise_not(Context& c) {
 void nan_to_num(Context& c) {
   Ref x = c.tensor(0);
   if (!is_floating_point(x.dtype)) return c.result(x);
-  const double largest = x.dtype == DType::kFloat64   ? std::numeric_limits<double>::max()
-                         : x.dtype == DType::kFloat16 ? 65504.0
-                         : x.dtype == DType::kBFloat16
+  // Of the result's type: x may be wider here.
+  const double largest = c.dtype() == DType::kFloat64   ? std::numeric_limits<double>::max()
+                         : c.dtype() == DType::kFloat16 ? 65504.0
+                         : c.dtype() == DType::kBFloat16
                              ? 3.3895313892515355e38
                              : static_cast<double>(std::numeric_limits<float>::max());
   Ref y =
@@ -214,24 +215,24 @@ void native_dropout(Context& c) {
 void copy(Context& c) { c.result(c.expand(c.tensor(1, c.dtype()), c.type(1).sizes, c.sizes())); }
 
 void clamp(Context& c) {
-  const DType dtype = c.dtype();
+  // Runtimes have no extremes of bools.
+  const DType dtype = c.dtype() == DType::kBool ? DType::kInt32 : c.dtype();
   Ref x = c.tensor(0, dtype);
   // Clip's missing bound is the largest number of some engine's type.
   if (c.is_tensor(1) || c.is_tensor(2) || !c.has(1) || !c.has(2)) {
     if (c.has(1)) x = c.op("Max", {x, c.operand(1, dtype)});
     if (c.has(2)) x = c.op("Min", {x, c.operand(2, dtype)});
-    return c.result(x);
+    return c.result(c.cast(x, c.dtype()));
   }
   c.result(c.op("Clip", {x, c.operand(1, dtype), c.operand(2, dtype)}));
 }
 
-void clamp_min(Context& c) {
-  c.result(c.op("Max", {c.tensor(0, c.dtype()), c.operand(1, c.dtype())}));
+void clamp_end(Context& c, const char* op_type) {
+  const DType dtype = c.dtype() == DType::kBool ? DType::kInt32 : c.dtype();
+  c.result(c.op(op_type, {c.tensor(0, dtype), c.operand(1, dtype)}));
 }
-
-void clamp_max(Context& c) {
-  c.result(c.op("Min", {c.tensor(0, c.dtype()), c.operand(1, c.dtype())}));
-}
+void clamp_min(Context& c) { clamp_end(c, "Max"); }
+void clamp_max(Context& c) { clamp_end(c, "Min"); }
 
 constexpr Entry kRules[] = {
     {"aten.exp aten.log aten.sqrt aten.sin aten.cos aten.tan aten.asin aten.acos aten.atan "
@@ -247,12 +248,11 @@ constexpr Entry kRules[] = {
     {"aten.square", square},
     {"aten.frac", frac},
     {"aten.rsqrt", rsqrt},
-    {"aten.expm1 aten.special_expm1", expm1},
+    {"aten.expm1 aten.special_expm1", expm1_rule},
     {"aten.exp2 aten.special_exp2", exp2},
     {"aten.log1p aten.special_log1p", log1p_rule},
     {"aten.log2", log2},
     {"aten.log10", log10},
-    {"aten.erfc aten.special_erfc", erfc},
     {"aten.deg2rad", deg2rad},
     {"aten.rad2deg", rad2deg},
     {"aten.isnan", isnan},

@@ -169,7 +169,12 @@ void embedding_bag(Context& c) {
     if (c.is_used(i)) return c.fail("only its first result can be computed");
   }
   const int64_t mode = c.constant(4);
-  const int64_t padding = c.has(8) ? c.constant(8) : -1;
+  int64_t padding = c.has(8) ? c.constant(8) : -1;
+  if (padding < 0 && overload_name(c) == "padding_idx" && c.has(8)) {
+    const auto count = c.type(0).sizes.at(0).constant();
+    if (!count) return c.fail("its padding counts from an end that is known only at run time");
+    padding += *count;
+  }
   const Ref indices = c.tensor(1, DType::kInt64);
   Ref rows = c.gather(c.tensor(0), indices, 0);
   if (c.has(6)) rows = c.mul(rows, c.unsqueeze(c.tensor(6), {1}));

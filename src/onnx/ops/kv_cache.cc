@@ -48,7 +48,8 @@ bool follow_each_other(const ir::Argument& argument, bool from_zero_on,
          (is_single(a) && follow_each_other(b, false, ranges));
 }
 
-// What TensorRT takes: [batch, heads, positions, width], with a fixed number of positions.
+// What engines with caches take: [batch, heads, positions, width], with a fixed number of
+// positions.
 bool is_cache(const ir::TensorType& type, int64_t axis) {
   return type.sizes.size() == 4 && axis == 2 && type.sizes.at(2).is_constant() &&
          (type.dtype == DType::kFloat32 || type.dtype == DType::kFloat16 ||

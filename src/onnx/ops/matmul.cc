@@ -28,6 +28,7 @@ ir::SymInt inner_size(Context& c, size_t i) {
 }
 
 Ref matrix_product(Context& c, size_t left, size_t right) {
+  if (c.type(left).dtype == DType::kBool) c.fail("ONNX has no product of bools");
   return product(c, c.op("MatMul", {c.tensor(left), c.tensor(right)}), inner_size(c, left));
 }
 
@@ -82,7 +83,9 @@ void addbmm(Context& c) {
 
 void outer(Context& c) {
   const DType dtype = c.dtype();
-  c.result(c.mul(c.unsqueeze(c.tensor(0, dtype), {1}), c.unsqueeze(c.tensor(1, dtype), {0})));
+  const Ref a = c.unsqueeze(c.tensor(0, dtype), {1});
+  const Ref b = c.unsqueeze(c.tensor(1, dtype), {0});
+  c.result(dtype == DType::kBool ? c.op("And", {a, b}) : c.mul(a, b));
 }
 
 // How many elements each sum of an einsum has: the sizes of the labels that the result lacks.
@@ -128,7 +131,13 @@ void cdist(Context& c) {
   }
   if (p == 1) return c.result(sum(difference));
   if (p == 2) return c.result(c.op("Sqrt", {sum(c.mul(difference, difference))}));
-  if (std::isinf(p)) return c.result(c.reduce("ReduceMax", difference, {rank}, false));
+  if (std::isinf(p)) {
+    const Ref largest = c.reduce("ReduceMax", difference, {rank}, false);
+    // The maximum of nothing is below every number, and that distance is 0.
+    const bool may_be_empty = c.type(0).sizes.back().bounds(c.ranges()).min.value_or(0) < 1;
+    if (!may_be_empty) return c.result(largest);
+    return c.result(c.where(c.compare("Less", largest, 0.0), c.number_like(0, largest), largest));
+  }
   const Ref powers = c.op("Pow", {difference, c.number_like(p, x)});
   c.result(c.op("Pow", {sum(powers), c.number_like(1 / p, x)}));
 }

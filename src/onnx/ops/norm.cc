@@ -133,9 +133,12 @@ void group_norm(Context& c, int64_t groups, size_t weight, size_t bias, double e
     const Ref v = c.tensor_or_none(i);
     return v.present() && rank > 2 ? c.unsqueeze(v, iota(rank - 2, 1)) : v;
   };
+  const auto group = [&] {
+    const SymInt size = SymInt::floordiv(sizes.at(1), groups) * ir::numel(tail(sizes, 2));
+    return c.reshape(x, sizes, {sizes.at(0), groups, size});
+  };
   if (c.is_used(1) || c.is_used(2)) {
-    const Ref grouped = c.op("Reshape", {x, c.ints({0, groups, -1})});
-    const Moments m = moments(c, grouped, {2}, eps);
+    const Moments m = moments(c, group(), {2}, eps);
     const Ref y =
         affine(c, c.reshape(c.mul(m.centred, m.rstd), {}, sizes), channel(weight), channel(bias));
     const Ref mean = c.squeeze(m.mean, {2});
@@ -151,9 +154,8 @@ void group_norm(Context& c, int64_t groups, size_t weight, size_t bias, double e
                          {{"num_groups", groups}, {"epsilon", static_cast<float>(eps)}}));
   }
   // An instance normalization of the groups.
-  const Ref grouped = c.op("Reshape", {x, c.ints({0, groups, -1})});
   const Ref y = c.op("InstanceNormalization",
-                     {grouped, c.expand(c.number_like(1, x), {}, {groups}),
+                     {group(), c.expand(c.number_like(1, x), {}, {groups}),
                       c.expand(c.number_like(0, x), {}, {groups})},
                      {{"epsilon", static_cast<float>(eps)}});
   c.result(affine(c, c.reshape(y, {}, sizes), channel(weight), channel(bias)));

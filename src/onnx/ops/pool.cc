@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <limits>
 
+#include <fmt/format.h>
+
 #include "onnx/ops/common.h"
 #include "onnx/registry.h"
 
@@ -113,10 +115,17 @@ void max_pool(Context& c) {
   const bool is_float = is_floating_point(x.dtype);
   if (!is_float) image.x = x = c.cast(x, DType::kFloat64);
   std::vector<int64_t> pads(2 * n, 0);
-  if (all_constant(end)) {
+  bool is_within = all_constant(end);
+  for (size_t i = 0; is_within && i < n; ++i) is_within = *end[i].constant() < window.kernel[i];
+  if (is_within) {
     pads = known_pads(window.padding, end);
   } else {
-    if (indices) return c.fail("indices in ceil mode need image sizes that are known in advance");
+    // Runtimes want padding to be less than the kernel.
+    if (indices) {
+      return c.fail(
+          "indices in ceil mode need image sizes that are known in advance, and windows that reach "
+          "less than a kernel past the image");
+    }
     x = pad(c, image, window.padding, end, -std::numeric_limits<double>::infinity());
   }
   if (!indices) {
@@ -141,6 +150,7 @@ void max_pool(Context& c) {
 // avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
 void avg_pool(Context& c) {
   const size_t n = spatial_of(c);
+  if (!is_floating_point(c.dtype())) return c.fail("ONNX has no average of integers");
   Images image = images(c, n);
   Window window;
   window.kernel = repeated(c.constants(1), n);
@@ -189,10 +199,18 @@ void avg_pool(Context& c) {
   c.result(image.batched ? y : c.squeeze(y, {0}));
 }
 
+// The most windows along a dimension that get nodes of their own.
+constexpr int64_t kMostWindows = 4096;
+
 // The windows of adaptive pooling along one axis, each reduced by itself, so that an infinity in
 // one does not reach the others. The number of windows is known.
 Ref reduce_windows(Context& c, const char* op_type, const Ref& x, int64_t axis, const SymInt& in,
                    int64_t out) {
+  if (out > kMostWindows) {
+    c.fail(
+        fmt::format("it has {} windows along a dimension, and {} are the most", out, kMostWindows));
+    return x;
+  }
   Refs parts;
   for (int64_t k = 0; k < out; ++k) {
     const SymInt start = SymInt::floordiv(in * k, out);
@@ -202,6 +220,13 @@ Ref reduce_windows(Context& c, const char* op_type, const Ref& x, int64_t axis, 
   return c.concat(parts, axis);
 }
 
+// The mean over all dimensions from the third on, of which nothing shows that they have elements.
+Ref mean_of_images(Context& c, const Ref& x, const Sizes& sizes) {
+  const auto count = static_cast<int64_t>(sizes.size());
+  const Ref sum = c.reduce("ReduceSum", x, iota(count, 2), true);
+  return c.div(sum, c.cast(c.scalar_length(ir::numel(sizes)), x.dtype));
+}
+
 void adaptive_avg_pool(Context& c) {
   const size_t n = spatial_of(c);
   Images image = images(c, n);
@@ -209,6 +234,10 @@ void adaptive_avg_pool(Context& c) {
   const Sizes out = tail(image.out, 2);
   const auto finish = [&](const Ref& y) { c.result(image.batched ? y : c.squeeze(y, {0})); };
   if (std::all_of(out.begin(), out.end(), [](const SymInt& s) { return s == SymInt(1); })) {
+    const bool may_be_empty = std::any_of(in.begin(), in.end(), [&](const SymInt& size) {
+      return size.bounds(c.ranges()).min.value_or(0) <= 0;
+    });
+    if (may_be_empty) return finish(mean_of_images(c, image.x, in));
     return finish(c.op("GlobalAveragePool", {image.x}));
   }
   Window window;

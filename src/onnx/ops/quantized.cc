@@ -195,7 +195,7 @@ void quantize(Context& c, const Quantization& q, int64_t min, int64_t max) {
   c.bind(c.output(), c.op("QuantizeLinear", {x, numbers(c, q, 1), zero}, q.attributes(), held));
 }
 
-// OpenVINO gathers from tables of 8 bits as if their scales were of rows.
+// Engines gather from tables of 8 bits as if their scales were of rows.
 bool is_read_by_rows(Context& c, const Quantization& q) {
   if (!q.axis || feeds_products(c, c.output(), Scaled::kMaybe)) return true;
   const auto& readers = c.readers(c.output());

@@ -80,9 +80,11 @@ void amax(Context& c) {
 // ArgMax and ArgMin give the first of equals.
 Ref arg_extremum(Context& c, const Ref& x, int64_t axis, bool keep, bool is_max) {
   const bool has_kernel = is_floating_point(x.dtype) || x.dtype == DType::kInt32;
-  const Ref wide = has_kernel                 ? x
-                   : x.dtype == DType::kInt64 ? c.cast(x, DType::kFloat64)
-                                              : c.cast(x, DType::kInt32);
+  if (x.dtype == DType::kInt64) {
+    const Ref extreme = c.reduce(is_max ? "ReduceMax" : "ReduceMin", x, {axis}, true);
+    return arg_extremum(c, c.cast(c.compare("Equal", x, extreme), DType::kInt32), axis, keep, true);
+  }
+  const Ref wide = has_kernel ? x : c.cast(x, DType::kInt32);
   return c.op(is_max ? "ArgMax" : "ArgMin", {wide}, {{"axis", axis}, {"keepdims", keep ? 1 : 0}},
               DType::kInt64);
 }
@@ -118,7 +120,7 @@ void max_dim(Context& c) {
 }
 
 void aminmax(Context& c) {
-  const Axes axes = c.has(1) ? axes_of(c, 1, 2) : all_axes(c);
+  const Axes axes = c.has(1) ? axes_of(c, 1, 2) : Axes{all_axes(c).list, c.flag(2)};
   const Ref x = c.tensor(0);
   const Ref low = extremum(c, x, axes, false);
   const Ref high = extremum(c, x, axes, true);

@@ -110,6 +110,27 @@ Ref resize_axis(Context& c, const Ref& x, const Axis& axis, int64_t dim, int64_t
   return total;
 }
 
+// One dimension of a nearest mode by PyTorch's own places, where sizes are known at run time only.
+Ref gather_nearest(Context& c, const Ref& x, const Axis& axis, int64_t dim, bool exact) {
+  const auto real = [&](const SymInt& size) {
+    return c.cast(c.scalar_length(size), DType::kFloat32);
+  };
+  Ref i = c.cast(c.range(axis.out), DType::kFloat32);
+  if (exact) i = c.add(i, 0.5);
+  const Ref place = c.op("Floor", {c.mul(i, c.div(real(axis.in), real(axis.out)))});
+  const Ref last = c.scalar_length(axis.in - 1);
+  return c.gather(x, c.op("Min", {c.cast(place, DType::kInt64), last}), dim);
+}
+
+// Whether the size stays or is multiplied by a whole number.
+bool is_multiple(const Axis& axis) {
+  constexpr int kMost = 16;
+  for (int k = 1; k <= kMost; ++k) {
+    if (axis.out == axis.in * k) return true;
+  }
+  return false;
+}
+
 // upsample_<mode><n>d(x, output_size, [align_corners], scales...), and .vec with a list of scales.
 void upsample(Context& c) {
   const std::string_view name = base_name(c);
@@ -132,7 +153,7 @@ void upsample(Context& c) {
   std::vector<std::optional<double>> scales(spatial);
   const size_t first = nearest ? 2 : 3;
   if (overload_name(c) == "vec") {
-    const std::vector<double> given = c.numbers(first);
+    const std::vector<double> given = c.has(first) ? c.numbers(first) : std::vector<double>{};
     std::copy_n(given.begin(), std::min(given.size(), spatial), scales.begin());
   } else {
     for (size_t i = 0; i < spatial; ++i) {
@@ -187,6 +208,14 @@ void upsample(Context& c) {
     for (const Axis& axis : axes) factors.push_back(static_cast<float>(*axis.scale));
     const Ref given = c.constant(DType::kFloat32, {rank}, floats(factors));
     return c.result(c.op("Resize", {x, {}, given}, attributes));
+  }
+  if (nearest && !is_known && !std::all_of(axes.begin(), axes.end(), is_multiple)) {
+    Ref y = x;
+    for (size_t i = 0; i < axes.size(); ++i) {
+      if (axes[i].in == axes[i].out) continue;
+      y = gather_nearest(c, y, axes[i], static_cast<int64_t>(i + 2), exact);
+    }
+    return c.result(y);
   }
   // The first two sizes stay, whatever they are.
   c.result(c.op("Resize", {x, {}, {}, c.shape(c.sizes())}, attributes));

@@ -25,7 +25,7 @@ void permute(Context& c) {
 }
 
 // Argument 0, a list whose tensors are all there.
-std::vector<const ir::Value*> tensor_list(Context& c) {
+std::vector<ir::Value*> tensor_list(Context& c) {
   auto list = c.values(0);
   if (std::erase(list, nullptr) > 0) c.fail("one of its tensors is missing");
   return list;
@@ -149,6 +149,22 @@ void split(Context& c, int64_t axis) {
   }
   const Refs pieces = c.ops("Split", {x, c.shape(lengths)}, {{"axis", axis}}, dtypes);
   for (size_t i = 0; i < pieces.size(); ++i) c.result(pieces.at(i), i);
+}
+
+// tensor_split.indices(x, indices, dim): where they fall, pieces overlap or have no elements.
+void tensor_split(Context& c) {
+  const int64_t axis = c.dim(c.constant(2), c.rank(0));
+  SymInt total = 0;
+  for (size_t i = 0; i < c.output_count(); ++i) {
+    total = total + c.sizes(i).at(static_cast<size_t>(axis));
+  }
+  if (total == c.type(0).sizes.at(static_cast<size_t>(axis))) return split(c, axis);
+  const Sizes places = c.integers(1);
+  const Ref x = c.tensor(0);
+  for (size_t i = 0; i < c.output_count(); ++i) {
+    const SymInt start = i == 0 ? SymInt(0) : places.at(i - 1);
+    c.result(c.slice(x, axis, start, i < places.size() ? places[i] : SymInt(kEnd)), i);
+  }
 }
 
 // split(x, sizes or size or count, dim)
@@ -397,12 +413,20 @@ void broadcast_tensors(Context& c) {
 }
 
 void triangle(Context& c) {
+  if (c.rank(0) < 2) return c.fail("it has no matrices");
   const bool upper = base_name(c) == "triu";
   const Ref x = c.tensor(0);
   const Ref diagonal = c.scalar_length(c.integer(1));
-  const bool is_bool = x.dtype == DType::kBool;
-  const Ref wide = is_bool || x.dtype == DType::kInt32 ? c.cast(x, DType::kInt64) : x;
-  c.result(c.op("Trilu", {wide, diagonal}, {{"upper", upper ? 1 : 0}}));
+  if (is_floating_point(x.dtype)) {
+    return c.result(c.op("Trilu", {x, diagonal}, {{"upper", upper ? 1 : 0}}));
+  }
+  // Runtimes take Trilu of some integers only, or in float32.
+  const size_t rank = c.sizes().size();
+  const Ref row = c.add(c.unsqueeze(c.range(c.sizes().at(rank - 2)), {1}), diagonal);
+  const Ref column = c.unsqueeze(c.range(c.sizes().at(rank - 1)), {0});
+  const Ref kept = c.compare(upper ? "GreaterOrEqual" : "LessOrEqual", column, row);
+  c.result(x.dtype == DType::kBool ? c.op("And", {x, kept})
+                                   : c.where(kept, x, c.number_like(0, x)));
 }
 
 constexpr Entry kRules[] = {
@@ -424,8 +448,9 @@ constexpr Entry kRules[] = {
     {"aten.hstack aten.vstack", cat_rows},
     {"aten.stack", stack},
     {"aten.split.Tensor aten.split.sizes aten.split_with_sizes aten.chunk "
-     "aten.tensor_split.sections aten.tensor_split.indices aten.split_with_sizes_copy",
+     "aten.tensor_split.sections aten.split_with_sizes_copy",
      split_rule},
+    {"aten.tensor_split.indices", tensor_split},
     {"aten.unbind.int", unbind},
     {"aten.repeat aten.tile", repeat},
     {"aten.repeat_interleave.self_int", repeat_interleave},

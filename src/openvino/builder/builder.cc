@@ -14,12 +14,14 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/try.h"
-#include "build/constants.h"
-#include "build/job.h"
+#include "engine_build/constants.h"
+#include "engine_build/job.h"
 #include "openvino/builder/exactness.h"
 #include "openvino/builder/job.h"
+#include "openvino/builder/output_sizes.h"
 #include "openvino/builder/refusals.h"
 #include "openvino/builder/workarounds.h"
+#include "openvino/format/description.h"
 #include "openvino/shim/processor.h"
 #include "openvino/shim/shim.h"
 #include "openvino/shim/size_inputs.h"
@@ -58,9 +60,10 @@ bool has_quantized_values(const onnx::Graph& graph) {
                      [](const onnx::Node& node) { return node.op_type == "QuantizeLinear"; });
 }
 
-class OpenVinoBuilder : public build::Builder {
+class OpenVinoBuilder : public engine_build::Builder {
  public:
-  explicit OpenVinoBuilder(const build::BuildOptions& options) : options_(options) {}
+  OpenVinoBuilder(const Options& options, const engine_build::BuildOptions& build)
+      : options_(options), build_(build) {}
 
   Result<std::string> fingerprint() const override {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string library, version());
@@ -77,7 +80,8 @@ class OpenVinoBuilder : public build::Builder {
         has_int8_products() ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32;
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
-    options.round_halves = !options_.allow_reduced_precision;
+    options.integer_reductions_apart = true;
+    options.round_halves = !build_.allow_reduced_precision;
     apply_to_lowering(options, options_.disabled_rules);
     return options;
   }
@@ -85,8 +89,12 @@ class OpenVinoBuilder : public build::Builder {
   std::optional<std::string> why_unsupported(
       const ir::Program& program, const ir::Node& node,
       const partition::IntegerRanges& ranges) const override {
-    auto reason = why_inexact(program, node, ranges, options_.allow_reduced_precision);
+    auto reason = why_inexact(program, node, ranges, build_.allow_reduced_precision);
     return reason ? reason : why_left_outside(node, options_.disabled_rules);
+  }
+
+  bool is_left_whole(const ir::Node& node) const override {
+    return why_left_outside(node, options_.disabled_rules).has_value();
   }
 
   Result<onnx::Graph> prepare(onnx::Graph graph) const override {
@@ -94,39 +102,40 @@ class OpenVinoBuilder : public build::Builder {
     return options_.compat.empty() ? std::move(graph) : for_openvino_2025(std::move(graph));
   }
 
-  Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
+  Result<engine_build::Outcome> build(const onnx::Graph& graph,
+                                      const ByteSink& sink) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string library, version());
-    SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
-    build::Job job;
-    SLIPWAY_RETURN_IF_ERROR(build::add_model(graph, constants, job));
-    const Status status = compile(std::move(job), properties(), options_.worker.get(), sink);
+    SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
+                             engine_build::Constants::of(graph));
+    engine_build::Job job;
+    SLIPWAY_RETURN_IF_ERROR(engine_build::add_model(graph, constants, job));
+    const Status status = compile(std::move(job), properties(), build_.worker.get(), sink);
     if (!status.ok()) {
       if (status.error().code() != ErrorCode::kUnsupported) return status.error();
       auto refusals = find_refusals(status.error().message(), graph);
       if (refusals.empty()) refusals.push_back({"", status.error().message()});
-      return build::Outcome(std::move(refusals));
+      return engine_build::Outcome(std::move(refusals));
     }
-    engine::EngineRecord record;
-    record.engine = "openvino";
-    record.backend = "OpenvinoBackend";
+    engine::EngineRecord record = engine_build::record_of(kDescription, graph, constants);
     record.library_version = library;
     record.device = "CPU";
+    record.capabilities = capabilities();
     record.options = properties();
     record.compile_specs = {{"device", "CPU"}};
     if (!graph.symbol_inputs.empty()) record.compile_specs[kSizeInputs] = size_inputs(graph);
+    if (std::string sizes = output_sizes(graph); !sizes.empty()) {
+      record.compile_specs[kOutputSizes] = std::move(sizes);
+    }
     if (has_quantized_values(graph) && int8_features()) {
       record.compile_specs[kAnyFeature] = int8_features();
     }
-    record.inputs = build::describe(graph.inputs);
-    record.outputs = build::describe(graph.outputs);
-    record.weight_bytes = constants.nbytes();
-    return build::Outcome(std::move(record));
+    return engine_build::Outcome(std::move(record));
   }
 
   Result<std::optional<std::vector<Tensors>>> run(
       const engine::Engine& engine, const std::vector<Tensors>& inputs) const override {
     SLIPWAY_ASSIGN_OR_RETURN(auto outputs,
-                             run_engine(engine.bytes.bytes, inputs, options_.worker.get()));
+                             run_engine(engine.bytes.bytes, inputs, build_.worker.get()));
     return std::optional(std::move(outputs));
   }
 
@@ -135,7 +144,7 @@ class OpenVinoBuilder : public build::Builder {
   Result<std::string> version() const {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (version_.empty()) {
-      SLIPWAY_ASSIGN_OR_RETURN(version_, openvino::version(options_.worker.get()));
+      SLIPWAY_ASSIGN_OR_RETURN(version_, openvino::version(build_.worker.get()));
     }
     return version_;
   }
@@ -148,15 +157,17 @@ class OpenVinoBuilder : public build::Builder {
     return properties;
   }
 
-  const build::BuildOptions options_;
+  const Options options_;
+  const engine_build::BuildOptions build_;
   mutable std::mutex mutex_;
   mutable std::string version_;
 };
 
 }  // namespace
 
-std::unique_ptr<build::Builder> make_builder(const build::BuildOptions& options) {
-  return std::make_unique<OpenVinoBuilder>(options);
+std::unique_ptr<engine_build::Builder> make_builder(const Options& options,
+                                                    const engine_build::BuildOptions& build) {
+  return std::make_unique<OpenVinoBuilder>(options, build);
 }
 
 }  // namespace slipway::openvino

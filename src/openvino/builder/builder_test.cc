@@ -29,7 +29,7 @@ struct Layer : passes::TestProgram {
                   {call("aten.relu.default", {x}, type({SymInt::symbol("s0"), 40}), "relu"), w},
                   type({SymInt::symbol("s0"), 50}), "y");
 
-  onnx::Graph lower(const build::Builder& builder) {
+  onnx::Graph lower(const engine_build::Builder& builder) {
     output(y);
     auto graph = onnx::lower(program, builder.lowering());
     EXPECT_TRUE(graph.ok()) << graph.error().message();
@@ -54,7 +54,7 @@ TEST(Builder, BuildsAnEngineAndItsRecord) {
   const auto builder = make_builder({});
   Layer layer;
   const onnx::Graph graph = layer.lower(*builder);
-  ASSERT_TRUE(std::holds_alternative<ByteProducer>(graph.initializers.at(0).data));
+  ASSERT_EQ(graph.initializers.at(0).data.span(), nullptr);
   std::vector<std::byte> bytes;
   const auto outcome = builder->build(graph, [&](std::span<const std::byte> chunk) -> Status {
     bytes.insert(bytes.end(), chunk.begin(), chunk.end());
@@ -67,6 +67,7 @@ TEST(Builder, BuildsAnEngineAndItsRecord) {
   EXPECT_EQ(record->backend, "OpenvinoBackend");
   EXPECT_EQ(record->library_version.substr(0, 9), "2026.4.1-");
   EXPECT_EQ(record->device, "CPU");
+  EXPECT_EQ(record->capabilities, capabilities());
   EXPECT_EQ(record->compile_specs.at("device"), "CPU");
   EXPECT_EQ(record->options.at("INFERENCE_PRECISION_HINT"), "f32");
   EXPECT_EQ(record->weight_bytes, 8000U);
@@ -95,7 +96,7 @@ TEST(Builder, NamesTheNodesThatOpenvinoRefuses) {
   node.origin = "fold";
   const auto outcome = builder->build(graph, ignore);
   ASSERT_TRUE(outcome.ok()) << outcome.error().message();
-  const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*outcome);
+  const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*outcome);
   ASSERT_NE(refusals, nullptr);
   ASSERT_EQ(refusals->size(), 1U);
   EXPECT_EQ(refusals->at(0).origin, "fold");
@@ -110,7 +111,7 @@ TEST(Builder, SaysWhereNoNodeIsNamed) {
   graph.nodes.front().op_type = "Col2Im";
   const auto outcome = builder->build(graph, ignore);
   ASSERT_TRUE(outcome.ok()) << outcome.error().message();
-  const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*outcome);
+  const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*outcome);
   ASSERT_NE(refusals, nullptr);
   ASSERT_EQ(refusals->size(), 1U);
   EXPECT_EQ(refusals->at(0).origin, "");
@@ -159,6 +160,7 @@ TEST(Builder, LowersForThePlugin) {
   const auto options = make_builder({})->lowering();
   EXPECT_TRUE(options.clamp_indices);
   EXPECT_TRUE(options.keep_infinite_extrema);
+  EXPECT_TRUE(options.integer_reductions_apart);
 #if defined(__x86_64__)
   const bool multiplies_int8 = has_any_feature("avx512_vnni,avx_vnni");
 #else

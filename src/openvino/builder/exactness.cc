@@ -9,8 +9,9 @@
 
 #include <fmt/format.h>
 
+#include "ir/arguments.h"
 #include "ir/queries.h"
-#include "onnx/registry.h"
+#include "schema/operator_name.h"
 
 namespace slipway::openvino {
 
@@ -85,21 +86,33 @@ std::string why_type(DType dtype) {
 
 bool is_zero(const ir::SymInt& size) { return size == ir::SymInt(0); }
 
-// Whether some quotient or remainder in it may be by 0, an error in PyTorch.
-bool may_divide_by_zero(const ir::SymInt& value, const ir::SymbolRanges& ranges) {
+using Division = std::function<bool(const ir::SymInt& numerator, const ir::SymInt& divisor)>;
+
+// Whether `holds` of some quotient or remainder in the expression.
+bool any_division(const ir::SymInt& value, const Division& holds) {
   for (const ir::SymInt::Term& term : value.terms()) {
     for (const ir::SymInt::Factor& factor : term.factors) {
       if (factor.is_symbol()) continue;
       const bool divides = factor.function == ir::SymInt::Function::kFloorDiv ||
                            factor.function == ir::SymInt::Function::kMod;
-      const ir::Range divisor = factor.arguments.at(1).bounds(ranges);
-      if (divides && divisor.min.value_or(0) <= 0 && divisor.max.value_or(0) >= 0) return true;
+      if (divides && holds(factor.arguments.at(0), factor.arguments.at(1))) return true;
       for (const ir::SymInt& argument : factor.arguments) {
-        if (may_divide_by_zero(argument, ranges)) return true;
+        if (any_division(argument, holds)) return true;
       }
     }
   }
   return false;
+}
+
+// The sizes of inputs are taken to be small beside what a run computes.
+ir::SymbolRanges ranges_of_numbers(const ir::Program& program) {
+  ir::SymbolRanges ranges = program.ranges;
+  for (const ir::Value* input : program.graph->inputs()) {
+    for (const ir::SymInt& size : input->sizes()) {
+      for (const std::string& symbol : size.symbols()) ranges[symbol] = {0, 1};
+    }
+  }
+  return ranges;
 }
 
 // One node's examination. Each step gives a reason, or nothing.
@@ -109,7 +122,7 @@ class Examination {
 
   Examination(const ir::Program& program, const ir::Node& node,
               const partition::IntegerRanges& ranges, bool reduced)
-      : program_(program), node_(node), ranges_(ranges), reduced_(reduced) {}
+      : program_(program), node_(node), arguments_(node), ranges_(ranges), reduced_(reduced) {}
 
   Reason run() {
     entry_ = find_exactness(node_.op());
@@ -127,10 +140,12 @@ class Examination {
 
  private:
   // Those that something takes where they differ: without training, the statistics of a batch have
-  // no elements.
+  // no elements, and which bag an index is in is a table of integers.
   std::span<ir::Value* const> results() const {
     const std::span<ir::Value* const> all(node_.outputs());
-    if (!is("aten._native_batch_norm_legit_no_training.")) return all;
+    const bool differ = is("aten._native_batch_norm_legit_no_training.") ||
+                        is("aten.embedding_bag.") || is("aten._embedding_bag");
+    if (!differ) return all;
     const bool takes_others = std::any_of(all.begin() + 1, all.end(), [&](const ir::Value* value) {
       return ir::is_used(*program_.graph, value);
     });
@@ -138,10 +153,7 @@ class Examination {
   }
 
   bool is(std::string_view prefix) const { return node_.op().starts_with(prefix); }
-  bool flag(size_t i) const {
-    const auto* value = i < node_.args().size() ? std::get_if<bool>(&node_.arg(i)) : nullptr;
-    return value && *value;
-  }
+  bool flag(size_t i) const { return arguments_.flag(i).value_or(false); }
 
   // Whether argument 1 is one index, of one dimension, and no mask.
   bool is_one_vector_of_places() const {
@@ -159,10 +171,17 @@ class Examination {
     bool adds = is("aten.index_add.") || is("aten.scatter_add.") || is("aten.scatter.reduce") ||
                 is("aten.scatter.value_reduce");
     if (is("aten.scatter_reduce.")) {
-      const auto* mode = std::get_if<std::string>(&node_.arg(4));
+      const auto* mode = arguments_.text(4);
       adds = !mode || (*mode != "amax" && *mode != "amin");
     }
     return adds ? "half types are rounded after each step of the sum" : nullptr;
+  }
+
+  // Quotients that are rounded down.
+  const char* mean_of_integers() const {
+    const auto* mode = is("aten.scatter_reduce.") ? arguments_.text(4) : nullptr;
+    const bool is_mean = mode && *mode == "mean" && !is_floating_point(node_.output()->dtype());
+    return is_mean ? "it divides integers in float32" : nullptr;
   }
 
   // OpenVINO runs a recurrent layer whose weights are not constants in a loop of its own, and ends
@@ -197,16 +216,16 @@ class Examination {
     } else if (is("aten.sort.stable") || is("aten.argsort.stable")) {
       if (flag(1)) return "equal elements do not keep their order";
     } else if (is("aten.grid_sampler")) {
-      const auto* mode = std::get_if<ir::SymInt>(&node_.arg(2));
-      if (!mode || *mode != ir::SymInt(1)) return "of grid sampling it has the nearest mode only";
+      if (arguments_.constant(2) != 1) return "of grid sampling it has the nearest mode only";
     } else if (is("aten.pad.")) {
-      const auto* mode = std::get_if<std::string>(&node_.arg(2));
+      const auto* mode = arguments_.text(2);
       if (mode && *mode == "circular") return "it has no circular padding";
+    } else if (const char* reason = mean_of_integers()) {
+      return reason;
     } else if (const char* reason = rounded_sum()) {
       return reason;
     } else if (is("aten.pow.") && is_integral(node_.output()->dtype()) && !reduced_) {
-      const auto* exponent = std::get_if<ir::SymInt>(&node_.arg(1));
-      const auto known = exponent ? exponent->constant() : std::nullopt;
+      const auto known = arguments_.constant(1);
       if (!known || *known < 1 || *known > 3) return "integer powers are computed in float32";
     }
     return std::nullopt;
@@ -226,24 +245,48 @@ class Examination {
         if (reason) reason = fmt::format("of its node {}: {}", inner->name(), *reason);
       }
     });
-    const auto* size = std::get_if<ir::SymInt>(&argument);
-    const auto* sizes = std::get_if<std::vector<ir::SymInt>>(&argument);
-    const auto divides = [&](const ir::SymInt& each) {
-      return may_divide_by_zero(each, program_.ranges);
-    };
-    if ((size && divides(*size)) || (sizes && std::any_of(sizes->begin(), sizes->end(), divides))) {
-      return "a number that it takes is divided by one that may be 0";
-    }
+    if (const char* divided = division(argument)) return divided;
     // The plugin cuts these to 32 bits.
     const auto is_long = [](const ir::SymInt& each) {
       const auto known = each.constant();
       return known && !std::in_range<int32_t>(*known);
     };
+    const auto* sizes = std::get_if<std::vector<ir::SymInt>>(&argument);
     if (sizes && std::any_of(sizes->begin(), sizes->end(), is_long)) {
       return "a number in a list that it takes has more than 32 bits";
     }
     if (!reason) reason = number(argument);
     return reason;
+  }
+
+  // Quotients and remainders in the numbers that it takes; a roll makes one of its shifts.
+  const char* division(const ir::Argument& argument) const {
+    const auto* size = std::get_if<ir::SymInt>(&argument);
+    const auto* sizes = std::get_if<std::vector<ir::SymInt>>(&argument);
+    const std::span<const ir::SymInt> all =
+        size ? std::span(size, 1) : (sizes ? std::span(*sizes) : std::span<const ir::SymInt>());
+    const auto may_be_by_zero = [&](const ir::SymInt&, const ir::SymInt& divisor) {
+      const ir::Range range = divisor.bounds(program_.ranges);
+      return range.min.value_or(0) <= 0 && range.max.value_or(0) >= 0;
+    };
+    const auto is_of_large = [&](const ir::SymInt& numerator, const ir::SymInt&) {
+      const ir::Range range = numerator.bounds(ranges_of_numbers(program_));
+      const int64_t limit = largest_exact(Integers::kInFloat);
+      return !range.min || *range.min < -limit || !range.max || *range.max > limit;
+    };
+    for (const ir::SymInt& each : all) {
+      // An error in PyTorch.
+      if (any_division(each, may_be_by_zero)) {
+        return "a number that it takes is divided by one that may be 0";
+      }
+    }
+    for (const ir::SymInt& each : all) {
+      const bool rolls = is("aten.roll.") && !each.is_constant();
+      if (any_division(each, is_of_large) || (rolls && is_of_large(each, 1))) {
+        return "a number that it takes is divided, in float32, and may be past 2^24";
+      }
+    }
+    return nullptr;
   }
 
   // A number given beside integer tensors.
@@ -268,7 +311,7 @@ class Examination {
     const DType dtype = value->dtype();
     const Types type = type_of(dtype);
     if (type == 0 && !(reduced_ && dtype == DType::kFloat64)) return why_type(dtype);
-    if (type != 0 && !(entry_->types & type) && !is_index) {
+    if (type != 0 && !(entry_->types & type) && !is_index && !(type == kByte && is_widened())) {
       return fmt::format("it is not exact for {}", dtype_name(dtype));
     }
     const auto& sizes = value->sizes();
@@ -286,6 +329,12 @@ class Examination {
     return fmt::format(fmt::runtime(why_integers(entry_->integers)), dtype_name(dtype));
   }
 
+  // Whether the node computes in floating point, to which the lowering converts all operands.
+  bool is_widened() const {
+    return (is("aten.add.") || is("aten.sub.") || is("aten.mul.")) &&
+           is_floating_point(node_.output()->dtype());
+  }
+
   // Whether the node makes float32 of an int64 tensor from outside of the engine: the plugin
   // converts its inputs as they are given. (What nodes of the engine give is known to fit.)
   bool becomes_float(const ir::Value* value) const {
@@ -298,6 +347,7 @@ class Examination {
 
   const ir::Program& program_;
   const ir::Node& node_;
+  const ir::Arguments arguments_;
   const partition::IntegerRanges& ranges_;
   const bool reduced_;
   const Exactness* entry_ = nullptr;
@@ -306,7 +356,7 @@ class Examination {
 }  // namespace
 
 std::vector<std::string> targets(const Exactness& entry) {
-  return onnx::split_targets(entry.targets);
+  return schema::split_targets(entry.targets);
 }
 
 const Exactness* find_exactness(std::string_view target) {
@@ -328,7 +378,7 @@ std::string document_exactness() {
       "| --- | --- | --- | --- | --- | --- |\n";
   std::string refused = "| operators | why |\n| --- | --- |\n";
   for (const Exactness& entry : exactness_table()) {
-    const std::string names = onnx::quote_targets(entry.targets);
+    const std::string names = schema::quote_targets(entry.targets);
     if (entry.types == 0) {
       refused += fmt::format("| {} | {} |\n", names, entry.why_not);
       continue;

@@ -11,6 +11,7 @@
 
 #include "onnx/registry.h"
 #include "passes/program_test.h"
+#include "schema/traits.h"
 
 namespace slipway::openvino {
 namespace {
@@ -41,6 +42,19 @@ struct Nodes : passes::TestProgram {
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+// What the table says of operators that only move elements, and of indices, is what others hold
+// too.
+TEST(Exactness, AgreesWithTheTraitsOfOperators) {
+  for (const Exactness& entry : exactness_table()) {
+    for (const std::string& target : targets(entry)) {
+      EXPECT_TRUE(!schema::only_moves(target) || entry.integers == Integers::kMoved) << target;
+      if (entry.index_argument < 0) continue;
+      EXPECT_TRUE(schema::is_index_argument(target, static_cast<size_t>(entry.index_argument)))
+          << target;
+    }
+  }
 }
 
 TEST(Exactness, TellsOfEveryOperatorThatCanBeLowered) {
@@ -86,6 +100,17 @@ TEST(Exactness, TakesFloatsButForFloat64) {
   EXPECT_NE(relu(DType::kInt16, true), "");
   EXPECT_NE(relu(DType::kUInt8, false), "");
   EXPECT_NE(relu(DType::kComplex64, true), "");
+}
+
+TEST(Exactness, TakesBytesBesideFloatsThatTheyBecome) {
+  Nodes n;
+  const auto why = [&](const std::string& op, DType result) {
+    return n.why(op, {n.tensor(DType::kFloat32), n.tensor(DType::kInt8)}, Nodes::ints(result));
+  };
+  EXPECT_EQ(why("aten.add.Tensor", DType::kFloat32), "");
+  EXPECT_EQ(why("aten.mul.Tensor", DType::kFloat32), "");
+  EXPECT_NE(why("aten.add.Tensor", DType::kInt8), "");
+  EXPECT_NE(why("aten.maximum.default", DType::kFloat32), "");
 }
 
 TEST(Exactness, LeavesSumsOutsideThatHalfTypesRoundAtEachStep) {
@@ -298,6 +323,35 @@ TEST(Exactness, LeavesDivisionsByZeroOutside) {
     EXPECT_TRUE(contains(add(-3, number), "may be 0")) << number.to_string();
     EXPECT_EQ(add(1, number), "") << number.to_string();
   }
+}
+
+TEST(Exactness, LeavesLargeNumbersThatAreDividedOutside) {
+  const SymInt u0 = SymInt::symbol("u0");
+  const SymInt s0 = SymInt::symbol("s0");
+  constexpr int64_t kExact = 1 << 24;
+  const auto add = [&](int64_t largest, const SymInt& number) {
+    Nodes n;
+    n.program.ranges["u0"] = {-largest, largest};
+    n.program.graph->add_input("sized", Nodes::type({s0}));
+    return n.why("aten.add.Scalar", {n.tensor(DType::kFloat32), number}, Nodes::type({4}));
+  };
+  for (const SymInt& number : {SymInt::floordiv(u0, 7), SymInt::mod(u0, 7) * 2 + 1,
+                               SymInt::max(SymInt::floordiv(u0, 7), 3)}) {
+    EXPECT_TRUE(contains(add(kExact + 1, number), "past 2^24")) << number.to_string();
+    EXPECT_EQ(add(kExact, number), "") << number.to_string();
+  }
+  EXPECT_EQ(add(kExact, SymInt::floordiv(s0 * s0, 7)), "");
+  EXPECT_EQ(add(INT32_MAX, u0), "");
+
+  const auto roll = [&](int64_t largest) {
+    Nodes n;
+    n.program.ranges["u0"] = {0, largest};
+    return n.why("aten.roll.default",
+                 {n.tensor(DType::kFloat32), std::vector<SymInt>{u0}, std::vector<SymInt>{0}},
+                 Nodes::type({4}));
+  };
+  EXPECT_TRUE(contains(roll(kExact + 1), "past 2^24"));
+  EXPECT_EQ(roll(kExact), "");
 }
 
 TEST(Exactness, LooksIntoBranches) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/memory_shortage.h"
 #include "base/try.h"
 #include "onnx/serializer.h"
 #include "openvino/library/library.h"
@@ -58,7 +59,7 @@ Result<std::vector<std::vector<Tensor>>> read_tensors(const Json& json, const Ne
   return lists;
 }
 
-Result<std::string> do_run(const Library& library, const Json& types, const build::Job& job,
+Result<std::string> do_run(const Library& library, const Json& types, const engine_build::Job& job,
                            const ByteSink& sink) {
   size_t constant = 1;
   SLIPWAY_ASSIGN_OR_RETURN(
@@ -70,18 +71,19 @@ Result<std::string> do_run(const Library& library, const Json& types, const buil
   return describe(outputs).dump();
 }
 
-Result<std::string> run(const build::Job& job, build::Worker* worker, const ByteSink& sink) {
+Result<std::string> run(const engine_build::Job& job, engine_build::Worker* worker,
+                        const ByteSink& sink) {
   return worker != nullptr ? worker->run(job, run_job, sink) : run_job(job, sink);
 }
 
 }  // namespace
 
-Result<std::string> version(build::Worker* worker) {
+Result<std::string> version(engine_build::Worker* worker) {
   return run({kJobLibrary, Json::object().dump()}, worker, {});
 }
 
-Status compile(build::Job job, const std::map<std::string, std::string>& properties,
-               build::Worker* worker, const ByteSink& sink) {
+Status compile(engine_build::Job job, const std::map<std::string, std::string>& properties,
+               engine_build::Worker* worker, const ByteSink& sink) {
   job.library = kJobLibrary;
   job.request = Json{{kProperties, properties}}.dump();
   SLIPWAY_RETURN_IF_ERROR(run(job, worker, sink));
@@ -90,8 +92,8 @@ Status compile(build::Job job, const std::map<std::string, std::string>& propert
 
 Result<std::vector<std::vector<Tensor>>> run_engine(std::span<const std::byte> engine,
                                                     const std::vector<std::vector<Tensor>>& inputs,
-                                                    build::Worker* worker) {
-  build::Job job = {kJobLibrary, Json{{kInputs, describe(inputs)}}.dump(), "", {engine}};
+                                                    engine_build::Worker* worker) {
+  engine_build::Job job = {kJobLibrary, Json{{kInputs, describe(inputs)}}.dump(), "", {engine}};
   for (const std::vector<Tensor>& list : inputs) {
     for (const Tensor& tensor : list) job.constants.push_back(tensor.bytes());
   }
@@ -109,7 +111,7 @@ Result<std::vector<std::vector<Tensor>>> run_engine(std::span<const std::byte> e
   });
 }
 
-Result<std::string> run_job(const build::Job& job, const ByteSink& sink) {
+Result<std::string> run_job(const engine_build::Job& job, const ByteSink& sink) {
   const Json request = Json::parse(job.request);
   SLIPWAY_ASSIGN_OR_RETURN(const Library* library, Library::open());
   if (request.contains(kInputs)) return do_run(*library, request.at(kInputs), job, sink);
@@ -123,7 +125,7 @@ Result<std::string> run_job(const build::Job& job, const ByteSink& sink) {
   const Status compiled = library->compile(
       model, request.at(kProperties).get<std::map<std::string, std::string>>(), sink);
   if (compiled.ok()) return std::string();
-  if (!build::lacks_memory(compiled.error().message())) return compiled.error();
+  if (!lacks_memory(compiled.error().message())) return compiled.error();
   return resource_exhausted("there is not enough memory to build an engine: {}",
                             compiled.error().message());
 }

@@ -70,7 +70,8 @@ std::set<std::string, std::less<>> unsupported_operators(std::string_view messag
 
 }  // namespace
 
-std::vector<build::Refusal> find_refusals(std::string_view message, const onnx::Graph& graph) {
+std::vector<engine_build::Refusal> find_refusals(std::string_view message,
+                                                 const onnx::Graph& graph) {
   // Where the message says what is wrong with a name in it.
   std::map<std::string, size_t, std::less<>> named;
   // <Node(Pad): pad_4/Pad>
@@ -95,7 +96,7 @@ std::vector<build::Refusal> find_refusals(std::string_view message, const onnx::
            first_reason(message, std::min(message.find('\n', it->second), message.size()))
                .value_or(first_reason(message, 0).value_or(std::string(trim(message))));
   };
-  std::vector<build::Refusal> refusals;
+  std::vector<engine_build::Refusal> refusals;
   std::set<std::string> origins;
   for (const onnx::Node& node : graph.nodes) {
     if (node.origin.empty() || origins.contains(node.origin)) continue;

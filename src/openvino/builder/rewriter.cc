@@ -1,6 +1,7 @@
 #include "openvino/builder/rewriter.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <iterator>
@@ -46,12 +47,8 @@ std::string Rewriter::ints(const std::vector<int64_t>& values) {
   if (sizes_.contains(name)) return name;
   std::vector<std::byte> bytes(values.size() * sizeof(int64_t));
   std::memcpy(bytes.data(), values.data(), bytes.size());
-  const uint64_t nbytes = bytes.size();
-  made_.push_back({name,
-                   DType::kInt64,
-                   {static_cast<int64_t>(values.size())},
-                   nbytes,
-                   own_bytes(std::move(bytes))});
+  made_.push_back(
+      {name, DType::kInt64, {static_cast<int64_t>(values.size())}, own_bytes(std::move(bytes))});
   return name;
 }
 
@@ -76,6 +73,26 @@ void Rewriter::learn(const onnx::Graph& graph) {
   }
 }
 
+void Rewriter::learn(const onnx::Node& node) {
+  constexpr std::array kKeepSizes = {"Transpose", "Cast", "Clip", "QuantizeLinear",
+                                     "DequantizeLinear"};
+  const bool keeps =
+      std::find(kKeepSizes.begin(), kKeepSizes.end(), node.op_type) != kKeepSizes.end();
+  if (!keeps || sizes_.contains(node.outputs[0])) return;
+  const auto known = sizes(node.inputs[0]);
+  if (!known) return;
+  if (node.op_type != "Transpose") {
+    sizes_[node.outputs[0]] = *known;
+    return;
+  }
+  for (const auto& [name, value] : node.attributes) {
+    const auto* order = std::get_if<std::vector<int64_t>>(&value);
+    if (name != "perm" || !order || order->size() != known->size()) continue;
+    std::vector<ir::SymInt>& moved = sizes_[node.outputs[0]];
+    for (const int64_t from : *order) moved.push_back((*known)[static_cast<size_t>(from)]);
+  }
+}
+
 void Rewriter::visit(onnx::Graph& graph,
                      const std::function<bool(const onnx::Node&, Rewriter&)>& rule) {
   learn(graph);
@@ -89,6 +106,7 @@ void Rewriter::visit(onnx::Graph& graph,
       *branch = std::make_shared<onnx::Graph>(**branch);
       visit(**branch, rule);
     }
+    learn(node);
     node_ = &node;
     nodes_.clear();
     if (rule(node, *this)) {

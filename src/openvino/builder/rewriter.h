@@ -36,6 +36,9 @@ class Rewriter {
                             const std::function<bool(const onnx::Node&, Rewriter&)>& rule);
   void visit(onnx::Graph& graph, const std::function<bool(const onnx::Node&, Rewriter&)>& rule);
   void learn(const onnx::Graph& graph);
+  // Of the result of a node that keeps or permutes its operand's sizes: constants are often behind
+  // one.
+  void learn(const onnx::Node& node);
   std::string add_as(const std::string& output, const std::string& op_type,
                      std::vector<std::string> inputs, Attributes attributes);
 

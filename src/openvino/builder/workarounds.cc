@@ -1,7 +1,9 @@
 #include "openvino/builder/workarounds.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <set>
 #include <string>
@@ -26,9 +28,10 @@ bool is(const onnx::Node& node, std::initializer_list<const char*> op_types) {
 void sinking_abs(onnx::Graph& graph) {
   rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
     if (!is(node, {"Abs"}) || rewriter.rank(node.outputs[0]).value_or(0) > 1) return false;
-    const std::string wide = rewriter.add("Unsqueeze", {node.inputs[0], rewriter.ints({0})});
+    const std::string dims = rewriter.ints({0, 1});
+    const std::string wide = rewriter.add("Unsqueeze", {node.inputs[0], dims});
     const std::string made = rewriter.add("Abs", {wide});
-    rewriter.give("Squeeze", {made, rewriter.ints({0})});
+    rewriter.give("Squeeze", {made, dims});
     return true;
   });
 }
@@ -50,8 +53,13 @@ void gather_after_slice(onnx::Graph& graph) {
   });
 }
 
-// Of the weight, where the type of the result is not known.
+// Of the weight, where the type of the result is not known. Which dimension of an Einsum becomes
+// the columns is the plugin's affair.
 bool has_one_column(const onnx::Node& node, const Rewriter& rewriter) {
+  if (is(node, {"Einsum"})) {
+    const auto sizes = rewriter.sizes(node.outputs[0]);
+    return !sizes || std::find(sizes->begin(), sizes->end(), 1) != sizes->end();
+  }
   if (const auto sizes = rewriter.sizes(node.outputs[0])) {
     return !sizes->empty() && sizes->back() == 1;
   }
@@ -86,7 +94,7 @@ void product_of_one_column(onnx::Graph& graph) {
         std::any_of(node.inputs.begin(), node.inputs.end(),
                     [&](const std::string& input) { return behind_choices.contains(input); });
     if (!is_choice) {
-      if (!is(node, {"MatMul", "Gemm"}) || !has_one_column(node, rewriter)) return false;
+      if (!is(node, {"MatMul", "Gemm", "Einsum"}) || !has_one_column(node, rewriter)) return false;
       if (chosen.contains(node.outputs[0])) {
         behind_choices.insert(node.outputs[0]);
         return false;
@@ -98,9 +106,80 @@ void product_of_one_column(onnx::Graph& graph) {
   });
 }
 
+// Whether products with an element of the constant may overflow, or quotients by one.
+template <class T>
+bool has_large(const onnx::Initializer& constant, bool divides) {
+  constexpr double kLarge = 1e18;
+  const auto* span = constant.data.span();
+  if (!span) return false;
+  for (size_t at = 0; at + sizeof(T) <= span->bytes.size(); at += sizeof(T)) {
+    T element;
+    std::memcpy(&element, span->bytes.data() + at, sizeof(T));
+    const double size = std::abs(static_cast<double>(element));
+    if (divides ? !(size > 1 / kLarge) : !(size < kLarge)) return true;
+  }
+  return false;
+}
+
+void large_factor(onnx::Graph& graph) {
+  std::set<std::string> factors;
+  std::set<std::string> divisors;
+  for (const onnx::Initializer& constant : graph.initializers) {
+    const bool is_float = constant.dtype == DType::kFloat32;
+    if (!is_float && constant.dtype != DType::kFloat64) continue;
+    const auto holds = is_float ? has_large<float> : has_large<double>;
+    if (holds(constant, false)) factors.insert(constant.name);
+    if (holds(constant, true)) divisors.insert(constant.name);
+  }
+  if (factors.empty() && divisors.empty()) return;
+  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
+    if (is(node, {"Expand", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Cast"})) {
+      for (std::set<std::string>* each : {&factors, &divisors}) {
+        if (each->contains(node.inputs[0])) each->insert(node.outputs[0]);
+      }
+    }
+    const bool divides = is(node, {"Div"});
+    if (!divides && !is(node, {"Mul"})) return false;
+    const bool by_last = (divides ? divisors : factors).contains(node.inputs[1]);
+    if (!by_last && (divides || !factors.contains(node.inputs[0]))) return false;
+    std::vector<std::string> inputs = node.inputs;
+    std::string& other = inputs[by_last ? 0 : 1];
+    other = rewriter.add("LeakyRelu", {other}, {{"alpha", 1.0F}});
+    rewriter.give(node.op_type, inputs);
+    return true;
+  });
+}
+
+void rank_of_one_element(onnx::Graph& graph) {
+  rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+    if (!is(node, {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Mod"})) return false;
+    if (node.inputs.size() != 2) return false;
+    std::vector<std::string> inputs = node.inputs;
+    for (size_t i = 0; i < 2; ++i) {
+      const auto sizes = rewriter.sizes(inputs[i]);
+      const auto others = rewriter.sizes(inputs[1 - i]);
+      if (!sizes || !others || sizes->size() >= others->size()) continue;
+      if (std::any_of(others->begin(), others->end(),
+                      [](const ir::SymInt& size) { return size != ir::SymInt(1); })) {
+        continue;
+      }
+      std::vector<int64_t> axes;
+      for (size_t d = 0; d < others->size() - sizes->size(); ++d) {
+        axes.push_back(static_cast<int64_t>(d));
+      }
+      inputs[i] = rewriter.add("Unsqueeze", {inputs[i], rewriter.ints(axes)});
+      rewriter.give(node.op_type, inputs, node.attributes);
+      return true;
+    }
+    return false;
+  });
+}
+
 void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_expand = true; }
+void reshape_to_nothing(onnx::LoweringOptions& options) { options.reshape_sizes_apart = true; }
 void mean_of_nothing(onnx::LoweringOptions& options) { options.means_as_quotients = true; }
 void product_over_nothing(onnx::LoweringOptions& options) { options.empty_products_apart = true; }
+void integer_choice(onnx::LoweringOptions& options) { options.choices_as_products = true; }
 
 bool scatters_extrema(const ir::Node& node) {
   if (node.op() != "aten.scatter_reduce.two" || !is_floating_point(node.output()->dtype())) {
@@ -108,6 +187,28 @@ bool scatters_extrema(const ir::Node& node) {
   }
   const auto* reduction = std::get_if<std::string>(&node.arg(4));
   return reduction && (*reduction == "amax" || *reduction == "amin");
+}
+
+bool starts_with_any(const ir::Node& node, std::initializer_list<const char*> prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const char* prefix) { return node.op().starts_with(prefix); });
+}
+
+// NaN as a number that is computed with, infinity as one of an activation.
+bool takes_odd_number(const ir::Node& node) {
+  // These only put the number somewhere.
+  if (starts_with_any(node, {"aten.full", "aten.new_full.", "aten.fill.", "aten.scalar_tensor.",
+                             "aten.where.", "aten.masked_fill.", "aten.index_fill.",
+                             "aten.scatter.value", "aten.constant_pad_nd.", "aten.pad."})) {
+    return false;
+  }
+  const bool is_activation =
+      starts_with_any(node, {"aten.elu.", "aten.celu.", "aten.leaky_relu.", "aten.softplus.",
+                             "aten.hardshrink.", "aten.softshrink.", "aten.threshold."});
+  return std::any_of(node.args().begin(), node.args().end(), [&](const ir::Argument& argument) {
+    const auto* number = std::get_if<double>(&argument);
+    return number && (std::isnan(*number) || (is_activation && std::isinf(*number)));
+  });
 }
 
 constexpr Workaround kWorkarounds[] = {
@@ -132,6 +233,10 @@ constexpr Workaround kWorkarounds[] = {
      "`c.expand(x.shape[0], 6) + 1`",
      "what is expanded to a size that may be 0 is cut to at most that size before", kNoReport,
      expand_to_nothing, nullptr, nullptr},
+    {"reshape-to-nothing",
+     "takes a size of 0 that `reshape` is given for that of another dimension, or refuses it: "
+     "`x.unflatten(1, (1, -1))`",
+     "sizes that may be 0 pass a maximum with 0", kNoReport, reshape_to_nothing, nullptr, nullptr},
     {"mean-of-nothing", "gives 0, not NaN, for the mean of nothing: `x.mean(0)`",
      "a mean over a size that may be 0 is a sum divided by a count", kNoReport, mean_of_nothing,
      nullptr, nullptr},
@@ -141,8 +246,28 @@ constexpr Workaround kWorkarounds[] = {
      "a product over a size that may be 0 passes a choice between itself and 0, which nothing is "
      "joined to",
      kNoReport, product_over_nothing, nullptr, nullptr},
+    {"integer-choice",
+     "chooses between int32 in float32 behind a comparison, where sizes are dynamic: `x.tril()`, "
+     "`torch.where(torch.arange(n)[:, None] > 0, x, 0)`",
+     "a choice between integers is a product with the condition, which is exact", kNoReport,
+     integer_choice, nullptr, nullptr},
+    {"large-factor",
+     "multiplies what was added before by a factor, too, which overflows or makes NaN: "
+     "`(x - 10) * 1e38`, `(x - 2.5) * inf`, `(x - 2.5) / 0.0`",
+     "beside a factor from 1e18 on, or a divisor up to 1e-18, the operand passes a LeakyRelu of "
+     "slope 1, which changes nothing",
+     kNoReport, nullptr, large_factor, nullptr},
+    {"rank-of-one-element",
+     "takes the dimensions of a constant of one element for none beside what was squeezed or "
+     "chosen, and gives a result of lower rank: `x.exp()[0] - torch.ones(1)`",
+     "the other operand gets the dimensions before", kNoReport, nullptr, rank_of_one_element,
+     nullptr},
     {"scatter-nan", "loses NaN in `scatter_reduce` with `amax` and `amin`",
      "such nodes of float32 stay outside", kNoReport, nullptr, nullptr, scatters_extrema},
+    {"odd-numbers",
+     "takes NaN for 0 or for no number, and makes NaN of an infinite number of an activation: "
+     "`torch.add(x, y, alpha=nan)`, `x.clamp(nan, None)`, `F.elu(x, inf)`",
+     "such nodes stay outside", kNoReport, nullptr, nullptr, takes_odd_number},
 };
 
 }  // namespace

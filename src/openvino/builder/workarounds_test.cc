@@ -26,7 +26,7 @@ onnx::Initializer int64s(std::string name, std::vector<int64_t> sizes) {
   int64_t count = 1;
   for (const int64_t size : sizes) count *= size;
   const auto nbytes = static_cast<uint64_t>(count) * sizeof(int64_t);
-  return {std::move(name), DType::kInt64, std::move(sizes), nbytes,
+  return {std::move(name), DType::kInt64, std::move(sizes),
           own_bytes(std::vector<std::byte>(nbytes))};
 }
 
@@ -112,6 +112,35 @@ TEST(Workarounds, KeepTheBiasOfOneColumnApart) {
     // Known by the weight alone.
     graph.outputs.clear();
     EXPECT_EQ(apply_to_graph(graph, {}).nodes.size(), columns == 1 ? 2U : 1U);
+  }
+}
+
+TEST(Workarounds, FindTheOneColumnOfAWeightThatIsTransposed) {
+  for (const int64_t columns : {1, 3}) {
+    onnx::Graph graph;
+    graph.inputs = {{"x", DType::kFloat32, {2, 4, 5}}};
+    graph.outputs = {{"z", DType::kFloat32, {2, 4, columns}}};
+    graph.initializers = {int64s("w", {columns, 5}), int64s("b", {columns})};
+    graph.nodes = {node("Transpose", {"w"}, "t"), node("MatMul", {"x", "t"}, "y"),
+                   node("Add", {"y", "b"}, "z")};
+    graph.nodes[0].attributes = {{"perm", std::vector<int64_t>{1, 0}}};
+    const onnx::Graph made = apply_to_graph(graph, {});
+    EXPECT_EQ(op_types(made), columns == 1 ? (Types{"Transpose", "MatMul", "LeakyRelu", "Add"})
+                                           : (Types{"Transpose", "MatMul", "Add"}));
+    expect_sound(made);
+  }
+}
+
+TEST(Workarounds, KeepTheBiasOfAnEinsumOfOneColumnApart) {
+  for (const int64_t columns : {1, 3}) {
+    onnx::Graph graph;
+    graph.inputs = {{"x", DType::kFloat32, {2, 4, 5}}};
+    graph.outputs = {{"y", DType::kFloat32, {2, columns, 4}}};
+    graph.initializers = {int64s("w", {columns, 5})};
+    graph.nodes = {node("Einsum", {"x", "w"}, "y")};
+    const onnx::Graph made = apply_to_graph(graph, {});
+    EXPECT_EQ(op_types(made), columns == 1 ? (Types{"Einsum", "LeakyRelu"}) : Types{"Einsum"});
+    expect_sound(made);
   }
 }
 

@@ -6,12 +6,13 @@
 //
 // Compile specs: "device" names OpenVINO's device, "CPU" without it; "precision" allows "bf16" or
 // "f16" in place of "f32", which OpenVINO would else choose for itself on some CPUs; "size_inputs"
-// (openvino/shim/size_inputs.h).
+// and "output_sizes" (openvino/shim/size_inputs.h).
 // Load-time options: "num_threads" (int), "performance_hint" ("latency" or "throughput").
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <string>
@@ -66,6 +67,14 @@ et::Result<std::vector<shim::Property>> load_options(const et::BackendInitContex
   return properties;
 }
 
+using OptionText = std::array<char, et::kMaxOptionValueLength>;
+
+OptionText to_value(const std::string& text) {
+  OptionText value{};
+  std::copy_n(text.begin(), std::min(text.size(), value.size() - 1), value.begin());
+  return value;
+}
+
 class Delegate final : public et::BackendInterface {
  public:
   bool is_available() const override { return true; }
@@ -100,8 +109,14 @@ class Delegate final : public et::BackendInterface {
         ET_LOG(Error, "OpenVINO engine: its list of sizes can't be read");
         return et::Error::DelegateInvalidCompatibility;
       }
+      auto output_sizes = OutputSizes::parse(spec_value(specs, kOutputSizes, ""));
+      if (!output_sizes) {
+        ET_LOG(Error, "OpenVINO engine: the sizes of its outputs can't be read");
+        return et::Error::DelegateInvalidCompatibility;
+      }
       auto engine = Engine::load(processed->data(), processed->size(), device,
-                                 {options->data(), options->size()}, std::move(*size_inputs));
+                                 {options->data(), options->size()}, std::move(*size_inputs),
+                                 std::move(*output_sizes));
       if (engine == nullptr) return et::Error::DelegateInvalidCompatibility;
       const std::lock_guard<std::mutex> lock(mutex_);
       threads_ = engine->property("INFERENCE_NUM_THREADS");
@@ -123,8 +138,9 @@ class Delegate final : public et::BackendInterface {
     }
   }
 
-  // "num_threads" (int) and "performance_hint" as OpenVINO has them for the engine that was loaded
-  // last in this process; 0 and "" before one is.
+  // "library_version" as OpenVINO has it; "capabilities" of the processor; "num_threads" (int) and
+  // "performance_hint" as it has them for the engine that was loaded last in this process; 0 and ""
+  // before one is.
   et::Error get_option(et::BackendOptionContext& /*context*/,
                        et::Span<et::BackendOption>& options) override {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -133,10 +149,13 @@ class Delegate final : public et::BackendInterface {
       if (key == "num_threads") {
         option.value = threads_.empty() ? 0 : std::atoi(threads_.c_str());
       } else if (key == "performance_hint") {
-        std::array<char, et::kMaxOptionValueLength> text{};
-        std::transform(hint_.begin(), hint_.begin() + std::min(hint_.size(), text.size() - 1),
-                       text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
-        option.value = text;
+        std::string hint = hint_;
+        for (char& c : hint) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+        option.value = to_value(hint);
+      } else if (key == "library_version") {
+        option.value = to_value(slipway_openvino()->version());
+      } else if (key == "capabilities") {
+        option.value = to_value(capabilities());
       } else {
         return et::Error::NotFound;
       }

@@ -36,7 +36,7 @@ std::vector<std::byte> compile(const onnx::Graph& graph, const Options& properti
   const auto library = Library::open();
   EXPECT_TRUE(library.ok()) << library.error().message();
   const auto model = onnx::serialize_by_reference(graph, [](const onnx::Initializer& initializer) {
-    const auto* data = std::get<OwnedSpan>(initializer.data).bytes.data();
+    const auto* data = initializer.data.span()->bytes.data();
     return onnx::ExternalData{"*/_ORT_MEM_ADDR_/*", reinterpret_cast<uint64_t>(data)};
   });
   EXPECT_TRUE(model.ok());
@@ -273,11 +273,28 @@ TEST(Delegate, RunsSeveralEnginesInSeveralThreads) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(Delegate, TellsItsVersionAndTheProcessors) {
+  ASSERT_TRUE(runtime::require_backend("OpenvinoBackend").ok());
+  const auto library = Library::open();
+  ASSERT_TRUE(library.ok());
+  const auto here = runtime::environment_of("OpenvinoBackend");
+  EXPECT_EQ(here.library_version, (*library)->version());
+  EXPECT_EQ(here.capabilities, capabilities());
+  EXPECT_FALSE(here.capabilities.empty());
+  const auto nowhere = runtime::environment_of("NoBackend");
+  EXPECT_EQ(nowhere.library_version + nowhere.capabilities, "");
+  // All that there are fit into an option.
+  size_t size = 0;
+  for (const char* feature : kKernelFeatures) size += std::strlen(feature) + 1;
+  EXPECT_LE(size, et::kMaxOptionValueLength);
+}
+
 TEST(Delegate, TakesThreadsAndAHintWhenItLoads) {
   const auto blob = compile(doubling({4}));
   const auto load = [&](LoadOptions options) {
-    auto given = runtime::openvino_options(options);
-    return Loaded(blob, {}, {given.view().data(), given.view().size()}).error();
+    runtime::BackendSettings settings(options);
+    const auto given = settings.map().get_options("OpenvinoBackend");
+    return Loaded(blob, {}, {given.data(), given.size()}).error();
   };
   LoadOptions options;
   options.engine_threads = 1;
@@ -327,6 +344,38 @@ TEST(Delegate, RefusesSizesThatTheProgramDoesNotAllow) {
   }
 }
 
+TEST(Delegate, IsNotRunWhereNoOutputHasElements) {
+  const ir::SymInt n = ir::SymInt::symbol("n");
+  onnx::Graph graph;
+  graph.name = "pool";
+  graph.inputs = {{"x", DType::kFloat32, {n, 1, 4, 4}}};
+  graph.outputs = {{"y", DType::kFloat32, {n, 1, 2, 2}}};
+  graph.nodes = {{"MaxPool", "pool", {"x"}, {"y"}, {}, "", "", ""}};
+  graph.nodes[0].attributes = {{"kernel_shape", std::vector<int64_t>{2, 2}},
+                               {"strides", std::vector<int64_t>{2, 2}}};
+  const auto blob = compile(graph);
+  const auto run = [&](const Options& specs, int batch, std::vector<int>* sizes) {
+    Loaded engine(blob, specs);
+    if (engine.error() != et::Error::Ok) return engine.error();
+    Value x({batch, 1, 4, 4}, std::vector<float>(static_cast<size_t>(batch) * 16));
+    Value y({8, 1, 2, 2}, std::vector<float>(32));
+    const et::Error error = engine.run({x.value(), y.value()});
+    *sizes = y.sizes();
+    return error;
+  };
+  const Options told = {{"output_sizes", "i0.0,1,2,2"}};
+  std::vector<int> sizes;
+  EXPECT_EQ(run(told, 0, &sizes), et::Error::Ok);
+  EXPECT_EQ(sizes, (std::vector{0, 1, 2, 2}));
+  EXPECT_EQ(run(told, 3, &sizes), et::Error::Ok);
+  EXPECT_EQ(sizes, (std::vector{3, 1, 2, 2}));
+  // OpenVINO itself refuses it, and so does ExecuTorch for sizes that the memory is not for.
+  EXPECT_NE(run({}, 0, &sizes), et::Error::Ok);
+  EXPECT_NE(run({{"output_sizes", "i0.0,1,2"}}, 0, &sizes), et::Error::Ok);
+  EXPECT_NE(run({{"output_sizes", "i0.0;0"}}, 0, &sizes), et::Error::Ok);
+  EXPECT_EQ(run({{"output_sizes", "i0.0,x"}}, 0, &sizes), et::Error::DelegateInvalidCompatibility);
+}
+
 TEST(Delegate, RefusesEnginesThatTheProcessorComputesWrongly) {
   EXPECT_FALSE(has_any_feature(""));
   EXPECT_FALSE(has_any_feature("no_such_feature,no_other"));
@@ -354,9 +403,8 @@ onnx::Graph product_with_int8_weights() {
   graph.name = "product";
   graph.inputs = {{"x", DType::kFloat32, {1, kDepth}}};
   graph.outputs = {{"y", DType::kFloat32, {1, kDepth}}};
-  graph.initializers.push_back(
-      {"w8", DType::kInt8, {kDepth, kDepth}, weights.size(), own_bytes(weights)});
-  graph.initializers.push_back({"scale", DType::kFloat32, {}, sizeof value, own_bytes(scale)});
+  graph.initializers.push_back({"w8", DType::kInt8, {kDepth, kDepth}, own_bytes(weights)});
+  graph.initializers.push_back({"scale", DType::kFloat32, {}, own_bytes(scale)});
   graph.nodes = {{"DequantizeLinear", "w", {"w8", "scale"}, {"w"}, {}, "", "", ""},
                  {"MatMul", "product", {"x", "w"}, {"y"}, {}, "", "", ""}};
   return graph;

@@ -1,8 +1,10 @@
 #include "openvino/delegate/engine.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <executorch/runtime/core/exec_aten/util/tensor_util.h>
@@ -112,7 +114,7 @@ et::Error resize(const aten::Tensor& tensor, const int64_t* sizes, size_t rank,
 
 std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::string& device,
                                      shim::Properties properties,
-                                     std::vector<SizeInput> size_inputs) {
+                                     std::vector<SizeInput> size_inputs, OutputSizes output_sizes) {
   std::unique_ptr<Engine> engine(new Engine());
   std::string reason;
   const shim::Functions& openvino = *slipway_openvino();
@@ -136,6 +138,7 @@ std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::s
     }
   }
   engine->size_inputs_ = std::move(size_inputs);
+  engine->output_sizes_ = std::move(output_sizes);
   const size_t count = engine->inputs_.size + engine->outputs_.size;
   engine->sizes_.resize(count);
   engine->tensors_.resize(count);
@@ -229,6 +232,22 @@ et::Error Engine::check_sizes() const {
   return et::Error::Ok;
 }
 
+bool Engine::gives_nothing() {
+  if (output_sizes_.empty()) return false;
+  const auto lookup = [this](size_t input, std::optional<size_t> axis) -> std::optional<int64_t> {
+    if (input >= inputs_.size) return std::nullopt;
+    const std::vector<int64_t>& sizes = sizes_[input];
+    if (axis) return *axis < sizes.size() ? std::optional(sizes[*axis]) : std::nullopt;
+    const bool is_size = std::any_of(size_inputs_.begin(), size_inputs_.end(),
+                                     [&](const SizeInput& each) { return each.index == input; });
+    if (!is_size) return std::nullopt;
+    int64_t value = 0;
+    std::memcpy(&value, tensors_[input].data, sizeof(value));
+    return value;
+  };
+  return output_sizes_.all_empty(lookup, empty_sizes_) && empty_sizes_.size() == outputs_.size;
+}
+
 et::Error Engine::run(et::Span<et::EValue*> arguments) {
   if (arguments.size() != tensors_.size()) {
     ET_LOG(Error, "OpenVINO engine: it has %zu inputs and %zu outputs, and %zu values were given",
@@ -241,6 +260,16 @@ et::Error Engine::run(et::Span<et::EValue*> arguments) {
   }
   const et::Error sizes = check_sizes();
   if (sizes != et::Error::Ok) return sizes;
+  if (gives_nothing()) {
+    for (size_t i = 0; i < outputs_.size; ++i) {
+      const size_t index = inputs_.size + i;
+      const std::vector<int64_t>& made = empty_sizes_[i];
+      const et::Error error =
+          resize(arguments[index]->toTensor(), made.data(), made.size(), label(index));
+      if (error != et::Error::Ok) return error;
+    }
+    return et::Error::Ok;
+  }
   std::string reason;
   if (!slipway_openvino()->infer(request_, tensors_.data(), tensors_.data() + inputs_.size,
                                  report_to(&reason))) {

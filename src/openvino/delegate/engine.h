@@ -9,6 +9,7 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "openvino/delegate/output_sizes.h"
 #include "openvino/shim/shim.h"
 #include "openvino/shim/size_inputs.h"
 
@@ -18,10 +19,11 @@ namespace slipway::openvino {
 class Engine {
  public:
   // `blob` is used in place and must outlive the engine. `size_inputs`: which inputs are sizes, and
-  // what they can be; run() refuses others. Null after an error.
+  // what they can be; run() refuses others. Where no output has elements by `output_sizes`,
+  // OpenVINO is not asked. Null after an error.
   static std::unique_ptr<Engine> load(const void* blob, size_t size, const std::string& device,
                                       shim::Properties properties,
-                                      std::vector<SizeInput> size_inputs);
+                                      std::vector<SizeInput> size_inputs, OutputSizes output_sizes);
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
@@ -36,6 +38,8 @@ class Engine {
  private:
   Engine() = default;
   executorch::runtime::Error check_sizes() const;
+  // After bind(): whether no output has elements, and what their sizes are then.
+  bool gives_nothing();
   executorch::runtime::Error bind(size_t index, executorch::runtime::EValue& value);
   executorch::runtime::Error take_output(size_t index, executorch::runtime::EValue& value);
   // "input 1", "output 0"
@@ -49,8 +53,10 @@ class Engine {
   shim::Ports inputs_{};
   shim::Ports outputs_{};
   std::vector<SizeInput> size_inputs_;
+  OutputSizes output_sizes_;
   // One an argument; kept, so that a call allocates nothing.
   std::vector<std::vector<int64_t>> sizes_;
+  std::vector<std::vector<int64_t>> empty_sizes_;
   std::vector<shim::Tensor> tensors_;
 };
 

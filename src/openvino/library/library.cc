@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/shared_library.h"
 #include "base/try.h"
+#include "openvino/format/description.h"
 #include "openvino/shim/shim.h"
 
 namespace slipway::openvino {
@@ -17,12 +18,11 @@ Result<const Library*> Library::open() {
   static const Library* opened = nullptr;  // Never destroyed: the library stays open, too.
   const std::lock_guard<std::mutex> lock(mutex);
   if (opened == nullptr) {
-    SLIPWAY_ASSIGN_OR_RETURN(void* library, open_library(kOpenvinoLibrary, kOpenvinoRemedy));
+    SLIPWAY_ASSIGN_OR_RETURN(void* library, open_library(kLibrary, kRemedy));
     const auto functions =
         reinterpret_cast<decltype(&slipway_openvino)>(::dlsym(library, "slipway_openvino"));
     if (functions == nullptr) {
-      return unavailable("{} is another library than Slipway's: {}", kOpenvinoLibrary,
-                         kOpenvinoRemedy);
+      return unavailable("{} is another library than Slipway's: {}", kLibrary, kRemedy);
     }
     opened = new Library(*functions());
   }

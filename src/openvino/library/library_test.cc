@@ -23,7 +23,7 @@ onnx::Graph product() {
   graph.inputs = {{"x", DType::kFloat32, {1, 1000}}};
   graph.outputs = {{"y", DType::kFloat32, {1, 300}}};
   graph.initializers.push_back(
-      {"w", DType::kFloat32, {1000, 300}, 1'200'000, own_bytes(std::vector<std::byte>(1'200'000))});
+      {"w", DType::kFloat32, {1000, 300}, own_bytes(std::vector<std::byte>(1'200'000))});
   graph.nodes = {{"MatMul", "product", {"x", "w"}, {"y"}, {}, "", "", ""}};
   return graph;
 }
@@ -31,8 +31,7 @@ onnx::Graph product() {
 // Refers to the graph's weights.
 std::string message(const onnx::Graph& graph) {
   const auto model = onnx::serialize_by_reference(graph, [](const onnx::Initializer& initializer) {
-    const auto address =
-        reinterpret_cast<uint64_t>(std::get<OwnedSpan>(initializer.data).bytes.data());
+    const auto address = reinterpret_cast<uint64_t>(initializer.data.span()->bytes.data());
     return onnx::ExternalData{"*/_ORT_MEM_ADDR_/*", address};
   });
   EXPECT_TRUE(model.ok());

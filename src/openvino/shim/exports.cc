@@ -6,6 +6,8 @@
 #include <cstring>
 #include <vector>
 
+#include "openvino/shim/export_check.h"
+
 namespace slipway::openvino::shim {
 
 namespace {
@@ -17,9 +19,11 @@ constexpr size_t kText = kTextSize + sizeof(uint64_t);
 
 // Then a header: offset and size of custom data, of constants and of the XML, which ends the file.
 constexpr size_t kHeaderNumbers = 6;
+constexpr size_t kConstantsSize = 3;
 constexpr size_t kXmlOffset = 4;
 constexpr size_t kXmlSize = 5;
 using Header = std::array<uint64_t, kHeaderNumbers>;
+static_assert(sizeof(Header) == kHeaderSize);
 
 // What the XML is obscured with, over and over.
 constexpr std::array<unsigned char, 12> kCodec = {0x30, 0x60, 0x70, 0x02, 0x04, 0x08,
@@ -112,6 +116,16 @@ void check_size(std::string_view blob) {
   }
 }
 
+void check_export(std::string_view blob) {
+  check_size(blob);
+  const std::string_view graph = blob.substr(requirements(blob).size());
+  Header header;
+  if (!read_header(graph, &header)) return;
+  std::string xml(graph.substr(header[kXmlOffset], header[kXmlSize]));
+  obscure_or_reveal(xml.data(), xml.size());
+  check_graph(xml, header[kConstantsSize]);
+}
+
 std::string with_requirements(std::string_view wanted, std::string_view blob) {
   check_size(blob);
   const std::string_view had = requirements(blob);
@@ -120,6 +134,25 @@ std::string with_requirements(std::string_view wanted, std::string_view blob) {
   return std::string(wanted) + with_xml(graph, [](std::string_view xml) {
            return with_results(xml, kResultOf2025, kResultOf2026);
          });
+}
+
+std::optional<size_t> xml_offset(std::string_view header) {
+  Header numbers;
+  if (header.size() != sizeof numbers || !read_header(header, &numbers)) return std::nullopt;
+  return numbers[kXmlOffset];
+}
+
+std::string with_readable_numbers(std::string xml) {
+  constexpr std::string_view kNegative = "-nan";
+  obscure_or_reveal(xml.data(), xml.size());
+  for (size_t at = xml.find(kNegative); at != std::string::npos; at = xml.find(kNegative, at + 1)) {
+    const size_t behind = at + kNegative.size();
+    const bool begins = at > 0 && std::string_view("\" ,").find(xml[at - 1]) != std::string::npos;
+    const bool ends = behind < xml.size() && (xml[behind] == '"' || xml[behind] == ',');
+    if (begins && ends) xml[at] = ' ';
+  }
+  obscure_or_reveal(xml.data(), xml.size());
+  return xml;
 }
 
 std::string as_of_2025(std::string_view blob) {

@@ -84,6 +84,17 @@ TEST(Exports, WritesTheResultsOfSubgraphsAs2026Does) {
   EXPECT_EQ(with_requirements(kHere, odd), kHere + odd);
 }
 
+TEST(Exports, HasNoNanWithASign) {
+  const std::string xml = "<a-nan b=\"-nan\" c=\"1, -nan,-nan\" d=\"-nano\"/>";
+  EXPECT_EQ(with_readable_numbers(obscured(xml)),
+            obscured("<a-nan b=\" nan\" c=\"1,  nan, nan\" d=\"-nano\"/>"));
+  EXPECT_EQ(with_readable_numbers(""), "");
+  EXPECT_EQ(with_readable_numbers(obscured("-nan")), obscured("-nan"));
+  EXPECT_EQ(xml_offset(graph(xml).substr(0, kHeaderSize)), 62);
+  EXPECT_EQ(xml_offset(graph(xml)), std::nullopt);
+  EXPECT_EQ(xml_offset(std::string(kHeaderSize, '\0')), std::nullopt);
+}
+
 TEST(Exports, RefusesNumbersThat2025DoesNotRead) {
   for (const std::string number : {"inf", "-inf", "1, inf", "nan, 2"}) {
     EXPECT_THROW(as_of_2025(kHere + graph("<data max=\"" + number + "\"/>")), std::runtime_error);

@@ -128,11 +128,17 @@ class ExportBuffer : public std::streambuf {
   ExportBuffer() = default;
   // Sends, with the patches of one that learned.
   ExportBuffer(const Sink& sink, const std::vector<Patch>& patches)
-      : sink_(&sink), patches_(patches) {}
+      : sink_(&sink), patches_(patches), xml_begin_(find_xml(patches)) {}
 
   const std::vector<Patch>& patches() const { return patches_; }
   size_t size() const { return end_; }
   bool stopped() const { return stopped_; }
+  // Sends the XML, which is last, once all of it is there.
+  void finish() {
+    xml_ = with_readable_numbers(std::move(xml_));
+    stopped_ =
+        stopped_ || (!xml_.empty() && !sink_->write(sink_->context, xml_.data(), xml_.size()));
+  }
 
  protected:
   std::streamsize xsputn(const char* data, std::streamsize count) override {
@@ -176,12 +182,32 @@ class ExportBuffer : public std::streambuf {
       if (patched.empty()) patched.assign(data, size);
       patched.replace(begin - end_, end - begin, patch.bytes, begin - patch.position, end - begin);
     }
-    stopped_ = !sink_->write(sink_->context, patched.empty() ? data : patched.data(), size);
+    if (!patched.empty()) data = patched.data();
+    const size_t before = std::min(size, xml_begin_ - std::min(xml_begin_, end_));
+    xml_.append(data + before, size - before);
+    stopped_ = before > 0 && !sink_->write(sink_->context, data, before);
     return !stopped_;
+  }
+
+  // Where the XML begins, by the header, which is what export goes back for.
+  static size_t find_xml(const std::vector<Patch>& patches) {
+    if (patches.empty()) return std::string::npos;
+    size_t begin = patches.front().position;
+    for (const Patch& patch : patches) begin = std::min(begin, patch.position);
+    std::string header(kHeaderSize, '\0');
+    for (const Patch& patch : patches) {
+      const size_t offset = patch.position - begin;
+      if (offset + patch.bytes.size() > header.size()) return std::string::npos;
+      header.replace(offset, patch.bytes.size(), patch.bytes);
+    }
+    const auto offset = xml_offset(header);
+    return offset ? begin + *offset : std::string::npos;
   }
 
   const Sink* sink_ = nullptr;
   std::vector<Patch> patches_;
+  size_t xml_begin_ = std::string::npos;
+  std::string xml_;
   size_t position_ = 0;
   size_t end_ = 0;
   bool stopped_ = false;
@@ -345,6 +371,7 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
     export_to(compiled, &learned);
     ExportBuffer sent(sink, learned.patches());
     export_to(compiled, &sent);
+    if (!sent.stopped()) sent.finish();
     stopped = sent.stopped();
     if (!stopped && sent.size() != learned.size()) {
       throw std::runtime_error("OpenVINO's export gives other bytes the second time");
@@ -384,7 +411,7 @@ Model* import_model(const void* blob, size_t size, const char* device, Propertie
                     Report error) {
   return guarded(error, static_cast<Model*>(nullptr), [&] {
     std::string_view bytes(static_cast<const char*>(blob), size);
-    check_size(bytes);
+    check_export(bytes);
     auto model = std::make_unique<Model>();
     if (needs_own_requirements(bytes, device)) {
       model->bytes = with_requirements(own_requirements(), bytes);

@@ -1,5 +1,5 @@
-// Inputs of an engine that are sizes, as a program computes them from data: OpenVINO does not check
-// them, and writes outside of memory for a negative one.
+// What a delegate is told of an engine's sizes. Inputs may be sizes, as a program computes them
+// from data: OpenVINO does not check them, and writes outside of memory for a negative one.
 #pragma once
 
 #include <algorithm>
@@ -17,6 +17,12 @@ namespace slipway::openvino {
 // The compile spec of this key lists them: "2:0:16,3:1:" is input 2, from 0 to 16, and input 3,
 // from 1 on.
 inline constexpr const char* kSizeInputs = "size_inputs";
+
+// The compile spec of this key has the sizes of the outputs, where all of them may have no
+// elements: outputs end with ';', sizes with ',', and each is in postfix order, of numbers, "i0.1"
+// (size 1 of input 0), "v2" (the integer that input 2 is) and + * / % < > ^: the quotient rounded
+// down, the remainder with the sign of the divisor, the smaller, the larger, the power.
+inline constexpr const char* kOutputSizes = "output_sizes";
 
 // An int64 tensor of one element.
 struct SizeInput {

@@ -33,7 +33,7 @@ Value* softplus_of(Context& c, Value* x, double beta, double threshold) {
 }
 
 Values softplus(Context& c) {
-  return {softplus_of(c, c.tensor(0), c.has(1) ? c.number(1) : 1.0, c.has(2) ? c.number(2) : 20.0)};
+  return {softplus_of(c, c.tensor(0), c.has(1) ? c.real(1) : 1.0, c.has(2) ? c.real(2) : 20.0)};
 }
 
 Values mish(Context& c) {
@@ -56,7 +56,7 @@ Values prelu(Context& c) {
 }
 
 Values celu(Context& c) {
-  const double alpha = c.has(1) ? c.number(1) : 1.0;
+  const double alpha = c.has(1) ? c.real(1) : 1.0;
   return {c.build.elu(c.tensor(0), alpha, 1.0, 1.0 / alpha)};
 }
 
@@ -75,7 +75,7 @@ Values clamped(Context& c, double min, double max) {
 }
 
 Values hardtanh(Context& c) {
-  return clamped(c, c.has(1) ? c.number(1) : -1.0, c.has(2) ? c.number(2) : 1.0);
+  return clamped(c, c.has(1) ? c.real(1) : -1.0, c.has(2) ? c.real(2) : 1.0);
 }
 
 Values threshold(Context& c) {
@@ -85,14 +85,14 @@ Values threshold(Context& c) {
 
 Values hardshrink(Context& c) {
   Value* x = c.tensor(0);
-  const double lambda = c.has(1) ? c.number(1) : 0.5;
+  const double lambda = c.has(1) ? c.real(1) : 0.5;
   return {c.build.masked_fill(x, c.build.le(c.build.abs(x), lambda), 0)};
 }
 
 // x * 0 within the band, so that a NaN stays one.
 Values softshrink(Context& c) {
   Value* x = c.tensor(0);
-  const double lambda = c.has(1) ? c.number(1) : 0.5;
+  const double lambda = c.has(1) ? c.real(1) : 0.5;
   Value* beyond = c.build.sub(x, c.build.mul(c.build.sign(x), lambda));
   return {c.build.where(c.build.gt(c.build.abs(x), lambda), beyond, c.build.mul(x, 0.0))};
 }
@@ -110,13 +110,21 @@ Values rrelu(Context& c) {
   if (c.flag(lower + 2)) {
     return c.unsupported("it draws random numbers in training: export in eval mode");
   }
-  const double slope = (c.number(lower) + c.number(lower + 1)) / 2;
+  const double slope = (c.real(lower) + c.real(lower + 1)) / 2;
   Values values = {c.build.leaky_relu(c.tensor(0), slope)};
   if (has_noise) values.push_back(c.tensor(1));
   return values;
 }
 
+// The kernel takes 0 times an infinite slope for 0, and refuses a slope that its type can't hold.
+Values leaky_relu(Context& c) {
+  if (!c.has(1) || std::isfinite(rounded_to(c.real(1), c.dtype()))) return {};
+  Value* x = c.tensor(0);
+  return {c.build.where(c.build.gt(x, 0), x, c.build.mul(x, c.real(1)))};
+}
+
 constexpr Entry kRules[] = {
+    {"aten.leaky_relu.default", leaky_relu},
     {"aten.silu.default", silu},
     {"aten.hardswish.default", hardswish},
     {"aten.hardsigmoid.default", [](Context& c) -> Values { return {sixth(c, c.tensor(0))}; }},

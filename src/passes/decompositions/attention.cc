@@ -66,10 +66,14 @@ Value* attend(Context& c, const Attention& a) {
   const SymInt depth = last(a.query->sizes());
   const SymInt places = a.key->sizes().at(a.key->rank() - 2);
   const SymInt features = last(a.value->sizes());
-  const double scale =
-      a.scale ? *a.scale
-              : 1.0 / std::sqrt(static_cast<double>(c.known(depth, "the last size of its query")));
-
+  const auto scaled = [&](Value* x) {
+    if (a.scale) return c.build.mul(x, *a.scale);
+    if (const auto known = depth.constant()) {
+      return c.build.mul(x, 1.0 / std::sqrt(static_cast<double>(*known)));
+    }
+    Value* scale = c.build.rsqrt(c.build.scalar_tensor(depth, DType::kFloat32));
+    return c.build.mul(x, c.build.to_dtype(scale, x->dtype()));
+  };
   const SymInt group = queries_per_key(a.query, a.key);
   Sizes batch = batch_of(a.key);
   if (group == SymInt(1)) {
@@ -87,7 +91,7 @@ Value* attend(Context& c, const Attention& a) {
     const SymInt columns = last(x->sizes());
     return c.build.view(c.build.expand(x, with(batch, rows, columns)), {matrices, rows, columns});
   };
-  Value* query = c.build.mul(a.query, scale);
+  Value* query = scaled(a.query);
   query =
       group == SymInt(1) ? as_3d(query) : c.build.view(query, {matrices, group * length, depth});
   Value* scores = c.build.bmm(query, as_3d(c.build.transpose(a.key, -2, -1)));
@@ -101,10 +105,10 @@ Value* attend(Context& c, const Attention& a) {
 }
 
 Values attention(Context& c, Attention a, size_t dropout, size_t scale) {
-  if (c.has(dropout) && c.number(dropout) > 0) {
+  if (c.has(dropout) && c.real(dropout) > 0) {
     return c.unsupported("it draws random numbers (dropout_p > 0): export in eval mode");
   }
-  if (c.has(scale)) a.scale = c.number(scale);
+  if (c.has(scale)) a.scale = c.real(scale);
   Values values(c.output_count(), nullptr);
   values.at(0) = attend(c, a);
   return values;

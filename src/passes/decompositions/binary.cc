@@ -41,21 +41,22 @@ Values shift(Context& c, bool left) {
   const auto known = number ? number->constant() : std::nullopt;
   const bool is_kept = c.is_tensor(1) && c.tensor(1)->producer() != nullptr &&
                        c.tensor(1)->producer()->op() == "aten.clamp.default";
-  if (is_kept || (known && *known >= 0 && *known < bits)) {
+  if (c.is_tensor(0) && (is_kept || (known && *known >= 0 && *known < bits))) {
     return with_number(c, tensor_op, scalar_op);
   }
   Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
   Value* count = c.build.to_dtype(c.tensor(1), c.dtype());
-  const auto by = [&](Value* value, Value* by_count) {
-    return c.build.call(tensor_op, {value, by_count}, c.dtype(), c.sizes());
+  const auto by = [&](Value* value, Value* by_count, const std::vector<SymInt>& sizes) {
+    return c.build.call(tensor_op, {value, by_count}, c.dtype(), sizes);
   };
   const auto kept = [&](Value* value) { return c.build.clamp(value, SymInt(0), SymInt(bits - 1)); };
   const bool has_sign = c.dtype() != DType::kUInt8;
-  Value* all = left || !has_sign ? c.build.zeros(c.sizes(), c.dtype())
-                                 : by(x, kept(c.build.full({}, SymInt(bits - 1), c.dtype())));
+  Value* last = c.build.full({}, SymInt(bits - 1), c.dtype());
+  Value* all =
+      left || !has_sign ? c.build.zeros(x->sizes(), c.dtype()) : by(x, kept(last), x->sizes());
   if (known) return {all};
   Value* is_out = c.build.logical_or(c.build.lt(count, SymInt(0)), c.build.ge(count, SymInt(bits)));
-  return {c.build.where(is_out, all, by(x, kept(count)))};
+  return {c.build.where(is_out, all, by(x, kept(count), c.sizes()))};
 }
 
 // The kernel gives the tensor's own type.
@@ -66,9 +67,22 @@ Values add_number(Context& c) {
                        c.dtype(), c.sizes())};
 }
 
+// The kernel computes the remainder in float32.
+Value* float64_remainder(Context& c) {
+  Value* x = c.build.to_dtype(c.tensor(0), DType::kFloat64);
+  Value* y = c.build.to_dtype(c.tensor(1), DType::kFloat64);
+  Value* rest = c.build.call("aten.fmod.Tensor", {x, y}, c.dtype(), c.sizes());
+  Value* differs = c.build.ne(c.build.lt(rest, 0), c.build.lt(y, 0));
+  differs = c.build.logical_and(differs, c.build.ne(rest, 0));
+  return c.build.where(differs, c.build.add(rest, y), rest);
+}
+
 // The kernel gives integers the sign of the dividend, PyTorch that of the divisor.
 Values remainder(Context& c) {
-  if (!c.is_tensor(0)) return {c.build.remainder(c.tensor(0), c.tensor(1))};
+  if (!c.is_tensor(0)) {
+    return {c.build.remainder(c.build.scalar_tensor(c.scalar(0), c.dtype()), c.tensor(1))};
+  }
+  if (c.dtype() == DType::kFloat64) return {float64_remainder(c)};
   if (is_floating_point(c.dtype())) {
     return with_number(c, "aten.remainder.Tensor", "aten.remainder.Scalar");
   }
@@ -109,13 +123,38 @@ Values fmod(Context& c) {
   return {c.build.sub(x, c.build.mul(quotient, operand(c, 1)))};
 }
 
+// The kernel gives an infinity for whatever is divided by 0, and leaves what rounding adds to the
+// whole number and the sign of a zero.
+Value* floating_floor(Context& c) {
+  Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
+  const Operand divisor = operand(c, 1);
+  Value* exact = c.build.div(x, divisor);
+  Value* rest = c.build.call(c.is_tensor(1) ? "aten.fmod.Tensor" : "aten.fmod.Scalar",
+                             {x, c.arg(1)}, c.dtype(), c.sizes());
+  Value* whole = c.build.round(c.build.div(c.build.sub(x, rest), divisor));
+  // Down, where the rest has another sign than the divisor.
+  Value* below = c.is_tensor(1) ? c.build.logical_and(
+                                      c.build.ne(c.build.lt(c.tensor(1), 0), c.build.lt(rest, 0)),
+                                      c.build.ne(rest, 0))
+                 : c.real(1) < 0 ? c.build.gt(rest, 0)
+                                 : c.build.lt(rest, 0);
+  whole = c.build.sub(whole, c.build.to_dtype(below, c.dtype()));
+  whole = c.build.where(c.build.eq(whole, 0), c.build.mul(exact, 0.0), whole);
+  if (c.is_tensor(1)) return c.build.where(c.build.eq(c.tensor(1), 0), exact, whole);
+  return c.real(1) == 0 ? exact : whole;
+}
+
 Values floor_divide(Context& c) {
+  if (is_floating_point(c.dtype())) return {floating_floor(c)};
   if (c.is_tensor(1) && c.op() == "aten.floor_divide.default") return {};
   return {c.build.call("aten.div.Scalar_mode", {c.arg(0), c.arg(1), std::string("floor")},
                        c.dtype(), c.sizes())};
 }
 
 Values div_mode(Context& c) {
+  if (c.has(2) && c.text(2) == "floor" && is_floating_point(c.dtype())) {
+    return {floating_floor(c)};
+  }
   if (c.has(2) && c.text(2) == "trunc" && divides_in_double(c)) return truncated_quotient(c);
   if (c.has(2)) {
     return with_number(c, "aten.div.Tensor_mode", "aten.div.Scalar_mode");
@@ -241,7 +280,10 @@ Value* branch(Context& c, size_t i) {
 
 Values where(Context& c) {
   Value* condition = c.tensor(0);
-  if (condition->dtype() == DType::kBool && c.is_tensor(1) && c.is_tensor(2) &&
+  const auto has_type = [&](size_t i) {
+    return c.is_tensor(i) && c.tensor(i)->dtype() == c.dtype();
+  };
+  if (condition->dtype() == DType::kBool && has_type(1) && has_type(2) &&
       c.op() == "aten.where.self") {
     return {};
   }
@@ -266,10 +308,22 @@ Values xlogy(Context& c, bool plus_one) {
   return {c.build.masked_fill(product, zero, 0)};
 }
 
+// As C's: the squares don't overflow, and beside an infinity NaN does not count.
 Values hypot(Context& c) {
-  Value* a = c.build.abs(floating(c, 0));
-  Value* b = c.build.abs(floating(c, 1));
-  return {c.build.sqrt(c.build.add(c.build.mul(a, a), c.build.mul(b, b)))};
+  Value* a = c.build.abs(c.build.to_dtype(c.tensor(0), DType::kFloat64));
+  Value* b = c.build.abs(c.build.to_dtype(c.tensor(1), DType::kFloat64));
+  Value* infinite = c.build.logical_or(c.build.isinf(a), c.build.isinf(b));
+  Value* unit = nullptr;
+  if (c.dtype() == DType::kFloat64) {
+    unit = c.build.maximum(a, b);
+    unit = c.build.masked_fill(unit, c.build.eq(unit, 0), 1.0);
+    a = c.build.div(a, unit);
+    b = c.build.div(b, unit);
+  }
+  Value* length = c.build.sqrt(c.build.add(c.build.mul(a, a), c.build.mul(b, b)));
+  if (unit) length = c.build.mul(length, unit);
+  length = c.build.masked_fill(length, infinite, std::numeric_limits<double>::infinity());
+  return {c.build.to_dtype(length, c.dtype())};
 }
 
 // Two equal infinities have no difference.
@@ -295,7 +349,7 @@ Values heaviside(Context& c) {
 Values copysign(Context& c) {
   Value* magnitude = c.build.abs(floating(c, 0));
   if (!c.is_tensor(1)) {
-    return {std::signbit(c.number(1)) ? c.build.neg(magnitude) : magnitude};
+    return {std::signbit(c.real(1)) ? c.build.neg(magnitude) : magnitude};
   }
   Value* sign =
       c.build.call("aten.signbit.default", {c.tensor(1)}, DType::kBool, c.tensor(1)->sizes());
@@ -308,7 +362,7 @@ Values lerp(Context& c) {
   Value* end = c.tensor(1);
   Value* difference = c.build.sub(end, start);
   if (!c.is_tensor(2)) {
-    const double weight = c.number(2);
+    const double weight = c.real(2);
     if (std::abs(weight) < 0.5) return {c.build.add(start, c.build.mul(difference, weight))};
     return {c.build.sub(end, c.build.mul(difference, 1 - weight))};
   }
@@ -322,7 +376,12 @@ Values add_product(Context& c, bool divide) {
   Value* a = c.tensor(1);
   Value* b = c.tensor(2);
   Value* term = divide ? c.build.div(a, b) : c.build.mul(a, b);
-  return {c.build.add(c.tensor(0), term, c.has(3) ? c.scalar(3) : Scalar(SymInt(1)))};
+  Scalar value = c.has(3) ? c.scalar(3) : Scalar(SymInt(1));
+  // PyTorch makes the number an integer beside integers.
+  if (const auto* real = std::get_if<double>(&value); real && is_integral(c.dtype())) {
+    value = SymInt(static_cast<int64_t>(*real));
+  }
+  return {c.build.add(c.tensor(0), term, value)};
 }
 
 Values isclose(Context& c) {
@@ -335,8 +394,8 @@ Values isclose(Context& c) {
   if (c.flag(4) && is_floating_point(a->dtype())) {
     close = c.build.logical_or(close, c.build.logical_and(c.build.isnan(a), c.build.isnan(b)));
   }
-  const double rtol = c.number(2);
-  const double atol = c.number(3);
+  const double rtol = c.real(2);
+  const double atol = c.real(3);
   Value* allowed = c.build.add(c.build.mul(c.build.abs(b), rtol), atol);
   Value* error = c.build.abs(c.build.sub(a, b));
   Value* finite = c.build.logical_not(c.build.isinf(error));
@@ -347,12 +406,21 @@ Values ldexp(Context& c) {
   return {c.build.mul(floating(c, 0), c.build.pow(Scalar(2.0), floating(c, 1)))};
 }
 
-Values loss(Context& c, bool squared) {
-  Value* error = c.build.sub(c.tensor(0), c.tensor(1));
-  error = squared ? c.build.mul(error, error) : c.build.abs(error);
-  const int64_t reduction = c.has(2) ? c.constant(2) : 1;
-  if (reduction == 0) return {error};
-  return {reduction == 1 ? c.build.mean(error, {}) : c.build.sum(error, {})};
+// Of numbers, not tensors. ExecuTorch's primitives multiply, and that is all: other powers than a
+// few are those of tensors.
+Values power_of_numbers(Context& c) {
+  constexpr int64_t kMostFactors = 64;
+  const auto* integer = std::get_if<SymInt>(&c.arg(1));
+  const auto known = integer ? integer->constant() : std::nullopt;
+  if (known && *known >= 1 && *known <= kMostFactors) return {};
+  if (c.output_count() != 1 || c.output()->kind() != ir::ValueKind::kSymFloat) return {};
+  const auto tensor = [&](size_t i) {
+    return c.build.call("aten.full.default", {std::vector<SymInt>(), c.arg(i), DType::kFloat64},
+                        DType::kFloat64, {});
+  };
+  ir::Node* item =
+      c.build.node("aten._local_scalar_dense.default", {c.build.pow(tensor(0), tensor(1))});
+  return {c.build.graph().add_output(item, ir::ValueKind::kSymFloat, 0)};
 }
 
 constexpr Entry kRules[] = {
@@ -383,9 +451,11 @@ constexpr Entry kRules[] = {
      WITH_NUMBER("aten.bitwise_or.Tensor", "aten.bitwise_or.Scalar")},
     {"aten.bitwise_xor.Tensor aten.__xor__.Tensor aten.__xor__.Scalar",
      WITH_NUMBER("aten.bitwise_xor.Tensor", "aten.bitwise_xor.Scalar")},
-    {"aten.bitwise_left_shift.Tensor aten.__lshift__.Tensor aten.__lshift__.Scalar",
+    {"aten.bitwise_left_shift.Tensor aten.bitwise_left_shift.Scalar_Tensor aten.__lshift__.Tensor "
+     "aten.__lshift__.Scalar",
      [](Context& c) { return shift(c, true); }},
-    {"aten.bitwise_right_shift.Tensor aten.__rshift__.Tensor aten.__rshift__.Scalar",
+    {"aten.bitwise_right_shift.Tensor aten.bitwise_right_shift.Scalar_Tensor "
+     "aten.__rshift__.Tensor aten.__rshift__.Scalar",
      [](Context& c) { return shift(c, false); }},
     {"aten.div.Tensor_mode aten.div.Scalar_mode aten.divide.Tensor_mode aten.divide.Scalar_mode",
      div_mode},
@@ -395,6 +465,7 @@ constexpr Entry kRules[] = {
     {"aten.pow.Tensor_Scalar", pow_number},
     {"aten.pow.Tensor_Tensor", pow_tensor},
     {"aten.pow.Scalar", pow_of_number},
+    {"_operator.pow", power_of_numbers},
     {"aten.float_power.Tensor_Tensor aten.float_power.Tensor_Scalar aten.float_power.Scalar",
      float_power},
     {"aten.max.other", [](Context& c) { return rename(c, "aten.maximum.default"); }},
@@ -404,7 +475,8 @@ constexpr Entry kRules[] = {
     {"aten.fmin.default", [](Context& c) { return fmax(c, false); }},
     {"aten.where.self aten.where.ScalarSelf aten.where.ScalarOther aten.where.Scalar", where},
     {"aten.masked_fill.Tensor", masked_fill_tensor},
-    {"aten.xlogy.Tensor aten.special_xlogy.default aten.xlogy.Scalar_Other aten.xlogy.Scalar_Self",
+    {"aten.xlogy.Tensor aten.special_xlogy.default aten.xlogy.Scalar_Other aten.xlogy.Scalar_Self "
+     "aten.special_xlogy.other_scalar aten.special_xlogy.self_scalar",
      [](Context& c) { return xlogy(c, false); }},
     {"aten.special_xlog1py.default", [](Context& c) { return xlogy(c, true); }},
     {"aten.hypot.default", hypot},
@@ -417,8 +489,6 @@ constexpr Entry kRules[] = {
     {"aten.addcdiv.default", [](Context& c) { return add_product(c, true); }},
     {"aten.isclose.default", isclose},
     {"aten.ldexp.Tensor", ldexp},
-    {"aten.mse_loss.default", [](Context& c) { return loss(c, true); }},
-    {"aten.l1_loss.default", [](Context& c) { return loss(c, false); }},
 };
 #undef WITH_NUMBER
 

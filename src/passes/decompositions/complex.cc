@@ -59,16 +59,15 @@ Values absolute(Context& c) {
     if (!is_floating_point(x->dtype()) || has_zero) return {};
     return {c.build.abs(c.build.add(x, 0.0))};
   }
-  Value* both = parts(c, x);
-  return {c.build.sqrt(c.build.sum(c.build.mul(both, both), {-1}))};
+  return {c.build.call("aten.hypot.default", {part(c, x, 0), part(c, x, 1)}, c.dtype(), c.sizes())};
 }
 
 Values angle(Context& c) {
   Value* x = c.tensor(0);
   if (is_complex(x->dtype())) return {c.build.atan2(part(c, x, 1), part(c, x, 0))};
   x = c.build.to_dtype(x, c.dtype());
-  Value* zero = c.build.mul(x, 0.0);  // NaN stays
-  return {c.build.masked_fill(zero, c.build.lt(x, 0), std::acos(-1.0))};
+  Value* turned = c.build.masked_fill(c.build.full_like(x, 0.0), c.build.lt(x, 0), std::acos(-1.0));
+  return {c.build.where(c.build.isnan(x), x, turned)};
 }
 
 Values real(Context& c) {
@@ -89,9 +88,12 @@ Value* fitted(Context& c, Value* x, int64_t dim, const SymInt& length) {
   if (size == length) return x;
   const auto missing = (length - size).constant();
   if (missing && *missing < 0) return c.build.narrow(x, dim, 0, length);
+  const auto least = c.bounds(length - size).min;
+  const bool may_be_cut = !least || *least < 0;
   Sizes pad(2 * (x->sizes().size() - static_cast<size_t>(dim)), 0);
-  pad.at(pad.size() - 1) = length - size;
-  return c.build.constant_pad_nd(x, pad);
+  pad.at(pad.size() - 1) = may_be_cut ? SymInt::max(length - size, 0) : length - size;
+  x = c.build.constant_pad_nd(x, pad);
+  return may_be_cut ? c.build.narrow(x, dim, 0, length) : x;
 }
 
 // (self, n, dim, norm)

@@ -74,7 +74,9 @@ bool kernel_takes(Context& c) {
 }
 
 Values mul(Context& c) {
-  if (c.op() == "aten.mul.Tensor" && kernel_takes(c)) return {};
+  // The kernel has no complex numbers for tensors of one element.
+  const bool has_more = c.bounds(ir::numel(c.sizes())).min.value_or(0) > 1;
+  if (c.op() == "aten.mul.Tensor" && has_more && kernel_takes(c)) return {};
   const DType type = real_type(c);
   return join(c, product(c, operand(c, 0, type), operand(c, 1, type)));
 }
@@ -183,12 +185,21 @@ Values convert(Context& c) {
   return join(c, operand(c, 0, real_type(c)));
 }
 
+// Whether the result is made of half types; this is unsupported() then.
+bool is_half_complex(Context& c) {
+  if (c.dtype() != DType::kComplex32) return false;
+  c.unsupported("no kernel computes complex numbers of 16 bits: convert its parts to float32");
+  return true;
+}
+
 Values from_parts(Context& c) {
+  if (is_half_complex(c)) return {};
   const DType type = real_type(c);
   return join(c, {c.build.to_dtype(c.tensor(0), type), c.build.to_dtype(c.tensor(1), type)});
 }
 
 Values polar(Context& c) {
+  if (is_half_complex(c)) return {};
   Value* length = c.tensor(0);
   Value* angle = c.tensor(1);
   return join(c,

@@ -18,145 +18,52 @@ using ir::Scalar;
 using ir::SymInt;
 using ir::Value;
 
-const Argument& Context::arg(size_t i) const {
-  static const Argument kNone = ir::None{};
-  return i < node_->args().size() ? node_->arg(i) : kNone;
-}
-
-bool Context::has(size_t i) const { return !std::holds_alternative<ir::None>(arg(i)); }
-
-bool Context::is_tensor(size_t i) const {
-  const auto* value = std::get_if<Value*>(&arg(i));
-  return value && *value && (*value)->is_tensor();
-}
-
 Value* Context::tensor_or_null(size_t i) { return has(i) ? tensor(i) : nullptr; }
 
+DType Context::floating_number() const {
+  const bool is_given = output()->is_tensor() && is_floating_point(dtype());
+  return is_given ? dtype() : DType::kFloat32;
+}
+
 Value* Context::tensor(size_t i) {
-  if (is_tensor(i)) return std::get<Value*>(arg(i));
+  if (Value* value = arguments().tensor(i)) return value;
   if (const auto number = ir::to_scalar(arg(i))) {
     const DType dtype = std::holds_alternative<bool>(*number)     ? DType::kBool
-                        : std::holds_alternative<double>(*number) ? DType::kFloat32
+                        : std::holds_alternative<double>(*number) ? floating_number()
                                                                   : DType::kInt64;
     return build.scalar_tensor(*number, dtype);
   }
   if (const auto* value = std::get_if<Value*>(&arg(i)); value && *value) {
     const bool is_float = (*value)->kind() == ir::ValueKind::kSymFloat;
     return build.call("aten.scalar_tensor.default", {Argument(*value)},
-                      is_float ? DType::kFloat32 : DType::kInt64, {});
+                      is_float ? floating_number() : DType::kInt64, {});
   }
   unsupported(fmt::format("argument {} is not a tensor", i));
   return build.scalar_tensor(0, DType::kFloat32);
 }
 
 std::vector<Value*> Context::tensors(size_t i) {
-  if (const auto* list = std::get_if<std::vector<Value*>>(&arg(i))) {
-    const auto* schema = schema::find_operator(op());
-    const bool may_lack =
-        schema && i < schema->parameters.size() && schema->parameters[i].type.optional_items;
-    if (may_lack || std::find(list->begin(), list->end(), nullptr) == list->end()) return *list;
-    unsupported(fmt::format("argument {} lacks a tensor", i));
-    return {};
-  }
-  if (is_tensor(i)) return {tensor(i)};
-  if (const auto* list = std::get_if<std::vector<SymInt>>(&arg(i)); !list || !list->empty()) {
-    unsupported(fmt::format("argument {} is not a list of tensors", i));
-  }
+  std::vector<Value*> list = values(i);
+  const auto* schema = schema::find_operator(op());
+  const bool may_lack =
+      schema && i < schema->parameters.size() && schema->parameters[i].type.optional_items;
+  if (may_lack || std::find(list.begin(), list.end(), nullptr) == list.end()) return list;
+  unsupported(fmt::format("argument {} lacks a tensor", i));
   return {};
 }
 
-SymInt Context::integer(size_t i) {
-  if (const auto* value = std::get_if<SymInt>(&arg(i))) return *value;
-  if (const auto* value = std::get_if<bool>(&arg(i))) return *value ? 1 : 0;
-  unsupported(fmt::format("argument {} is not an integer", i));
-  return 0;
-}
-
-std::vector<SymInt> Context::integers(size_t i) {
-  if (const auto* list = std::get_if<std::vector<SymInt>>(&arg(i))) return *list;
-  if (std::holds_alternative<SymInt>(arg(i))) return {integer(i)};
-  if (const auto* list = std::get_if<std::vector<Value*>>(&arg(i)); list && list->empty()) {
-    return {};
-  }
-  unsupported(fmt::format("argument {} is not a list of integers", i));
-  return {};
-}
-
-int64_t Context::known(const SymInt& value, const char* what) {
-  if (const auto constant = value.constant()) return *constant;
-  unsupported(fmt::format("{} is {}, and must be a fixed number", what, value.to_string()));
-  return 1;
-}
-
-int64_t Context::constant(size_t i) { return known(integer(i), "an argument"); }
-
-std::vector<int64_t> Context::constants(size_t i) {
-  std::vector<int64_t> result;
-  for (const SymInt& value : integers(i)) result.push_back(known(value, "an argument"));
-  return result;
-}
-
-double Context::number(size_t i) {
-  const auto value = ir::to_scalar(arg(i));
-  if (value) {
-    if (const auto* integer = std::get_if<SymInt>(&*value)) {
-      return static_cast<double>(known(*integer, "an argument"));
-    }
-    return ir::to_double(*value);
-  }
-  unsupported(fmt::format("argument {} is not a fixed number", i));
-  return 0;
-}
-
-std::vector<double> Context::numbers(size_t i) {
-  if (const auto* list = std::get_if<std::vector<double>>(&arg(i))) return *list;
-  if (const auto* one = std::get_if<double>(&arg(i))) return {*one};
-  std::vector<double> result;
-  for (const SymInt& value : integers(i)) {
-    result.push_back(static_cast<double>(known(value, "an argument")));
-  }
-  return result;
-}
-
-bool Context::flag(size_t i) {
-  if (const auto* value = std::get_if<bool>(&arg(i))) return *value;
-  if (const auto* value = std::get_if<SymInt>(&arg(i)); value && value->constant()) {
-    return *value->constant() != 0;
-  }
-  if (has(i)) unsupported(fmt::format("argument {} is not a fixed bool", i));
+bool Context::may_unroll(int64_t count, const char* what, const char* remedy, int64_t most) {
+  if (count <= most) return true;
+  unsupported(
+      fmt::format("it has {} {}, each computed by nodes of its own, and {} are the most: {}", count,
+                  what, most, remedy));
   return false;
 }
 
 Scalar Context::scalar(size_t i) {
   if (auto value = ir::to_scalar(arg(i))) return *value;
-  unsupported(fmt::format("argument {} is not a number known before running", i));
+  unsupported(fmt::format("argument {} is not a number that is known before the run", i));
   return SymInt(0);
-}
-
-std::string Context::text(size_t i) {
-  const auto* value = std::get_if<std::string>(&arg(i));
-  return value ? *value : std::string();
-}
-
-std::optional<DType> Context::dtype_at(size_t i) {
-  const auto* value = std::get_if<DType>(&arg(i));
-  return value ? std::optional(*value) : std::nullopt;
-}
-
-int64_t Context::dim(int64_t dim, int64_t rank) {
-  if (rank == 0) rank = 1;
-  if (dim < -rank || dim >= rank) {
-    unsupported(fmt::format("dimension {} of a tensor with {} dimensions", dim, rank));
-    return 0;
-  }
-  return dim < 0 ? dim + rank : dim;
-}
-
-std::vector<int64_t> Context::dims(const std::vector<int64_t>& dims, int64_t rank) {
-  std::vector<int64_t> result;
-  result.reserve(dims.size());
-  for (const int64_t d : dims) result.push_back(dim(d, rank));
-  return result;
 }
 
 std::vector<int64_t> Context::maybe_empty(const ir::Value* x,

@@ -3,55 +3,39 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "ir/arguments.h"
 #include "ir/op_builder.h"
 
 namespace slipway::passes::decompositions {
 
-// One node under decomposition. Arguments are read by their index in the operator's schema; one
-// that does not hold what is asked for makes error() set and gives an empty value, so that a rule
-// may go on and be checked once at its end.
-class Context {
+// One node under decomposition, whose arguments are read as ir/arguments.h says.
+class Context : public ir::ArgumentReader {
  public:
   Context(ir::Graph& graph, ir::Node* node, const ir::SymbolRanges& ranges)
-      : build(graph, node, node), node_(node), ranges_(ranges) {}
+      : ArgumentReader(node), build(graph, node, node), replaced_(node), ranges_(ranges) {}
 
   ir::OpBuilder build;
 
-  ir::Node& node() const { return *node_; }
+  ir::Node& node() const { return *replaced_; }
   const std::string& op() const { return node_->op(); }
   ir::Value* output(size_t i = 0) const { return node_->output(i); }
   size_t output_count() const { return node_->outputs().size(); }
   // Of output 0.
   const std::vector<ir::SymInt>& sizes() const { return output()->sizes(); }
+  using ArgumentReader::dtype;  // of an argument
   DType dtype() const { return output()->dtype(); }
-
-  const ir::Argument& arg(size_t i) const;
-  bool has(size_t i) const;  // there, and not None
 
   // A number where a tensor is expected becomes a 0-dim tensor.
   ir::Value* tensor(size_t i);
   ir::Value* tensor_or_null(size_t i);
-  bool is_tensor(size_t i) const;
-  std::vector<ir::Value*> tensors(size_t i);  // null for a None
-  ir::SymInt integer(size_t i);
-  std::vector<ir::SymInt> integers(size_t i);  // a lone integer is a list of one
-  int64_t constant(size_t i);                  // an integer that must be known
-  std::vector<int64_t> constants(size_t i);
-  double number(size_t i);
-  std::vector<double> numbers(size_t i);
-  bool flag(size_t i);
+  std::vector<ir::Value*> tensors(size_t i);  // null for a None, where the schema admits one
   ir::Scalar scalar(size_t i);
-  std::string text(size_t i);
-  std::optional<DType> dtype_at(size_t i);
-
-  // The dimension counted from the front, for a tensor of this rank; a 0-dim tensor counts as one
-  // of rank 1, as in PyTorch.
-  int64_t dim(int64_t dim, int64_t rank);
-  std::vector<int64_t> dims(const std::vector<int64_t>& dims, int64_t rank);
-  // The value of an expression that must be known; `what` says what it is, for the message.
-  int64_t known(const ir::SymInt& value, const char* what);
+  // Whether nodes may be made for each of so many, of which `what` says in the plural what they
+  // are. If not, this is unsupported(), and `remedy` says what to do instead.
+  bool may_unroll(int64_t count, const char* what, const char* remedy, int64_t most = 4096);
 
   // Whether something is known to hold for all sizes that the program admits.
   bool known_equal(const ir::SymInt& a, const ir::SymInt& b) const { return a == b; }
@@ -66,10 +50,14 @@ class Context {
 
   // States that this node can't be expressed, and why or what would help. The first reason stays.
   std::vector<ir::Value*> unsupported(std::string reason);
+  void fail(std::string reason) override { unsupported(std::move(reason)); }
   const std::optional<std::string>& reason() const { return reason_; }
 
  private:
-  ir::Node* node_;
+  // The type of a number beside tensors: the result's.
+  DType floating_number() const;
+
+  ir::Node* replaced_;
   const ir::SymbolRanges& ranges_;
   std::optional<std::string> reason_;
 };

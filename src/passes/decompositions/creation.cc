@@ -46,9 +46,16 @@ Values eye(Context& c) {
 Values linspace(Context& c) {
   const int64_t steps = c.known(c.sizes().at(0), "the number of steps");
   if (steps == 0) return filled(c, SymInt(0));
-  const double start = c.number(0);
-  const double end = c.number(1);
-  if (steps == 1) return filled(c, start);
+  const double start = c.real(0);
+  const double end = c.real(1);
+  // As the type converts it: an unsigned one wraps what is negative.
+  if (steps == 1) {
+    const bool is_whole = is_integral(c.dtype());
+    return {c.build.to_dtype(
+        is_whole ? c.build.full(c.sizes(), SymInt(static_cast<int64_t>(start)), DType::kInt64)
+                 : c.build.full(c.sizes(), start, c.dtype()),
+        c.dtype())};
+  }
   const double step = (end - start) / static_cast<double>(steps - 1);
   const DType dtype = is_floating_point(c.dtype()) ? c.dtype() : DType::kFloat64;
   Value* i = c.build.arange(steps);
@@ -62,7 +69,7 @@ Values linspace(Context& c) {
 Values logspace(Context& c) {
   Value* exponent =
       c.build.call("aten.linspace.default", {c.arg(0), c.arg(1), c.arg(2)}, c.dtype(), c.sizes());
-  return {c.build.pow(Scalar(c.has(3) ? c.number(3) : 10.0), exponent)};
+  return {c.build.pow(Scalar(c.has(3) ? c.real(3) : 10.0), exponent)};
 }
 
 // alpha - (1 - alpha) * cos(2 pi i / n)
@@ -77,7 +84,7 @@ Values cosine_window(Context& c, double alpha, bool periodic) {
 
 Values hamming_window(Context& c) {
   const bool plain = c.op() == "aten.hamming_window.default";
-  return cosine_window(c, c.op() == "aten.hamming_window.periodic_alpha" ? c.number(2) : 0.54,
+  return cosine_window(c, c.op() == "aten.hamming_window.periodic_alpha" ? c.real(2) : 0.54,
                        plain || c.flag(1));
 }
 
@@ -108,7 +115,20 @@ Values item(Context& c) {
   return {c.build.graph().add_output(node, like->kind(), like->expression())};
 }
 
+// The kernels refuse a number past the range of the type, which is an infinity to PyTorch.
+Values full(Context& c) {
+  const size_t i = c.op() == "aten.full.default" ? 1 : 0;
+  const auto* number = std::get_if<double>(&c.arg(i));
+  if (!number || !is_floating_point(c.dtype()) || !std::isfinite(*number)) return {};
+  const double rounded = rounded_to(*number, c.dtype());
+  if (std::isfinite(rounded)) return {};
+  std::vector<Argument> args = c.node().args();
+  args.at(i) = rounded;
+  return {c.build.call(c.op(), std::move(args), c.dtype(), c.sizes())};
+}
+
 constexpr Entry kRules[] = {
+    {"aten.full.default aten.scalar_tensor.default", full},
     {"aten.zeros.default aten.zeros_like.default aten.new_zeros.default aten.empty.memory_format "
      "aten.empty_like.default aten.new_empty.default aten.empty_strided.default "
      "aten.new_empty_strided.default aten.empty_permuted.default aten.zero.default",

@@ -92,7 +92,21 @@ Values with_half_numbers(Context& c) {
   return {c.build.call(c.op(), std::move(args), c.dtype(), c.sizes())};
 }
 
+// PyTorch rounds a quotient down before it is made a half, and rounds it towards zero after, except
+// where it divides by one number.
+Values half_quotient(Context& c) {
+  const bool is_floor = c.op().starts_with("aten.floor_divide.");
+  if (is_floor || (c.has(2) && c.text(2) == "floor")) return in_float32(c);
+  if (!c.has(2) || !is_half(c.dtype())) return {};
+  if (!c.is_tensor(1) || c.tensor(1)->type().numel() == ir::SymInt(1)) return in_float32(c);
+  Value* quotient = c.build.div(c.tensor(0), c.tensor(1));
+  return {c.build.trunc(c.build.to_dtype(quotient, c.dtype()))};
+}
+
 constexpr Entry kRules[] = {
+    {"aten.div.Tensor_mode aten.div.Scalar_mode aten.divide.Tensor_mode aten.divide.Scalar_mode "
+     "aten.floor_divide.default aten.floor_divide.Scalar",
+     half_quotient},
     {"aten.add.Tensor aten.add.Scalar aten.sub.Tensor aten.sub.Scalar aten.subtract.Tensor "
      "aten.subtract.Scalar aten.rsub.Tensor aten.rsub.Scalar aten.pow.Scalar aten.fmod.Tensor "
      "aten.fmod.Scalar aten.remainder.Tensor aten.remainder.Scalar aten.remainder.Scalar_Tensor "
@@ -108,9 +122,17 @@ constexpr Entry kRules[] = {
      "aten.std.default aten.std.dim aten.std.correction aten.var_mean.correction "
      "aten._softmax.default aten._log_softmax.default aten.logsumexp.default "
      "aten.cumsum.default aten.native_layer_norm.default aten.native_group_norm.default "
-     "aten.avg_pool2d.default aten._adaptive_avg_pool2d.default aten.softplus.default "
+     "aten._native_batch_norm_legit_no_training.default aten._native_batch_norm_legit.no_stats "
+     "aten.instance_norm.default aten.avg_pool2d.default aten.avg_pool3d.default "
+     "aten._adaptive_avg_pool2d.default aten.adaptive_avg_pool3d.default "
+     "aten._adaptive_avg_pool3d.default aten.softplus.default "
      "aten.mish.default aten.addcmul.default aten.addcdiv.default aten.lerp.Scalar "
-     "aten.lerp.Tensor aten.logaddexp.default aten.log_sigmoid.default",
+     "aten.lerp.Tensor aten.logaddexp.default aten.log_sigmoid.default "
+     "aten.smooth_l1_loss.default aten.huber_loss.default aten.binary_cross_entropy.default "
+     "aten.lgamma.default aten.special_gammaln.default aten.mvlgamma.default "
+     "aten.special_multigammaln.default aten.digamma.default aten.special_digamma.default "
+     "aten.special_psi.default aten.erfc.default aten.special_erfc.default aten.erfinv.default "
+     "aten.special_erfinv.default aten.sinc.default aten.special_sinc.default",
      in_float32},
 };
 

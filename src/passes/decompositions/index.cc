@@ -1,5 +1,6 @@
 // Reading by index, and finding indices.
 #include <algorithm>
+#include <bit>
 
 #include "passes/decompositions/registry.h"
 
@@ -7,6 +8,7 @@ namespace slipway::passes::decompositions {
 namespace {
 
 using ir::Argument;
+using ir::Scalar;
 using ir::SymInt;
 using ir::Value;
 
@@ -180,6 +182,16 @@ Values embedding(Context& c) {
   return {c.build.embedding(c.tensor(0), c.build.to_dtype(index, DType::kInt64))};
 }
 
+// Where an index is that of the padding, which does not count; null where there is none. Only
+// aten.embedding_bag counts a negative one from the end; of the others it stands for none.
+Value* ignored_entries(Context& c, Value* index, const SymInt& rows) {
+  if (!c.has(8)) return nullptr;
+  const int64_t padding = c.constant(8);
+  if (padding >= 0) return c.build.eq(index, SymInt(padding));
+  if (c.op() != "aten.embedding_bag.padding_idx") return nullptr;
+  return c.build.eq(index, Scalar(rows + padding));
+}
+
 // Bags of one size: rows are looked up and reduced. With offsets, each entry's bag is the number of
 // offsets that lie before it.
 Values embedding_bag(Context& c) {
@@ -188,34 +200,64 @@ Values embedding_bag(Context& c) {
   const int64_t mode = c.has(4) ? c.constant(4) : 0;
   Value* sample_weights = c.tensor_or_null(6);
   Value* offsets = c.tensor(2);
-  if (c.flag(7)) return c.unsupported("include_last_offset is not covered: leave it out");
-  if (c.has(8) && c.constant(8) >= 0) {
-    return c.unsupported("padding_idx is not covered: use a row of zeros");
-  }
   if (mode == 2) return c.unsupported("mode 'max' is not covered: use embedding() and amax()");
   Value* rows = c.build.embedding(weight, index);
+  Value* ignored = ignored_entries(c, index, weight->sizes().at(0));
+  if (ignored) rows = c.build.masked_fill(rows, c.build.unsqueeze(ignored, 1), 0.0);
   if (sample_weights) rows = c.build.mul(rows, c.build.unsqueeze(sample_weights, 1));
-  const SymInt bags = c.sizes().at(0);
+  // Beside the last bag, what lies past the last offset where that is its end.
+  const SymInt bags = c.sizes().at(0) + SymInt(c.flag(7) ? 1 : 0);
+  std::vector<SymInt> sums = c.sizes();
+  sums.at(0) = bags;
   Value* entry = c.build.view(c.build.arange(index->sizes().at(0)), {index->sizes().at(0), 1});
   Value* starts = c.build.to_dtype(offsets, DType::kInt64);
   Value* bag = c.build.sub(c.build.sum(c.build.ge(entry, starts), {1}), 1);
-  Value* total = c.build.index_put(c.build.zeros(c.sizes(), c.dtype()), {bag}, rows, true);
+  Value* total = c.build.index_put(c.build.zeros(sums, c.dtype()), {bag}, rows, true);
   if (mode == 1) {
     Value* ones = c.build.ones({index->sizes().at(0)}, c.dtype());
+    if (ignored) ones = c.build.masked_fill(ones, ignored, 0.0);
     Value* count = c.build.index_put(c.build.zeros({bags}, c.dtype()), {bag}, ones, true);
     total = c.build.div(total, c.build.unsqueeze(c.build.clamp(count, 1.0, std::nullopt), 1));
   }
+  if (c.flag(7)) total = c.build.narrow(total, 0, 0, c.sizes().at(0));
   Values values(c.output_count(), nullptr);
   values.at(0) = total;
   return values;
 }
 
+// Whether a boundary lies before a value; all do before NaN.
+Value* is_before(Context& c, Value* boundary, Value* x, bool right) {
+  return c.build.logical_not(right ? c.build.gt(boundary, x) : c.build.ge(boundary, x));
+}
+
+// Halves a step from a power of two on, and takes it where the boundary that it leads to lies
+// before the value.
+Value* rank_by_search(Context& c, Value* boundaries, Value* x, bool right, int64_t count) {
+  const bool is_line = boundaries->rank() == 1;
+  const std::vector<SymInt> flat = {x->type().numel()};
+  if (is_line) x = c.build.view(x, flat);
+  Value* rank = c.build.zeros(x->sizes(), DType::kInt64);
+  for (auto step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(count))); step > 0;
+       step /= 2) {
+    Value* next = c.build.add(rank, SymInt(step));
+    Value* last = c.build.sub(c.build.clamp(next, std::nullopt, SymInt(count)), SymInt(1));
+    Value* goes = is_before(c, c.build.gather(boundaries, -1, last), x, right);
+    goes = c.build.logical_and(goes, c.build.le(next, SymInt(count)));
+    rank = c.build.where(goes, next, rank);
+  }
+  return is_line ? c.build.view(rank, c.sizes()) : rank;
+}
+
 // How many boundaries lie before each value.
 Value* rank_among(Context& c, Value* boundaries, Value* x, bool right) {
+  constexpr int64_t kFew = 16;
+  const auto count = last(boundaries->sizes()).constant();
+  if (count && *count > kFew) {
+    return c.build.to_dtype(rank_by_search(c, boundaries, x, right, *count), c.dtype());
+  }
   Value* values = c.build.unsqueeze(x, x->rank());
   if (boundaries->rank() > 1) boundaries = c.build.unsqueeze(boundaries, boundaries->rank() - 1);
-  Value* before = right ? c.build.ge(values, boundaries) : c.build.gt(values, boundaries);
-  return c.build.to_dtype(c.build.sum(before, {-1}), c.dtype());
+  return c.build.to_dtype(c.build.sum(is_before(c, boundaries, values, right), {-1}), c.dtype());
 }
 
 Values bucketize(Context& c) { return {rank_among(c, c.tensor(1), c.tensor(0), c.flag(3))}; }

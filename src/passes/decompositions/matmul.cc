@@ -102,16 +102,6 @@ bool is_zero(Context& c, size_t i) {
   return ir::to_double(*number) == 0.0;
 }
 
-Values addmm(Context& c) {
-  Value* bias = c.tensor(0);
-  Value* weight = untransposed(c.tensor(2));
-  if (weight && bias->rank() == 1 && bias->sizes().at(0) == weight->sizes().at(0) && is_one(c, 3) &&
-      is_one(c, 4)) {
-    return {c.build.linear(c.tensor(1), weight, bias)};
-  }
-  return {};
-}
-
 // beta * self + alpha * product, where a beta of 0 drops self whatever it holds.
 Values add_to_self(Context& c, Value* product) {
   if (is_zero(c, 3)) {
@@ -120,6 +110,17 @@ Values add_to_self(Context& c, Value* product) {
   }
   Value* self = is_one(c, 3) ? c.tensor(0) : c.build.mul(c.tensor(0), c.scalar(3));
   return {c.build.add(self, product, is_one(c, 4) ? Scalar(SymInt(1)) : c.scalar(4))};
+}
+
+Values addmm(Context& c) {
+  if (is_zero(c, 3)) return add_to_self(c, c.build.mm(c.tensor(1), c.tensor(2)));
+  Value* bias = c.tensor(0);
+  Value* weight = untransposed(c.tensor(2));
+  if (weight && bias->rank() == 1 && bias->sizes().at(0) == weight->sizes().at(0) && is_one(c, 3) &&
+      is_one(c, 4)) {
+    return {c.build.linear(c.tensor(1), weight, bias)};
+  }
+  return {};
 }
 
 Value* outer_of(Context& c, Value* a, Value* b) {
@@ -432,7 +433,32 @@ Values tensordot(Context& c) {
   return {c.build.view(contracted(c, left, right, keep).tensor, c.sizes())};
 }
 
+// Products of 8-bit integers. So many of them add up to at most 2^24 (255 * 128 each), and are
+// exact in float32, in any order.
+constexpr int64_t kExactProducts = 512;
+
+Values integer_product(Context& c) {
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  const auto product = [&](Value* left, Value* right, DType dtype) {
+    Value* sum = c.build.mm(c.build.to_dtype(left, dtype), c.build.to_dtype(right, dtype));
+    return c.build.to_dtype(sum, c.dtype());
+  };
+  const auto count = last(a->sizes()).constant();
+  if (!count) return {product(a, b, DType::kFloat64)};
+  if (*count <= kExactProducts) return {product(a, b, DType::kFloat32)};
+  Value* total = nullptr;
+  for (int64_t start = 0; start < *count; start += kExactProducts) {
+    const int64_t length = std::min(kExactProducts, *count - start);
+    Value* part = product(c.build.narrow(a, 1, start, length), c.build.narrow(b, 0, start, length),
+                          DType::kFloat32);
+    total = total ? c.build.add(total, part) : part;
+  }
+  return {total};
+}
+
 constexpr Entry kRules[] = {
+    {"aten._int_mm.default", integer_product},
     {"aten.matmul.default aten.linalg_matmul.default aten.mv.default aten.dot.default "
      "aten.vdot.default",
      matmul},

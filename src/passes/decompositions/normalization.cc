@@ -42,20 +42,49 @@ Value* by_running(Context& c, const BatchNorm& p, double momentum, double eps) {
   return c.build.batch_norm(c.tensor(0), p.weight, p.bias, p.mean, p.var, momentum, eps);
 }
 
+struct Normalized {
+  Value* y;
+  Value* mean;
+  Value* scale;  // the reciprocal of the deviation
+};
+
+enum class Constant { kDivides, kVanishes };
+
+// ExecuTorch's kernels take the variance as the difference of two large numbers, in float32: what
+// is left is noise where the mean is large. Here it is the mean of squares of what lies around the
+// mean. Without an eps, `constant` says what becomes of elements that are all equal.
+Normalized normalized(Context& c, Value* x, const std::vector<int64_t>& dims, double eps,
+                      Constant constant) {
+  const auto mean_of = [&](Value* of) { return c.build.mean(of, dims, true, DType::kFloat64); };
+  Value* mean = c.build.to_dtype(mean_of(x), x->dtype());
+  Value* centred = c.build.sub(x, mean);
+  Value* var = mean_of(c.build.mul(centred, centred));
+  Value* scale = c.build.rsqrt(c.build.add(var, eps));
+  if (eps == 0 && constant == Constant::kVanishes) {
+    scale = c.build.masked_fill(scale, c.build.eq(var, 0), 0.0);
+  }
+  scale = c.build.to_dtype(scale, x->dtype());
+  return {c.build.mul(centred, scale), mean, scale};
+}
+
+// Times the weight and plus the bias, which may be null, of each channel.
+Value* by_channel(Context& c, Value* y, Value* weight, Value* bias) {
+  Sizes channel(y->sizes().size(), 1);
+  channel.at(1) = y->sizes().at(1);
+  if (weight) y = c.build.mul(y, c.build.view(weight, channel));
+  if (bias) y = c.build.add(y, c.build.view(bias, channel));
+  return y;
+}
+
 // By the statistics of the batch itself: the result, its mean and the reciprocal of its deviation.
 Values by_batch(Context& c, const BatchNorm& p, double eps) {
   Value* x = c.tensor(0);
   std::vector<int64_t> dims = {0};
-  Sizes channel(x->sizes().size(), 1);
-  channel.at(1) = x->sizes().at(1);
   for (int64_t d = 2; d < x->rank(); ++d) dims.push_back(d);
-  Value* mean = c.build.mean(x, dims, true);
-  Value* scale = c.build.rsqrt(c.build.add(c.build.var(x, dims, SymInt(0), true), eps));
-  Value* y = c.build.mul(c.build.sub(x, mean), scale);
-  if (p.weight) y = c.build.mul(y, c.build.view(p.weight, channel));
-  if (p.bias) y = c.build.add(y, c.build.view(p.bias, channel));
+  const Normalized n = normalized(c, x, dims, eps, Constant::kVanishes);
   const Sizes line = {x->sizes().at(1)};
-  return {y, c.build.view(mean, line), c.build.view(scale, line)};
+  return {by_channel(c, n.y, p.weight, p.bias), c.build.view(n.mean, line),
+          c.build.view(n.scale, line)};
 }
 
 // (input, weight, bias, mean, var, training, momentum, eps, ...)
@@ -63,103 +92,91 @@ Values batch_norm(Context& c) {
   const BatchNorm p = parameters(c);
   const bool training = c.flag(5) || !p.mean || !p.var;
   if (training && p.mean) return c.unsupported(kTraining);
-  if (!training) return with_no_statistics(c, by_running(c, p, c.number(6), c.number(7)));
+  if (!training) return with_no_statistics(c, by_running(c, p, c.real(6), c.real(7)));
   if (c.output_count() > 1) return c.unsupported(kTraining);
-  return {by_batch(c, p, c.number(7)).at(0)};
+  return {by_batch(c, p, c.real(7)).at(0)};
 }
 
 // (input, weight, bias, training, momentum, eps)
 Values batch_norm_without_running(Context& c) {
-  // The kernel counts with float32 in between.
-  if (c.dtype() != DType::kFloat64) return {};
-  return by_batch(c, {c.tensor_or_null(1), c.tensor_or_null(2), nullptr, nullptr}, c.number(5));
+  return by_batch(c, {c.tensor_or_null(1), c.tensor_or_null(2), nullptr, nullptr}, c.real(5));
 }
 
 // (input, weight, bias, mean, var, momentum, eps)
 Values batch_norm_no_update(Context& c) {
-  return with_no_statistics(c, by_running(c, parameters(c), c.number(5), c.number(6)));
+  return with_no_statistics(c, by_running(c, parameters(c), c.real(5), c.real(6)));
 }
 
-Value* by_groups(Context& c, int64_t groups, double eps) {
+// By the statistics of each group of channels.
+Normalized by_groups(Context& c, const SymInt& groups, double eps, Constant constant) {
   Value* x = c.tensor(0);
-  Value* weight = c.tensor_or_null(c.op() == "aten.group_norm.default" ? 2 : 1);
-  Value* bias = c.tensor_or_null(c.op() == "aten.group_norm.default" ? 3 : 2);
-  if (x->dtype() != DType::kFloat64) {
-    return c.build.native_group_norm(x, weight, bias, groups, eps);
-  }
-  // The kernel computes in float32.
-  Value* grouped = c.build.view(x, {x->sizes().at(0), groups, -1});
-  Value* mean = c.build.mean(grouped, {2}, true);
-  Value* var = c.build.var(grouped, {2}, SymInt(0), true);
-  Value* scaled = c.build.mul(c.build.sub(grouped, mean), c.build.rsqrt(c.build.add(var, eps)));
-  Value* y = c.build.view(scaled, x->sizes());
-  Sizes channel(x->sizes().size(), 1);
-  channel.at(1) = x->sizes().at(1);
-  if (weight) y = c.build.mul(y, c.build.view(weight, channel));
-  if (bias) y = c.build.add(y, c.build.view(bias, channel));
-  return y;
+  const SymInt channels = SymInt::floordiv(x->sizes().at(1), groups);
+  Sizes group(x->sizes().begin() + 2, x->sizes().end());
+  group.push_back(channels);
+  Value* grouped = c.build.view(x, {x->sizes().at(0), groups, ir::numel(group)});
+  Normalized n = normalized(c, grouped, {2}, eps, constant);
+  n.y = by_channel(c, c.build.view(n.y, x->sizes()), c.tensor_or_null(1), c.tensor_or_null(2));
+  return n;
 }
 
 // (input, weight, bias, mean, var, use_input_stats, momentum, eps, ...)
 Values instance_norm(Context& c) {
   const BatchNorm p = parameters(c);
-  if (!c.flag(5)) return {by_running(c, p, c.number(6), c.number(7))};
+  if (!c.flag(5)) return {by_running(c, p, c.real(6), c.real(7))};
   if (p.mean) return c.unsupported(kTraining);
-  Value* x = c.tensor(0);
-  const int64_t channels = c.known(x->sizes().at(1), "the number of channels");
-  return {by_groups(c, channels, c.number(7))};
+  const SymInt channels = c.sizes().at(1);
+  if (channels == SymInt(0)) return {c.tensor(0)};
+  return {by_groups(c, channels, c.real(7), Constant::kVanishes).y};
 }
 
-Values group_norm(Context& c) { return {by_groups(c, c.constant(1), c.number(4))}; }
+// (input, groups, weight, bias, eps, ...)
+Values group_norm(Context& c) {
+  return {c.build.native_group_norm(c.tensor(0), c.tensor_or_null(2), c.tensor_or_null(3),
+                                    c.constant(1), c.real(4))};
+}
 
 // (input, weight, bias, N, C, HxW, groups, eps)
 Values native_group_norm(Context& c) {
-  if (c.dtype() != DType::kFloat64) return {};
-  Values values(c.output_count(), nullptr);
-  values.at(0) = by_groups(c, c.constant(6), c.number(7));
-  return values;
-}
-
-Values layer_norm(Context& c) {
-  Value* x = c.tensor(0);
-  // The kernel computes in float32.
-  if (x->dtype() == DType::kFloat64) {
-    std::vector<int64_t> dims;
-    const auto count = static_cast<int64_t>(c.integers(1).size());
-    for (int64_t d = x->rank() - count; d < x->rank(); ++d) dims.push_back(d);
-    Value* mean = c.build.mean(x, dims, true);
-    Value* scale = c.build.rsqrt(c.build.add(c.build.var(x, dims, SymInt(0), true), c.number(4)));
-    Value* y = c.build.mul(c.build.sub(x, mean), scale);
-    if (c.has(2)) y = c.build.mul(y, c.tensor(2));
-    if (c.has(3)) y = c.build.add(y, c.tensor(3));
-    return c.output_count() == 1 ? Values{y} : Values{y, mean, scale};
-  }
-  if (c.output_count() > 1) return {};
-  return {c.build.native_layer_norm(c.tensor(0), c.integers(1), c.tensor_or_null(2),
-                                    c.tensor_or_null(3), c.number(4))};
-}
-
-double machine_epsilon(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat16:
-      return 0x1p-10;
-    case DType::kBFloat16:
-      return 0x1p-7;
-    case DType::kFloat64:
-      return std::numeric_limits<double>::epsilon();
-    default:
-      return std::numeric_limits<float>::epsilon();
-  }
+  const int64_t groups = c.constant(6);
+  if (groups < 1) return c.unsupported("it has no groups");
+  const Normalized n = by_groups(c, groups, c.real(7), Constant::kDivides);
+  const Sizes line = {c.sizes().at(0), groups};
+  return {n.y, c.build.view(n.mean, line), c.build.view(n.scale, line)};
 }
 
 // Half precision is computed in float32, as PyTorch does.
+Value* widened(Context& c, Value* x) {
+  return x->dtype() == DType::kFloat64 ? x : c.build.to_dtype(x, DType::kFloat32);
+}
+
+// Rounded once, also with a weight and a bias of float32.
+Values layer_norm(Context& c) {
+  Value* x = widened(c, c.tensor(0));
+  std::vector<int64_t> dims;
+  const auto count = static_cast<int64_t>(c.integers(1).size());
+  for (int64_t d = x->rank() - count; d < x->rank(); ++d) dims.push_back(d);
+  const Normalized n = normalized(c, x, dims, c.real(4), Constant::kDivides);
+  Value* y = c.has(2) ? c.build.mul(n.y, c.tensor(2)) : n.y;
+  if (c.has(3)) y = c.build.add(y, c.tensor(3));
+  y = c.build.to_dtype(y, c.output(0)->dtype());
+  if (c.output_count() == 1) return {y};
+  return {y, c.build.to_dtype(n.mean, c.output(1)->dtype()),
+          c.build.to_dtype(n.scale, c.output(2)->dtype())};
+}
+
+// Of the type that PyTorch computes in.
+double machine_epsilon(DType dtype) {
+  return dtype == DType::kFloat64 ? std::numeric_limits<double>::epsilon()
+                                  : std::numeric_limits<float>::epsilon();
+}
+
 Values rms_norm(Context& c) {
   Value* x = c.tensor(0);
-  const double eps = c.has(3) ? c.number(3) : machine_epsilon(x->dtype());
+  const double eps = c.has(3) ? c.real(3) : machine_epsilon(x->dtype());
   std::vector<int64_t> dims;
   const auto count = static_cast<int64_t>(c.integers(1).size());
   for (int64_t d = -count; d < 0; ++d) dims.push_back(d);
-  Value* wide = x->dtype() == DType::kFloat64 ? x : c.build.to_dtype(x, DType::kFloat32);
+  Value* wide = widened(c, x);
   Value* scale = c.build.rsqrt(c.build.add(c.build.mean(c.build.mul(wide, wide), dims, true), eps));
   Value* y = c.build.mul(wide, scale);
   if (c.output_count() > 1) {

@@ -163,18 +163,38 @@ Values avg_pool1d(Context& c) {
   return {c.build.squeeze(pooled, -2)};
 }
 
-// A window's count is the product of its counts along the dimensions, so averages of averages are
-// right, padding or not.
-Values avg_pool3d(Context& c) {
-  if (c.has(6)) return c.unsupported("divisor_override is not covered: scale the result instead");
-  const Windows w = windows(c, 3, false);
-  return {in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
-    return depth ? c.build.avg_pool2d(x, {w.kernel.at(0), 1}, {w.stride.at(0), 1},
-                                      {w.padding.at(0), 0}, c.flag(4), c.flag(5), std::nullopt)
+Value* avg_pool3d_of(Context& c, Value* x, const Windows& w, std::optional<int64_t> divisor) {
+  return in_two_steps(c, x, [&](Value* part, bool depth) {
+    return depth ? c.build.avg_pool2d(part, {w.kernel.at(0), 1}, {w.stride.at(0), 1},
+                                      {w.padding.at(0), 0}, c.flag(4), c.flag(5), divisor)
                  : c.build.avg_pool2d(
-                       x, {w.kernel.at(1), w.kernel.at(2)}, {w.stride.at(1), w.stride.at(2)},
-                       {w.padding.at(1), w.padding.at(2)}, c.flag(4), c.flag(5), std::nullopt);
-  })};
+                       part, {w.kernel.at(1), w.kernel.at(2)}, {w.stride.at(1), w.stride.at(2)},
+                       {w.padding.at(1), w.padding.at(2)}, c.flag(4), c.flag(5), divisor);
+  });
+}
+
+// A window's count is the product of its counts along the dimensions, so averages of averages are
+// right, padding or not. Integers, which are rounded, and what has a divisor of its own are summed
+// and divided once.
+Values avg_pool3d(Context& c) {
+  const Windows w = windows(c, 3, false);
+  Value* x = c.tensor(0);
+  if (is_floating_point(c.dtype())) {
+    if (!c.has(6)) return {avg_pool3d_of(c, x, w, std::nullopt)};
+    return {c.build.div(avg_pool3d_of(c, x, w, 1), SymInt(c.constant(6)))};
+  }
+  Value* sum = avg_pool3d_of(c, x, w, 1);
+  if (c.has(6)) return {c.build.div_mode(sum, SymInt(c.constant(6)), "trunc")};
+  if (!c.flag(5)) {
+    Value* count = avg_pool3d_of(c, c.build.full_like(x, SymInt(1)), w, 1);
+    return {c.build.div_mode(sum, count, "trunc")};
+  }
+  if (c.flag(4)) {
+    return c.unsupported(
+        "averages of integers with ceil_mode and count_include_pad are not covered: convert to "
+        "float32 before and round after");
+  }
+  return {c.build.div_mode(sum, ir::numel(w.kernel), "trunc")};
 }
 
 // What `reduce` makes of each of `count` windows along a dimension, of PyTorch's uneven widths.
@@ -185,6 +205,10 @@ Value* adaptively(Context& c, Value* x, int64_t dim, const SymInt& count, Reduce
   if (count == SymInt(1)) return reduce(x, dim);
   const int64_t size = c.known(x->sizes().at(dim), "the size of a pooled dimension");
   const int64_t windows = c.known(count, "the number of windows");
+  if (!c.may_unroll(windows, "windows along a dimension",
+                    "pool by windows of one width, or parts of the dimension by themselves")) {
+    return x;
+  }
   std::vector<Value*> parts;
   for (int64_t i = 0; i < windows; ++i) {
     const int64_t start = i * size / windows;
@@ -271,6 +295,13 @@ SymInt window_count(const SymInt& size, const SymInt& kernel, const SymInt& dila
   return SymInt::floordiv(size + padding + padding - dilation * (kernel - 1) - 1, stride) + 1;
 }
 
+// Whether a kernel has few enough places for nodes of their own.
+bool is_small_kernel(Context& c, const std::vector<int64_t>& kernel) {
+  const SymInt places = SymInt(kernel.at(0)) * SymInt(kernel.at(1));
+  return c.may_unroll(places.constant().value_or(INT64_MAX), "places of its kernel",
+                      "use a smaller kernel, or write the sum over windows as a convolution");
+}
+
 // (self, kernel, dilation, padding, stride): the windows of an image as columns, by one slice for
 // each place of the kernel.
 Values im2col(Context& c) {
@@ -282,6 +313,7 @@ Values im2col(Context& c) {
   const Sizes padding = for_each_dim(c.integers(3), 2, {0, 0});
   const Sizes stride = for_each_dim(c.integers(4), 2, {1, 1});
   if (kernel.size() != 2) return c.unsupported("its kernel size is inconsistent");
+  if (!is_small_kernel(c, kernel)) return {};
   const Sizes s = x->sizes();
   const SymInt rows =
       window_count(s.at(2), kernel.at(0), dilation.at(0), padding.at(0), stride.at(0));
@@ -315,6 +347,7 @@ Values col2im(Context& c) {
   if (kernel.size() != 2 || kernel.at(0) < 1 || kernel.at(1) < 1) {
     return c.unsupported("its kernel size is inconsistent");
   }
+  if (!is_small_kernel(c, kernel)) return {};
   const SymInt batch = x->sizes().at(0);
   const SymInt channels = SymInt::floordiv(x->sizes().at(1), SymInt(kernel.at(0) * kernel.at(1)));
   const SymInt rows =

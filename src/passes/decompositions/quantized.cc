@@ -6,6 +6,7 @@ namespace {
 
 using ir::SymInt;
 using ir::Value;
+using Sizes = std::vector<SymInt>;
 
 // Rounded to one of the levels and back: (clamp(round(x / scale) + zero) - zero) * scale.
 struct Rounded {
@@ -31,7 +32,7 @@ Values results(Context& c, const Rounded& r) {
 Values fake_quantize(Context& c) {
   Value* x = c.tensor(0);
   if (!c.is_tensor(1)) {
-    return results(c, rounded(c, x, c.number(1), static_cast<double>(c.constant(2)), c.constant(3),
+    return results(c, rounded(c, x, c.real(1), static_cast<double>(c.constant(2)), c.constant(3),
                               c.constant(4)));
   }
   Value* scale = c.build.view(c.tensor(1), {});
@@ -58,7 +59,28 @@ Values with_wide_scales(Context& c) {
   return {c.build.call(c.op(), std::move(arguments), c.dtype(), c.sizes())};
 }
 
+// (input, scales, zero_points, quant_min, quant_max, dtype, group_size, output_dtype): a scale for
+// each group of a row.
+Values dequantize_groups(Context& c) {
+  Value* x = c.tensor(0);
+  const Sizes groups = c.tensor(1)->sizes();
+  Sizes parts = groups;
+  parts.push_back(c.constant(6));
+  const auto of_groups = [&](Value* numbers, DType dtype) {
+    return c.build.unsqueeze(c.build.to_dtype(numbers, dtype), -1);
+  };
+  // Zero points of the weight's own type are taken away in it, and may wrap around.
+  const bool wraps = c.has(2) && c.tensor(2)->dtype() == x->dtype();
+  const DType inside = wraps ? x->dtype() : DType::kFloat32;
+  Value* y = c.build.to_dtype(c.build.view(x, parts), inside);
+  if (c.has(2)) y = c.build.sub(y, of_groups(c.tensor(2), inside));
+  y = c.build.to_dtype(y, DType::kFloat32);
+  y = c.build.mul(y, of_groups(c.tensor(1), DType::kFloat32));
+  return {c.build.to_dtype(c.build.view(y, x->sizes()), c.dtype())};
+}
+
 constexpr Entry kRules[] = {
+    {"quantized_decomposed.dequantize_per_channel_group.default", dequantize_groups},
     {"quantized_decomposed.quantize_per_channel.default "
      "quantized_decomposed.quantize_per_tensor.tensor "
      "quantized_decomposed.dequantize_per_tensor.tensor",

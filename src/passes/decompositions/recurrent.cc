@@ -10,6 +10,9 @@ using ir::SymInt;
 using ir::Value;
 using List = std::vector<Value*>;
 
+// Steps of all layers and directions together: a quarter of a million nodes.
+constexpr int64_t kMostSteps = int64_t{1} << 14;
+
 enum class Cell { kLstm, kGru, kTanh, kRelu };
 
 // The weights of one direction of one layer.
@@ -107,6 +110,14 @@ Values run(Context& c, const Layers& l) {
   if (l.parameters.size() != each * static_cast<size_t>(l.count * directions) || steps < 1) {
     return c.unsupported("its parameters or its sequence are inconsistent");
   }
+  // As many layers as there are parameters, at most.
+  const SymInt all_steps = SymInt(steps) * SymInt(l.count * directions);
+  if (!c.may_unroll(all_steps.constant().value_or(INT64_MAX), "steps in all its layers",
+                    "compile it for a shorter sequence, and pass the states from one run to the "
+                    "next",
+                    kMostSteps)) {
+    return {};
+  }
 
   List hidden;
   List cells;
@@ -146,7 +157,7 @@ Values layers(Context& c, Cell cell) {
   if (hidden.size() != (cell == Cell::kLstm ? 2U : 1U)) {
     return c.unsupported("its initial states are inconsistent");
   }
-  return run(c, {cell, hidden, c.tensors(2), c.flag(3), c.constant(4), c.number(5), c.flag(6),
+  return run(c, {cell, hidden, c.tensors(2), c.flag(3), c.constant(4), c.real(5), c.flag(6),
                  c.flag(7), c.flag(8)});
 }
 

@@ -157,15 +157,34 @@ Moments moments(Context& c) {
   return m;
 }
 
+// How many elements become one.
+SymInt reduced_count(const Moments& m) {
+  SymInt count = 1;
+  for (const int64_t d : m.dims) count = count * m.x->sizes().at(d);
+  return count;
+}
+
+// Where the correction leaves nothing to divide by the kernel gives NaN, PyTorch the quotient by 0.
+bool may_divide_by_zero(Context& c, const Moments& m) {
+  const double correction = ir::to_double(m.correction);
+  const auto least = c.bounds(reduced_count(m)).min;
+  return correction > 0 && (!least || static_cast<double>(*least) <= correction);
+}
+
 Value* variance(Context& c, const Moments& m) {
   if (m.x->rank() == 0) {
-    const bool corrected = ir::to_double(m.correction) >= 1;
-    return c.build.full({}, corrected ? std::numeric_limits<double>::quiet_NaN() : 0.0,
-                        m.x->dtype());
+    Value* none = c.build.sub(m.x, m.x);  // NaN of what is not finite
+    return ir::to_double(m.correction) >= 1 ? c.build.div(none, 0.0) : none;
   }
-  return c.build.call("aten.var.correction",
-                      {m.x, as_list(m.dims), ir::to_argument(m.correction), m.keepdim},
-                      m.x->dtype(), c.sizes());
+  const bool divides = may_divide_by_zero(c, m);
+  Value* result = c.build.call(
+      "aten.var.correction",
+      {m.x, as_list(m.dims), divides ? Argument(0.0) : ir::to_argument(m.correction), m.keepdim},
+      m.x->dtype(), c.sizes());
+  if (!divides) return result;
+  Value* count = c.build.scalar_tensor(reduced_count(m), m.x->dtype());
+  Value* left = c.build.clamp(c.build.sub(count, ir::to_double(m.correction)), 0.0, std::nullopt);
+  return c.build.div(c.build.mul(result, count), left);
 }
 
 // In float64, as PyTorch computes them: the squares of float32 numbers overflow.
@@ -177,7 +196,7 @@ Moments wide_moments(Context& c) {
 
 Values var(Context& c) {
   if (c.op() == "aten.var.correction" && c.dtype() == DType::kFloat64 && names_dims(c, 1) &&
-      c.has(2)) {
+      c.has(2) && !may_divide_by_zero(c, moments(c))) {
     return {};
   }
   return {c.build.to_dtype(variance(c, wide_moments(c)), c.dtype())};
@@ -195,8 +214,16 @@ Values var_mean(Context& c, bool root) {
           c.build.to_dtype(mean, c.dtype())};
 }
 
-// (sum |x|^p)^(1/p), with the limits that p = 0 and infinite p have.
+// (sum |x|^p)^(1/p), with the limits that p = 0 and infinite p have. Squares of half types
+// overflow: they are computed in float32, and what comes out is rounded.
 Value* vector_norm(Context& c, Value* x, double p, const std::vector<int64_t>& dims, bool keepdim) {
+  if (x->dtype() == DType::kFloat16 || x->dtype() == DType::kBFloat16) {
+    Value* wide = vector_norm(c, c.build.to_dtype(x, DType::kFloat32), p, dims, keepdim);
+    return c.build.to_dtype(wide, x->dtype());
+  }
+  if (is_complex(x->dtype())) {
+    x = c.build.call("aten.abs.default", {x}, c.output()->dtype(), x->sizes());
+  }
   const DType dtype = ir::to_floating_point(x->dtype());
   if (x->rank() == 0) {
     if (p == 0) return c.build.to_dtype(c.build.ne(x, 0), dtype);
@@ -215,8 +242,8 @@ Value* vector_norm(Context& c, Value* x, double p, const std::vector<int64_t>& d
 
 Values norm(Context& c, size_t order, size_t dims, size_t keepdim, size_t dtype) {
   Value* x = c.tensor(0);
-  if (const auto wanted = c.dtype_at(dtype)) x = c.build.to_dtype(x, *wanted);
-  const double p = c.has(order) ? c.number(order) : 2.0;
+  if (const auto wanted = c.dtype(dtype)) x = c.build.to_dtype(x, *wanted);
+  const double p = c.has(order) ? c.real(order) : 2.0;
   return {
       vector_norm(c, x, p, dims ? reduced_dims(c, dims) : all_dims(x), keepdim && c.flag(keepdim))};
 }
@@ -233,10 +260,10 @@ Values linalg_norm(Context& c) {
 }
 
 Values matrix_norm(Context& c) {
-  if (c.has(1) && c.text(1) != "fro" && !c.text(1).empty()) {
+  if (c.op() != "aten.linalg_matrix_norm.str_ord") return c.unsupported("use the Frobenius norm");
+  if (c.text(1) != "fro" && !c.text(1).empty()) {
     return c.unsupported("only the Frobenius norm is covered");
   }
-  if (c.op() != "aten.linalg_matrix_norm.str_ord") return c.unsupported("use the Frobenius norm");
   Value* x = c.tensor(0);
   return {vector_norm(c, x, 2.0,
                       c.dims(c.has(2) ? c.constants(2) : std::vector<int64_t>{-2, -1}, x->rank()),
@@ -268,7 +295,10 @@ Values logsumexp(Context& c) {
 Values softmax(Context& c, bool log) {
   const bool is_final = c.op() == "aten._softmax.default" || c.op() == "aten._log_softmax.default";
   Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
-  if (x->rank() == 0) return {log ? c.build.zeros({}, c.dtype()) : c.build.ones({}, c.dtype())};
+  if (x->rank() == 0) {
+    Value* shifted = c.build.sub(x, x);  // NaN of what is not finite
+    return {log ? shifted : c.build.add(shifted, 1.0)};
+  }
   const int64_t dim = c.dim(c.constant(1), x->rank());
   // The kernel of log_softmax has no float64, and divides by the sizes from its dimension on.
   const bool may_be_empty = std::any_of(x->sizes().begin() + dim, x->sizes().end(),
@@ -286,8 +316,10 @@ Values softmax(Context& c, bool log) {
 Values safe_softmax(Context& c) {
   Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
   const int64_t dim = c.dim(c.constant(1), x->rank());
-  Value* masked = c.build.eq(x, -std::numeric_limits<double>::infinity());
-  Value* empty = c.build.logical_not(c.build.any(c.build.logical_not(masked), dim, true));
+  Value* empty = c.build.eq(x, -std::numeric_limits<double>::infinity());
+  if (x->rank() > 0) {
+    empty = c.build.logical_not(c.build.any(c.build.logical_not(empty), dim, true));
+  }
   return {c.build.masked_fill(c.build.softmax(x, dim), empty, 0.0)};
 }
 
@@ -385,7 +417,7 @@ Values cosine_similarity(Context& c) {
   if (!sizes.ok()) return c.unsupported("its tensors do not broadcast");
   const auto rank = static_cast<int64_t>(sizes->size());
   const int64_t dim = c.dim(c.has(2) ? c.constant(2) : 1, rank);
-  const double eps = c.has(3) ? c.number(3) : 1e-8;
+  const double eps = c.has(3) ? c.real(3) : 1e-8;
   a = c.build.expand(c.build.to_dtype(a, c.dtype()), *sizes);
   b = c.build.expand(c.build.to_dtype(b, c.dtype()), *sizes);
   const auto unit = [&](Value* x) {
@@ -396,25 +428,60 @@ Values cosine_similarity(Context& c) {
 
 Values pairwise_distance(Context& c) {
   Value* difference =
-      c.build.add(c.build.sub(c.tensor(0), c.tensor(1)), c.has(3) ? c.number(3) : 1e-6);
-  return {vector_norm(c, difference, c.has(2) ? c.number(2) : 2.0, {difference->rank() - 1},
-                      c.flag(4))};
+      c.build.add(c.build.sub(c.tensor(0), c.tensor(1)), c.has(3) ? c.real(3) : 1e-6);
+  return {
+      vector_norm(c, difference, c.has(2) ? c.real(2) : 2.0, {difference->rank() - 1}, c.flag(4))};
 }
 
 Values dist(Context& c) {
   Value* difference = c.build.sub(c.tensor(0), c.tensor(1));
-  return {vector_norm(c, difference, c.has(2) ? c.number(2) : 2.0, all_dims(difference), false)};
+  return {vector_norm(c, difference, c.has(2) ? c.real(2) : 2.0, all_dims(difference), false)};
+}
+
+Value* cdist_of(Context& c, Value* a, Value* b, double p) {
+  return c.build.call("aten._cdist_forward.default", {a, b, p, ir::None{}}, c.dtype(), c.sizes());
+}
+
+Value* pdist_of(Context& c, Value* x, double p) {
+  return c.build.call("aten._pdist_forward.default", {x, p}, c.dtype(), c.sizes());
+}
+
+Value* without_nan(Context& c, Value* x) { return c.build.masked_fill(x, c.build.isnan(x), 0.0); }
+
+bool is_without_nan(const Value* x) {
+  if (x->type().numel() == SymInt(0)) return true;
+  while (x->producer() && x->producer()->op() == "aten._to_copy.default") {
+    x = x->producer()->value(0);
+  }
+  return x->producer() && x->producer()->op() == "aten.masked_fill.Scalar";
+}
+
+// The kernels count NaN as a difference where p is 0, and don't see it where p is infinite: PyTorch
+// gives NaN, as it and the kernels do where p is 1.
+Value* with_nan(Context& c, Value* distance, Value* sum) {
+  return c.build.where(c.build.isnan(sum), sum, distance);
 }
 
 Values cdist(Context& c) {
-  return {c.build.call("aten._cdist_forward.default",
-                       {c.tensor(0), c.tensor(1), c.has(2) ? c.number(2) : 2.0, ir::None{}},
-                       c.dtype(), c.sizes())};
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  const double p = c.has(2) ? c.real(2) : 2.0;
+  if (p == 0 && !(is_without_nan(a) && is_without_nan(b))) {
+    return {
+        with_nan(c, cdist_of(c, without_nan(c, a), without_nan(c, b), p), cdist_of(c, a, b, 1.0))};
+  }
+  if (c.op() == "aten._cdist_forward.default") return {};
+  return {cdist_of(c, a, b, p)};
 }
 
 Values pdist(Context& c) {
-  return {c.build.call("aten._pdist_forward.default", {c.tensor(0), c.has(1) ? c.number(1) : 2.0},
-                       c.dtype(), c.sizes())};
+  Value* x = c.tensor(0);
+  const double p = c.has(1) ? c.real(1) : 2.0;
+  if ((p == 0 || std::isinf(p)) && !is_without_nan(x)) {
+    return {with_nan(c, pdist_of(c, without_nan(c, x), p), pdist_of(c, x, 1.0))};
+  }
+  if (c.op() == "aten._pdist_forward.default") return {};
+  return {pdist_of(c, x, p)};
 }
 
 constexpr Entry kRules[] = {
@@ -460,8 +527,8 @@ constexpr Entry kRules[] = {
     {"aten.cosine_similarity.default", cosine_similarity},
     {"aten.pairwise_distance.default", pairwise_distance},
     {"aten.dist.default", dist},
-    {"aten.cdist.default", cdist},
-    {"aten.pdist.default", pdist},
+    {"aten.cdist.default aten._cdist_forward.default", cdist},
+    {"aten.pdist.default aten._pdist_forward.default", pdist},
 };
 
 }  // namespace

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <stdexcept>
+#include <utility>
+
+#include "schema/operator_name.h"
 
 namespace slipway::passes::decompositions {
 namespace {
@@ -11,11 +14,8 @@ using Table = std::map<std::string, Rule, std::less<>>;
 
 void add(std::span<const Entry> family, Table& table) {
   for (const Entry& entry : family) {
-    std::string_view rest = entry.targets;
-    while (!rest.empty()) {
-      const size_t end = rest.find(' ');
-      table.emplace(rest.substr(0, end), entry.rule);
-      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    for (std::string& target : schema::split_targets(entry.targets)) {
+      table.emplace(std::move(target), entry.rule);
     }
   }
 }
@@ -24,11 +24,12 @@ const Table& table() {
   static const auto* const kTable = [] {
     auto* table = new Table;
     for (const auto family :
-         {activation_rules(), attention_rules(), binary_rules(), complex_rules(),
-          convolution_rules(), creation_rules(), index_rules(), matmul_rules(),
-          normalization_rules(), pad_rules(), pooling_rules(), quantized_rules(), recurrent_rules(),
-          reduction_rules(), resize_rules(), scatter_rules(), shape_rules(), sort_rules(),
-          unary_rules()}) {
+         {activation_rules(),  attention_rules(), binary_rules(),        complex_rules(),
+          convolution_rules(), creation_rules(),  difference_rules(),    index_rules(),
+          loss_rules(),        matmul_rules(),    normalization_rules(), pad_rules(),
+          pooling_rules(),     quantized_rules(), recurrent_rules(),     reduction_rules(),
+          resize_rules(),      scatter_rules(),   shape_rules(),         sort_rules(),
+          special_rules(),     unary_rules()}) {
       add(family, *table);
     }
     return table;

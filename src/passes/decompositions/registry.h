@@ -21,7 +21,7 @@ using Values = std::vector<ir::Value*>;
 using Rule = Values (*)(Context&);
 
 struct Entry {
-  const char* targets;  // separated by spaces
+  const char* targets;  // separated by spaces; ".default" may be left out
   Rule rule;
 };
 
@@ -33,8 +33,10 @@ std::span<const Entry> complex_rules();
 std::span<const Entry> complex_arithmetic_rules();
 std::span<const Entry> convolution_rules();
 std::span<const Entry> creation_rules();
+std::span<const Entry> difference_rules();
 std::span<const Entry> half_rules();
 std::span<const Entry> index_rules();
+std::span<const Entry> loss_rules();
 std::span<const Entry> matmul_rules();
 std::span<const Entry> normalization_rules();
 std::span<const Entry> pad_rules();
@@ -46,6 +48,7 @@ std::span<const Entry> resize_rules();
 std::span<const Entry> scatter_rules();
 std::span<const Entry> shape_rules();
 std::span<const Entry> sort_rules();
+std::span<const Entry> special_rules();
 std::span<const Entry> unary_rules();
 
 // What the rule gives. A rule looks at sizes and lists with at(): one that is shorter than the

@@ -1,4 +1,6 @@
 // Resizing images, and sampling them.
+#include "passes/decompositions/resize.h"
+
 #include <algorithm>
 #include <cmath>
 #include <iterator>
@@ -6,7 +8,6 @@
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
-namespace {
 
 using ir::Argument;
 using ir::Scalar;
@@ -14,20 +15,64 @@ using ir::SymInt;
 using ir::Value;
 using Sizes = std::vector<SymInt>;
 
-// What every upsample operator says, in its two forms: (input, output_size?, [align_corners],
-// scale_factors?) and (self, output_size, [align_corners], scales...).
-struct Resize {
-  size_t n = 2;                              // spatial dimensions
-  Sizes size;                                // of the result
-  std::vector<std::optional<double>> scale;  // given by the user, for each dimension
-  bool align_corners = false;
-};
+Value* cubic_near(Context& c, Value* t, double a) {
+  Value* inner = c.build.add(c.build.mul(t, a + 2), -(a + 3));
+  return c.build.add(c.build.mul(c.build.mul(inner, t), t), 1.0);
+}
+
+Value* cubic_far(Context& c, Value* t, double a) {
+  Value* value = c.build.add(c.build.mul(t, a), -5 * a);
+  value = c.build.add(c.build.mul(value, t), 8 * a);
+  return c.build.add(c.build.mul(value, t), -4 * a);
+}
+
+Value* source_step(Context& c, const Resize& r, size_t d, const SymInt& in, DType dtype) {
+  const SymInt out = r.size.at(d);
+  if (r.align_corners) {
+    return c.build.div(c.build.scalar_tensor((in - 1) * SymInt::min(out - 1, 1), dtype),
+                       c.build.scalar_tensor(SymInt::max(out - 1, 1), dtype));
+  }
+  if (r.scale.at(d)) return c.build.scalar_tensor(1.0 / *r.scale.at(d), dtype);
+  return c.build.div(c.build.scalar_tensor(in, dtype), c.build.scalar_tensor(out, dtype));
+}
+
+Value* antialiasing_weights(Context& c, Filter filter, Value* step, const SymInt& in,
+                            const SymInt& out) {
+  const DType dtype = step->dtype();
+  Value* center = c.build.add(c.build.to_dtype(c.build.arange(out), dtype), 0.5);
+  center = c.build.view(c.build.mul(center, step), {out, 1});
+  Value* place = c.build.sub(c.build.to_dtype(c.build.arange(in), dtype), center);
+  Value* inverse = c.build.reciprocal(c.build.clamp(step, Scalar(1.0), std::nullopt));
+  Value* distance = c.build.abs(c.build.mul(c.build.add(place, 0.5), inverse));
+  Value* weight = nullptr;
+  if (filter == Filter::kTent) {
+    weight = c.build.relu(c.build.rsub(distance, 1.0));
+  } else {
+    Value* far = c.build.where(c.build.lt(distance, 2.0), cubic_far(c, distance, kKeys),
+                               c.build.full_like(distance, 0.0));
+    weight = c.build.where(c.build.lt(distance, 1.0), cubic_near(c, distance, kKeys), far);
+  }
+  return c.build.div(weight, c.build.sum(weight, {1}, true));
+}
+
+Value* as_index(Context& c, Value* place, const SymInt& size) {
+  Value* index = c.build.to_dtype(place, DType::kInt64);
+  return c.build.clamp(index, Scalar(SymInt(0)), Scalar(size - 1));
+}
+
+namespace {
 
 Resize request(Context& c, size_t n, bool has_align) {
   Resize r;
   r.n = n;
   r.size = last(c.sizes(), n);
   r.scale.resize(n);
+  const DType dtype = c.tensor(0)->dtype();
+  if (has_align && !is_floating_point(dtype) && !(n == 2 && dtype == DType::kUInt8)) {
+    c.unsupported(
+        "of integers PyTorch weighs only pictures of uint8, in two dimensions: convert them to "
+        "float32 before");
+  }
   size_t next = 2;
   if (has_align) r.align_corners = c.flag(next++);
   if (c.op().ends_with(".vec")) {
@@ -37,19 +82,10 @@ Resize request(Context& c, size_t n, bool has_align) {
     }
   } else {
     for (size_t i = 0; i < n; ++i) {
-      if (c.has(next + i)) r.scale.at(i) = c.number(next + i);
+      if (c.has(next + i)) r.scale.at(i) = c.real(next + i);
     }
   }
   return r;
-}
-
-// PyTorch weighs the colours of 8-bit pictures in a fixed-point arithmetic of its own, which no
-// kernel has: results would be one off.
-bool weighs_integers(Context& c) { return !is_floating_point(c.tensor(0)->dtype()); }
-Values refuse_integers(Context& c) {
-  return c.unsupported(
-      "PyTorch weighs pictures of integers in a fixed-point arithmetic of its own: convert them to "
-      "float32 before and round them after");
 }
 
 // Whether the user's scale is another than that of the sizes, which keep or double.
@@ -78,12 +114,13 @@ Value* resize_2d(Context& c, Value* x, bool linear, bool align_corners, const Si
 }
 
 Values nearest_by_index(Context& c, const Resize& r, double centre);
+Values linear_by_index(Context& c, const Resize& r);
 
 Values by_kernel(Context& c, size_t n, bool linear) {
   const Resize r = request(c, n, linear);
   Value* x = c.tensor(0);
   const Sizes s = x->sizes();
-  if (linear && weighs_integers(c)) return refuse_integers(c);
+  if (linear && c.dtype() == DType::kFloat64) return linear_by_index(c, r);
   // The kernel's call would be taken for one of PyTorch's on two dimensions (below).
   for (size_t i = 0; i < n && n != 2 && !linear; ++i) {
     if (scales_otherwise(r, s, i)) return nearest_by_index(c, r, 0);
@@ -124,13 +161,22 @@ Value* scaled_places(Context& c, Value* i, const SymInt& in, const SymInt& out,
   return c.build.div(c.build.mul(i, in), out);
 }
 
-Value* counted(Context& c, const SymInt& count) {
-  return c.build.to_dtype(c.build.arange(count), DType::kFloat32);
+Value* counted(Context& c, const SymInt& count, DType dtype = DType::kFloat32) {
+  return c.build.to_dtype(c.build.arange(count), dtype);
 }
 
-Value* as_index(Context& c, Value* place, const SymInt& size) {
-  Value* index = c.build.to_dtype(place, DType::kInt64);
-  return c.build.clamp(index, Scalar(SymInt(0)), Scalar(size - 1));
+// The places of the result along a dimension, in units of the source's elements.
+Value* source_places(Context& c, const Resize& r, size_t d, const SymInt& in, DType dtype) {
+  const SymInt& out = r.size.at(d);
+  Value* place = counted(c, out, dtype);
+  if (!r.align_corners) {
+    return c.build.sub(scaled_places(c, c.build.add(place, 0.5), in, out, r.scale.at(d)), 0.5);
+  }
+  if (in.constant() && out.constant()) {
+    const double steps = static_cast<double>(*out.constant() - 1);
+    return c.build.mul(place, steps > 0 ? static_cast<double>(*in.constant() - 1) / steps : 0.0);
+  }
+  return c.build.div(c.build.mul(place, in - 1), SymInt::max(out - 1, 1));
 }
 
 // The places of the result with `centre` added are scaled.
@@ -170,24 +216,36 @@ Values nearest_2d(Context& c) {
   return {resize_2d(c, x, false, false, r.size, scale.at(0), scale.at(1))};
 }
 
-Values bilinear_2d(Context& c) { return weighs_integers(c) ? refuse_integers(c) : Values(); }
-
-// Keys' cubic with a = -0.75, at a distance within [0, 1] and within [1, 2].
-Value* cubic_near(Context& c, Value* t) {
-  Value* inner = c.build.add(c.build.mul(t, 1.25), -2.25);
-  return c.build.add(c.build.mul(c.build.mul(inner, t), t), 1.0);
+// Between two neighbours along one dimension after the other, all in float64: the kernel's weights
+// are float32.
+Values linear_by_index(Context& c, const Resize& r) {
+  Value* x = c.tensor(0);
+  for (size_t d = 0; d < r.n; ++d) {
+    const auto dim = static_cast<int64_t>(d + 2);
+    const SymInt in = x->sizes().at(dim);
+    Value* place = c.build.clamp(source_places(c, r, d, in, DType::kFloat64), 0.0, std::nullopt);
+    Value* base = c.build.floor(place);
+    Sizes line(x->sizes().size(), 1);
+    line.at(dim) = r.size.at(d);
+    Value* weight = c.build.view(c.build.sub(place, base), line);
+    Value* low = c.build.index_select(x, dim, as_index(c, base, in));
+    Value* high = c.build.index_select(x, dim, as_index(c, c.build.add(base, 1.0), in));
+    x = c.build.add(c.build.mul(low, c.build.rsub(weight, 1.0)), c.build.mul(high, weight));
+  }
+  return {x};
 }
 
-Value* cubic_far(Context& c, Value* t) {
-  Value* value = c.build.add(c.build.mul(t, -0.75), 3.75);
-  value = c.build.add(c.build.mul(value, t), -6.0);
-  return c.build.add(c.build.mul(value, t), 3.0);
+Values bilinear_2d(Context& c) {
+  const Resize r = request(c, 2, true);
+  if (is_of_bytes(c)) return resize_bytes(c, r, Filter::kTent, false);
+  if (c.dtype() == DType::kFloat64) return linear_by_index(c, r);
+  return c.op() == "aten.upsample_bilinear2d.vec" ? Values() : by_kernel(c, 2, true);
 }
 
 // Four neighbours a place, weighed along one dimension after the other.
 Values bicubic(Context& c) {
-  if (weighs_integers(c)) return refuse_integers(c);
   const Resize r = request(c, 2, true);
+  if (is_of_bytes(c)) return resize_bytes(c, r, Filter::kCubic, false);
   Value* x = c.tensor(0);
   const DType dtype = x->dtype();
   if (dtype != DType::kFloat64) x = c.build.to_dtype(x, DType::kFloat32);
@@ -195,23 +253,13 @@ Values bicubic(Context& c) {
     const int64_t dim = d + 2;
     const SymInt in = x->sizes().at(dim);
     const SymInt out = r.size.at(d);
-    Value* place = counted(c, out);
-    if (r.align_corners) {
-      if (in.constant() && out.constant()) {
-        const double steps = static_cast<double>(*out.constant() - 1);
-        place =
-            c.build.mul(place, steps > 0 ? static_cast<double>(*in.constant() - 1) / steps : 0.0);
-      } else {
-        place = c.build.div(c.build.mul(place, in - 1), SymInt::max(out - 1, 1));
-      }
-    } else {
-      place = c.build.sub(scaled_places(c, c.build.add(place, 0.5), in, out, r.scale.at(d)), 0.5);
-    }
+    Value* place = source_places(c, r, d, in, x->dtype());
     Value* base = c.build.floor(place);
     Value* t = c.build.sub(place, base);
     Value* rest = c.build.rsub(t, 1.0);
-    Value* const weights[] = {cubic_far(c, c.build.add(t, 1.0)), cubic_near(c, t),
-                              cubic_near(c, rest), cubic_far(c, c.build.add(rest, 1.0))};
+    Value* const weights[] = {cubic_far(c, c.build.add(t, 1.0), kCubic), cubic_near(c, t, kCubic),
+                              cubic_near(c, rest, kCubic),
+                              cubic_far(c, c.build.add(rest, 1.0), kCubic)};
     Sizes line(4, 1);
     line.at(dim) = out;
     Value* total = nullptr;
@@ -226,52 +274,37 @@ Values bicubic(Context& c) {
   return {c.build.to_dtype(x, dtype)};
 }
 
-// What each place of the result takes of each place of the source along a dimension: a tent as wide
-// as a place of the larger of the two.
-Value* tent_weights(Context& c, const Resize& r, size_t d, const SymInt& in, DType dtype) {
-  const SymInt out = r.size.at(d);
-  Value* center = c.build.to_dtype(c.build.arange(out), dtype);
-  Value* step = nullptr;  // places of the source that one of the result covers
-  if (r.align_corners) {
-    step = c.build.div(c.build.scalar_tensor((in - 1) * SymInt::min(out - 1, 1), dtype),
-                       c.build.scalar_tensor(SymInt::max(out - 1, 1), dtype));
-  } else if (r.scale.at(d)) {
-    step = c.build.scalar_tensor(1.0 / *r.scale.at(d), dtype);
-  } else {
-    step = c.build.div(c.build.scalar_tensor(in, dtype), c.build.scalar_tensor(out, dtype));
-  }
-  center = c.build.view(c.build.mul(c.build.add(center, 0.5), step), {out, 1});
-  Value* place = c.build.add(c.build.to_dtype(c.build.arange(in), dtype), 0.5);
-  Value* distance = c.build.div(c.build.abs(c.build.sub(place, center)),
-                                c.build.clamp(step, Scalar(1.0), std::nullopt));
-  Value* weight = c.build.relu(c.build.rsub(distance, 1.0));
-  return c.build.div(weight, c.build.sum(weight, {1}, true));
+// By a matrix of weights for each dimension.
+Values antialiased(Context& c, Filter filter) {
+  const Resize r = request(c, 2, true);
+  if (is_of_bytes(c)) return resize_bytes(c, r, filter, true);
+  Value* x = c.tensor(0);
+  const DType dtype = x->dtype() == DType::kFloat64 ? x->dtype() : DType::kFloat32;
+  Value* y = c.build.to_dtype(x, dtype);
+  const auto weights = [&](size_t d) {
+    const SymInt in = x->sizes().at(d + 2);
+    return antialiasing_weights(c, filter, source_step(c, r, d, in, dtype), in, r.size.at(d));
+  };
+  const auto product = [&](Value* a, Value* b, const Sizes& sizes) {
+    return c.build.call("aten.matmul.default", {a, b}, dtype, sizes);
+  };
+  y = product(y, c.build.transpose(weights(1), 0, 1),
+              {x->sizes().at(0), x->sizes().at(1), x->sizes().at(2), r.size.at(1)});
+  y = product(weights(0), y, c.sizes());
+  return {c.build.to_dtype(y, c.dtype())};
 }
 
 // The kernel has the form with an explicit size only, and does not give its result that size.
 Values bilinear_antialiased(Context& c) {
-  if (weighs_integers(c)) return refuse_integers(c);
-  const Resize r = request(c, 2, true);
-  Value* x = c.tensor(0);
-  const Sizes all[] = {x->sizes(), c.sizes()};
+  const Sizes all[] = {c.tensor(0)->sizes(), c.sizes()};
   const bool is_fixed = std::all_of(std::begin(all), std::end(all), [](const Sizes& sizes) {
     return std::all_of(sizes.begin(), sizes.end(),
                        [](const SymInt& size) { return size.is_constant(); });
   });
-  if (!is_fixed) {
-    const DType dtype = x->dtype() == DType::kFloat64 ? x->dtype() : DType::kFloat32;
-    Value* y = c.build.to_dtype(x, dtype);
-    Value* columns = tent_weights(c, r, 1, x->sizes().at(3), dtype);
-    Value* rows = tent_weights(c, r, 0, x->sizes().at(2), dtype);
-    const auto product = [&](Value* a, Value* b, const Sizes& sizes) {
-      return c.build.call("aten.matmul.default", {a, b}, dtype, sizes);
-    };
-    y = product(y, c.build.transpose(columns, 0, 1),
-                {x->sizes().at(0), x->sizes().at(1), x->sizes().at(2), r.size.at(1)});
-    y = product(rows, y, c.sizes());
-    return {c.build.to_dtype(y, c.dtype())};
-  }
+  if (!is_fixed || is_of_bytes(c) || c.dtype() == DType::kFloat64)
+    return antialiased(c, Filter::kTent);
   if (c.op() == "aten._upsample_bilinear2d_aa.default") return {};
+  const Resize r = request(c, 2, true);
   const auto scale = [&](size_t i) -> Argument {
     if (r.scale.at(i)) return *r.scale.at(i);
     return ir::None{};
@@ -317,8 +350,7 @@ constexpr Entry kRules[] = {
     {"aten.upsample_linear1d.vec aten.upsample_linear1d.default",
      [](Context& c) { return by_kernel(c, 1, true); }},
     {"aten.upsample_nearest2d.vec", nearest_2d},
-    {"aten.upsample_bilinear2d.vec", bilinear_2d},
-    {"aten.upsample_bilinear2d.default", [](Context& c) { return by_kernel(c, 2, true); }},
+    {"aten.upsample_bilinear2d.vec aten.upsample_bilinear2d.default", bilinear_2d},
     {"aten.upsample_trilinear3d.vec aten.upsample_trilinear3d.default",
      [](Context& c) { return by_kernel(c, 3, true); }},
     {"aten._upsample_nearest_exact1d.vec aten._upsample_nearest_exact1d.default",
@@ -329,6 +361,8 @@ constexpr Entry kRules[] = {
      [](Context& c) { return nearest_exact(c, 3); }},
     {"aten.upsample_bicubic2d.vec aten.upsample_bicubic2d.default", bicubic},
     {"aten._upsample_bilinear2d_aa.vec aten._upsample_bilinear2d_aa.default", bilinear_antialiased},
+    {"aten._upsample_bicubic2d_aa.vec aten._upsample_bicubic2d_aa.default",
+     [](Context& c) { return antialiased(c, Filter::kCubic); }},
     {"aten.grid_sampler.default", grid_sampler},
     {"aten.affine_grid_generator.default", affine_grid},
 };

@@ -163,7 +163,8 @@ Value* with_diagonal(Context& c, Value* self, Value* src, int64_t offset, int64_
   std::vector<int64_t> length_first = {src->rank() - 1};
   for (int64_t d = 0; d + 1 < src->rank(); ++d) length_first.push_back(d);
 
-  const SymInt length = last(src->sizes());
+  // What the archive says of a diagonal outside the matrix is negative.
+  const SymInt length = SymInt::max(last(src->sizes()), 0);
   Value* rows =
       c.build.arange(SymInt(offset < 0 ? -offset : 0), length + SymInt(offset < 0 ? -offset : 0));
   Value* columns =

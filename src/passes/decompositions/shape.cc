@@ -130,6 +130,22 @@ Values pieces(Context& c, int64_t dim) {
   return values;
 }
 
+// The pieces end at the indices, which need not rise.
+Values split_at(Context& c) {
+  const Sizes ends = c.integers(1);
+  Value* x = c.tensor(0);
+  const int64_t dim = c.dim(c.has(2) ? c.constant(2) : 0, x->rank());
+  Values values;
+  for (size_t i = 0; i < c.output_count(); ++i) {
+    const SymInt start = i == 0 ? SymInt(0) : ends.at(i - 1);
+    const SymInt end = i < ends.size() ? ends.at(i) : SymInt(INT64_MAX);
+    Value* piece = c.build.call("aten.slice_copy.Tensor", {x, SymInt(dim), start, end, SymInt(1)},
+                                c.output(i)->dtype(), c.output(i)->sizes());
+    values.push_back(piece);
+  }
+  return values;
+}
+
 Values split(Context& c) { return pieces(c, c.has(2) ? c.constant(2) : 0); }
 
 Values unbind(Context& c) {
@@ -359,7 +375,7 @@ constexpr Entry kRules[] = {
     {"aten.select.int", select},
     {"aten.split.Tensor aten.split.sizes aten.split_with_sizes.default aten.unsafe_split.Tensor "
      "aten.unsafe_split_with_sizes.default aten.chunk.default aten.unsafe_chunk.default "
-     "aten.tensor_split.sections aten.tensor_split.indices aten.split_copy.Tensor "
+     "aten.tensor_split.sections aten.split_copy.Tensor "
      "aten.split_with_sizes_copy.default",
      split},
     {"aten.hsplit.int aten.hsplit.array",
@@ -382,6 +398,7 @@ constexpr Entry kRules[] = {
     {"aten.rot90.default", rot90},
     {"aten.roll.default", roll},
     {"aten.unfold.default aten.unfold_copy.default", unfold},
+    {"aten.tensor_split.indices", split_at},
     {"aten.diagonal.default", diagonal},
     {"aten.as_strided.default", as_strided},
     {"aten.channel_shuffle.default aten.native_channel_shuffle.default", channel_shuffle},

@@ -97,14 +97,12 @@ Values median(Context& c) {
   const SymInt length = x->sizes().at(dim);
   SymInt last_place = length - 1;
   SymInt middle = SymInt::floordiv(last_place, 2);
-  if (whole && c.may_be_empty(length)) {
-    // Of nothing it is NaN, which sorts last, or the least integer, which sorts first.
-    const bool has_nan = is_floating_point(x->dtype());
-    const auto nothing =
-        has_nan ? ir::Scalar(std::numeric_limits<double>::quiet_NaN()) : lowest(x->dtype());
-    x = c.build.cat({x, c.build.full({1}, nothing, x->dtype())}, 0);
-    last_place = SymInt::max(last_place, 0);
-    middle = SymInt::floordiv(has_nan ? last_place : length + 1, 2);
+  const bool may_be_empty = whole && c.may_be_empty(length);
+  if (may_be_empty) {
+    // Of nothing it is the least integer, or NaN. What is added sorts first.
+    x = c.build.cat({x, c.build.full({1}, lowest(x->dtype()), x->dtype())}, 0);
+    last_place = length;
+    middle = SymInt::floordiv(length + 1, 2);
   }
   Values result = at_place(c, x, dim, middle, !whole && c.flag(2));
   if (is_floating_point(x->dtype())) {
@@ -112,6 +110,11 @@ Values median(Context& c) {
     Value* nan = c.build.isnan(last.at(0));
     result.at(0) = c.build.where(nan, last.at(0), result.at(0));
     result.at(1) = c.build.where(nan, last.at(1), result.at(1));
+  }
+  if (may_be_empty && is_floating_point(x->dtype())) {
+    Value* is_nothing = c.build.eq(c.build.scalar_tensor(length, DType::kInt64), 0);
+    result.at(0) =
+        c.build.masked_fill(result.at(0), is_nothing, std::numeric_limits<double>::quiet_NaN());
   }
   if (whole) result.pop_back();
   return result;
@@ -129,7 +132,7 @@ Values quantile(Context& c) {
     x = c.build.view(x, {x->type().numel()});
   }
   const int64_t length = c.known(x->sizes().at(dim), "the number of elements");
-  const double place = c.number(1) * static_cast<double>(length - 1);
+  const double place = c.real(1) * static_cast<double>(length - 1);
   const auto low = static_cast<int64_t>(place);
   const int64_t high = std::min(low + 1, length - 1);
   double weight = place - static_cast<double>(low);

@@ -83,9 +83,9 @@ Values nan_to_num(Context& c) {
   if (!is_floating_point(x->dtype())) return {x};
   const double limit = largest(x->dtype());
   const double infinity = std::numeric_limits<double>::infinity();
-  const double nan = c.has(1) ? c.number(1) : 0.0;
-  const double above = c.has(2) ? c.number(2) : limit;
-  const double below = c.has(3) ? c.number(3) : -limit;
+  const double nan = c.has(1) ? c.real(1) : 0.0;
+  const double above = c.has(2) ? c.real(2) : limit;
+  const double below = c.has(3) ? c.real(3) : -limit;
   Value* result = c.build.masked_fill(x, c.build.isnan(x), nan);
   result = c.build.masked_fill(result, c.build.eq(x, infinity), above);
   return {c.build.masked_fill(result, c.build.eq(x, -infinity), below)};
@@ -113,7 +113,7 @@ Values sinc(Context& c) {
 Values logit(Context& c) {
   Value* x = as_float(c, c.tensor(0));
   if (c.has(1)) {
-    const double eps = rounded_to(c.number(1), x->dtype());
+    const double eps = rounded_to(c.real(1), x->dtype());
     x = c.build.clamp(x, eps, rounded_to(1.0 - eps, x->dtype()));
   }
   return {c.build.log(c.build.div(x, c.build.rsub(x, 1.0)))};
@@ -175,7 +175,7 @@ Values to_result_type(Context& c) { return {c.build.to_dtype(c.tensor(0), c.dtyp
 // What to_dtype makes stays.
 Values to_copy(Context& c) {
   const bool plain = !c.has(2) && !c.has(3) && !c.has(4) && !c.has(6);
-  if (plain && c.dtype_at(1) == c.dtype() && c.tensor(0)->dtype() != c.dtype()) return {};
+  if (plain && c.dtype(1) == c.dtype() && c.tensor(0)->dtype() != c.dtype()) return {};
   return to_result_type(c);
 }
 
@@ -188,8 +188,6 @@ constexpr Entry kRules[] = {
     {"aten.special_erf.default", [](Context& c) { return as_unary(c, "erf"); }},
     {"aten.special_expm1.default", [](Context& c) { return as_unary(c, "expm1"); }},
     {"aten.special_log1p.default", [](Context& c) { return as_unary(c, "log1p"); }},
-    {"aten.erfc.default aten.special_erfc.default",
-     [](Context& c) -> Values { return {c.build.rsub(c.build.erf(c.tensor(0)), 1.0)}; }},
     {"aten.arccos.default", [](Context& c) { return as_unary(c, "acos"); }},
     {"aten.arccosh.default", [](Context& c) { return as_unary(c, "acosh"); }},
     {"aten.arcsin.default", [](Context& c) { return as_unary(c, "asin"); }},

@@ -45,7 +45,7 @@ ByteProducer SegmentData::producer() const {
     uint64_t position = 0;
     for (const Entry& entry : entries) {
       SLIPWAY_RETURN_IF_ERROR(write_zeros(sink, entry.offset - position));
-      SLIPWAY_RETURN_IF_ERROR(entry.data.contiguous_producer()(sink));
+      SLIPWAY_RETURN_IF_ERROR(entry.data.source().write(sink));
       position = entry.offset + entry.size;
     }
     return write_zeros(sink, size - position);

@@ -37,6 +37,7 @@ struct Method {
   // For the manifest: the nodes of each engine's partition, "conv2d (aten.conv2d.default)", and the
   // nodes that no engine took.
   std::vector<std::vector<std::string>> engine_nodes = {};
+  std::vector<std::vector<engine::ManifestOutside>> passed_over = {};  // of each engine
   std::vector<engine::ManifestOutside> outside = {};
 };
 
@@ -46,8 +47,8 @@ struct EmitOptions {
 };
 
 // The file as pieces, in order; the manifest is last, because it holds the checksums of what comes
-// before it. Errors: a symbol without an upper bound (names it, and `--bound`), an operator without
-// a kernel, a type that ExecuTorch lacks.
+// before it. Errors: a symbol without an upper bound (names it, and option 'bounds'), an operator
+// without a kernel, a type that ExecuTorch lacks.
 Result<PieceList> emit(const std::vector<Method>& methods, const EmitOptions& options);
 
 }  // namespace slipway::pte

@@ -266,7 +266,7 @@ TEST(EmitterTest, ASizeWithoutABoundIsNamedWithItsRemedy) {
   p.output(b.relu(x));
   const std::string error = p.emit_error();
   EXPECT_THAT(error, HasSubstr("tokens"));
-  EXPECT_THAT(error, HasSubstr("--bound s77=64"));
+  EXPECT_THAT(error, HasSubstr("option 'bounds' s77=64"));
   EXPECT_THAT(error, HasSubstr("comes from input tokens"));
   p.program.ranges["s77"] = {1, 8};
   EXPECT_EQ(p.emit_error(), "");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/mapped_file.h"
+#include "base/try.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "pte/format/layout.h"
 #include "runtime/sum_backend_test.h"
@@ -50,6 +51,51 @@ TEST_F(EngineCallTest, AnEngineIsCalledBetweenKernels) {
   EXPECT_THAT(backend.specs, ElementsAre(Pair("device", "CPU.0"), Pair("inputs", "2")));
   // ExecuTorch's own delegates may read a spec up to its NUL.
   EXPECT_TRUE(backend.specs_end_with_nul);
+}
+
+TEST_F(EngineCallTest, OfAnotherVersionOrDeviceIsAWarningOrAnError) {
+  ir::Value* x = p.input("x", p.type({3}));
+  p.output(p.call_sum({x}, {p.type({3})})->output());
+  p.engines[0].record.library_version = "1.0";
+  p.engines[0].record.device = "CPU";
+  p.engines[0].record.capabilities = "avx2 fma";
+  const auto bytes = p.emit_bytes();
+  ASSERT_TRUE(bytes.ok()) << bytes.error().message();
+  const auto load = [&](const std::string& version, const std::string& capabilities, bool strict,
+                        std::string& warnings) -> Status {
+    backend.version = version;
+    backend.capabilities = capabilities;
+    LoadOptions options;
+    options.require_same_environment = strict;
+    options.on_warning = [&](const std::string& warning) { warnings += warning + "\n"; };
+    SLIPWAY_ASSIGN_OR_RETURN(Module module, Module::load(*bytes, "m.pte", options));
+    const Status loaded = module.load_method();
+    backend.version.clear();
+    backend.capabilities.clear();
+    return loaded;
+  };
+  std::string warnings;
+  EXPECT_TRUE(load("1.0", "avx2 fma", true, warnings).ok());
+  EXPECT_TRUE(load("", "", true, warnings).ok()) << "a backend that does not tell";
+  EXPECT_EQ(warnings, "");
+  EXPECT_TRUE(load("2.0", "", false, warnings).ok());
+  EXPECT_TRUE(load("1.0", "sve", false, warnings).ok());
+  EXPECT_TRUE(load("2.0", "sve", false, warnings).ok());
+  EXPECT_EQ(warnings,
+            "m.pte: engine 0 of forward was built with sum 1.0, and here is 2.0: it may be refused "
+            "or run more slowly; bring that version, or compile the model again with what is here\n"
+            "m.pte: engine 0 of forward was built with sum for CPU with avx2 fma, and here is CPU "
+            "with sve: it may be refused or run more slowly; compile the model again with what is "
+            "here\n"
+            "m.pte: engine 0 of forward was built with sum 1.0 for CPU with avx2 fma, and here is "
+            "2.0 on CPU with sve: it may be refused or run more slowly; bring that version, or "
+            "compile the model again with what is here\n");
+  for (const auto& [version, capabilities] : {std::pair("2.0", ""), std::pair("", "sve")}) {
+    const Status strict = load(version, capabilities, true, warnings);
+    ASSERT_FALSE(strict.ok());
+    EXPECT_EQ(strict.error().code(), ErrorCode::kUnavailable);
+    EXPECT_THAT(strict.error().message(), HasSubstr("m.pte: engine 0 of forward was built with"));
+  }
 }
 
 TEST_F(EngineCallTest, OutputsAreWrittenWhereTheCallerWantsThem) {

@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "base/mapped_file.h"
-#include "engine/tensorrt_blob.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "runtime/sum_backend_test.h"
+#include "tensorrt/format/blob.h"
 
 namespace slipway::pte {
 namespace {
@@ -185,7 +185,7 @@ TEST(EngineFileTest, TheSameProgramGivesTheSameFile) {
   ir::Node* call = p.call_sum({cache, x}, {p.type({2, 3}), p.type({2, 3})}, "update");
   p.mutation("cache", call->output(0));
   p.output(call->output(1));
-  engine::TensorRtMetadata metadata;
+  tensorrt::Metadata metadata;
   metadata.io_bindings = {{"cache", "float32", {2, 3}, true},
                           {"x", "float32", {2, 3}, true},
                           {"update", "float32", {2, 3}, false},
@@ -199,7 +199,7 @@ TEST(EngineFileTest, TheSameProgramGivesTheSameFile) {
   method.engine_nodes = {{"index_put (aten.index_put.default)", "mul (aten.mul.Tensor)"}};
   engine::Engine& engine = method.engines[0];
   engine.record.engine = "tensorrt";
-  engine.record.backend = engine::kTensorRtBackend;
+  engine.record.backend = tensorrt::kBackend;
   engine.record.library_version = "TensorRT-RTX 1.7.1";
   engine.record.device = "GPU";
   engine.record.compile_specs = {{"target_device", "cuda:0"}};
@@ -209,7 +209,7 @@ TEST(EngineFileTest, TheSameProgramGivesTheSameFile) {
     out.bytes = own_bytes(plan);
     out.record.size = plan.size();
     out.record.sha256 = sha256_hex(out.bytes.bytes);
-    auto header = engine::write_tensorrt_header(metadata, plan.size());
+    auto header = tensorrt::write_header(metadata, plan.size());
     ASSERT_TRUE(header.ok()) << header.error().message();
     out.header = *header;
   };

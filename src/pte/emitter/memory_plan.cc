@@ -26,7 +26,7 @@ bool alive_at_once(const Block& a, const Block& b) {
 Error too_large() {
   return resource_exhausted(
       "the program's intermediate results need more memory than can be addressed; give smaller "
-      "upper bounds with --bound");
+      "upper bounds with option 'bounds'");
 }
 
 // Blocks are 16-byte aligned, and never empty.

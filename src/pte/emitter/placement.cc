@@ -5,40 +5,16 @@
 #include <string_view>
 #include <variant>
 
+#include "ir/arguments.h"
 #include "pte/emitter/engine_calls.h"
+#include "schema/operator_name.h"
+#include "schema/traits.h"
 
 namespace slipway::pte {
 
 namespace {
 
-// With one input and one result each. expand, permute and transpose count where they move no
-// element.
-constexpr std::array kViews = {
-    std::string_view("aten.view_copy.default"),
-    std::string_view("aten.view.default"),
-    std::string_view("aten.reshape.default"),
-    std::string_view("aten._unsafe_view.default"),
-    std::string_view("aten.unsqueeze_copy.default"),
-    std::string_view("aten.unsqueeze.default"),
-    std::string_view("aten.squeeze_copy.default"),
-    std::string_view("aten.squeeze_copy.dim"),
-    std::string_view("aten.squeeze_copy.dims"),
-    std::string_view("aten.squeeze.default"),
-    std::string_view("aten.squeeze.dim"),
-    std::string_view("aten.squeeze.dims"),
-    std::string_view("aten.alias_copy.default"),
-    std::string_view("aten.alias.default"),
-    std::string_view("aten.detach_copy.default"),
-    std::string_view("aten.detach.default"),
-    std::string_view("aten.lift_fresh_copy.default"),
-    std::string_view("aten.clone.default"),
-    std::string_view("aten.contiguous.default"),
-};
-constexpr std::array kMoves = {
-    std::string_view("aten.expand_copy.default"),  std::string_view("aten.expand.default"),
-    std::string_view("aten.permute_copy.default"), std::string_view("aten.permute.default"),
-    std::string_view("aten.transpose_copy.int"),   std::string_view("aten.transpose.int"),
-};
+using schema::Trait;
 
 // Kernels that read an element of their inputs only when they write the same element of their
 // result, so that an input of the result's shape may be the result.
@@ -86,29 +62,28 @@ std::vector<ir::SymInt> without_ones(const std::vector<ir::SymInt>& sizes) {
 std::optional<std::vector<int64_t>> dimension_order(const ir::Node& node, int64_t rank) {
   std::vector<int64_t> order(static_cast<size_t>(rank));
   for (int64_t i = 0; i < rank; ++i) order[static_cast<size_t>(i)] = i;
-  auto wrapped = [&](const ir::SymInt& dim) -> std::optional<size_t> {
-    auto value = dim.constant();
-    if (!value || *value < -rank || *value >= rank) return std::nullopt;
-    return static_cast<size_t>(*value < 0 ? *value + rank : *value);
-  };
-  if (node.op().find("transpose") != std::string::npos) {
-    const auto* first = node.args().size() == 3 ? std::get_if<ir::SymInt>(&node.arg(1)) : nullptr;
-    const auto* second = first ? std::get_if<ir::SymInt>(&node.arg(2)) : nullptr;
-    if (!second) return std::nullopt;
-    auto a = wrapped(*first);
-    auto b = wrapped(*second);
-    if (!a || !b) return std::nullopt;
-    std::swap(order[*a], order[*b]);
-  } else if (node.op().find("permute") != std::string::npos) {
-    const auto* dims = std::get_if<std::vector<ir::SymInt>>(&node.arg(1));
+  if (schema::trait_of(node.op()) == Trait::kExpanded) return order;
+  const std::string_view name = schema::aten_name(node.op());
+  const ir::Arguments arguments(node);
+  if (name == "transpose" || name == "transpose_copy") {
+    const auto a = arguments.dim(1, rank);
+    const auto b = arguments.dim(2, rank);
+    if (!a || !b || rank == 0) return std::nullopt;
+    std::swap(order[static_cast<size_t>(*a)], order[static_cast<size_t>(*b)]);
+    return order;
+  }
+  if (name == "permute" || name == "permute_copy") {
+    const auto dims = arguments.integers(1);
     if (!dims || dims->size() != order.size()) return std::nullopt;
     for (size_t i = 0; i < dims->size(); ++i) {
-      auto dim = wrapped((*dims)[i]);
-      if (!dim) return std::nullopt;
-      order[i] = static_cast<int64_t>(*dim);
+      const auto dim = (*dims)[i].constant();
+      const auto wrapped = dim ? ir::wrap_dim(*dim, rank) : std::nullopt;
+      if (!wrapped) return std::nullopt;
+      order[i] = *wrapped;
     }
+    return order;
   }
-  return order;
+  return std::nullopt;  // those are expressed by others before
 }
 
 bool moves_nothing(const ir::Node& node, const ir::Value* input) {
@@ -242,11 +217,11 @@ void place_targets(const std::vector<Target>& targets, Placement& placement) {
 }  // namespace
 
 bool is_view(const ir::Node& node) {
-  bool moves = contains(kMoves, node.op());
-  if (!moves && !contains(kViews, node.op())) return false;
-  const auto* argument = std::get_if<ir::Value*>(&node.arg(0));
-  if (!argument || node.outputs().size() != 1) return false;
-  const ir::Value* input = *argument;
+  const Trait trait = schema::trait_of(node.op());
+  const bool moves = trait == Trait::kExpanded || trait == Trait::kPermuted;
+  if (!moves && trait != Trait::kSame && trait != Trait::kReshaped) return false;
+  const ir::Value* input = ir::Arguments(node).tensor(0);
+  if (!input || node.outputs().size() != 1) return false;
   const ir::Value* result = node.output();
   if (input->dtype() != result->dtype()) return false;
   if (moves) {

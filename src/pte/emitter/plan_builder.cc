@@ -152,12 +152,18 @@ Result<TensorValue> tensor_value(const ir::TensorType& type, const ir::SymbolRan
   for (const ir::SymInt& size : type.sizes) {
     ir::Range range = size.bounds(ranges);
     if (!range.max) {
-      std::vector<std::string> symbols = unbounded_symbols(size, ranges);
-      std::string symbol = symbols.empty() ? size.to_string() : symbols.front();
+      const std::vector<std::string> symbols = unbounded_symbols(size, ranges);
+      if (symbols.empty()) {
+        return invalid_argument(
+            "{}: its size {} has no upper bound, because something in it has no lower one: check "
+            "it in the model, such as with torch._check(n >= 0), and export again",
+            what, size.to_string());
+      }
       return invalid_argument(
-          "{}: its size {} has no upper bound, because {} has none; give one with --bound {}=64 "
-          "(CompileOptions::bounds), or export with a dimension that has a maximum",
-          what, size.to_string(), symbol, symbol);
+          "{}: its size {} has no upper bound, because {} {} none; give one with option 'bounds' "
+          "{}=64, or export with a dimension that has a maximum",
+          what, size.to_string(), fmt::join(symbols, " and "), symbols.size() == 1 ? "has" : "have",
+          fmt::join(symbols, "=64 option 'bounds' "));
     }
     if (*range.max < 0 || *range.max > std::numeric_limits<int32_t>::max()) {
       return unsupported("{}: its size {} may be {}; ExecuTorch holds 0 to 2147483647", what,

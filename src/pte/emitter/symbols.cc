@@ -9,28 +9,16 @@ namespace slipway::pte {
 
 void Symbols::define_sizes(int32_t tensor, const std::vector<ir::SymInt>& sizes) {
   for (size_t dim = 0; dim < sizes.size(); ++dim) {
-    Source source{tensor, static_cast<int64_t>(dim), 0, 0};
-    std::string symbol;
-    bool linear = true;
-    for (const ir::SymInt::Term& term : sizes[dim].terms()) {
-      if (term.factors.empty()) {
-        source.offset = term.coefficient;
-      } else if (term.factors.size() == 1 && term.factors[0].is_symbol() && symbol.empty()) {
-        symbol = term.factors[0].symbol;
-        source.factor = term.coefficient;
-      } else {
-        linear = false;
-      }
-    }
-    if (!linear || symbol.empty()) continue;
+    const auto linear = sizes[dim].linear();
+    if (!linear) continue;
+    const Source source{tensor, static_cast<int64_t>(dim), linear->coefficient, linear->offset};
     auto& sources = scopes_.back().sources;
-    auto known_source = sources.find(symbol);
-    bool bare = source.factor == 1 && source.offset == 0;
-    if (known_source != sources.end() && bare &&
+    const auto known_source = sources.find(linear->symbol);
+    if (known_source != sources.end() && linear->is_bare() &&
         (known_source->second.factor != 1 || known_source->second.offset != 0)) {
       known_source->second = source;  // Saves arithmetic.
-    } else if (!this->source(symbol)) {
-      sources.emplace(symbol, source);
+    } else if (!this->source(linear->symbol)) {
+      sources.emplace(linear->symbol, source);
     }
   }
 }

@@ -46,6 +46,23 @@ TEST(SymbolsTest, ComputesFunctionsAsPythonDoes) {
   EXPECT_EQ(p.values(5), (std::vector<int64_t>{2, -3, 2, 1, 4, 9, 3}));
 }
 
+TEST(SymbolsTest, SaysWhatHasNoBound) {
+  const SymInt a = SymInt::symbol("a");
+  const SymInt b = SymInt::symbol("b");
+  const auto error = [&](const SymInt& size, const ir::Range& of_a, const ir::Range& of_b) {
+    ProgramToEmit p;
+    p.program.ranges = {{"a", of_a}, {"b", of_b}};
+    p.output(p.input("x", p.type({size})));
+    return p.emit_error();
+  };
+  EXPECT_THAT(
+      error(a + b, {0, {}}, {0, {}}),
+      HasSubstr(
+          "because a and b have none; give one with option 'bounds' a=64 option 'bounds' b=64"));
+  EXPECT_THAT(error(a + b, {0, {}}, {0, 9}), HasSubstr("because a has none"));
+  EXPECT_THAT(error(b - a, {{}, 9}, {0, 9}), HasSubstr("torch._check(n >= 0)"));
+}
+
 // What an engine is given for a symbol that none of its tensors has.
 TEST(SymbolsTest, BecomeTensorsOfOneElement) {
   ProgramToEmit p;

@@ -47,10 +47,8 @@ Status check_argument(const engine::EngineTensor& expected, int32_t value, Value
 const std::vector<engine::ManifestEngine>* described_engines(const Tables& tables,
                                                              const fb::ExecutionPlan& plan) {
   if (tables.manifest == nullptr) return nullptr;
-  for (const engine::ManifestMethod& method : tables.manifest->methods) {
-    if (method.name == view(plan.name())) return &method.engines;
-  }
-  return nullptr;
+  const engine::ManifestMethod* method = tables.manifest->method(view(plan.name()));
+  return method == nullptr ? nullptr : &method->engines;
 }
 
 Status check_engines(const Tables& tables, const fb::ExecutionPlan& plan) {

@@ -118,7 +118,7 @@ TEST(EngineCheckTest, AHeaderIsPartOfTheSegment) {
             "");
   EXPECT_THAT(error_with([](EngineFile& f) {
                 f.record().size = 7;
-                f.method().engines[0].header_size = UINT64_MAX;
+                f.method().engines[0].header_size = INT64_MAX;
               }),
               HasSubstr("describes another engine"));
 }

@@ -99,7 +99,7 @@ Result<File> File::read(OwnedSpan bytes, const std::string& name, const ReadOpti
     SLIPWAY_ASSIGN_OR_RETURN(file.program_, verify_flatbuffer(program));
     SLIPWAY_ASSIGN_OR_RETURN(auto segments,
                              read_segments(*file.program_, header, file.bytes().size()));
-    Tables tables{*file.program_, std::move(segments), options.trust};
+    Tables tables{*file.program_, std::move(segments), file.bytes(), options.trust};
     SLIPWAY_RETURN_IF_ERROR(check_layout(tables));
     // Before the methods: that the program is damaged says more than what the damage did.
     SLIPWAY_ASSIGN_OR_RETURN(file.manifest_, find_manifest(file));
@@ -152,14 +152,12 @@ Status File::verify_segment(const engine::ManifestSegment& expected) const {
 }
 
 Status File::verify_engines(const std::string& method) const {
-  if (!manifest_) return {};
+  const engine::ManifestMethod* known = described(method);
+  if (known == nullptr) return {};
   std::unordered_set<uint32_t> engines;  // segments; several engines may share one
-  for (const engine::ManifestMethod& described : manifest_->methods) {
-    if (described.name != method) continue;
-    for (const engine::ManifestEngine& engine : described.engines) {
-      engines.insert(engine.segment);
-      for (const engine::ManifestEngine& variant : engine.variants) engines.insert(variant.segment);
-    }
+  for (const engine::ManifestEngine& engine : known->engines) {
+    engines.insert(engine.segment);
+    for (const engine::ManifestEngine& variant : engine.variants) engines.insert(variant.segment);
   }
   return verify_engines(std::move(engines));
 }

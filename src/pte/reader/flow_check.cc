@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "pte/reader/blob_check.h"
 #include "pte/reader/engine_check.h"
 #include "pte/reader/kernel_check.h"
 #include "schema/schema.h"
@@ -183,7 +184,7 @@ class FlowChecker final : private ValueView {
       if (tables_.trust) return {};
       return unsupported(
           "the operator is not one of ExecuTorch's, so its arguments cannot be checked: load the "
-          "file with trust (--trust) if you know where it comes from");
+          "file with option 'trust' if you know where it comes from");
     }
     if (call.args()->size() == 0) return {};
     // Only symbolic operators and views change what a value is.
@@ -311,6 +312,10 @@ class FlowChecker final : private ValueView {
     const std::span<const int32_t> args(call.args()->data(), call.args()->size());
     SLIPWAY_RETURN_IF_ERROR(count_steps(args.size()));
     for (const int32_t value : args) SLIPWAY_RETURN_IF_ERROR(check_bound(value));
+    const fb::BackendDelegate& delegate =
+        *plan_.delegates()->Get(static_cast<uint32_t>(call.delegate_index()));
+    SLIPWAY_ASSIGN_OR_RETURN(const auto* ends, check_blob(tables_, delegate));
+    if (ends != nullptr) SLIPWAY_RETURN_IF_ERROR(check_blob_call(*ends, args, *this));
     if (engines_ == nullptr) return {};
     const auto& engine = (*engines_)[static_cast<size_t>(call.delegate_index())];
     return check_engine_call(engine.record, args, *this);

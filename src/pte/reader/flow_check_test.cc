@@ -144,6 +144,27 @@ TEST(KernelCallTest, TheLastArgumentRepeatsTheResults) {
   }
 }
 
+TEST(KernelCallTest, AResultThatChangesItsSizeIsNoArgument) {
+  for (const int dynamism : {0, 1}) {
+    for (const bool in_list : {false, true}) {
+      Basics p;
+      TestTensor spec = planned(64);
+      spec.dynamism = dynamism;
+      const int32_t out = p.tensor(spec);
+      if (in_list) {
+        p.kernel("aten::cat", "out", {p.tensors({p.x, out}), p.number(int64_t{0}), out, out});
+      } else {
+        p.kernel("aten::add", "out", {p.x, out, p.one, out, out});
+      }
+      if (dynamism == 0) {
+        EXPECT_EQ(read_error(p), "");
+      } else {
+        EXPECT_THAT(read_error(p), HasSubstr("changes its size, and is argument"));
+      }
+    }
+  }
+}
+
 TEST(KernelCallTest, ListsAreChecked) {
   // aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out)
   {
@@ -516,7 +537,7 @@ TEST(FreeTest, FreedTensorsAreNotUsed) {
 TEST(DelegateCallTest, DelegateAndArgumentsExist) {
   const auto error_with = [](int32_t delegate, const std::vector<int32_t>& args) {
     Basics p;
-    p.delegate("XnnpackBackend", fb::DataLocation::SEGMENT, p.segment("blob"));
+    p.delegate("TestBackend", fb::DataLocation::SEGMENT, p.segment("blob"));
     p.call_delegate(delegate, args);
     return read_error(p);
   };

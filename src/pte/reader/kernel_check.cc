@@ -186,6 +186,26 @@ Status check_repeated_outs(const Schema& kernel, std::span<const int32_t> args,
   return {};
 }
 
+// A kernel gives its result a size first, and then reads its arguments.
+Status check_resized_outs(const Schema& kernel, std::span<const int32_t> args,
+                          const ValueView& values) {
+  for (size_t i = 0; i < kernel.parameters.size(); ++i) {
+    if (!kernel.parameters[i].is_out || kernel.parameters[i].type.list ||
+        !values.tensor(args[i]).dynamic) {
+      continue;
+    }
+    for (size_t j = 0; j < kernel.parameters.size(); ++j) {
+      const auto items = tensor_items(values.stored(args[j]));
+      const bool is_item = std::find(items.begin(), items.end(), args[i]) != items.end();
+      if (j != i && (args[j] == args[i] || is_item)) {
+        return invalid_file("its result, value {}, changes its size, and is argument {} ({}) too",
+                            args[i], j, kernel.parameters[j].name);
+      }
+    }
+  }
+  return {};
+}
+
 // What _local_scalar_dense makes of an element.
 ValueKinds kinds_of_element(DType dtype) {
   if (dtype == DType::kBool) return kBool;
@@ -267,6 +287,7 @@ Result<std::vector<Write>> check_kernel_call(const Schema& kernel, std::span<con
   }
   if (has_outs) {
     if (repeats) SLIPWAY_RETURN_IF_ERROR(check_repeated_outs(kernel, args, values));
+    SLIPWAY_RETURN_IF_ERROR(check_resized_outs(kernel, args, values));
     return std::vector<Write>();
   }
   if (kernel.returns.size() != 1 || kernel.returns[0].base == BaseType::kTensor) {

@@ -5,6 +5,7 @@
 
 #include "base/try.h"
 #include "pte/format/layout.h"
+#include "pte/reader/blob_check.h"
 #include "pte/reader/engine_check.h"
 #include "pte/reader/flow_check.h"
 #include "pte/reader/value_check.h"
@@ -104,11 +105,19 @@ Status check_delegate(const Tables& tables, const fb::BackendDelegate& delegate)
 
 Status check_delegates(const Tables& tables, const fb::ExecutionPlan& plan) {
   SLIPWAY_RETURN_IF_ERROR(count_steps(tables, kStepsOfOne * plan.delegates()->size()));
+  const auto in_delegate = [](const Error& error, uint32_t i) {
+    return error.with_context(fmt::format("delegate {}", i));
+  };
   for (uint32_t i = 0; i < plan.delegates()->size(); ++i) {
-    auto status = check_delegate(tables, *plan.delegates()->Get(i));
-    if (!status.ok()) return status.error().with_context(fmt::format("delegate {}", i));
+    const Status status = check_delegate(tables, *plan.delegates()->Get(i));
+    if (!status.ok()) return in_delegate(status.error(), i);
   }
-  return check_engines(tables, plan);
+  SLIPWAY_RETURN_IF_ERROR(check_engines(tables, plan));
+  for (uint32_t i = 0; i < plan.delegates()->size(); ++i) {
+    const auto blob = check_blob(tables, *plan.delegates()->Get(i));
+    if (!blob.ok()) return in_delegate(blob.error(), i);
+  }
+  return {};
 }
 
 Status check_ends(const fb::ExecutionPlan& plan) {

@@ -102,12 +102,12 @@ TEST(PlanCheckTest, DelegatesHaveTheirData) {
     p.delegate(backend, static_cast<fb::DataLocation>(location), index, with_specs);
     return read_error(p);
   };
-  EXPECT_EQ(error_with("XnnpackBackend", 1, 0), "");
-  EXPECT_THAT(error_with("XnnpackBackend", 1, 1), HasSubstr("delegate 0: its data does not exist"));
-  EXPECT_THAT(error_with("XnnpackBackend", 0, 0), HasSubstr("its data does not exist"));
-  EXPECT_THAT(error_with("XnnpackBackend", 2, 0), HasSubstr("its data does not exist"));
+  EXPECT_EQ(error_with("TestBackend", 1, 0), "");
+  EXPECT_THAT(error_with("TestBackend", 1, 1), HasSubstr("delegate 0: its data does not exist"));
+  EXPECT_THAT(error_with("TestBackend", 0, 0), HasSubstr("its data does not exist"));
+  EXPECT_THAT(error_with("TestBackend", 2, 0), HasSubstr("its data does not exist"));
   EXPECT_THAT(error_with(nullptr, 1, 0), HasSubstr("its backend's name is missing"));
-  EXPECT_THAT(error_with("XnnpackBackend", 1, 0, false), HasSubstr("compile specs are missing"));
+  EXPECT_THAT(error_with("TestBackend", 1, 0, false), HasSubstr("compile specs are missing"));
 }
 
 }  // namespace

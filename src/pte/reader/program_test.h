@@ -24,15 +24,16 @@ namespace fb = executorch_flatbuffer;
 struct TestTensor {
   int scalar_type = 6;
   std::vector<int32_t> sizes = {2, 3};
-  std::optional<std::vector<uint8_t>> dim_order;  // contiguous unless given
+  std::optional<std::vector<uint8_t>> dim_order = std::nullopt;  // contiguous unless given
   uint32_t data = 0;
-  std::optional<uint64_t> planned_at;
+  std::optional<uint64_t> planned_at = std::nullopt;
   uint32_t memory_id = 1;
   int32_t storage_offset = 0;
   int dynamism = 0;
   bool external = false;
   int device = 0;
   uint64_t mutable_segment = 0;
+  const char* name = "weight";
 };
 
 // One method, "forward", and the program around it.
@@ -53,6 +54,9 @@ class TestProgram {
   }
   int32_t ints(const std::vector<int64_t>& items) {
     return add(fb::KernelTypes::IntList, fb::CreateIntListDirect(builder_, &items).Union());
+  }
+  int32_t doubles(const std::vector<double>& items) {
+    return add(fb::KernelTypes::DoubleList, fb::CreateDoubleListDirect(builder_, &items).Union());
   }
   int32_t flags(const std::vector<uint8_t>& items) {
     return add(fb::KernelTypes::BoolList, fb::CreateBoolListDirect(builder_, &items).Union());
@@ -75,7 +79,7 @@ class TestProgram {
                                                static_cast<uint32_t>(*spec.planned_at >> 32));
     }
     const auto extra = fb::CreateExtraTensorInfoDirect(
-        builder_, spec.mutable_segment, "weight",
+        builder_, spec.mutable_segment, spec.name,
         spec.external ? fb::TensorDataLocation::EXTERNAL : fb::TensorDataLocation::SEGMENT,
         static_cast<fb::DeviceType>(spec.device));
     return add(fb::KernelTypes::Tensor,

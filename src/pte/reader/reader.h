@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -51,6 +52,10 @@ class File {
   std::optional<std::span<const std::byte>> named_data(const std::string& key) const;
   // Absent in files that other tools made.
   const std::optional<engine::Manifest>& manifest() const { return manifest_; }
+  // What the manifest says of the method of this name, or null.
+  const engine::ManifestMethod* described(std::string_view method) const {
+    return manifest_ ? manifest_->method(method) : nullptr;
+  }
 
   // Compares every segment, and the padding between, with the manifest's checksums. A file without
   // a manifest has nothing to compare: kNotFound.

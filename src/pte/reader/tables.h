@@ -5,14 +5,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
-#include <flatbuffers/flatbuffers.h>
-
 #include "base/error.h"
+#include "engine/description.h"
 #include "engine/manifest.h"
+#include "pte/format/limits.h"
 #include "pte/format/program_generated.h"
-#include "pte/reader/limits.h"
+#include "pte/format/vectors.h"
 
 namespace slipway::pte {
 
@@ -27,6 +28,7 @@ struct Segment {
 struct Tables {
   const fb::Program& program;
   std::vector<Segment> segments;
+  std::span<const std::byte> file;
   bool trust = false;
   const engine::Manifest* manifest = nullptr;  // not yet compared with the methods
   // What the checks of all methods took so far. Methods may share their tables, so that each is as
@@ -34,27 +36,14 @@ struct Tables {
   mutable uint64_t steps = 0;
   mutable size_t inputs = 0;
   mutable size_t outputs = 0;
+  // Blobs of delegates that passed, by where they begin, and the file's named data.
+  mutable std::unordered_map<const std::byte*, std::vector<engine::BlobEnd>> blobs = {};
+  mutable std::unordered_map<std::string_view, uint64_t> named_sizes = {};
 };
 
 inline Status count_steps(const Tables& tables, uint64_t steps) {
   tables.steps += steps;
   if (tables.steps > kMaxSteps) return invalid_file("it takes too many steps to check");
-  return {};
-}
-
-// A flatbuffer vector that is absent has no items.
-template <class T>
-size_t count(const flatbuffers::Vector<T>* vector) {
-  return vector == nullptr ? 0 : vector->size();
-}
-
-// flatbuffers::Verifier aligns tables and the starts of vectors, but not their wider items. The
-// builder does not align an empty vector, which nobody reads.
-template <class T>
-Status check_aligned(const flatbuffers::Vector<T>& vector) {
-  if (vector.size() != 0 && reinterpret_cast<uintptr_t>(vector.Data()) % sizeof(T) != 0) {
-    return invalid_file("a list is not aligned for its items");
-  }
   return {};
 }
 
@@ -68,10 +57,6 @@ inline Status check_text(const flatbuffers::String* text, std::string_view what,
     return invalid_file("{} has a NUL in it", what);
   }
   return {};
-}
-
-inline std::string_view view(const flatbuffers::String* text) {
-  return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
 }
 
 }  // namespace slipway::pte

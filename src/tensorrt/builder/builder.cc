@@ -15,15 +15,16 @@
 
 #include "base/error.h"
 #include "base/try.h"
-#include "build/constants.h"
-#include "build/job.h"
-#include "engine/tensorrt_blob.h"
+#include "engine_build/constants.h"
+#include "engine_build/job.h"
 #include "onnx/precision.h"
 #include "onnx/value_types.h"
 #include "tensorrt/builder/job.h"
 #include "tensorrt/builder/profile.h"
 #include "tensorrt/builder/refusals.h"
 #include "tensorrt/builder/support.h"
+#include "tensorrt/format/description.h"
+#include "tensorrt/library/gpu.h"
 
 namespace slipway::tensorrt {
 
@@ -66,7 +67,9 @@ Result<std::vector<int>> parse_target(const std::string& target) {
     const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
     if (!has_prefix || error != std::errc() || stop != name.data() + name.size() || number < 10) {
       return invalid_argument(
-          "--target {}: expected compute capabilities of GPUs, such as sm_80,sm_86", target);
+          "option 'target' {}: expected compute capabilities of GPUs, such as sm_80,sm_86; "
+          "TensorRT-RTX builds for {}",
+          target, rtx_targets());
     }
     capabilities.push_back(number);
     start = end + 1;
@@ -85,13 +88,6 @@ const char* precision_name(Precision precision) {
   }
 }
 
-// -1 for what is not a number.
-int64_t known_size(const std::string& text) {
-  int64_t size = -1;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), size);
-  return error == std::errc() && stop == text.data() + text.size() ? size : -1;
-}
-
 // The names of what tells how values are quantized.
 std::set<std::string> quantization_scales(const onnx::Graph& graph) {
   std::set<std::string> names;
@@ -103,10 +99,10 @@ std::set<std::string> quantization_scales(const onnx::Graph& graph) {
   return names;
 }
 
-class TensorRtBuilder : public build::Builder {
+class TensorRtBuilder : public engine_build::Builder {
  public:
-  TensorRtBuilder(const TensorRtOptions& options, std::string target,
-                  const build::BuildOptions& build_options)
+  TensorRtBuilder(const Options& options, std::string target,
+                  const engine_build::BuildOptions& build_options)
       : options_(options),
         build_options_(build_options),
         target_(std::move(target)),
@@ -114,12 +110,11 @@ class TensorRtBuilder : public build::Builder {
 
   Result<std::string> fingerprint() const override {
     SLIPWAY_RETURN_IF_ERROR(parse_target(target_));
-    SLIPWAY_RETURN_IF_ERROR(check_streaming());
     SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
     if (!target_.empty() && library->version().family != Family::kRtx) {
       return unsupported(
-          "{} builds for the GPU of the machine that it runs on, and not for --target {}: that "
-          "takes TensorRT-RTX",
+          "{} builds for the GPU of the machine that it runs on, and not for {}: that takes "
+          "TensorRT-RTX",
           library->version().name(), target_);
     }
     SLIPWAY_RETURN_IF_ERROR(library->require_parser());
@@ -153,78 +148,38 @@ class TensorRtBuilder : public build::Builder {
     return why_kept(program, node);
   }
 
-  Result<build::Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const override {
+  Result<engine_build::Outcome> build(const onnx::Graph& graph,
+                                      const ByteSink& sink) const override {
     if (auto refusals = refuse_sizes(graph); !refusals.empty()) return {std::move(refusals)};
     if (auto refusals = refuse_types(graph); !refusals.empty()) return {std::move(refusals)};
     SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, library_);
-    SLIPWAY_ASSIGN_OR_RETURN(const build::Constants constants, build::Constants::of(graph));
-    build::Job job;
-    SLIPWAY_RETURN_IF_ERROR(build::add_model(graph, constants, job));
+    SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
+                             engine_build::Constants::of(graph));
+    engine_build::Job job;
+    SLIPWAY_RETURN_IF_ERROR(engine_build::add_model(graph, constants, job));
     SLIPWAY_ASSIGN_OR_RETURN(const BuildRequest request, make_request(graph));
     SLIPWAY_ASSIGN_OR_RETURN(
         const BuildAnswer answer,
         tensorrt::build(std::move(job), request, build_options_.worker.get(), sink));
     if (!answer.done) return refuse(answer, graph);
 
-    engine::EngineRecord record;
-    record.engine = "tensorrt";
-    record.backend = engine::kTensorRtBackend;
+    engine::EngineRecord record = engine_build::record_of(kDescription, graph, constants);
     record.library_version = library->version().name();
     record.device = "cuda";
+    // TensorRT-RTX builds for GPUs of all kinds that it serves where it is told of none.
+    if (library->version().family != Family::kRtx) record.capabilities = own_target();
     record.target = target_;
     record.options = record_options();
     record.compile_specs = {{"target_device", "cuda:0"}};
-    record.inputs = build::describe(graph.inputs);
-    record.outputs = build::describe(graph.outputs);
     record.aliases = cache_updates(graph);
-    record.weight_bytes = constants.nbytes();
     return {std::move(record)};
   }
 
-  Result<std::vector<std::byte>> header(const engine::EngineRecord& record) const override {
-    engine::TensorRtMetadata metadata;
-    for (const bool is_input : {true, false}) {
-      for (const engine::EngineTensor& tensor : is_input ? record.inputs : record.outputs) {
-        engine::TensorRtBinding binding = {tensor.name, tensor.dtype, {}, is_input};
-        for (const std::string& size : tensor.sizes) binding.shape.push_back(known_size(size));
-        metadata.io_bindings.push_back(std::move(binding));
-      }
-    }
-    for (const engine::EngineAlias& alias : record.aliases) {
-      metadata.aliased_io.push_back(
-          {record.outputs.at(alias.output).name, record.inputs.at(alias.input).name, alias.kind});
-    }
-    metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
-    metadata.target_platform = "linux_x86_64";
-    return engine::write_tensorrt_header(metadata, record.size);
-  }
-
  private:
-  bool streams_weights() const {
-    return options_.weight_streaming.value_or(options_.weight_streaming_budget.has_value() ||
-                                              options_.weight_streaming_total.has_value());
-  }
-
-  Status check_streaming() const {
-    const bool has_budget = options_.weight_streaming_budget.has_value();
-    const bool has_total = options_.weight_streaming_total.has_value();
-    if (has_budget && has_total) {
-      return invalid_argument(
-          "--weight-streaming-budget (for each engine) and --weight-streaming-total (for all) "
-          "exclude each other");
-    }
-    if ((has_budget || has_total) && options_.weight_streaming == false) {
-      return invalid_argument(
-          "a budget for streamed weights and --no-weight-streaming exclude "
-          "each other");
-    }
-    return {};
-  }
-
   std::map<std::string, std::string> record_options() const {
     std::map<std::string, std::string> options = {
         {"tf32", build_options_.allow_reduced_precision ? "on" : "off"},
-        {"weight_streaming", streams_weights() ? "on" : "off"},
+        {"weight_streaming", options_.streams_weights() ? "on" : "off"},
         {"precision", precision_name(options_.precision)}};
     if (options_.workspace) options["workspace"] = std::to_string(*options_.workspace);
     if (options_.optimization_level) {
@@ -241,9 +196,9 @@ class TensorRtBuilder : public build::Builder {
 
   // Of what nodes become: an operator of integers may be computed in float64 where an ONNX operator
   // has no integers.
-  static std::vector<build::Refusal> refuse_types(const onnx::Graph& graph) {
+  static std::vector<engine_build::Refusal> refuse_types(const onnx::Graph& graph) {
     const onnx::ValueTypes types = onnx::value_types(graph);
-    std::vector<build::Refusal> refusals;
+    std::vector<engine_build::Refusal> refusals;
     std::set<std::string> origins;
     for (const onnx::Node& node : graph.nodes) {
       const bool is_wide =
@@ -259,13 +214,13 @@ class TensorRtBuilder : public build::Builder {
   }
 
   // A delegate gives tensors alone: what takes a size that no tensor defines stays outside.
-  static std::vector<build::Refusal> refuse_sizes(const onnx::Graph& graph) {
+  static std::vector<engine_build::Refusal> refuse_sizes(const onnx::Graph& graph) {
     std::set<std::string> sizes;
     for (size_t i = graph.inputs.size() - graph.symbol_inputs.size(); i < graph.inputs.size();
          ++i) {
       sizes.insert(graph.inputs[i].name);
     }
-    std::vector<build::Refusal> refusals;
+    std::vector<engine_build::Refusal> refusals;
     for (const onnx::Node& node : graph.nodes) {
       for (const std::string& input : node.inputs) {
         if (!sizes.contains(input)) continue;
@@ -284,7 +239,7 @@ class TensorRtBuilder : public build::Builder {
     request.node_count = graph.nodes.size();
     request.scales = quantization_scales(graph);
     request.tf32 = build_options_.allow_reduced_precision;
-    request.weight_streaming = streams_weights();
+    request.weight_streaming = options_.streams_weights();
     request.workspace = options_.workspace;
     request.optimization_level = options_.optimization_level;
     SLIPWAY_ASSIGN_OR_RETURN(request.capabilities, parse_target(target_));
@@ -292,8 +247,8 @@ class TensorRtBuilder : public build::Builder {
     return request;
   }
 
-  static Result<build::Outcome> refuse(const BuildAnswer& answer, const onnx::Graph& graph) {
-    std::vector<build::Refusal> refusals;
+  static Result<engine_build::Outcome> refuse(const BuildAnswer& answer, const onnx::Graph& graph) {
+    std::vector<engine_build::Refusal> refusals;
     if (answer.taken) {
       refusals = refusals_of(*answer.taken, answer.errors, graph);
     } else {
@@ -302,24 +257,24 @@ class TensorRtBuilder : public build::Builder {
     }
     if (refusals.empty()) {
       if (answer.message.find("workspace") != std::string::npos) {
-        return unsupported("{}; raise --workspace", answer.message);
+        return unsupported("{}; raise option 'workspace'", answer.message);
       }
       refusals.push_back({"", answer.message});
     }
-    return build::Outcome(std::move(refusals));
+    return engine_build::Outcome(std::move(refusals));
   }
 
-  const TensorRtOptions options_;
-  const build::BuildOptions build_options_;
+  const Options options_;
+  const engine_build::BuildOptions build_options_;
   const std::string target_;
   const Result<LibraryPointer> library_;  // an error until the library is needed
 };
 
 }  // namespace
 
-std::unique_ptr<build::Builder> make_builder(const TensorRtOptions& options,
-                                             const std::string& target,
-                                             const build::BuildOptions& build_options) {
+std::unique_ptr<engine_build::Builder> make_builder(
+    const Options& options, const std::string& target,
+    const engine_build::BuildOptions& build_options) {
   return std::make_unique<TensorRtBuilder>(options, target, build_options);
 }
 

@@ -15,8 +15,9 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "build/build_engine.h"
-#include "engine/tensorrt_blob.h"
+#include "engine_build/build_engine.h"
+#include "tensorrt/format/blob.h"
+#include "tensorrt/format/description.h"
 #include "tensorrt/library/library.h"
 
 namespace slipway::tensorrt {
@@ -38,8 +39,7 @@ onnx::Initializer constant(const std::string& name, DType dtype, std::vector<int
                            const std::vector<T>& values) {
   std::vector<std::byte> bytes(values.size() * sizeof(T));
   std::memcpy(bytes.data(), values.data(), bytes.size());
-  const uint64_t size = bytes.size();
-  return {name, dtype, std::move(sizes), size, own_bytes(std::move(bytes))};
+  return {name, dtype, std::move(sizes), own_bytes(std::move(bytes))};
 }
 
 // One node of inputs x0, x1, ... that all have the type and sizes of the output.
@@ -82,30 +82,31 @@ class TensorRtBuilderTest : public testing::Test {
   }
 
   // One target is built faster than all.
-  static std::unique_ptr<build::Builder> builder(const TensorRtOptions& options = {},
-                                                 const std::string& target = "sm_86") {
+  static std::unique_ptr<engine_build::Builder> builder(const Options& options = {},
+                                                        const std::string& target = "sm_86") {
     return make_builder(options, target);
   }
 
-  Result<build::Outcome> outcome(const onnx::Graph& graph, const build::Builder& builder) {
+  Result<engine_build::Outcome> outcome(const onnx::Graph& graph,
+                                        const engine_build::Builder& builder) {
     plan_.clear();
     return builder.build(graph, [this](std::span<const std::byte> bytes) -> Status {
       plan_.insert(plan_.end(), bytes.begin(), bytes.end());
       return {};
     });
   }
-  std::vector<std::byte> plan(const onnx::Graph& graph, const build::Builder& builder) {
+  std::vector<std::byte> plan(const onnx::Graph& graph, const engine_build::Builder& builder) {
     const auto result = outcome(graph, builder);
     EXPECT_TRUE(result.ok()) << result.error().message();
     if (!result.ok()) return {};
-    if (const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*result)) {
+    if (const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*result)) {
       ADD_FAILURE() << refusals->at(0).reason;
       return {};
     }
     EXPECT_FALSE(plan_.empty());
     return plan_;
   }
-  std::vector<std::byte> plan(const TensorRtOptions& options, const std::string& target = "sm_86") {
+  std::vector<std::byte> plan(const Options& options, const std::string& target = "sm_86") {
     return plan(product(), *builder(options, target));
   }
   // The only refusal, whose reason is given; of no node where `names_none`.
@@ -113,7 +114,7 @@ class TensorRtBuilderTest : public testing::Test {
     const auto result = outcome(graph, *builder());
     EXPECT_TRUE(result.ok()) << result.error().message();
     if (!result.ok()) return "";
-    const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*result);
+    const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*result);
     EXPECT_NE(refusals, nullptr);
     if (!refusals) return "";
     EXPECT_EQ(refusals->size(), 1U);
@@ -122,7 +123,7 @@ class TensorRtBuilderTest : public testing::Test {
     EXPECT_EQ(refusals->at(0).reason.find("cudaError"), std::string::npos);
     return refusals->at(0).reason;
   }
-  std::string failure(const onnx::Graph& graph, const TensorRtOptions& options = {},
+  std::string failure(const onnx::Graph& graph, const Options& options = {},
                       const std::string& target = "sm_86") {
     const auto result = outcome(graph, *builder(options, target));
     EXPECT_FALSE(result.ok());
@@ -149,6 +150,7 @@ TEST_F(TensorRtBuilderTest, BuildsAnEngineAndItsRecord) {
   EXPECT_EQ(record->backend, "TensorRTBackend");
   EXPECT_EQ(record->library_version, (*Library::open())->version().name());
   EXPECT_EQ(record->device, "cuda");
+  EXPECT_EQ(record->capabilities, "") << "of TensorRT-RTX, for which the target says it";
   EXPECT_EQ(record->target, "sm_86");
   EXPECT_EQ(record->options.at("tf32"), "off");
   EXPECT_EQ(record->options.at("weight_streaming"), "off");
@@ -162,7 +164,7 @@ TEST_F(TensorRtBuilderTest, BuildsAnEngineAndItsRecord) {
 
   engine::EngineRecord sized = *record;
   sized.size = 1000;
-  const auto header = made->header(sized);
+  const auto header = kDescription.header(sized);
   ASSERT_TRUE(header.ok()) << header.error().message();
   EXPECT_EQ(std::memcmp(header->data(), "TR01", 4), 0);
   EXPECT_EQ(header->size() % engine::kEngineHeaderAlignment, 0U);
@@ -176,7 +178,7 @@ TEST_F(TensorRtBuilderTest, BuildsEqualBytes) {
 
 TEST_F(TensorRtBuilderTest, EachOptionReachesThePlan) {
   const auto plain = plan({});
-  TensorRtOptions options;
+  Options options;
   options.weight_streaming = true;
   const auto streaming = plan(options);
   EXPECT_FALSE(plain == streaming);
@@ -199,7 +201,7 @@ TEST_F(TensorRtBuilderTest, EachOptionReachesThePlan) {
 TEST_F(TensorRtBuilderTest, PrecisionConvertsTheModel) {
   onnx::Graph graph = product();
   graph.nodes[0].target = "aten.mm.default";
-  const auto prepared_plan = [&](const TensorRtOptions& options) -> std::vector<std::byte> {
+  const auto prepared_plan = [&](const Options& options) -> std::vector<std::byte> {
     const auto made = builder(options);
     const auto prepared = made->prepare(graph);
     EXPECT_TRUE(prepared.ok()) << prepared.error().message();
@@ -207,7 +209,7 @@ TEST_F(TensorRtBuilderTest, PrecisionConvertsTheModel) {
   };
   const auto plain = prepared_plan({});
   EXPECT_TRUE(plain == plan({}));
-  TensorRtOptions options;
+  Options options;
   options.precision = Precision::kFloat16;
   const auto half = prepared_plan(options);
   EXPECT_FALSE(half == plain);
@@ -240,7 +242,7 @@ TEST_F(TensorRtBuilderTest, WritesCachesInPlace) {
   EXPECT_EQ(record->aliases[0].kind, "kv_cache_update");
   engine::EngineRecord sized = *record;
   sized.size = 1000;
-  const auto header = made->header(sized);
+  const auto header = kDescription.header(sized);
   ASSERT_TRUE(header.ok()) << header.error().message();
   EXPECT_EQ(std::memcmp(header->data(), "TR02", 4), 0);
 
@@ -255,7 +257,7 @@ TEST_F(TensorRtBuilderTest, WritesCachesInPlace) {
 
 TEST_F(TensorRtBuilderTest, FingerprintsAreOfAllOptions) {
   std::vector<std::string> fingerprints;
-  const auto add = [&](const TensorRtOptions& options, const std::string& target = "",
+  const auto add = [&](const Options& options, const std::string& target = "",
                        bool reduced = false) {
     const auto text =
         make_builder(options, target, {.allow_reduced_precision = reduced})->fingerprint();
@@ -264,7 +266,7 @@ TEST_F(TensorRtBuilderTest, FingerprintsAreOfAllOptions) {
     fingerprints.push_back(*text);
   };
   const auto add_with = [&](auto set) {
-    TensorRtOptions options;
+    Options options;
     set(options);
     add(options);
   };
@@ -273,36 +275,21 @@ TEST_F(TensorRtBuilderTest, FingerprintsAreOfAllOptions) {
   add({}, "sm_86");
   add({}, "sm_80,sm_86");
   add({}, "", true);
-  add_with([](TensorRtOptions& o) { o.weight_streaming = true; });
-  add_with([](TensorRtOptions& o) { o.workspace = 1 << 30; });
-  add_with([](TensorRtOptions& o) { o.optimization_level = 1; });
-  add_with([](TensorRtOptions& o) { o.precision = Precision::kFloat16; });
-  add_with([](TensorRtOptions& o) { o.precision = Precision::kBFloat16; });
-  add_with([](TensorRtOptions& o) { o.keep_fp32 = {"aten.linear"}; });
-  add_with([](TensorRtOptions& o) { o.profiles["s0"] = {1, 2, 3}; });
-  add_with([](TensorRtOptions& o) { o.profiles["s0"] = {1, 3, 3}; });
+  add_with([](Options& o) { o.weight_streaming = true; });
+  add_with([](Options& o) { o.workspace = 1 << 30; });
+  add_with([](Options& o) { o.optimization_level = 1; });
+  add_with([](Options& o) { o.precision = Precision::kFloat16; });
+  add_with([](Options& o) { o.precision = Precision::kBFloat16; });
+  add_with([](Options& o) { o.keep_fp32 = {"aten.linear"}; });
+  add_with([](Options& o) { o.profiles["s0"] = {1, 2, 3}; });
+  add_with([](Options& o) { o.profiles["s0"] = {1, 3, 3}; });
 
   // A budget is beside the engine, not in it.
-  TensorRtOptions budget;
+  Options budget;
   budget.weight_streaming_budget = 5;
-  TensorRtOptions streaming;
+  Options streaming;
   streaming.weight_streaming = true;
   EXPECT_EQ(*builder(budget)->fingerprint(), *builder(streaming)->fingerprint());
-}
-
-TEST_F(TensorRtBuilderTest, RefusesOptionsThatExcludeEachOther) {
-  TensorRtOptions options;
-  options.weight_streaming_budget = 1;
-  options.weight_streaming_total = 1;
-  auto both = builder(options)->fingerprint();
-  ASSERT_FALSE(both.ok());
-  EXPECT_EQ(both.error().code(), ErrorCode::kInvalidArgument);
-  expect_parts(both.error().message(), {"--weight-streaming-budget", "--weight-streaming-total"});
-  options.weight_streaming_total.reset();
-  options.weight_streaming = false;
-  auto without = builder(options)->fingerprint();
-  ASSERT_FALSE(without.ok());
-  expect_parts(without.error().message(), {"--no-weight-streaming"});
 }
 
 TEST_F(TensorRtBuilderTest, RefusesTargetsThatAreNone) {
@@ -311,17 +298,19 @@ TEST_F(TensorRtBuilderTest, RefusesTargetsThatAreNone) {
     const auto fingerprint = builder({}, target)->fingerprint();
     ASSERT_FALSE(fingerprint.ok()) << target;
     EXPECT_EQ(fingerprint.error().code(), ErrorCode::kInvalidArgument);
-    expect_parts(fingerprint.error().message(), {std::string("--target ") + target, "sm_80,sm_86"});
+    expect_parts(fingerprint.error().message(),
+                 {std::string("option 'target' ") + target, "sm_80,sm_86"});
   }
 }
 
 TEST_F(TensorRtBuilderTest, SaysWhichGpusItDoesNotBuildFor) {
   expect_parts(failure(product(), {}, "sm_90"),
-               {"TensorRT-RTX", "does not build for sm_90", "Compute capability is invalid"});
+               {"TensorRT-RTX", "does not build for sm_90, but for sm_75, sm_80",
+                "Compute capability is invalid"});
   // Turing lacks one operator only.
   const auto result = outcome(product(), *builder({}, "sm_75"));
   ASSERT_TRUE(result.ok()) << result.error().message();
-  const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*result);
+  const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*result);
   ASSERT_NE(refusals, nullptr);
   expect_parts(refusals->at(0).reason, {"make_y (MatMul)", "FP32 GEMM is not supported"});
 }
@@ -404,7 +393,7 @@ TEST_F(TensorRtBuilderTest, LeavesSizesWithoutATensorOutside) {
                  node("Expand", {"x", "sizes"}, {"y"})};
   const auto result = outcome(graph, *builder());
   ASSERT_TRUE(result.ok()) << result.error().message();
-  const auto* refusals = std::get_if<std::vector<build::Refusal>>(&*result);
+  const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*result);
   ASSERT_NE(refusals, nullptr);
   ASSERT_EQ(refusals->size(), 1U);
   EXPECT_EQ(refusals->at(0).origin, "aten_sizes");
@@ -413,10 +402,10 @@ TEST_F(TensorRtBuilderTest, LeavesSizesWithoutATensorOutside) {
 
 TEST_F(TensorRtBuilderTest, BuildsForARangeOfSizes) {
   onnx::Graph graph = elementwise("Relu", DType::kFloat32, 1, {SymInt::symbol("s0"), 4});
-  expect_parts(failure(graph), {"size s0 has no largest value", "--profile s0=MIN:OPT:MAX"});
+  expect_parts(failure(graph), {"size s0 has no largest value", "option 'profile' s0=MIN:OPT:MAX"});
   graph.ranges["s0"] = {1, 8};
   const auto known = plan(graph, *builder());
-  TensorRtOptions options;
+  Options options;
   options.profiles["s0"] = {1, 8, 8};
   EXPECT_TRUE(known == plan(graph, *builder(options)));
   options.profiles["s0"] = {1, 4, 8};
@@ -426,9 +415,9 @@ TEST_F(TensorRtBuilderTest, BuildsForARangeOfSizes) {
 }
 
 TEST_F(TensorRtBuilderTest, LimitsReachTheLibrary) {
-  TensorRtOptions options;
+  Options options;
   options.workspace = 1 << 20;
-  expect_parts(failure(product(), options), {"within workspace limit", "raise --workspace"});
+  expect_parts(failure(product(), options), {"within workspace limit", "raise option 'workspace'"});
   options.workspace = uint64_t{1} << 34;
   EXPECT_FALSE(plan({}) == plan(options));
 
@@ -448,18 +437,18 @@ TEST_F(TensorRtBuilderTest, AnotherVersionMissesTheCache) {
   fs::copy_file(SLIPWAY_TENSORRT_STAND_IN, folder / "libtensorrt_rtx.so.1");
   const fs::path parser = (*Library::open())->parser_path();
   fs::create_symlink(parser, folder / parser.filename());
-  TensorRtOptions options;
+  Options options;
   options.library = folder;
   const auto key = [&](const char* version) {
     ::setenv("SLIPWAY_STAND_IN_VERSION", version, 1);
-    const auto result = build::engine_key(*builder(options), product());
+    const auto result = engine_build::engine_key(*builder(options), product());
     EXPECT_TRUE(result.ok()) << result.error().message();
     return result.ok() ? *result : "";
   };
   const std::string first = key("10701");
   EXPECT_EQ(first, key("10701"));
   EXPECT_NE(first, key("10702"));
-  EXPECT_EQ(first, *build::engine_key(*builder(), product()));
+  EXPECT_EQ(first, *engine_build::engine_key(*builder(), product()));
   ::unsetenv("SLIPWAY_STAND_IN_VERSION");
   fs::remove_all(folder);
 }
@@ -474,26 +463,26 @@ TEST_F(TensorRtBuilderTest, PassesOnTheSinksError) {
 
 TEST(TensorRtBuilder, OnlyRtxHasTargets) {
   ::setenv("SLIPWAY_STAND_IN_VERSION", "110100", 1);
-  TensorRtOptions options;
+  Options options;
   options.library = SLIPWAY_TENSORRT_STAND_IN;
   const auto builder = make_builder(options, "sm_86");
   const auto fingerprint = builder->fingerprint();
   ASSERT_FALSE(fingerprint.ok());
   EXPECT_EQ(fingerprint.error().code(), ErrorCode::kUnsupported);
   expect_parts(fingerprint.error().message(),
-               {"TensorRT 11.1.0 builds for the GPU of the machine", "--target sm_86", "RTX"});
+               {"TensorRT 11.1.0 builds for the GPU of the machine", "sm_86", "RTX"});
   // What its parser knows of caches nobody has tried.
   EXPECT_FALSE(builder->lowering().fused.contains("TensorScatter"));
   ::unsetenv("SLIPWAY_STAND_IN_VERSION");
 }
 
 TEST(TensorRtBuilder, SaysHowToGetTheLibrary) {
-  TensorRtOptions options;
+  Options options;
   options.library = "/no/such/folder";
   const auto builder = make_builder(options, "");
   const auto fingerprint = builder->fingerprint();
   ASSERT_FALSE(fingerprint.ok());
-  expect_parts(fingerprint.error().message(), {"/no/such/folder", "--tensorrt-lib"});
+  expect_parts(fingerprint.error().message(), {"/no/such/folder", "option 'tensorrt_lib'"});
   // What is asked before it is there is answered without it.
   EXPECT_EQ(builder->lowering().opset, onnx::kBaselineOpset);
   EXPECT_FALSE(builder->lowering().fused.contains("TensorScatter"));

@@ -11,6 +11,7 @@
 
 #include "base/child_process.h"
 #include "base/error.h"
+#include "base/memory_shortage.h"
 #include "base/try.h"
 #include "onnx/serializer.h"
 #include "tensorrt/library/builder.h"
@@ -103,7 +104,8 @@ BuildAnswer answer_from_json(const Json& json) {
 // What the parser would not take, by its own account; nothing where it takes all. It wants to see
 // the files of constants, but looks at types and shapes only, and at the signs of scales: others
 // may be zeros, which take neither disk nor memory. Constants are told apart by where they lie.
-Result<std::optional<BuildAnswer>> query(const LibraryPointer& library, const build::Job& job,
+Result<std::optional<BuildAnswer>> query(const LibraryPointer& library,
+                                         const engine_build::Job& job,
                                          const BuildRequest& request) {
   std::vector<uint64_t> starts;
   uint64_t end = 0;
@@ -163,7 +165,7 @@ Status add_profile(const tensorrt::Builder& builder, BuilderConfig& config,
   return config.add_profile(profile);
 }
 
-Result<BuildAnswer> do_build(const build::Job& job, const BuildRequest& request,
+Result<BuildAnswer> do_build(const engine_build::Job& job, const BuildRequest& request,
                              const ByteSink& sink) {
   SLIPWAY_ASSIGN_OR_RETURN(const LibraryPointer library, Library::open({.path = request.library}));
   SLIPWAY_ASSIGN_OR_RETURN(auto refused, query(library, job, request));
@@ -203,8 +205,8 @@ Result<BuildAnswer> do_build(const build::Job& job, const BuildRequest& request,
 
 }  // namespace
 
-Result<BuildAnswer> build(build::Job job, const BuildRequest& request, build::Worker* worker,
-                          const ByteSink& sink) {
+Result<BuildAnswer> build(engine_build::Job job, const BuildRequest& request,
+                          engine_build::Worker* worker, const ByteSink& sink) {
   job.library = kJobLibrary;
   job.request = dump(to_json(request));
   const auto text = worker != nullptr ? worker->run(job, run_job, sink) : run_job(job, sink);
@@ -213,10 +215,10 @@ Result<BuildAnswer> build(build::Job job, const BuildRequest& request, build::Wo
   return BuildAnswer{false, text.error().message(), {}, {}};
 }
 
-Result<std::string> run_job(const build::Job& job, const ByteSink& sink) {
+Result<std::string> run_job(const engine_build::Job& job, const ByteSink& sink) {
   SLIPWAY_ASSIGN_OR_RETURN(const BuildAnswer answer,
                            do_build(job, request_from_json(Json::parse(job.request)), sink));
-  if (!answer.done && build::lacks_memory(answer.message)) {
+  if (!answer.done && lacks_memory(answer.message)) {
     return resource_exhausted("there is not enough memory to build an engine: {}", answer.message);
   }
   return dump(to_json(answer));

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/piece_writer.h"
-#include "build/job.h"
+#include "engine_build/job.h"
 #include "slipway/result.h"
 #include "tensorrt/builder/profile.h"
 #include "tensorrt/library/parser.h"
@@ -38,11 +38,11 @@ struct BuildAnswer {
 };
 
 // Builds an engine of the job's model and streams it.
-Result<BuildAnswer> build(build::Job job, const BuildRequest& request, build::Worker* worker,
-                          const ByteSink& sink);
+Result<BuildAnswer> build(engine_build::Job job, const BuildRequest& request,
+                          engine_build::Worker* worker, const ByteSink& sink);
 
 // The JobHandler.
 inline constexpr const char* kJobLibrary = "tensorrt";
-Result<std::string> run_job(const build::Job& job, const ByteSink& sink);
+Result<std::string> run_job(const engine_build::Job& job, const ByteSink& sink);
 
 }  // namespace slipway::tensorrt

@@ -15,8 +15,8 @@ Result<ProfileRange> range_of(const std::string& symbol, const onnx::Graph& grap
   auto known = graph.ranges.find(symbol);
   if (known == graph.ranges.end() || !known->second.max) {
     return invalid_argument(
-        "the size {0} has no largest value, which a TensorRT engine needs: give --profile "
-        "{0}=MIN:OPT:MAX, or --bound {0}=MAX",
+        "the size {0} has no largest value, which a TensorRT engine needs: give option 'profile' "
+        "{0}=MIN:OPT:MAX, or option 'bound' {0}=MAX",
         symbol);
   }
   const int64_t max = *known->second.max;

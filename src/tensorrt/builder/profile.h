@@ -9,7 +9,7 @@
 #include "ir/sym_int.h"
 #include "onnx/graph.h"
 #include "slipway/result.h"
-#include "slipway/tensorrt_options.h"
+#include "tensorrt/builder/options.h"
 
 namespace slipway::tensorrt {
 

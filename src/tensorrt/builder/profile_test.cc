@@ -63,7 +63,8 @@ TEST(Profile, NamesTheSizeWithoutALargestValue) {
   const auto profiles = make_profiles(graph, {});
   ASSERT_FALSE(profiles.ok());
   EXPECT_EQ(profiles.error().code(), ErrorCode::kInvalidArgument);
-  for (const char* part : {"size batch", "--profile batch=MIN:OPT:MAX", "--bound batch=MAX"}) {
+  for (const char* part :
+       {"size batch", "option 'profile' batch=MIN:OPT:MAX", "option 'bound' batch=MAX"}) {
     EXPECT_NE(profiles.error().message().find(part), std::string::npos)
         << profiles.error().message();
   }

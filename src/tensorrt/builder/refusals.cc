@@ -47,9 +47,9 @@ bool names(const std::string& text, const std::string& name) {
 }
 
 // Refusals in the graph's order, one for each ATen node.
-std::vector<build::Refusal> refuse(const std::map<int64_t, std::string>& reasons,
-                                   const onnx::Graph& graph) {
-  std::vector<build::Refusal> refusals;
+std::vector<engine_build::Refusal> refuse(const std::map<int64_t, std::string>& reasons,
+                                          const onnx::Graph& graph) {
+  std::vector<engine_build::Refusal> refusals;
   std::set<std::string> origins;
   for (const auto& [index, reason] : reasons) {
     if (index < 0 || index >= static_cast<int64_t>(graph.nodes.size())) continue;
@@ -72,9 +72,9 @@ int64_t index_of(const ParserError& error, const onnx::Graph& graph) {
 
 }  // namespace
 
-std::vector<build::Refusal> refusals_of(const std::vector<Subgraph>& taken,
-                                        const std::vector<ParserError>& errors,
-                                        const onnx::Graph& graph) {
+std::vector<engine_build::Refusal> refusals_of(const std::vector<Subgraph>& taken,
+                                               const std::vector<ParserError>& errors,
+                                               const onnx::Graph& graph) {
   std::map<int64_t, std::string> reasons;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     reasons.emplace(static_cast<int64_t>(i), kNoReason);
@@ -89,8 +89,8 @@ std::vector<build::Refusal> refusals_of(const std::vector<Subgraph>& taken,
   return refuse(reasons, graph);
 }
 
-std::vector<build::Refusal> refusals_of(const std::vector<ParserError>& errors,
-                                        const onnx::Graph& graph) {
+std::vector<engine_build::Refusal> refusals_of(const std::vector<ParserError>& errors,
+                                               const onnx::Graph& graph) {
   std::map<int64_t, std::string> reasons;
   for (const ParserError& error : errors) {
     reasons.emplace(index_of(error, graph), error.description);
@@ -98,7 +98,8 @@ std::vector<build::Refusal> refusals_of(const std::vector<ParserError>& errors,
   return refuse(reasons, graph);
 }
 
-std::vector<build::Refusal> refusals_of(const std::string& message, const onnx::Graph& graph) {
+std::vector<engine_build::Refusal> refusals_of(const std::string& message,
+                                               const onnx::Graph& graph) {
   for (const onnx::Node& node : graph.nodes) {
     if (names(message, node.name)) return {{node.origin, describe(node, message)}};
   }

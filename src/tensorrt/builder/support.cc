@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "ir/arguments.h"
 #include "ir/queries.h"
+#include "schema/operator_name.h"
 
 namespace slipway::tensorrt {
 
@@ -54,10 +56,7 @@ std::optional<std::string> why_type(DType dtype) {
   }
 }
 
-bool is(const ir::Node& node, std::string_view op) {
-  return node.op().starts_with(op) &&
-         (node.op().size() == op.size() || node.op()[op.size()] == '.');
-}
+bool is(const ir::Node& node, std::string_view op) { return schema::matches(node.op(), op); }
 
 bool is_quantization(const ir::Node& node, std::string_view verb) {
   return is(node, fmt::format("quantized_decomposed.{}_per_tensor", verb)) ||
@@ -131,18 +130,16 @@ bool is_empty(const ir::Value& value) {
 
 // Whether argument i, integers, holds another than 1.
 bool has_other_than_one(const ir::Node& node, size_t i) {
-  if (i >= node.args().size()) return false;
-  const auto is_more = [](const ir::SymInt& number) { return number != ir::SymInt(1); };
-  if (const auto* number = std::get_if<ir::SymInt>(&node.arg(i))) return is_more(*number);
-  const auto* list = std::get_if<std::vector<ir::SymInt>>(&node.arg(i));
-  return list && std::any_of(list->begin(), list->end(), is_more);
+  const auto list = ir::Arguments(node).integers(i);
+  return list && std::any_of(list->begin(), list->end(),
+                             [](const ir::SymInt& number) { return number != ir::SymInt(1); });
 }
 
 // A transposed convolution with holes between its inputs and between its weights.
 bool is_strided_and_dilated(const ir::Node& node) {
   if (is(node, "aten.convolution")) {
-    const auto* transposed = node.args().size() > 6 ? std::get_if<bool>(&node.arg(6)) : nullptr;
-    return transposed && *transposed && has_other_than_one(node, 3) && has_other_than_one(node, 5);
+    return ir::Arguments(node).flag(6).value_or(false) && has_other_than_one(node, 3) &&
+           has_other_than_one(node, 5);
   }
   const bool is_transposed = is(node, "aten.conv_transpose1d") ||
                              is(node, "aten.conv_transpose2d") || is(node, "aten.conv_transpose3d");
@@ -151,21 +148,15 @@ bool is_strided_and_dilated(const ir::Node& node) {
 
 // How many elements a TopK would give; nothing for other operators.
 std::optional<ir::SymInt> top_k(const ir::Node& node) {
-  if (is(node, "aten.topk")) {
-    const auto* k = std::get_if<ir::SymInt>(&node.arg(1));
-    return k ? std::optional(*k) : std::nullopt;
-  }
+  const ir::Arguments arguments(node);
+  if (is(node, "aten.topk")) return arguments.integer(1);
   if (!is(node, "aten.sort") && !is(node, "aten.argsort")) return std::nullopt;
   const auto& sizes = node.value(0)->sizes();
   if (sizes.empty()) return ir::SymInt(1);
   // sort(x, dim), sort.stable(x, stable, dim)
   const size_t position = node.op().ends_with(".stable") ? 2 : 1;
-  const auto* dim = std::get_if<ir::SymInt>(&node.arg(position));
-  if (!dim || !dim->is_constant()) return std::nullopt;
-  const auto rank = static_cast<int64_t>(sizes.size());
-  const int64_t index = *dim->constant() < 0 ? *dim->constant() + rank : *dim->constant();
-  if (index < 0 || index >= rank) return std::nullopt;
-  return sizes[static_cast<size_t>(index)];
+  const auto dim = arguments.dim(position, static_cast<int64_t>(sizes.size()));
+  return dim ? std::optional(sizes[static_cast<size_t>(*dim)]) : std::nullopt;
 }
 
 std::optional<std::string> why_kept(const Place& place, const ir::Node& node) {
@@ -173,8 +164,7 @@ std::optional<std::string> why_kept(const Place& place, const ir::Node& node) {
     if (is(node, kept.op)) return std::string(kept.reason);
   }
   if (is(node, "aten.index_put") || is(node, "aten._unsafe_index_put")) {
-    const auto* accumulate = node.args().size() > 3 ? std::get_if<bool>(&node.arg(3)) : nullptr;
-    if (accumulate && *accumulate) return "TensorRT has no scatter that reduces";
+    if (ir::Arguments(node).flag(3).value_or(false)) return "TensorRT has no scatter that reduces";
   }
   if (is(node, "aten.flip") && is_empty(*node.value(0))) {
     return "TensorRT does not build flips of tensors without elements";

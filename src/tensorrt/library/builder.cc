@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "tensorrt/library/gpu.h"
 
 namespace slipway::tensorrt {
 namespace {
@@ -188,6 +189,7 @@ Status BuilderConfig::set_compute_capabilities(std::span<const int> capabilities
   if (set) return {};
   std::string list;
   for (const int capability : capabilities) list += fmt::format(" sm_{}", capability);
+  if (version().family == Family::kRtx) list += fmt::format(", but for {}", rtx_targets());
   return session()->log->error(ErrorCode::kUnsupported,
                                fmt::format("{} does not build for{}", version().name(), list));
 }

@@ -28,6 +28,14 @@ std::string capability_text(int capability) {
   return fmt::format("{}.{}", capability / 10, capability % 10);
 }
 
+std::string rtx_targets() {
+  std::string text;
+  for (const int capability : kRtxCapabilities) {
+    text += fmt::format("{}sm_{}", text.empty() ? "" : ", ", capability);
+  }
+  return text;
+}
+
 Result<std::vector<Gpu>> find_gpus() {
   void* driver = ::dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
   if (driver == nullptr) return unavailable("NVIDIA's driver is not here (libcuda.so.1)");
@@ -59,6 +67,12 @@ Result<std::vector<Gpu>> find_gpus() {
     gpus.push_back({name.data(), major * 10 + minor});
   }
   return gpus;
+}
+
+std::string own_target() {
+  const auto gpus = find_gpus();
+  if (!gpus.ok() || gpus->empty()) return "";
+  return fmt::format("sm_{}", gpus->front().capability);
 }
 
 bool runs_on(Family family, int capability) {

@@ -16,6 +16,12 @@ struct Gpu {
 // "9.0" of 90.
 std::string capability_text(int capability);
 
+// "sm_90" of the GPU that TensorRT builds for where it is told of none; empty where there is none.
+std::string own_target();
+
+// What TensorRT-RTX builds for, as the option of targets has it: "sm_75, sm_80".
+std::string rtx_targets();
+
 // Asks NVIDIA's driver, which is opened for it. kUnavailable where there is none.
 Result<std::vector<Gpu>> find_gpus();
 

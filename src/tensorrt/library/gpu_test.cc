@@ -1,5 +1,7 @@
 #include "tensorrt/library/gpu.h"
 
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace slipway::tensorrt {
@@ -10,11 +12,15 @@ TEST(Gpus, AreNamedWithTheirCapabilitiesOrMissing) {
   if (!gpus.ok()) {
     EXPECT_EQ(gpus.error().code(), ErrorCode::kUnavailable);
     EXPECT_FALSE(gpus.error().message().empty());
+    EXPECT_EQ(own_target(), "");
     return;
   }
   for (const Gpu& gpu : *gpus) {
     EXPECT_FALSE(gpu.name.empty());
     EXPECT_GE(gpu.capability, 30);
+  }
+  if (!gpus->empty()) {
+    EXPECT_EQ(own_target(), "sm_" + std::to_string(gpus->front().capability));
   }
 }
 

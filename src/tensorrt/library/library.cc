@@ -96,7 +96,8 @@ Function find(void* library, const char* name) {
 
 Result<LibraryPointer> Library::open(const LibraryOptions& options) {
   if (!options.path.empty()) {
-    SLIPWAY_ASSIGN_OR_RETURN(const std::string file, named_file(options.path, "--tensorrt-lib"));
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string file,
+                             named_file(options.path, "option 'tensorrt_lib'"));
     return load(file);
   }
   if (const char* variable = std::getenv(kLibraryVariable); variable != nullptr && *variable != 0) {
@@ -118,7 +119,7 @@ Result<LibraryPointer> Library::open(const LibraryOptions& options) {
     return load(file);
   return unavailable(
       "there is no TensorRT on this machine: none of {}, {} and {} opens{}. Name one with "
-      "--tensorrt-lib or {}, put it on LD_LIBRARY_PATH, or get TensorRT-RTX by `make "
+      "option 'tensorrt_lib' or {}, put it on LD_LIBRARY_PATH, or get TensorRT-RTX by `make "
       "setup-tensorrt`",
       kNames[0].library, kNames[1].library, kNames[2].library, reason, kLibraryVariable);
 }

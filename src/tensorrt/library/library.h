@@ -14,7 +14,7 @@ namespace slipway::tensorrt {
 inline constexpr const char* kLibraryVariable = "SLIPWAY_TENSORRT_LIB";
 
 struct LibraryOptions {
-  // The library or its folder (--tensorrt-lib). Where it is empty, these are tried in order: what
+  // The library or its folder. Where it is empty, these are tried in order: what
   // SLIPWAY_TENSORRT_LIB names; libtensorrt_rtx.so.1, libnvinfer.so.11 and libnvinfer.so.10 where
   // the loader finds them; .deps/tensorrt-rtx beside the folder `build` that the program lies in,
   // where `make setup-tensorrt` puts it.

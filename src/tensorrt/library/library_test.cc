@@ -69,8 +69,8 @@ TEST_F(LibraryTest, SaysThatWhatWasNamedIsMissing) {
   const auto file = Library::open({folder_ / "nothing.so"});
   ASSERT_FALSE(file.ok());
   EXPECT_EQ(file.error().code(), ErrorCode::kNotFound);
-  EXPECT_EQ(file.error().message(),
-            (folder_ / "nothing.so").string() + ", which --tensorrt-lib names, does not exist");
+  EXPECT_EQ(file.error().message(), (folder_ / "nothing.so").string() +
+                                        ", which option 'tensorrt_lib' names, does not exist");
   ::setenv(kLibraryVariable, folder_.c_str(), 1);
   const auto folder = Library::open();
   ASSERT_FALSE(folder.ok());
@@ -111,8 +111,9 @@ TEST_F(LibraryTest, FindsWhatSetUpMadeOrSaysHowToGetIt) {
   const auto missing = Library::open({.program_folder = program});
   if (missing.ok()) GTEST_SKIP() << "the loader finds " << (*missing)->path() << " first";
   EXPECT_EQ(missing.error().code(), ErrorCode::kUnavailable);
-  for (const char* part : {"libtensorrt_rtx.so.1", "libnvinfer.so.11", "libnvinfer.so.10",
-                           "--tensorrt-lib", "SLIPWAY_TENSORRT_LIB", "`make setup-tensorrt`"}) {
+  for (const char* part :
+       {"libtensorrt_rtx.so.1", "libnvinfer.so.11", "libnvinfer.so.10", "option 'tensorrt_lib'",
+        "SLIPWAY_TENSORRT_LIB", "`make setup-tensorrt`"}) {
     EXPECT_NE(missing.error().message().find(part), std::string::npos) << part;
   }
 

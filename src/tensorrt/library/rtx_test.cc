@@ -36,9 +36,7 @@ onnx::Graph product(std::vector<ir::SymInt> input = {4, 300}) {
   output.back() = 200;
   graph.inputs = {{"x", DType::kFloat32, input}};
   graph.outputs = {{"y", DType::kFloat32, output}};
-  const size_t size = weight.size();
-  graph.initializers.push_back(
-      {"w", DType::kFloat32, {300, 200}, size, own_bytes(std::move(weight))});
+  graph.initializers.push_back({"w", DType::kFloat32, {300, 200}, own_bytes(std::move(weight))});
   graph.nodes = {{"MatMul", "product", {"x", "w"}, {"p"}, {}, "", "", ""},
                  {"Gelu", "gelu", {"p"}, {"y"}, {}, "", "", ""}};
   return graph;
@@ -77,8 +75,7 @@ class RtxTest : public testing::Test {
     Status status = parser->load_model(bytes_of(message(graph)));
     if (!status.ok()) return status.error();
     for (const onnx::Initializer& initializer : graphs_.back().initializers) {
-      status =
-          parser->load_initializer(initializer.name, std::get<OwnedSpan>(initializer.data).bytes);
+      status = parser->load_initializer(initializer.name, initializer.data.span()->bytes);
       if (!status.ok()) return status.error();
     }
     status = parser->parse();
@@ -248,7 +245,7 @@ TEST_F(RtxTest, BuildersOfThreadsDoNotMixTheirMessages) {
         ASSERT_TRUE(parser.ok());
         ASSERT_TRUE(parser->load_model(bytes_of(message(graph))).ok());
         const auto& weight = graph.initializers[0];
-        ASSERT_TRUE(parser->load_initializer("w", std::get<OwnedSpan>(weight.data).bytes).ok());
+        ASSERT_TRUE(parser->load_initializer("w", weight.data.span()->bytes).ok());
         EXPECT_EQ(parser->parse().ok(), good);
         EXPECT_EQ(builder->messages().empty(), good);
       }
@@ -289,7 +286,7 @@ TEST_F(RtxTest, NamesTheInitializerThatDoesNotFit) {
   const Status unknown = parser->load_initializer("v", {});
   ASSERT_FALSE(unknown.ok());
   EXPECT_NE(unknown.error().message().find("refuses initializer v: "), std::string::npos);
-  const auto weight = std::get<OwnedSpan>(graph.initializers[0].data).bytes;
+  const auto weight = graph.initializers[0].data.span()->bytes;
   const Status cut = parser->load_initializer("w", weight.first(100));
   ASSERT_FALSE(cut.ok());
   EXPECT_NE(cut.error().message().find("size 100 mismatches"), std::string::npos)
@@ -309,7 +306,7 @@ TEST_F(RtxTest, SaysWhichNodesItTakes) {
   };
   // The values of the weights don't matter.
   const int file = ::memfd_create("zeros", MFD_CLOEXEC);
-  ASSERT_EQ(::ftruncate(file, static_cast<off_t>(graph.initializers[0].nbytes)), 0);
+  ASSERT_EQ(::ftruncate(file, static_cast<off_t>(graph.initializers[0].data.size())), 0);
   const std::string zeros = "/proc/self/fd/" + std::to_string(file);
 
   const auto whole = query(zeros);

@@ -44,6 +44,23 @@ class Heads(nn.Module):
         )
 
 
+class DeepHeads(nn.Module):
+    """The same where the products have three dimensions."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.mixed = nn.Linear(3, 1), nn.Parameter(torch.randn(1, 3))
+
+    def forward(self, x, y):
+        return (
+            self.head(x).mT + 1,
+            self.head(x).transpose(0, 1) - 1.0,
+            ((x @ self.mixed.t()) + 1.5).mT + 2.5,
+            (torch.einsum("bsi,oi->bso", x, self.mixed) + self.head.bias).mT + 1,
+            (x @ y + self.head.bias).mT + 1,
+        )
+
+
 class Scores(nn.Module):
     def __init__(self):
         super().__init__()
@@ -117,9 +134,69 @@ CASES = {
                 x.scatter_reduce(0, i, s, "amax"),
                 x.scatter_reduce(0, i, s, "amin", include_self=False),
                 x.scatter_reduce(0, i, s, "sum"),
+                s.scatter_reduce(0, torch.tensor([2]), x, "amax"),
+                s.scatter_reduce(-1, torch.tensor([1]), x, "amin", include_self=False),
             )
         ),
         [(signs(4), torch.tensor([0, 0, 1, 3]), torch.tensor([math.nan, 1.0, 2.0, math.inf]))],
+        None,
+    ),
+    "one-column-of-three": (DeepHeads(), [(signs(2, 2, 3), signs(2, 3, 1))], None),
+    "odd-numbers": (
+        Function(
+            lambda x: (
+                torch.add(x, x, alpha=math.nan),
+                torch.clamp(x, math.nan, None),
+                F.elu(x, math.inf),
+                torch.ops.aten.elu.default(x, 0, 0, math.inf),
+                torch.where(x > 0, math.nan, x),
+            )
+        ),
+        [(torch.tensor([0.5, 0.0, -0.0, 2.0, 1.0, 30.0]),)],
+        None,
+    ),
+    "reshape-to-nothing": (
+        Function(lambda x, y: (x.unflatten(1, (1, -1)), x.transpose(0, 1).reshape(x.shape[1], 1, x.shape[0], x.shape[0]), y.sum(0))),
+        [(signs(m, n, m), signs(2, 3)) for m, n in ((3, 2), (1, 0), (2, 1))],
+        ({0: torch.export.Dim("m", min=0, max=16), 1: N, 2: torch.export.Dim("m", min=0, max=16)}, None),
+    ),
+    "integer-choice": (
+        Function(
+            lambda x, y: (
+                x.tril(),
+                x.triu(1),
+                torch.where(torch.arange(x.shape[0])[:, None] > 0, x, 0),
+                x.masked_fill(y <= torch.arange(4.0), 7),
+                torch.where(torch.arange(4) <= torch.arange(x.shape[0])[:, None], -5, x),
+            )
+        ),
+        [(torch.randint(-(2**31), 2**31, (n, 4)).int(), signs(n, 1)) for n in (3, 5)],
+        ({0: B}, {0: B}),
+    ),
+    "large-factor": (
+        Function(
+            lambda x: (
+                (x - 10) * 1e38,
+                (x - 2.5) * math.inf,
+                (x - 2.5) / 0.0,
+                torch.tensor([math.inf, 2.0, 1e20, 0.5]) * (x + 1.5),
+                (x - 2.5) / torch.tensor([0.0, 2.0, 1e-20, 0.5]),
+                F.linear(x, torch.eye(4), torch.ones(4)) * -math.inf,
+            )
+        ),
+        [(torch.tensor([10.1, -10.0, 9.9, 0.25]),)],
+        None,
+    ),
+    "rank-of-one-element": (
+        Function(
+            lambda x: (
+                x.exp()[0] - torch.ones(1),
+                torch.maximum(x.exp()[1], torch.full((1, 1), 2.0)),
+                x[:1].reshape(1, 1).relu().squeeze(0) * torch.full((1, 1, 1), 3.0),
+                (x[None] @ torch.ones(4, 1)).squeeze() + torch.ones(1, 1),
+            )
+        ),
+        [(torch.tensor([2.5, -1.0, 1.0, -14.0]),)],
         None,
     ),
     # No fault of OpenVINO's: what the lowering itself must get right.
@@ -129,7 +206,7 @@ CASES = {
         None,
     ),
 }
-RULES = {"rank-0-product": "one-column-product"}
+RULES = {"one-column-of-three": "one-column-product", "rank-0-product": "one-column-product"}
 
 
 def main():

@@ -1,0 +1,82 @@
+// What whoever reads or runs a file knows of an engine: one object for each kind, defined in the
+// engine's own folder (<engine>/format) and listed in engine_list/list.inc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "engine/record.h"
+#include "slipway/module.h"
+#include "slipway/result.h"
+#include "slipway/tensor.h"
+
+namespace slipway::engine {
+
+// A tensor that a call of a delegate gives to it, or gets, as its blob says.
+struct BlobEnd {
+  uint32_t argument = 0;  // its place among the call's arguments
+  bool is_output = false;
+  DType dtype = DType::kFloat32;
+  std::vector<uint64_t> sizes;  // in the order of memory
+};
+
+// What a blob takes from the file that it is in.
+struct BlobSurroundings {
+  // How many bytes there are under a name, or nullopt.
+  std::function<std::optional<uint64_t>(std::string_view)> named_size;
+  // An error where so many steps more are too many.
+  std::function<Status(uint64_t)> count_steps;
+};
+
+// What the header before an engine's bytes says.
+struct BlobSummary {
+  std::vector<std::string> lines;  // for people
+  std::vector<std::string> ends;   // likewise, of inputs and outputs, which a manifest has too
+  std::string json;                // all of it
+};
+
+// Delegates are given a blob: the header, if the engine has one, and the engine's bytes.
+//
+// Functions that are null stand for what the comment says; all may be called by any thread.
+struct Description {
+  const char* name;     // what users call the engine, in lower case
+  const char* title;    // what its makers call it
+  const char* backend;  // as files name its delegate
+  // The shared library that registers the delegate, opened when a file first names it; null where
+  // this version has none.
+  const char* library = nullptr;
+  const char* remedy = "";  // what to do where it is missing
+
+  // Of the options of Module::load, those that the delegate takes, by its own names. Null: none.
+  using Setting = std::pair<const char*, std::variant<int, const char*>>;
+  std::vector<Setting> (*load_settings)(const LoadOptions& options) = nullptr;
+
+  // For a delegate that trusts its blob: what the blob's calls give and get, or why it is refused.
+  // Null: the delegate checks it itself.
+  Result<std::vector<BlobEnd>> (*check_blob)(std::span<const std::byte> blob,
+                                             const BlobSurroundings& surroundings) = nullptr;
+
+  // The header of an engine whose record is complete; a multiple of kEngineHeaderAlignment. Null:
+  // there is none.
+  Result<std::vector<std::byte>> (*header)(const EngineRecord& record) = nullptr;
+  // The engine's bytes of a blob. Null: all of it.
+  Result<std::span<const std::byte>> (*engine_of)(std::span<const std::byte> blob) = nullptr;
+  // What the header of a blob says. Null: nothing.
+  Result<BlobSummary> (*summarize)(std::span<const std::byte> blob) = nullptr;
+
+  // Whether a file that begins so is a bare engine of this kind, as `slipway compile -o x.engine`
+  // and the library's own tools write it. Null: there are none.
+  bool (*is_bare_engine)(std::span<const std::byte> bytes) = nullptr;
+  const char* bare_engine = "";        // what such a file is called
+  const char* bare_engine_tools = "";  // what runs it
+};
+
+}  // namespace slipway::engine

@@ -1,0 +1,69 @@
+// What a compile knows of an engine: the half of its description that only the compiler links.
+// Defined in <engine>/builder, and listed in engine_list/list.inc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/record.h"
+#include "engine_build/builder.h"
+#include "engine_build/job.h"
+#include "slipway/compile.h"
+#include "slipway/result.h"
+
+namespace slipway::engine_build {
+
+using OptionValues = std::vector<std::pair<std::string, std::string>>;  // as EngineChoice has them
+
+// An engine with the options of one compile.
+class Compiler {
+ public:
+  virtual ~Compiler() = default;
+
+  // One for each target: every partition is built by each, and the first one says what can be
+  // built.
+  const std::vector<std::unique_ptr<Builder>>& builders() const { return builders_; }
+
+  // The sizes that its engines serve, by symbol, inclusive; the program then has no others.
+  virtual std::map<std::string, std::pair<int64_t, int64_t>> size_limits() const { return {}; }
+
+  // Called with all of its engines in a file, whose records may be completed.
+  virtual void finish(const std::vector<engine::Engine*>& /*engines*/) const {}
+
+ protected:
+  std::vector<std::unique_ptr<Builder>> builders_;
+};
+
+struct CompilerDescription {
+  const char* name;  // as engine::Description has it
+  std::span<const EngineOption> options;
+  // Errors of options begin with "option '<name>'"; names and repetitions are checked before. That
+  // the engine's library is missing is said later, by Builder::fingerprint().
+  Result<std::unique_ptr<Compiler>> (*make)(const OptionValues& options, const BuildOptions& build);
+  // Does the jobs that its builders give to a Worker. Null: there are none.
+  JobHandler handle_job = nullptr;
+  // Whether addresses decide about the bytes of an engine, so that each needs a new process.
+  bool process_for_each_engine = false;
+  // Ends of the names of files that are bare engines: ".engine".
+  std::span<const char* const> bare_extensions = {};
+
+  // Command lines for the tool's help.
+  std::span<const char* const> examples = {};
+
+  // What of it is on this machine: names and texts of a table.
+  std::vector<std::pair<std::string, std::string>> (*state)();
+  // Whether this machine runs an engine that was built by `library_version` (empty where that is
+  // not known): a text for people, or an error that says why not. The options are those with
+  // EngineOption::is_for_machines. Null: nothing but the delegate can tell.
+  Result<std::string> (*check_machine)(std::span<const std::byte> engine,
+                                       const std::string& library_version,
+                                       const OptionValues& options) = nullptr;
+};
+
+}  // namespace slipway::engine_build

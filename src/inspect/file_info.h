@@ -1,0 +1,43 @@
+// What FileInfo is of each kind of file.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "slipway/inspect.h"
+
+namespace slipway {
+
+class FileInfo::Impl {
+ public:
+  static FileInfo make(std::shared_ptr<const Impl> impl) { return FileInfo(std::move(impl)); }
+
+  Impl(std::string path, FileKind kind) : path_(std::move(path)), kind_(kind) {}
+  virtual ~Impl() = default;
+
+  const std::string& path() const { return path_; }
+  FileKind kind() const { return kind_; }
+  const std::vector<MethodInfo>& methods() const { return methods_; }
+  virtual nlohmann::ordered_json json() const = 0;
+  virtual std::string text(const TextOptions& options) const = 0;
+
+ protected:
+  std::string path_;
+  FileKind kind_;
+  std::vector<MethodInfo> methods_;
+};
+
+namespace inspection {
+
+using FileInfoImpl = std::shared_ptr<const FileInfo::Impl>;
+
+Result<FileInfoImpl> read_program(const std::string& path, bool trust);
+Result<FileInfoImpl> read_archive(const std::string& path);
+
+}  // namespace inspection
+}  // namespace slipway

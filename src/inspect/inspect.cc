@@ -1,0 +1,81 @@
+#include "slipway/inspect.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/hash.h"
+#include "base/mapped_file.h"
+#include "base/try.h"
+#include "engine_list/registry.h"
+#include "inspect/file_info.h"
+#include "inspect/text.h"
+
+namespace slipway {
+namespace {
+
+using inspection::FileInfoImpl;
+
+class BareEngineInfo : public FileInfo::Impl {
+ public:
+  BareEngineInfo(const std::string& path, const char* title, uint64_t size, std::string sha256)
+      : Impl(path, FileKind::kEngine), title_(title), size_(size), sha256_(std::move(sha256)) {}
+  nlohmann::ordered_json json() const override {
+    return {{"kind", "plan"}, {"size", size_}, {"sha256", sha256_}};
+  }
+  std::string text(const TextOptions&) const override {
+    return fmt::format("{}: bare {}, {}\n  sha256 {}\n", path(), title_,
+                       inspection::format_bytes(size_), sha256_);
+  }
+
+ private:
+  const char* title_;
+  uint64_t size_;
+  std::string sha256_;
+};
+
+Result<FileInfoImpl> read_bare_engine(const std::string& path) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+  const engine::Description* kind = engine_list::find_bare_engine(file->bytes());
+  if (kind == nullptr) return invalid_file("{} changed while it was read", path);
+  return FileInfoImpl(std::make_shared<const BareEngineInfo>(
+      path, kind->bare_engine, file->bytes().size(), sha256_hex(file->bytes())));
+}
+
+Result<FileInfoImpl> read(const std::string& path, FileKind kind, bool trust) {
+  switch (kind) {
+    case FileKind::kArchive:
+      return inspection::read_archive(path);
+    case FileKind::kProgram:
+      return inspection::read_program(path, trust);
+    case FileKind::kEngine:
+      return read_bare_engine(path);
+  }
+  return internal_error("{}: no kind of file", path);
+}
+
+}  // namespace
+
+FileKind FileInfo::kind() const { return impl_->kind(); }
+
+const std::vector<MethodInfo>& FileInfo::methods() const { return impl_->methods(); }
+
+std::string FileInfo::to_json() const {
+  return impl_->json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string FileInfo::to_text(const TextOptions& options) const { return impl_->text(options); }
+
+Result<FileInfo> inspect(const std::string& path, const InspectOptions& options) {
+  return guarded(path, [&]() -> Result<FileInfo> {
+    SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
+    SLIPWAY_ASSIGN_OR_RETURN(FileInfoImpl impl, read(path, kind, options.trust));
+    return FileInfo::Impl::make(std::move(impl));
+  });
+}
+
+}  // namespace slipway

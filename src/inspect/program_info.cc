@@ -1,0 +1,231 @@
+// What a .pte holds.
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "base/printable.h"
+#include "base/try.h"
+#include "inspect/file_info.h"
+#include "inspect/partition_text.h"
+#include "inspect/pte_summary.h"
+#include "inspect/text.h"
+#include "inspect/value_json.h"
+
+namespace slipway::inspection {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json values_json(const std::vector<ValueInfo>& infos) {
+  Json list = Json::array();
+  for (const ValueInfo& info : infos) {
+    Json json;
+    json["name"] = info.name;
+    if (info.is_tensor) {
+      json["type"] = dtype_name(info.dtype);
+      json["sizes"] = info.sizes;
+      json["min_sizes"] = info.min_sizes;
+      json["max_sizes"] = info.max_sizes;
+      json["mutated"] = info.mutated;
+    } else {
+      json["type"] = type_name(info.literal);
+      json["value"] = literal_json(info.literal);
+    }
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Json named_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+  Json list = Json::array();
+  for (const auto& [name, type] : pairs) list.push_back({{"name", name}, {"type", type}});
+  return list;
+}
+
+Json program_json(const PteSummary& summary) {
+  Json json;
+  json["kind"] = "pte";
+  json["file_size"] = summary.file_size;
+  json["program_size"] = summary.program_size;
+  json["constant_bytes"] = summary.constant_bytes;
+  json["methods"] = Json::array();
+  for (const PteSummary::Method& method : summary.methods) {
+    Json entry;
+    entry["name"] = method.name;
+    entry["inputs"] = values_json(method.inputs);
+    entry["input_tree"] = tree_json(method.input_tree);
+    entry["outputs"] = values_json(method.outputs);
+    entry["output_tree"] = tree_json(method.output_tree);
+    entry["values"] = method.value_count;
+    entry["planned_bytes"] = method.planned_bytes;
+    entry["instructions"] = method.instructions;
+    entry["operators"] = method.operators;
+    entry["engines"] = engines_json(method);
+    entry["outside"] = outside_json(method);
+    entry["state"] = named_pairs(method.state);
+    json["methods"].push_back(std::move(entry));
+  }
+  json["segments"] = Json::array();
+  for (const PteSummary::Segment& segment : summary.segments) {
+    json["segments"].push_back({{"size", segment.size}, {"content", segment.content}});
+  }
+  json["named_data"] = Json::array();
+  for (const auto& [key, bytes] : summary.named_data) {
+    json["named_data"].push_back({{"key", key}, {"bytes", bytes}});
+  }
+  if (summary.manifest) {
+    const engine::Manifest& manifest = *summary.manifest;
+    Json entry;
+    entry["format"] = manifest.format;
+    entry["tool_version"] = manifest.tool_version;
+    entry["program_xxh3"] = manifest.program_xxh3;
+    entry["sources"] = Json::array();
+    for (const engine::ManifestMethod& method : manifest.methods) {
+      entry["sources"].push_back({{"method", method.name},
+                                  {"sha256", method.source_sha256},
+                                  {"torch_version", method.source_torch_version}});
+    }
+    json["manifest"] = std::move(entry);
+  } else {
+    json["manifest"] = nullptr;
+  }
+  return json;
+}
+
+void append_values(std::string& text, const char* kind, const std::vector<ValueInfo>& infos,
+                   const Tree& tree) {
+  const std::vector<std::string> places = leaf_places(tree);
+  for (size_t i = 0; i < infos.size(); ++i) {
+    const ValueInfo& info = infos[i];
+    std::string bounds;
+    for (size_t d = 0; d < info.sizes.size(); ++d) {
+      if (info.min_sizes[d] == info.max_sizes[d]) continue;
+      bounds += fmt::format("{}{} in {}..{}", bounds.empty() ? "  (" : ", ",
+                            printable(info.sizes[d]), info.min_sizes[d], info.max_sizes[d]);
+    }
+    if (!bounds.empty()) bounds += ")";
+    append(text, "  {} {} '{}'{}: {}{}{}\n", kind, i, printable(info.name),
+           i < places.size() ? places[i] : "", printable(info.type_text()), bounds,
+           info.mutated ? "  (written to)" : "");
+  }
+}
+
+std::string program_text(const std::string& path, const PteSummary& summary,
+                         const TextOptions& options) {
+  std::string text;
+  append(text, "{}: ExecuTorch program, {}\n", path, format_bytes(summary.file_size));
+  if (summary.manifest) {
+    const engine::Manifest& manifest = *summary.manifest;
+    append(text, "compiled by {}\n", printable(manifest.tool_version));
+    for (const engine::ManifestMethod& method : manifest.methods) {
+      append(text, "  {} from an archive of torch {}, sha256 {}\n", printable(method.name),
+             printable(method.source_torch_version), printable(method.source_sha256));
+    }
+  } else {
+    append(text, "no manifest: made by another tool\n");
+  }
+  for (const PteSummary::Method& method : summary.methods) {
+    append(text, "\nmethod {}: {}, {}, planned memory {}\n", printable(method.name),
+           count_text(method.instructions.size(), "instruction"),
+           count_text(method.value_count, "value"), format_bytes(method.planned_bytes));
+    for (const std::string& line : slow_path(method)) append(text, "  slow: {}\n", printable(line));
+    append_values(text, "input", method.inputs, method.input_tree);
+    append_values(text, "output", method.outputs, method.output_tree);
+    for (const auto& [name, type] : method.state) {
+      append(text, "  state '{}': {}\n", printable(name), type);
+    }
+    text += partitions_text(method, options);
+    append_counts(text, "operators", method.operators);
+    if (options.graph) {
+      append(text, "instructions:\n");
+      for (size_t i = 0; i < method.instructions.size(); ++i) {
+        append(text, "  {:4} {}\n", i, printable(method.instructions[i]));
+      }
+    }
+  }
+  append(text, "\nprogram part: {}\n", format_bytes(summary.program_size));
+  std::vector<std::vector<std::string>> rows = {{"segment", "size", "content"}};
+  for (size_t i = 0; i < summary.segments.size(); ++i) {
+    rows.push_back({std::to_string(i), format_bytes(summary.segments[i].size),
+                    printable(summary.segments[i].content)});
+  }
+  if (rows.size() > 1) append(text, "{}", format_table(rows));
+  return text;
+}
+
+std::vector<NodeReason> reasons(const std::vector<engine::ManifestOutside>& nodes) {
+  std::vector<NodeReason> all;
+  all.reserve(nodes.size());
+  for (const engine::ManifestOutside& node : nodes) {
+    all.push_back({node.name, node.op, node.reason});
+  }
+  return all;
+}
+
+EngineInfo engine_info(const PteSummary::Engine& engine) {
+  EngineInfo info;
+  info.backend = engine.backend;
+  info.bytes = engine.bytes;
+  if (!engine.described) return info;
+  const engine::EngineRecord& record = engine.described->record;
+  info.engine = record.engine;
+  info.library_version = record.library_version;
+  info.device = record.device;
+  info.target = record.target;
+  for (const engine::ManifestEngine& variant : engine.described->variants) {
+    info.other_targets.push_back(variant.record.target);
+  }
+  info.options = record.options;
+  info.sha256 = record.sha256;
+  info.nodes = engine.described->nodes;
+  info.passed_over = reasons(engine.described->passed_over);
+  return info;
+}
+
+MethodInfo method_info(const PteSummary::Method& method) {
+  MethodInfo info;
+  info.name = method.name;
+  info.inputs = method.inputs;
+  info.outputs = method.outputs;
+  info.input_tree = method.input_tree;
+  info.output_tree = method.output_tree;
+  info.planned_bytes = method.planned_bytes;
+  info.operators = method.operators;
+  for (const PteSummary::Engine& engine : method.engines) {
+    info.engines.push_back(engine_info(engine));
+  }
+  info.outside = reasons(method.outside);
+  info.state = method.state;
+  return info;
+}
+
+class ProgramInfo : public FileInfo::Impl {
+ public:
+  ProgramInfo(const std::string& path, PteSummary summary)
+      : Impl(path, FileKind::kProgram), summary_(std::move(summary)) {
+    for (const PteSummary::Method& method : summary_.methods) {
+      methods_.push_back(method_info(method));
+    }
+  }
+  Json json() const override { return program_json(summary_); }
+  std::string text(const TextOptions& options) const override {
+    return program_text(path(), summary_, options);
+  }
+
+ private:
+  PteSummary summary_;
+};
+
+}  // namespace
+
+Result<FileInfoImpl> read_program(const std::string& path, bool trust) {
+  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(path, trust));
+  return FileInfoImpl(std::make_shared<const ProgramInfo>(path, std::move(summary)));
+}
+
+}  // namespace slipway::inspection

@@ -1,0 +1,210 @@
+#include "inspect/pte_summary.h"
+
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/mapped_file.h"
+#include "base/try.h"
+#include "engine_list/registry.h"
+#include "pte/format/program_generated.h"
+#include "pte/format/scalar_types.h"
+#include "pte/reader/state.h"
+#include "runtime/signature.h"
+
+namespace slipway::inspection {
+namespace {
+
+namespace fb = executorch_flatbuffer;
+
+std::string operator_name(const fb::Operator& op) {
+  std::string name = op.name()->str();
+  if (op.overload() != nullptr && op.overload()->size() > 0) name += "." + op.overload()->str();
+  return name;
+}
+
+// "engine 0 of XYZBackend"
+std::string describe_call(const fb::ExecutionPlan& plan, const fb::DelegateCall& call) {
+  const auto index = static_cast<uint32_t>(call.delegate_index());
+  return fmt::format("engine {} of {}", index, plan.delegates()->Get(index)->id()->str());
+}
+
+std::string describe(const fb::ExecutionPlan& plan, const fb::Instruction& instruction) {
+  switch (instruction.instr_args_type()) {
+    case fb::InstructionArguments::KernelCall: {
+      const auto index = static_cast<uint32_t>(instruction.instr_args_as_KernelCall()->op_index());
+      return operator_name(*plan.operators()->Get(index));
+    }
+    case fb::InstructionArguments::DelegateCall:
+      return describe_call(plan, *instruction.instr_args_as_DelegateCall());
+    case fb::InstructionArguments::MoveCall:
+      return "move";
+    case fb::InstructionArguments::JumpFalseCall:
+      return fmt::format("jump to {} if false",
+                         instruction.instr_args_as_JumpFalseCall()->destination_instruction());
+    case fb::InstructionArguments::FreeCall:
+      return "free";
+    default:
+      return "unknown";
+  }
+}
+
+std::string state_type(const fb::Tensor& tensor) {
+  std::vector<int64_t> sizes;
+  if (tensor.sizes() != nullptr) sizes.assign(tensor.sizes()->begin(), tensor.sizes()->end());
+  const auto dtype = pte::dtype_of(tensor.scalar_type());
+  if (!dtype) return fb::EnumNameScalarType(tensor.scalar_type());
+  return format_type(*dtype, sizes);
+}
+
+PteSummary::Engine summarize_engine(const pte::File& file, const fb::BackendDelegate& delegate) {
+  const auto data = delegate_data(file, delegate);
+  PteSummary::Engine engine{delegate.id()->str(), data.size(), std::nullopt};
+  const engine::Description* known = engine_list::find_backend(engine.backend);
+  if (known != nullptr && known->summarize != nullptr) engine.header = known->summarize(data);
+  return engine;
+}
+
+Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::ExecutionPlan& plan) {
+  PteSummary::Method method;
+  method.name = plan.name()->str();
+  SLIPWAY_ASSIGN_OR_RETURN(auto signature, runtime::Signature::create(file, method.name));
+  method.inputs = signature.inputs();
+  method.outputs = signature.outputs();
+  method.input_tree = signature.input_tree();
+  method.output_tree = signature.output_tree();
+  method.value_count = plan.values()->size();
+  const auto* sizes = plan.non_const_buffer_sizes();
+  for (uint32_t i = 1; sizes != nullptr && i < sizes->size(); ++i) {
+    method.planned_bytes += static_cast<uint64_t>(sizes->Get(i));
+  }
+  for (const fb::Chain* chain : *plan.chains()) {
+    for (const fb::Instruction* instruction : *chain->instructions()) {
+      method.instructions.push_back(describe(plan, *instruction));
+      if (instruction->instr_args_type() == fb::InstructionArguments::KernelCall) {
+        ++method.operators[method.instructions.back()];
+      }
+    }
+  }
+  if (plan.delegates() != nullptr) {
+    for (const fb::BackendDelegate* delegate : *plan.delegates()) {
+      method.engines.push_back(summarize_engine(file, *delegate));
+    }
+  }
+  if (const engine::ManifestMethod* described = file.described(method.name)) {
+    // The reader has checked that there is one a delegate.
+    for (size_t i = 0; i < method.engines.size(); ++i) {
+      method.engines[i].described = described->engines[i];
+    }
+    method.outside = described->outside;
+  }
+  for (const pte::StateBuffer& buffer : pte::state_of(plan)) {
+    method.state.emplace_back(buffer.name, state_type(*buffer.tensor));
+  }
+  return method;
+}
+
+void name_segments(const pte::File& file, PteSummary& summary) {
+  const fb::Program& program = file.program();
+  const auto name = [&](size_t index, const std::string& content) {
+    if (index < summary.segments.size()) summary.segments[index].content = content;
+  };
+  const auto* constants = program.constant_segment();
+  if (constants != nullptr && constants->offsets() != nullptr && constants->offsets()->size() > 1) {
+    name(constants->segment_index(), "constants");
+    if (constants->segment_index() < summary.segments.size()) {
+      summary.constant_bytes = summary.segments[constants->segment_index()].size;
+    }
+  }
+  if (program.mutable_data_segments() != nullptr) {
+    for (const auto* group : *program.mutable_data_segments()) {
+      name(group->segment_index(), "initial state");
+    }
+  }
+  std::set<uint32_t> engines;
+  for (const fb::ExecutionPlan* plan : *program.execution_plan()) {
+    if (plan->delegates() == nullptr) continue;
+    for (const fb::BackendDelegate* delegate : *plan->delegates()) {
+      if (delegate->processed()->location() == fb::DataLocation::SEGMENT) {
+        name(delegate->processed()->index(), "engine of " + delegate->id()->str());
+        engines.insert(delegate->processed()->index());
+      }
+    }
+  }
+  if (file.manifest()) {
+    for (const engine::ManifestMethod& method : file.manifest()->methods) {
+      for (const engine::ManifestEngine& engine : method.engines) {
+        for (const auto& variant : engine.variants) engines.insert(variant.segment);
+      }
+    }
+  }
+  for (const uint32_t engine : engines) summary.engine_bytes += summary.segments[engine].size;
+  if (program.named_data() != nullptr) {
+    for (const fb::NamedData* named : *program.named_data()) {
+      const std::string key = named->key()->str();
+      name(named->segment_index(), "named: " + key);
+      const auto bytes = file.named_data(key);
+      summary.named_data.emplace_back(key, bytes ? bytes->size() : 0);
+    }
+  }
+}
+
+}  // namespace
+
+std::span<const std::byte> delegate_data(const pte::File& file,
+                                         const fb::BackendDelegate& delegate) {
+  const fb::BackendDelegateDataReference& data = *delegate.processed();
+  if (data.location() == fb::DataLocation::SEGMENT) {
+    const auto segment = file.segment(data.index());
+    return segment.ok() ? *segment : std::span<const std::byte>();
+  }
+  const auto* bytes = file.program().backend_delegate_data()->Get(data.index())->data();
+  return std::as_bytes(std::span(bytes->data(), bytes->size()));
+}
+
+Result<PteSummary> PteSummary::read(const std::string& path, bool trust) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
+  const auto bytes = mapped->bytes();
+  SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
+                           pte::File::read({bytes, std::move(mapped)}, path, {.trust = trust}));
+  return of(file);
+}
+
+Result<PteSummary> PteSummary::of(const pte::File& file) {
+  PteSummary summary;
+  summary.file_size = file.bytes().size();
+  summary.program_size = file.program_size();
+  summary.manifest = file.manifest();
+  if (file.program().segments() != nullptr) {
+    for (const fb::DataSegment* segment : *file.program().segments()) {
+      summary.segments.push_back({segment->size(), "unused"});
+    }
+  }
+  name_segments(file, summary);
+  for (const fb::ExecutionPlan* plan : *file.program().execution_plan()) {
+    SLIPWAY_ASSIGN_OR_RETURN(Method method, summarize_method(file, *plan));
+    summary.methods.push_back(std::move(method));
+  }
+  return summary;
+}
+
+size_t PteSummary::instruction_count() const {
+  size_t count = 0;
+  for (const Method& method : methods) count += method.instructions.size();
+  return count;
+}
+
+size_t PteSummary::engine_count() const {
+  size_t count = 0;
+  for (const Method& method : methods) count += method.engines.size();
+  return count;
+}
+
+uint64_t PteSummary::planned_bytes() const {
+  uint64_t bytes = 0;
+  for (const Method& method : methods) bytes += method.planned_bytes;
+  return bytes;
+}
+
+}  // namespace slipway::inspection

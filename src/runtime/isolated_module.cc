@@ -1,0 +1,265 @@
+#include <algorithm>
+#include <csignal>
+#include <map>
+#include <optional>
+
+#include "base/error.h"
+#include "base/shared_library.h"
+#include "base/shared_memory.h"
+#include "base/try.h"
+#include "runtime/memory.h"
+#include "runtime/module_impl.h"
+#include "runtime/worker.h"
+#include "runtime/worker_messages.h"
+
+namespace slipway::runtime {
+namespace {
+
+// How much longer than the time limit the process may take before it is ended: it stops by itself
+// first where it can, and says where.
+constexpr std::chrono::milliseconds kGrace(2'000);
+
+class IsolatedModule final : public Module::Impl {
+ public:
+  IsolatedModule(pte::File checked, const LoadOptions& options, Descriptor descriptor)
+      : Impl(std::move(checked), options), descriptor_(std::move(descriptor)) {}
+
+  Status open() {
+    SLIPWAY_RETURN_IF_ERROR(read_signatures());
+    memory_.resize(methods().size());
+    return start();
+  }
+
+  Status prepare(size_t method) override {
+    SLIPWAY_RETURN_IF_ERROR(ask(kPrepare, about(method)));
+    return {};
+  }
+  Result<std::vector<Value>> run(size_t method, std::span<const Value> inputs) override;
+  Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) override;
+  Status reset_state(size_t method) override {
+    SLIPWAY_RETURN_IF_ERROR(ask(kResetState, about(method)));
+    return {};
+  }
+
+ private:
+  // What this process and the other one share for a method.
+  struct Memory {
+    std::shared_ptr<SharedMemory> inputs;
+    std::shared_ptr<SharedMemory> outputs;
+    std::shared_ptr<SharedMemory> state;
+  };
+
+  static MessageWriter about(size_t method) {
+    MessageWriter message;
+    message.number<uint64_t>(method);
+    return message;
+  }
+  Status start();
+  // Starts the process where it does not run.
+  Result<Message> ask(MessageKind kind, const MessageWriter& request,
+                      std::span<const int> descriptors = {});
+  Result<Message> converse(MessageKind kind, const MessageWriter& request,
+                           std::span<const int> descriptors);
+  // The process no longer talks, or did not in time.
+  Error lost(bool is_late = false);
+  Status check_inputs(size_t method, std::span<const Value> inputs);
+  Status check_outputs(size_t method, const std::vector<Value>& outputs);
+
+  const Descriptor descriptor_;  // of the file
+  std::vector<Memory> memory_;   // of each method
+  std::optional<ChildProcess> child_;
+};
+
+Status IsolatedModule::start() {
+  const std::string program = find_program(kWorker);
+  if (program.empty()) {
+    return not_found(
+        "the program libexec/slipway/{} is not here, in which a module runs that is isolated: it "
+        "is "
+        "installed with Slipway, in the folder beside bin/ and lib/",
+        kWorker);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(child_,
+                           ChildProcess::spawn(program, {executorch_folder(), program_folder()}));
+  MessageWriter message;
+  message.text(worker_version());
+  message.text(file().name());
+  message.number<uint8_t>(options().trust);
+  message.number<int64_t>(options().time_limit ? options().time_limit->count() : -1);
+  message.number<uint64_t>(memory_limit(options()));
+  message.number<uint32_t>(options().engine_threads.value_or(0));
+  message.number<int32_t>(
+      options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
+  message.number<uint8_t>(options().require_same_environment);
+  const int descriptors[] = {descriptor_.number()};
+  const auto opened = converse(kOpen, message, descriptors);
+  if (!opened.ok()) {
+    child_.reset();
+    return opened.error();
+  }
+  return {};
+}
+
+Result<Message> IsolatedModule::ask(MessageKind kind, const MessageWriter& request,
+                                    std::span<const int> descriptors) {
+  if (!child_) SLIPWAY_RETURN_IF_ERROR(start());
+  return converse(kind, request, descriptors);
+}
+
+Result<Message> IsolatedModule::converse(MessageKind kind, const MessageWriter& request,
+                                         std::span<const int> descriptors) {
+  Timeout timeout;
+  if (options().time_limit) timeout = *options().time_limit + kGrace;
+  Channel& channel = child_->channel();
+  if (!channel.send(kind, request.bytes(), descriptors, timeout).ok()) return lost();
+  auto answer = channel.receive(kMostMessage, timeout);
+  while (answer.ok() && *answer && (*answer)->kind == kWarning) {
+    MessageReader reader((*answer)->bytes);
+    const std::string warning(reader.text());
+    if (options().on_warning) options().on_warning(warning);
+    answer = channel.receive(kMostMessage, timeout);
+  }
+  if (!answer.ok() && answer.error().code() == ErrorCode::kUnavailable) {
+    return lost(/*is_late=*/true);
+  }
+  if (!answer.ok() || !*answer) return lost();
+  Message& message = **answer;
+  if (message.kind == kDone) return std::move(message);
+  MessageReader reader(message.bytes);
+  const auto code = reader.number<uint32_t>();
+  const std::string_view text = reader.text();
+  if (message.kind != kFailure || !reader.ok() ||
+      code > static_cast<uint32_t>(ErrorCode::kInternal)) {
+    return lost();
+  }
+  return Error(static_cast<ErrorCode>(code), std::string(text));
+}
+
+Error IsolatedModule::lost(bool is_late) {
+  // One that answers with nonsense goes on, and one that crashed may have much memory to give back.
+  constexpr std::chrono::milliseconds kEnd(5'000);
+  const auto ended = is_late ? Result<Exit>(Exit()) : child_->wait(kEnd);
+  child_.reset();
+  std::fill(memory_.begin(), memory_.end(), Memory());
+  if (is_late) {
+    return resource_exhausted(
+        "{}: the process that ran it was ended {} ms after its time limit of {} ms: give it a "
+        "longer one (option 'time_limit') if it is meant to run longer",
+        file().name(), kGrace.count(), options().time_limit->count());
+  }
+  if (!ended.ok()) return ended.error().with_context(file().name());
+  const std::string what =
+      fmt::format("{}: the process that ran it {}", file().name(), ended->text());
+  if (ended->kind == Exit::Kind::kSignal && ended->number == SIGKILL) {
+    return resource_exhausted("{}, as the system does where memory is short", what);
+  }
+  if (ended->kind == Exit::Kind::kSignal && ended->number == SIGBUS) {
+    return io_error("{}: the file has become shorter, or memory is short", what);
+  }
+  return invalid_file("{}: a kernel or an engine crashed, as they do on damaged data", what);
+}
+
+// As LoadedMethod has it: what is written to is nothing else's memory.
+Status IsolatedModule::check_inputs(size_t method, std::span<const Value> inputs) {
+  const auto& infos = methods()[method].signature.inputs();
+  std::vector<std::pair<const std::byte*, const std::byte*>> written;
+  for (size_t i = 0; i < infos.size() && i < inputs.size(); ++i) {
+    const auto* tensor = std::get_if<Tensor>(&inputs[i]);
+    if (tensor == nullptr || !infos[i].mutated || tensor->nbytes() == 0) continue;
+    const auto bytes = tensor->bytes();
+    for (const auto& [begin, end] : written) {
+      if (bytes.data() < end && begin < bytes.data() + bytes.size()) {
+        return invalid_argument(
+            "{}: input {} '{}' is written to by the program, but lies in the memory of another "
+            "input "
+            "that is: give a copy of it",
+            file().name(), i, infos[i].name);
+      }
+    }
+    written.emplace_back(bytes.data(), bytes.data() + bytes.size());
+  }
+  return {};
+}
+
+Status IsolatedModule::check_outputs(size_t method, const std::vector<Value>& outputs) {
+  const auto& expected = methods()[method].signature.outputs();
+  bool fit = outputs.size() == expected.size();
+  for (size_t i = 0; fit && i < outputs.size(); ++i) {
+    const auto* tensor = std::get_if<Tensor>(&outputs[i]);
+    fit = (tensor != nullptr) == expected[i].is_tensor &&
+          (tensor == nullptr || tensor->dtype() == expected[i].dtype);
+  }
+  if (fit) return {};
+  return invalid_file("{}: the process that ran it gives other outputs than the file has",
+                      file().name());
+}
+
+Result<std::vector<Value>> IsolatedModule::run(size_t method, std::span<const Value> inputs) {
+  SLIPWAY_RETURN_IF_ERROR(check_inputs(method, inputs));
+  // Before memory is shared, of which a new process has none.
+  if (!child_) SLIPWAY_RETURN_IF_ERROR(start());
+  std::vector<int> descriptors;
+  SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, shared_size(inputs));
+  auto& memory = memory_[method];
+  if (memory.inputs == nullptr || memory.inputs->bytes().size() < size) {
+    SLIPWAY_ASSIGN_OR_RETURN(memory.inputs, SharedMemory::create(size));
+    descriptors.push_back(memory.inputs->descriptor().number());
+  }
+  const auto given = memory.inputs;
+  MessageWriter request = about(method);
+  write_values(request, inputs, given->bytes());
+  SLIPWAY_ASSIGN_OR_RETURN(Message answer, ask(kRun, request, descriptors));
+  if (!answer.descriptors.empty()) {
+    SLIPWAY_ASSIGN_OR_RETURN(memory.outputs,
+                             SharedMemory::open(std::move(answer.descriptors.front())));
+  }
+  MessageReader reader(answer.bytes);
+  SLIPWAY_ASSIGN_OR_RETURN(auto outputs, read_values(reader, memory.outputs));
+  SLIPWAY_RETURN_IF_ERROR(check_outputs(method, outputs));
+  MessageReader sent(request.bytes());
+  sent.number<uint64_t>();
+  SLIPWAY_ASSIGN_OR_RETURN(const auto written, read_values(sent, given));
+  const auto& infos = methods()[method].signature.inputs();
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (!infos[i].mutated) continue;
+    auto target = std::get<Tensor>(inputs[i]);
+    const auto bytes = std::get<Tensor>(written[i]).bytes();
+    if (!bytes.empty()) std::memcpy(target.data(), bytes.data(), bytes.size());
+  }
+  return outputs;
+}
+
+Result<std::vector<std::pair<std::string, Tensor>>> IsolatedModule::state(size_t method) {
+  SLIPWAY_ASSIGN_OR_RETURN(Message answer, ask(kState, about(method)));
+  auto& memory = memory_[method];
+  if (!answer.descriptors.empty()) {
+    SLIPWAY_ASSIGN_OR_RETURN(memory.state,
+                             SharedMemory::open(std::move(answer.descriptors.front())));
+  }
+  MessageReader reader(answer.bytes);
+  SLIPWAY_ASSIGN_OR_RETURN(auto buffers, read_values(reader, memory.state));
+  std::vector<std::pair<std::string, Tensor>> state;
+  for (Value& buffer : buffers) {
+    auto* tensor = std::get_if<Tensor>(&buffer);
+    const std::string_view name = reader.text();
+    if (tensor == nullptr || !reader.ok()) return lost();
+    state.emplace_back(name, std::move(*tensor));
+  }
+  return state;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Module::Impl>> open_isolated(Descriptor descriptor, const std::string& name,
+                                                    const LoadOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::map(descriptor.number(), name));
+  const auto bytes = mapped->bytes();
+  SLIPWAY_ASSIGN_OR_RETURN(
+      pte::File file, pte::File::read({bytes, std::move(mapped)}, name, {.trust = options.trust}));
+  if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
+  auto module = std::make_unique<IsolatedModule>(std::move(file), options, std::move(descriptor));
+  SLIPWAY_RETURN_IF_ERROR(module->open());
+  return std::unique_ptr<Module::Impl>(std::move(module));
+}
+
+}  // namespace slipway::runtime

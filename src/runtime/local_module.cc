@@ -1,0 +1,88 @@
+#include <optional>
+
+#include <executorch/extension/data_loader/buffer_data_loader.h>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/try.h"
+#include "runtime/method.h"
+#include "runtime/module_impl.h"
+#include "runtime/plan.h"
+#include "runtime/platform.h"
+
+namespace slipway::runtime {
+namespace {
+
+class LocalModule final : public Module::Impl {
+ public:
+  LocalModule(pte::File opened, const LoadOptions& options)
+      : Impl(std::move(opened), options), loader_(file().bytes().data(), file().bytes().size()) {}
+
+  Status open();
+
+  Status prepare(size_t method) override {
+    SLIPWAY_RETURN_IF_ERROR(prepared(method));
+    return {};
+  }
+  Result<std::vector<Value>> run(size_t method, std::span<const Value> inputs) override {
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
+    return guarded(file().name(), [&] { return loaded->run(inputs); });
+  }
+  Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) override {
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
+    return loaded->state();
+  }
+  Status reset_state(size_t method) override {
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
+    return loaded->reset_state();
+  }
+
+ private:
+  Result<LoadedMethod*> prepared(size_t method);
+
+  executorch::extension::BufferDataLoader loader_;
+  std::optional<et::Program> program_;
+  std::vector<std::unique_ptr<LoadedMethod>> loaded_;  // null until its first use
+};
+
+Status LocalModule::open() {
+  initialize_platform();
+  SLIPWAY_RETURN_IF_ERROR(read_signatures());
+  loaded_.resize(methods().size());
+  LogCapture log;
+  try {
+    auto loaded = et::Program::load(&loader_, et::Program::Verification::Minimal);
+    if (!loaded.ok()) return translate(loaded.error(), file().name(), log.text());
+    program_.emplace(std::move(*loaded));
+  } catch (const Aborted&) {
+    return invalid_file("{}: {}", file().name(), first_reason(log.text()));
+  }
+  return {};
+}
+
+Result<LoadedMethod*> LocalModule::prepared(size_t method) {
+  auto& loaded = loaded_[method];
+  if (loaded != nullptr && loaded->broken()) loaded.reset();
+  if (loaded == nullptr) {
+    auto& [name, signature] = methods()[method];
+    SLIPWAY_ASSIGN_OR_RETURN(
+        loaded, guarded(file().name(), [&, &name = name, &signature = signature] {
+          return LoadedMethod::load(file(), *program_, name, signature, options());
+        }));
+  }
+  return loaded.get();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Module::Impl>> open_here(OwnedSpan bytes, const std::string& name,
+                                                const LoadOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
+                           pte::File::read(std::move(bytes), name, {.trust = options.trust}));
+  if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
+  auto module = std::make_unique<LocalModule>(std::move(file), options);
+  SLIPWAY_RETURN_IF_ERROR(module->open());
+  return std::unique_ptr<Module::Impl>(std::move(module));
+}
+
+}  // namespace slipway::runtime

@@ -1,0 +1,64 @@
+// What a Module holds: a checked file, the signatures of its methods, and what runs them, in this
+// process or in another.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/child_process.h"
+#include "base/mapped_file.h"
+#include "pte/reader/reader.h"
+#include "runtime/signature.h"
+#include "slipway/module.h"
+
+namespace slipway {
+
+class Module::Impl {
+ public:
+  struct Method {
+    std::string name;
+    runtime::Signature signature;
+  };
+
+  virtual ~Impl() = default;
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  const pte::File& file() const { return file_; }
+  const LoadOptions& options() const { return options_; }
+  std::vector<Method>& methods() { return methods_; }
+  // Its position, or an error that names those there are.
+  Result<size_t> find(const std::string& name) const;
+
+  // As Module's, of the method at a position.
+  virtual Status prepare(size_t method) = 0;
+  virtual Result<std::vector<Value>> run(size_t method, std::span<const Value> inputs) = 0;
+  virtual Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) = 0;
+  virtual Status reset_state(size_t method) = 0;
+
+ protected:
+  Impl(pte::File file, const LoadOptions& options) : options_(options), file_(std::move(file)) {}
+  // To be called before anything else.
+  Status read_signatures();
+
+ private:
+  const LoadOptions options_;
+  const pte::File file_;
+  std::vector<Method> methods_;
+};
+
+namespace runtime {
+
+// Checks the file, and runs it in this process.
+Result<std::unique_ptr<Module::Impl>> open_here(OwnedSpan bytes, const std::string& name,
+                                                const LoadOptions& options);
+
+// Checks the file, which `descriptor` is open on, and runs it in a process of its own.
+Result<std::unique_ptr<Module::Impl>> open_isolated(Descriptor descriptor, const std::string& name,
+                                                    const LoadOptions& options);
+
+}  // namespace runtime
+}  // namespace slipway

@@ -1,0 +1,77 @@
+#include "engine_build/compiler.h"
+
+#include <memory>
+#include <utility>
+
+#include "base/try.h"
+#include "tensorrt/builder/builder.h"
+#include "tensorrt/builder/job.h"
+#include "tensorrt/builder/machine.h"
+#include "tensorrt/builder/options.h"
+#include "tensorrt/builder/weight_streaming.h"
+
+namespace slipway::tensorrt {
+
+namespace {
+
+class TensorRtCompiler : public engine_build::Compiler {
+ public:
+  TensorRtCompiler(Options options, const engine_build::BuildOptions& build)
+      : options_(std::move(options)) {
+    std::vector<std::string> targets = options_.targets;
+    if (targets.empty()) targets.emplace_back();
+    for (const std::string& target : targets) {
+      builders_.push_back(make_builder(options_, target, build));
+    }
+  }
+
+  std::map<std::string, std::pair<int64_t, int64_t>> size_limits() const override {
+    std::map<std::string, std::pair<int64_t, int64_t>> limits;
+    for (const auto& [symbol, range] : options_.profiles) limits[symbol] = {range.min, range.max};
+    return limits;
+  }
+
+  void finish(const std::vector<engine::Engine*>& engines) const override {
+    set_weight_streaming_budgets(engines, options_);
+  }
+
+ private:
+  const Options options_;
+};
+
+Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues& values,
+                                                     const engine_build::BuildOptions& build) {
+  SLIPWAY_ASSIGN_OR_RETURN(Options options, parse_options(values));
+  return std::unique_ptr<engine_build::Compiler>(
+      std::make_unique<TensorRtCompiler>(std::move(options), build));
+}
+
+Result<std::string> check_machine(std::span<const std::byte> plan,
+                                  const std::string& library_version,
+                                  const engine_build::OptionValues& values) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
+  return check_plan(plan, library_version, options.library);
+}
+
+constexpr const char* kExamples[] = {
+    "slipway compile model.pt2 -o model.onnx --engine tensorrt --precision fp16",
+    "slipway compile model.pt2 -o model.engine --engine tensorrt --target sm_86",
+};
+constexpr const char* kExtensions[] = {".engine", ".trt"};
+
+}  // namespace
+
+extern const engine_build::CompilerDescription kCompiler;
+const engine_build::CompilerDescription kCompiler = {
+    .name = kJobLibrary,
+    .options = option_table(),
+    .make = make,
+    .handle_job = run_job,
+    .process_for_each_engine = true,
+    .bare_extensions = kExtensions,
+    .examples = kExamples,
+    .state = machine_state,
+    .check_machine = check_machine,
+};
+
+}  // namespace slipway::tensorrt

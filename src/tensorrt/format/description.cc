@@ -1,0 +1,97 @@
+#include "tensorrt/format/description.h"
+
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/try.h"
+#include "engine/json.h"
+#include "tensorrt/format/blob.h"
+
+namespace slipway::tensorrt {
+
+namespace {
+
+// -1 for what is not a number.
+int64_t known_size(const std::string& text) {
+  int64_t size = -1;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), size);
+  return error == std::errc() && stop == text.data() + text.size() ? size : -1;
+}
+
+Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
+  Metadata metadata;
+  for (const bool is_input : {true, false}) {
+    for (const engine::EngineTensor& tensor : is_input ? record.inputs : record.outputs) {
+      Binding binding = {tensor.name, tensor.dtype, {}, is_input};
+      for (const std::string& size : tensor.sizes) binding.shape.push_back(known_size(size));
+      metadata.io_bindings.push_back(std::move(binding));
+    }
+  }
+  for (const engine::EngineAlias& alias : record.aliases) {
+    metadata.aliased_io.push_back(
+        {record.outputs.at(alias.output).name, record.inputs.at(alias.input).name, alias.kind});
+  }
+  metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
+  metadata.target_platform = "linux_x86_64";
+  return write_header(metadata, record.size);
+}
+
+Result<std::span<const std::byte>> plan_of(std::span<const std::byte> bytes) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
+  return blob.plan;
+}
+
+Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
+  const Metadata& metadata = blob.metadata;
+  engine::BlobSummary summary;
+  std::string device = fmt::format("TensorRT plan for GPU {}", metadata.device_id);
+  if (!metadata.target_platform.empty()) device += " of " + metadata.target_platform;
+  if (metadata.hardware_compatible) device += ", and GPUs of later kinds";
+  summary.lines.push_back(std::move(device));
+  if (!metadata.serialized_metadata.empty()) {
+    summary.lines.push_back("metadata: " + metadata.serialized_metadata);
+  }
+  for (const Binding& binding : metadata.io_bindings) {
+    summary.ends.push_back(fmt::format("{} '{}': {}[{}]", binding.is_input ? "input" : "output",
+                                       binding.name, binding.dtype,
+                                       fmt::join(binding.shape, ", ")));
+  }
+  for (const Alias& alias : metadata.aliased_io) {
+    summary.ends.push_back(fmt::format("output '{}' is in the memory of input '{}' ({})",
+                                       alias.output, alias.input, alias.kind));
+  }
+  summary.json = metadata_to_json(metadata);
+  return summary;
+}
+
+// As TensorRT-RTX and TensorRT begin theirs.
+bool is_plan(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  return text.starts_with("vtrt") || text.starts_with("ftrt");
+}
+
+}  // namespace
+
+const engine::Description kDescription = {
+    .name = "tensorrt",
+    .title = "TensorRT",
+    .backend = kBackend,
+    .remedy =
+        "this version of Slipway builds TensorRT engines but does not run them: run the file "
+        "under an ExecuTorch that has Torch-TensorRT's delegate, or take the engine out with "
+        "`slipway extract` for TensorRT's own tools",
+    .header = header,
+    .engine_of = plan_of,
+    .summarize = summarize,
+    .is_bare_engine = is_plan,
+    .bare_engine = "TensorRT plan",
+    .bare_engine_tools = "TensorRT's own tools, such as trtexec or tensorrt_rtx",
+};
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,84 @@
+#include "tensorrt/format/description.h"
+
+#include <cstring>
+
+#include <gmock/gmock-matchers.h>
+#include <gtest/gtest.h>
+
+#include "tensorrt/format/blob.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+engine::EngineRecord record() {
+  engine::EngineRecord record;
+  record.library_version = "TensorRT-RTX 1.7.1";
+  record.inputs = {{"x", "float32", {"s0", "4"}}, {"cache", "float32", {"1", "8"}}};
+  record.outputs = {{"y", "float32", {"s0", "2*s0"}}, {"cache_1", "float32", {"1", "8"}}};
+  record.aliases = {{1, 1, "kv_cache_update"}};
+  record.size = 3;
+  return record;
+}
+
+// The header of the record, and a plan behind it.
+std::vector<std::byte> blob() {
+  auto bytes = kDescription.header(record());
+  EXPECT_TRUE(bytes.ok()) << bytes.error().message();
+  for (const char c : {'f', 't', 'r'}) bytes->push_back(static_cast<std::byte>(c));
+  return *bytes;
+}
+
+TEST(TensorRtDescription, WritesTheHeaderOfARecord) {
+  const auto bytes = blob();
+  const auto read = read_blob(bytes);
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  ASSERT_EQ(read->metadata.io_bindings.size(), 4u);
+  EXPECT_THAT(read->metadata.io_bindings[0].shape, ElementsAre(-1, 4));
+  EXPECT_THAT(read->metadata.io_bindings[2].shape, ElementsAre(-1, -1));
+  EXPECT_FALSE(read->metadata.io_bindings[2].is_input);
+  ASSERT_EQ(read->metadata.aliased_io.size(), 1u);
+  EXPECT_EQ(read->metadata.aliased_io[0].output, "cache_1");
+  EXPECT_EQ(read->metadata.aliased_io[0].input, "cache");
+}
+
+TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
+  const auto bytes = blob();
+  const auto plan = kDescription.engine_of(bytes);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ(std::memcmp(plan->data(), "ftr", 3), 0);
+  EXPECT_EQ(plan->size(), 3u);
+  const auto summary = kDescription.summarize(bytes);
+  ASSERT_TRUE(summary.ok());
+  EXPECT_THAT(summary->lines, ElementsAre("TensorRT plan for GPU 0 of linux_x86_64",
+                                          "metadata: slipway: TensorRT-RTX 1.7.1"));
+  EXPECT_THAT(summary->ends,
+              ElementsAre("input 'x': float32[-1, 4]", "input 'cache': float32[1, 8]",
+                          "output 'y': float32[-1, -1]", "output 'cache_1': float32[1, 8]",
+                          "output 'cache_1' is in the memory of input 'cache' (kv_cache_update)"));
+  EXPECT_THAT(summary->json, HasSubstr("\"io_bindings\""));
+  EXPECT_FALSE(kDescription.engine_of(std::span(bytes).first(20)).ok());
+  Metadata metadata = read_blob(bytes)->metadata;
+  metadata.hardware_compatible = true;
+  const auto other = write_header(metadata, 3);
+  std::vector<std::byte> blob = *other;
+  blob.resize(blob.size() + 3);
+  EXPECT_EQ(kDescription.summarize(blob)->lines[0],
+            "TensorRT plan for GPU 0 of linux_x86_64, and GPUs of later kinds");
+  EXPECT_FALSE(kDescription.summarize({}).ok());
+}
+
+TEST(TensorRtDescription, KnowsBarePlans) {
+  const auto is_plan = [](const char* text) {
+    return kDescription.is_bare_engine(std::as_bytes(std::span(text, std::strlen(text))));
+  };
+  EXPECT_TRUE(is_plan("ftrt and more"));
+  EXPECT_TRUE(is_plan("vtrt"));
+  EXPECT_FALSE(is_plan("TR01"));
+  EXPECT_FALSE(is_plan(""));
+}
+
+}  // namespace
+}  // namespace slipway::tensorrt

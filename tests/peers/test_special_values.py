@@ -1,0 +1,114 @@
+"""Numbers, sizes and types that a kernel or an engine takes otherwise than PyTorch, unless it is asked in another way."""
+
+import contextlib
+import math
+import pathlib
+import sys
+
+import pytest
+import torch
+
+from function_module import Function
+
+ROOT = pathlib.Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests/fuzz_programs"))
+
+from driver import Driver  # noqa: E402
+
+inf, nan = math.inf, math.nan
+aten = torch.ops.aten
+EVERY = ("none", "openvino", "onnx")
+N = {0: torch.export.Dim("n", min=0, max=8)}
+WIDE = torch.tensor([[1, -(2**31) + 1, 2, -16777217], [2**31 - 1, 6, 3, 2**31 - 2]], dtype=torch.int32)
+TAIL = torch.tensor([-3.0, -1e-3, 0.0, 0.5, 2.0, 4.5, 6.0, 9.0, inf, -inf, nan])
+STEPS = torch.tensor([-3.0, -1.0, 0.0, -0.0, 0.3, 1.75, 2.0, 9.0, inf, -inf, nan])
+FAR = torch.tensor([[16.1488, 16.7419], [500.0, 500.5], [-3.0, 7.0]])
+
+# Of each: the engines, the function, its sets of inputs, and which sizes are dynamic.
+CASES = {
+    "erfc_keeps_its_digits": (EVERY, lambda x: torch.special.erfc(x).log(), [(TAIL,)], None),
+    "erfc_float64": (("none", "openvino"), lambda x: torch.special.erfc(x).log(), [(TAIL.double(),)], None),
+    "erfc_float16": (EVERY, torch.special.erfc, [(TAIL.half(),)], None),
+    "heaviside_of_erfc": (EVERY, lambda x: torch.heaviside(torch.special.erfc(x), x), [(TAIL[:8],)], None),
+    "layer_norm_far_from_zero": (EVERY, lambda x: torch.nn.functional.layer_norm(x, [2], eps=0.0), [(FAR,)], None),
+    "native_layer_norm_far_from_zero": (EVERY, lambda x: aten.native_layer_norm(x, [2], None, None, 0.0)[0], [(FAR,)], None),
+    "rms_norm_of_bfloat16": (EVERY, lambda x: torch.nn.functional.rms_norm(x, [1]), [(torch.tensor([[0.0712890625], [1.0]], dtype=torch.bfloat16),)], None),
+    "norm_of_float16": (EVERY, lambda x: (x.norm(), torch.linalg.vector_norm(x), torch.dist(x, -x)), [(torch.full((40,), 60.0).half(),)], None),
+    "dist_of_complex": (("none",), torch.dist, [(torch.tensor([1 + 2j, 3 - 1j]), torch.tensor([0.5j, 1 + 0j]))], None),
+    "product_of_one_complex": (("none",), lambda x: torch.kron(x, x) * x[0], [(torch.tensor([1 + 2j]),)], None),
+    "remainder_of_float64": (EVERY, lambda x, y: (torch.remainder(x, 0.3), torch.remainder(x, y), torch.remainder(-x, y), torch.fmod(x, 0.3)),
+                             [(torch.tensor([1.0, -1.0, 0.0, 5.0], dtype=torch.float64), torch.tensor([0.3, 0.7, -0.1, inf], dtype=torch.float64))], None),
+    "addmm_without_self": (EVERY, lambda b, x, y: torch.addmm(b, x, y, beta=0, alpha=2), [(torch.full((2, 3), nan), torch.ones(2, 4), torch.ones(4, 3))], None),
+    "linspace_wraps": (("none", "openvino"), lambda x: x + torch.linspace(-1, 1, 1, dtype=torch.uint8), [(torch.tensor([3], dtype=torch.uint8),)], None),
+    "leaky_relu_of_infinity": (("none",), lambda x: torch.nn.functional.leaky_relu(x, -inf), [(torch.tensor([0.0, -0.0, 1.0, -2.0]),)], None),
+    "elu_by_nothing": (EVERY, lambda x: aten.elu(x, 0, input_scale=-1.5), [(torch.tensor([17.5, -13.4, -0.5, 0.0]),)], None),
+    "celu_of_float64": (EVERY, lambda x: torch.nn.functional.celu(x, 0.7), [(torch.tensor([1.0, -2.0, 0.0], dtype=torch.float64),)], None),
+    "trunc_gives_negative_zero": (("none", "openvino"), lambda x: torch.trunc(x).rsqrt(), [(torch.tensor([-0.4, 0.4, 2.5, -0.0]),)], None),
+    "signbit_of_bools": (EVERY, torch.signbit, [(torch.tensor([True, False]),)], None),
+    "median_of_nothing": (EVERY, lambda x: x.median(), [(torch.randn(n),) for n in (4, 0, 1, 5)], (N,)),
+    "median_of_no_integers": (("none",), lambda x: x.median(), [(torch.arange(n) - 2,) for n in (4, 1, 5)], (N,)),
+    "average_of_no_picture": (EVERY, lambda x: torch.nn.functional.adaptive_avg_pool2d(x, 1), [(torch.randn(n, 3, 2).movedim(0, 2)[None],) for n in (4, 0, 1)], ({3: N[0]},)),
+    "fmod_of_nothing": (("none", "openvino"), lambda x: torch.fmod(torch.arange(x.shape[0]), x.shape[0]), [(torch.randn(n),) for n in (4, 0, 1)], (N,)),
+    "triangle_of_int32": (EVERY, lambda x: (x.tril(), x.triu(1)), [(WIDE,), (WIDE[:1],)], (N,)),
+    "choice_of_int32": (EVERY, lambda x: torch.where(torch.arange(x.shape[0])[:, None] > 0, x, 0), [(WIDE,), (WIDE[:1],)], (N,)),
+    "rank_among_few": (EVERY, lambda b, x: (torch.bucketize(x, b), torch.bucketize(x, b, right=True, out_int32=True)), [(torch.tensor([-1.0, 0.0, 0.0, 2.0]), STEPS)], None),
+    "rank_among_many": (EVERY, lambda b, x: (torch.bucketize(x, b), torch.searchsorted(b, x, right=True)),
+                        [(torch.arange(-10, 11) / 4, STEPS[:n, None]) for n in (7, 0, 1)], (None, N)),
+    "rank_among_rows": (EVERY, lambda b, x: (torch.searchsorted(b, x), torch.searchsorted(b.flip(-1), x, side="right", sorter=torch.arange(37).flip(0).expand(2, 37))),
+                        [((torch.arange(74).reshape(2, 37) // 3) * 0.5 - 2, STEPS[:10].reshape(2, 5))], None),
+    "bags_with_a_last_offset": (EVERY, lambda w, i, o: tuple(torch.nn.functional.embedding_bag(i, w, o, mode=mode, include_last_offset=True) for mode in ("sum", "mean")),
+                                [(torch.randn(6, 3), torch.tensor([0, 5, 2, 2, 4, 1]), torch.tensor(o)) for o in ([0, 2, 2, 6], [0, 3, 4, 6])], None),
+    "rank_of_one_element": (EVERY, lambda x: (x.exp()[0] - torch.ones(1), x.relu()[:1].squeeze(0) + torch.ones(1, 1)), [(torch.tensor([2.5, -1.0]),)], None),
+    "log1p_of_large_numbers": (EVERY, torch.log1p, [(torch.tensor([1e30, 3e38, 1e-30, -0.5, inf]),)], None),
+    "largest_half": (EVERY, lambda x: torch.nan_to_num(x), [(torch.tensor([2.5, -inf, inf, nan]).half(),)], None),
+    "largest_bfloat16": (("none", "openvino"), lambda x: torch.nan_to_num(x), [(torch.tensor([2.5, -inf, inf, nan]).bfloat16(),)], None),
+    "abs_of_a_size": (EVERY, lambda x: (torch.full((), x.shape[0], dtype=torch.float32) - 4.5).abs() + x.sum(), [(torch.ones(n),) for n in (3, 7)], (N,)),
+    "nearest_of_dynamic_sizes": (EVERY, lambda x, y: (torch.nn.functional.interpolate(x, size=(y.shape[0], 3)), torch.nn.functional.interpolate(x, size=(y.shape[0], 3), mode="nearest-exact")),
+                                 [(torch.randn(1, 2, 30, 7), torch.zeros(n)) for n in (2, 7, 6, 1)], (None, N)),
+    "mean_of_scattered_integers": (EVERY, lambda x, i: x.scatter_reduce(1, i, x, "mean", include_self=False), [(WIDE, torch.zeros(2, 4, dtype=torch.int64))], None),
+    "pdist_of_nothing": (("none",), lambda x: torch.pdist(x, inf), [(torch.zeros(3, 0).bfloat16(),)], None),
+    "sinc_of_halves": (("none", "openvino"), torch.sinc, [(torch.tensor([1.0, 0.5, 0.0, 2.0]).half(),)], None),
+    "average_of_no_channels": (("none",), lambda x: torch.nn.functional.adaptive_avg_pool2d(x, (1, 3)), [(torch.ones(n, n, 2, 1),) for n in (2, 0)], (N | {1: N[0]},)),
+    "clamps_of_bools": (EVERY, lambda x: (aten.clamp_max(x, x), aten.clamp_min(x, ~x)), [(torch.tensor([True, False]),)], None),
+    "bools_added_to_nothing": (EVERY, lambda x, y: (torch.add(x, y, alpha=False), torch.add(x, True, alpha=False), torch.add(x, y, alpha=True), aten.add.Scalar(x, True, False)), [(torch.tensor([True, False]), torch.tensor([True, True]))], None),
+    "outer_of_bools": (EVERY, torch.outer, [(torch.tensor([True, False]), torch.tensor([False, True, True]))], None),
+    "farthest_of_nothing": (EVERY, lambda x: (torch.cdist(x, x - 1, inf), aten._cdist_forward(x * 2, x, inf, None)), [(torch.ones(2, n),) for n in (4, 0, 1)], ({1: N[0]},)),
+    "celu_of_halves": (EVERY, lambda x: torch.nn.functional.celu(x, 0.7), [(torch.tensor([1.0, -2.0, 0.0]).half(),)], None),
+    "celu_of_infinity": (EVERY, lambda x: torch.nn.functional.celu(x, inf), [(torch.tensor([1.0, 2.5, 0.0, -0.0, -1.0, inf]),)], None),
+    "gelu_of_float64": (EVERY, lambda x: torch.nn.functional.gelu(x, approximate="tanh"), [(torch.tensor([1.0, -2.0, 0.3], dtype=torch.float64),)], None),
+    "huber_loss_of_infinities": (("none",), lambda x, y: torch.nn.functional.huber_loss(x, y, "none", delta=inf), [(torch.tensor([inf, 2.5]), torch.ones(2))], None),
+    "halves_divided_by_one_number": (EVERY, lambda x, y: (torch.div(x, 0.3, rounding_mode="trunc"), torch.div(x, y[:1], rounding_mode="trunc"), torch.div(x, torch.tensor(0.3), rounding_mode="trunc"), torch.div(x, y, rounding_mode="trunc")),
+                                     [(torch.tensor([-40.78125, 40.78125, 2.5]).half(), torch.tensor([0.7, 0.3, 1.7]).half())], None),
+    "choice_beside_a_wider_number": (EVERY, lambda c, x, y: torch.where(c, x, y), [(torch.tensor([True, False]), torch.tensor([1.5, 2.5]).half(), torch.tensor(0.3))], None),
+    "integers_added_by_a_fraction": (EVERY, lambda x: (aten.addcmul(x, x, x, value=0.5), aten.addcmul(x, x, x, value=2.5)), [(torch.tensor([3, 5, 1], dtype=torch.uint8),)], None),
+    "leaky_relu_past_halves": (EVERY, lambda x: torch.nn.functional.leaky_relu(x, 1e5), [(torch.tensor([1.0, -1.0, -1e-3, 0.0]).half(),)], None),
+    "counts_that_are_scaled": (EVERY, lambda x, c: ((x > 3).sum(-1) * 2, -(x > 3).sum(1), (x > 3).sum((1, 2)) + 1, x.to(torch.uint8).sum(-1) * 2, (x > 3).int().amax(-1) * 3, torch.searchsorted(c, x[:, 0], right=True) * 2,
+                                                      x.count_nonzero(-1) - 1), [(torch.arange(16.0).reshape(4, 2, 2), torch.ones(2))], None),
+    "counts_of_dynamic_sizes": (EVERY, lambda x: ((x > 3).sum(-1) * 2, (x > 3).sum(1) - 1), [(torch.arange(4.0 * n).reshape(n, 2, 2),) for n in (4, 0, 1, 6)], (N,)),
+    "largest_of_large_integers": (EVERY, lambda x: x.amax(-1) & -2, [(WIDE.reshape(2, 2, 2),)], None),
+    "large_factor": (EVERY, lambda x: ((x - 10) * 1e38, (x - 2.5) * inf, (x - 2.5) / 0.0, torch.lerp(torch.full_like(x, 0.5), x, inf)), [(torch.tensor([10.1, 9.9, -3.0]),)], None),
+}
+
+
+# PyTorch's own decomposition refuses these, or gives NaN for 0.
+NOT_IN_CORE = {"integers_added_by_a_fraction", "celu_of_infinity"}
+
+
+@pytest.mark.parametrize("dialect", ["training", "core"])
+@pytest.mark.parametrize("name", CASES)
+def test_gives_what_pytorch_gives(name, dialect, tmp_path):
+    if dialect == "core" and name in NOT_IN_CORE:
+        return
+    engines, function, sets, dynamic = CASES[name]
+    program = torch.export.export(Function(function), sets[0], dynamic_shapes=None if dynamic is None else (dynamic,), strict=False)
+    torch.export.save(program.run_decompositions() if dialect == "core" else program, tmp_path / "program.pt2")
+    for engine in engines:
+        with contextlib.closing(Driver(ROOT / "build/release/fuzz_programs/program_driver", tmp_path)) as driver:
+            found = driver.run(engine, tmp_path / "program.pt2", sets)
+        assert not driver.refusals
+        for inputs, outputs in zip(sets, found):
+            expected = function(*inputs)
+            assert not isinstance(outputs, str), (engine, outputs)
+            for a, b in zip(outputs, expected if isinstance(expected, tuple) else (expected,), strict=True):
+                bound = {torch.float64: 1e-9, torch.float16: 2e-3, torch.bfloat16: 1.6e-2}.get(b.dtype, 1e-5)
+                torch.testing.assert_close(a, b, rtol=bound, atol=bound, equal_nan=True, msg=lambda text: f"{engine}: {text}")
