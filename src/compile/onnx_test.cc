@@ -87,7 +87,7 @@ TEST_F(CompileToOnnx, TooManyWeightsLieInASecondFile) {
   auto graph = lower_to_onnx(load("unet.pt2"), {.output = Output::kOnnx});
   ASSERT_TRUE(graph.ok()) << graph.error().message();
   Artefact::Impl impl;
-  ASSERT_TRUE(impl.set_model(std::move(*graph), /*max_inline=*/1000).ok());
+  ASSERT_TRUE(impl.set_model(std::move(*graph), /*most_inline=*/1000).ok());
   const Artefact model = Artefact::Impl::make(std::move(impl));
   for (const std::string name : {"model.onnx", "another.onnx"}) {
     uint64_t last = 0;
@@ -121,7 +121,7 @@ TEST_F(CompileToOnnx, DoesNotWriteOverWhatItReads) {
   auto graph = lower_to_onnx(*program, {.output = Output::kOnnx});
   ASSERT_TRUE(graph.ok());
   Artefact::Impl impl;
-  ASSERT_TRUE(impl.set_model(std::move(*graph), /*max_inline=*/1000).ok());
+  ASSERT_TRUE(impl.set_model(std::move(*graph), /*most_inline=*/1000).ok());
   impl.sources.push_back(*FileIdentity::of(path("model.onnx.data")));
   const Status saved = Artefact::Impl::make(std::move(impl)).save(path("model.onnx"));
   ASSERT_FALSE(saved.ok());
