@@ -115,7 +115,7 @@ void expect_all_same(const std::vector<Value>& found, const json& expected) {
 bool has_chosen_integers(const Module& module) {
   const auto inputs = module.inputs();
   return std::any_of(inputs->begin(), inputs->end(), [](const ValueInfo& input) {
-    return !input.is_tensor && !input.sizes.empty();
+    return std::holds_alternative<IntegerInfo>(input.type);
   });
 }
 

@@ -101,13 +101,14 @@ Use run_call(const std::string& file) {
   std::vector<std::unique_ptr<Fenced>> memories;
   for (const ValueInfo& info : *infos) {
     std::vector<int64_t> sizes;
-    for (size_t i = 0; i < info.sizes.size(); ++i) {
-      sizes.push_back(between(random, info.min_sizes[i], info.max_sizes[i]));
+    const TensorInfo& described = *info.tensor();
+    for (const SizeInfo& size : described.sizes) {
+      sizes.push_back(between(random, size.min, size.max));
     }
-    const auto nbytes = contiguous_nbytes(info.dtype, sizes);
+    const auto nbytes = contiguous_nbytes(described.dtype, sizes);
     if (!nbytes.ok()) return {kRefused, ""};
     memories.push_back(std::make_unique<Fenced>(*nbytes, below(random, 3) == 0));
-    auto tensor = Tensor::borrow(memories.back()->begin(), *nbytes, info.dtype, sizes);
+    auto tensor = Tensor::borrow(memories.back()->begin(), *nbytes, described.dtype, sizes);
     fill(*tensor, random);
     inputs.emplace_back(std::move(*tensor));
   }

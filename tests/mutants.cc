@@ -241,11 +241,11 @@ Use run_module(Result<Module> module) {
     if (!infos.ok() || !sizes.ok()) return {kRunError, ""};
     std::vector<Value> inputs(infos->size());
     for (size_t i = 0; i < infos->size(); ++i) {
-      const ValueInfo& info = (*infos)[i];
-      if (!info.is_tensor) continue;
-      const auto nbytes = contiguous_nbytes(info.dtype, (*sizes)[i]);
+      const TensorInfo* info = (*infos)[i].tensor();
+      if (info == nullptr) continue;
+      const auto nbytes = contiguous_nbytes(info->dtype, (*sizes)[i]);
       if (!nbytes.ok() || *nbytes > kMostElements) return {kNotRun, ""};
-      Tensor tensor = *Tensor::zeros(info.dtype, (*sizes)[i]);
+      Tensor tensor = *Tensor::zeros(info->dtype, (*sizes)[i]);
       fill(tensor);
       inputs[i] = std::move(tensor);
     }

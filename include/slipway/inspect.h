@@ -19,9 +19,9 @@
 #include <utility>
 #include <vector>
 
-#include "slipway/module.h"
 #include "slipway/result.h"
 #include "slipway/tree.h"
+#include "slipway/value_info.h"
 
 namespace slipway {
 

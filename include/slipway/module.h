@@ -26,6 +26,7 @@
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
+#include "slipway/value_info.h"
 
 namespace slipway {
 
@@ -69,27 +70,6 @@ struct LoadOptions {
   bool require_same_environment = false;
 };
 
-// One flattened input or output of a method.
-struct ValueInfo {
-  std::string name;
-  // A tensor's dtype and sizes; or a literal that export specialised on; or an integer that the
-  // caller chooses: it has one size, its own expression and bounds.
-  bool is_tensor = true;
-  DType dtype = DType::kFloat32;
-  // Each dimension as text ("3", "s77"), and its bounds, inclusive.
-  std::vector<std::string> sizes;
-  std::vector<int64_t> min_sizes;
-  std::vector<int64_t> max_sizes;
-  // Inputs that are literals: the value that was exported. It must be given as it is, or left out.
-  // For an integer that the caller chooses, the value that it has when it is left out.
-  Value literal;
-  // Inputs: the program writes to this tensor's memory.
-  bool mutated = false;
-
-  // "float32[s77, 3]", "int 3", "int s5"
-  std::string type_text() const;
-};
-
 class Module {
  public:
   // Maps the file and checks its structure; no weight is read. The mapped file must not change
@@ -122,7 +102,7 @@ class Module {
       const std::string& method = "forward") const;
 
   // Runs a method on its flattened inputs. Literals may be std::monostate. Types and shapes are
-  // checked first. Input tensors are read in place, and written to where ValueInfo::mutated; their
+  // checked first. Input tensors are read in place, and written to where TensorInfo::mutated; their
   // data must be aligned to the element's size (any allocator's memory is).
   //
   // Output tensors lie in the module's memory: valid until the next run of the same method or the

@@ -9,4 +9,5 @@
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
+#include "slipway/value_info.h"
 #include "slipway/version.h"

@@ -43,9 +43,9 @@ Result<size_t> find_input(const std::vector<ValueInfo>& inputs,
   return invalid_argument("--input {}: no such input; there are {}", key, fmt::join(names, ", "));
 }
 
-Result<Value> random_tensor(const ValueInfo& info, const std::vector<int64_t>& sizes,
+Result<Value> random_tensor(DType dtype, const std::vector<int64_t>& sizes,
                             std::mt19937_64& random) {
-  SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(info.dtype, sizes));
+  SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(dtype, sizes));
   const auto count = static_cast<size_t>(tensor.numel());
   // Our own arithmetic on the generator's bits: the library's distributions differ between systems.
   const auto uniform = [&] { return static_cast<double>(random() >> 11) * 0x1p-53; };
@@ -55,7 +55,7 @@ Result<Value> random_tensor(const ValueInfo& info, const std::vector<int64_t>& s
   };
   const auto real = [&] { return 2 * uniform() - 1; };
   const auto small = [&] { return random() % 4; };
-  switch (info.dtype) {
+  switch (dtype) {
     case DType::kFloat32:
       fill(tensor.data_as<float>(), count, real);
       break;
@@ -162,7 +162,10 @@ Result<std::vector<Value>> gather_inputs(const Module& module, const std::string
     given[index] = true;
     auto value = parse_value(text.substr(equals + 1));
     if (!value.ok()) return value.error().with_context("--input " + key);
-    SLIPWAY_ASSIGN_OR_RETURN(values[index], stored_as(std::move(*value), inputs[index].dtype));
+    if (const TensorInfo* tensor = inputs[index].tensor()) {
+      SLIPWAY_ASSIGN_OR_RETURN(value, stored_as(std::move(*value), tensor->dtype));
+    }
+    values[index] = std::move(*value);
   }
 
   std::vector<std::string> missing;
@@ -172,9 +175,10 @@ Result<std::vector<Value>> gather_inputs(const Module& module, const std::string
     SLIPWAY_ASSIGN_OR_RETURN(sizes, module.example_sizes(method));
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (given[i] || !inputs[i].is_tensor) continue;
+    const TensorInfo* tensor = inputs[i].tensor();
+    if (given[i] || tensor == nullptr) continue;
     if (seed != nullptr) {
-      SLIPWAY_ASSIGN_OR_RETURN(values[i], random_tensor(inputs[i], sizes[i], random));
+      SLIPWAY_ASSIGN_OR_RETURN(values[i], random_tensor(tensor->dtype, sizes[i], random));
     } else {
       missing.push_back(fmt::format("{} '{}' ({})", i, inputs[i].name, inputs[i].type_text()));
     }

@@ -104,7 +104,7 @@ Status write_state(Module& module, const Options& options, const std::vector<Val
   SLIPWAY_ASSIGN_OR_RETURN(auto tensors, module.state(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.inputs(options.method));
   for (size_t i = 0; i < infos.size(); ++i) {
-    if (infos[i].mutated) {
+    if (infos[i].tensor() != nullptr && infos[i].tensor()->mutated) {
       tensors.emplace_back(fmt::format("input.{}", i), std::get<Tensor>(inputs[i]));
     }
   }

@@ -93,12 +93,13 @@ Result<std::vector<Value>> reference_inputs(const Options& options, const Module
   }
   std::vector<Value> values;
   for (size_t i = 0; i < infos.size(); ++i) {
-    if (!infos[i].is_tensor) {
+    const TensorInfo* info = infos[i].tensor();
+    if (info == nullptr) {
       values.emplace_back();
       continue;
     }
     SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, read_npy(fmt::format("{}/{}.npy", folder, i)));
-    SLIPWAY_ASSIGN_OR_RETURN(Value value, stored_as(std::move(tensor), infos[i].dtype));
+    SLIPWAY_ASSIGN_OR_RETURN(Value value, stored_as(std::move(tensor), info->dtype));
     values.push_back(std::move(value));
   }
   return values;

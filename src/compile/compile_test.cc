@@ -205,7 +205,7 @@ TEST(CompileTest, ABoundIsInTheFile) {
   ASSERT_TRUE(module.ok());
   auto inputs = module->inputs();
   ASSERT_TRUE(inputs.ok());
-  EXPECT_EQ((*inputs)[0].max_sizes[0], 3);
+  EXPECT_EQ((*inputs)[0].tensor()->sizes[0].max, 3);
   options.bounds = {{"nothing", 3}};
   EXPECT_FALSE(compile(program, options).ok());
 }

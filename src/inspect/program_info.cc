@@ -15,6 +15,7 @@
 #include "inspect/pte_summary.h"
 #include "inspect/text.h"
 #include "inspect/value_json.h"
+#include "runtime/signature.h"
 
 namespace slipway::inspection {
 namespace {
@@ -26,15 +27,21 @@ Json values_json(const std::vector<ValueInfo>& infos) {
   for (const ValueInfo& info : infos) {
     Json json;
     json["name"] = info.name;
-    if (info.is_tensor) {
-      json["type"] = dtype_name(info.dtype);
-      json["sizes"] = info.sizes;
-      json["min_sizes"] = info.min_sizes;
-      json["max_sizes"] = info.max_sizes;
-      json["mutated"] = info.mutated;
+    if (const TensorInfo* tensor = info.tensor()) {
+      json["type"] = dtype_name(tensor->dtype);
+      for (const char* key : {"sizes", "min_sizes", "max_sizes"}) json[key] = Json::array();
+      for (const SizeInfo& size : tensor->sizes) {
+        json["sizes"].push_back(size.text);
+        json["min_sizes"].push_back(size.min);
+        json["max_sizes"].push_back(size.max);
+      }
+      json["mutated"] = tensor->mutated;
     } else {
-      json["type"] = type_name(info.literal);
-      json["value"] = literal_json(info.literal);
+      const auto* integer = std::get_if<IntegerInfo>(&info.type);
+      const Value value =
+          integer != nullptr ? integer->value : std::get<LiteralInfo>(info.type).value;
+      json["type"] = type_name(value);
+      json["value"] = literal_json(value);
     }
     list.push_back(std::move(json));
   }
@@ -102,16 +109,17 @@ void append_values(std::string& text, const char* kind, const std::vector<ValueI
   const std::vector<std::string> places = leaf_places(tree);
   for (size_t i = 0; i < infos.size(); ++i) {
     const ValueInfo& info = infos[i];
+    const TensorInfo* tensor = info.tensor();
     std::string bounds;
-    for (size_t d = 0; d < info.sizes.size(); ++d) {
-      if (info.min_sizes[d] == info.max_sizes[d]) continue;
-      bounds += fmt::format("{}{} in {}..{}", bounds.empty() ? "  (" : ", ",
-                            printable(info.sizes[d]), info.min_sizes[d], info.max_sizes[d]);
+    for (const SizeInfo& size : runtime::sizes_of(info)) {
+      if (size.min == size.max) continue;
+      bounds += fmt::format("{}{} in {}..{}", bounds.empty() ? "  (" : ", ", printable(size.text),
+                            size.min, size.max);
     }
     if (!bounds.empty()) bounds += ")";
     append(text, "  {} {} '{}'{}: {}{}{}\n", kind, i, printable(info.name),
            i < places.size() ? places[i] : "", printable(info.type_text()), bounds,
-           info.mutated ? "  (written to)" : "");
+           tensor && tensor->mutated ? "  (written to)" : "");
   }
 }
 

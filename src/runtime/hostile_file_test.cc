@@ -40,8 +40,9 @@ void exercise(std::vector<std::byte> bytes) {
     std::vector<Value> inputs(infos->size());
     bool complete = true;
     for (size_t i = 0; i < infos->size(); ++i) {
-      if (!(*infos)[i].is_tensor) continue;
-      auto tensor = Tensor::zeros((*infos)[i].dtype, (*sizes)[i]);
+      const TensorInfo* info = (*infos)[i].tensor();
+      if (info == nullptr) continue;
+      auto tensor = Tensor::zeros(info->dtype, (*sizes)[i]);
       // A damaged size may need more memory than there is.
       complete = complete && tensor.ok();
       if (tensor.ok()) inputs[i] = std::move(*tensor);

@@ -19,6 +19,10 @@ namespace {
 // first where it can, and says where.
 constexpr std::chrono::milliseconds kGrace(2'000);
 
+bool is_mutated(const ValueInfo& info) {
+  return info.tensor() != nullptr && info.tensor()->mutated;
+}
+
 class IsolatedModule final : public Module::Impl {
  public:
   IsolatedModule(pte::File checked, const LoadOptions& options, Descriptor descriptor)
@@ -165,7 +169,7 @@ Status IsolatedModule::check_inputs(size_t method, std::span<const Value> inputs
   std::vector<std::pair<const std::byte*, const std::byte*>> written;
   for (size_t i = 0; i < infos.size() && i < inputs.size(); ++i) {
     const auto* tensor = std::get_if<Tensor>(&inputs[i]);
-    if (tensor == nullptr || !infos[i].mutated || tensor->nbytes() == 0) continue;
+    if (tensor == nullptr || !is_mutated(infos[i]) || tensor->nbytes() == 0) continue;
     const auto bytes = tensor->bytes();
     for (const auto& [begin, end] : written) {
       if (bytes.data() < end && begin < bytes.data() + bytes.size()) {
@@ -186,8 +190,9 @@ Status IsolatedModule::check_outputs(size_t method, const std::vector<Value>& ou
   bool fit = outputs.size() == expected.size();
   for (size_t i = 0; fit && i < outputs.size(); ++i) {
     const auto* tensor = std::get_if<Tensor>(&outputs[i]);
-    fit = (tensor != nullptr) == expected[i].is_tensor &&
-          (tensor == nullptr || tensor->dtype() == expected[i].dtype);
+    const TensorInfo* info = expected[i].tensor();
+    fit = (tensor != nullptr) == (info != nullptr) &&
+          (tensor == nullptr || tensor->dtype() == info->dtype);
   }
   if (fit) return {};
   return invalid_file("{}: the process that ran it gives other outputs than the file has",
@@ -221,7 +226,7 @@ Result<std::vector<Value>> IsolatedModule::run(size_t method, std::span<const Va
   SLIPWAY_ASSIGN_OR_RETURN(const auto written, read_values(sent, given));
   const auto& infos = methods()[method].signature.inputs();
   for (size_t i = 0; i < infos.size(); ++i) {
-    if (!infos[i].mutated) continue;
+    if (!is_mutated(infos[i])) continue;
     auto target = std::get<Tensor>(inputs[i]);
     const auto bytes = std::get<Tensor>(written[i]).bytes();
     if (!bytes.empty()) std::memcpy(target.data(), bytes.data(), bytes.size());

@@ -104,10 +104,10 @@ TEST(IsolatedModule, GivesLiteralsAndTakesThem) {
   const auto infos = module.inputs();
   std::vector<Value> inputs;
   for (const ValueInfo& info : *infos) {
-    if (info.is_tensor) {
+    if (info.tensor() != nullptr) {
       inputs.emplace_back(counting({2, 3}));
     } else {
-      inputs.push_back(info.literal);
+      inputs.push_back(std::get<LiteralInfo>(info.type).value);
     }
   }
   const auto sizes = module.example_sizes();

@@ -37,7 +37,7 @@ TEST_P(KernelGuards, StandBeforeKernelsThatEndTheProcess) {
   ASSERT_TRUE(infos.ok() && sizes.ok());
   std::vector<Value> inputs;
   for (size_t i = 0; i < infos->size(); ++i) {
-    auto tensor = Tensor::zeros((*infos)[i].dtype, (*sizes)[i]);
+    auto tensor = Tensor::zeros((*infos)[i].tensor()->dtype, (*sizes)[i]);
     ASSERT_TRUE(tensor.ok());
     inputs.emplace_back(std::move(*tensor));
   }

@@ -111,16 +111,21 @@ Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& opt
 Status LoadedMethod::prepare_inputs() {
   for (size_t i = 0; i < signature_.inputs().size(); ++i) {
     const ValueInfo& info = signature_.inputs()[i];
-    if (!info.is_tensor) {
-      SLIPWAY_RETURN_IF_ERROR(set_literal(i, info.literal));
-      if (signature_.is_chosen(i)) chosen_integers_.push_back(i);
+    if (const auto* literal = std::get_if<LiteralInfo>(&info.type)) {
+      SLIPWAY_RETURN_IF_ERROR(set_literal(i, literal->value));
       continue;
     }
+    if (const auto* integer = std::get_if<IntegerInfo>(&info.type)) {
+      SLIPWAY_RETURN_IF_ERROR(set_literal(i, integer->value));
+      chosen_integers_.push_back(i);
+      continue;
+    }
+    const TensorInfo& tensor = *info.tensor();
     Binding& binding = bindings_.emplace_back();
-    const size_t rank = info.sizes.size();
+    const size_t rank = tensor.sizes.size();
     binding.index = i;
-    binding.mutated = info.mutated;
-    binding.type = *to_executorch(info.dtype);
+    binding.mutated = tensor.mutated;
+    binding.type = *to_executorch(tensor.dtype);
     binding.sizes.resize(rank);
     binding.strides.resize(rank);
     for (size_t d = 0; d < rank; ++d) {

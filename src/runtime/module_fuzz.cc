@@ -18,11 +18,11 @@ void exercise(slipway::Module& module, const std::string& method) {
   if (!infos.ok() || !sizes.ok()) return;
   std::vector<slipway::Value> inputs(infos->size());
   for (size_t i = 0; i < infos->size(); ++i) {
-    const slipway::ValueInfo& info = (*infos)[i];
-    if (!info.is_tensor) continue;
-    auto nbytes = slipway::contiguous_nbytes(info.dtype, (*sizes)[i]);
+    const slipway::TensorInfo* info = (*infos)[i].tensor();
+    if (info == nullptr) continue;
+    auto nbytes = slipway::contiguous_nbytes(info->dtype, (*sizes)[i]);
     if (!nbytes.ok() || *nbytes > kMostElements) return;
-    auto tensor = slipway::Tensor::zeros(info.dtype, (*sizes)[i]);
+    auto tensor = slipway::Tensor::zeros(info->dtype, (*sizes)[i]);
     if (!tensor.ok()) return;
     inputs[i] = std::move(*tensor);
   }

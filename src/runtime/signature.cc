@@ -34,12 +34,8 @@ Value literal_of(const fb::EValue& value) {
 Result<ValueInfo> describe(const pte::File& file, const fb::ExecutionPlan& plan, int32_t index,
                            const std::string& name) {
   const fb::EValue& value = *plan.values()->Get(static_cast<uint32_t>(index));
-  ValueInfo info;
-  info.name = name;
-  info.is_tensor = value.val_type() == fb::KernelTypes::Tensor;
-  if (!info.is_tensor) {
-    info.literal = literal_of(value);
-    return info;
+  if (value.val_type() != fb::KernelTypes::Tensor) {
+    return ValueInfo{name, LiteralInfo{literal_of(value)}};
   }
   const fb::Tensor& tensor = *value.val_as_Tensor();
   auto dtype = from_executorch(static_cast<executorch::aten::ScalarType>(tensor.scalar_type()));
@@ -47,16 +43,15 @@ Result<ValueInfo> describe(const pte::File& file, const fb::ExecutionPlan& plan,
     return unsupported("{}: {} has element type {}, which Slipway does not run", file.name(), name,
                        fb::EnumNameScalarType(tensor.scalar_type()));
   }
+  TensorInfo info;
   info.dtype = *dtype;
   const bool is_static = tensor.shape_dynamism() == fb::TensorShapeDynamism::STATIC;
   const size_t rank = tensor.sizes() == nullptr ? 0 : tensor.sizes()->size();
   for (uint32_t i = 0; i < rank; ++i) {
     const int32_t size = tensor.sizes()->Get(i);
-    info.sizes.push_back(is_static ? std::to_string(size) : "?");
-    info.min_sizes.push_back(is_static ? size : 0);
-    info.max_sizes.push_back(size);
+    info.sizes.push_back({is_static ? std::to_string(size) : "?", is_static ? size : 0, size});
   }
-  return info;
+  return ValueInfo{name, std::move(info)};
 }
 
 Tree flat_tree(size_t leaves) {
@@ -69,32 +64,31 @@ Tree flat_tree(size_t leaves) {
 // What the manifest knows better than the plan: the name, symbols and bounds.
 Status refine(ValueInfo& info, const engine::ManifestValue& known, const std::string& where) {
   info.name = known.name;
-  const auto dtype = dtype_from_name(known.type);
   // A literal may be named "bool", which is also an element type.
-  if (!info.is_tensor) {
+  if (const auto* literal = std::get_if<LiteralInfo>(&info.type)) {
     if (known.sizes.empty()) return {};
+    const auto* value = std::get_if<int64_t>(&literal->value);
     if (known.type != "int" || known.sizes.size() != 1 || known.min_sizes.size() != 1 ||
-        known.max_sizes.size() != 1 || !std::holds_alternative<int64_t>(info.literal)) {
+        known.max_sizes.size() != 1 || value == nullptr) {
       return invalid_file("{}: the manifest says it is a tensor, the program that it is not",
                           where);
     }
-    info.sizes = known.sizes;
-    info.min_sizes = known.min_sizes;
-    info.max_sizes = known.max_sizes;
+    info.type = IntegerInfo{{known.sizes[0], known.min_sizes[0], known.max_sizes[0]}, *value};
     return {};
   }
-  info.mutated = known.mutated;
-  if (dtype != info.dtype || known.sizes.size() != info.sizes.size()) {
+  auto& tensor = std::get<TensorInfo>(info.type);
+  tensor.mutated = known.mutated;
+  if (dtype_from_name(known.type) != tensor.dtype || known.sizes.size() != tensor.sizes.size()) {
     return invalid_file("{}: the manifest says {} of rank {}, the program {} of rank {}", where,
-                        known.type, known.sizes.size(), dtype_name(info.dtype), info.sizes.size());
+                        known.type, known.sizes.size(), dtype_name(tensor.dtype),
+                        tensor.sizes.size());
   }
-  for (size_t i = 0; i < info.sizes.size(); ++i) {
-    if (info.sizes[i] != "?") continue;
-    info.sizes[i] = known.sizes[i];
-    if (i < known.min_sizes.size()) info.min_sizes[i] = std::max<int64_t>(0, known.min_sizes[i]);
-    if (i < known.max_sizes.size()) {
-      info.max_sizes[i] = std::min(info.max_sizes[i], known.max_sizes[i]);
-    }
+  for (size_t i = 0; i < tensor.sizes.size(); ++i) {
+    SizeInfo& size = tensor.sizes[i];
+    if (size.text != "?") continue;
+    size.text = known.sizes[i];
+    if (i < known.min_sizes.size()) size.min = std::max<int64_t>(0, known.min_sizes[i]);
+    if (i < known.max_sizes.size()) size.max = std::min(size.max, known.max_sizes[i]);
   }
   return {};
 }
@@ -143,6 +137,12 @@ bool same_literal(const Value& given, const Value& exported) {
 
 }  // namespace
 
+std::span<const SizeInfo> sizes_of(const ValueInfo& info) {
+  if (const auto* integer = std::get_if<IntegerInfo>(&info.type)) return {&integer->range, 1};
+  if (const TensorInfo* tensor = info.tensor()) return tensor->sizes;
+  return {};
+}
+
 Result<Signature> Signature::create(const pte::File& file, const std::string& method) {
   const fb::ExecutionPlan* plan = file.plan(method);
   if (plan == nullptr) return not_found("{} has no method '{}'", file.name(), method);
@@ -170,11 +170,11 @@ Result<Signature> Signature::create(const pte::File& file, const std::string& me
 
   for (const ValueInfo& info : signature.inputs_) {
     std::vector<Dimension>& dimensions = signature.dimensions_.emplace_back();
-    for (size_t i = 0; i < info.sizes.size(); ++i) {
+    for (const SizeInfo& size : sizes_of(info)) {
       Dimension dimension;
-      dimension.min = info.min_sizes[i];
-      dimension.max = info.max_sizes[i];
-      auto expression = ShapeExpression::parse(info.sizes[i], signature.symbols_);
+      dimension.min = size.min;
+      dimension.max = size.max;
+      auto expression = ShapeExpression::parse(size.text, signature.symbols_);
       if (expression && !expression->constant()) {
         dimension.symbol = expression->symbol();
         if (!dimension.symbol) {
@@ -199,18 +199,19 @@ std::optional<size_t> Signature::find_input(const std::string& name) const {
 
 std::string Signature::expected(size_t index) const {
   const ValueInfo& info = inputs_[index];
-  if (!info.is_tensor && !info.sizes.empty()) {
-    return fmt::format("int {} in {}..{}", info.sizes[0], info.min_sizes[0], info.max_sizes[0]);
+  const auto in_bounds = [](const SizeInfo& size) {
+    return fmt::format("{} in {}..{}", size.text, size.min, size.max);
+  };
+  if (const auto* integer = std::get_if<IntegerInfo>(&info.type)) {
+    return "int " + in_bounds(integer->range);
   }
-  if (!info.is_tensor) return format_value_type(info.literal);
+  const TensorInfo* tensor = info.tensor();
+  if (tensor == nullptr) return info.type_text();
   std::vector<std::string> sizes;
-  for (size_t i = 0; i < info.sizes.size(); ++i) {
-    const bool fixed = info.min_sizes[i] == info.max_sizes[i];
-    sizes.push_back(
-        fixed ? std::to_string(info.max_sizes[i])
-              : fmt::format("{} in {}..{}", info.sizes[i], info.min_sizes[i], info.max_sizes[i]));
+  for (const SizeInfo& size : tensor->sizes) {
+    sizes.push_back(size.min == size.max ? std::to_string(size.max) : in_bounds(size));
   }
-  return fmt::format("{}[{}]", dtype_name(info.dtype), fmt::join(sizes, ", "));
+  return fmt::format("{}[{}]", dtype_name(tensor->dtype), fmt::join(sizes, ", "));
 }
 
 Error Signature::mismatch(size_t index, const std::string& got) const {
@@ -238,30 +239,29 @@ Status Signature::check_size(size_t index, const Dimension& dimension, int64_t s
 // One that is left out has the value in the file.
 int64_t Signature::chosen_integer(size_t index, const Value& value) const {
   const auto* given = std::get_if<int64_t>(&value);
-  return given ? *given : std::get<int64_t>(inputs_[index].literal);
+  return given ? *given : std::get<IntegerInfo>(inputs_[index].type).value;
 }
 
 Status Signature::check_number(size_t index, const Value& value) {
-  if (is_chosen(index)) {
+  const auto* literal = std::get_if<LiteralInfo>(&inputs_[index].type);
+  if (literal == nullptr) {
     const auto got = [&] { return format_value_type(value); };
     if (!std::holds_alternative<int64_t>(value) && !std::holds_alternative<std::monostate>(value)) {
       return mismatch(index, got());
     }
     return check_size(index, dimensions_[index][0], chosen_integer(index, value), got);
   }
-  if (std::holds_alternative<std::monostate>(value) ||
-      same_literal(value, inputs_[index].literal)) {
+  if (std::holds_alternative<std::monostate>(value) || same_literal(value, literal->value)) {
     return {};
   }
   return mismatch(index,
                   format_value_type(value) + "; the program was exported for this one value of it");
 }
 
-Status Signature::check_tensor(size_t index, const Tensor& tensor) {
-  const ValueInfo& info = inputs_[index];
+Status Signature::check_tensor(size_t index, DType dtype, const Tensor& tensor) {
   const std::vector<Dimension>& dimensions = dimensions_[index];
   const auto got = [&] { return format_type(tensor.dtype(), tensor.sizes()); };
-  if (tensor.dtype() != info.dtype || tensor.sizes().size() != dimensions.size()) {
+  if (tensor.dtype() != dtype || tensor.sizes().size() != dimensions.size()) {
     return mismatch(index, got());
   }
   for (size_t i = 0; i < dimensions.size(); ++i) {
@@ -272,7 +272,7 @@ Status Signature::check_tensor(size_t index, const Tensor& tensor) {
     return mismatch(index, "a tensor without data, as Tensor() is");
   }
   if (tensor.nbytes() > 0) {
-    const size_t alignment = std::min<size_t>(dtype_size(info.dtype), 8);
+    const size_t alignment = std::min<size_t>(dtype_size(dtype), 8);
     const auto address = reinterpret_cast<uintptr_t>(tensor.data());
     if (address == 0 || address % alignment != 0) {
       return mismatch(index, fmt::format("{} at address {}, which is not a multiple of {}", got(),
@@ -289,13 +289,14 @@ Status Signature::check(std::span<const Value> inputs) {
   std::fill(symbol_values_.begin(), symbol_values_.end(), std::nullopt);
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Value& value = inputs[i];
-    if (!inputs_[i].is_tensor) {
+    const TensorInfo* expected = inputs_[i].tensor();
+    if (expected == nullptr) {
       SLIPWAY_RETURN_IF_ERROR(check_number(i, value));
       continue;
     }
     const auto* tensor = std::get_if<Tensor>(&value);
     if (tensor == nullptr) return mismatch(i, format_value_type(value));
-    if (auto status = check_tensor(i, *tensor); !status.ok()) return status;
+    if (auto status = check_tensor(i, expected->dtype, *tensor); !status.ok()) return status;
   }
   if (!has_expressions_) return {};
 
@@ -313,8 +314,9 @@ Status Signature::check(std::span<const Value> inputs) {
           fits = *value == size;
         }
         if (!fits) {
-          return mismatch(i, fmt::format("{}, whose size {} is not {} here",
-                                         format_value_type(inputs[i]), size, inputs_[i].sizes[j]));
+          return mismatch(
+              i, fmt::format("{}, whose size {} is not {} here", format_value_type(inputs[i]), size,
+                             sizes_of(inputs_[i])[j].text));
         }
       }
     }
@@ -360,13 +362,3 @@ std::vector<std::vector<int64_t>> Signature::example_sizes() const {
 }
 
 }  // namespace slipway::runtime
-
-namespace slipway {
-
-std::string ValueInfo::type_text() const {
-  if (!is_tensor && !sizes.empty()) return "int " + sizes[0];
-  if (!is_tensor) return format_value_type(literal);
-  return fmt::format("{}[{}]", dtype_name(dtype), fmt::join(sizes, ", "));
-}
-
-}  // namespace slipway

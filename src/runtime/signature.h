@@ -9,9 +9,13 @@
 
 #include "pte/reader/reader.h"
 #include "runtime/shape_expression.h"
-#include "slipway/module.h"
+#include "slipway/tree.h"
+#include "slipway/value_info.h"
 
 namespace slipway::runtime {
+
+// Of a tensor; of an integer that varies its range; else none.
+std::span<const SizeInfo> sizes_of(const ValueInfo& info);
 
 class Signature {
  public:
@@ -28,7 +32,7 @@ class Signature {
 
   // Whether the input is an integer that the caller chooses, within bounds.
   bool is_chosen(size_t index) const {
-    return !inputs_[index].is_tensor && !inputs_[index].sizes.empty();
+    return std::holds_alternative<IntegerInfo>(inputs_[index].type);
   }
   // Requires is_chosen(index), and a value that passed check().
   int64_t chosen_integer(size_t index, const Value& value) const;
@@ -48,7 +52,7 @@ class Signature {
     std::optional<ShapeExpression> expression;
   };
 
-  Status check_tensor(size_t index, const Tensor& tensor);
+  Status check_tensor(size_t index, DType dtype, const Tensor& tensor);
   Status check_number(size_t index, const Value& value);
   Status check_size(size_t index, const Dimension& dimension, int64_t size,
                     const std::function<std::string()>& got);

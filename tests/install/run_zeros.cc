@@ -19,11 +19,14 @@ int main(int argc, char** argv) {
   }
   std::vector<slipway::Value> values;
   for (const auto& input : *inputs) {
-    if (!input.is_tensor) {
-      values.push_back(input.literal);
+    const slipway::TensorInfo* tensor = input.tensor();
+    if (tensor == nullptr) {
+      values.emplace_back();
       continue;
     }
-    auto zeros = slipway::Tensor::zeros(input.dtype, input.min_sizes);
+    std::vector<int64_t> sizes;
+    for (const slipway::SizeInfo& size : tensor->sizes) sizes.push_back(size.min);
+    auto zeros = slipway::Tensor::zeros(tensor->dtype, sizes);
     if (!zeros.ok()) {
       std::cerr << zeros.error().message() << "\n";
       return 1;
