@@ -72,18 +72,20 @@ class Model {
 class SlipwayModel : public Model {
  public:
   SlipwayModel(const std::string& path, const std::vector<Tensor>& inputs)
-      : module_(take(slipway::Module::load(
-            path, {.engine_threads = 2, .performance_hint = slipway::PerformanceHint::kLatency}))),
+      : method_(take(take(slipway::Module::load(
+                              path, {.engine_threads = 2,
+                                     .performance_hint = slipway::PerformanceHint::kLatency}))
+                         .method())),
         inputs_(inputs.begin(), inputs.end()) {}
 
-  void infer() override { outputs_ = take(module_.run(inputs_)); }
+  void infer() override { outputs_ = take(method_.run(inputs_)); }
   double sum_of_output() override {
     const auto& output = std::get<Tensor>(outputs_.at(0));
     return sum(output.data_as<float>(), static_cast<size_t>(output.numel()));
   }
 
  private:
-  slipway::Module module_;
+  slipway::Method method_;
   std::vector<Value> inputs_;
   std::vector<Value> outputs_;
 };

@@ -75,7 +75,7 @@ void BM_LoadToReadyMethod(benchmark::State& state) {
     const int64_t before = mapped_kib();
     auto module = Module::load(path);
     if (!module.ok()) return state.SkipWithError(module.error().message().c_str());
-    if (const Status ready = module->load_method(); !ready.ok()) {
+    if (const Status ready = module->method()->prepare(); !ready.ok()) {
       return state.SkipWithError(ready.error().message().c_str());
     }
     touched = std::max(touched, mapped_kib() - before);

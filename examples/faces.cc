@@ -22,11 +22,13 @@ int main(int argc, char** argv) {
   }
   auto module = slipway::Module::load(argv[1]);
   if (!module.ok()) return fail(module.error());
+  auto method = module->method();
+  if (!method.ok()) return fail(method.error());
   auto crops = slipway::read_npy(argv[2]);
   if (!crops.ok()) return fail(crops.error());
 
   const slipway::Value inputs[] = {*crops};
-  auto outputs = module->run(inputs);
+  auto outputs = method->run(inputs);
   if (!outputs.ok()) return fail(outputs.error());
   // The last output is [crops, 2]: the probabilities of "no face" and "face".
   const auto* probabilities =

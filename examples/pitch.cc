@@ -30,13 +30,15 @@ int main(int argc, char** argv) {
   }
   auto module = slipway::Module::load(argv[1]);
   if (!module.ok()) return fail(module.error());
+  auto method = module->method();
+  if (!method.ok()) return fail(method.error());
   auto frames = slipway::read_npy(argv[2]);
   if (!frames.ok()) return fail(frames.error());
   auto truth = slipway::read_npy(argv[3]);
   if (!truth.ok()) return fail(truth.error());
 
   const slipway::Value inputs[] = {*frames};
-  auto outputs = module->run(inputs);
+  auto outputs = method->run(inputs);
   if (!outputs.ok()) return fail(outputs.error());
   const auto* activations =
       outputs->empty() ? nullptr : std::get_if<slipway::Tensor>(&outputs->front());

@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
   // Maps the file; no weight is read before it is used.
   auto module = slipway::Module::load(argv[1]);
   if (!module.ok()) return report(module.error());
+  auto method = module->method();
+  if (!method.ok()) return report(method.error());
 
   std::vector<slipway::Value> inputs;
   for (int i = 2; i < argc; ++i) {
@@ -35,7 +37,7 @@ int main(int argc, char** argv) {
     if (!tensor.ok()) return report(tensor.error());
     inputs.emplace_back(std::move(*tensor));
   }
-  auto outputs = module->run(inputs);
+  auto outputs = method->run(inputs);
   if (!outputs.ok()) return report(outputs.error());
 
   // Outputs lie in the module's memory until the next run.

@@ -139,7 +139,7 @@ class CompileMemoryTest : public testing::Test {
     EXPECT_GT((*file)->bytes().size(), 2 * kWeightSize);
     auto module = Module::load(output_);
     ASSERT_TRUE(module.ok()) << module.error().message();
-    auto outputs = module->run({*Tensor::zeros(DType::kFloat32, {1, 9400})});
+    auto outputs = module->method()->run({*Tensor::zeros(DType::kFloat32, {1, 9400})});
     ASSERT_TRUE(outputs.ok()) << outputs.error().message();
     EXPECT_EQ(std::get<Tensor>((*outputs)[0]).sizes(), (std::vector<int64_t>{1, 9400}));
   }

@@ -35,7 +35,7 @@ TEST_P(ConstantsTest, BelongToTheEngine) {
   const auto expected = read_npy(folder + GetParam().name + ".0.out0.npy");
   ASSERT_TRUE(input.ok());
   ASSERT_TRUE(expected.ok());
-  const auto outputs = module->run({*input});
+  const auto outputs = module->method()->run({*input});
   ASSERT_TRUE(outputs.ok()) << outputs.error().message();
   const auto& found = std::get<Tensor>(outputs->at(0));
   ASSERT_EQ(found.sizes(), expected->sizes());

@@ -112,9 +112,9 @@ void expect_all_same(const std::vector<Value>& found, const json& expected) {
 }
 
 // ExecuTorch's API takes only the value in the file for an integer that the caller chooses.
-bool has_chosen_integers(const Module& module) {
-  const auto inputs = module.inputs();
-  return std::any_of(inputs->begin(), inputs->end(), [](const ValueInfo& input) {
+bool has_chosen_integers(const Method& method) {
+  const auto& inputs = method.inputs();
+  return std::any_of(inputs.begin(), inputs.end(), [](const ValueInfo& input) {
     return std::holds_alternative<IntegerInfo>(input.type);
   });
 }
@@ -129,17 +129,17 @@ void expect_executorchs_results(std::span<const std::byte> file, const std::stri
   }
 }
 
-void expect_pytorchs_results(Module& module, const std::string& model) {
+void expect_pytorchs_results(const Method& method, const std::string& model) {
   for (const json& test : manifest()["models"][model]["cases"]) {
-    const Status reset = module.reset_state();
+    const Status reset = method.reset_state();
     ASSERT_TRUE(reset.ok()) << reset.error().message();
     std::vector<Value> inputs;
     for (const json& input : test["inputs"]) inputs.push_back(load_value(input));
-    const auto outputs = module.run(inputs);
+    const auto outputs = method.run(inputs);
     ASSERT_TRUE(outputs.ok()) << outputs.error().message();
     expect_all_same(*outputs, test["outputs"]);
 
-    const auto state = module.state();
+    const auto state = method.state();
     ASSERT_TRUE(state.ok()) << state.error().message();
     std::map<std::string, Tensor> by_name(state->begin(), state->end());
     const json after = test.value("after", json::object());
@@ -166,8 +166,9 @@ TEST_P(GoldenTest, GivesWhatPyTorchGave) {
   ASSERT_TRUE(bytes.ok()) << bytes.error().message();
   auto module = Module::load(*bytes, GetParam().file, {.verify_checksums = true});
   ASSERT_TRUE(module.ok()) << module.error().message();
-  expect_pytorchs_results(*module, GetParam().model);
-  if (has_chosen_integers(*module)) return;
+  const Method method = *module->method();
+  expect_pytorchs_results(method, GetParam().model);
+  if (has_chosen_integers(method)) return;
   SCOPED_TRACE("by ExecuTorch's C++ API");
   expect_executorchs_results(*bytes, GetParam().model);
 }
@@ -228,7 +229,7 @@ TEST(CompatibilityTest, ArchivesOfOtherVersionsOfTorchRun) {
     ASSERT_TRUE(bytes.ok()) << bytes.error().message();
     auto module = Module::load(std::move(*bytes), name);
     ASSERT_TRUE(module.ok()) << module.error().message();
-    auto outputs = module->run({input});
+    auto outputs = module->method()->run({input});
     ASSERT_TRUE(outputs.ok()) << outputs.error().message();
     ASSERT_EQ(outputs->size(), 2u);
     EXPECT_NEAR(std::get<Tensor>((*outputs)[0]).data_as<float>()[0], numbers.first, 1e-5);
@@ -241,7 +242,7 @@ TEST(CompatibilityTest, FilesOfOpenvino2025Run) {
   const std::string file = "compat/openvino_2025.4.1_cond.pte";
   auto module = Module::load(folder() + file, {.verify_checksums = true});
   ASSERT_TRUE(module.ok()) << module.error().message();
-  expect_pytorchs_results(*module, "cond");
+  expect_pytorchs_results(*module->method(), "cond");
 }
 
 TEST(CompatibilityTest, FilesOfAnotherVersionSaySo) {
@@ -253,7 +254,7 @@ TEST(CompatibilityTest, FilesOfAnotherVersionSaySo) {
     options.on_warning = [&](const std::string& warning) { warnings += warning; };
     auto module = Module::load(file, options);
     ASSERT_TRUE(module.ok()) << module.error().message();
-    const Status loaded = module->load_method();
+    const Status loaded = module->method()->prepare();
     EXPECT_TRUE(loaded.ok()) << loaded.error().message();
     EXPECT_NE(warnings.find("engine 0 of forward was built with openvino 2025.4.1"),
               std::string::npos)
@@ -263,7 +264,7 @@ TEST(CompatibilityTest, FilesOfAnotherVersionSaySo) {
     options.require_same_environment = true;
     module = Module::load(file, options);
     ASSERT_TRUE(module.ok()) << module.error().message();
-    const Status strict = module->load_method();
+    const Status strict = module->method()->prepare();
     ASSERT_FALSE(strict.ok());
     EXPECT_EQ(strict.error().code(), ErrorCode::kUnavailable);
   }
@@ -294,7 +295,7 @@ TEST(CompatibilityTest, FilesForAnotherProcessorSaySo) {
   const auto bytes = std::as_bytes(std::span(changed));
   const auto load = [&](std::span<const std::byte> file, const LoadOptions& options) -> Status {
     auto module = Module::load({file.begin(), file.end()}, "mlp", options);
-    return module.ok() ? module->load_method() : module.error();
+    return module.ok() ? module->method()->prepare() : module.error();
   };
   for (const bool isolate : {false, true}) {
     std::string warnings;

@@ -81,8 +81,8 @@ void fill(Tensor& tensor, Random& random) {
   }
 }
 
-bool is_untouched(Module& module) {
-  const auto zones = module.state("forward");
+bool is_untouched(const Method& method) {
+  const auto zones = method.state();
   if (!zones.ok()) return true;
   return std::all_of(zones->begin(), zones->end(), [](const auto& zone) {
     const auto bytes = zone.second.bytes();
@@ -94,12 +94,12 @@ Use run_call(const std::string& file) {
   const auto bytes = std::as_bytes(std::span(file));
   auto module = Module::load(std::vector(bytes.begin(), bytes.end()), "call.pte");
   if (!module.ok()) return {kRefused, ""};
-  const auto infos = module->inputs("forward");
-  if (!infos.ok()) return {kRefused, ""};
+  const auto method = module->method("forward");
+  if (!method.ok()) return {kRefused, ""};
   Random random(std::hash<std::string>()(file));
   std::vector<Value> inputs;
   std::vector<std::unique_ptr<Fenced>> memories;
-  for (const ValueInfo& info : *infos) {
+  for (const ValueInfo& info : method->inputs()) {
     std::vector<int64_t> sizes;
     const TensorInfo& described = *info.tensor();
     for (const SizeInfo& size : described.sizes) {
@@ -112,8 +112,8 @@ Use run_call(const std::string& file) {
     fill(*tensor, random);
     inputs.emplace_back(std::move(*tensor));
   }
-  const bool ran = module->run(inputs).ok();
-  if (!is_untouched(*module)) return {kOverrun, ""};
+  const bool ran = method->run(inputs).ok();
+  if (!is_untouched(*method)) return {kOverrun, ""};
   return {ran ? kRan : kRunError, file};
 }
 

@@ -235,21 +235,20 @@ void mutate_json_in_place(std::string& text, size_t begin, size_t end, Random& r
 Use run_module(Result<Module> module) {
   if (!module.ok()) return {outcome_of(module.error(), kRefused), ""};
   Use use{kRan, ""};
-  for (const std::string& method : module->method_names()) {
-    const auto infos = module->inputs(method);
-    const auto sizes = module->example_sizes(method);
-    if (!infos.ok() || !sizes.ok()) return {kRunError, ""};
-    std::vector<Value> inputs(infos->size());
-    for (size_t i = 0; i < infos->size(); ++i) {
-      const TensorInfo* info = (*infos)[i].tensor();
+  for (const std::string& name : module->method_names()) {
+    const Method method = *module->method(name);
+    const auto sizes = method.example_sizes();
+    std::vector<Value> inputs(sizes.size());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const TensorInfo* info = method.inputs()[i].tensor();
       if (info == nullptr) continue;
-      const auto nbytes = contiguous_nbytes(info->dtype, (*sizes)[i]);
+      const auto nbytes = contiguous_nbytes(info->dtype, sizes[i]);
       if (!nbytes.ok() || *nbytes > kMostElements) return {kNotRun, ""};
-      Tensor tensor = *Tensor::zeros(info->dtype, (*sizes)[i]);
+      Tensor tensor = *Tensor::zeros(info->dtype, sizes[i]);
       fill(tensor);
       inputs[i] = std::move(tensor);
     }
-    const auto outputs = module->run(inputs, method);
+    const auto outputs = method.run(inputs);
     if (!outputs.ok()) {
       use.outcome = outcome_of(outputs.error(), kRunError);
       if (use.outcome == kEnded) return use;

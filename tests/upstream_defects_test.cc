@@ -36,7 +36,7 @@ TEST_P(UpstreamDefectTest, GivesWhatPyTorchGave) {
   for (; std::filesystem::exists(base + "." + std::to_string(cases) + ".in.npy"); ++cases) {
     const std::string prefix = base + "." + std::to_string(cases);
     SCOPED_TRACE(prefix);
-    auto outputs = module->run({load(prefix + ".in.npy")});
+    auto outputs = module->method()->run({load(prefix + ".in.npy")});
     ASSERT_TRUE(outputs.ok()) << outputs.error().message();
     for (size_t i = 0; i < outputs->size(); ++i) {
       const Tensor expected = load(prefix + ".out" + std::to_string(i) + ".npy");

@@ -70,7 +70,7 @@ std::string find_fault(const std::string& file, const json& cases,
   for (const json& test : cases) {
     std::vector<Value> inputs;
     for (const json& input : test["inputs"]) inputs.emplace_back(load(input));
-    const auto outputs = module->run(inputs);
+    const auto outputs = module->method()->run(inputs);
     if (!outputs.ok()) return outputs.error().message();
     for (size_t i = 0; i < outputs->size(); ++i) {
       if (!is_same(std::get<Tensor>((*outputs)[i]), load(test["outputs"][i]))) {

@@ -2,12 +2,14 @@
 //
 //   auto module = slipway::Module::load("model.pte");
 //   if (!module.ok()) { std::cerr << module.error().message() << "\n"; return 1; }
-//   auto outputs = module->run({input});
+//   auto method = module->method();
+//   if (!method.ok()) { std::cerr << method.error().message() << "\n"; return 1; }
+//   auto outputs = method->run({input});
 //
-// Threads: one Module serves one thread at a time. Several Modules, also of the same file, may be
-// loaded and run in several threads at once; they share ExecuTorch's thread pool. An isolated one
-// (LoadOptions::isolate) keeps the same rules: its process has threads of its own, and is started
-// without a fork of this one.
+// Threads: one Module and its Methods, all together, serve one thread at a time. Several Modules,
+// also of the same file, may be loaded and run in several threads at once; they share ExecuTorch's
+// thread pool. An isolated one (LoadOptions::isolate) keeps the same rules: its process has threads
+// of its own, and is started without a fork of this one.
 #pragma once
 
 #include <chrono>
@@ -70,6 +72,8 @@ struct LoadOptions {
   bool require_same_environment = false;
 };
 
+class Method;
+
 class Module {
  public:
   // Maps the file and checks its structure; no weight is read. The mapped file must not change
@@ -87,48 +91,70 @@ class Module {
 
   // In the file's order; "forward" unless compiled otherwise.
   std::vector<std::string> method_names() const;
-  // Methods are prepared at their first use; this does it now. An error names what is missing: an
-  // operator, a backend's library.
-  Status load_method(const std::string& method = "forward");
-
-  Result<std::vector<ValueInfo>> inputs(const std::string& method = "forward") const;
-  Result<std::vector<ValueInfo>> outputs(const std::string& method = "forward") const;
-  Result<Tree> input_tree(const std::string& method = "forward") const;
-  Result<Tree> output_tree(const std::string& method = "forward") const;
-
-  // The sizes of each input that make a small call: symbols are 1, or the least that they may be.
-  // Literals have none.
-  Result<std::vector<std::vector<int64_t>>> example_sizes(
-      const std::string& method = "forward") const;
-
-  // Runs a method on its flattened inputs. Literals may be std::monostate. Types and shapes are
-  // checked first. Input tensors are read in place, and written to where TensorInfo::mutated; their
-  // data must be aligned to the element's size (any allocator's memory is).
-  //
-  // Output tensors lie in the module's memory: valid until the next run of the same method or the
-  // module's end, whichever comes first. Copy what must live longer.
-  //
-  // After an error the module can be used as before; the state is what the program had made of it
-  // when it failed, or, where ExecuTorch stopped half-way, its initial value.
-  Result<std::vector<Value>> run(std::span<const Value> inputs,
-                                 const std::string& method = "forward");
-  Result<std::vector<Value>> run(std::initializer_list<Value> inputs,
-                                 const std::string& method = "forward");
-  // Inputs by name; a tensor that is missing is an error, a literal may be left out.
-  Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs,
-                                 const std::string& method = "forward");
-
-  // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
-  // module's memory; writing to one sets the state.
-  Result<std::vector<std::pair<std::string, Tensor>>> state(const std::string& method = "forward");
-  // Gives every mutable buffer its initial value again.
-  Status reset_state(const std::string& method = "forward");
+  // kNotFound for a name that the file does not have.
+  Result<Method> method(const std::string& name) const;
+  // The only one, or "forward" among several.
+  Result<Method> method() const;
 
   class Impl;
 
  private:
   explicit Module(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
+};
+
+// A handle to a method, cheap to copy: all copies are the same method, with one state. It keeps
+// what its Module holds (file, memory, process), and works as before when the Module is moved or
+// gone.
+class Method {
+ public:
+  // Moving copies, so that there is no empty Method.
+  Method(const Method&) = default;
+  Method& operator=(const Method&) = default;
+
+  // What it is like may be asked by several threads at any time. References are valid while the
+  // Module or a Method of it is there.
+  const std::string& name() const;
+  const std::vector<ValueInfo>& inputs() const;
+  const std::vector<ValueInfo>& outputs() const;
+  const Tree& input_tree() const;
+  const Tree& output_tree() const;
+
+  // The sizes of each input that make a small call: symbols are 1, or the least that they may be.
+  // Literals have none.
+  std::vector<std::vector<int64_t>> example_sizes() const;
+
+  // A method is prepared at its first use; this does it now. An error names what is missing: an
+  // operator, a backend's library.
+  Status prepare() const;
+
+  // Runs it on its flattened inputs. Literals may be std::monostate. Types and shapes are checked
+  // first. Input tensors are read in place, and written to where TensorInfo::mutated; their data
+  // must be aligned to the element's size (any allocator's memory is).
+  //
+  // Output tensors lie in the module's memory: valid until the next run of the same method or the
+  // end of the Module and its Methods, whichever comes first. Copy what must live longer.
+  //
+  // After an error the method can be used as before; the state is what the program had made of it
+  // when it failed, or, where ExecuTorch stopped half-way, its initial value.
+  Result<std::vector<Value>> run(std::span<const Value> inputs) const;
+  Result<std::vector<Value>> run(std::initializer_list<Value> inputs) const;
+  // Inputs by name; a tensor that is missing is an error, a literal may be left out.
+  Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs) const;
+
+  // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
+  // module's memory; writing to one sets the state.
+  Result<std::vector<std::pair<std::string, Tensor>>> state() const;
+  // Gives every mutable buffer its initial value again.
+  Status reset_state() const;
+
+ private:
+  friend class Module;
+  Method(std::shared_ptr<Module::Impl> module, size_t index)
+      : module_(std::move(module)), index_(index) {}
+
+  std::shared_ptr<Module::Impl> module_;
+  size_t index_;
 };
 
 }  // namespace slipway

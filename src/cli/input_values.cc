@@ -140,12 +140,11 @@ Result<Value> stored_as(Value value, DType dtype) {
   return Value(std::move(other));
 }
 
-Result<std::vector<Value>> gather_inputs(const Module& module, const std::string& method,
+Result<std::vector<Value>> gather_inputs(const Method& method,
                                          const std::vector<std::string>& texts,
                                          const uint64_t* seed) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto inputs, module.inputs(method));
-  SLIPWAY_ASSIGN_OR_RETURN(Tree tree, module.input_tree(method));
-  const std::vector<std::string> paths = tree.leaf_paths();
+  const std::vector<ValueInfo>& inputs = method.inputs();
+  const std::vector<std::string> paths = method.input_tree().leaf_paths();
   std::vector<Value> values(inputs.size());
   std::vector<bool> given(inputs.size());
   for (const std::string& text : texts) {
@@ -171,9 +170,7 @@ Result<std::vector<Value>> gather_inputs(const Module& module, const std::string
   std::vector<std::string> missing;
   std::mt19937_64 random(seed == nullptr ? 0 : *seed);
   std::vector<std::vector<int64_t>> sizes;
-  if (seed != nullptr) {
-    SLIPWAY_ASSIGN_OR_RETURN(sizes, module.example_sizes(method));
-  }
+  if (seed != nullptr) sizes = method.example_sizes();
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorInfo* tensor = inputs[i].tensor();
     if (given[i] || tensor == nullptr) continue;

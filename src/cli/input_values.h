@@ -16,7 +16,7 @@ Result<Value> parse_value(const std::string& text);
 // KEY=VALUE texts as the method's flattened inputs. KEY is a position, a name, or a path in the
 // input tree ("[0]['mask']", or without the leading index of the arguments: "['mask']"). Missing
 // literals stay empty; with a seed, missing tensors are random: the same for the same seed.
-Result<std::vector<Value>> gather_inputs(const Module& module, const std::string& method,
+Result<std::vector<Value>> gather_inputs(const Method& method,
                                          const std::vector<std::string>& texts,
                                          const uint64_t* seed);
 

@@ -100,9 +100,9 @@ std::vector<FileIdentity> files_read(const Options& options) {
   return files;
 }
 
-Status write_state(Module& module, const Options& options, const std::vector<Value>& inputs) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto tensors, module.state(options.method));
-  SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.inputs(options.method));
+Status write_state(const Method& method, const Options& options, const std::vector<Value>& inputs) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto tensors, method.state());
+  const std::vector<ValueInfo>& infos = method.inputs();
   for (size_t i = 0; i < infos.size(); ++i) {
     if (infos[i].tensor() != nullptr && infos[i].tensor()->mutated) {
       tensors.emplace_back(fmt::format("input.{}", i), std::get<Tensor>(inputs[i]));
@@ -128,14 +128,14 @@ Status run(const Options& options) {
   if (options.memory_limit) load.memory_limit = *options.memory_limit << 20;
   const auto load_started = std::chrono::steady_clock::now();
   load.on_warning = print_warning;
-  SLIPWAY_ASSIGN_OR_RETURN(Module module,
+  SLIPWAY_ASSIGN_OR_RETURN(const Module module,
                            load_module(options.file, load, options.bounds, options.engine));
   double load_time = milliseconds_since(load_started);
-  SLIPWAY_ASSIGN_OR_RETURN(auto infos, module.outputs(options.method));
-  SLIPWAY_ASSIGN_OR_RETURN(auto inputs, gather_inputs(module, options.method, options.inputs,
-                                                      options.seed ? &*options.seed : nullptr));
+  SLIPWAY_ASSIGN_OR_RETURN(const Method method, module.method(options.method));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      auto inputs, gather_inputs(method, options.inputs, options.seed ? &*options.seed : nullptr));
   const auto method_started = std::chrono::steady_clock::now();
-  SLIPWAY_RETURN_IF_ERROR(module.load_method(options.method));
+  SLIPWAY_RETURN_IF_ERROR(method.prepare());
   load_time += milliseconds_since(method_started);
 
   std::vector<double> milliseconds;
@@ -144,7 +144,7 @@ Status run(const Options& options) {
   if (options.repeat > 1) progress.step("running " + options.file);
   for (int i = 0; i < options.repeat; ++i) {
     const auto started = std::chrono::steady_clock::now();
-    auto result = module.run(inputs, options.method);
+    auto result = method.run(inputs);
     milliseconds.push_back(milliseconds_since(started));
     if (!result.ok()) return result.error();
     outputs = std::move(*result);
@@ -154,13 +154,12 @@ Status run(const Options& options) {
   }
   progress.finish();
 
-  SLIPWAY_ASSIGN_OR_RETURN(const Tree tree, module.output_tree(options.method));
-  print_outputs(outputs, infos, tree);
+  print_outputs(outputs, method.outputs(), method.output_tree());
   if (!options.output_dir.empty()) {
-    SLIPWAY_RETURN_IF_ERROR(
-        write_outputs(options.output_dir, outputs, infos, tree, files_read(options)));
+    SLIPWAY_RETURN_IF_ERROR(write_outputs(options.output_dir, outputs, method.outputs(),
+                                          method.output_tree(), files_read(options)));
   }
-  if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(module, options, inputs));
+  if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(method, options, inputs));
   if (options.repeat > 1) {
     if (const std::string settings = runtime::engine_settings(); !settings.empty()) {
       fmt::print("engine: {}\n", settings);

@@ -80,11 +80,11 @@ std::string output_folder(const Options& options) {
 }
 
 // What --input gives, or DIR/inputs. Literals need no file.
-Result<std::vector<Value>> reference_inputs(const Options& options, const Module& module) {
+Result<std::vector<Value>> reference_inputs(const Options& options, const Method& method) {
   if (!options.inputs.empty()) {
-    return gather_inputs(module, options.method, options.inputs, nullptr);
+    return gather_inputs(method, options.inputs, nullptr);
   }
-  SLIPWAY_ASSIGN_OR_RETURN(const auto infos, module.inputs(options.method));
+  const std::vector<ValueInfo>& infos = method.inputs();
   const std::string folder = options.reference + "/inputs";
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
@@ -137,9 +137,11 @@ void compare_outputs(const Options& options, const std::vector<Value>& outputs, 
 void run_reference(const Options& options, Report& report) {
   auto module = load_module(options.file, {.trust = options.trust});
   if (!module.ok()) return report.fail("load", module.error().message());
-  auto inputs = reference_inputs(options, *module);
+  auto method = module->method(options.method);
+  if (!method.ok()) return report.fail("reference", method.error().message());
+  auto inputs = reference_inputs(options, *method);
   if (!inputs.ok()) return report.fail("reference", inputs.error().message());
-  auto outputs = module->run(*inputs, options.method);
+  auto outputs = method->run(*inputs);
   if (!outputs.ok()) return report.fail("run", outputs.error().message());
   compare_outputs(options, *outputs, report);
 }

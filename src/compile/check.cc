@@ -359,8 +359,8 @@ Result<Run> make_run(const EngineOfPart& engine, const partition::IntegerRanges&
 }
 
 // The kernels' outputs; nothing where they refuse the inputs.
-std::optional<Tensors> run_kernels(Module& module, const std::vector<Value>& inputs) {
-  const auto outputs = module.run(std::span<const Value>(inputs));
+std::optional<Tensors> run_kernels(const Method& kernels, const std::vector<Value>& inputs) {
+  const auto outputs = kernels.run(inputs);
   if (!outputs.ok()) return std::nullopt;
   Tensors tensors;
   for (const Value& output : *outputs) {
@@ -375,12 +375,14 @@ std::optional<Tensors> run_kernels(Module& module, const std::vector<Value>& inp
   return tensors;
 }
 
-Result<Module> load_kernels(const ir::Program& program, const EngineOfPart& engine) {
+Result<Method> load_kernels(const ir::Program& program, const EngineOfPart& engine) {
   ir::Program own = program_of(program, engine);
   SLIPWAY_RETURN_IF_ERROR(make_kernel_program(own, {}));
   SLIPWAY_ASSIGN_OR_RETURN(const PieceList pieces, pte::emit({{"forward", &own, ""}}, {}));
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::byte> file, write_to_memory(pieces));
-  return Module::load(std::move(file), "a part of " + program.source);
+  SLIPWAY_ASSIGN_OR_RETURN(const Module module,
+                           Module::load(std::move(file), "a part of " + program.source));
+  return module.method();
 }
 
 Verdict not_made(const std::string& why) { return {Verdict::Kind::kNotMade, why}; }
@@ -469,10 +471,10 @@ Result<Verdict> check_engine(const ir::Program& program, const partition::Intege
     return count_multiply_adds(engine.part, chosen) > most_multiply_adds;
   });
   if (sizes->empty()) return not_made("it takes too many multiply-adds");
-  auto module = load_kernels(program, engine);
-  if (!module.ok()) {
-    if (is_memory(module.error())) return module.error();
-    return not_made("the kernels don't take all of it: " + module.error().message());
+  auto kernels = load_kernels(program, engine);
+  if (!kernels.ok()) {
+    if (is_memory(kernels.error())) return kernels.error();
+    return not_made("the kernels don't take all of it: " + kernels.error().message());
   }
   // An engine may refuse sizes of 0: whoever runs it is told then.
   std::vector<Run> runs;
@@ -484,7 +486,7 @@ Result<Verdict> check_engine(const ir::Program& program, const partition::Intege
         if (is_memory(run.error())) return run.error();
         continue;
       }
-      auto expected = run_kernels(*module, run->of_kernels);
+      auto expected = run_kernels(*kernels, run->of_kernels);
       if (!expected) continue;
       run->expected = std::move(*expected);
       (has_nothing(*run) ? runs_of_nothing : runs).push_back(std::move(*run));

@@ -203,9 +203,7 @@ TEST(CompileTest, ABoundIsInTheFile) {
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
   auto module = Module::load(*artefact->to_memory(), "bounded");
   ASSERT_TRUE(module.ok());
-  auto inputs = module->inputs();
-  ASSERT_TRUE(inputs.ok());
-  EXPECT_EQ((*inputs)[0].tensor()->sizes[0].max, 3);
+  EXPECT_EQ(module->method()->inputs()[0].tensor()->sizes[0].max, 3);
   options.bounds = {{"nothing", 3}};
   EXPECT_FALSE(compile(program, options).ok());
 }

@@ -12,9 +12,10 @@ namespace slipway {
 Result<std::vector<ir::ConstantData>> evaluate_constants(const ir::Program& program) {
   SLIPWAY_ASSIGN_OR_RETURN(const PieceList pieces, pte::emit({{"forward", &program, ""}}, {}));
   SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::byte> file, write_to_memory(pieces));
-  SLIPWAY_ASSIGN_OR_RETURN(Module module,
+  SLIPWAY_ASSIGN_OR_RETURN(const Module module,
                            Module::load(std::move(file), "the constants of " + program.source));
-  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Value> outputs, module.run(std::span<const Value>()));
+  SLIPWAY_ASSIGN_OR_RETURN(const Method method, module.method());
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Value> outputs, method.run(std::span<const Value>()));
   std::vector<ir::ConstantData> result;
   for (const Value& output : outputs) {
     const auto* tensor = std::get_if<Tensor>(&output);

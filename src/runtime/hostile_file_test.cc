@@ -33,22 +33,21 @@ std::vector<std::byte> read_bytes(const std::string& name) {
 void exercise(std::vector<std::byte> bytes) {
   auto module = Module::load(std::move(bytes), "damaged.pte");
   if (!module.ok()) return;
-  for (const std::string& method : module->method_names()) {
-    auto infos = module->inputs(method);
-    auto sizes = module->example_sizes(method);
-    if (!infos.ok() || !sizes.ok()) continue;
-    std::vector<Value> inputs(infos->size());
+  for (const std::string& name : module->method_names()) {
+    const Method method = *module->method(name);
+    const auto sizes = method.example_sizes();
+    std::vector<Value> inputs(sizes.size());
     bool complete = true;
-    for (size_t i = 0; i < infos->size(); ++i) {
-      const TensorInfo* info = (*infos)[i].tensor();
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const TensorInfo* info = method.inputs()[i].tensor();
       if (info == nullptr) continue;
-      auto tensor = Tensor::zeros(info->dtype, (*sizes)[i]);
+      auto tensor = Tensor::zeros(info->dtype, sizes[i]);
       // A damaged size may need more memory than there is.
       complete = complete && tensor.ok();
       if (tensor.ok()) inputs[i] = std::move(*tensor);
     }
     for (int repeat = 0; complete && repeat < 2; ++repeat) {
-      auto outputs = module->run(inputs, method);
+      auto outputs = method.run(inputs);
       if (outputs.ok()) {
         for (const Value& value : *outputs) {
           if (const auto* tensor = std::get_if<Tensor>(&value); tensor && tensor->nbytes() > 0) {
@@ -57,7 +56,7 @@ void exercise(std::vector<std::byte> bytes) {
           }
         }
       }
-      (void)module->reset_state(method).ok();
+      (void)method.reset_state().ok();
     }
   }
 }
@@ -131,12 +130,13 @@ TEST(HostileFile, AnEndlessLoopStops) {
   auto module = Module::load(std::move(bytes), "loop.pte", {.time_limit = std::chrono::hours(1)});
   ASSERT_TRUE(module.ok()) << module.error().message();
   Tensor x = *Tensor::zeros(DType::kFloat32, {2, 3});
-  auto stuck = module->run({x});
+  const Method method = *module->method();
+  auto stuck = method.run({x});
   ASSERT_FALSE(stuck.ok());
   EXPECT_NE(stuck.error().message().find("its loop does not end"), std::string::npos)
       << stuck.error().message();
   x.data_as<float>()[0] = 1;
-  auto outputs = module->run({x});
+  auto outputs = method.run({x});
   EXPECT_TRUE(outputs.ok()) << outputs.error().message();
 }
 

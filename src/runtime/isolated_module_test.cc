@@ -31,11 +31,11 @@ std::string read_text(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
-Module load(const std::string& path, LoadOptions options = {}) {
+Method load(const std::string& path, LoadOptions options = {}) {
   options.isolate = true;
   auto module = Module::load(path, options);
   EXPECT_TRUE(module.ok()) << module.error().message();
-  return std::move(*module);
+  return *module->method();
 }
 
 // 1, 2, 3 and so on
@@ -65,15 +65,14 @@ bool is_running(pid_t process) {
 
 TEST(IsolatedModule, GivesWhatThisProcessWould) {
   const std::string path = data_path("runtime/add_dynamic.pte");
-  Module isolated = load(path);
-  auto here = Module::load(path);
-  ASSERT_TRUE(here.ok());
-  EXPECT_EQ(isolated.method_names(), here->method_names());
-  EXPECT_EQ(isolated.inputs()->size(), here->inputs()->size());
+  const Method isolated = load(path);
+  const Method here = *Module::load(path)->method();
+  EXPECT_EQ(isolated.name(), here.name());
+  EXPECT_EQ(isolated.inputs().size(), here.inputs().size());
   // Larger than what is shared so far, and smaller.
   for (const int64_t rows : {1, 4, 2}) {
     const Tensor x = counting({rows, 3});
-    const auto expected = here->run({x, x});
+    const auto expected = here.run({x, x});
     const auto outputs = isolated.run({x, x});
     ASSERT_EQ(outputs.ok(), expected.ok());
     if (!expected.ok()) continue;
@@ -84,7 +83,7 @@ TEST(IsolatedModule, GivesWhatThisProcessWould) {
   }
   const auto wrong = isolated.run({counting({1, 3})});
   ASSERT_FALSE(wrong.ok());
-  EXPECT_EQ(wrong.error().message(), here->run({counting({1, 3})}).error().message());
+  EXPECT_EQ(wrong.error().message(), here.run({counting({1, 3})}).error().message());
   EXPECT_TRUE(isolated.run({counting({1, 3}), counting({1, 3})}).ok());
 }
 
@@ -94,27 +93,25 @@ TEST(IsolatedModule, RunsAFileThatIsInMemory) {
   auto module = Module::load(std::vector(bytes.begin(), bytes.end()), "add", {.isolate = true});
   ASSERT_TRUE(module.ok()) << module.error().message();
   const Tensor x = counting({2, 3});
-  const auto outputs = module->run({x, x});
+  const auto outputs = module->method()->run({x, x});
   ASSERT_TRUE(outputs.ok()) << outputs.error().message();
   EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{2, 4, 6, 8, 10, 12}));
 }
 
 TEST(IsolatedModule, GivesLiteralsAndTakesThem) {
-  Module module = load(data_path("runtime/literals.pte"));
-  const auto infos = module.inputs();
+  const Method method = load(data_path("runtime/literals.pte"));
   std::vector<Value> inputs;
-  for (const ValueInfo& info : *infos) {
+  for (const ValueInfo& info : method.inputs()) {
     if (info.tensor() != nullptr) {
       inputs.emplace_back(counting({2, 3}));
     } else {
       inputs.push_back(std::get<LiteralInfo>(info.type).value);
     }
   }
-  const auto sizes = module.example_sizes();
-  inputs[0] = counting((*sizes)[0]);
-  auto here = Module::load(data_path("runtime/literals.pte"));
-  const auto expected = here->run(inputs);
-  const auto outputs = module.run(inputs);
+  inputs[0] = counting(method.example_sizes()[0]);
+  const Method here = *Module::load(data_path("runtime/literals.pte"))->method();
+  const auto expected = here.run(inputs);
+  const auto outputs = method.run(inputs);
   ASSERT_TRUE(outputs.ok()) << outputs.error().message();
   ASSERT_EQ(outputs->size(), expected->size());
   EXPECT_EQ(values_of((*outputs)[0]), values_of((*expected)[0]));
@@ -123,18 +120,18 @@ TEST(IsolatedModule, GivesLiteralsAndTakesThem) {
 }
 
 TEST(IsolatedModule, StateIsReadWrittenAndReset) {
-  Module module = load(data_path("runtime/counter.pte"));
+  const Method method = load(data_path("runtime/counter.pte"));
   const Tensor x = counting({2});
-  ASSERT_TRUE(module.run({x}).ok());
-  auto state = module.state();
+  ASSERT_TRUE(method.run({x}).ok());
+  auto state = method.state();
   ASSERT_TRUE(state.ok()) << state.error().message();
   ASSERT_FALSE(state->empty());
   Tensor& count = (*state)[0].second;
   EXPECT_EQ(values_of(count), (std::vector<float>{6, 7}));
   count.data_as<float>()[0] = 100;
-  ASSERT_TRUE(module.run({x}).ok());
+  ASSERT_TRUE(method.run({x}).ok());
   EXPECT_EQ(values_of(count), (std::vector<float>{101, 9}));
-  ASSERT_TRUE(module.reset_state().ok());
+  ASSERT_TRUE(method.reset_state().ok());
   EXPECT_EQ(values_of(count), (std::vector<float>{5, 5}));
 }
 
@@ -142,23 +139,23 @@ TEST(IsolatedModule, ACrashIsAnErrorOfThatCall) {
   const std::string path = testing::TempDir() + "isolated_module_test.pte";
   const std::string file = read_text(data_path("runtime/add.pte"));
   std::ofstream(path, std::ios::binary) << file;
-  Module module = load(path);
+  const Method method = load(path);
   const Tensor x = counting({2, 3});
-  const auto kept = module.run({x, x});
+  const auto kept = method.run({x, x});
   ASSERT_TRUE(kept.ok());
   const auto refused_later = load(path, {.copy = true}).run({x, x});
   EXPECT_TRUE(refused_later.ok());
   // Reading a mapping past the end of its file is a SIGBUS. The method is prepared already, so a
   // new process has to read the file.
   ASSERT_EQ(::kill(children().front(), SIGKILL), 0);
-  const auto killed = module.run({x, x});
+  const auto killed = method.run({x, x});
   ASSERT_FALSE(killed.ok());
   EXPECT_EQ(killed.error().code(), ErrorCode::kResourceExhausted);
   EXPECT_THAT(killed.error().message(), HasSubstr("was ended by signal 9"));
   EXPECT_EQ(values_of((*kept)[0]), (std::vector<float>{2, 4, 6, 8, 10, 12}));
-  ASSERT_TRUE(module.run({x, x}).ok());
+  ASSERT_TRUE(method.run({x, x}).ok());
 
-  Module fresh = load(path);
+  const Method fresh = load(path);
   std::ofstream(path, std::ios::trunc).close();
   const auto crashed = fresh.run({x, x});
   ASSERT_FALSE(crashed.ok());
@@ -172,48 +169,48 @@ TEST(IsolatedModule, ACrashIsAnErrorOfThatCall) {
 }
 
 TEST(IsolatedModule, StateIsInitialAgainAfterACrash) {
-  Module module = load(data_path("runtime/counter.pte"));
+  const Method method = load(data_path("runtime/counter.pte"));
   const Tensor x = counting({2});
-  ASSERT_TRUE(module.run({x}).ok());
-  ASSERT_TRUE(module.state().ok());
+  ASSERT_TRUE(method.run({x}).ok());
+  ASSERT_TRUE(method.state().ok());
   ASSERT_EQ(::kill(children().front(), SIGSEGV), 0);
-  const auto crashed = module.run({x});
+  const auto crashed = method.run({x});
   ASSERT_FALSE(crashed.ok());
   EXPECT_EQ(crashed.error().code(), ErrorCode::kInvalidFile);
   EXPECT_THAT(crashed.error().message(), HasSubstr("a kernel or an engine crashed"));
-  ASSERT_TRUE(module.run({x}).ok());
-  EXPECT_EQ(values_of((*module.state())[0].second), (std::vector<float>{6, 7}));
+  ASSERT_TRUE(method.run({x}).ok());
+  EXPECT_EQ(values_of((*method.state())[0].second), (std::vector<float>{6, 7}));
 }
 
 TEST(IsolatedModule, WhatDoesNotStopIsEnded) {
-  Module module =
+  const Method method =
       load(data_path("runtime/add.pte"), {.time_limit = std::chrono::milliseconds(100)});
   const pid_t process = children().front();
   ASSERT_EQ(::kill(process, SIGSTOP), 0);
-  const auto late = module.load_method();
+  const auto late = method.prepare();
   ASSERT_FALSE(late.ok());
   EXPECT_EQ(late.error().code(), ErrorCode::kResourceExhausted);
   EXPECT_THAT(late.error().message(), HasSubstr("after its time limit of 100 ms"));
   EXPECT_FALSE(is_running(process));
-  EXPECT_TRUE(module.load_method().ok());
+  EXPECT_TRUE(method.prepare().ok());
 }
 
 TEST(IsolatedModule, OutlivesTheThreadThatLoadsIt) {
-  std::optional<Module> module;
-  std::thread([&] { module = load(data_path("runtime/add.pte")); }).join();
+  std::optional<Method> method;
+  std::thread([&] { method = load(data_path("runtime/add.pte")); }).join();
   const Tensor x = counting({2, 3});
-  EXPECT_TRUE(module->run({x, x}).ok());
+  EXPECT_TRUE(method->run({x, x}).ok());
 }
 
 TEST(IsolatedModule, SeveralRunAtOnce) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([i] {
-      Module module = load(data_path("runtime/add.pte"), {.engine_threads = 1});
+      const Method method = load(data_path("runtime/add.pte"), {.engine_threads = 1});
       Tensor x = counting({2, 3});
       x.data_as<float>()[0] = static_cast<float>(i);
       for (int repeat = 0; repeat < 20; ++repeat) {
-        const auto outputs = module.run({x, x});
+        const auto outputs = method.run({x, x});
         ASSERT_TRUE(outputs.ok()) << outputs.error().message();
         EXPECT_EQ(values_of((*outputs)[0])[0], static_cast<float>(2 * i));
       }

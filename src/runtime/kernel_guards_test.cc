@@ -32,17 +32,16 @@ TEST_P(KernelGuards, StandBeforeKernelsThatEndTheProcess) {
       std::string(SLIPWAY_TEST_DATA) + "/hostile/kernel_" + GetParam().name + ".pte";
   auto module = Module::load(path);
   ASSERT_TRUE(module.ok()) << module.error().message();
-  const auto infos = module->inputs("forward");
-  const auto sizes = module->example_sizes("forward");
-  ASSERT_TRUE(infos.ok() && sizes.ok());
+  const Method method = *module->method();
+  const auto sizes = method.example_sizes();
   std::vector<Value> inputs;
-  for (size_t i = 0; i < infos->size(); ++i) {
-    auto tensor = Tensor::zeros((*infos)[i].tensor()->dtype, (*sizes)[i]);
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    auto tensor = Tensor::zeros(method.inputs()[i].tensor()->dtype, sizes[i]);
     ASSERT_TRUE(tensor.ok());
     inputs.emplace_back(std::move(*tensor));
   }
   for (int repeat = 0; repeat < 2; ++repeat) {
-    const auto outputs = module->run(inputs);
+    const auto outputs = method.run(inputs);
     EXPECT_EQ(outputs.ok(), GetParam().reason == nullptr);
     if (outputs.ok() || GetParam().reason == nullptr) continue;
     EXPECT_NE(outputs.error().message().find(GetParam().reason), std::string::npos)
@@ -171,7 +170,7 @@ TEST_P(BadCalls, AreErrors) {
   CallBuilder call(GetParam());
   auto module = Module::load(call.file(), "call.pte");
   ASSERT_TRUE(module.ok()) << module.error().message();
-  const auto outputs = module->run(call.inputs());
+  const auto outputs = module->method()->run(call.inputs());
   ASSERT_FALSE(outputs.ok());
   EXPECT_NE(outputs.error().message().find(GetParam().reason), std::string::npos)
       << outputs.error().message();

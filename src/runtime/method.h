@@ -35,7 +35,7 @@ class LoadedMethod {
                                                     const std::string& name, Signature& signature,
                                                     const LoadOptions& options);
 
-  // As Module::run.
+  // As slipway::Method::run.
   Result<std::vector<Value>> run(std::span<const Value> inputs);
 
   Result<std::vector<std::pair<std::string, Tensor>>> state();

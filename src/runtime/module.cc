@@ -18,11 +18,6 @@ Error moved_from() {
   return invalid_argument("this Module holds no program any more, since it was moved from");
 }
 
-Result<size_t> find_method(const Module::Impl* impl, const std::string& name) {
-  if (impl == nullptr) return moved_from();
-  return impl->find(name);
-}
-
 Result<OwnedSpan> map_file(const std::string& path) {
   SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
   const auto bytes = mapped->bytes();
@@ -104,71 +99,67 @@ Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& nam
 std::vector<std::string> Module::method_names() const {
   std::vector<std::string> names;
   if (impl_ == nullptr) return names;
-  for (const Impl::Method& method : impl_->methods()) names.push_back(method.name);
+  for (const Impl::Entry& method : impl_->methods()) names.push_back(method.name);
   return names;
 }
 
-Status Module::load_method(const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->prepare(found);
+Result<Method> Module::method(const std::string& name) const {
+  if (impl_ == nullptr) return moved_from();
+  SLIPWAY_ASSIGN_OR_RETURN(const size_t index, impl_->find(name));
+  return Method(impl_, index);
 }
 
-Result<std::vector<ValueInfo>> Module::inputs(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->methods()[found].signature.inputs();
+Result<Method> Module::method() const {
+  if (impl_ == nullptr) return moved_from();
+  if (impl_->methods().size() == 1) return Method(impl_, 0);
+  return method("forward");
 }
 
-Result<std::vector<ValueInfo>> Module::outputs(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->methods()[found].signature.outputs();
+const std::string& Method::name() const { return module_->methods()[index_].name; }
+
+const std::vector<ValueInfo>& Method::inputs() const {
+  return module_->methods()[index_].signature.inputs();
 }
 
-Result<Tree> Module::input_tree(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->methods()[found].signature.input_tree();
+const std::vector<ValueInfo>& Method::outputs() const {
+  return module_->methods()[index_].signature.outputs();
 }
 
-Result<Tree> Module::output_tree(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->methods()[found].signature.output_tree();
+const Tree& Method::input_tree() const { return module_->methods()[index_].signature.input_tree(); }
+
+const Tree& Method::output_tree() const {
+  return module_->methods()[index_].signature.output_tree();
 }
 
-Result<std::vector<std::vector<int64_t>>> Module::example_sizes(const std::string& method) const {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->methods()[found].signature.example_sizes();
+std::vector<std::vector<int64_t>> Method::example_sizes() const {
+  return module_->methods()[index_].signature.example_sizes();
 }
 
-Result<std::vector<Value>> Module::run(std::span<const Value> inputs, const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->run(found, inputs);
+Status Method::prepare() const { return module_->prepare(index_); }
+
+Result<std::vector<Value>> Method::run(std::span<const Value> inputs) const {
+  return module_->run(index_, inputs);
 }
 
-Result<std::vector<Value>> Module::run(std::initializer_list<Value> inputs,
-                                       const std::string& method) {
-  return run(std::span<const Value>(inputs.begin(), inputs.size()), method);
+Result<std::vector<Value>> Method::run(std::initializer_list<Value> inputs) const {
+  return run(std::span<const Value>(inputs.begin(), inputs.size()));
 }
 
-Result<std::vector<Value>> Module::run(const std::map<std::string, Value>& inputs,
-                                       const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  const auto& signature = impl_->methods()[found].signature;
+Result<std::vector<Value>> Method::run(const std::map<std::string, Value>& inputs) const {
+  const runtime::Signature& signature = module_->methods()[index_].signature;
   std::vector<Value> ordered(signature.inputs().size());
-  for (const auto& [name, value] : inputs) {
-    const auto position = signature.find_input(name);
-    if (!position) return invalid_argument("{} has no input '{}'", method, name);
+  for (const auto& [input, value] : inputs) {
+    const auto position = signature.find_input(input);
+    if (!position) return invalid_argument("{} has no input '{}'", name(), input);
     ordered[*position] = value;
   }
-  return impl_->run(found, ordered);
+  return run(ordered);
 }
 
-Result<std::vector<std::pair<std::string, Tensor>>> Module::state(const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->state(found);
+Result<std::vector<std::pair<std::string, Tensor>>> Method::state() const {
+  return module_->state(index_);
 }
 
-Status Module::reset_state(const std::string& method) {
-  SLIPWAY_ASSIGN_OR_RETURN(const size_t found, find_method(impl_.get(), method));
-  return impl_->reset_state(found);
-}
+Status Method::reset_state() const { return module_->reset_state(index_); }
 
 }  // namespace slipway

@@ -20,10 +20,10 @@ namespace et = executorch::runtime;
 const std::string kPath = std::string(SLIPWAY_TEST_DATA) + "/runtime/add.pte";
 
 void BM_ModuleRun(benchmark::State& state) {
-  auto module = Module::load(kPath);
+  const Method method = *Module::load(kPath)->method();
   const std::vector<Value> inputs(2, *Tensor::zeros(DType::kFloat32, {2, 3}));
   for (auto _ : state) {
-    auto outputs = module->run(inputs);
+    auto outputs = method.run(inputs);
     if (!outputs.ok()) return state.SkipWithError(outputs.error().message().c_str());
     benchmark::DoNotOptimize(outputs);
   }
@@ -67,7 +67,8 @@ BENCHMARK(BM_ExecuTorchExecute);
 void BM_ModuleLoad(benchmark::State& state) {
   for (auto _ : state) {
     auto module = Module::load(kPath);
-    if (!module.ok() || !module->load_method().ok()) return state.SkipWithError("loading fails");
+    if (!module.ok() || !module->method()->prepare().ok())
+      return state.SkipWithError("loading fails");
   }
 }
 BENCHMARK(BM_ModuleLoad);

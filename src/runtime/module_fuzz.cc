@@ -12,23 +12,21 @@ namespace {
 // Larger programs are slow to run, and no likelier to crash.
 constexpr int64_t kMostElements = 1 << 16;
 
-void exercise(slipway::Module& module, const std::string& method) {
-  auto infos = module.inputs(method);
-  auto sizes = module.example_sizes(method);
-  if (!infos.ok() || !sizes.ok()) return;
-  std::vector<slipway::Value> inputs(infos->size());
-  for (size_t i = 0; i < infos->size(); ++i) {
-    const slipway::TensorInfo* info = (*infos)[i].tensor();
+void exercise(const slipway::Method& method) {
+  const auto sizes = method.example_sizes();
+  std::vector<slipway::Value> inputs(sizes.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const slipway::TensorInfo* info = method.inputs()[i].tensor();
     if (info == nullptr) continue;
-    auto nbytes = slipway::contiguous_nbytes(info->dtype, (*sizes)[i]);
+    auto nbytes = slipway::contiguous_nbytes(info->dtype, sizes[i]);
     if (!nbytes.ok() || *nbytes > kMostElements) return;
-    auto tensor = slipway::Tensor::zeros(info->dtype, (*sizes)[i]);
+    auto tensor = slipway::Tensor::zeros(info->dtype, sizes[i]);
     if (!tensor.ok()) return;
     inputs[i] = std::move(*tensor);
   }
-  (void)module.run(inputs, method).ok();
-  (void)module.state(method).ok();
-  (void)module.reset_state(method).ok();
+  (void)method.run(inputs).ok();
+  (void)method.state().ok();
+  (void)method.reset_state().ok();
 }
 
 }  // namespace
@@ -38,6 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto* bytes = reinterpret_cast<const std::byte*>(data);
   auto module = slipway::Module::load(std::vector<std::byte>(bytes, bytes + size), "fuzz.pte");
   if (!module.ok()) return 0;
-  for (const std::string& method : module->method_names()) exercise(*module, method);
+  for (const std::string& name : module->method_names()) exercise(*module->method(name));
   return 0;
 }

@@ -18,7 +18,7 @@ namespace slipway {
 
 class Module::Impl {
  public:
-  struct Method {
+  struct Entry {
     std::string name;
     runtime::Signature signature;
   };
@@ -29,11 +29,11 @@ class Module::Impl {
 
   const pte::File& file() const { return file_; }
   const LoadOptions& options() const { return options_; }
-  std::vector<Method>& methods() { return methods_; }
+  std::vector<Entry>& methods() { return methods_; }
   // Its position, or an error that names those there are.
   Result<size_t> find(const std::string& name) const;
 
-  // As Module's, of the method at a position.
+  // As Method's, of the one at a position.
   virtual Status prepare(size_t method) = 0;
   virtual Result<std::vector<Value>> run(size_t method, std::span<const Value> inputs) = 0;
   virtual Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) = 0;
@@ -47,7 +47,7 @@ class Module::Impl {
  private:
   const LoadOptions options_;
   const pte::File file_;
-  std::vector<Method> methods_;
+  std::vector<Entry> methods_;
 };
 
 namespace runtime {

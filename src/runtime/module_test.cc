@@ -3,6 +3,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -23,13 +24,13 @@ std::vector<std::byte> read_bytes(const std::string& name) {
   return {bytes, bytes + text.size()};
 }
 
-Module load(const std::string& name) {
+Method load(const std::string& name) {
   auto module = Module::load(data_path(name));
   if (!module.ok()) {
     ADD_FAILURE() << module.error().message();
     std::abort();
   }
-  return std::move(*module);
+  return *module->method();
 }
 
 Tensor floats(std::vector<int64_t> sizes, const std::vector<float>& values) {
@@ -68,11 +69,11 @@ std::vector<std::byte> replaced(std::vector<std::byte> bytes, const std::string&
 
 TEST(Module, RunsWithBoundAndWithPlannedInputsAndOutputs) {
   for (const char* name : {"runtime/add.pte", "runtime/planned.pte"}) {
-    Module module = load(name);
+    const Method method = load(name);
     const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
     const Tensor y = floats({2, 3}, {10, 20, 30, 40, 50, 60});
     for (int repeat = 0; repeat < 3; ++repeat) {
-      auto outputs = module.run({x, y});
+      auto outputs = method.run({x, y});
       ASSERT_TRUE(outputs.ok()) << name << ": " << message_of(outputs);
       ASSERT_EQ(outputs->size(), 2u);
       EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{11, 22, 33, 44, 55, 66}));
@@ -91,7 +92,7 @@ TEST(Module, ACopyOfTheFileOutlivesWhatHappensToIt) {
   ASSERT_TRUE(module.ok()) << message_of(module);
   std::ofstream(path, std::ios::trunc).close();  // a mapping would end the process here
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
-  auto outputs = module->run({x, x});
+  auto outputs = module->method()->run({x, x});
   ASSERT_TRUE(outputs.ok()) << message_of(outputs);
   EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{2, 4, 6, 8, 10, 12}));
   EXPECT_FALSE(Module::load(path, {.copy = true}).ok());
@@ -105,14 +106,14 @@ TEST(Module, ARunPastItsTimeIsStopped) {
   ASSERT_TRUE(module.ok());
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
   for (int repeat = 0; repeat < 2; ++repeat) {
-    const auto late = module->run({x, x});
+    const auto late = module->method()->run({x, x});
     ASSERT_FALSE(late.ok());
     EXPECT_EQ(late.error().code(), ErrorCode::kResourceExhausted);
     EXPECT_TRUE(contains(message_of(late), "was stopped after 0 ms")) << message_of(late);
   }
   auto unhurried =
       Module::load(data_path("runtime/add.pte"), {.time_limit = std::chrono::hours(1)});
-  EXPECT_TRUE(unhurried->run({x, x}).ok());
+  EXPECT_TRUE(unhurried->method()->run({x, x}).ok());
 }
 
 std::string memory_problem(const std::string& name, uint64_t limit, bool isolate) {
@@ -121,7 +122,7 @@ std::string memory_problem(const std::string& name, uint64_t limit, bool isolate
   options.isolate = isolate;
   auto module = Module::load(data_path(name), options);
   if (!module.ok()) return module.error().message();
-  const Status loaded = module->load_method();
+  const Status loaded = module->method()->prepare();
   if (loaded.ok()) return "";
   EXPECT_EQ(loaded.error().code(), ErrorCode::kResourceExhausted);
   return loaded.error().message();
@@ -144,34 +145,32 @@ TEST(Module, AsksForNoMoreMemoryThanIsAllowed) {
 }
 
 TEST(Module, OutputsThatAreNotPlannedKeepTheirAddress) {
-  Module module = load("runtime/add.pte");
+  const Method method = load("runtime/add.pte");
   const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
-  auto first = module.run({x, x});
+  auto first = method.run({x, x});
   ASSERT_TRUE(first.ok());
   const void* address = std::get<Tensor>((*first)[0]).data();
-  auto second = module.run({x, x});
+  auto second = method.run({x, x});
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(std::get<Tensor>((*second)[0]).data(), address);
 }
 
 TEST(Module, DescribesInputsOfFilesWithoutManifest) {
-  Module module = load("runtime/literals.pte");
-  EXPECT_EQ(module.method_names(), std::vector<std::string>{"forward"});
-  auto inputs = module.inputs();
-  ASSERT_TRUE(inputs.ok());
+  const Method method = load("runtime/literals.pte");
+  EXPECT_EQ(method.name(), "forward");
   std::vector<std::string> types;
-  types.reserve(inputs->size());
-  for (const ValueInfo& info : *inputs) {
+  types.reserve(method.inputs().size());
+  for (const ValueInfo& info : method.inputs()) {
     types.push_back(fmt::format("{}: {}", info.name, info.type_text()));
   }
   EXPECT_EQ(types,
             (std::vector<std::string>{"input0: float32[2]", "input1: int 3", "input2: float 1.5",
                                       "input3: bool true", "input4: None", "input5: None"}));
-  EXPECT_EQ(module.input_tree()->leaf_count(), 6);
+  EXPECT_EQ(method.input_tree().leaf_count(), 6);
 }
 
 TEST(Module, LiteralsMayBeLeftOutOrGivenAsExported) {
-  Module module = load("runtime/literals.pte");
+  const Method method = load("runtime/literals.pte");
   const Tensor x = floats({2}, {1, 2});
   for (const bool given : {false, true}) {
     std::vector<Value> inputs(6);
@@ -181,31 +180,31 @@ TEST(Module, LiteralsMayBeLeftOutOrGivenAsExported) {
       inputs[2] = 1.5;
       inputs[3] = true;
     }
-    auto outputs = module.run(inputs);
+    auto outputs = method.run(inputs);
     ASSERT_TRUE(outputs.ok()) << message_of(outputs);
     EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{4.5, 7.5}));
     EXPECT_EQ(std::get<int64_t>((*outputs)[1]), 3);
     EXPECT_TRUE(std::holds_alternative<std::monostate>((*outputs)[2]));
   }
-  auto wrong = module.run(std::map<std::string, Value>{{"input0", x}, {"input1", int64_t{4}}});
+  auto wrong = method.run(std::map<std::string, Value>{{"input0", x}, {"input1", int64_t{4}}});
   EXPECT_TRUE(contains(message_of(wrong), "input 1 'input1': expected int 3, got int 4"))
       << message_of(wrong);
 }
 
 TEST(Module, RunsByName) {
-  Module module = load("runtime/add.pte");
+  const Method method = load("runtime/add.pte");
   const std::map<std::string, Value> inputs = {{"input1", floats({2, 3}, {1, 1, 1, 1, 1, 1})},
                                                {"input0", floats({2, 3}, {0, 1, 2, 3, 4, 5})}};
-  auto outputs = module.run(inputs);
+  auto outputs = method.run(inputs);
   ASSERT_TRUE(outputs.ok()) << message_of(outputs);
   EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2, 3, 4, 5, 6}));
-  auto unknown = module.run(std::map<std::string, Value>{{"z", int64_t{1}}});
+  auto unknown = method.run(std::map<std::string, Value>{{"z", int64_t{1}}});
   EXPECT_TRUE(contains(message_of(unknown), "no input 'z'")) << message_of(unknown);
 }
 
 TEST(Module, ChecksInputsBeforeRunning) {
-  Module module = load("runtime/add_dynamic.pte");
-  const auto run = [&](std::vector<Value> inputs) { return message_of(module.run(inputs)); };
+  const Method method = load("runtime/add_dynamic.pte");
+  const auto run = [&](std::vector<Value> inputs) { return message_of(method.run(inputs)); };
   const Tensor x = floats({2, 3}, std::vector<float>(6));
   EXPECT_EQ(run({x}),
             "forward of " + data_path("runtime/add_dynamic.pte") + ": 1 inputs are given for 2");
@@ -225,11 +224,11 @@ TEST(Module, ChecksInputsBeforeRunning) {
 
 TEST(Module, AnOutputMayBeTheNextInput) {
   for (const char* name : {"runtime/add.pte", "runtime/planned.pte"}) {
-    Module module = load(name);
+    const Method method = load(name);
     const Tensor x = floats({2, 3}, {1, 2, 3, 4, 5, 6});
-    auto outputs = module.run({x, x});
+    auto outputs = method.run({x, x});
     ASSERT_TRUE(outputs.ok()) << message_of(outputs);
-    outputs = module.run(*outputs);
+    outputs = method.run(*outputs);
     ASSERT_TRUE(outputs.ok()) << message_of(outputs);
     EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{4, 8, 12, 16, 20, 24})) << name;
     EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{4, 8, 12, 16, 20, 24})) << name;
@@ -237,10 +236,10 @@ TEST(Module, AnOutputMayBeTheNextInput) {
 }
 
 TEST(Module, EchoedOutputsMayBeTheNextInput) {
-  Module module = load("runtime/echo.pte");
+  const Method method = load("runtime/echo.pte");
   std::vector<Value> values = {floats({2}, {1, 2})};
   for (int repeat = 0; repeat < 3; ++repeat) {
-    auto outputs = module.run({values[0]});
+    auto outputs = method.run({values[0]});
     ASSERT_TRUE(outputs.ok()) << message_of(outputs);
     EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2}));
     EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{2, 3}));
@@ -249,25 +248,35 @@ TEST(Module, EchoedOutputsMayBeTheNextInput) {
 }
 
 TEST(Module, AModuleThatWasMovedFromGivesErrors) {
-  Module module = load("runtime/add.pte");
+  Module module = *Module::load(data_path("runtime/add.pte"));
   const Module taken = std::move(module);
   EXPECT_EQ(taken.method_names().size(), 1u);
   // NOLINTBEGIN(bugprone-use-after-move)
   EXPECT_TRUE(module.method_names().empty());
-  EXPECT_TRUE(contains(message_of(module.load_method()), "was moved from"));
-  EXPECT_TRUE(contains(message_of(module.inputs()), "was moved from"));
-  EXPECT_TRUE(contains(message_of(module.run({})), "was moved from"));
-  EXPECT_TRUE(contains(message_of(module.run(std::map<std::string, Value>())), "was moved from"));
-  EXPECT_TRUE(contains(message_of(module.state()), "was moved from"));
-  EXPECT_TRUE(contains(message_of(module.reset_state()), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.method()), "was moved from"));
+  EXPECT_TRUE(contains(message_of(module.method("forward")), "was moved from"));
   // NOLINTEND(bugprone-use-after-move)
 }
 
+TEST(Module, AMethodOutlivesItsModuleAndIsSharedByItsCopies) {
+  std::optional<Module> module = *Module::load(data_path("runtime/counter.pte"));
+  Method method = *module->method();
+  const Method copy = *module->method("forward");
+  const Module moved = std::move(*module);
+  module.reset();
+  const Tensor one = floats({2}, {1, 2});
+  ASSERT_TRUE(method.run({one}).ok());
+  EXPECT_EQ(values_of((*copy.state())[0].second), (std::vector<float>{6, 7}));
+  const Method taken = std::move(method);
+  EXPECT_EQ(method.name(), "forward");  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(values_of((*taken.run({one}))[0]), (std::vector<float>{21, 27}));
+}
+
 TEST(Module, RunsEverySizeWithinTheBounds) {
-  Module module = load("runtime/add_dynamic.pte");
+  const Method method = load("runtime/add_dynamic.pte");
   for (const int64_t rows : {8, 1, 5, 0, 8}) {
     const Tensor x = floats({rows, 3}, std::vector<float>(static_cast<size_t>(3 * rows), 1.5f));
-    auto outputs = module.run({x, x});
+    auto outputs = method.run({x, x});
     ASSERT_TRUE(outputs.ok()) << message_of(outputs);
     const Tensor& sum = std::get<Tensor>((*outputs)[0]);
     EXPECT_EQ(sum.sizes(), (std::vector<int64_t>{rows, 3}));
@@ -276,23 +285,23 @@ TEST(Module, RunsEverySizeWithinTheBounds) {
 }
 
 TEST(Module, AFailingRunGivesTheReasonAndLeavesTheModuleUsable) {
-  Module module = load("runtime/rows.pte");
+  const Method method = load("runtime/rows.pte");
   Tensor indices = *Tensor::zeros(DType::kInt64, {2});
   const Tensor table = floats({3, 2}, {1, 2, 3, 4, -5, 6});
   indices.data_as<int64_t>()[1] = 7;
-  auto failed = module.run({indices, table});
+  auto failed = method.run({indices, table});
   ASSERT_FALSE(failed.ok());
   EXPECT_TRUE(contains(message_of(failed), "rows.pte failed at instruction 0, aten::embedding.out"))
       << message_of(failed);
   indices.data_as<int64_t>()[1] = 2;
-  auto outputs = module.run({indices, table});
+  auto outputs = method.run({indices, table});
   ASSERT_TRUE(outputs.ok()) << message_of(outputs);
   EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2, -5, 6}));
 }
 
 TEST(Module, OutputsThatAreInputsOutliveThem) {
-  Module module = load("runtime/echo.pte");
-  auto outputs = module.run({floats({2}, {1, 2})});
+  const Method method = load("runtime/echo.pte");
+  auto outputs = method.run({floats({2}, {1, 2})});
   ASSERT_TRUE(outputs.ok()) << message_of(outputs);
   EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{1, 2}));
   EXPECT_EQ(values_of((*outputs)[1]), (std::vector<float>{2, 3}));
@@ -300,32 +309,32 @@ TEST(Module, OutputsThatAreInputsOutliveThem) {
 }
 
 TEST(Module, KeepsSetsAndResetsState) {
-  Module module = load("runtime/counter.pte");
-  auto initial = module.state();
+  const Method method = load("runtime/counter.pte");
+  auto initial = method.state();
   ASSERT_TRUE(initial.ok()) << message_of(initial);
   ASSERT_EQ(initial->size(), 1u);
   EXPECT_EQ((*initial)[0].first, "count");
   EXPECT_EQ(values_of((*initial)[0].second), (std::vector<float>{5, 5}));
 
   const Tensor one = floats({2}, {1, 2});
-  ASSERT_TRUE(module.run({one}).ok());
-  auto outputs = module.run({one});
+  ASSERT_TRUE(method.run({one}).ok());
+  auto outputs = method.run({one});
   ASSERT_TRUE(outputs.ok());
   EXPECT_EQ(values_of((*outputs)[0]), (std::vector<float>{21, 27}));
-  EXPECT_EQ(values_of((*module.state())[0].second), (std::vector<float>{7, 9}));
+  EXPECT_EQ(values_of((*method.state())[0].second), (std::vector<float>{7, 9}));
 
-  auto state = module.state();
+  auto state = method.state();
   (*state)[0].second.data_as<float>()[0] = 100;
-  EXPECT_EQ(values_of((*module.run({one}))[0]), (std::vector<float>{303, 33}));
+  EXPECT_EQ(values_of((*method.run({one}))[0]), (std::vector<float>{303, 33}));
 
-  ASSERT_TRUE(module.reset_state().ok());
-  EXPECT_EQ(values_of((*module.state())[0].second), (std::vector<float>{5, 5}));
-  EXPECT_EQ(values_of((*module.run({one}))[0]), (std::vector<float>{18, 21}));
+  ASSERT_TRUE(method.reset_state().ok());
+  EXPECT_EQ(values_of((*method.state())[0].second), (std::vector<float>{5, 5}));
+  EXPECT_EQ(values_of((*method.run({one}))[0]), (std::vector<float>{18, 21}));
 }
 
 TEST(Module, OpensTheLibraryOfABackendWhenAFileNamesIt) {
-  Module module = load("pte/xnnpack.pte");
-  auto outputs = module.run({floats({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})});
+  const Method method = load("pte/xnnpack.pte");
+  auto outputs = method.run({floats({2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})});
   ASSERT_TRUE(outputs.ok()) << message_of(outputs);
   EXPECT_EQ(std::get<Tensor>((*outputs)[0]).sizes(), (std::vector<int64_t>{2, 2}));
 }
@@ -334,7 +343,7 @@ TEST(Module, NamesTheBackendThatIsMissing) {
   const auto bytes = read_bytes("pte/xnnpack.pte");
   auto unknown = Module::load(replaced(bytes, "XnnpackBackend", "MysteryBackend"), "m.pte");
   ASSERT_TRUE(unknown.ok()) << message_of(unknown);
-  auto prepared = unknown->load_method();
+  auto prepared = unknown->method()->prepare();
   ASSERT_FALSE(prepared.ok());
   EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
   EXPECT_TRUE(contains(prepared.error().message(), "forward of m.pte: backend 'MysteryBackend'"))
@@ -350,7 +359,7 @@ TEST(Module, NamesEveryOperatorWithoutAKernel) {
 
   auto trusted = Module::load(bytes, "m.pte", {.trust = true});
   ASSERT_TRUE(trusted.ok()) << message_of(trusted);
-  auto prepared = trusted->load_method();
+  auto prepared = trusted->method()->prepare();
   ASSERT_FALSE(prepared.ok());
   EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
   EXPECT_TRUE(contains(prepared.error().message(), "aten::odd.out")) << prepared.error().message();
@@ -373,11 +382,11 @@ TEST(Module, RunsWhatExecuTorchsExporterWrites) {
       {"pte/item.pte", {floats({2, 2}, {1, 2, 3, 4}), index}},
   };
   for (const Case& item : cases) {
-    Module module = load(item.name);
-    auto outputs = module.run(item.inputs);
+    const Method method = load(item.name);
+    auto outputs = method.run(item.inputs);
     EXPECT_TRUE(outputs.ok()) << item.name << ": " << message_of(outputs);
   }
-  Module cond = load("pte/cond.pte");
+  const Method cond = load("pte/cond.pte");
   EXPECT_EQ(values_of((*cond.run({floats({2, 3}, {1, 1, 1, 1, 1, 1})}))[0]),
             std::vector<float>(6, 2));
   EXPECT_EQ(values_of((*cond.run({floats({2, 3}, {-1, -1, -1, -1, -1, -1})}))[0]),
@@ -391,10 +400,10 @@ TEST(Module, SeveralModulesOfOneFileRunInSeveralThreads) {
   std::vector<int> wrong(4);
   for (size_t t = 0; t < wrong.size(); ++t) {
     threads.emplace_back([&wrong, t] {
-      Module module = load("runtime/counter.pte");
+      const Method method = load("runtime/counter.pte");
       const Tensor step = floats({2}, {static_cast<float>(t), 1});
       for (int i = 1; i <= 200; ++i) {
-        auto outputs = module.run({step});
+        auto outputs = method.run({step});
         const float count = 5 + static_cast<float>(t) * static_cast<float>(i);
         if (!outputs.ok() || values_of((*outputs)[0])[0] != 3 * count) ++wrong[t];
       }
@@ -405,9 +414,17 @@ TEST(Module, SeveralModulesOfOneFileRunInSeveralThreads) {
 }
 
 TEST(Module, RefusesMethodsThatAreNotThere) {
-  Module module = load("runtime/add.pte");
-  EXPECT_TRUE(contains(message_of(module.inputs("encode")), "no method 'encode'; it has forward"));
-  EXPECT_TRUE(contains(message_of(module.run({}, "encode")), "no method 'encode'"));
+  const auto module = Module::load(data_path("runtime/add.pte"));
+  EXPECT_EQ(module->method("encode").error().code(), ErrorCode::kNotFound);
+  EXPECT_TRUE(contains(message_of(module->method("encode")), "no method 'encode'; it has forward"));
+}
+
+// A file of one method that has another name.
+TEST(Module, GivesTheOnlyMethodWithoutItsName) {
+  const auto module =
+      Module::load(replaced(read_bytes("runtime/add.pte"), "forward", "encodes"), "m.pte");
+  ASSERT_TRUE(module.ok()) << message_of(module);
+  EXPECT_EQ(module->method()->name(), "encodes");
 }
 
 TEST(Module, RefusesFilesThatAreNoPrograms) {

@@ -99,7 +99,7 @@ void note_coverage(const Program& program, const std::vector<std::byte>& bytes,
   }
 }
 
-Result<Module> prepare(const Program& program, const std::string& engine, const std::string& name) {
+Result<Method> prepare(const Program& program, const std::string& engine, const std::string& name) {
   CompileOptions options;
   options.engines = *parse_engines(engine);
   options.verify_passes = true;
@@ -113,8 +113,10 @@ Result<Module> prepare(const Program& program, const std::string& engine, const 
   note_coverage(program, *bytes, coverage(engine));
   auto module = Module::load(std::move(*bytes), name, {.verify_checksums = true});
   if (!module.ok()) return module.error();
-  if (const Status loaded = module->load_method(); !loaded.ok()) return loaded.error();
-  return module;
+  auto method = module->method();
+  if (!method.ok()) return method;
+  if (const Status prepared = method->prepare(); !prepared.ok()) return prepared.error();
+  return method;
 }
 
 struct Parameter {
@@ -147,15 +149,15 @@ void compare(const std::vector<Value>& found, const std::vector<Value>& expected
 Outcome run(const Engine& engine, const Case& test) {
   Outcome outcome;
   auto program = load_program(test);
-  auto module = program.ok() ? prepare(*program, engine.name, test.name) : program.error();
-  if (!module.ok()) outcome.error = module.error();
+  auto method = program.ok() ? prepare(*program, engine.name, test.name) : program.error();
+  if (!method.ok()) outcome.error = method.error();
   for (size_t i = 0; i < test.runs.size() && !outcome.error; ++i) {
     SCOPED_TRACE("inputs " + std::to_string(i));
     const auto inputs = table().values(test.runs[i]["inputs"]);
     const auto expected = table().values(test.runs[i]["outputs"]);
     EXPECT_TRUE(inputs.ok() && expected.ok());
     if (!inputs.ok() || !expected.ok()) break;
-    const auto outputs = module->run(*inputs);
+    const auto outputs = method->run(*inputs);
     if (outputs.ok()) {
       compare(*outputs, *expected, test, outcome);
     } else {

@@ -116,7 +116,7 @@ class Writer {
   std::ofstream file_;
 };
 
-Status run_sets(Module& module, const Request& request) {
+Status run_sets(const Method& method, const Request& request) {
   Reader reader(request.inputs);
   Writer writer(request.result);
   const int64_t sets = reader.number();
@@ -129,7 +129,7 @@ Status run_sets(Module& module, const Request& request) {
       if (!tensor.ok()) return tensor.error();
       inputs.emplace_back(std::move(*tensor));
     }
-    const auto outputs = module.run(inputs);
+    const auto outputs = method.run(inputs);
     if (!outputs.ok()) {
       writer.number(-1);
       writer.text(outputs.error().message());
@@ -170,7 +170,8 @@ Status handle(const Request& request, std::string& refusals) {
   if (!bytes.ok()) return bytes.error();
   auto module = Module::load(std::move(*bytes), "program");
   if (!module.ok()) return module.error();
-  return run_sets(*module, request);
+  const auto method = module->method();
+  return method.ok() ? run_sets(*method, request) : method.error();
 }
 
 std::string one_line(std::string text) {

@@ -12,13 +12,13 @@ int main(int argc, char** argv) {
     std::cerr << module.error().message() << "\n";
     return 1;
   }
-  auto inputs = module->inputs();
-  if (!inputs.ok()) {
-    std::cerr << inputs.error().message() << "\n";
+  auto method = module->method();
+  if (!method.ok()) {
+    std::cerr << method.error().message() << "\n";
     return 1;
   }
   std::vector<slipway::Value> values;
-  for (const auto& input : *inputs) {
+  for (const auto& input : method->inputs()) {
     const slipway::TensorInfo* tensor = input.tensor();
     if (tensor == nullptr) {
       values.emplace_back();
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
     }
     values.emplace_back(*zeros);
   }
-  auto outputs = module->run(values);
+  auto outputs = method->run(values);
   if (!outputs.ok()) {
     std::cerr << outputs.error().message() << "\n";
     return 1;

@@ -73,7 +73,7 @@ inline void expect_golden_results(const std::string& model, std::vector<std::byt
     const auto input = read_npy(stem + ".in0.npy");
     const auto expected = read_npy(stem + ".out0.npy");
     ASSERT_TRUE(input.ok() && expected.ok());
-    const auto outputs = module->run({*input});
+    const auto outputs = module->method()->run({*input});
     ASSERT_TRUE(outputs.ok()) << outputs.error().message();
     const auto& found = std::get<Tensor>(outputs->at(0));
     ASSERT_EQ(found.sizes(), expected->sizes());

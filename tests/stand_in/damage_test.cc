@@ -106,7 +106,7 @@ TEST(DamagedStandIn, AFileWithADamagedEngineIsAnError) {
     const auto bytes = std::as_bytes(std::span(mutant));
     auto module = Module::load({bytes.begin(), bytes.end()}, "damaged", {.verify_checksums = true});
     ASSERT_TRUE(module.ok()) << module.error().message();
-    const Status loaded = module->load_method();
+    const Status loaded = module->method()->prepare();
     ASSERT_FALSE(loaded.ok()) << i;
     EXPECT_THAT(loaded.error().message(), testing::HasSubstr("stand-in: ")) << i;
   }

@@ -227,7 +227,7 @@ TEST(StandIn, ComparesTheLibraryAndTheDeviceAtEveryLoad) {
     options.on_warning = [&](const std::string& text) { warnings.push_back(text); };
     auto module = Module::load(*bytes, "mlp", options);
     ASSERT_TRUE(module.ok()) << module.error().message();
-    EXPECT_TRUE(module->load_method().ok());
+    EXPECT_TRUE(module->method()->prepare().ok());
     const bool is_version = here.library_version != before.library_version;
     EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr(
                               is_version ? "built with stand_in 1, and here is 2"
@@ -236,7 +236,7 @@ TEST(StandIn, ComparesTheLibraryAndTheDeviceAtEveryLoad) {
     options.require_same_environment = true;
     module = Module::load(*bytes, "mlp", options);
     ASSERT_TRUE(module.ok()) << module.error().message();
-    const Status strict = module->load_method();
+    const Status strict = module->method()->prepare();
     machine() = before;
     ASSERT_FALSE(strict.ok());
     EXPECT_EQ(strict.error().code(), ErrorCode::kUnavailable);
@@ -283,7 +283,7 @@ TEST(SeveralEngines, ThreeAreInOneFile) {
   // What can't be run is told before anything runs.
   auto module = Module::load(std::vector(*bytes), "three engines");
   ASSERT_TRUE(module.ok()) << module.error().message();
-  const Status loaded = module->load_method();
+  const Status loaded = module->method()->prepare();
   ASSERT_FALSE(loaded.ok());
   EXPECT_THAT(loaded.error().message(), HasSubstr("TensorRT"));
 }

@@ -29,11 +29,11 @@ Tensor numbers(const std::vector<int64_t>& sizes, size_t seed) {
 }
 
 // The outputs' bytes of a module's only method, for inputs that the seed decides on.
-std::string run(Module& module, size_t seed) {
-  const auto sizes = module.example_sizes();
+std::string run(const Module& module, size_t seed) {
+  const Method method = *module.method();
   std::vector<Value> inputs;
-  for (const auto& input : *sizes) inputs.emplace_back(numbers(input, seed));
-  const auto outputs = module.run(inputs);
+  for (const auto& input : method.example_sizes()) inputs.emplace_back(numbers(input, seed));
+  const auto outputs = method.run(inputs);
   if (!outputs.ok()) return outputs.error().message();
   std::string bytes;
   for (const Value& output : *outputs) {
@@ -82,7 +82,8 @@ TEST_P(Threads, AModuleMovesFromThreadToThread) {
     std::thread([&] { EXPECT_EQ(run(*module, 1), expected); }).join();
   }
   // It may be described by several at once.
-  const auto names = in_threads([&](size_t) { return module->inputs()->front().type_text(); });
+  const auto names =
+      in_threads([&](size_t) { return module->method()->inputs().front().type_text(); });
   EXPECT_EQ(names, std::vector<std::string>(kThreads, names.front()));
 }
 

@@ -49,10 +49,10 @@ TEST(CondTest, RunsOneBranch) {
   // Both write the output itself.
   EXPECT_THAT(p.instructions(), Not(Contains("move")));
   EXPECT_THAT(p.instructions(), Not(Contains("aten::alias_copy")));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(to_floats(run(module, {floats({2}, {1, 2})})[0]), (Floats{2, 4}));
-    EXPECT_EQ(to_floats(run(module, {floats({2}, {-1, -2})})[0]), (Floats{0, 1}));
+    EXPECT_EQ(to_floats(run(method, {floats({2}, {1, 2})})[0]), (Floats{2, 4}));
+    EXPECT_EQ(to_floats(run(method, {floats({2}, {-1, -2})})[0]), (Floats{0, 1}));
   }
 }
 
@@ -73,17 +73,17 @@ TEST(CondTest, BranchesGiveBackWhatTheyGot) {
   auto b = p.build();
   p.output(b.add(node->output(0), SymInt(1)));
   p.output(node->output(1));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   auto flag_is = [](bool value) {
     Tensor tensor = *Tensor::zeros(DType::kBool, {});
     *tensor.data_as<bool>() = value;
     return tensor;
   };
   const Tensor input = floats({4}, {5, 5, 5, 5});
-  auto outputs = run(module, {flag_is(true), input});
+  auto outputs = run(method, {flag_is(true), input});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{6, 6, 6, 6}));
   EXPECT_EQ(to_floats(outputs[1]), (Floats{0, 1, 2, 3}));
-  outputs = run(module, {flag_is(false), input});
+  outputs = run(method, {flag_is(false), input});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{6, 7, 8, 9}));
   EXPECT_EQ(to_floats(outputs[1]), (Floats{5, 6, 7, 8}));
 }
@@ -108,12 +108,12 @@ TEST(CondTest, BranchesWithinBranches) {
   Branch no({inner, x});
   no.output(no.build().add(no.inputs[1], SymInt(1)));
   p.output(cond(p.graph(), outer, yes, no, {inner, x}, {p.type({3})})->output());
-  Module module = p.load();
+  const slipway::Method method = p.load();
   auto with = [&](bool a, bool c) {
     Tensor values = *Tensor::zeros(DType::kBool, {2});
     values.data_as<bool>()[0] = a;
     values.data_as<bool>()[1] = c;
-    return to_floats(run(module, {values, floats({3}, {1, 2, 3})})[0]);
+    return to_floats(run(method, {values, floats({3}, {1, 2, 3})})[0]);
   };
   EXPECT_EQ(with(true, true), (Floats{99, 98, 97}));
   EXPECT_EQ(with(true, false), (Floats{103, 106, 109}));
@@ -139,11 +139,11 @@ TEST(CondTest, LiteralsAmongWhatABranchIsGiven) {
   node->args().emplace_back(std::string("text"));
   node->args().emplace_back(std::vector<SymInt>{3});
   p.output(node->output());
-  Module module = p.load();
+  const slipway::Method method = p.load();
   Tensor value = *Tensor::zeros(DType::kBool, {});
-  EXPECT_EQ(to_floats(run(module, {value, floats({2}, {1, 2})})[0]), (Floats{3, 4}));
+  EXPECT_EQ(to_floats(run(method, {value, floats({2}, {1, 2})})[0]), (Floats{3, 4}));
   *value.data_as<bool>() = true;
-  EXPECT_EQ(to_floats(run(module, {value, floats({2}, {1, 2})})[0]), (Floats{2, 3}));
+  EXPECT_EQ(to_floats(run(method, {value, floats({2}, {1, 2})})[0]), (Floats{2, 3}));
 
   node->args()[3] = std::vector<ir::Value*>{x, nullptr};
   EXPECT_THAT(p.emit_error(),
@@ -174,9 +174,9 @@ TEST(CondTest, DecidesByASize) {
   no.output(no.build().full({s * 2}, 2.0, DType::kFloat32));
   p.output(cond(p.graph(), is_long, yes, no, {x}, {p.type({s * 2})})->output());
   p.output(s * 2);
-  Module module = p.load();
+  const slipway::Method method = p.load();
   for (int64_t size : {5, 2}) {
-    auto outputs = run(module, {*Tensor::zeros(DType::kFloat32, {size})});
+    auto outputs = run(method, {*Tensor::zeros(DType::kFloat32, {size})});
     EXPECT_EQ(to_floats(outputs[0]), Floats(static_cast<size_t>(size * 2), size > 3 ? 1 : 2));
     EXPECT_EQ(std::get<int64_t>(outputs[1]), size * 2);
   }
@@ -195,11 +195,11 @@ TEST(CondTest, NumbersFromBranches) {
   p.graph().add_output(node, ir::ValueKind::kSymInt, u);
   auto b = p.build();
   p.output(b.full({u + 1}, 1.0, DType::kFloat32));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   Tensor value = *Tensor::zeros(DType::kBool, {});
-  EXPECT_EQ(sizes_of(run(module, {value})[0]), (Sizes{6}));
+  EXPECT_EQ(sizes_of(run(method, {value})[0]), (Sizes{6}));
   *value.data_as<bool>() = true;
-  EXPECT_EQ(sizes_of(run(module, {value})[0]), (Sizes{4}));
+  EXPECT_EQ(sizes_of(run(method, {value})[0]), (Sizes{4}));
 }
 
 TEST(CondTest, StateChangedByTheResultOfABranch) {
@@ -212,13 +212,13 @@ TEST(CondTest, StateChangedByTheResultOfABranch) {
   no.output(no.inputs[0]);
   p.mutation("state", cond(p.graph(), flag, yes, no, {state}, {p.type({2})})->output());
   p.output(SymInt(0));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   Tensor value = *Tensor::zeros(DType::kBool, {});
-  run(module, {value});
-  EXPECT_EQ(to_floats(module.state()->at(0).second), (Floats{1, 2}));
+  run(method, {value});
+  EXPECT_EQ(to_floats(method.state()->at(0).second), (Floats{1, 2}));
   *value.data_as<bool>() = true;
-  run(module, {value});
-  EXPECT_EQ(to_floats(module.state()->at(0).second), (Floats{11, 12}));
+  run(method, {value});
+  EXPECT_EQ(to_floats(method.state()->at(0).second), (Floats{11, 12}));
 }
 
 }  // namespace

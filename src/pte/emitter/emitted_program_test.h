@@ -90,12 +90,12 @@ class ProgramToEmit : public passes::TestProgram {
     auto bytes = emit_bytes();
     return bytes.ok() ? "" : bytes.error().message();
   }
-  Module load() {
+  slipway::Method load() {
     auto bytes = emit_bytes();
     EXPECT_TRUE(bytes.ok()) << bytes.error().message();
     auto module = Module::load(std::move(*bytes), "made by hand");
     EXPECT_TRUE(module.ok()) << module.error().message();
-    return std::move(*module);
+    return *module->method();
   }
   // "aten::add.out", in order; what is no kernel is "engine", "jump" or "move".
   std::vector<std::string> instructions() {
@@ -133,8 +133,8 @@ inline Tensor integers(std::vector<int64_t> sizes, std::vector<int64_t> values) 
   return *tensor;
 }
 
-inline std::vector<Value> run(Module& module, const std::vector<Value>& inputs) {
-  auto outputs = module.run(inputs);
+inline std::vector<Value> run(const slipway::Method& method, const std::vector<Value>& inputs) {
+  auto outputs = method.run(inputs);
   EXPECT_TRUE(outputs.ok()) << outputs.error().message();
   return outputs.ok() ? *outputs : std::vector<Value>();
 }

@@ -22,8 +22,8 @@ TEST(EmitterTest, RunsAPerceptron) {
   auto b = p.build();
   p.output(b.relu(b.sub(b.linear(x, weight, bias), SymInt(12))));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::linear", "aten::sub", "aten::relu"));
-  Module module = p.load();
-  auto outputs = run(module, {floats({1, 2}, {1, 1})});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({1, 2}, {1, 1})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{0, 4, 9}));
 }
 
@@ -62,9 +62,9 @@ TEST(EmitterTest, EveryOutputHasMemoryOfItsOwn) {
   for (ir::Value* value : {x, c, state, sum, sum, b.view(sum, {1, 2}), b.view(x, {2, 1})}) {
     p.output(value);
   }
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor input = floats({2}, {1, 2});
-  const auto outputs = run(module, {input});
+  const auto outputs = run(method, {input});
   const std::vector<Floats> expected = {{1, 2}, {5, 6}, {7, 8}, {2, 3}, {2, 3}, {2, 3}, {1, 2}};
   ASSERT_EQ(outputs.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
@@ -75,7 +75,7 @@ TEST(EmitterTest, EveryOutputHasMemoryOfItsOwn) {
   }
   EXPECT_EQ(sizes_of(outputs[5]), (Sizes{1, 2}));
   EXPECT_EQ(sizes_of(outputs[6]), (Sizes{2, 1}));
-  const auto state_after = module.state();
+  const auto state_after = method.state();
   ASSERT_TRUE(state_after.ok());
   EXPECT_EQ(to_floats((*state_after)[0].second), (Floats{8, 9}));
 }
@@ -92,8 +92,8 @@ TEST(EmitterTest, StaticViewsNeedNoInstruction) {
   ir::Value* moved = b.permute(b.unsqueeze(product, 0), {1, 0});
   p.output(b.neg(b.expand(b.squeeze(moved, 1), {1, 6})));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::add", "aten::mul", "aten::neg"));
-  Module module = p.load();
-  auto outputs = run(module, {floats({2, 3}, {0, 1, 2, 3, 4, 5})});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({2, 3}, {0, 1, 2, 3, 4, 5})});
   EXPECT_EQ(sizes_of(outputs[0]), (Sizes{1, 6}));
   EXPECT_EQ(to_floats(outputs[0]), (Floats{0, -2, -6, -12, -20, -30}));
 }
@@ -104,10 +104,10 @@ TEST(EmitterTest, ViewsOfInputsFollowTheirAddress) {
   auto b = p.build();
   p.output(b.add(b.view(x, {4}), SymInt(1)));
   EXPECT_THAT(p.instructions(), ElementsAre("executorch_prim::et_view", "aten::add"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   for (float value : {1.0F, 5.0F}) {
     const Tensor input = floats({2, 2}, Floats(4, value));
-    EXPECT_EQ(to_floats(run(module, {input})[0]), Floats(4, value + 1));
+    EXPECT_EQ(to_floats(run(method, {input})[0]), Floats(4, value + 1));
   }
 }
 
@@ -115,12 +115,12 @@ TEST(EmitterTest, ATensorWithoutDataIsNoInput) {
   ProgramToEmit p;
   auto b = p.build();
   p.output(b.relu(p.input("x", p.type({}))));
-  Module module = p.load();
-  const auto refused = module.run({Tensor()});
+  const slipway::Method method = p.load();
+  const auto refused = method.run({Tensor()});
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message(),
               HasSubstr("input 0 'x': expected float32[], got a tensor without data"));
-  EXPECT_EQ(to_floats(run(module, {floats({}, {3})})[0]), Floats{3});
+  EXPECT_EQ(to_floats(run(method, {floats({}, {3})})[0]), Floats{3});
 }
 
 TEST(EmitterTest, AViewThatIsAnOutputIsComputedInPlace) {
@@ -129,8 +129,8 @@ TEST(EmitterTest, AViewThatIsAnOutputIsComputedInPlace) {
   auto b = p.build();
   p.output(b.view(b.relu(x), {4}));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::relu"));
-  Module module = p.load();
-  auto outputs = run(module, {floats({2, 2}, {1, -1, 2, -2})});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({2, 2}, {1, -1, 2, -2})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{1, 0, 2, 0}));
   EXPECT_EQ(sizes_of(outputs[0]), (Sizes{4}));
 }
@@ -144,8 +144,8 @@ TEST(EmitterTest, TwoViewsOfOneResultAreTwoOutputs) {
   p.output(flat);
   p.output(b.view(flat, {1, 4}));
   p.output(y);
-  Module module = p.load();
-  auto outputs = run(module, {floats({2, 2}, {1, -1, 2, -2})});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({2, 2}, {1, -1, 2, -2})});
   EXPECT_EQ(sizes_of(outputs[1]), (Sizes{1, 4}));
   for (const Value& output : outputs) EXPECT_EQ(to_floats(output), (Floats{1, 0, 2, 0}));
 }
@@ -160,8 +160,8 @@ TEST(EmitterTest, ListsOfResults) {
   auto [values, indices] = b.max_dim(x, 0);
   p.output(indices);
   p.output(values);
-  Module module = p.load();
-  auto outputs = run(module, {floats({4, 2}, {1, 2, 3, 4, 9, 6, 7, 8})});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({4, 2}, {1, 2, 3, 4, 9, 6, 7, 8})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{3, 4, 9, 6, 7, 8}));
   EXPECT_EQ(to_floats(outputs[1]), (Floats{1, 2, 1, 2}));
   const auto& found = std::get<Tensor>(outputs[2]);
@@ -176,8 +176,8 @@ TEST(EmitterTest, OptionalTensorsInLists) {
   ir::Value* index = p.input("index", p.type({2}, DType::kInt64));
   auto b = p.build();
   p.output(b.index(x, {nullptr, index}));
-  Module module = p.load();
-  auto outputs = run(module, {floats({2, 3}, {0, 1, 2, 3, 4, 5}), integers({2}, {2, 0})});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({2, 3}, {0, 1, 2, 3, 4, 5}), integers({2}, {2, 0})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{2, 0, 5, 3}));
 }
 
@@ -202,8 +202,8 @@ TEST(EmitterTest, LiteralsAmongInputsAndOutputs) {
   p.output(2.5);
   p.output(std::string("out"));
   p.output(ir::None{});
-  Module module = p.load();
-  auto outputs = run(module, {floats({1}, {1}), int64_t{3}, 0.5, std::string("text"), Value()});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({1}, {1}), int64_t{3}, 0.5, std::string("text"), Value()});
   EXPECT_EQ(std::get<int64_t>(outputs[1]), 7);
   EXPECT_EQ(std::get<bool>(outputs[2]), true);
   EXPECT_EQ(std::get<double>(outputs[3]), 2.5);
@@ -238,12 +238,14 @@ TEST(EmitterTest, MethodsShareConstantsAndNotState) {
   auto module = Module::load(std::move(*bytes), "file");
   ASSERT_TRUE(module.ok()) << module.error().message();
   EXPECT_EQ(module->method_names(), (std::vector<std::string>{"one", "two"}));
+  EXPECT_THAT(module->method().error().message(),
+              HasSubstr("no method 'forward'; it has one, two"));
   const Tensor x = *Tensor::zeros(DType::kFloat32, {1000});
-  for (const char* method : {"one", "two", "two"}) {
-    ASSERT_TRUE(module->run({Value(x)}, method).ok());
+  for (const char* name : {"one", "two", "two"}) {
+    ASSERT_TRUE(module->method(name)->run({Value(x)}).ok());
   }
-  auto one = module->state("one");
-  auto two = module->state("two");
+  auto one = module->method("one")->state();
+  auto two = module->method("two")->state();
   ASSERT_TRUE(one.ok() && two.ok());
   EXPECT_EQ(to_floats((*one)[0].second)[0], 1);
   EXPECT_EQ(to_floats((*two)[0].second)[0], 4);
@@ -379,8 +381,8 @@ TEST(EmitterTest, EmptyTensorsAreTensors) {
   p.mutation("state", b.view(b.relu(empty), {0}));
   p.output(empty);
   p.output(b.cat({empty, x}, 0));
-  Module module = p.load();
-  auto outputs = run(module, {floats({2, 3}, Floats(6, 1))});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({2, 3}, Floats(6, 1))});
   EXPECT_EQ(sizes_of(outputs[0]), (Sizes{0, 3}));
   EXPECT_EQ(to_floats(outputs[1]), Floats(6, 1));
 }
@@ -397,8 +399,8 @@ TEST(EmitterTest, ConstantsOfEveryTypeAreGivenBack) {
     dtypes.push_back(dtype);
   }
   const std::vector<float> source = {0, 1, 2, 3, 4, 5, 6, 7};
-  Module module = p.load();
-  auto outputs = run(module, {});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {});
   ASSERT_EQ(outputs.size(), dtypes.size());
   for (size_t i = 0; i < dtypes.size(); ++i) {
     const auto& tensor = std::get<Tensor>(outputs[i]);
@@ -412,8 +414,8 @@ TEST(EmitterTest, AProgramWithoutInstructions) {
   ProgramToEmit p;
   p.output(SymInt(3));
   EXPECT_TRUE(p.instructions().empty());
-  Module module = p.load();
-  EXPECT_EQ(std::get<int64_t>(run(module, {})[0]), 3);
+  const slipway::Method method = p.load();
+  EXPECT_EQ(std::get<int64_t>(run(method, {})[0]), 3);
 }
 
 }  // namespace

@@ -61,8 +61,8 @@ class EngineAliasTest : public testing::Test {
   ProgramToEmit p;
 };
 
-Floats state_of(Module& module, size_t index = 0) {
-  auto state = module.state();
+Floats state_of(const slipway::Method& method, size_t index = 0) {
+  auto state = method.state();
   EXPECT_TRUE(state.ok()) << state.error().message();
   return to_floats(state->at(index).second);
 }
@@ -74,10 +74,10 @@ TEST_F(EngineAliasTest, ABufferIsUpdatedWhereItLies) {
   p.mutation("cache", call->output(0));
   p.output(call->output(1));
   EXPECT_THAT(p.instructions(), ElementsAre("engine"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 1, 1})})[0]), (Floats{10, 20, 30}));
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {2, 2, 2})})[0]), (Floats{30, 40, 50}));
-  EXPECT_EQ(state_of(module), (Floats{3, 4, 5}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 1, 1})})[0]), (Floats{10, 20, 30}));
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {2, 2, 2})})[0]), (Floats{30, 40, 50}));
+  EXPECT_EQ(state_of(method), (Floats{3, 4, 5}));
 }
 
 TEST_F(EngineAliasTest, TheNewValueIsUsedToo) {
@@ -89,11 +89,11 @@ TEST_F(EngineAliasTest, TheNewValueIsUsedToo) {
   p.output(b.mul(call->output(0), SymInt(2)));
   p.output(call->output(0));
   EXPECT_THAT(p.instructions(), ElementsAre("engine", "aten::mul", "aten::alias_copy"));
-  Module module = p.load();
-  const auto outputs = run(module, {floats({3}, {1, 1, 1})});
+  const slipway::Method method = p.load();
+  const auto outputs = run(method, {floats({3}, {1, 1, 1})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{2, 4, 6}));
   EXPECT_EQ(to_floats(outputs[1]), (Floats{1, 2, 3}));
-  EXPECT_EQ(state_of(module), (Floats{1, 2, 3}));
+  EXPECT_EQ(state_of(method), (Floats{1, 2, 3}));
 }
 
 TEST_F(EngineAliasTest, AnInputIsUpdatedWhereItLies) {
@@ -103,9 +103,9 @@ TEST_F(EngineAliasTest, AnInputIsUpdatedWhereItLies) {
   p.mutation(ir::OutputKind::kUserInputMutation, "cache", call->output(0));
   p.output(call->output(1));
   EXPECT_THAT(p.instructions(), ElementsAre("engine"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   Tensor given = floats({3}, {1, 2, 3});
-  EXPECT_EQ(to_floats(run(module, {given, floats({3}, {1, 1, 1})})[0]), (Floats{20, 30, 40}));
+  EXPECT_EQ(to_floats(run(method, {given, floats({3}, {1, 1, 1})})[0]), (Floats{20, 30, 40}));
   EXPECT_EQ(to_floats(given), (Floats{2, 3, 4}));
 }
 
@@ -119,10 +119,10 @@ TEST_F(EngineAliasTest, WhatIsNotReplacedKeepsItsValue) {
   p.output(second->output(1));
   EXPECT_THAT(p.instructions(),
               ElementsAre("aten::alias_copy", "engine", "aten::alias_copy", "engine"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor given = floats({3}, {10, 20, 30});
   for (int i = 0; i < 2; ++i) {
-    const auto outputs = run(module, {given});
+    const auto outputs = run(method, {given});
     EXPECT_EQ(to_floats(outputs[0]), (Floats{11, 22, 33}));
     EXPECT_EQ(to_floats(outputs[1]), (Floats{110, 220, 330}));
   }
@@ -138,10 +138,10 @@ TEST_F(EngineAliasTest, TheOldValueIsUsedLater) {
   p.output(b.mul(cache, SymInt(2)));
   EXPECT_THAT(p.instructions(),
               ElementsAre("aten::alias_copy", "engine", "aten::mul", "aten::copy_"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 1, 1})})[0]), (Floats{0, 2, 4}));
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 1, 1})})[0]), (Floats{2, 4, 6}));
-  EXPECT_EQ(state_of(module), (Floats{2, 3, 4}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 1, 1})})[0]), (Floats{0, 2, 4}));
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 1, 1})})[0]), (Floats{2, 4, 6}));
+  EXPECT_EQ(state_of(method), (Floats{2, 3, 4}));
 }
 
 // The engine would read what it has just written.
@@ -151,9 +151,9 @@ TEST_F(EngineAliasTest, TheBufferIsReadTwice) {
   p.mutation("cache", call->output(0));
   p.output(call->output(1));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::alias_copy", "engine", "aten::copy_"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {})[0]), (Floats{20, 40, 60}));
-  EXPECT_EQ(state_of(module), (Floats{2, 4, 6}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {})[0]), (Floats{20, 40, 60}));
+  EXPECT_EQ(state_of(method), (Floats{2, 4, 6}));
 }
 
 TEST_F(EngineAliasTest, AnotherBufferTakesTheResult) {
@@ -164,10 +164,10 @@ TEST_F(EngineAliasTest, AnotherBufferTakesTheResult) {
   p.mutation("to", call->output(0));
   p.mutation("from", call->output(1));
   p.output(SymInt(0));
-  Module module = p.load();
-  run(module, {floats({3}, {1, 1, 1})});
-  EXPECT_EQ(state_of(module, 0), (Floats{20, 30, 40}));
-  EXPECT_EQ(state_of(module, 1), (Floats{2, 3, 4}));
+  const slipway::Method method = p.load();
+  run(method, {floats({3}, {1, 1, 1})});
+  EXPECT_EQ(state_of(method, 0), (Floats{20, 30, 40}));
+  EXPECT_EQ(state_of(method, 1), (Floats{2, 3, 4}));
 }
 
 TEST_F(EngineAliasTest, SizesMayBeDynamic) {
@@ -178,11 +178,11 @@ TEST_F(EngineAliasTest, SizesMayBeDynamic) {
   p.output(call->output(0));
   p.output(call->output(1));
   p.engines[0].record.aliases = {{0, 0, "user"}};
-  Module module = p.load();
+  const slipway::Method method = p.load();
   for (const int64_t size : {2, 5, 1}) {
     const auto count = static_cast<size_t>(size);
     const auto outputs =
-        run(module, {floats({size}, Floats(count, 1)), floats({size}, Floats(count, 2))});
+        run(method, {floats({size}, Floats(count, 1)), floats({size}, Floats(count, 2))});
     EXPECT_EQ(sizes_of(outputs[0]), (Sizes{size}));
     EXPECT_EQ(to_floats(outputs[0]), Floats(count, 3));
   }

@@ -29,8 +29,8 @@ class EngineCallTest : public testing::Test {
   SumBackend& backend = SumBackend::get();
 };
 
-Floats state_of(Module& module) {
-  auto state = module.state();
+Floats state_of(const slipway::Method& method) {
+  auto state = method.state();
   EXPECT_TRUE(state.ok()) << state.error().message();
   return to_floats(state->at(0).second);
 }
@@ -43,10 +43,10 @@ TEST_F(EngineCallTest, AnEngineIsCalledBetweenKernels) {
   p.engines[0].record.compile_specs["device"] = "CPU.0";
   p.output(b.mul(sum, SymInt(10)));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::relu", "engine", "aten::mul"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Value in = floats({3}, {-1, 2, 3});
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(to_floats(run(module, {in, floats({3}, {1, 1, 1})})[0]), (Floats{10, 30, 40}));
+    EXPECT_EQ(to_floats(run(method, {in, floats({3}, {1, 1, 1})})[0]), (Floats{10, 30, 40}));
   }
   EXPECT_THAT(backend.specs, ElementsAre(Pair("device", "CPU.0"), Pair("inputs", "2")));
   // ExecuTorch's own delegates may read a spec up to its NUL.
@@ -69,7 +69,7 @@ TEST_F(EngineCallTest, OfAnotherVersionOrDeviceIsAWarningOrAnError) {
     options.require_same_environment = strict;
     options.on_warning = [&](const std::string& warning) { warnings += warning + "\n"; };
     SLIPWAY_ASSIGN_OR_RETURN(Module module, Module::load(*bytes, "m.pte", options));
-    const Status loaded = module.load_method();
+    const Status loaded = module.method()->prepare();
     backend.version.clear();
     backend.capabilities.clear();
     return loaded;
@@ -108,8 +108,8 @@ TEST_F(EngineCallTest, OutputsAreWrittenWhereTheCallerWantsThem) {
   // The third result is not used, and the second also within.
   p.output(b.relu(call->output(1)));
   EXPECT_THAT(p.instructions(), ElementsAre("engine", "aten::relu", "aten::alias_copy"));
-  Module module = p.load();
-  const auto outputs = run(module, {floats({2, 2}, {1, -2, 3, 4})});
+  const slipway::Method method = p.load();
+  const auto outputs = run(method, {floats({2, 2}, {1, -2, 3, 4})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{2, -4, 6, 8}));
   EXPECT_EQ(to_floats(outputs[1]), (Floats{1, -2, 3, 4}));
   EXPECT_EQ(to_floats(outputs[2]), (Floats{2, -4, 6, 8}));
@@ -120,8 +120,8 @@ TEST_F(EngineCallTest, AViewOfAResultIsTheOutput) {
   ir::Value* x = p.input("x", p.type({4}));
   auto b = p.build();
   p.output(b.view(p.call_sum({x}, {p.type({4})})->output(), {2, 2}));
-  Module module = p.load();
-  const auto outputs = run(module, {floats({4}, {1, 2, 3, 4})});
+  const slipway::Method method = p.load();
+  const auto outputs = run(method, {floats({4}, {1, 2, 3, 4})});
   EXPECT_EQ(sizes_of(outputs[0]), (Sizes{2, 2}));
   EXPECT_EQ(to_floats(outputs[0]), (Floats{1, 2, 3, 4}));
 }
@@ -136,10 +136,10 @@ TEST_F(EngineCallTest, ViewsConstantsAndBuffersAreInputs) {
   ir::Value* flat = b.view(b.view(x, {4}), {2, 2});
   p.mutation("state", b.add(state, SymInt(1)));
   p.output(p.call_sum({flat, view, transposed, state}, {p.type({2, 2})})->output());
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Value in = floats({2, 2}, {100, 200, 300, 400});
-  EXPECT_EQ(to_floats(run(module, {in})[0]), (Floats{131, 235, 336, 440}));
-  EXPECT_EQ(to_floats(run(module, {in})[0]), (Floats{132, 236, 337, 441}));
+  EXPECT_EQ(to_floats(run(method, {in})[0]), (Floats{131, 235, 336, 440}));
+  EXPECT_EQ(to_floats(run(method, {in})[0]), (Floats{132, 236, 337, 441}));
 }
 
 TEST_F(EngineCallTest, SizesMayBeDynamic) {
@@ -157,10 +157,10 @@ TEST_F(EngineCallTest, SizesMayBeDynamic) {
   p.output(p.call("aten.full.default",
                   {passes::Ints{u0, 1}, 7.0, ir::None(), ir::None(), ir::None(), ir::None()},
                   p.type({u0, 1}), "full"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   for (const int64_t rows : {2, 5, 1}) {
     const auto count = static_cast<size_t>(2 * rows);
-    const auto outputs = run(module, {floats({rows, 2}, Floats(count, 1.5f))});
+    const auto outputs = run(method, {floats({rows, 2}, Floats(count, 1.5f))});
     EXPECT_EQ(sizes_of(outputs[0]), (Sizes{2 * rows}));
     EXPECT_EQ(to_floats(outputs[0]), Floats(count, 3));
     EXPECT_EQ(sizes_of(outputs[1]), (Sizes{rows, 2}));
@@ -176,12 +176,12 @@ TEST_F(EngineCallTest, ABufferThatTheEngineReadsIsWrittenAtTheEnd) {
   p.mutation("state", call->output(1));
   p.output(call->output(0));
   EXPECT_THAT(p.instructions(), ElementsAre("engine", "aten::copy_"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Value in = floats({3}, {1, 1, 1});
-  EXPECT_EQ(to_floats(run(module, {in})[0]), (Floats{2, 3, 4}));
-  EXPECT_EQ(state_of(module), (Floats{4, 6, 8}));
-  EXPECT_EQ(to_floats(run(module, {in})[0]), (Floats{5, 7, 9}));
-  EXPECT_EQ(state_of(module), (Floats{10, 14, 18}));
+  EXPECT_EQ(to_floats(run(method, {in})[0]), (Floats{2, 3, 4}));
+  EXPECT_EQ(state_of(method), (Floats{4, 6, 8}));
+  EXPECT_EQ(to_floats(run(method, {in})[0]), (Floats{5, 7, 9}));
+  EXPECT_EQ(state_of(method), (Floats{10, 14, 18}));
 }
 
 // Nor through a view of it.
@@ -192,9 +192,9 @@ TEST_F(EngineCallTest, AViewOfABufferThatTheEngineReadsIsWrittenAtTheEnd) {
   p.mutation("state", b.view(call->output(1), {2, 2}));
   p.output(call->output(0));
   EXPECT_THAT(p.instructions(), Contains("aten::copy_"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {})[0]), (Floats{1, 2, 3, 4}));
-  EXPECT_EQ(state_of(module), (Floats{2, 4, 6, 8}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {})[0]), (Floats{1, 2, 3, 4}));
+  EXPECT_EQ(state_of(method), (Floats{2, 4, 6, 8}));
 }
 
 TEST_F(EngineCallTest, ABufferThatTheEngineOnlyGivesIsWrittenInPlace) {
@@ -204,9 +204,9 @@ TEST_F(EngineCallTest, ABufferThatTheEngineOnlyGivesIsWrittenInPlace) {
   p.mutation("state", call->output(1));
   p.output(call->output(0));
   EXPECT_THAT(p.instructions(), ElementsAre("engine"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
-  EXPECT_EQ(state_of(module), (Floats{2, 4, 6}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
+  EXPECT_EQ(state_of(method), (Floats{2, 4, 6}));
 }
 
 TEST_F(EngineCallTest, ABufferThatIsReadAfterTheEngineIsWrittenAtTheEnd) {
@@ -218,9 +218,9 @@ TEST_F(EngineCallTest, ABufferThatIsReadAfterTheEngineIsWrittenAtTheEnd) {
   p.mutation("state", call->output());
   p.output(old);
   EXPECT_THAT(p.instructions(), ElementsAre("engine", "aten::relu", "aten::copy_"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {4, 5, 6})})[0]), (Floats{1, 2, 3}));
-  EXPECT_EQ(state_of(module), (Floats{4, 5, 6}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {4, 5, 6})})[0]), (Floats{1, 2, 3}));
+  EXPECT_EQ(state_of(method), (Floats{4, 5, 6}));
 }
 
 TEST_F(EngineCallTest, AnInputIsMutated) {
@@ -228,9 +228,9 @@ TEST_F(EngineCallTest, AnInputIsMutated) {
   ir::Node* call = p.call_sum({x, x}, {p.type({3})});
   p.mutation(ir::OutputKind::kUserInputMutation, "x", call->output());
   p.output(call->output());
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor in = floats({3}, {1, 2, 3});
-  EXPECT_EQ(to_floats(run(module, {in})[0]), (Floats{2, 4, 6}));
+  EXPECT_EQ(to_floats(run(method, {in})[0]), (Floats{2, 4, 6}));
   EXPECT_EQ(to_floats(in), (Floats{2, 4, 6}));
 }
 
@@ -276,7 +276,7 @@ TEST_F(EngineCallTest, EqualEnginesAreStoredOnce) {
   auto module = Module::load(std::move(*bytes), "two.pte");
   ASSERT_TRUE(module.ok()) << module.error().message();
   for (const char* name : {"first", "second"}) {
-    auto outputs = module->run({floats({3}, {1, 2, 3})}, name);
+    auto outputs = module->method(name)->run({floats({3}, {1, 2, 3})});
     ASSERT_TRUE(outputs.ok()) << outputs.error().message();
     EXPECT_EQ(to_floats((*outputs)[0]), (Floats{2, 4, 6}));
   }
@@ -294,9 +294,9 @@ TEST_F(EngineCallTest, AnEngineIsCalledTwiceAndAnotherNever) {
   auto file = File::read(own_bytes(*bytes), "file");
   ASSERT_TRUE(file.ok()) << file.error().message();
   EXPECT_EQ(file->manifest()->methods[0].engines.size(), 1u);
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const size_t before = backend.inits;
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 2, 3})})[0]), (Floats{3, 6, 9}));
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 2, 3})})[0]), (Floats{3, 6, 9}));
   EXPECT_EQ(backend.inits, before + 1);
 }
 
@@ -322,8 +322,8 @@ TEST_F(EngineCallTest, AFailedCallIsNamed) {
   auto b = p.build();
   p.output(p.call_sum({b.relu(x)}, {p.type({3})})->output());
   p.engines[0].record.compile_specs["inputs"] = "7";
-  Module module = p.load();
-  auto outputs = module.run({floats({3}, {1, 2, 3})});
+  const slipway::Method method = p.load();
+  auto outputs = method.run({floats({3}, {1, 2, 3})});
   ASSERT_FALSE(outputs.ok());
   EXPECT_THAT(outputs.error().message(),
               HasSubstr("failed at instruction 1, a call of an engine (from call_engine)"));
@@ -335,9 +335,9 @@ TEST_F(EngineCallTest, WrongInputsAreNamedBeforeTheEngineRuns) {
   ir::Value* x = p.input("x", p.type({s0, 2}));
   ir::Value* y = p.input("y", p.type({s0, 2}));
   p.output(p.call_sum({x, y}, {p.type({s0, 2})})->output());
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const auto error_with = [&](const Value& first, const Value& second) {
-    auto outputs = module.run({first, second});
+    auto outputs = method.run({first, second});
     return outputs.ok() ? "" : outputs.error().message();
   };
   const Tensor right = floats({2, 2}, {1, 2, 3, 4});
@@ -401,7 +401,7 @@ class DamagedEngineTest : public EngineCallTest {
   static std::string run_error(const std::vector<std::byte>& file) {
     auto module = Module::load(file, "damaged.pte");
     if (!module.ok()) return module.error().message();
-    auto outputs = module->run({floats({3}, {1, 1, 1})});
+    auto outputs = module->method()->run({floats({3}, {1, 1, 1})});
     return outputs.ok() ? "" : outputs.error().message();
   }
 

@@ -124,7 +124,7 @@ TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   // ExecuTorch finds them all, and their checksums match.
   auto module = Module::load(output.path);
   ASSERT_TRUE(module.ok()) << module.error().message();
-  EXPECT_EQ(to_floats(run(*module, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
+  EXPECT_EQ(to_floats(run(*module->method(), {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
 }
 
 // An engine that is there already, into a program, and out of it into a file of its own.

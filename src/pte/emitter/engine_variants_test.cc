@@ -74,8 +74,8 @@ TEST_F(EngineVariantTest, AHeaderIsBeforeTheEngine) {
   EXPECT_EQ(text_of(segment), header + "the engine");
   EXPECT_EQ((segment.data() - file.bytes().data()) % 4096, 0);
   EXPECT_TRUE(file.verify_checksums().ok());
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 2, 3})})[0]), (Floats{1, 2, 3}));
 }
 
 TEST_F(EngineVariantTest, VariantsAreNamedData) {
@@ -95,8 +95,8 @@ TEST_F(EngineVariantTest, VariantsAreNamedData) {
   EXPECT_EQ(text_of(*file.named_data(prefix + ".sm_90")), "sum for a third");
   EXPECT_TRUE(file.verify_checksums().ok());
   // A delegate that knows of none takes the first.
-  Module module = p.load();
-  run(module, {floats({3}, {1, 2, 3})});
+  const slipway::Method method = p.load();
+  run(method, {floats({3}, {1, 2, 3})});
   const auto* given = static_cast<const std::byte*>(runtime::SumBackend::get().bytes);
   EXPECT_EQ(text_of({given, engine().record.size}), "sum for the first");
 }

@@ -14,8 +14,8 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
 
-Floats state_of(Module& module, size_t i = 0) {
-  auto state = module.state();
+Floats state_of(const slipway::Method& method, size_t i = 0) {
+  auto state = method.state();
   EXPECT_TRUE(state.ok()) << state.error().message();
   return to_floats(state->at(i).second);
 }
@@ -29,13 +29,13 @@ TEST(MutationTest, ElementwiseUpdatesAreMadeInPlace) {
   p.mutation("sum", grown);
   p.output(b.mul(grown, SymInt(2)));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::add", "aten::mul"));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Value input = floats({3}, {1, 1, 1});
-  EXPECT_EQ(to_floats(run(module, {input})[0]), (Floats{4, 6, 8}));
-  EXPECT_EQ(to_floats(run(module, {input})[0]), (Floats{6, 8, 10}));
-  EXPECT_EQ(state_of(module), (Floats{3, 4, 5}));
-  ASSERT_TRUE(module.reset_state().ok());
-  EXPECT_EQ(state_of(module), (Floats{1, 2, 3}));
+  EXPECT_EQ(to_floats(run(method, {input})[0]), (Floats{4, 6, 8}));
+  EXPECT_EQ(to_floats(run(method, {input})[0]), (Floats{6, 8, 10}));
+  EXPECT_EQ(state_of(method), (Floats{3, 4, 5}));
+  ASSERT_TRUE(method.reset_state().ok());
+  EXPECT_EQ(state_of(method), (Floats{1, 2, 3}));
 }
 
 TEST(MutationTest, TheOldValueStaysAsLongAsItIsUsed) {
@@ -48,9 +48,9 @@ TEST(MutationTest, TheOldValueStaysAsLongAsItIsUsed) {
   p.mutation("sum", grown);
   p.output(b.mul(old, SymInt(2)));
   EXPECT_THAT(p.instructions(), Contains("aten::copy_"));
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {floats({3}, {1, 1, 1})})[0]), (Floats{2, 4, 6}));
-  EXPECT_EQ(state_of(module), (Floats{2, 3, 4}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {floats({3}, {1, 1, 1})})[0]), (Floats{2, 4, 6}));
+  EXPECT_EQ(state_of(method), (Floats{2, 3, 4}));
 }
 
 TEST(MutationTest, AnOutputShowsTheOldValue) {
@@ -59,9 +59,9 @@ TEST(MutationTest, AnOutputShowsTheOldValue) {
   auto b = p.build();
   p.mutation("sum", b.add(sum, SymInt(1)));
   p.output(sum);
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {})[0]), (Floats{1, 2, 3}));
-  EXPECT_EQ(to_floats(run(module, {})[0]), (Floats{2, 3, 4}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {})[0]), (Floats{1, 2, 3}));
+  EXPECT_EQ(to_floats(run(method, {})[0]), (Floats{2, 3, 4}));
 }
 
 TEST(MutationTest, AnOutputThatIsTheNewValue) {
@@ -71,12 +71,12 @@ TEST(MutationTest, AnOutputThatIsTheNewValue) {
   ir::Value* grown = b.add(sum, SymInt(1));
   p.mutation("sum", grown);
   p.output(grown);
-  Module module = p.load();
-  auto outputs = run(module, {});
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{2, 3, 4}));
   // The caller may do with it what it likes.
   std::fill_n(std::get<Tensor>(outputs[0]).data_as<float>(), 3, 0.0F);
-  EXPECT_EQ(state_of(module), (Floats{2, 3, 4}));
+  EXPECT_EQ(state_of(method), (Floats{2, 3, 4}));
 }
 
 TEST(MutationTest, BuffersChangePlaces) {
@@ -86,10 +86,10 @@ TEST(MutationTest, BuffersChangePlaces) {
   p.mutation("first", second);
   p.mutation("second", first);
   p.output(SymInt(0));
-  Module module = p.load();
-  run(module, {});
-  EXPECT_EQ(state_of(module, 0), (Floats{5, 6}));
-  EXPECT_EQ(state_of(module, 1), (Floats{1, 2}));
+  const slipway::Method method = p.load();
+  run(method, {});
+  EXPECT_EQ(state_of(method, 0), (Floats{5, 6}));
+  EXPECT_EQ(state_of(method, 1), (Floats{1, 2}));
 }
 
 TEST(MutationTest, ABufferTakesTheOldValueOfOneThatGrows) {
@@ -100,10 +100,10 @@ TEST(MutationTest, ABufferTakesTheOldValueOfOneThatGrows) {
   p.mutation("current", b.mul(current, SymInt(10)));
   p.mutation("previous", current);
   p.output(SymInt(0));
-  Module module = p.load();
-  run(module, {});
-  EXPECT_EQ(state_of(module, 0), (Floats{10, 20}));
-  EXPECT_EQ(state_of(module, 1), (Floats{1, 2}));
+  const slipway::Method method = p.load();
+  run(method, {});
+  EXPECT_EQ(state_of(method, 0), (Floats{10, 20}));
+  EXPECT_EQ(state_of(method, 1), (Floats{1, 2}));
 }
 
 TEST(MutationTest, OneResultIntoTwoBuffers) {
@@ -115,10 +115,10 @@ TEST(MutationTest, OneResultIntoTwoBuffers) {
   p.mutation("a", grown);
   p.mutation("b", grown);
   p.output(SymInt(0));
-  Module module = p.load();
-  run(module, {});
-  EXPECT_EQ(state_of(module, 0), (Floats{2, 3}));
-  EXPECT_EQ(state_of(module, 1), (Floats{2, 3}));
+  const slipway::Method method = p.load();
+  run(method, {});
+  EXPECT_EQ(state_of(method, 0), (Floats{2, 3}));
+  EXPECT_EQ(state_of(method, 1), (Floats{2, 3}));
 }
 
 TEST(MutationTest, ABufferThatKeepsItsValueIsNotCopied) {
@@ -140,9 +140,9 @@ TEST(MutationTest, RowsArePutIntoACacheWithoutCopyingIt) {
   p.mutation("cache", b.view(filled, {1, 4, 2}));
   p.output(b.sum(filled, {0}));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::index_put_", "aten::sum"));
-  Module module = p.load();
-  auto outputs = run(module, {floats({1, 2}, {-1, -2}), integers({1}, {2})});
-  EXPECT_EQ(state_of(module), (Floats{0, 1, 2, 3, -1, -2, 6, 7}));
+  const slipway::Method method = p.load();
+  auto outputs = run(method, {floats({1, 2}, {-1, -2}), integers({1}, {2})});
+  EXPECT_EQ(state_of(method), (Floats{0, 1, 2, 3, -1, -2, 6, 7}));
   EXPECT_EQ(to_floats(outputs[0]), (Floats{7, 9}));
 }
 
@@ -155,9 +155,9 @@ TEST(MutationTest, SlicesAreWrittenInPlace) {
   p.mutation("cache", filled);
   p.output(b.sum(filled, {0}));
   EXPECT_THAT(p.instructions(), Not(Contains("aten::copy_")));
-  Module module = p.load();
-  run(module, {floats({1, 2}, {-1, -2})});
-  EXPECT_EQ(state_of(module), (Floats{0, 1, -1, -2, 4, 5, 6, 7}));
+  const slipway::Method method = p.load();
+  run(method, {floats({1, 2}, {-1, -2})});
+  EXPECT_EQ(state_of(method), (Floats{0, 1, -1, -2, 4, 5, 6, 7}));
 }
 
 TEST(MutationTest, ATransposedUpdateIsNotMadeInPlace) {
@@ -168,9 +168,9 @@ TEST(MutationTest, ATransposedUpdateIsNotMadeInPlace) {
   // Broadcast along the other dimension: elements are read after their neighbours are written.
   p.mutation("square", b.add(b.permute(square, {1, 0}), row));
   p.output(SymInt(0));
-  Module module = p.load();
-  run(module, {});
-  EXPECT_EQ(state_of(module), (Floats{0, 3, 1, 4}));
+  const slipway::Method method = p.load();
+  run(method, {});
+  EXPECT_EQ(state_of(method), (Floats{0, 3, 1, 4}));
 }
 
 TEST(MutationTest, ABroadcastOfTheBufferItselfIsNotMadeInPlace) {
@@ -180,9 +180,9 @@ TEST(MutationTest, ABroadcastOfTheBufferItselfIsNotMadeInPlace) {
   ir::Value* outer = b.add(b.view(column, {3, 1}), column);
   p.mutation("column", b.sum(outer, {0}, true));
   p.output(outer);
-  Module module = p.load();
-  EXPECT_EQ(to_floats(run(module, {})[0]), (Floats{2, 3, 4, 3, 4, 5, 4, 5, 6}));
-  EXPECT_EQ(state_of(module), (Floats{9, 12, 15}));
+  const slipway::Method method = p.load();
+  EXPECT_EQ(to_floats(run(method, {})[0]), (Floats{2, 3, 4, 3, 4, 5, 4, 5, 6}));
+  EXPECT_EQ(state_of(method), (Floats{9, 12, 15}));
 }
 
 TEST(MutationTest, InputsAreWrittenWhereTheCallerHasThem) {
@@ -193,10 +193,10 @@ TEST(MutationTest, InputsAreWrittenWhereTheCallerHasThem) {
   p.mutation(ir::OutputKind::kUserInputMutation, "x", b.add(x, y));
   p.mutation(ir::OutputKind::kUserInputMutation, "y", x);
   p.output(b.mul(x, SymInt(3)));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor first = floats({2}, {1, 2});
   const Tensor second = floats({2}, {10, 20});
-  EXPECT_EQ(to_floats(run(module, {first, second})[0]), (Floats{3, 6}));
+  EXPECT_EQ(to_floats(run(method, {first, second})[0]), (Floats{3, 6}));
   EXPECT_EQ(to_floats(first), (Floats{11, 22}));
   EXPECT_EQ(to_floats(second), (Floats{1, 2}));
 }
@@ -208,9 +208,9 @@ TEST(MutationTest, InputsOfAnySizeAreWritten) {
   auto b = p.build();
   p.mutation(ir::OutputKind::kUserInputMutation, "x", b.add(x, SymInt(1)));
   p.output(SymInt(0));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor input = floats({3}, {1, 2, 3});
-  run(module, {input});
+  run(method, {input});
   EXPECT_EQ(to_floats(input), (Floats{2, 3, 4}));
 }
 

@@ -39,8 +39,8 @@ TEST(OutputMemoryTest, OutputsArePlannedUnlessTheyAreLeftToTheCaller) {
   // The view's bytes are the caller's, whose address is known at run time only.
   EXPECT_THAT(p.instructions(),
               ElementsAre("executorch_prim::et_view", "aten::relu", "aten::alias_copy"));
-  Module module = p.load();
-  const auto outputs = run(module, {floats({2, 2}, {1, -1, 2, -2})});
+  const slipway::Method method = p.load();
+  const auto outputs = run(method, {floats({2, 2}, {1, -1, 2, -2})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{1, 0, 2, 0}));
   EXPECT_EQ(to_floats(outputs[1]), (Floats{1, -1, 2, -2}));
 }
@@ -54,8 +54,8 @@ TEST(OutputMemoryTest, WhatRunsAfterAnOutputDoesNotOverwriteIt) {
   ir::Value* late = early;
   for (int64_t i = 2; i < 6; ++i) late = b.mul(late, SymInt(i));
   p.output(b.sum(late, {0}, false));
-  Module module = p.load();
-  const auto outputs = run(module, {floats({8}, Floats(8, 1))});
+  const slipway::Method method = p.load();
+  const auto outputs = run(method, {floats({8}, Floats(8, 1))});
   EXPECT_EQ(to_floats(outputs[0]), Floats(8, 2));
   EXPECT_EQ(to_floats(outputs[1]), Floats{8 * 2 * 120});
 }
@@ -71,11 +71,11 @@ TEST_P(FeedbackTest, AnOutputMayBeTheNextInput) {
   // Written before x is read for the last time.
   ir::Value* scaled = b.mul(x, SymInt(10));
   p.output(b.permute(b.sub(scaled, x), {1, 0}));
-  Module module = p.load();
+  const slipway::Method method = p.load();
   Value value = floats({2, 2}, {1, 2, 3, 4});
-  value = run(module, {value})[0];
+  value = run(method, {value})[0];
   EXPECT_EQ(to_floats(value), (Floats{9, 27, 18, 36}));
-  value = run(module, {value})[0];
+  value = run(method, {value})[0];
   EXPECT_EQ(to_floats(value), (Floats{81, 162, 243, 324}));
 }
 
@@ -87,12 +87,12 @@ TEST_P(FeedbackTest, OutputsMayChangePlacesAndRepeat) {
   auto b = p.build();
   p.output(b.add(y, SymInt(1)));
   p.output(b.add(x, SymInt(2)));
-  Module module = p.load();
-  auto values = run(module, {floats({2}, {10, 10}), floats({2}, {20, 20})});
-  values = run(module, values);
+  const slipway::Method method = p.load();
+  auto values = run(method, {floats({2}, {10, 10}), floats({2}, {20, 20})});
+  values = run(method, values);
   EXPECT_EQ(to_floats(values[0]), (Floats{13, 13}));
   EXPECT_EQ(to_floats(values[1]), (Floats{23, 23}));
-  values = run(module, {values[1], values[1]});
+  values = run(method, {values[1], values[1]});
   EXPECT_EQ(to_floats(values[0]), (Floats{24, 24}));
   EXPECT_EQ(to_floats(values[1]), (Floats{25, 25}));
 }
@@ -105,9 +105,9 @@ TEST(FeedbackTest, StateMayBeAnInput) {
   ir::Value* grown = b.add(count, x);
   p.mutation("count", grown);
   p.output(b.mul(grown, x));
-  Module module = p.load();
-  const Value state = (*module.state())[0].second;
-  EXPECT_EQ(to_floats(run(module, {state})[0]), (Floats{2, 8}));
+  const slipway::Method method = p.load();
+  const Value state = (*method.state())[0].second;
+  EXPECT_EQ(to_floats(run(method, {state})[0]), (Floats{2, 8}));
   EXPECT_EQ(to_floats(state), (Floats{2, 4}));
 }
 
@@ -125,21 +125,21 @@ class MutatedInputTest : public testing::Test {
 };
 
 TEST_F(MutatedInputTest, CannotLieInTheModulesMemory) {
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor x = floats({2}, {1, 2});
-  const auto outputs = run(module, {x, floats({2}, {3, 4})});
+  const auto outputs = run(method, {x, floats({2}, {3, 4})});
   EXPECT_EQ(to_floats(outputs[0]), (Floats{6, 12}));
   EXPECT_EQ(to_floats(x), (Floats{2, 3}));
-  const auto refused = module.run({outputs[0], x});
+  const auto refused = method.run({outputs[0], x});
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message(), HasSubstr("input 0 'x' is written to by the program"));
-  EXPECT_EQ(to_floats(run(module, {x, outputs[0]})[0]), (Floats{18, 48}));
+  EXPECT_EQ(to_floats(run(method, {x, outputs[0]})[0]), (Floats{18, 48}));
 }
 
 TEST_F(MutatedInputTest, MayBeAnotherInputToo) {
-  Module module = p.load();
+  const slipway::Method method = p.load();
   const Tensor x = floats({2}, {1, 2});
-  EXPECT_EQ(to_floats(run(module, {x, x})[0]), (Floats{2, 6}));
+  EXPECT_EQ(to_floats(run(method, {x, x})[0]), (Floats{2, 6}));
   EXPECT_EQ(to_floats(x), (Floats{2, 3}));
 }
 
