@@ -1,16 +1,12 @@
 // slipway doctor: what this machine has for Slipway, and what to do for what is missing.
 
-#include <filesystem>
-#include <fstream>
-#include <set>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include "base/processor.h"
 #include "base/shared_library.h"
 #include "cli/commands.h"
 #include "cli/option_names.h"
@@ -34,22 +30,11 @@ constexpr const char* kFeatures[] = {
     "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16",
     "amx_fp16",    "asimd",       "asimddp",     "i8mm",     "bf16",     "sve"};
 
-// As Linux names them in /proc/cpuinfo, of the first processor.
+// As Linux names them.
 std::string cpu_features() {
-  std::ifstream stream("/proc/cpuinfo");
-  std::string line;
-  std::set<std::string> flags;
-  while (flags.empty() && std::getline(stream, line)) {
-    if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
-    std::istringstream words(line.substr(line.find(':') + 1));
-    for (std::string word; words >> word;) flags.insert(word);
-  }
-  if (flags.empty()) return "/proc/cpuinfo does not say which instruction sets";
-  std::vector<std::string> features;
-  for (const char* feature : kFeatures) {
-    if (flags.contains(feature)) features.emplace_back(feature);
-  }
-  return features.empty() ? "none that matter" : fmt::format("{}", fmt::join(features, " "));
+  if (processor_features().empty()) return "/proc/cpuinfo does not say which instruction sets";
+  const std::string features = processor_features(kFeatures);
+  return features.empty() ? "none that matter" : features;
 }
 
 Status doctor() {

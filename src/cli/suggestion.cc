@@ -3,36 +3,16 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "base/edit_distance.h"
+
 namespace slipway::cli {
-namespace {
-
-// The optimal string alignment distance.
-size_t edits(const std::string& a, const std::string& b) {
-  std::vector<size_t> before;
-  std::vector<size_t> last(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) last[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    std::vector<size_t> row(b.size() + 1, i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + change});
-      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) row[j] = std::min(row[j], before[j - 2] + 1);
-    }
-    before = std::move(last);
-    last = std::move(row);
-  }
-  return last[b.size()];
-}
-
-}  // namespace
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
   std::string nearest;
   // A third of the letters may be wrong.
   size_t fewest = std::max<size_t>(name.size() / 3, 1) + 1;
   for (const std::string& candidate : known) {
-    const size_t distance = edits(name, candidate);
+    const size_t distance = edit_distance(name, candidate);
     if (distance < fewest) {
       fewest = distance;
       nearest = candidate;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -10,6 +9,7 @@
 
 #include <fmt/ranges.h>
 
+#include "base/edit_distance.h"
 #include "base/error.h"
 #include "schema/operator_name.h"
 
@@ -28,21 +28,6 @@ void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit
   }
 }
 
-// How many letters have to be added, dropped or replaced to make one of the other.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 // "; did you mean aten.cos.default?"
 std::string suggestion(const std::string& name, const std::set<std::string>& candidates) {
   constexpr size_t kMost = 3;
@@ -50,7 +35,7 @@ std::string suggestion(const std::string& name, const std::set<std::string>& can
   const size_t length = name.size() - (name.find('.') + 1);
   std::vector<std::pair<size_t, std::string>> near;
   for (const std::string& candidate : candidates) {
-    const size_t changes = distance(name, candidate);
+    const size_t changes = edit_distance(name, candidate);
     if (changes <= length / 4 + 1) near.emplace_back(changes, candidate);
   }
   std::sort(near.begin(), near.end());

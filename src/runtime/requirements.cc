@@ -1,7 +1,11 @@
 #include "runtime/requirements.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -27,6 +31,19 @@ constexpr size_t kShown = 20;
 // Whether both are known, and not the same.
 bool differ(const std::string& built, const std::string& here) {
   return !built.empty() && !here.empty() && built != here;
+}
+
+std::set<std::string> words(const std::string& text) {
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), {}};
+}
+
+// Whether what is here is known, and lacks a word of what an engine was built for. What has more
+// runs it as well.
+bool lacks(const std::string& here, const std::string& built) {
+  const std::set<std::string> known = words(here);
+  const std::set<std::string> needed = words(built);
+  return !known.empty() && !std::includes(known.begin(), known.end(), needed.begin(), needed.end());
 }
 
 // The first instruction that calls each operator, by the operator's index.
@@ -108,7 +125,7 @@ std::vector<std::string> environment_differences(const pte::File& file, const st
       found += " " + here.library_version;
       remedies.emplace_back("bring that version");
     }
-    if (differ(record.capabilities, here.capabilities)) {
+    if (lacks(here.capabilities, record.capabilities)) {
       built += fmt::format(" for {} with {}", record.device, record.capabilities);
       found += fmt::format("{} {} with {}", found.empty() ? "" : " on", record.device,
                            here.capabilities);

@@ -22,8 +22,9 @@ std::string instruction_origin(const pte::File& file, const std::string& method,
                                size_t instruction);
 
 // Of each engine of the method that another version of its library built than the one that is here,
-// or for another device: both sides, and what to do. What the manifest or the backend does not tell
-// is no difference. The backends must be registered (check_requirements).
+// or for a device with something that the one here lacks: both sides, and what to do. What the
+// manifest or the backend does not tell is no difference. The backends must be registered
+// (check_requirements).
 std::vector<std::string> environment_differences(const pte::File& file, const std::string& method);
 
 }  // namespace slipway::runtime

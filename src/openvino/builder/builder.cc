@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -67,7 +68,7 @@ class OpenVinoBuilder : public engine_build::Builder {
 
   Result<std::string> fingerprint() const override {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string library, version());
-    const std::string features = processor_features();
+    const std::string features = fmt::format("{}", fmt::join(processor_features(), " "));
     std::string text = fmt::format("OpenVINO {}, processor {}", library,
                                    xxh3_hex(std::as_bytes(std::span(features))));
     for (const auto& [name, value] : properties()) text += fmt::format(", {}={}", name, value);

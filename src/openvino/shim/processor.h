@@ -1,9 +1,10 @@
 // What the processor can do: engines are built by it, and some give wrong numbers where it can't.
 #pragma once
 
-#include <fstream>
 #include <string>
 #include <string_view>
+
+#include "base/processor.h"
 
 namespace slipway::openvino {
 
@@ -13,24 +14,11 @@ namespace slipway::openvino {
 inline constexpr const char* kAnyFeature = "any_processor_feature";
 inline constexpr const char* kInt8Features = "avx512_vnni,avx_vnni";
 
-// The line of /proc/cpuinfo that lists the features; all cores have the same, and it is read once.
-inline const std::string& processor_features() {
-  static const std::string kFeatures = [] {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-      if (line.starts_with("flags") || line.starts_with("Features")) return line;
-    }
-    return std::string();
-  }();
-  return kFeatures;
-}
-
 // Whether the processor has one of the features, which are separated by commas.
 inline bool has_any_feature(std::string_view names) {
-  const std::string features = processor_features() + ' ';
   while (!names.empty()) {
     const std::string name(names.substr(0, names.find(',')));
-    if (features.find(' ' + name + ' ') != std::string::npos) return true;
+    if (processor_features().contains(name)) return true;
     names.remove_prefix(name.size() < names.size() ? name.size() + 1 : names.size());
   }
   return false;
@@ -44,14 +32,6 @@ inline constexpr const char* kKernelFeatures[] = {
     "asimdhp",  "i8mm",     "bf16",     "sve",         "sve2"};
 
 // Those of them that the processor has.
-inline std::string capabilities() {
-  const std::string features = processor_features() + ' ';
-  std::string text;
-  for (const char* feature : kKernelFeatures) {
-    if (features.find(std::string(" ") + feature + ' ') == std::string::npos) continue;
-    text += (text.empty() ? "" : " ") + std::string(feature);
-  }
-  return text;
-}
+inline std::string capabilities() { return processor_features(kKernelFeatures); }
 
 }  // namespace slipway::openvino
