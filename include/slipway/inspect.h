@@ -1,4 +1,4 @@
-// What a file holds, for programs and for people.
+// What a file holds, whether it is sound, and whether it runs here; for programs and for people.
 //
 //   auto file = slipway::inspect("model.pte");
 //   if (!file.ok()) { std::cerr << file.error().message() << "\n"; return 1; }
@@ -8,7 +8,7 @@
 // Files are told apart by their content, not by their names. The functions run no program, print
 // nothing, and may be called by several threads at once; a file must not change while one reads it
 // (slipway/module.h says why). Sizes are in bytes, and names are as the file has them: they may
-// hold anything.
+// hold anything. docs/inspect.md describes the JSON.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "slipway/compile.h"
 #include "slipway/result.h"
 #include "slipway/tree.h"
 #include "slipway/value_info.h"
@@ -66,7 +67,7 @@ struct MethodInfo {
   Tree output_tree;
   uint64_t planned_bytes = 0;               // memory that the method works in
   std::map<std::string, size_t> operators;  // kernels, and how often each is called
-  std::vector<EngineInfo> engines;          // `slipway extract` counts in this order
+  std::vector<EngineInfo> engines;          // ExtractOptions::engine counts in this order
   std::vector<NodeReason> outside;          // nodes on kernels although engines were asked
   std::vector<std::pair<std::string, std::string>> state;  // mutable buffers: name and type
 };
@@ -105,5 +106,60 @@ class FileInfo {
 // Reads an archive or a .pte with the checks that loading it makes (kInvalidFile, kUnsupported),
 // and names a bare engine.
 Result<FileInfo> inspect(const std::string& path, const InspectOptions& options = {});
+
+struct ExtractOptions {
+  std::string method = "forward";
+  size_t engine = 0;  // of MethodInfo::engines
+  // The one for these machines, as EngineInfo calls them; without, the one of EngineInfo::target.
+  std::string target = {};
+};
+struct ExtractedEngine {
+  std::string backend;
+  uint64_t bytes = 0;  // of what was written
+};
+// Writes an engine of a .pte to a file of its own, for the tools of its library: without the header
+// that the delegate reads, and compared with its checksum where Slipway made the file. The output
+// appears as a whole or not at all. Errors: kInvalidFile of other and damaged files, kNotFound for
+// a method, engine or target that the file has not, kInvalidArgument where the output is the file
+// itself, kIo.
+Result<ExtractedEngine> extract(const std::string& path, const std::string& output,
+                                const ExtractOptions& options = {});
+
+struct Check {
+  enum class Outcome : uint8_t {
+    kPassed,
+    kSkipped,  // there is nothing to check it by
+    kWarning,  // the file may be used, though something is not as it should be
+    kFailed,
+  };
+  std::string name;  // "checksums", "engine 0 of forward"
+  Outcome outcome = Outcome::kPassed;
+  std::string detail;  // what was found, and what to do where it did not pass
+};
+
+struct VerifyOptions {
+  // Take files with operators that Slipway can't check.
+  bool trust = false;
+  // Where the libraries of engines are: options with EngineOption::is_for_machines.
+  std::vector<EngineChoice> engines = {};
+};
+
+// Whether a file is sound and runs here. The first check of an archive is the only one; that of a
+// .pte is of its structure, and where it passes, checksums and what check_machine() looks at
+// follow. What a check finds is no error; the errors are those of file_kind(), and kInvalidArgument
+// for options that engines don't have. Reads the whole file.
+Result<std::vector<Check>> verify(const std::string& path, const VerifyOptions& options = {});
+
+// Whether this machine runs a .pte or a bare engine: the kernels and delegates of each method, and
+// for each engine the version of its library and what it was built for of the device, with both
+// sides and what to do. Opens the delegates' libraries and reads no weights. Errors as verify(),
+// those of loading the file, and kInvalidFile for an archive, which no machine runs as it is.
+Result<std::vector<Check>> check_machine(const std::string& path,
+                                         const VerifyOptions& options = {});
+
+// What this machine has for Slipway, and what to do for what is missing: names ("cpu", "engine
+// helper") and texts for people, in the order in which they are of use. Opens the libraries of all
+// engines.
+std::vector<std::pair<std::string, std::string>> describe_machine();
 
 }  // namespace slipway

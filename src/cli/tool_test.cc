@@ -407,6 +407,11 @@ TEST_F(Tool, ExtractsAnEngine) {
   EXPECT_EQ(missing.code, 1);
   EXPECT_TRUE(contains(missing.err, "has 1 engine: there is no engine 1")) << missing.err;
   EXPECT_EQ(run({"extract", model, "--method", "encode", "-o", path("y.engine")}).code, 1);
+  // What the library calls an option is a flag here.
+  const Outcome foreign =
+      run({"extract", data_path("pte/xnnpack.pte"), "--target", "sm_80", "-o", path("y.engine")});
+  EXPECT_EQ(foreign.code, 1);
+  EXPECT_TRUE(contains(foreign.err, "leave out --target")) << foreign.err;
 
   // A damaged engine is neither extracted nor run.
   std::string file = read_file(model);

@@ -2,11 +2,12 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/mapped_file.h"
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/compare.h"
@@ -15,15 +16,10 @@
 #include "cli/model_file.h"
 #include "cli/option_names.h"
 #include "cli/text.h"
-#include "engine/manifest.h"
-#include "engine_list/compilers/registry.h"
-#include "engine_list/registry.h"
-#include "pte/reader/reader.h"
-#include "runtime/plan.h"
-#include "runtime/requirements.h"
+#include "slipway/compile.h"
 #include "slipway/inspect.h"
+#include "slipway/module.h"
 #include "slipway/npy.h"
-#include "slipway/program.h"
 
 namespace slipway::cli {
 namespace {
@@ -38,23 +34,36 @@ struct Options {
   OptionGroup machine;
 };
 
+const char* outcome_text(Check::Outcome outcome) {
+  switch (outcome) {
+    case Check::Outcome::kPassed:
+      return "ok";
+    case Check::Outcome::kSkipped:
+      return "-";
+    case Check::Outcome::kWarning:
+      return "warning";
+    case Check::Outcome::kFailed:
+      return "FAILED";
+  }
+  return "?";
+}
+
 // The checks and how they went, as a table.
 class Report {
  public:
-  void pass(const std::string& what, const std::string& detail) { add(what, "ok", detail); }
-  void skip(const std::string& what, const std::string& detail) { add(what, "-", detail); }
-  void fail(const std::string& what, const std::string& detail) {
-    ++failures_;
-    add(what, "FAILED", detail);
+  void pass(const std::string& name, const std::string& detail) {
+    add({name, Check::Outcome::kPassed, detail});
   }
-  // True where it passed.
-  bool add(const std::string& what, const Status& status, const std::string& detail) {
-    if (status.ok()) {
-      pass(what, detail);
-    } else {
-      fail(what, status.error().message());
-    }
-    return status.ok();
+  void skip(const std::string& name, const std::string& detail) {
+    add({name, Check::Outcome::kSkipped, detail});
+  }
+  void fail(const std::string& name, const std::string& detail) {
+    add({name, Check::Outcome::kFailed, detail});
+  }
+  void add(const Check& check) {
+    if (check.outcome == Check::Outcome::kFailed) ++failures_;
+    rows_.push_back(
+        {printable(check.name), outcome_text(check.outcome), printable(with_flags(check.detail))});
   }
 
   Status finish(const std::string& file) const {
@@ -65,9 +74,6 @@ class Report {
   }
 
  private:
-  void add(const std::string& what, const char* result, const std::string& detail) {
-    rows_.push_back({what, result, printable(with_flags(detail))});
-  }
   std::vector<std::vector<std::string>> rows_;
   size_t failures_ = 0;
 };
@@ -146,101 +152,22 @@ void run_reference(const Options& options, Report& report) {
   compare_outputs(options, *outputs, report);
 }
 
-void add_engine(const engine_build::CompilerDescription& compiler,
-                std::span<const std::byte> engine, const std::string& what,
-                const std::string& built_with, const Options& options, Report& report) {
-  auto checked =
-      compiler.check_machine(engine, built_with, options.machine.values(compiler.options));
-  if (checked.ok()) {
-    report.pass(what, *checked);
-  } else {
-    report.fail(what, checked.error().message());
-  }
-}
-
-// The compiler of the engine, if it can tell whether this machine runs it.
-const engine_build::CompilerDescription* checker_of(const std::string& engine) {
-  const auto* compiler = engine_list::find_compiler(engine);
-  return compiler == nullptr || compiler->check_machine == nullptr ? nullptr : compiler;
-}
-
-// Each engine of the file, and those for other targets: one that this machine runs is enough.
-void verify_engines(const pte::File& file, const Options& options, Report& report) {
-  if (!file.manifest()) return;
-  for (const engine::ManifestMethod& method : file.manifest()->methods) {
-    for (size_t i = 0; i < method.engines.size(); ++i) {
-      const engine::ManifestEngine& engine = method.engines[i];
-      const auto* compiler = checker_of(engine.record.engine);
-      if (compiler == nullptr) continue;
-      std::vector<const engine::ManifestEngine*> candidates = {&engine};
-      for (const engine::ManifestEngine& variant : engine.variants) candidates.push_back(&variant);
-      for (const engine::ManifestEngine* candidate : candidates) {
-        const std::string& target = candidate->record.target;
-        const std::string what = fmt::format("engine {} of {}{}{}", i, method.name,
-                                             target.empty() ? "" : ", ", printable(target));
-        const auto bytes = file.segment(candidate->segment);
-        if (!bytes.ok() || bytes->size() < candidate->header_size) {
-          report.fail(what, "its segment is not in the file");
-          continue;
-        }
-        add_engine(*compiler, bytes->subspan(candidate->header_size), what,
-                   candidate->record.library_version, options, report);
-      }
-    }
-  }
-}
-
-void verify_bare_engine(const Options& options, Report& report) {
-  auto mapped = MappedFile::open(options.file);
-  if (!mapped.ok()) return report.fail("open", mapped.error().message());
-  const engine::Description* kind = engine_list::find_bare_engine((*mapped)->bytes());
-  const auto* compiler = kind == nullptr ? nullptr : checker_of(kind->name);
-  if (compiler == nullptr) return report.skip("plan", "nothing here can tell whether it runs");
-  add_engine(*compiler, (*mapped)->bytes(), "plan", "", options, report);
-  report.skip("body", "a bare plan has no checksum");
-}
-
-bool verify_program(const Options& options, Report& report) {
-  auto mapped = MappedFile::open(options.file);
-  if (!mapped.ok()) return report.add("open", mapped.error(), "");
-  const auto bytes = (*mapped)->bytes();
-  auto file = pte::File::read({bytes, *mapped}, options.file, {.trust = options.trust});
-  if (!file.ok()) return report.add("structure", file.error(), "");
-  report.pass("structure", "every offset, index and argument is in its place");
-  const Status checksums = file->verify_checksums();
-  if (!checksums.ok() && checksums.error().code() == ErrorCode::kNotFound) {
-    report.skip("checksums", "none: the file has no manifest");
-  } else {
-    report.add("checksums", checksums, "the program and every segment match");
-  }
-  for (const std::string& method : runtime::method_names(*file)) {
-    report.add("machine, " + method, runtime::check_requirements(*file, method),
-               "every operator and backend is here");
-  }
-  verify_engines(*file, options, report);
-  return true;
-}
-
-bool verify_archive(const Options& options, Report& report) {
-  auto program = Program::load(options.file);
-  if (!program.ok()) return report.add("archive", program.error(), "");
-  report.pass("archive", "checksums of all entries match, and the program is well-formed");
-  return true;
-}
-
-Status verify(const Options& options) {
+Status verify_file(const Options& options) {
   if (options.reference.empty() && !options.inputs.empty()) {
     return invalid_argument("--input is for --reference: name the folder with the outputs");
   }
-  SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(options.file));
-  Report report;
-  if (kind == FileKind::kEngine) {
-    verify_bare_engine(options, report);
-    return report.finish(options.file);
+  VerifyOptions verify_options = {.trust = options.trust};
+  for (const std::string& engine : engine_names()) {
+    verify_options.engines.push_back({engine, options.machine.values(engine_options(engine))});
   }
-  const bool sound = kind == FileKind::kProgram ? verify_program(options, report)
-                                                : verify_archive(options, report);
-  if (sound && !options.reference.empty()) run_reference(options, report);
+  SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(options.file));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto checks, verify(options.file, verify_options));
+  Report report;
+  for (const Check& check : checks) report.add(check);
+  const bool is_sound = checks.front().outcome == Check::Outcome::kPassed;
+  if (kind != FileKind::kEngine && is_sound && !options.reference.empty()) {
+    run_reference(options, report);
+  }
   return report.finish(options.file);
 }
 
@@ -275,7 +202,7 @@ void add_verify(CLI::App& app, Action& action) {
       "  slipway verify model.pte --reference tests/model --atol 1e-4\n"
       "  slipway run kernels.pte --input x=x.npy --output-dir out\n"
       "  slipway verify model.pte --reference out --input x=x.npy");
-  command->callback([options, &action] { action = [options] { return verify(*options); }; });
+  command->callback([options, &action] { action = [options] { return verify_file(*options); }; });
 }
 
 }  // namespace slipway::cli

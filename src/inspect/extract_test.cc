@@ -1,10 +1,9 @@
-#include <cstdlib>
+#include <cstddef>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,46 +12,40 @@
 #include "base/memory_limit_test.h"
 #include "base/piece_writer.h"
 #include "base/test_folder.h"
-#include "cli/commands.h"
 #include "pte/reader/program_test.h"
+#include "slipway/inspect.h"
 #include "tensorrt/format/blob.h"
 
-namespace slipway::cli {
+namespace slipway {
 namespace {
 
 using testing::HasSubstr;
 
 const std::string kFile = SLIPWAY_TEST_DATA "/runtime/tensorrt.pte";
 
-int run(std::vector<std::string> arguments) {
-  std::vector<const char*> argv = {"slipway", "extract"};
-  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-  return run_tool(static_cast<int>(argv.size()), argv.data());
-}
-
 class ExtractTest : public testing::Test {
  protected:
   void SetUp() override { output_ = folder_ / "x.engine"; }
 
   // What the output has afterwards.
-  std::string extract(const std::string& file, const std::vector<std::string>& options = {}) {
-    std::vector<std::string> arguments = {file, "-o", output_};
-    arguments.insert(arguments.end(), options.begin(), options.end());
-    testing::internal::CaptureStdout();
-    EXPECT_EQ(run(arguments), 0);
-    testing::internal::GetCapturedStdout();
+  std::string extracted(const std::string& file, const ExtractOptions& options = {}) {
+    const auto engine = extract(file, output_, options);
+    EXPECT_TRUE(engine.ok()) << engine.error().message();
     std::ifstream stream(output_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    std::string bytes{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+    EXPECT_EQ(engine->bytes, bytes.size());
+    return bytes;
   }
 
-  std::string error_of(const std::string& file, const std::vector<std::string>& options = {}) {
-    std::vector<std::string> arguments = {file, "-o", output_};
-    arguments.insert(arguments.end(), options.begin(), options.end());
+  Error error_of(const std::string& file, const ExtractOptions& options = {}) {
     std::filesystem::remove(output_);
-    testing::internal::CaptureStderr();
-    EXPECT_EQ(run(arguments), 1);
+    const auto engine = extract(file, output_, options);
+    EXPECT_FALSE(engine.ok());
     EXPECT_FALSE(std::filesystem::exists(output_));
-    return testing::internal::GetCapturedStderr();
+    return engine.ok() ? Error(ErrorCode::kInternal, "") : engine.error();
+  }
+  std::string message_of(const std::string& file, const ExtractOptions& options = {}) {
+    return error_of(file, options).message();
   }
 
   // A file without a manifest, with one engine of `plan`.
@@ -82,27 +75,37 @@ class ExtractTest : public testing::Test {
 };
 
 TEST_F(ExtractTest, APlanComesWithoutItsHeader) {
-  EXPECT_EQ(extract(kFile), "a plan");
-  EXPECT_EQ(extract(kFile, {"--engine", "0", "--method", "forward"}), "a plan");
+  EXPECT_EQ(extracted(kFile), "a plan");
+  EXPECT_EQ(extracted(kFile, {.method = "forward", .engine = 0}), "a plan");
+  const auto engine = extract(kFile, output_);
+  ASSERT_TRUE(engine.ok()) << engine.error().message();
+  EXPECT_EQ(engine->backend, "TensorRTBackend");
 }
 
 TEST_F(ExtractTest, ATargetPicksAVariant) {
-  EXPECT_EQ(extract(kFile, {"--target", "sm_120"}), "a plan for newer machines");
-  EXPECT_EQ(extract(kFile, {"--target", "sm_80,sm_86"}), "a plan");
-  EXPECT_THAT(error_of(kFile, {"--target", "sm_75"}),
+  EXPECT_EQ(extracted(kFile, {.target = "sm_120"}), "a plan for newer machines");
+  EXPECT_EQ(extracted(kFile, {.target = "sm_80,sm_86"}), "a plan");
+  const Error error = error_of(kFile, {.target = "sm_75"});
+  EXPECT_EQ(error.code(), ErrorCode::kNotFound);
+  EXPECT_THAT(error.message(),
               HasSubstr("tensorrt.pte is there for sm_80,sm_86 and sm_120, not for sm_75"));
 }
 
 TEST_F(ExtractTest, WhatIsNotThereIsSaid) {
-  EXPECT_THAT(error_of(kFile, {"--engine", "1"}),
+  EXPECT_THAT(message_of(kFile, {.engine = 1}),
               HasSubstr("tensorrt.pte has 1 engine: there is no engine 1"));
-  EXPECT_THAT(error_of(kFile, {"--method", "encode"}), HasSubstr("no method 'encode'"));
-  EXPECT_THAT(error_of(SLIPWAY_TEST_DATA "/runtime/add.pte"),
+  EXPECT_THAT(message_of(kFile, {.engine = size_t{1} << 32}),
+              HasSubstr("there is no engine 4294967296"));
+  EXPECT_THAT(message_of(kFile, {.method = "encode"}), HasSubstr("no method 'encode'"));
+  EXPECT_THAT(message_of(SLIPWAY_TEST_DATA "/runtime/add.pte"),
               HasSubstr("add.pte has 0 engines: there is no engine 0"));
-  EXPECT_THAT(error_of(SLIPWAY_TEST_DATA "/golden/mlp.pt2"),
+  EXPECT_THAT(message_of(SLIPWAY_TEST_DATA "/golden/mlp.pt2"),
               HasSubstr("mlp.pt2 is an archive and has no engines: compile it first"));
-  EXPECT_THAT(error_of(SLIPWAY_TEST_DATA "/tensorrt/aliased.blob"), HasSubstr("neither"));
-  EXPECT_THAT(error_of(folder_ / "missing.pte"), HasSubstr("missing.pte"));
+  EXPECT_THAT(message_of(SLIPWAY_TEST_DATA "/tensorrt/aliased.blob"), HasSubstr("neither"));
+  EXPECT_EQ(error_of(folder_ / "missing.pte").code(), ErrorCode::kNotFound);
+  const auto itself = extract(kFile, kFile);
+  ASSERT_FALSE(itself.ok());
+  EXPECT_EQ(itself.error().code(), ErrorCode::kInvalidArgument);
 }
 
 TEST_F(ExtractTest, ADamagedEngineIsNotExtracted) {
@@ -111,19 +114,19 @@ TEST_F(ExtractTest, ADamagedEngineIsNotExtracted) {
   file[file.find("a plan for newer") + 3] ^= 1;
   const std::string damaged = folder_ / "damaged.pte";
   ASSERT_TRUE(write_file(damaged, file).ok());
-  EXPECT_THAT(error_of(damaged, {"--target", "sm_120"}),
+  EXPECT_THAT(message_of(damaged, {.target = "sm_120"}),
               HasSubstr("segment 2 (engine) does not have its checksum"));
   // The other one is as it was.
-  EXPECT_EQ(extract(damaged), "a plan");
+  EXPECT_EQ(extracted(damaged), "a plan");
 }
 
 TEST_F(ExtractTest, EnginesOfOtherToolsAreExtracted) {
-  EXPECT_EQ(extract(foreign("TensorRTBackend", blob_of("another plan"))), "another plan");
-  EXPECT_EQ(extract(foreign("SomeBackend", "as it is")), "as it is");
-  EXPECT_THAT(error_of(foreign("TensorRTBackend", "TR03, one day, with more in its header")),
+  EXPECT_EQ(extracted(foreign("TensorRTBackend", blob_of("another plan"))), "another plan");
+  EXPECT_EQ(extracted(foreign("SomeBackend", "as it is")), "as it is");
+  EXPECT_THAT(message_of(foreign("TensorRTBackend", "TR03, one day, with more in its header")),
               HasSubstr("foreign.pte: it begins with neither TR01 nor TR02"));
-  EXPECT_THAT(error_of(foreign("SomeBackend", "as it is"), {"--target", "sm_80"}),
-              HasSubstr("leave out --target"));
+  EXPECT_THAT(message_of(foreign("SomeBackend", "as it is"), {.target = "sm_80"}),
+              HasSubstr("leave out option 'target'"));
 }
 
 TEST_F(ExtractTest, AnEngineIsNotHeldInMemory) {
@@ -133,7 +136,7 @@ TEST_F(ExtractTest, AnEngineIsNotHeldInMemory) {
   const std::string file = foreign("TensorRTBackend", blob_of(plan));
   in_child([&]() -> std::string {
     if (!limit_data(kAllowance)) return "setrlimit failed";
-    return run({file, "-o", output_}) == 0 ? "" : "extract failed";
+    return extract(file, output_).ok() ? "" : "extract failed";
   });
   const auto mapped = MappedFile::open(output_);
   ASSERT_TRUE(mapped.ok()) << mapped.error().message();
@@ -143,4 +146,4 @@ TEST_F(ExtractTest, AnEngineIsNotHeldInMemory) {
 }
 
 }  // namespace
-}  // namespace slipway::cli
+}  // namespace slipway

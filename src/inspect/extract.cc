@@ -1,0 +1,120 @@
+// An engine's bytes, for the library's own tools.
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file_writer.h"
+#include "base/guard.h"
+#include "base/mapped_file.h"
+#include "base/piece_writer.h"
+#include "base/printable.h"
+#include "base/try.h"
+#include "engine/manifest.h"
+#include "engine_list/registry.h"
+#include "inspect/pte_summary.h"
+#include "inspect/text.h"
+#include "pte/format/program_generated.h"
+#include "pte/reader/reader.h"
+#include "slipway/inspect.h"
+
+namespace slipway {
+namespace {
+
+namespace fb = executorch_flatbuffer;
+
+// "sm_80,sm_86 and sm_120"
+std::string targets_of(const engine::ManifestEngine& engine) {
+  std::string text = engine.record.target.empty() ? "no target" : engine.record.target;
+  for (const engine::ManifestEngine& variant : engine.variants) {
+    text += " and " + variant.record.target;
+  }
+  return printable(text);
+}
+
+// One that the manifest describes, checked against its checksum.
+Result<std::span<const std::byte>> described_engine(const pte::File& file,
+                                                    const ExtractOptions& options,
+                                                    const engine::ManifestEngine& engine) {
+  const engine::ManifestEngine* chosen = &engine;
+  if (!options.target.empty() && options.target != engine.record.target) {
+    const auto variant = std::find_if(engine.variants.begin(), engine.variants.end(),
+                                      [&](const engine::ManifestEngine& candidate) {
+                                        return candidate.record.target == options.target;
+                                      });
+    if (variant == engine.variants.end()) {
+      return not_found("engine {} of {} is there for {}, not for {}", options.engine, file.name(),
+                       targets_of(engine), options.target);
+    }
+    chosen = &*variant;
+  }
+  SLIPWAY_RETURN_IF_ERROR(file.verify_engine(chosen->segment));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, file.segment(chosen->segment));
+  return bytes.subspan(chosen->header_size);
+}
+
+// Of a file that another tool made.
+Result<std::span<const std::byte>> foreign_engine(const pte::File& file,
+                                                  const ExtractOptions& options,
+                                                  const fb::BackendDelegate& delegate) {
+  if (!options.target.empty()) {
+    return not_found(
+        "{} has no manifest that says what its engines are for: leave out option 'target'",
+        file.name());
+  }
+  const auto data = inspection::delegate_data(file, delegate);
+  const engine::Description* known = engine_list::find_backend(delegate.id()->str());
+  if (known == nullptr || known->engine_of == nullptr) return data;
+  auto engine = known->engine_of(data);
+  if (engine.ok()) return engine;
+  return engine.error().with_context(fmt::format("engine {} of {}", options.engine, file.name()));
+}
+
+Result<ExtractedEngine> extract_from(const pte::File& file, const std::string& output,
+                                     const ExtractOptions& options) {
+  const fb::ExecutionPlan* plan = file.plan(options.method);
+  if (plan == nullptr) {
+    return not_found("{} has no method '{}'; `slipway inspect` lists them", file.name(),
+                     options.method);
+  }
+  const size_t count = plan->delegates() == nullptr ? 0 : plan->delegates()->size();
+  if (options.engine >= count) {
+    return not_found("{} of {} has {}: there is no engine {}", options.method, file.name(),
+                     inspection::count_text(count, "engine"), options.engine);
+  }
+  const fb::BackendDelegate& delegate =
+      *plan->delegates()->Get(static_cast<uint32_t>(options.engine));
+  const engine::ManifestMethod* described = file.described(options.method);
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const auto bytes, described == nullptr
+                            ? foreign_engine(file, options, delegate)
+                            : described_engine(file, options, described->engines[options.engine]));
+  SLIPWAY_RETURN_IF_ERROR(write_file(output, bytes));
+  return ExtractedEngine{delegate.id()->str(), bytes.size()};
+}
+
+}  // namespace
+
+Result<ExtractedEngine> extract(const std::string& path, const std::string& output,
+                                const ExtractOptions& options) {
+  return guarded(path, [&]() -> Result<ExtractedEngine> {
+    SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
+    if (kind == FileKind::kArchive) {
+      return invalid_file("{} is an archive and has no engines: compile it first", path);
+    }
+    if (kind == FileKind::kEngine) return invalid_file("{} is a bare engine already", path);
+    SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity input, FileIdentity::of(path));
+    SLIPWAY_RETURN_IF_ERROR(input.check_not_output(output));
+    SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
+    const auto bytes = mapped->bytes();
+    SLIPWAY_ASSIGN_OR_RETURN(const pte::File file,
+                             pte::File::read({bytes, std::move(mapped)}, path, {.trust = true}));
+    return extract_from(file, output, options);
+  });
+}
+
+}  // namespace slipway
