@@ -66,6 +66,8 @@ struct MethodInfo {
   Tree input_tree;
   Tree output_tree;
   uint64_t planned_bytes = 0;               // memory that the method works in
+  size_t value_count = 0;                   // tensors, numbers and lists of the program
+  std::vector<std::string> instructions;    // "aten::add.out", "engine 0 of XBackend", "move"
   std::map<std::string, size_t> operators;  // kernels, and how often each is called
   std::vector<EngineInfo> engines;          // ExtractOptions::engine counts in this order
   std::vector<NodeReason> outside;          // nodes on kernels although engines were asked

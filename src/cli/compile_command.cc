@@ -142,7 +142,7 @@ Result<std::string> summary_text(const Options& options, Output output, uint64_t
                           format_bytes(summary.engine_bytes));
   }
   size_t outside = 0;
-  for (const inspection::PteSummary::Method& method : summary.methods) {
+  for (const MethodInfo& method : summary.methods) {
     outside += method.outside.size();
   }
   if (outside > 0) engines += count_text(outside, "node") + " outside, ";

@@ -22,14 +22,16 @@ class FileInfo::Impl {
 
   const std::string& path() const { return path_; }
   FileKind kind() const { return kind_; }
-  const std::vector<MethodInfo>& methods() const { return methods_; }
+  virtual const std::vector<MethodInfo>& methods() const {
+    static const std::vector<MethodInfo> kNone;
+    return kNone;
+  }
   virtual nlohmann::ordered_json json() const = 0;
   virtual std::string text(const TextOptions& options) const = 0;
 
  protected:
   std::string path_;
   FileKind kind_;
-  std::vector<MethodInfo> methods_;
 };
 
 namespace inspection {

@@ -45,24 +45,24 @@ std::string alias_text(const std::string& output, const std::string& input,
       fmt::format("output '{}' is in the memory of input '{}' ({})", output, input, kind));
 }
 
-void append_header(std::string& text, const PteSummary::Engine& engine) {
-  if (!engine.header) return;
-  if (!engine.header->ok()) {
-    append(text, "    its header is damaged: {}\n", printable(engine.header->error().message()));
+void append_header(std::string& text, const EngineHeader& header, bool is_described) {
+  if (!header) return;
+  if (!header->ok()) {
+    append(text, "    its header is damaged: {}\n", printable(header->error().message()));
     return;
   }
-  for (const std::string& line : (*engine.header)->lines) append(text, "    {}\n", printable(line));
-  if (engine.described) return;  // which has these too
-  for (const std::string& line : (*engine.header)->ends) append(text, "    {}\n", printable(line));
+  for (const std::string& line : (*header)->lines) append(text, "    {}\n", printable(line));
+  if (is_described) return;  // which has these too
+  for (const std::string& line : (*header)->ends) append(text, "    {}\n", printable(line));
 }
 
 // A heading, and nodes by operator and reason.
 void append_reasons(std::string& text, const std::string& heading,
-                    const std::vector<engine::ManifestOutside>& nodes, const TextOptions& options,
+                    const std::vector<NodeReason>& nodes, const TextOptions& options,
                     const std::string& indent) {
   using Group = std::pair<std::pair<std::string, std::string>, std::vector<std::string>>;
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> by_reason;
-  for (const engine::ManifestOutside& node : nodes) {
+  for (const NodeReason& node : nodes) {
     by_reason[{node.op, node.reason}].push_back(node.name);
   }
   std::vector<Group> groups(by_reason.begin(), by_reason.end());
@@ -84,19 +84,22 @@ void append_reasons(std::string& text, const std::string& heading,
   }
 }
 
-void append_engine(std::string& text, size_t index, const PteSummary::Engine& engine,
+void append_engine(std::string& text, size_t index, const MethodDetails& method,
                    const TextOptions& options) {
-  if (!engine.described) {
+  const EngineInfo& engine = method.info.engines[index];
+  const EngineHeader& header = method.headers[index];
+  const engine::ManifestEngine* described = method.described_engine(index);
+  if (described == nullptr) {
     append(text, "  engine {}: {}, {}\n", index, printable(engine.backend),
            format_bytes(engine.bytes));
-    append_header(text, engine);
+    append_header(text, header, false);
     return;
   }
-  const engine::EngineRecord& record = engine.described->record;
-  const std::vector<std::string>& nodes = engine.described->nodes;
+  const engine::EngineRecord& record = described->record;
+  const std::vector<std::string>& nodes = engine.nodes;
   append(text, "  engine {}: {} {} for {}, {} in segment {}\n", index, printable(record.engine),
          printable(record.library_version), printable(record.device), format_bytes(engine.bytes),
-         engine.described->segment);
+         described->segment);
   if (options.graph) {
     append(text, "    {}:\n", count_text(nodes.size(), "node"));
     for (const std::string& node : nodes) append(text, "      {}\n", printable(node));
@@ -104,12 +107,12 @@ void append_engine(std::string& text, size_t index, const PteSummary::Engine& en
     append(text, "    {}: {}\n", count_text(nodes.size(), "node"), join_few(nodes, kFewNodes));
   }
   if (!record.target.empty()) append(text, "    target {}\n", printable(record.target));
-  for (const engine::ManifestEngine& variant : engine.described->variants) {
+  for (const engine::ManifestEngine& variant : described->variants) {
     append(text, "    also for {}: {} in segment {}, sha256 {}\n", printable(variant.record.target),
            format_bytes(variant.header_size + variant.record.size), variant.segment,
            printable(variant.record.sha256));
   }
-  append_header(text, engine);
+  append_header(text, header, true);
   append(text, "    weights {}\n", format_bytes(record.weight_bytes));
   for (const auto& [name, value] : record.options) {
     append(text, "    option {}={}\n", printable(name), printable(value));
@@ -126,17 +129,14 @@ void append_engine(std::string& text, size_t index, const PteSummary::Engine& en
         alias_text(record.outputs[alias.output].name, record.inputs[alias.input].name, alias.kind));
   }
   append(text, "    sha256 {}\n", printable(record.sha256));
-  const std::vector<engine::ManifestOutside>& passed_over = engine.described->passed_over;
-  if (!passed_over.empty()) {
-    append_reasons(text, "not taken by the engines before it", passed_over, options, "    ");
+  if (!engine.passed_over.empty()) {
+    append_reasons(text, "not taken by the engines before it", engine.passed_over, options, "    ");
   }
 }
 
-size_t nodes_of_engines(const PteSummary::Method& method) {
+size_t nodes_of_engines(const MethodDetails& method) {
   size_t nodes = 0;
-  for (const PteSummary::Engine& engine : method.engines) {
-    if (engine.described) nodes += engine.described->nodes.size();
-  }
+  for (const EngineInfo& engine : method.info.engines) nodes += engine.nodes.size();
   return nodes;
 }
 
@@ -144,6 +144,7 @@ size_t nodes_of_engines(const PteSummary::Method& method) {
 Json record_json(const engine::ManifestEngine& engine) {
   const engine::EngineRecord& record = engine.record;
   Json json = engine::record_to_json(record);
+  json["capabilities"] = record.capabilities;
   json["target"] = record.target;
   json["aliases"] = engine::array_to_json(record.aliases, [&](const engine::EngineAlias& alias) {
     return Json{{"output", record.outputs[alias.output].name},
@@ -161,9 +162,9 @@ Json variant_json(const engine::ManifestEngine& variant) {
   return json;
 }
 
-Json reasons_json(const std::vector<engine::ManifestOutside>& nodes) {
+Json reasons_json(const std::vector<NodeReason>& nodes) {
   Json list = Json::array();
-  for (const engine::ManifestOutside& node : nodes) {
+  for (const NodeReason& node : nodes) {
     list.push_back({{"name", node.name}, {"op", node.op}, {"reason", node.reason}});
   }
   return list;
@@ -176,48 +177,50 @@ Json header_json(const Result<engine::BlobSummary>& read) {
 
 }  // namespace
 
-std::vector<std::string> slow_path(const PteSummary::Method& method) {
+std::vector<std::string> slow_path(const MethodDetails& method) {
   const size_t inside = nodes_of_engines(method);
-  if (inside == 0 && !method.engines.empty()) return {};  // of another tool: nothing is known
-  return engine::slow_path(method.outside, inside);
+  const bool is_known = inside > 0 || method.info.engines.empty();
+  if (method.described == nullptr || !is_known) return {};  // of another tool
+  return engine::slow_path(method.described->outside, inside);
 }
 
-std::string partitions_text(const PteSummary::Method& method, const TextOptions& options) {
+std::string partitions_text(const MethodDetails& method, const TextOptions& options) {
   std::string text;
-  if (!method.engines.empty()) {
+  const MethodInfo& info = method.info;
+  if (!info.engines.empty()) {
     const size_t nodes = nodes_of_engines(method);
-    append(text, "{}", count_text(method.engines.size(), "engine"));
-    if (nodes > 0) append(text, ", {} of {} nodes", nodes, nodes + method.outside.size());
+    append(text, "{}", count_text(info.engines.size(), "engine"));
+    if (nodes > 0) append(text, ", {} of {} nodes", nodes, nodes + info.outside.size());
     append(text, ":\n");
   }
-  for (size_t i = 0; i < method.engines.size(); ++i) {
-    append_engine(text, i, method.engines[i], options);
-  }
-  if (!method.outside.empty()) {
-    append_reasons(text, "outside, on ExecuTorch's kernels", method.outside, options, "");
+  for (size_t i = 0; i < info.engines.size(); ++i) append_engine(text, i, method, options);
+  if (!info.outside.empty()) {
+    append_reasons(text, "outside, on ExecuTorch's kernels", info.outside, options, "");
   }
   return text;
 }
 
-Json engines_json(const PteSummary::Method& method) {
+Json engines_json(const MethodDetails& method) {
   Json list = Json::array();
-  for (const PteSummary::Engine& engine : method.engines) {
+  for (size_t i = 0; i < method.info.engines.size(); ++i) {
+    const EngineInfo& engine = method.info.engines[i];
     Json json;
-    if (engine.described) {
-      json = record_json(*engine.described);
-      json["nodes"] = engine.described->nodes;
-      json["passed_over"] = reasons_json(engine.described->passed_over);
-      json["variants"] = engine::array_to_json(engine.described->variants, variant_json);
+    if (const engine::ManifestEngine* described = method.described_engine(i)) {
+      json = record_json(*described);
+      json["nodes"] = engine.nodes;
+      json["passed_over"] = reasons_json(engine.passed_over);
+      json["variants"] = engine::array_to_json(described->variants, variant_json);
     }
     json["backend"] = engine.backend;
     json["bytes"] = engine.bytes;
     const engine::Description* known = engine_list::find_backend(engine.backend);
-    if (known != nullptr && engine.header) json[known->name] = header_json(*engine.header);
+    const EngineHeader& header = method.headers[i];
+    if (known != nullptr && header) json[known->name] = header_json(*header);
     list.push_back(std::move(json));
   }
   return list;
 }
 
-Json outside_json(const PteSummary::Method& method) { return reasons_json(method.outside); }
+Json outside_json(const MethodDetails& method) { return reasons_json(method.info.outside); }
 
 }  // namespace slipway::inspection

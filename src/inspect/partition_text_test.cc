@@ -17,9 +17,9 @@ class PartitionText : public testing::Test {
     summary = std::move(*read);
   }
 
-  PteSummary::Method& method() { return summary.methods.at(0); }
+  MethodInfo& method() { return summary.methods.at(0); }
   std::string text(bool all = false) {
-    return partitions_text(method(), {.graph = all, .graph_hint = "ask for all"});
+    return partitions_text(summary.method(0), {.graph = all, .graph_hint = "ask for all"});
   }
 
   PteSummary summary;
@@ -45,13 +45,13 @@ TEST_F(PartitionText, EnginesAndWhatIsOutsideAreShown) {
 }
 
 TEST_F(PartitionText, WhatIsSlowIsTold) {
-  EXPECT_TRUE(slow_path(method()).empty());
-  method().outside.push_back({"conv", "aten.conv2d.default", "of float64"});
-  EXPECT_EQ(slow_path(method()),
+  EXPECT_TRUE(slow_path(summary.method(0)).empty());
+  summary.manifest->methods[0].outside.push_back({"conv", "aten.conv2d.default", "of float64"});
+  EXPECT_EQ(slow_path(summary.method(0)),
             (std::vector<std::string>{"conv (aten.conv2d.default) on ExecuTorch's kernels, of 4 "
                                       "nodes outside the engines: of float64"}));
-  method().engines[0].described.reset();  // of another tool: what it has is not known
-  EXPECT_TRUE(slow_path(method()).empty());
+  summary.manifest.reset();  // of another tool: what it has is not known
+  EXPECT_TRUE(slow_path(summary.method(0)).empty());
 }
 
 TEST_F(PartitionText, ManyReasonsAreCutShortUnlessAllAreWanted) {
@@ -70,15 +70,16 @@ TEST_F(PartitionText, ManyReasonsAreCutShortUnlessAllAreWanted) {
 }
 
 TEST_F(PartitionText, EnginesOfOtherToolsHaveNoMore) {
-  method().engines[0].described.reset();
+  summary.manifest.reset();
+  method().engines[0].nodes.clear();
   method().outside.clear();
   EXPECT_EQ(text(), "1 engine:\n  engine 0: SumBackend, 3 bytes\n");
-  const auto json = engines_json(method());
+  const auto json = engines_json(summary.method(0));
   EXPECT_EQ(json.dump(), R"([{"backend":"SumBackend","bytes":3}])");
 }
 
 TEST_F(PartitionText, JsonHasEverything) {
-  const auto engines = engines_json(method());
+  const auto engines = engines_json(summary.method(0));
   ASSERT_EQ(engines.size(), 1u);
   EXPECT_EQ(engines[0]["engine"], "sum");
   EXPECT_EQ(engines[0]["library_version"], "1");
@@ -89,7 +90,7 @@ TEST_F(PartitionText, JsonHasEverything) {
   EXPECT_EQ(engines[0]["outputs"][0]["type"], "float32");
   EXPECT_EQ(engines[0]["nodes"].size(), 5u);
   EXPECT_EQ(engines[0]["weight_bytes"], 2048);
-  const auto outside = outside_json(method());
+  const auto outside = outside_json(summary.method(0));
   ASSERT_EQ(outside.size(), 3u);
   EXPECT_EQ(outside[0].dump(),
             R"({"name":"cos","op":"aten.cos.default","reason":"excluded by --exclude-op"})");
@@ -104,8 +105,8 @@ class TensorRtText : public testing::Test {
     summary = std::move(*read);
   }
 
-  PteSummary::Engine& engine() { return summary.methods.at(0).engines.at(0); }
-  std::string text() { return partitions_text(summary.methods.at(0), {}); }
+  EngineHeader& header() { return summary.headers.at(0).at(0); }
+  std::string text() { return partitions_text(summary.method(0), {}); }
 
   PteSummary summary;
 };
@@ -131,8 +132,9 @@ TEST_F(TensorRtText, TargetsAndAliasesAreShown) {
 }
 
 TEST_F(TensorRtText, PlansOfOtherToolsAreDescribedByTheirHeaders) {
-  engine().described.reset();
-  (*engine().header)->lines.at(0) += ", and GPUs of later kinds";
+  summary.manifest.reset();
+  summary.methods.at(0).engines.at(0).nodes.clear();
+  (*header())->lines.at(0) += ", and GPUs of later kinds";
   EXPECT_EQ(text(),
             "1 engine:\n"
             "  engine 0: TensorRTBackend, 534 bytes\n"
@@ -143,7 +145,7 @@ TEST_F(TensorRtText, PlansOfOtherToolsAreDescribedByTheirHeaders) {
             "    output 'update': float32[2, 3]\n"
             "    output 'update_1': float32[2, 3]\n"
             "    output 'update' is in the memory of input 'cache' (kv_cache_update)\n");
-  engine().header = invalid_file("it is cut short");
+  header() = invalid_file("it is cut short");
   EXPECT_EQ(text(),
             "1 engine:\n"
             "  engine 0: TensorRTBackend, 534 bytes\n"
@@ -151,7 +153,7 @@ TEST_F(TensorRtText, PlansOfOtherToolsAreDescribedByTheirHeaders) {
 }
 
 TEST_F(TensorRtText, JsonHasTargetsAliasesAndTheHeader) {
-  auto json = engines_json(summary.methods.at(0))[0];
+  auto json = engines_json(summary.method(0))[0];
   EXPECT_EQ(json["target"], "sm_80,sm_86");
   EXPECT_EQ(json["header_size"], 528);
   EXPECT_EQ(json["aliases"].dump(),
@@ -166,8 +168,8 @@ TEST_F(TensorRtText, JsonHasTargetsAliasesAndTheHeader) {
   EXPECT_EQ(tensorrt["hardware_compatible"], false);
   EXPECT_EQ(tensorrt["device_id"], 0);
   EXPECT_EQ(tensorrt["target_platform"], "linux_x86_64");
-  engine().header = invalid_file("it is cut short");
-  EXPECT_EQ(engines_json(summary.methods.at(0))[0]["tensorrt"]["error"], "it is cut short");
+  header() = invalid_file("it is cut short");
+  EXPECT_EQ(engines_json(summary.method(0))[0]["tensorrt"]["error"], "it is cut short");
 }
 
 TEST_F(PartitionText, SummariesCountEngines) {

@@ -61,7 +61,8 @@ Json program_json(const PteSummary& summary) {
   json["program_size"] = summary.program_size;
   json["constant_bytes"] = summary.constant_bytes;
   json["methods"] = Json::array();
-  for (const PteSummary::Method& method : summary.methods) {
+  for (size_t i = 0; i < summary.methods.size(); ++i) {
+    const MethodInfo& method = summary.methods[i];
     Json entry;
     entry["name"] = method.name;
     entry["inputs"] = values_json(method.inputs);
@@ -72,8 +73,8 @@ Json program_json(const PteSummary& summary) {
     entry["planned_bytes"] = method.planned_bytes;
     entry["instructions"] = method.instructions;
     entry["operators"] = method.operators;
-    entry["engines"] = engines_json(method);
-    entry["outside"] = outside_json(method);
+    entry["engines"] = engines_json(summary.method(i));
+    entry["outside"] = outside_json(summary.method(i));
     entry["state"] = named_pairs(method.state);
     json["methods"].push_back(std::move(entry));
   }
@@ -137,22 +138,25 @@ std::string program_text(const std::string& path, const PteSummary& summary,
   } else {
     append(text, "no manifest: made by another tool\n");
   }
-  for (const PteSummary::Method& method : summary.methods) {
+  for (size_t i = 0; i < summary.methods.size(); ++i) {
+    const MethodInfo& method = summary.methods[i];
+    const MethodDetails details = summary.method(i);
     append(text, "\nmethod {}: {}, {}, planned memory {}\n", printable(method.name),
            count_text(method.instructions.size(), "instruction"),
            count_text(method.value_count, "value"), format_bytes(method.planned_bytes));
-    for (const std::string& line : slow_path(method)) append(text, "  slow: {}\n", printable(line));
+    for (const std::string& line : slow_path(details))
+      append(text, "  slow: {}\n", printable(line));
     append_values(text, "input", method.inputs, method.input_tree);
     append_values(text, "output", method.outputs, method.output_tree);
     for (const auto& [name, type] : method.state) {
       append(text, "  state '{}': {}\n", printable(name), type);
     }
-    text += partitions_text(method, options);
+    text += partitions_text(details, options);
     append_counts(text, "operators", method.operators);
     if (options.graph) {
       append(text, "instructions:\n");
-      for (size_t i = 0; i < method.instructions.size(); ++i) {
-        append(text, "  {:4} {}\n", i, printable(method.instructions[i]));
+      for (size_t k = 0; k < method.instructions.size(); ++k) {
+        append(text, "  {:4} {}\n", k, printable(method.instructions[k]));
       }
     }
   }
@@ -166,60 +170,11 @@ std::string program_text(const std::string& path, const PteSummary& summary,
   return text;
 }
 
-std::vector<NodeReason> reasons(const std::vector<engine::ManifestOutside>& nodes) {
-  std::vector<NodeReason> all;
-  all.reserve(nodes.size());
-  for (const engine::ManifestOutside& node : nodes) {
-    all.push_back({node.name, node.op, node.reason});
-  }
-  return all;
-}
-
-EngineInfo engine_info(const PteSummary::Engine& engine) {
-  EngineInfo info;
-  info.backend = engine.backend;
-  info.bytes = engine.bytes;
-  if (!engine.described) return info;
-  const engine::EngineRecord& record = engine.described->record;
-  info.engine = record.engine;
-  info.library_version = record.library_version;
-  info.device = record.device;
-  info.target = record.target;
-  for (const engine::ManifestEngine& variant : engine.described->variants) {
-    info.other_targets.push_back(variant.record.target);
-  }
-  info.options = record.options;
-  info.sha256 = record.sha256;
-  info.nodes = engine.described->nodes;
-  info.passed_over = reasons(engine.described->passed_over);
-  return info;
-}
-
-MethodInfo method_info(const PteSummary::Method& method) {
-  MethodInfo info;
-  info.name = method.name;
-  info.inputs = method.inputs;
-  info.outputs = method.outputs;
-  info.input_tree = method.input_tree;
-  info.output_tree = method.output_tree;
-  info.planned_bytes = method.planned_bytes;
-  info.operators = method.operators;
-  for (const PteSummary::Engine& engine : method.engines) {
-    info.engines.push_back(engine_info(engine));
-  }
-  info.outside = reasons(method.outside);
-  info.state = method.state;
-  return info;
-}
-
 class ProgramInfo : public FileInfo::Impl {
  public:
   ProgramInfo(const std::string& path, PteSummary summary)
-      : Impl(path, FileKind::kProgram), summary_(std::move(summary)) {
-    for (const PteSummary::Method& method : summary_.methods) {
-      methods_.push_back(method_info(method));
-    }
-  }
+      : Impl(path, FileKind::kProgram), summary_(std::move(summary)) {}
+  const std::vector<MethodInfo>& methods() const override { return summary_.methods; }
   Json json() const override { return program_json(summary_); }
   std::string text(const TextOptions& options) const override {
     return program_text(path(), summary_, options);

@@ -58,16 +58,39 @@ std::string state_type(const fb::Tensor& tensor) {
   return format_type(*dtype, sizes);
 }
 
-PteSummary::Engine summarize_engine(const pte::File& file, const fb::BackendDelegate& delegate) {
-  const auto data = delegate_data(file, delegate);
-  PteSummary::Engine engine{delegate.id()->str(), data.size(), std::nullopt};
-  const engine::Description* known = engine_list::find_backend(engine.backend);
-  if (known != nullptr && known->summarize != nullptr) engine.header = known->summarize(data);
-  return engine;
+std::vector<NodeReason> reasons(const std::vector<engine::ManifestOutside>& nodes) {
+  std::vector<NodeReason> all;
+  all.reserve(nodes.size());
+  for (const engine::ManifestOutside& node : nodes) {
+    all.push_back({node.name, node.op, node.reason});
+  }
+  return all;
 }
 
-Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::ExecutionPlan& plan) {
-  PteSummary::Method method;
+void describe_engine(const engine::ManifestEngine& engine, EngineInfo& info) {
+  const engine::EngineRecord& record = engine.record;
+  info.engine = record.engine;
+  info.library_version = record.library_version;
+  info.device = record.device;
+  info.target = record.target;
+  for (const engine::ManifestEngine& variant : engine.variants) {
+    info.other_targets.push_back(variant.record.target);
+  }
+  info.options = record.options;
+  info.sha256 = record.sha256;
+  info.nodes = engine.nodes;
+  info.passed_over = reasons(engine.passed_over);
+}
+
+EngineHeader header_of(const std::string& backend, std::span<const std::byte> data) {
+  const engine::Description* known = engine_list::find_backend(backend);
+  if (known == nullptr || known->summarize == nullptr) return std::nullopt;
+  return known->summarize(data);
+}
+
+Result<MethodInfo> summarize_method(const pte::File& file, const fb::ExecutionPlan& plan,
+                                    std::vector<EngineHeader>& headers) {
+  MethodInfo method;
   method.name = plan.name()->str();
   SLIPWAY_ASSIGN_OR_RETURN(auto signature, runtime::Signature::create(file, method.name));
   method.inputs = signature.inputs();
@@ -89,15 +112,19 @@ Result<PteSummary::Method> summarize_method(const pte::File& file, const fb::Exe
   }
   if (plan.delegates() != nullptr) {
     for (const fb::BackendDelegate* delegate : *plan.delegates()) {
-      method.engines.push_back(summarize_engine(file, *delegate));
+      const auto data = delegate_data(file, *delegate);
+      EngineInfo& engine = method.engines.emplace_back();
+      engine.backend = delegate->id()->str();
+      engine.bytes = data.size();
+      headers.push_back(header_of(engine.backend, data));
     }
   }
   if (const engine::ManifestMethod* described = file.described(method.name)) {
     // The reader has checked that there is one a delegate.
     for (size_t i = 0; i < method.engines.size(); ++i) {
-      method.engines[i].described = described->engines[i];
+      describe_engine(described->engines[i], method.engines[i]);
     }
-    method.outside = described->outside;
+    method.outside = reasons(described->outside);
   }
   for (const pte::StateBuffer& buffer : pte::state_of(plan)) {
     method.state.emplace_back(buffer.name, state_type(*buffer.tensor));
@@ -183,27 +210,33 @@ Result<PteSummary> PteSummary::of(const pte::File& file) {
   }
   name_segments(file, summary);
   for (const fb::ExecutionPlan* plan : *file.program().execution_plan()) {
-    SLIPWAY_ASSIGN_OR_RETURN(Method method, summarize_method(file, *plan));
+    SLIPWAY_ASSIGN_OR_RETURN(MethodInfo method,
+                             summarize_method(file, *plan, summary.headers.emplace_back()));
     summary.methods.push_back(std::move(method));
   }
   return summary;
 }
 
+MethodDetails PteSummary::method(size_t index) const {
+  const MethodInfo& info = methods[index];
+  return {info, manifest ? manifest->method(info.name) : nullptr, headers[index]};
+}
+
 size_t PteSummary::instruction_count() const {
   size_t count = 0;
-  for (const Method& method : methods) count += method.instructions.size();
+  for (const MethodInfo& method : methods) count += method.instructions.size();
   return count;
 }
 
 size_t PteSummary::engine_count() const {
   size_t count = 0;
-  for (const Method& method : methods) count += method.engines.size();
+  for (const MethodInfo& method : methods) count += method.engines.size();
   return count;
 }
 
 uint64_t PteSummary::planned_bytes() const {
   uint64_t bytes = 0;
-  for (const Method& method : methods) bytes += method.planned_bytes;
+  for (const MethodInfo& method : methods) bytes += method.planned_bytes;
   return bytes;
 }
 
