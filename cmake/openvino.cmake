@@ -3,7 +3,7 @@
 target_compile_definitions(slipway_openvino_shim PRIVATE $<$<BOOL:${SLIPWAY_SANITIZE}>:SLIPWAY_SANITIZE>)
 
 add_library(slipway_openvino SHARED $<TARGET_OBJECTS:slipway_openvino_shim>
-                                    $<TARGET_OBJECTS:slipway_openvino_delegate>)
+                                    $<TARGET_OBJECTS:slipway_openvino_delegate> $<TARGET_OBJECTS:slipway_delegate>)
 add_library(openvino SHARED IMPORTED)
 set_target_properties(openvino PROPERTIES IMPORTED_LOCATION ${SLIPWAY_OPENVINO}/libs/libopenvino.so.2641
                                           IMPORTED_SONAME libopenvino.so.2641)

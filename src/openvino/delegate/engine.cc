@@ -7,7 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include <executorch/runtime/core/exec_aten/util/tensor_util.h>
 #include <executorch/runtime/platform/log.h>
 
 namespace slipway::openvino {
@@ -24,90 +23,17 @@ shim::Report report_to(std::string* text) {
           [](void* context, const char* part) { *static_cast<std::string*>(context) += part; }};
 }
 
-const char* type_name(shim::ElementType type) {
-  switch (type) {
-    case shim::ElementType::kUInt8:
-      return "uint8";
-    case shim::ElementType::kInt8:
-      return "int8";
-    case shim::ElementType::kInt16:
-      return "int16";
-    case shim::ElementType::kInt32:
-      return "int32";
-    case shim::ElementType::kInt64:
-      return "int64";
-    case shim::ElementType::kFloat16:
-      return "float16";
-    case shim::ElementType::kFloat32:
-      return "float32";
-    case shim::ElementType::kFloat64:
-      return "float64";
-    case shim::ElementType::kBool:
-      return "bool";
-    case shim::ElementType::kBFloat16:
-      return "bfloat16";
-    case shim::ElementType::kUInt16:
-      return "uint16";
-    case shim::ElementType::kUInt32:
-      return "uint32";
-    case shim::ElementType::kUInt64:
-      return "uint64";
-    case shim::ElementType::kUnknown:
-      break;
+std::vector<delegate::Port> ports_of(const shim::Ports& ports) {
+  std::vector<delegate::Port> list;
+  for (size_t i = 0; i < ports.size; ++i) {
+    const shim::Port& port = ports.data[i];
+    delegate::Port& one = list.emplace_back();
+    if (port.type != shim::ElementType::kUnknown) {
+      one.type = static_cast<aten::ScalarType>(port.type);
+    }
+    if (port.has_rank) one.sizes.emplace(port.sizes, port.sizes + port.rank);
   }
-  return "another type";
-}
-
-// "float32[2, ?]"
-template <class Size>
-std::string type_text(shim::ElementType type, const Size* sizes, size_t rank) {
-  std::string text = type_name(type);
-  text += "[";
-  for (size_t i = 0; i < rank; ++i) {
-    if (i > 0) text += ", ";
-    text += sizes[i] < 0 ? "?" : std::to_string(sizes[i]);
-  }
-  return text + "]";
-}
-
-std::string type_text(const shim::Port& port) {
-  if (!port.has_rank) return std::string(type_name(port.type)) + "[...]";
-  return type_text(port.type, port.sizes, port.rank);
-}
-
-std::string type_text(const aten::Tensor& tensor) {
-  return type_text(static_cast<shim::ElementType>(tensor.scalar_type()), tensor.sizes().data(),
-                   static_cast<size_t>(tensor.dim()));
-}
-
-bool is_static(const shim::Port& port) {
-  bool all = port.has_rank;
-  for (size_t i = 0; i < port.rank; ++i) all = all && port.sizes[i] >= 0;
-  return all;
-}
-
-// Outputs may have other sizes so far: they are resized.
-bool matches(const shim::Port& port, const aten::Tensor& tensor, bool with_sizes) {
-  if (static_cast<aten::ScalarType>(port.type) != tensor.scalar_type()) return false;
-  if (!et::is_contiguous_dim_order(tensor.dim_order().data(), tensor.dim_order().size())) {
-    return false;
-  }
-  if (!port.has_rank) return true;
-  if (port.rank != static_cast<size_t>(tensor.dim())) return false;
-  for (size_t i = 0; with_sizes && i < port.rank; ++i) {
-    if (port.sizes[i] >= 0 && port.sizes[i] != tensor.sizes()[i]) return false;
-  }
-  return true;
-}
-
-et::Error resize(const aten::Tensor& tensor, const int64_t* sizes, size_t rank,
-                 const std::string& label) {
-  const et::Error error = et::resize_tensor(tensor, aten::ArrayRef<int64_t>(sizes, rank));
-  if (error == et::Error::Ok) return error;
-  const auto type = static_cast<shim::ElementType>(tensor.scalar_type());
-  ET_LOG(Error, "OpenVINO engine: %s is %s, which does not fit its memory for %s", label.c_str(),
-         type_text(type, sizes, rank).c_str(), type_text(tensor).c_str());
-  return error;
+  return list;
 }
 
 }  // namespace
@@ -128,31 +54,26 @@ std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::s
            device.c_str(), reason.c_str());
     return nullptr;
   }
-  engine->inputs_ = openvino.inputs(engine->model_);
-  engine->outputs_ = openvino.outputs(engine->model_);
+  engine->arguments_.emplace(kTitle, ports_of(openvino.inputs(engine->model_)),
+                             ports_of(openvino.outputs(engine->model_)));
+  const delegate::Arguments& arguments = *engine->arguments_;
   for (const SizeInput& input : size_inputs) {
-    if (input.index >= engine->inputs_.size ||
-        engine->inputs_.data[input.index].type != shim::ElementType::kInt64) {
-      ET_LOG(Error, "OpenVINO engine: input %zu is no size", input.index);
+    if (input.index >= arguments.input_count() ||
+        arguments.port(input.index).type != aten::ScalarType::Long) {
+      ET_LOG(Error, "%s: input %zu is no size", kTitle, input.index);
       return nullptr;
     }
   }
   engine->size_inputs_ = std::move(size_inputs);
   engine->output_sizes_ = std::move(output_sizes);
-  const size_t count = engine->inputs_.size + engine->outputs_.size;
-  engine->sizes_.resize(count);
-  engine->tensors_.resize(count);
+  engine->sizes_.resize(arguments.count());
+  engine->tensors_.resize(arguments.count());
   return engine;
 }
 
 Engine::~Engine() {
   if (request_ != nullptr) slipway_openvino()->destroy_request(request_);
   if (model_ != nullptr) slipway_openvino()->destroy_model(model_);
-}
-
-std::string Engine::label(size_t index) const {
-  return index < inputs_.size ? "input " + std::to_string(index)
-                              : "output " + std::to_string(index - inputs_.size);
 }
 
 std::string Engine::property(const char* name) const {
@@ -164,34 +85,15 @@ std::string Engine::property(const char* name) const {
 }
 
 et::Error Engine::bind(size_t index, et::EValue& value) {
-  const shim::Port& expected = port(index);
-  const bool is_input = index < inputs_.size;
-  if (!value.isTensor()) {
-    ET_LOG(Error, "OpenVINO engine: %s must be a tensor, %s", label(index).c_str(),
-           type_text(expected).c_str());
-    return et::Error::InvalidArgument;
-  }
+  const et::Error checked = arguments_->check(index, value);
+  if (checked != et::Error::Ok || is_made_inside(index)) return checked;
   const aten::Tensor& tensor = value.toTensor();
-  if (!matches(expected, tensor, is_input)) {
-    ET_LOG(Error, "OpenVINO engine: %s must be %s, contiguous, and %s was given",
-           label(index).c_str(), type_text(expected).c_str(), type_text(tensor).c_str());
-    return et::Error::InvalidArgument;
-  }
-  if (!is_input) {
-    if (!is_static(expected)) return et::Error::Ok;
-    const et::Error error = resize(tensor, expected.sizes, expected.rank, label(index));
-    if (error != et::Error::Ok) return error;
-  }
-  void* data = const_cast<void*>(tensor.const_data_ptr());
-  if (tensor.numel() == 0) {
-    data = no_data.data();
-  } else if (data == nullptr) {
-    ET_LOG(Error, "OpenVINO engine: %s has no memory", label(index).c_str());
-    return et::Error::InvalidArgument;
-  }
+  void* data = nullptr;
+  const et::Error found = arguments_->find_memory(index, tensor, &data);
+  if (found != et::Error::Ok) return found;
   std::vector<int64_t>& sizes = sizes_[index];
   sizes.assign(tensor.sizes().begin(), tensor.sizes().end());
-  tensors_[index] = {data, sizes.size(), sizes.data()};
+  tensors_[index] = {data == nullptr ? no_data.data() : data, sizes.size(), sizes.data()};
   return et::Error::Ok;
 }
 
@@ -200,19 +102,18 @@ et::Error Engine::bind(size_t index, et::EValue& value) {
 et::Error Engine::take_output(size_t index, et::EValue& value) {
   std::string reason;
   shim::Tensor made{};
-  if (!slipway_openvino()->output(request_, index - inputs_.size, &made, report_to(&reason))) {
-    ET_LOG(Error, "OpenVINO engine: %s: %s", label(index).c_str(), reason.c_str());
+  if (!slipway_openvino()->output(request_, index - arguments_->input_count(), &made,
+                                  report_to(&reason))) {
+    ET_LOG(Error, "%s: %s: %s", kTitle, arguments_->label(index).c_str(), reason.c_str());
     return et::Error::Internal;
   }
   const aten::Tensor& tensor = value.toTensor();
-  const et::Error error = resize(tensor, made.sizes, made.rank, label(index));
-  if (error != et::Error::Ok || tensor.numel() == 0) return error;
-  if (tensor.const_data_ptr() == nullptr) {
-    ET_LOG(Error, "OpenVINO engine: %s has no memory", label(index).c_str());
-    return et::Error::InvalidArgument;
-  }
-  std::memcpy(tensor.mutable_data_ptr(), made.data, tensor.nbytes());
-  return et::Error::Ok;
+  const et::Error error = arguments_->resize(index, tensor, {made.sizes, made.rank});
+  if (error != et::Error::Ok) return error;
+  void* data = nullptr;
+  const et::Error found = arguments_->find_memory(index, tensor, &data);
+  if (found == et::Error::Ok && data != nullptr) std::memcpy(data, made.data, tensor.nbytes());
+  return found;
 }
 
 // After bind().
@@ -222,10 +123,8 @@ et::Error Engine::check_sizes() const {
     int64_t size = 0;
     std::memcpy(&size, tensor.data, sizeof(size));
     if (size >= input.min && size <= input.max) continue;
-    ET_LOG(Error,
-           "OpenVINO engine: a size that the program computes is %lld, and must be from %lld to "
-           "%lld",
-           static_cast<long long>(size), static_cast<long long>(input.min),
+    ET_LOG(Error, "%s: a size that the program computes is %lld, and must be from %lld to %lld",
+           kTitle, static_cast<long long>(size), static_cast<long long>(input.min),
            static_cast<long long>(input.max));
     return et::Error::InvalidArgument;
   }
@@ -235,7 +134,7 @@ et::Error Engine::check_sizes() const {
 bool Engine::gives_nothing() {
   if (output_sizes_.empty()) return false;
   const auto lookup = [this](size_t input, std::optional<size_t> axis) -> std::optional<int64_t> {
-    if (input >= inputs_.size) return std::nullopt;
+    if (input >= arguments_->input_count()) return std::nullopt;
     const std::vector<int64_t>& sizes = sizes_[input];
     if (axis) return *axis < sizes.size() ? std::optional(sizes[*axis]) : std::nullopt;
     const bool is_size = std::any_of(size_inputs_.begin(), size_inputs_.end(),
@@ -245,39 +144,35 @@ bool Engine::gives_nothing() {
     std::memcpy(&value, tensors_[input].data, sizeof(value));
     return value;
   };
-  return output_sizes_.all_empty(lookup, empty_sizes_) && empty_sizes_.size() == outputs_.size;
+  return output_sizes_.all_empty(lookup, empty_sizes_) && empty_sizes_.size() == output_count();
 }
 
 et::Error Engine::run(et::Span<et::EValue*> arguments) {
-  if (arguments.size() != tensors_.size()) {
-    ET_LOG(Error, "OpenVINO engine: it has %zu inputs and %zu outputs, and %zu values were given",
-           inputs_.size, outputs_.size, arguments.size());
-    return et::Error::InvalidArgument;
-  }
+  const et::Error counted = arguments_->check_count(arguments.size());
+  if (counted != et::Error::Ok) return counted;
   for (size_t i = 0; i < arguments.size(); ++i) {
     const et::Error error = bind(i, *arguments[i]);
     if (error != et::Error::Ok) return error;
   }
   const et::Error sizes = check_sizes();
   if (sizes != et::Error::Ok) return sizes;
+  const size_t inputs = arguments_->input_count();
   if (gives_nothing()) {
-    for (size_t i = 0; i < outputs_.size; ++i) {
-      const size_t index = inputs_.size + i;
-      const std::vector<int64_t>& made = empty_sizes_[i];
+    for (size_t i = 0; i < output_count(); ++i) {
       const et::Error error =
-          resize(arguments[index]->toTensor(), made.data(), made.size(), label(index));
+          arguments_->resize(inputs + i, arguments[inputs + i]->toTensor(), empty_sizes_[i]);
       if (error != et::Error::Ok) return error;
     }
     return et::Error::Ok;
   }
   std::string reason;
-  if (!slipway_openvino()->infer(request_, tensors_.data(), tensors_.data() + inputs_.size,
+  if (!slipway_openvino()->infer(request_, tensors_.data(), tensors_.data() + inputs,
                                  report_to(&reason))) {
-    ET_LOG(Error, "OpenVINO engine: %s", reason.c_str());
+    ET_LOG(Error, "%s: %s", kTitle, reason.c_str());
     return et::Error::Internal;
   }
-  for (size_t i = inputs_.size; i < arguments.size(); ++i) {
-    if (is_static(port(i))) continue;
+  for (size_t i = inputs; i < arguments.size(); ++i) {
+    if (!is_made_inside(i)) continue;
     const et::Error error = take_output(i, *arguments[i]);
     if (error != et::Error::Ok) return error;
   }

@@ -1,7 +1,9 @@
 // One engine in memory: a model that OpenVINO imported and the request that runs it.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,14 +11,18 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "delegate/arguments.h"
+#include "delegate/backend.h"
 #include "openvino/delegate/output_sizes.h"
 #include "openvino/shim/shim.h"
 #include "openvino/shim/size_inputs.h"
 
 namespace slipway::openvino {
 
-// Belongs to one thread at a time. Errors are logged with ExecuTorch's log.
-class Engine {
+// Begins what is logged.
+inline constexpr const char* kTitle = "OpenVINO engine";
+
+class Engine : public delegate::Engine {
  public:
   // `blob` is used in place and must outlive the engine. `size_inputs`: which inputs are sizes, and
   // what they can be; run() refuses others. Where no output has elements by `output_sizes`,
@@ -24,13 +30,11 @@ class Engine {
   static std::unique_ptr<Engine> load(const void* blob, size_t size, const std::string& device,
                                       shim::Properties properties,
                                       std::vector<SizeInput> size_inputs, OutputSizes output_sizes);
-  ~Engine();
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
+  ~Engine() override;
 
-  // Runs on tensors: the inputs, then the outputs, each as the engine declares them. Outputs are
-  // resized to the shapes that come out.
-  executorch::runtime::Error run(executorch::runtime::Span<executorch::runtime::EValue*> arguments);
+  // Outputs are resized to the shapes that come out.
+  executorch::runtime::Error run(
+      executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
 
   // The value that OpenVINO uses for one of its properties; empty if it has none.
   std::string property(const char* name) const;
@@ -42,16 +46,15 @@ class Engine {
   bool gives_nothing();
   executorch::runtime::Error bind(size_t index, executorch::runtime::EValue& value);
   executorch::runtime::Error take_output(size_t index, executorch::runtime::EValue& value);
-  // "input 1", "output 0"
-  std::string label(size_t index) const;
-  const shim::Port& port(size_t index) const {
-    return index < inputs_.size ? inputs_.data[index] : outputs_.data[index - inputs_.size];
+  size_t output_count() const { return arguments_->count() - arguments_->input_count(); }
+  // An output of dynamic shape, which OpenVINO computes in memory of its own.
+  bool is_made_inside(size_t index) const {
+    return index >= arguments_->input_count() && !arguments_->port(index).is_static();
   }
 
   shim::Model* model_ = nullptr;
   shim::Request* request_ = nullptr;
-  shim::Ports inputs_{};
-  shim::Ports outputs_{};
+  std::optional<delegate::Arguments> arguments_;
   std::vector<SizeInput> size_inputs_;
   OutputSizes output_sizes_;
   // One an argument; kept, so that a call allocates nothing.

@@ -1,9 +1,8 @@
 // The backend "StandInBackend" of ExecuTorch, in every program that this file is linked into.
-#include <array>
 #include <cstddef>
 #include <cstring>
-#include <exception>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,11 +10,10 @@
 #include <vector>
 
 #include <executorch/runtime/backend/interface.h>
-#include <executorch/runtime/core/exec_aten/util/tensor_util.h>
 #include <executorch/runtime/platform/log.h>
 
-#include "base/error.h"
-#include "base/try.h"
+#include "delegate/arguments.h"
+#include "delegate/backend.h"
 #include "stand_in/delegate/interpreter.h"
 #include "stand_in/delegate/machine.h"
 #include "stand_in/format/blob.h"
@@ -27,114 +25,111 @@ namespace {
 namespace et = executorch::runtime;
 namespace aten = executorch::aten;
 
-std::vector<int64_t> sizes_of(const aten::Tensor& tensor) {
-  return {tensor.sizes().begin(), tensor.sizes().end()};
+constexpr const char* kTitle = "stand-in";
+
+et::Error refuse(const Error& error, et::Error code) {
+  ET_LOG(Error, "%s: %s", kTitle, error.message().c_str());
+  return code;
 }
 
-Result<DType> dtype_of(const aten::Tensor& tensor) {
-  if (tensor.scalar_type() == aten::ScalarType::Float) return DType::kFloat32;
-  if (tensor.scalar_type() == aten::ScalarType::Long) return DType::kInt64;
-  return invalid_argument("a tensor has an element type that it does not take");
+// It computes in float32; int64 tensors are sizes.
+std::vector<delegate::Port> inputs_of(const Model& model) {
+  std::vector<delegate::Port> ports;
+  for (const Input& input : model.inputs) {
+    const bool is_float = input.dtype == DType::kFloat32;
+    ports.push_back({is_float ? aten::ScalarType::Float : aten::ScalarType::Long,
+                     std::vector<int64_t>(input.rank, -1)});
+  }
+  return ports;
+}
+std::vector<delegate::Port> outputs_of(const Model& model) {
+  return std::vector<delegate::Port>(model.outputs.size(), {aten::ScalarType::Float, std::nullopt});
 }
 
-// The memory is the tensor's.
-Result<Tensor> borrow(const et::EValue& value) {
-  if (!value.isTensor()) return invalid_argument("an argument is no tensor");
-  const aten::Tensor& tensor = value.toTensor();
-  SLIPWAY_ASSIGN_OR_RETURN(const DType dtype, dtype_of(tensor));
-  return Tensor::borrow(const_cast<void*>(tensor.const_data_ptr()), tensor.nbytes(), dtype,
-                        sizes_of(tensor));
-}
-
-Status give(const Tensor& result, et::EValue& value) {
-  if (!value.isTensor()) return invalid_argument("an output is no tensor");
-  const aten::Tensor& tensor = value.toTensor();
-  SLIPWAY_ASSIGN_OR_RETURN(const DType dtype, dtype_of(tensor));
-  const std::vector<aten::SizesType> sizes(result.sizes().begin(), result.sizes().end());
-  if (dtype != result.dtype() ||
-      et::resize_tensor(tensor, {sizes.data(), sizes.size()}) != et::Error::Ok ||
-      tensor.nbytes() != result.nbytes()) {
-    return invalid_argument("an output has no room for {}",
-                            format_type(result.dtype(), result.sizes()));
-  }
-  if (result.nbytes() > 0) {
-    std::memcpy(tensor.mutable_data_ptr(), result.data(), result.nbytes());
-  }
-  return {};
-}
-
-Status run(const Interpreter& engine, et::Span<et::EValue*> arguments) {
-  const size_t inputs = engine.model().inputs.size();
-  const size_t outputs = engine.model().outputs.size();
-  if (arguments.size() != inputs + outputs) {
-    return invalid_argument("it has {} inputs and {} outputs, and {} values are given", inputs,
-                            outputs, arguments.size());
-  }
-  std::vector<Tensor> given;
-  for (size_t i = 0; i < inputs; ++i) {
-    SLIPWAY_ASSIGN_OR_RETURN(given.emplace_back(), borrow(*arguments[i]));
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Tensor> results, engine.run(given));
-  for (size_t i = 0; i < outputs; ++i) {
-    SLIPWAY_RETURN_IF_ERROR(give(results[i], *arguments[inputs + i]));
-  }
-  return {};
-}
-
-class Delegate final : public et::BackendInterface {
+class StandInEngine final : public delegate::Engine {
  public:
-  bool is_available() const override { return true; }
+  explicit StandInEngine(Interpreter interpreter)
+      : interpreter_(std::move(interpreter)),
+        arguments_(kTitle, inputs_of(interpreter_.model()), outputs_of(interpreter_.model())) {}
 
-  et::Result<et::DelegateHandle*> init(et::BackendInitContext& /*context*/,
-                                       et::FreeableBuffer* processed,
-                                       et::ArrayRef<et::CompileSpec> /*specs*/) const override {
-    try {
-      const std::span blob(static_cast<const std::byte*>(processed->data()), processed->size());
-      const auto bytes = engine_of(blob);
-      auto engine = bytes.ok() ? Interpreter::of(*bytes) : bytes.error();
-      if (engine.ok()) return std::make_unique<Interpreter>(*std::move(engine)).release();
-      ET_LOG(Error, "stand-in: %s", engine.error().message().c_str());
-    } catch (const std::exception& exception) {
-      ET_LOG(Error, "stand-in: %s", exception.what());
+  et::Error run(et::Span<et::EValue*> arguments) override {
+    const et::Error counted = arguments_.check_count(arguments.size());
+    if (counted != et::Error::Ok) return counted;
+    std::vector<Tensor> given(arguments_.input_count());
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const et::Error checked = arguments_.check(i, *arguments[i]);
+      if (checked != et::Error::Ok) return checked;
+      if (i >= given.size()) continue;
+      const et::Error borrowed = borrow(i, arguments[i]->toTensor(), given[i]);
+      if (borrowed != et::Error::Ok) return borrowed;
     }
-    return et::Error::DelegateInvalidCompatibility;
-  }
-
-  et::Error execute(et::BackendExecutionContext& /*context*/, et::DelegateHandle* handle,
-                    et::Span<et::EValue*> arguments) const override {
-    try {
-      const Status ran = run(*static_cast<const Interpreter*>(handle), arguments);
-      if (ran.ok()) return et::Error::Ok;
-      ET_LOG(Error, "stand-in: %s", ran.error().message().c_str());
-    } catch (const std::exception& exception) {
-      ET_LOG(Error, "stand-in: %s", exception.what());
-    }
-    return et::Error::InvalidArgument;
-  }
-
-  et::Error get_option(et::BackendOptionContext& /*context*/,
-                       et::Span<et::BackendOption>& options) override {
-    for (et::BackendOption& option : options) {
-      const std::string_view key = option.key;
-      if (key != "library_version" && key != "capabilities") return et::Error::NotFound;
-      const std::string& text =
-          key == "library_version" ? machine().library_version : machine().capabilities;
-      std::array<char, et::kMaxOptionValueLength> value{};
-      std::strncpy(value.data(), text.c_str(), value.size() - 1);
-      option.value = value;
+    const auto results = interpreter_.run(given);
+    if (!results.ok()) return refuse(results.error(), et::Error::InvalidArgument);
+    for (size_t i = 0; i < results->size(); ++i) {
+      const size_t index = given.size() + i;
+      const et::Error error = give(index, (*results)[i], arguments[index]->toTensor());
+      if (error != et::Error::Ok) return error;
     }
     return et::Error::Ok;
   }
 
-  void destroy(et::DelegateHandle* handle) const override {
-    delete static_cast<Interpreter*>(handle);
+ private:
+  // The memory is the tensor's.
+  et::Error borrow(size_t index, const aten::Tensor& tensor, Tensor& given) const {
+    void* data = nullptr;
+    const et::Error found = arguments_.find_memory(index, tensor, &data);
+    if (found != et::Error::Ok) return found;
+    const bool is_float = tensor.scalar_type() == aten::ScalarType::Float;
+    auto borrowed =
+        Tensor::borrow(data, tensor.nbytes(), is_float ? DType::kFloat32 : DType::kInt64,
+                       {tensor.sizes().begin(), tensor.sizes().end()});
+    if (!borrowed.ok()) return refuse(borrowed.error(), et::Error::InvalidArgument);
+    given = *std::move(borrowed);
+    return et::Error::Ok;
+  }
+
+  et::Error give(size_t index, const Tensor& result, const aten::Tensor& tensor) const {
+    if (result.dtype() != DType::kFloat32) {
+      return refuse({ErrorCode::kUnsupported, "a result is no float32"}, et::Error::NotSupported);
+    }
+    const et::Error resized = arguments_.resize(index, tensor, result.sizes());
+    if (resized != et::Error::Ok) return resized;
+    void* data = nullptr;
+    const et::Error found = arguments_.find_memory(index, tensor, &data);
+    if (found == et::Error::Ok && data != nullptr)
+      std::memcpy(data, result.data(), result.nbytes());
+    return found;
+  }
+
+  Interpreter interpreter_;
+  delegate::Arguments arguments_;
+};
+
+class Delegate final : public delegate::Backend {
+ public:
+  Delegate() : Backend(kTitle) {}
+
+ private:
+  et::Result<std::unique_ptr<delegate::Engine>> load(
+      et::BackendInitContext& /*context*/, const et::FreeableBuffer& processed,
+      et::ArrayRef<et::CompileSpec> /*specs*/) const override {
+    const std::span blob(static_cast<const std::byte*>(processed.data()), processed.size());
+    const auto bytes = engine_of(blob);
+    auto engine = bytes.ok() ? Interpreter::of(*bytes) : bytes.error();
+    if (!engine.ok()) return refuse(engine.error(), et::Error::DelegateInvalidCompatibility);
+    return std::unique_ptr<delegate::Engine>(std::make_unique<StandInEngine>(*std::move(engine)));
+  }
+
+  std::optional<Setting> setting(std::string_view key) const override {
+    if (key == "library_version") return machine().library_version;
+    if (key == "capabilities") return machine().capabilities;
+    return std::nullopt;
   }
 };
 
 // Never destroyed, because programs may end later than static destructors run.
-Delegate* const delegate = new Delegate();
 [[maybe_unused]] const et::Error registered =
-    et::register_backend({kDescription.backend, delegate});
+    et::register_backend({kDescription.backend, new Delegate()});
 
 }  // namespace
 }  // namespace slipway::stand_in
