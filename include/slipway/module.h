@@ -47,8 +47,8 @@ struct LoadOptions {
   bool copy = false;
   // How long a run may take: it is stopped before the first instruction past that, with
   // kResourceExhausted. A kernel or an engine that is at work is not interrupted. Without a limit,
-  // a program that jumps back has ten seconds and ten million instructions, and others run to
-  // their end.
+  // a program runs to its end, but one with a loop that counts to no known number has five seconds
+  // and ten million instructions.
   std::optional<std::chrono::milliseconds> time_limit = std::nullopt;
   // Prepare and run methods in a process of the module's own, libexec/slipway/slipway-worker: what
   // ends that process, a crash of an engine on damaged data or a lack of memory, is an error of the

@@ -59,6 +59,13 @@ TEST_F(CompileToOnnx, LowersEveryArchive) {
       EXPECT_THAT(model.error().message(), HasSubstr("ONNX has no complex64 tensors"));
       continue;
     }
+    // Loops, and an LSTM with projections.
+    const std::string stem = name.substr(0, name.find('.'));
+    if (stem == "map" || stem == "scan" || stem == "while_loop" || stem == "recurrent_loop") {
+      ASSERT_FALSE(model.ok()) << name;
+      EXPECT_THAT(model.error().message(), HasSubstr("can't be written in ONNX"));
+      continue;
+    }
     ASSERT_TRUE(model.ok()) << model.error().message();
     EXPECT_GT(model->size(), 100U) << name;
     ++count;

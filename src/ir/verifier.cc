@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "ir/program.h"
+#include "ir/scan.h"
 #include "schema/schema.h"
 
 namespace slipway::ir {
@@ -206,6 +207,7 @@ class GraphVerifier {
       SLIPWAY_RETURN_IF_ERROR(verify_against(node, *schema));
     }
     if (node.op() == kCallEngine) SLIPWAY_RETURN_IF_ERROR(verify_call(node));
+    if (node.op() == kScan) SLIPWAY_RETURN_IF_ERROR(scan_of(node));
     for (size_t i = 0; i < node.outputs().size(); ++i) {
       const Value* value = node.outputs()[i];
       if (value->producer() != &node || value->index() != i) {

@@ -478,6 +478,10 @@ TEST(ConvertPrecision, ConvertsEveryArchive) {
     const std::string name = entry.path().filename();
     if (entry.path().extension() != ".pt2" || name.starts_with("engine_")) continue;
     if (name.starts_with("complex_")) continue;  // which ONNX does not have
+    if (name.starts_with("map.") || name.starts_with("scan.") || name.starts_with("while_loop.")) {
+      continue;  // loops, which stay outside
+    }
+    if (name.starts_with("recurrent_loop.")) continue;  // which has an LSTM with projections
     SCOPED_TRACE(name);
     auto program = pt2::read_program(entry.path().string());
     ASSERT_TRUE(program.ok());

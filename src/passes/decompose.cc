@@ -28,19 +28,10 @@ using ir::Value;
 // Rules build on each other a few levels deep; more is two rules that undo each other.
 constexpr int kMaxDepth = 16;
 
-bool is_loop(std::string_view op) {
-  return op == "higher_order.while_loop" || op == "higher_order.scan" ||
-         op == "higher_order.map_impl" || op == "higher_order.associative_scan";
-}
-
 std::string remedy(const std::string& op, bool is_training) {
   if (is_random(op)) {
     return "random numbers are not drawn inside a compiled program: draw them outside and pass "
            "them in as an input";
-  }
-  if (is_loop(op)) {
-    return "loops whose length is data are not compiled: unroll the loop or move it out of the "
-           "exported module";
   }
   if (op.starts_with("higher_order.")) {
     return "of the operators that hold a sub-graph it is none that is compiled: move it out of the "
@@ -167,11 +158,11 @@ class Decomposer {
     for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(run(*inner));
 
     if (node->op() == ir::kCallEngine) return {};
-    const bool is_cond = node->op() == "higher_order.cond";
+    const bool is_flow = is_control_flow(node->op());
     const bool has_absent_result =
         std::any_of(node->outputs().begin(), node->outputs().end(),
                     [](const Value* output) { return output->kind() == ir::ValueKind::kAbsent; });
-    if (has_absent_result && !is_cond) {
+    if (has_absent_result && !is_flow) {
       report(*node,
              "one of its results is None, which no kernel gives: rewrite this line with other "
              "torch operators, or leave it out of the exported module");
@@ -180,14 +171,14 @@ class Decomposer {
 
     const bool is_complex = has_complex(*node);
     auto rule = is_complex ? decompositions::find_complex(node->op()) : nullptr;
-    if (computes_nothing(*node) && !is_cond) rule = nothing;
+    if (computes_nothing(*node) && !is_flow) rule = nothing;
     // Anything that gives half numbers is computed in float32 first, and then comes here again.
     const auto half_rule =
         !rule && has_half(*node) ? decompositions::find_half(node->op()) : nullptr;
     if (!rule) rule = decompositions::find(node->op());
     if (!rule && !half_rule) {
       if (is_complex && schema::kernel_for(node->op())) check_complex_kernel(*node);
-      if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) && !is_cond) {
+      if (!schema::kernel_for(node->op()) && !decompositions::is_symbolic(node->op()) && !is_flow) {
         report(*node, remedy(node->op(), is_training_));
         return {};
       }

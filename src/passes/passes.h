@@ -42,9 +42,9 @@ Status expand_dynamic_quantization(ir::Program& program);
 Status shrink_products(ir::Program& program);
 
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
-// operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), or
-// higher_order.cond, or a call of an engine; the error lists every other operator, with its node
-// and source line.
+// operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), control
+// flow (is_control_flow of rewrite.h), or a call of an engine; the error lists every other
+// operator, with its node and source line.
 Status decompose(ir::Program& program);
 
 // ExecuTorch's concatenation has the size 0 where its operands have no elements because of another

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "ir/scan.h"
 #include "schema/traits.h"
 
 namespace slipway::passes {
@@ -37,6 +38,10 @@ void for_each_graph(Graph& graph, const std::function<void(Graph&)>& visit) {
   for (const auto& node : graph.nodes()) {
     for (Graph* inner : sub_graphs(*node)) for_each_graph(*inner, visit);
   }
+}
+
+bool is_control_flow(std::string_view op) {
+  return op == "higher_order.cond" || op == "higher_order.while_loop" || op == ir::kScan;
 }
 
 bool is_random(std::string_view op) { return schema::trait_of(op) == schema::Trait::kRandom; }

@@ -20,6 +20,8 @@ void for_each_graph(ir::Graph& graph, const std::function<void(ir::Graph&)>& vis
 // The sub-graphs among a node's arguments.
 std::vector<ir::Graph*> sub_graphs(const ir::Node& node);
 
+// Whether the node runs sub-graphs, and the emitter makes jumps of it: a choice or a loop.
+bool is_control_flow(std::string_view op);
 // A random operator gives other numbers at each run.
 bool is_random(std::string_view op);
 // Whether the node may be removed when nothing uses its results, and made once instead of twice.

@@ -73,7 +73,7 @@ TEST(ProgramReader, ReadsEveryArchiveThatPyTorchWrote) {
     EXPECT_EQ(program.dialect, file.ends_with(".core.pt2") ? "ATEN" : "TRAINING") << file;
     count++;
   }
-  EXPECT_EQ(count, 47);
+  EXPECT_EQ(count, 54);
 }
 
 TEST(ProgramReader, ReadsTheLayoutsOfOlderAndNewerVersions) {

@@ -109,9 +109,10 @@ TEST_P(HostileFile, NoFlippedByteCrashesOrHangs) { EXPECT_EQ(flip_every_byte(Get
 INSTANTIATE_TEST_SUITE_P(Programs, HostileFile,
                          testing::Values("runtime/add.pte", "runtime/add_dynamic.pte",
                                          "runtime/planned.pte", "runtime/literals.pte",
-                                         "runtime/counter.pte", "runtime/rows.pte", "pte/mlp.pte",
-                                         "pte/dynamic.pte", "pte/cond.pte", "pte/map.pte",
-                                         "pte/mutable.pte", "pte/lists.pte", "pte/item.pte"));
+                                         "runtime/counter.pte", "runtime/rows.pte",
+                                         "runtime/loop.pte", "pte/mlp.pte", "pte/dynamic.pte",
+                                         "pte/cond.pte", "pte/map.pte", "pte/mutable.pte",
+                                         "pte/lists.pte", "pte/item.pte"));
 
 TEST(HostileFile, AnEndlessLoopStops) {
   std::vector<std::byte> bytes = read_bytes("pte/cond.pte");
@@ -141,9 +142,11 @@ TEST(HostileFile, AnEndlessLoopStops) {
 }
 
 TEST(HostileFile, NoTruncationCrashes) {
-  const std::vector<std::byte> bytes = read_bytes("pte/mutable.pte");
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    exercise({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)});
+  for (const char* name : {"pte/mutable.pte", "runtime/loop.pte"}) {
+    const std::vector<std::byte> bytes = read_bytes(name);
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      exercise({bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)});
+    }
   }
 }
 

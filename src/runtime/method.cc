@@ -18,7 +18,8 @@ namespace {
 
 namespace aten = executorch::aten;
 
-// How many instructions a program with loops may run at once: a damaged one could loop forever.
+// How many instructions a program may run at once whose loops are not known to end: a damaged one
+// could loop forever.
 constexpr size_t kMostSteps = 10'000'000;
 constexpr std::chrono::milliseconds kLoopTime(5'000);
 // What execute() gives after so many; it never is a step's error.
@@ -251,10 +252,16 @@ void LoadedMethod::set_chosen_integers(std::span<const Value> inputs) {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 et::Error LoadedMethod::execute() {
-  if (!plan_.has_loops && !time_limit_) return method_->execute();
-  const auto end = std::chrono::steady_clock::now() + time_limit_.value_or(kLoopTime);
-  for (size_t i = 0; i < kMostSteps || !plan_.has_loops; ++i) {
-    if (std::chrono::steady_clock::now() >= end) {
+  const Loops& loops = plan_.loops;
+  if (!loops.any && !time_limit_) return method_->execute();
+  using Clock = std::chrono::steady_clock;
+  const bool ends = !loops.any || loops.most_steps;
+  const auto end = ends && !time_limit_ ? Clock::time_point::max()
+                                        : Clock::now() + time_limit_.value_or(kLoopTime);
+  const uint64_t most = loops.any ? loops.most_steps.value_or(kMostSteps) : UINT64_MAX;
+  // The last step only finds that there is no instruction left.
+  for (uint64_t i = 0; i <= most; ++i) {
+    if (end != Clock::time_point::max() && Clock::now() >= end) {
       late_ = broken_ = true;
       return kEndless;
     }
@@ -278,7 +285,7 @@ Error LoadedMethod::failure(et::Error error, const std::string& log) const {
   }
   if (error == kEndless) {
     return invalid_file("{} stopped after {} instructions: its loop does not end", description(),
-                        kMostSteps);
+                        plan_.loops.most_steps.value_or(kMostSteps));
   }
   // "KernelCall failed at instruction 0:3 in operator aten::add.out: 0x12", or "CALL_DELEGATE
   // execute failed at instruction 3: 0x12"

@@ -77,17 +77,6 @@ Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Pla
   return {};
 }
 
-bool has_loops(const fb::ExecutionPlan& execution) {
-  for (const fb::Chain* chain : *execution.chains()) {
-    for (uint32_t i = 0; i < chain->instructions()->size(); ++i) {
-      const auto* jump = chain->instructions()->Get(i)->instr_args_as_JumpFalseCall();
-      if (jump != nullptr && jump->destination_instruction() <= static_cast<int32_t>(i))
-        return true;
-    }
-  }
-  return false;
-}
-
 }  // namespace
 
 Result<Plan> read_plan(const pte::File& file, const std::string& method) {
@@ -101,7 +90,7 @@ Result<Plan> read_plan(const pte::File& file, const std::string& method) {
   }
   SLIPWAY_RETURN_IF_ERROR(read_outputs(file, *execution, plan));
   SLIPWAY_RETURN_IF_ERROR(read_state(file, *execution, plan));
-  plan.has_loops = has_loops(*execution);
+  plan.loops = find_loops(*execution);
   return plan;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "pte/reader/reader.h"
+#include "runtime/loops.h"
 #include "slipway/result.h"
 
 namespace slipway::runtime {
@@ -25,8 +26,7 @@ struct Plan {
     std::span<const std::byte> initial;  // of the file; empty: zeros
   };
   std::vector<State> state;
-  // Some instruction jumps to an earlier one or itself.
-  bool has_loops = false;
+  Loops loops;
 };
 
 Result<Plan> read_plan(const pte::File& file, const std::string& method);

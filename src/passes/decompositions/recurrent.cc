@@ -1,6 +1,8 @@
-// Recurrent layers, unrolled over the steps of the sequence.
+// Recurrent layers: a loop over the steps of the sequence, or a few of them one after the other.
+#include <memory>
 #include <string>
 
+#include "ir/scan.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -10,8 +12,8 @@ using ir::SymInt;
 using ir::Value;
 using List = std::vector<Value*>;
 
-// Steps of all layers and directions together: a quarter of a million nodes.
-constexpr int64_t kMostSteps = int64_t{1} << 14;
+// Steps that are as fast one after the other, and no more.
+constexpr int64_t kMostUnrolled = 16;
 
 enum class Cell { kLstm, kGru, kTanh, kRelu };
 
@@ -30,50 +32,107 @@ struct State {
 };
 
 // One of `count` equal parts of the last dimension.
-Value* gate(Context& c, Value* gates, int64_t count, int64_t i) {
+Value* gate(ir::OpBuilder& build, Value* gates, int64_t count, int64_t i) {
   const SymInt size = SymInt::floordiv(last(gates->sizes()), count);
-  return c.build.narrow(gates, -1, size * SymInt(i), size);
+  return build.narrow(gates, -1, size * SymInt(i), size);
 }
 
 // One step, from what the input adds to the gates.
-State step(Context& c, Cell cell, const Weights& w, Value* from_input, const State& state) {
-  Value* from_hidden = c.build.linear(state.hidden, w.hidden, w.hidden_bias);
+State step(ir::OpBuilder& build, Cell cell, const Weights& w, Value* from_input,
+           const State& state) {
+  Value* from_hidden = build.linear(state.hidden, w.hidden, w.hidden_bias);
   if (cell == Cell::kGru) {
     const auto both = [&](int64_t i) {
-      return c.build.sigmoid(c.build.add(gate(c, from_input, 3, i), gate(c, from_hidden, 3, i)));
+      return build.sigmoid(
+          build.add(gate(build, from_input, 3, i), gate(build, from_hidden, 3, i)));
     };
     Value* reset = both(0);
     Value* update = both(1);
-    Value* candidate = c.build.tanh(
-        c.build.add(gate(c, from_input, 3, 2), c.build.mul(reset, gate(c, from_hidden, 3, 2))));
+    Value* candidate = build.tanh(
+        build.add(gate(build, from_input, 3, 2), build.mul(reset, gate(build, from_hidden, 3, 2))));
     // candidate + update * (hidden - candidate)
-    return {c.build.add(candidate, c.build.mul(update, c.build.sub(state.hidden, candidate)))};
+    return {build.add(candidate, build.mul(update, build.sub(state.hidden, candidate)))};
   }
-  Value* gates = c.build.add(from_input, from_hidden);
-  if (cell == Cell::kTanh) return {c.build.tanh(gates)};
-  if (cell == Cell::kRelu) return {c.build.relu(gates)};
-  Value* input = c.build.sigmoid(gate(c, gates, 4, 0));
-  Value* forget = c.build.sigmoid(gate(c, gates, 4, 1));
-  Value* candidate = c.build.tanh(gate(c, gates, 4, 2));
-  Value* output = c.build.sigmoid(gate(c, gates, 4, 3));
-  Value* next = c.build.add(c.build.mul(forget, state.cell), c.build.mul(input, candidate));
-  Value* hidden = c.build.mul(output, c.build.tanh(next));
-  if (w.projection) hidden = c.build.linear(hidden, w.projection, nullptr);
+  Value* gates = build.add(from_input, from_hidden);
+  if (cell == Cell::kTanh) return {build.tanh(gates)};
+  if (cell == Cell::kRelu) return {build.relu(gates)};
+  Value* input = build.sigmoid(gate(build, gates, 4, 0));
+  Value* forget = build.sigmoid(gate(build, gates, 4, 1));
+  Value* candidate = build.tanh(gate(build, gates, 4, 2));
+  Value* output = build.sigmoid(gate(build, gates, 4, 3));
+  Value* next = build.add(build.mul(forget, state.cell), build.mul(input, candidate));
+  Value* hidden = build.mul(output, build.tanh(next));
+  if (w.projection) hidden = build.linear(hidden, w.projection, nullptr);
   return {hidden, next};
 }
 
-// One direction of one layer over x, [steps, batch, features]; fills the outputs in order of time.
-State sequence(Context& c, Cell cell, const Weights& w, Value* x, int64_t steps, bool reversed,
-               State state, List& outputs) {
-  // What the input adds does not wait for the state: one product for all steps.
-  Value* from_input = c.build.linear(x, w.input, w.input_bias);
-  outputs.assign(steps, nullptr);
+// The outputs of all steps, [steps, batch, hidden or projected], in order of time.
+struct Sequence {
+  Value* outputs;
+  State state;
+};
+
+Sequence unrolled(Context& c, Cell cell, const Weights& w, Value* from_input, int64_t steps,
+                  bool reversed, State state) {
+  List outputs(steps);
   for (int64_t i = 0; i < steps; ++i) {
     const int64_t t = reversed ? steps - 1 - i : i;
-    state = step(c, cell, w, c.build.select(from_input, 0, t), state);
+    state = step(c.build, cell, w, c.build.select(from_input, 0, t), state);
     outputs.at(t) = state.hidden;
   }
-  return state;
+  return {c.build.stack(outputs, 0), state};
+}
+
+Sequence loop(Context& c, Cell cell, const Weights& w, Value* from_input, bool reversed,
+              const State& state) {
+  const SymInt steps = from_input->sizes().at(0);
+  auto body = std::make_shared<ir::Graph>();
+  const auto input = [&body](const std::string& name, const ir::TensorType& type) {
+    return body->add_input(name, type);
+  };
+  List states = {state.hidden};
+  State before{input("hidden", state.hidden->type())};
+  if (state.cell) {
+    states.push_back(state.cell);
+    before.cell = input("cell", state.cell->type());
+  }
+  ir::TensorType element = from_input->type();
+  element.sizes.erase(element.sizes.begin());
+  Value* now = input("input", element);
+  List given;
+  const auto give = [&](Value* value) {
+    if (!value) return value;
+    given.push_back(value);
+    return input("weight", value->type());
+  };
+  const Weights inside{nullptr, give(w.hidden), nullptr, give(w.hidden_bias), give(w.projection)};
+  ir::OpBuilder build(*body, nullptr, &c.node());
+  const State after = step(build, cell, inside, now, before);
+  if (!build.status().ok()) c.build.fail(build.status().error());
+  body->outputs().emplace_back(after.hidden);
+  if (after.cell) body->outputs().emplace_back(after.cell);
+  body->outputs().emplace_back(after.hidden);
+
+  ir::Node* node =
+      c.build.node(ir::kScan, {body, states, List{from_input}, reversed, std::move(given)});
+  const auto result = [&](const ir::TensorType& type) {
+    return c.build.graph().add_output(node, type);
+  };
+  State end{result(state.hidden->type())};
+  if (state.cell) end.cell = result(state.cell->type());
+  ir::TensorType stacked = state.hidden->type();
+  stacked.sizes.insert(stacked.sizes.begin(), steps);
+  return {result(stacked), end};
+}
+
+// One direction of one layer over x, [steps, batch, features].
+Sequence sequence(Context& c, Cell cell, const Weights& w, Value* x, bool reversed,
+                  const State& state) {
+  // What the input adds does not wait for the state: one product for all steps.
+  Value* from_input = c.build.linear(x, w.input, w.input_bias);
+  const auto steps = x->sizes().at(0).constant();
+  if (!steps || *steps > kMostUnrolled) return loop(c, cell, w, from_input, reversed, state);
+  return unrolled(c, cell, w, from_input, *steps, reversed, state);
 }
 
 struct Layers {
@@ -100,30 +159,19 @@ Values run(Context& c, const Layers& l) {
     for (Value*& h : initial) h = c.build.unsqueeze(h, 1);
   }
   if (l.batch_first) x = c.build.transpose(x, 0, 1);
-  const int64_t steps =
-      c.known(x->sizes().at(0), "the length of its sequence, over which it is unrolled,");
   const int64_t directions = l.bidirectional ? 2 : 1;
   const bool is_lstm = l.cell == Cell::kLstm;
   // Hidden and cell states differ in size where there is a projection, the last weight.
   const bool projected = is_lstm && last(initial.at(0)->sizes()) != last(initial.at(1)->sizes());
   const size_t each = 2 + (l.has_biases ? 2 : 0) + (projected ? 1 : 0);
-  if (l.parameters.size() != each * static_cast<size_t>(l.count * directions) || steps < 1) {
+  if (l.parameters.size() != each * static_cast<size_t>(l.count * directions) ||
+      x->sizes().at(0) == SymInt(0)) {
     return c.unsupported("its parameters or its sequence are inconsistent");
   }
-  // As many layers as there are parameters, at most.
-  const SymInt all_steps = SymInt(steps) * SymInt(l.count * directions);
-  if (!c.may_unroll(all_steps.constant().value_or(INT64_MAX), "steps in all its layers",
-                    "compile it for a shorter sequence, and pass the states from one run to the "
-                    "next",
-                    kMostSteps)) {
-    return {};
-  }
-
   List hidden;
   List cells;
   for (int64_t layer = 0; layer < l.count; ++layer) {
-    List forward;
-    List backward;
+    List outputs;
     for (int64_t direction = 0; direction < directions; ++direction) {
       const int64_t index = layer * directions + direction;
       const auto first = l.parameters.begin() + index * static_cast<int64_t>(each);
@@ -135,13 +183,12 @@ Values run(Context& c, const Layers& l) {
       if (projected) w.projection = first[each - 1];
       State state{c.build.select(initial.at(0), 0, index)};
       if (is_lstm) state.cell = c.build.select(initial.at(1), 0, index);
-      state = sequence(c, l.cell, w, x, steps, direction == 1, state,
-                       direction == 1 ? backward : forward);
-      hidden.push_back(state.hidden);
-      cells.push_back(state.cell);
+      const Sequence made = sequence(c, l.cell, w, x, direction == 1, state);
+      outputs.push_back(made.outputs);
+      hidden.push_back(made.state.hidden);
+      cells.push_back(made.state.cell);
     }
-    Value* y = c.build.stack(forward, 0);
-    x = l.bidirectional ? c.build.cat({y, c.build.stack(backward, 0)}, -1) : y;
+    x = l.bidirectional ? c.build.cat(outputs, -1) : outputs.at(0);
   }
   if (l.batch_first) x = c.build.transpose(x, 0, 1);
 
@@ -176,7 +223,7 @@ Values one_cell(Context& c, Cell cell) {
     state.hidden = c.build.unsqueeze(state.hidden, 0);
     if (state.cell) state.cell = c.build.unsqueeze(state.cell, 0);
   }
-  state = step(c, cell, w, c.build.linear(x, w.input, w.input_bias), state);
+  state = step(c.build, cell, w, c.build.linear(x, w.input, w.input_bias), state);
   Values values = {state.hidden};
   if (state.cell) values.push_back(state.cell);
   if (single) {

@@ -36,6 +36,7 @@ std::span<const Entry> creation_rules();
 std::span<const Entry> difference_rules();
 std::span<const Entry> half_rules();
 std::span<const Entry> index_rules();
+std::span<const Entry> loop_rules();
 std::span<const Entry> loss_rules();
 std::span<const Entry> matmul_rules();
 std::span<const Entry> normalization_rules();

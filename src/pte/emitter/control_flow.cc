@@ -27,8 +27,9 @@ ir::Argument one(const std::variant<ir::Value*, T>& item) {
   return std::visit([](const auto& held) { return one(held); }, item);
 }
 
-// What a branch is given, one by one.
-std::vector<ir::Argument> operands(const ir::Node& node) {
+}  // namespace
+
+std::vector<ir::Argument> MethodEmitter::operands(const ir::Node& node, size_t first) {
   std::vector<ir::Argument> result;
   auto add = [&result]<class T>(const T& held) {
     if constexpr (requires { typename T::iterator; } && !std::is_same_v<T, std::string>) {
@@ -37,11 +38,32 @@ std::vector<ir::Argument> operands(const ir::Node& node) {
       result.push_back(one(held));
     }
   };
-  for (size_t i = kOperands; i < node.args().size(); ++i) std::visit(add, node.arg(i));
+  for (size_t i = first; i < node.args().size(); ++i) std::visit(add, node.arg(i));
   return result;
 }
 
-}  // namespace
+Status MethodEmitter::bind(const ir::Graph& graph, size_t first,
+                           const std::vector<ir::Argument>& given) {
+  for (size_t i = 0; i < given.size(); ++i) {
+    const ir::Value* input = graph.inputs()[first + i];
+    if (input->kind() == ir::ValueKind::kAbsent) continue;
+    if (input->is_tensor()) {
+      const auto* value = std::get_if<ir::Value*>(&given[i]);
+      if (!value || !(*value)->is_tensor()) {
+        return unsupported("{} of a sub-graph is a tensor, but is given {}", input->name(),
+                           ir::print(given[i]));
+      }
+      SLIPWAY_ASSIGN_OR_RETURN(values_[input], index_of(*value));
+      symbols_.define_sizes(values_[input], input->sizes());
+    } else {
+      SLIPWAY_ASSIGN_OR_RETURN(values_[input], number(given[i]));
+      if (input->kind() == ir::ValueKind::kSymInt) {
+        symbols_.define(input->expression(), values_[input]);
+      }
+    }
+  }
+  return {};
+}
 
 // Both branches write the same values, so that what follows needs no copy and does not know which
 // one ran.
@@ -92,31 +114,14 @@ Status MethodEmitter::emit_cond(const ir::Node& node, const Placement& placement
 
 Status MethodEmitter::emit_branch(const ir::Node& node, const ir::Graph& graph,
                                   const std::vector<int32_t>& indices) {
-  std::vector<ir::Argument> given = operands(node);
+  const std::vector<ir::Argument> given = operands(node, kOperands);
   if (given.size() != graph.inputs().size() || graph.outputs().size() != indices.size()) {
     return invalid_file("a branch of cond takes {} values and gives {}, but is given {} for {}",
                         graph.inputs().size(), graph.outputs().size(), given.size(),
                         indices.size());
   }
   symbols_.enter_branch();
-  for (size_t i = 0; i < given.size(); ++i) {
-    const ir::Value* input = graph.inputs()[i];
-    if (input->kind() == ir::ValueKind::kAbsent) continue;
-    if (input->is_tensor()) {
-      const auto* value = std::get_if<ir::Value*>(&given[i]);
-      if (!value || !(*value)->is_tensor()) {
-        return unsupported("{} of a branch is a tensor, but is given {}", input->name(),
-                           ir::print(given[i]));
-      }
-      SLIPWAY_ASSIGN_OR_RETURN(values_[input], index_of(*value));
-      symbols_.define_sizes(values_[input], input->sizes());
-    } else {
-      SLIPWAY_ASSIGN_OR_RETURN(values_[input], number(given[i]));
-      if (input->kind() == ir::ValueKind::kSymInt) {
-        symbols_.define(input->expression(), values_[input]);
-      }
-    }
-  }
+  SLIPWAY_RETURN_IF_ERROR(bind(graph, 0, given));
 
   std::vector<Target> targets;
   for (size_t i = 0; i < indices.size(); ++i) {

@@ -147,7 +147,7 @@ TEST(CondTest, LiteralsAmongWhatABranchIsGiven) {
 
   node->args()[3] = std::vector<ir::Value*>{x, nullptr};
   EXPECT_THAT(p.emit_error(),
-              testing::HasSubstr("inside of a branch is a tensor, but is given None"));
+              testing::HasSubstr("inside of a sub-graph is a tensor, but is given None"));
 }
 
 TEST(CondTest, RefusesResultsThatAreNone) {

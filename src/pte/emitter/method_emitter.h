@@ -72,6 +72,8 @@ class MethodEmitter {
   // The value that the result is written to, made where the placement does not give one.
   Result<int32_t> result_value(const ir::Value* value, const Placement& placement,
                                const std::vector<int32_t>& indices);
+  // Memory of the tensor's own.
+  Result<int32_t> allocated(const ir::TensorType& type, const std::string& name);
   // Another shape of the tensor at `source`.
   Result<int32_t> alias(int32_t source, const ir::TensorType& type, const std::string& name);
   // A size list; at most one size that is not constant is left to the kernel as -1.
@@ -103,6 +105,26 @@ class MethodEmitter {
                    const std::vector<int32_t>& indices);
   Status emit_branch(const ir::Node& node, const ir::Graph& graph,
                      const std::vector<int32_t>& indices);
+  // What a node gives a sub-graph, one by one, from this argument on.
+  static std::vector<ir::Argument> operands(const ir::Node& node, size_t first);
+  // Lets the graph's inputs from this one on be what they are given, of as many.
+  Status bind(const ir::Graph& graph, size_t first, const std::vector<ir::Argument>& given);
+
+  // loops.cc
+  Status emit_scan(const ir::Node& node, const Placement& placement,
+                   const std::vector<int32_t>& indices);
+  // What a stacked result is written to.
+  struct Stack {
+    int32_t whole = 0;    // the result itself, unless the caller provides its memory
+    int32_t growing = 0;  // the same memory
+  };
+  Result<Stack> make_stack(const ir::Value& value, int32_t result);
+  Status emit_while(const ir::Node& node, const Placement& placement,
+                    const std::vector<int32_t>& indices);
+  // At the end of a turn: each state becomes what the body gives for it, unless that was computed
+  // in its place.
+  Status advance(const ir::Graph& body, const std::vector<int32_t>& states,
+                 const Placement& placement);
 
   const Method& method_;
   const bool alloc_graph_output_;

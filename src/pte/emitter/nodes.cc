@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "ir/scan.h"
 #include "pte/emitter/kernels.h"
 #include "pte/emitter/method_emitter.h"
 
@@ -64,6 +65,8 @@ Status MethodEmitter::emit_graph(const ir::Graph& graph, const Placement& placem
 Status MethodEmitter::emit_node(const ir::Node& node, const Placement& placement,
                                 const std::vector<int32_t>& indices) {
   if (node.op() == "higher_order.cond") return emit_cond(node, placement, indices);
+  if (node.op() == ir::kScan) return emit_scan(node, placement, indices);
+  if (node.op() == "higher_order.while_loop") return emit_while(node, placement, indices);
   for (const ir::Value* output : node.outputs()) {
     if (output->kind() == ir::ValueKind::kAbsent) {
       return unsupported("one of its results is None, which no kernel of ExecuTorch gives");
@@ -169,7 +172,11 @@ Result<int32_t> MethodEmitter::result_value(const ir::Value* value, const Placem
     if (value->sizes() == in_place->second->sizes()) return memory;
     return alias(memory, value->type(), value->name());
   }
-  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(value->type(), value->name()));
+  return allocated(value->type(), value->name());
+}
+
+Result<int32_t> MethodEmitter::allocated(const ir::TensorType& type, const std::string& name) {
+  SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(type, name));
   SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
   return plan_.add(std::move(tensor));
 }

@@ -150,6 +150,17 @@ bool is_alias(const ir::Node& node, const ir::Value* result, const ir::Value* ta
          });
 }
 
+// Whether the node reads the bytes of `target`.
+bool reads(const ir::Node& node, const ir::Value* target, const Placement& placement) {
+  bool found = false;
+  for (const ir::Argument& argument : node.args()) {
+    ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+      found = found || (value->is_tensor() && placement.root(value) == target);
+    });
+  }
+  return found;
+}
+
 // Whether the node may write `result` over the bytes of `target`, which nothing reads later.
 bool may_overwrite(const ir::Node& node, const ir::Value* result, const ir::Value* target,
                    const Placement& placement, const std::vector<engine::Engine>& engines) {
@@ -243,6 +254,23 @@ const ir::Value* Placement::root(const ir::Value* value) const {
 Placement place(const std::vector<Target>& targets) {
   Placement placement;
   place_targets(targets, placement);
+  return placement;
+}
+
+Placement place_loop(const ir::Graph& body, size_t states) {
+  Placement placement;
+  const LastUses uses(body, placement);
+  for (size_t i = 0; i < states; ++i) {
+    const auto* value = std::get_if<ir::Value*>(&body.outputs()[i]);
+    const ir::Node* node = value ? (*value)->producer() : nullptr;
+    if (!node || is_view(*node) || placement.is_placed(*value)) continue;
+    const ir::Value* state = body.inputs()[i];
+    // A result that changes its size must not be an argument.
+    const bool fits = (*value)->type() == state->type() &&
+                      (state->type().is_static() || !reads(*node, state, placement));
+    if (!fits || uses.is_used_after(state, node)) continue;
+    if (may_overwrite(*node, *value, state, placement, {})) placement.direct.emplace(*value, i);
+  }
   return placement;
 }
 

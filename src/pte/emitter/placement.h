@@ -49,6 +49,9 @@ struct Placement {
 
 // For a branch of a cond.
 Placement place(const std::vector<Target>& targets);
+// For the body of a loop whose first inputs, and outputs, are these states: those whose new value
+// is computed in the memory of the old one have that as their target.
+Placement place_loop(const ir::Graph& body, size_t states);
 // For a program's graph, mutations included; one target for each user output. It may call these
 // engines.
 Placement place(const ir::Program& program, const std::vector<Target>& targets,

@@ -110,6 +110,24 @@ void PlanBuilder::set_destination(int32_t jump, int32_t destination) {
   std::get<JumpFalse>(plan_.instructions[jump].call).destination = destination;
 }
 
+void PlanBuilder::begin_loop(const std::vector<int32_t>& kept) {
+  const int32_t begin = next_instruction();
+  loops_.push_back({begin, {}});
+  for (const int32_t value : kept) {
+    touch(value, begin);
+    const auto* tensor = std::get_if<TensorValue>(&plan_.values[value]);
+    if (tensor && tensor->block >= 0) loops_.back().blocks.insert(tensor->block);
+  }
+}
+
+void PlanBuilder::end_loop(int32_t condition) {
+  const Loop loop = std::move(loops_.back());
+  loops_.pop_back();
+  const int32_t jump = jump_false(condition);
+  set_destination(jump, loop.begin);
+  for (const int32_t block : loop.blocks) touch_block(block, jump);
+}
+
 int32_t PlanBuilder::append(decltype(Instruction::call) call) {
   plan_.instructions.push_back({std::move(call), origin_});
   return next_instruction() - 1;
@@ -126,14 +144,20 @@ void PlanBuilder::touch(int32_t value, int32_t instruction) {
   if (value < 0) return;
   const PlanValue& content = plan_.values[value];
   if (const auto* tensor = std::get_if<TensorValue>(&content)) {
-    if (tensor->block < 0) return;
-    Block& block = plan_.blocks[tensor->block];
-    if (block.first < 0) block.first = instruction;
-    block.last = instruction;
+    if (tensor->block >= 0) touch_block(tensor->block, instruction);
   } else if (const auto* list = std::get_if<TensorListValue>(&content)) {
     for (int32_t item : list->items) touch(item, instruction);
   } else if (const auto* optionals = std::get_if<OptionalTensorListValue>(&content)) {
     for (int32_t item : optionals->items) touch(item, instruction);
+  }
+}
+
+void PlanBuilder::touch_block(int32_t index, int32_t instruction) {
+  Block& block = plan_.blocks[index];
+  if (block.first < 0) block.first = instruction;
+  block.last = instruction;
+  for (Loop& loop : loops_) {
+    if (block.first < loop.begin) loop.blocks.insert(index);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@ class PlanBuilder {
 
   // Every later instruction is said to come from here.
   void set_origin(std::string origin) { origin_ = std::move(origin); }
+  const std::string& origin() const { return origin_; }
 
   // A value of its own, which instructions may write to.
   int32_t add(PlanValue value);
@@ -57,6 +59,11 @@ class PlanBuilder {
   // read.
   void keep_to_end(int32_t value) { touch(value, next_instruction()); }
   void set_destination(int32_t jump, int32_t destination);
+  // Between the two lie the instructions of a loop; the second adds the jump back to the first of
+  // them, which is taken while `condition` is false. What exists before the loop and is touched in
+  // it is kept to its end, and so is `kept`, since each turn leaves some of that to the next.
+  void begin_loop(const std::vector<int32_t>& kept);
+  void end_loop(int32_t condition);
   int32_t next_instruction() const { return static_cast<int32_t>(plan_.instructions.size()); }
 
  private:
@@ -64,8 +71,15 @@ class PlanBuilder {
   int32_t append(decltype(Instruction::call) call);
   int32_t operator_index(const std::string& name, const std::string& overload);
   void touch(int32_t value, int32_t instruction);
+  void touch_block(int32_t index, int32_t instruction);
+
+  struct Loop {
+    int32_t begin = 0;
+    std::set<int32_t> blocks;  // what is kept to its end
+  };
 
   Plan plan_;
+  std::vector<Loop> loops_;  // that have begun, outer ones first
   std::string origin_;
   std::map<std::string, int32_t> constants_;
   std::map<std::pair<std::string, std::string>, int32_t> operators_;

@@ -4,6 +4,7 @@ usage: make_programs.py FOLDER
 
 The .pte files are by ExecuTorch's own exporter. Inputs and outputs have no planned memory, except in
 planned.pte: they are bound by pointer. The .pt2 files are archives of torch.export.
+loop.pte is golden/scan.pt2 as `slipway compile --engine none` makes it, and
 openvino.pte is golden/mlp.pt2 as `slipway compile` makes it with OpenVINO 2026.4.1.
 """
 
