@@ -55,7 +55,7 @@ test-peers:
 	@$(MAKE) --no-print-directory build/release/build.ninja
 	@ninja -C build/release slipway program_driver
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
-	@.deps/peers/bin/python -m pytest -q tests/peers
+	@.deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers
 
 # Random programs against PyTorch: make fuzz-programs SEED=text MINUTES=60 (docs/fuzz_programs.md).
 SEED ?= $(shell date +%F)

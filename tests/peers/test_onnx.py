@@ -134,12 +134,29 @@ def test_model(name, dialect, tmp_path):
         compare(run(session(lower(program, tmp_path)), inputs), model(*inputs), 1e-4)
 
 
+# Loops and projected LSTMs, which are not written in ONNX, with the first operator that is refused.
+LOOPS = {
+    "recurrent_loop": "aten.lstm.input",
+    "scan": "higher_order.scan",
+    "map": "higher_order.map_impl",
+    "while_loop": "higher_order.while_loop",
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_are_refused(name, tmp_path):
+    with pytest.raises(slipway_cli.ToolError, match=rf"{LOOPS[name]} \(node "):
+        slipway_cli.call("compile", ROOT / f"tests/data/golden/{name}.pt2", "-o", tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
 def archives():
     for folder in (ROOT / "tests/data/golden", ROOT / "examples/models"):
         for name, entry in json.loads((folder / "manifest.json").read_text())["models"].items():
             files = entry.get("files", {"training": entry.get("file")})
             for dialect, file in files.items():
-                if not name.startswith(("engine_", "complex_")):  # ONNX has neither engines nor these complex operators
+                # ONNX has neither engines nor these complex operators.
+                if not name.startswith(("engine_", "complex_")) and name not in LOOPS:
                     yield pytest.param(folder, file, entry["cases"], id=f"{name}-{dialect}")
 
 

@@ -47,7 +47,13 @@ OUTSIDE = {
     ("scalars", "core"): {"aten._to_copy.default"},
     ("nonzero_item", "training"): {"aten.nonzero.default", "aten.item.default", "aten.zeros.default"},
     ("nonzero_item", "core"): {"aten.nonzero.default", "aten._local_scalar_dense.default", "aten.full.default"},
+    # A projected LSTM.
+    ("recurrent_loop", "training"): {"aten.lstm.input"},
+    ("while_loop", "training"): {"higher_order.while_loop"},
+    ("while_loop", "core"): {"higher_order.while_loop"},
 }
+# Loops cut these in two engines, or leave none.
+LOOPS = {"scan": ("higher_order.scan", 2), "map": ("higher_order.map_impl", 0)}
 
 
 def check_one_engine(file, outside=frozenset()):
@@ -61,10 +67,18 @@ def check_one_engine(file, outside=frozenset()):
     return engine
 
 
-@pytest.mark.parametrize("name, dialect", GOLDEN_FILES)
+@pytest.mark.parametrize("name, dialect", [key for key in GOLDEN_FILES if key[0] not in LOOPS])
 def test_archives_become_one_engine(name, dialect, tmp_path):
     file = compile(GOLDEN / GOLDEN_FILES[name, dialect], tmp_path / "model.pte", "--verify-passes")
     check_one_engine(file, OUTSIDE.get((name, dialect), set()))
+
+
+@pytest.mark.parametrize("name, dialect", [key for key in GOLDEN_FILES if key[0] in LOOPS])
+def test_loops_stay_outside(name, dialect, tmp_path):
+    operator, engines = LOOPS[name]
+    method = slipway_cli.inspect(compile(GOLDEN / GOLDEN_FILES[name, dialect], tmp_path / "model.pte"))
+    assert {node["op"] for node in method["outside"]} == {operator}
+    assert len(method["engines"]) == engines
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -152,7 +152,8 @@ class Checker {
       auto& ports = parent.name == "input" ? element->layer->inputs : element->layer->outputs;
       const bool lists = parent.name == "input" || parent.name == "output";
       if (lists && !ports.insert(id(tag, "id")).second) throw DamagedGraph("a port is there twice");
-    } else if (tag.name == "data" && parent.name == "layer" && element->layer->type == "Const") {
+    } else if (tag.name == "data" && element->layer != nullptr && parent.name == "layer" &&
+               element->layer->type == "Const") {
       check_constant(tag);
     } else if (tag.name == "edge" && parent.name == "edges") {
       check_edge(tag);

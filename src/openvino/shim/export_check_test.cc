@@ -52,6 +52,12 @@ TEST(CheckGraph, XmlIsWhole) {
   EXPECT_EQ(error_of(deep), "it is damaged: its XML is nested too deep");
 }
 
+TEST(CheckGraph, ElementsInOtherPlacesAreNotLayers) {
+  const std::string stray = R"(<layer type="Const"><data size="99"/><port id="0"/></layer>)";
+  EXPECT_EQ(error_of(stray), "");
+  EXPECT_EQ(error_of("<net><layers><layer id=\"0\">" + stray + "</layer></layers></net>"), "");
+}
+
 // What is read of a flipped graph lies within, which the sanitizers watch.
 TEST(CheckGraph, SurvivesEveryFlip) {
   const std::string xml = with_edges(kEdges);
