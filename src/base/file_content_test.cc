@@ -26,7 +26,7 @@ TEST(FileContent, KnowsWhatUsersGiveByMistake) {
       {"\x89HDF\r\n\x1a\n...."sv, "HDF5"},
       {"version https://git-lfs.github.com/spec/v1\n"sv, "git lfs pull"},
       {"\x1f\x8b\x08\x00"sv, "gzip"},
-      {"\x93NUMPY\x01\x00"sv, "those are inputs"},
+      {"\x93NUMPY\x01\x00"sv, "an input of a model"},
       {"<!DOCTYPE html>"sv, "download went wrong"},
   };
   for (const auto& [bytes, expected] : cases) {

@@ -158,8 +158,14 @@ Result<std::string> summary_text(const Options& options, Output output, uint64_t
                      format_bytes(summary.planned_bytes()), format_bytes(summary.file_size));
 }
 
-// Before any work is done.
-Status check_not_inputs(const Options& options) {
+// Before any work is done: that the output has a folder, and is no input.
+Status check_place(const Options& options) {
+  const std::filesystem::path folder = std::filesystem::path(options.output).parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+    return invalid_argument("can't write '{}': there is no folder '{}'", options.output,
+                            folder.string());
+  }
   for (const std::string& model : options.models) {
     const auto input = FileIdentity::of(split_model(model).second);
     if (input.ok()) SLIPWAY_RETURN_IF_ERROR(input->check_not_output(options.output));
@@ -179,7 +185,7 @@ std::string examples_of_engines() {
 Status compile(const Options& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
-  SLIPWAY_RETURN_IF_ERROR(check_not_inputs(options));
+  SLIPWAY_RETURN_IF_ERROR(check_place(options));
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, to_compile_options(options));
   SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engines));
   if (compile_options.output != Output::kPte && options.models.size() != 1) {

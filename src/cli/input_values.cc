@@ -30,7 +30,6 @@ Result<size_t> find_input(const std::vector<ValueInfo>& inputs,
                           const std::vector<std::string>& paths, const std::string& key) {
   if (const auto position = parse_number<uint64_t>(key)) {
     if (*position < inputs.size()) return static_cast<size_t>(*position);
-    return invalid_argument("--input {}: there are {} inputs, from 0", key, inputs.size());
   }
   std::vector<std::string> names;
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -38,9 +37,12 @@ Result<size_t> find_input(const std::vector<ValueInfo>& inputs,
     if (inputs[i].name == key || path == key) return i;
     const size_t end = path.find(']');
     if (end != std::string::npos && path.substr(end + 1) == key) return i;
-    names.push_back(fmt::format("{} '{}'", i, inputs[i].name));
+    names.push_back(fmt::format("'{}' (or {})", inputs[i].name, i));
   }
-  return invalid_argument("--input {}: no such input; there are {}", key, fmt::join(names, ", "));
+  if (names.empty()) return invalid_argument("--input {}: this method has no inputs", key);
+  return invalid_argument("--input {}: no such input; {} {}", key,
+                          names.size() == 1 ? "the only one is" : "there are",
+                          fmt::join(names, ", "));
 }
 
 Result<Value> random_tensor(DType dtype, const std::vector<int64_t>& sizes,

@@ -134,7 +134,12 @@ int run_tool(int argc, const char* const* argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     const auto chosen = app.get_subcommands();
     const std::string help = chosen.empty() ? "slipway" : "slipway " + chosen[0]->get_name();
-    return fail(kWrongUse, fmt::format("{} (try `{} --help`)", error.what(), help));
+    const std::string problem = error.what();
+    const bool is_bare_input =
+        problem.ends_with(".npy") && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
+    return fail(kWrongUse,
+                fmt::format("{}{} (try `{} --help`)", problem,
+                            is_bare_input ? "; inputs are given as --input 0=FILE" : "", help));
   }
   try {
     const Status status = action();

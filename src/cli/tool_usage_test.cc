@@ -50,9 +50,13 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
        "expected float32[1, 3, 16, 16]"},
       {{"run", data_path("golden/conv_dyn.pt2"), "--bound", "s77"}, 2, "expected SIZE=LARGEST"},
       {{"run", "/nowhere/model.pte"}, 1, "/nowhere/model.pte"},
-      {{"run", data_path("golden/mlp.0.in0.npy")}, 1, "is a .npy array: those are inputs"},
+      {{"run", data_path("golden/mlp.0.in0.npy")}, 1, "is a .npy array, an input of a model"},
       {{"compile", "/nowhere/model.pt2", "-o", path("m.pte")}, 1, "/nowhere/model.pt2"},
-      {{"compile", model, "-o", "/nowhere/m.pte"}, 1, "/nowhere"},
+      {{"compile", model, "-o", "/nowhere/m.pte"}, 2, "there is no folder '/nowhere'"},
+      {{"run", model, "x.npy"}, 2, "inputs are given as --input 0=FILE"},
+      {{"run", model, "--input", "z=1"}, 2, "no such input; the only one is '"},
+      {{"run", model, "--input", "7=1"}, 2, "no such input; the only one is '"},
+      {{"verify", model, "--reference", "/nowhere"}, 2, "there is no folder /nowhere"},
       {{"inspect", data_path("golden/manifest.json")}, 1, "neither an archive"},
   };
   for (const Case& item : cases) {

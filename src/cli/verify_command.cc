@@ -133,8 +133,10 @@ void compare_outputs(const Options& options, const std::vector<Value>& outputs, 
     if (comparison.equal) {
       report.pass(what, fmt::format("largest difference {:.3g}", comparison.worst));
     } else {
-      report.fail(what, fmt::format("{} (largest difference {:.3g})", comparison.problem,
-                                    comparison.worst));
+      // Tensors of other types or sizes have none.
+      report.fail(what, comparison.worst == 0 ? comparison.problem
+                                              : fmt::format("{} (largest difference {:.3g})",
+                                                            comparison.problem, comparison.worst));
     }
   }
   if (compared == 0) report.fail("reference", "nothing to compare in " + folder);
@@ -155,6 +157,10 @@ void run_reference(const Options& options, Report& report) {
 Status verify_file(const Options& options) {
   if (options.reference.empty() && !options.inputs.empty()) {
     return invalid_argument("--input is for --reference: name the folder with the outputs");
+  }
+  std::error_code ignored;
+  if (!options.reference.empty() && !std::filesystem::is_directory(options.reference, ignored)) {
+    return invalid_argument("--reference: there is no folder {}", options.reference);
   }
   VerifyOptions verify_options = {.trust = options.trust};
   for (const std::string& engine : engine_names()) {

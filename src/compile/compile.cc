@@ -77,7 +77,7 @@ Status run_steps(std::span<const Step> steps, ir::Program& program, const Compil
 // What the user says of sizes. An engine serves those of its limits only, so the program does.
 Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compilers,
                     const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds));
+  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds, options.on_warning));
   for (const auto& compiler : compilers) {
     SLIPWAY_RETURN_IF_ERROR(apply_size_limits(programs, compiler->size_limits()));
   }

@@ -75,8 +75,8 @@ Result<std::map<std::string, int64_t>> by_symbol(const ir::Program& program,
 
 }  // namespace
 
-Status apply_bounds(std::vector<ir::Program>& programs,
-                    const std::map<std::string, int64_t>& given) {
+Status apply_bounds(std::vector<ir::Program>& programs, const std::map<std::string, int64_t>& given,
+                    const std::function<void(const std::string&)>& warn) {
   std::set<std::string> known;
   for (ir::Program& program : programs) {
     const std::set<std::string> symbols = symbols_of(program);
@@ -89,6 +89,12 @@ Status apply_bounds(std::vector<ir::Program>& programs,
       if (bound < least) {
         return invalid_argument("{}: {} is at least {}, so {} can't be its upper bound",
                                 program.source, symbol, least, bound);
+      }
+      if (warn && range.max && *range.max < bound) {
+        warn(fmt::format(
+            "{}: {} is at most {}, as the model was exported: option 'bounds' can lower that, not "
+            "raise it to {}",
+            program.source, symbol, *range.max, bound));
       }
       range.max = std::min(range.max.value_or(bound), bound);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -15,9 +16,10 @@ namespace slipway {
 // Lowers the largest value of each symbol, in every program that has it. A symbol is named as it is
 // ("s77") or by a dimension that is that size ("x.0": the first of input x). Errors: a name that no
 // program has (the message lists those there are), a bound below the smallest value, two names of
-// one symbol with different bounds.
+// one symbol with different bounds. `warn` is told of a bound above the archive's own, which stays.
 Status apply_bounds(std::vector<ir::Program>& programs,
-                    const std::map<std::string, int64_t>& bounds);
+                    const std::map<std::string, int64_t>& bounds,
+                    const std::function<void(const std::string&)>& warn = {});
 
 // An error that lists every size of an input that has no upper bound, and how to give one.
 Status check_bounded(const std::vector<ir::Program>& programs);

@@ -1,5 +1,6 @@
 #include "compile/symbol_bounds.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace slipway {
@@ -41,10 +42,15 @@ TEST(SymbolBoundsTest, GivesABoundWhereThereIsNone) {
 TEST(SymbolBoundsTest, LowersABoundAndDoesNotRaiseOne) {
   std::vector<ir::Program> programs;
   programs.push_back(program_of("s0", {2, 9}));
-  ASSERT_TRUE(apply_bounds(programs, {{"s0", 64}}).ok());
+  std::vector<std::string> warnings;
+  const auto warn = [&](const std::string& text) { warnings.push_back(text); };
+  ASSERT_TRUE(apply_bounds(programs, {{"s0", 64}}, warn).ok());
   EXPECT_EQ(programs[0].ranges["s0"].max, 9);
-  ASSERT_TRUE(apply_bounds(programs, {{"s0", 4}}).ok());
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], testing::HasSubstr("s0 is at most 9"));
+  ASSERT_TRUE(apply_bounds(programs, {{"s0", 4}}, warn).ok());
   EXPECT_EQ(programs[0].ranges["s0"].max, 4);
+  EXPECT_EQ(warnings.size(), 1U);
 }
 
 TEST(SymbolBoundsTest, KnowsSymbolsWithoutARange) {

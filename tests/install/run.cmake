@@ -26,9 +26,16 @@ set(without -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -DCMAKE_DISABLE_FIND_PACKAGE
 set(configure ${users_cmake} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
               -DCMAKE_PREFIX_PATH=${WORK}/installed ${without})
 execute_process(COMMAND ${configure} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE message)
-if(code EQUAL 0 OR NOT text MATCHES "libssl-dev")
+if(code EQUAL 0 OR NOT message MATCHES "libssl-dev")
   message(FATAL_ERROR "without OpenSSL the compile component gave ${code}: ${text}${message}")
 endif()
+foreach(mistake "-DCOMPONENT=runtimes" "-DLIBRARY=slipway::compile")
+  execute_process(COMMAND ${configure} -DRUNTIME_ONLY=ON ${mistake} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE message)
+  if(code EQUAL 0 OR NOT message MATCHES "there is no component 'runtimes'|the target was not found")
+    message(FATAL_ERROR "${mistake} gave ${code}: ${text}${message}")
+  endif()
+  file(REMOVE_RECURSE ${WORK}/build)
+endforeach()
 run(${configure} -DRUNTIME_ONLY=ON)
 run(${CMAKE_COMMAND} --build ${WORK}/build)
 # As a user moves it: the program as the build left it, with the libraries beside it in lib/.

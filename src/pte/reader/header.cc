@@ -1,10 +1,12 @@
 #include "pte/reader/header.h"
 
 #include <cstring>
+#include <string>
 #include <string_view>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/file_content.h"
 #include "pte/format/layout.h"
 
 namespace slipway::pte {
@@ -28,7 +30,13 @@ Result<Header> read_header(std::span<const std::byte> bytes) {
       return unsupported("an ExecuTorch program of version {}, and this version reads {}",
                          identifier, kIdentifier);
     }
-    return invalid_file("not an ExecuTorch program");
+    if (text.starts_with("PK\x03\x04")) {
+      return invalid_file(
+          "not an ExecuTorch program, but an archive (.pt2): compile it first, with `slipway "
+          "compile` or slipway::compile()");
+    }
+    const std::string what = describe_foreign_content(bytes);
+    return invalid_file("not an ExecuTorch program{}{}", what.empty() ? "" : ": it ", what);
   }
   if (text.substr(kHeaderOffset, kHeaderMagic.size()) != kHeaderMagic) {
     return Header{bytes.size(), bytes.size(), bytes.size()};

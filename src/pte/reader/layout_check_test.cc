@@ -27,6 +27,10 @@ TEST(HeaderTest, OtherFilesAreNamed) {
   auto other = with_segments();
   put(other, 4, 'X');
   EXPECT_EQ(read_error(other), "test.pte: not an ExecuTorch program");
+  for (size_t i = 0; i < 4; ++i) other[i] = static_cast<std::byte>("PK\x03\x04"[i]);
+  EXPECT_THAT(read_error(other), HasSubstr("compile it first"));
+  for (size_t i = 0; i < 6; ++i) other[i] = static_cast<std::byte>("\x93NUMPY"[i]);
+  EXPECT_THAT(read_error(other), HasSubstr("program: it is a .npy array"));
   auto newer = with_segments();
   put(newer, 7, '9');
   EXPECT_EQ(read_error(newer),
