@@ -112,6 +112,12 @@ const char* check_division(et::Span<et::EValue*> args) {
     return et::resize_tensor(out, sizes) == et::Error::Ok ? kDone
                                                           : "its result has no room for its sizes";
   }
+  const auto has_no_elements = [](const et::EValue& value) {
+    return value.isTensor() && value.toTensor().numel() == 0;
+  };
+  if (args[1]->isTensor() && (has_no_elements(*args[0]) || has_no_elements(*args[1]))) {
+    return nullptr;
+  }
   if (holds(*args[1], 0)) return kZero;
   if (args[1]->isInt() && is_beside(*args[0], args[1]->toInt(), 0)) return kZero;
   if (may_overflow(*args[0], *args[1]) && holds(*args[0], std::nullopt)) return kOverflow;

@@ -34,6 +34,17 @@ def linear_of_one(g):
 
 
 @pattern
+def reduced_channels(g):
+    x = g.tensor(3, (torch.float32,))
+    channels = g.sizes_of(x)[1]
+    if not isinstance(channels, int) or channels < 2:
+        raise Rejected
+    c = g.add_constant(g.fill(torch.float32, (channels, 1)))
+    y = g.add_node(g.choice(["{0}.mean(-1, keepdim=True)", "{0}.sum(-1, keepdim=True)", "aten.adaptive_avg_pool1d.default({0}, [1])"]), [x], "mean.dim")
+    return g.add_node(g.choice(["{0} * {1}", "{0} + {1}", "({0} - {1}).relu()"]), [y, c], "channels")
+
+
+@pattern
 def largest_of_joined(g):
     x = g.tensor((2, 3), (torch.float32,))
     y = sibling(g, x)

@@ -31,6 +31,7 @@ FOUND = {
     "odd-numbers": ("odd_number", 0, 1),
     "reshape-to-nothing": ("reshaped_nothing", 0, 3),
     "integer-choice": ("chosen_integers", 0, 1),
+    "reduction-of-three": ("reduced_channels", 0, 0),
     "rank-of-one-element": ("rank_of_one_element", 0, 0),
     "large-factor": ("added_and_scaled", 0, 0),
 }

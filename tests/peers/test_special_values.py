@@ -86,12 +86,35 @@ CASES = {
                                                       x.count_nonzero(-1) - 1), [(torch.arange(16.0).reshape(4, 2, 2), torch.ones(2))], None),
     "counts_of_dynamic_sizes": (EVERY, lambda x: ((x > 3).sum(-1) * 2, (x > 3).sum(1) - 1), [(torch.arange(4.0 * n).reshape(n, 2, 2),) for n in (4, 0, 1, 6)], (N,)),
     "largest_of_large_integers": (EVERY, lambda x: x.amax(-1) & -2, [(WIDE.reshape(2, 2, 2),)], None),
+    "adjoint_of_complex": (("none",), lambda x: (x.mH.abs(), torch.adjoint(x).angle(), torch.view_as_real(x.adjoint() * 2)), [(torch.tensor([[1 + 2j, 3 - 1j], [0.5j, 1 + 0j]]),)], None),
+    "attention_adds_bools": (("none",), lambda q, m: aten._scaled_dot_product_attention_math(q, q * 2, q + 1, m)[0], [(torch.randn(1, 2, 3, 4), torch.tensor([[True, False, True]] * 3))], None),
+    "weight_norm_of_a_row": (("none",), lambda v, g: torch._weight_norm(v, g, 0), [(torch.tensor([3.0, -2.0, 1e-30, 0.0]), torch.ones(4))], None),
+    "norm_of_rows_of_one": (("none",), lambda x: (torch.linalg.vector_norm(x, dim=-1), x.norm(3, -1, True), torch.linalg.vector_norm(x, 0, dim=-1)), [(torch.tensor([[1e-30], [-1e30], [2.0], [0.0]]),)], None),
+    "median_of_no_bytes": (("none",), lambda x: (x.to(torch.int8).median(), x.to(torch.uint8).median(), x.to(torch.int16).median()), [(torch.arange(n),) for n in (4, 0, 1, 5)], (N,)),
+    "halves_to_a_small_power": (("none", "openvino"), lambda x: (x.pow(1e-8), x.pow(0.3)), [(torch.tensor([0.5, -0.25, 2.0, 0.0]).half(),)], None),
+    "zeros_that_are_added_up": (("none",), lambda x: (x.cumsum(0).reciprocal(), x.logcumsumexp(0).reciprocal()), [(torch.tensor([-0.0, 2.0, -2.0]),)], None),
+    "nothing_divided_by_zero": (("none",), lambda x, y: (torch.div(x, y, rounding_mode="floor"), torch.fmod(x, y), torch.remainder(x, y)),
+                                [(torch.arange(n), torch.tensor([0 if n == 0 else 3])) for n in (4, 0, 1)], (N, None)),
+    "narrow_from_the_end": (EVERY, lambda x: x.narrow(0, x.shape[0] - 2, 1), [(torch.randn(n, 2),) for n in (4, 1, 2, 6)], ({0: torch.export.Dim("n", min=1, max=8)},)),
+    "log_sigmoid_of_large_numbers": (EVERY, lambda x: (-torch.nn.functional.logsigmoid(x)).log2(), [(torch.tensor([33.5, 4.67, 60.0, 0.0]),)], None),
+    "elu_of_large_factors": (EVERY, lambda x: (aten.elu(x, 1, -1e9, 1e-8), aten.elu(x, 1e6)), [(torch.tensor([-0.126, 0.5, -1e-7, -3.0]),)], None),
+    "halves_times_nan": (("none", "openvino"), lambda x: (x * torch.tensor(nan).half(), x * torch.tensor([nan]).half(), x / torch.tensor(nan).half(), aten.xlogy(x.abs(), torch.tensor(nan).half())),
+                         [(torch.tensor([1.0, -2.0]).half(),)], None),
+    "channels_behind_reductions": (("none", "openvino"), lambda x: (torch.nn.functional.adaptive_avg_pool1d(x, 1).abs() - torch.arange(5.0)[:, None], x.mean(-1) * torch.arange(5.0), x.sum(0, keepdim=True) / torch.arange(1.0, 6)[:, None]),
+                                   [(torch.randn(3, 5, 8),)], None),
+    "lerp_by_infinity": (("none", "openvino"), lambda x: torch.lerp(x, torch.tensor([inf, 2.0]), torch.tensor([inf, 0.3])), [(torch.tensor([1.0, -3.0]),)], None),
+    "mvlgamma_of_halves": (("none",), lambda x: torch.mvlgamma(x, 3), [(torch.tensor([1.75, 2.5, 8.0, 41.0]).half(),)], None),
+    "decimals_of_halves": (("none", "openvino"), lambda x: (torch.round(x, decimals=2), torch.round(x, decimals=-1)), [(torch.tensor([0.4653, -1.2, 55.0, 1999.0]).half(),)], None),
+    "clamp_by_nan": (("none", "openvino"), lambda x: (x.clamp(nan, 1.0), x.clip(max=nan), x.clamp_min(nan)), [(torch.tensor([0.5, -2.0, inf]),)], None),
+    "bytes_that_wrap": (EVERY, lambda x: (torch.arange(250, 260, dtype=torch.uint8).float() + x, torch.arange(120, 140, 5, dtype=torch.int8).float()), [(torch.ones(1),)], None),
+    "attention_over_no_width": (EVERY, lambda q, v: torch.nn.functional.scaled_dot_product_attention(q, q, v, scale=1.0), [(torch.randn(1, 2, 3, 0), torch.randn(1, 2, 3, 4))], None),
+    "rank_of_one_choice": (EVERY, lambda x, y: (torch.where(x > 0, x, y)[:1].squeeze(0) + torch.ones(1, 1), (x * y + 1)[:1].view(()) - torch.ones(1)), [(torch.tensor([2.5, -1.0]), torch.tensor([1.0, 3.0]))], None),
     "large_factor": (EVERY, lambda x: ((x - 10) * 1e38, (x - 2.5) * inf, (x - 2.5) / 0.0, torch.lerp(torch.full_like(x, 0.5), x, inf)), [(torch.tensor([10.1, 9.9, -3.0]),)], None),
 }
 
 
-# PyTorch's own decomposition refuses these, or gives NaN for 0.
-NOT_IN_CORE = {"integers_added_by_a_fraction", "celu_of_infinity"}
+# PyTorch's own decomposition refuses these, or gives other numbers.
+NOT_IN_CORE = {"integers_added_by_a_fraction", "celu_of_infinity", "weight_norm_of_a_row", "narrow_from_the_end"}
 
 
 @pytest.mark.parametrize("dialect", ["training", "core"])

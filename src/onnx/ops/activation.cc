@@ -80,15 +80,13 @@ void elu(Context& c) {
   const double alpha = c.has(1) ? c.real(1) : 1;
   const double scale = c.has(2) ? c.real(2) : 1;
   const double input_scale = c.has(3) ? c.real(3) : 1;
+  // Elu takes 1 from the exponential, of which a large factor would show what is lost.
+  constexpr double kLarge = 16;
   Ref y;
-  if (input_scale == 1) {
+  if (input_scale == 1 && std::abs(alpha * scale) < kLarge) {
     y = c.op("Elu", {x}, {{"alpha", static_cast<float>(alpha)}});
   } else {
-    const Ref scaled = c.mul(x, input_scale);
-    // Elu leaves alone what is above 0.
-    const Ref inner = input_scale > 0
-                          ? c.op("Elu", {scaled}, {{"alpha", static_cast<float>(alpha)}})
-                          : c.mul(expm1(c, scaled), alpha);
+    const Ref inner = c.mul(expm1(c, input_scale == 1 ? x : c.mul(x, input_scale)), alpha);
     y = c.where(c.compare("Greater", x, 0.0), x, inner);
   }
   c.result(scale == 1 ? y : c.mul(y, scale));
@@ -128,7 +126,9 @@ void mish(Context& c) {
 void log_sigmoid(Context& c) {
   if (c.is_used(1)) c.fail("its buffer is used");
   const Ref x = c.tensor(0);
-  c.result(c.op("Neg", {softplus(c, c.op("Neg", {x}))}));
+  // min(x, 0) - log(1 + exp(-|x|)): what is left of a large x is no 0.
+  const Ref rest = log1p(c, c.op("Exp", {c.op("Neg", {c.op("Abs", {x})})}));
+  c.result(c.sub(c.op("Min", {x, c.number_like(0, x)}), rest));
 }
 
 // One slope, or one a channel (dimension 1).

@@ -75,7 +75,7 @@ Ref attend(Context& c, Attention a) {
   // computed in a half type would overflow earlier than PyTorch, which has them in float32.
   const bool is_half_product = is_half(a.query.dtype);
   const Ref query = is_half_product ? scaled(a.query) : a.query;
-  Ref scores = c.op("MatMul", {query, c.transpose(a.key, order)});
+  Ref scores = product(c, c.op("MatMul", {query, c.transpose(a.key, order)}), width);
   if (!is_half_product) scores = scaled(scores);
   const Ref never = c.number_like(-std::numeric_limits<double>::infinity(), scores);
   if (a.is_causal) {

@@ -75,6 +75,15 @@ Ref softmax(Context& c, const Ref& x, int64_t axis, int64_t rank) {
   return c.op("Softmax", {x}, {{"axis", axis}});
 }
 
+bool stands_apart(Context& c, const ir::SymInt& inner) {
+  return c.options().empty_products_apart && inner.bounds(c.ranges()).min.value_or(0) <= 0;
+}
+
+Ref product(Context& c, const Ref& y, const ir::SymInt& inner) {
+  if (!stands_apart(c, inner)) return y;
+  return c.where(c.compare("Greater", c.scalar_length(inner), 0.0), y, c.number_like(0, y));
+}
+
 Sizes tail(const Sizes& sizes, size_t start) {
   if (start > sizes.size()) throw std::out_of_range("tail");
   return {sizes.begin() + static_cast<std::ptrdiff_t>(start), sizes.end()};

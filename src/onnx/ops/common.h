@@ -25,6 +25,11 @@ Ref expm1(Context& c, const Ref& x);
 Ref log1p(Context& c, const Ref& x);
 Ref softmax(Context& c, const Ref& x, int64_t axis, int64_t rank);
 
+// Whether what is joined to a product over so many elements has to wait for it.
+bool stands_apart(Context& c, const ir::SymInt& inner);
+// A product over `inner` elements, y; over none it is 0.
+Ref product(Context& c, const Ref& y, const ir::SymInt& inner);
+
 // The sizes from `start` on; throws std::out_of_range as at() does where there are fewer.
 Sizes tail(const Sizes& sizes, size_t start);
 std::vector<int64_t> iota(int64_t count, int64_t start = 0);

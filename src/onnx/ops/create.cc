@@ -28,6 +28,23 @@ void full(Context& c) { filled(c, c.operand(base_name(c) == "new_full" ? 2 : 1, 
 
 void scalar_tensor(Context& c) { c.result(c.operand(0, c.dtype())); }
 
+// PyTorch's integers wrap around.
+double wrapped(double value, DType dtype) {
+  const auto whole = [&] { return static_cast<int64_t>(value); };
+  switch (dtype) {
+    case DType::kUInt8:
+      return static_cast<uint8_t>(whole());
+    case DType::kInt8:
+      return static_cast<int8_t>(whole());
+    case DType::kInt16:
+      return static_cast<int16_t>(whole());
+    case DType::kInt32:
+      return static_cast<int32_t>(whole());
+    default:
+      return value;
+  }
+}
+
 template <class F>
 Ref sequence(Context& c, int64_t count, DType dtype, F value) {
   std::vector<std::byte> bytes;
@@ -48,8 +65,9 @@ void arange(Context& c) {
   const auto start = has_start ? c.number(0) : 0.0;
   const auto step = has_step ? c.number(2) : 1.0;
   if (start && step && known && *known <= kMaxConstant) {
-    return c.result(sequence(c, *known, dtype,
-                             [&](int64_t i) { return *start + *step * static_cast<double>(i); }));
+    return c.result(sequence(c, *known, dtype, [&](int64_t i) {
+      return wrapped(*start + *step * static_cast<double>(i), dtype);
+    }));
   }
   const auto is_whole = [](const std::optional<double>& number) {
     return number && *number == std::floor(*number);

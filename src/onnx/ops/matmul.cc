@@ -11,17 +11,6 @@ namespace slipway::onnx {
 
 namespace {
 
-// Whether what is joined to a product over so many elements has to wait for it.
-bool stands_apart(Context& c, const ir::SymInt& inner) {
-  return c.options().empty_products_apart && inner.bounds(c.ranges()).min.value_or(0) <= 0;
-}
-
-// A product over `inner` elements; over none it is 0.
-Ref product(Context& c, const Ref& y, const ir::SymInt& inner) {
-  if (!stands_apart(c, inner)) return y;
-  return c.where(c.compare("Greater", c.scalar_length(inner), 0.0), y, c.number_like(0, y));
-}
-
 // Argument i as the left operand of a product: the last size.
 ir::SymInt inner_size(Context& c, size_t i) {
   return c.type(i).sizes.at(c.type(i).sizes.size() - 1);

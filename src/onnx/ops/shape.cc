@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "ir/position.h"
 #include "onnx/ops/common.h"
 #include "onnx/registry.h"
 
@@ -93,7 +94,8 @@ void slice(Context& c) {
 // narrow(x, dim, start, length)
 void narrow(Context& c) {
   const int64_t axis = c.dim(c.constant(1), c.rank(0));
-  const SymInt start = clamped(c, c.integer(2), c.type(0).sizes.at(static_cast<size_t>(axis)));
+  const SymInt& size = c.type(0).sizes.at(static_cast<size_t>(axis));
+  const SymInt start = ir::from_front(c.integer(2), size, c.ranges());
   c.result(c.slice(c.tensor(0), axis, start, start + c.integer(3)));
 }
 

@@ -12,6 +12,7 @@
 #include <fmt/ranges.h>
 
 #include "base/piece_writer.h"
+#include "ir/op_builder.h"
 
 namespace slipway::openvino {
 
@@ -73,7 +74,25 @@ void Rewriter::learn(const onnx::Graph& graph) {
   }
 }
 
+void Rewriter::learn_broadcast(const onnx::Node& node) {
+  constexpr std::array kBroadcasts = {"Add", "Sub", "Mul",     "Div",  "Pow",           "Where",
+                                      "Max", "Min", "Greater", "Less", "GreaterOrEqual"};
+  const bool broadcasts =
+      std::find(kBroadcasts.begin(), kBroadcasts.end(), node.op_type) != kBroadcasts.end();
+  if (!broadcasts || sizes_.contains(node.outputs[0])) return;
+  std::vector<ir::SymInt> all;
+  for (const std::string& input : node.inputs) {
+    const auto known = sizes(input);
+    if (!known) return;
+    const auto broadcast = ir::broadcast_sizes(all, *known);
+    if (!broadcast.ok()) return;
+    all = *broadcast;
+  }
+  sizes_[node.outputs[0]] = std::move(all);
+}
+
 void Rewriter::learn(const onnx::Node& node) {
+  learn_broadcast(node);
   constexpr std::array kKeepSizes = {"Transpose", "Cast", "Clip", "QuantizeLinear",
                                      "DequantizeLinear"};
   const bool keeps =

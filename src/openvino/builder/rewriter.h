@@ -39,6 +39,8 @@ class Rewriter {
   // Of the result of a node that keeps or permutes its operand's sizes: constants are often behind
   // one.
   void learn(const onnx::Node& node);
+  // Of the result of a node that broadcasts its operands.
+  void learn_broadcast(const onnx::Node& node);
   std::string add_as(const std::string& output, const std::string& op_type,
                      std::vector<std::string> inputs, Attributes attributes);
 

@@ -6,12 +6,14 @@
 #include <cstring>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
 
 #include <fmt/format.h>
 
+#include "base/half.h"
 #include "openvino/builder/rewriter.h"
 
 namespace slipway::openvino {
@@ -106,42 +108,108 @@ void product_of_one_column(onnx::Graph& graph) {
   });
 }
 
-// Whether products with an element of the constant may overflow, or quotients by one.
-template <class T>
-bool has_large(const onnx::Initializer& constant, bool divides) {
-  constexpr double kLarge = 1e18;
-  const auto* span = constant.data.span();
-  if (!span) return false;
-  for (size_t at = 0; at + sizeof(T) <= span->bytes.size(); at += sizeof(T)) {
-    T element;
-    std::memcpy(&element, span->bytes.data() + at, sizeof(T));
-    const double size = std::abs(static_cast<double>(element));
-    if (divides ? !(size > 1 / kLarge) : !(size < kLarge)) return true;
+// The constants, and what is computed from them alone.
+std::set<std::string> constant_values(const onnx::Graph& graph) {
+  std::set<std::string> constants;
+  for (const onnx::Initializer& constant : graph.initializers) constants.insert(constant.name);
+  for (const onnx::Node& node : graph.nodes) {
+    const bool is_constant = std::all_of(
+        node.inputs.begin(), node.inputs.end(),
+        [&](const std::string& input) { return input.empty() || constants.contains(input); });
+    if (is_constant) constants.insert(node.outputs.begin(), node.outputs.end());
   }
-  return false;
+  return constants;
 }
 
-void large_factor(onnx::Graph& graph) {
-  std::set<std::string> factors;
-  std::set<std::string> divisors;
-  for (const onnx::Initializer& constant : graph.initializers) {
-    const bool is_float = constant.dtype == DType::kFloat32;
-    if (!is_float && constant.dtype != DType::kFloat64) continue;
-    const auto holds = is_float ? has_large<float> : has_large<double>;
-    if (holds(constant, false)) factors.insert(constant.name);
-    if (holds(constant, true)) divisors.insert(constant.name);
+template <class T, class Visit>
+void visit_elements(std::span<const std::byte> bytes, Visit visit) {
+  for (size_t at = 0; at + sizeof(T) <= bytes.size(); at += sizeof(T)) {
+    T element;
+    std::memcpy(&element, bytes.data() + at, sizeof(T));
+    visit(element);
   }
-  if (factors.empty() && divisors.empty()) return;
-  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
-    if (is(node, {"Expand", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Cast"})) {
-      for (std::set<std::string>* each : {&factors, &divisors}) {
-        if (each->contains(node.inputs[0])) each->insert(node.outputs[0]);
-      }
+}
+
+// Of a constant of floats that lies in memory.
+template <class Visit>
+void visit_elements(const onnx::Initializer& constant, Visit visit) {
+  const auto* span = constant.data.span();
+  if (!span) return;
+  switch (constant.dtype) {
+    case DType::kFloat16:
+      return visit_elements<uint16_t>(span->bytes, [&](uint16_t x) { visit(from_float16(x)); });
+    case DType::kBFloat16:
+      return visit_elements<uint16_t>(span->bytes, [&](uint16_t x) { visit(from_bfloat16(x)); });
+    case DType::kFloat32:
+      return visit_elements<float>(span->bytes, visit);
+    case DType::kFloat64:
+      return visit_elements<double>(span->bytes, visit);
+    default:
+      return;
+  }
+}
+
+// Constants by which a product or a quotient needs care.
+struct Factors {
+  std::set<std::string> large;     // a product with one may overflow
+  std::set<std::string> divisors;  // a quotient by one may overflow
+  std::set<std::string> nan;       // one number, which is NaN
+
+  explicit Factors(const onnx::Graph& graph) : constants_(constant_values(graph)) {
+    constexpr double kLarge = 1e18;
+    for (const onnx::Initializer& constant : graph.initializers) {
+      size_t count = 0;
+      bool is_large = false;
+      bool is_divisor = false;
+      bool is_nan = false;
+      visit_elements(constant, [&](double x) {
+        ++count;
+        is_large = is_large || !(std::abs(x) < kLarge);
+        is_divisor = is_divisor || !(std::abs(x) > 1 / kLarge);
+        is_nan = is_nan || std::isnan(x);
+      });
+      if (is_large) large.insert(constant.name);
+      if (is_divisor) divisors.insert(constant.name);
+      if (is_nan && count == 1) nan.insert(constant.name);
     }
+  }
+  bool empty() const { return large.empty() && divisors.empty(); }
+
+  // Of what is computed from constants.
+  void learn(const onnx::Node& node) {
+    const std::string& output = node.outputs[0];
+    const bool keeps = is(node, {"Expand", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Cast"});
+    if (!keeps && !constants_.contains(output)) return;
+    const bool passes_nan = keeps || is(node, {"Add", "Sub", "Mul", "Div", "Log", "Exp", "Sqrt",
+                                               "Neg", "Abs", "Reciprocal"});
+    for (const std::string& input : node.inputs) {
+      const bool is_large = large.contains(input);
+      const bool is_divisor = divisors.contains(input);
+      // What is computed from either may be anything.
+      if (keeps ? is_large : is_large || is_divisor) large.insert(output);
+      if (keeps ? is_divisor : is_large || is_divisor) divisors.insert(output);
+      if (passes_nan && nan.contains(input)) nan.insert(output);
+    }
+  }
+
+ private:
+  std::set<std::string> constants_;
+};
+
+void large_factor(onnx::Graph& graph) {
+  Factors factors(graph);
+  if (factors.empty()) return;
+  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
+    factors.learn(node);
     const bool divides = is(node, {"Div"});
     if (!divides && !is(node, {"Mul"})) return false;
-    const bool by_last = (divides ? divisors : factors).contains(node.inputs[1]);
-    if (!by_last && (divides || !factors.contains(node.inputs[0]))) return false;
+    const auto is_nan = [&](const std::string& input) { return factors.nan.contains(input); };
+    if (std::any_of(node.inputs.begin(), node.inputs.end(), is_nan)) {
+      rewriter.give("Add", node.inputs);
+      return true;
+    }
+    const bool by_last = (divides ? factors.divisors : factors.large).contains(node.inputs[1]);
+    if (!by_last && (divides || !factors.large.contains(node.inputs[0]))) return false;
     std::vector<std::string> inputs = node.inputs;
     std::string& other = inputs[by_last ? 0 : 1];
     other = rewriter.add("LeakyRelu", {other}, {{"alpha", 1.0F}});
@@ -172,6 +240,49 @@ void rank_of_one_element(onnx::Graph& graph) {
       return true;
     }
     return false;
+  });
+}
+
+// Values that a constant with an element for each channel may be joined to: the operator that takes
+// both reads them, or what follows from them alone.
+std::set<std::string> joined_to_channels(const onnx::Graph& graph) {
+  const std::set<std::string> constants = constant_values(graph);
+  std::set<std::string> channels;
+  for (const onnx::Initializer& constant : graph.initializers) {
+    const bool is_one = std::all_of(constant.sizes.begin(), constant.sizes.end(),
+                                    [](int64_t size) { return size == 1; });
+    if (!is_one && is_floating_point(constant.dtype)) channels.insert(constant.name);
+  }
+  const auto is_constant = [&](const std::string& value) {
+    return value.empty() || constants.contains(value);
+  };
+  for (const onnx::Node& node : graph.nodes) {
+    if (is_constant(node.outputs[0])) channels.insert(node.outputs[0]);
+  }
+  std::set<std::string> joined;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    std::set<std::string> computed;
+    bool joins = std::any_of(node->outputs.begin(), node->outputs.end(),
+                             [&](const std::string& output) { return joined.contains(output); });
+    bool takes_channels = false;
+    for (const std::string& input : node->inputs) {
+      takes_channels = takes_channels || channels.contains(input);
+      if (!is_constant(input)) computed.insert(input);
+    }
+    if (takes_channels || (joins && computed.size() == 1)) joined.merge(computed);
+  }
+  return joined;
+}
+
+void reduction_of_three(onnx::Graph& graph) {
+  const std::set<std::string> joined = joined_to_channels(graph);
+  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
+    const bool reduces = node.op_type.starts_with("Reduce") || is(node, {"GlobalAveragePool"});
+    if (!reduces || !joined.contains(node.outputs[0])) return false;
+    if (rewriter.rank(node.inputs[0]).value_or(3) != 3) return false;
+    const std::string made = rewriter.add(node.op_type, node.inputs, node.attributes);
+    rewriter.give("Max", {made, made});
+    return true;
   });
 }
 
@@ -253,15 +364,21 @@ constexpr Workaround kWorkarounds[] = {
      integer_choice, nullptr, nullptr},
     {"large-factor",
      "multiplies what was added before by a factor, too, which overflows or makes NaN: "
-     "`(x - 10) * 1e38`, `(x - 2.5) * inf`, `(x - 2.5) / 0.0`",
+     "`(x - 10) * 1e38`, `(x - 2.5) * inf`, `(x - 2.5) / 0.0`; loses a factor NaN: "
+     "`x.half() * torch.tensor(nan)`",
      "beside a factor from 1e18 on, or a divisor up to 1e-18, the operand passes a LeakyRelu of "
-     "slope 1, which changes nothing",
+     "slope 1, which changes nothing; NaN is added",
      kNoReport, nullptr, large_factor, nullptr},
     {"rank-of-one-element",
      "takes the dimensions of a constant of one element for none beside what was squeezed or "
      "chosen, and gives a result of lower rank: `x.exp()[0] - torch.ones(1)`",
      "the other operand gets the dimensions before", kNoReport, nullptr, rank_of_one_element,
      nullptr},
+    {"reduction-of-three",
+     "takes the elements of a constant for others where it joins an operator to a reduction of "
+     "three dimensions: `nn.BatchNorm1d(n)(x.mean(-1))`, `x.sum(-1, keepdim=True) * c[:, None]`",
+     "what is reduced passes a maximum with itself, which nothing is joined to", kNoReport, nullptr,
+     reduction_of_three, nullptr},
     {"scatter-nan", "loses NaN in `scatter_reduce` with `amax` and `amin`",
      "such nodes of float32 stay outside", kNoReport, nullptr, nullptr, scatters_extrema},
     {"odd-numbers",

@@ -131,6 +131,8 @@ Values math(Context& c) {
   if (c.has(6)) return c.unsupported("a dropout mask is not covered: export in eval mode");
   Attention a = operands(c);
   a.mask = c.tensor_or_null(3);
+  // PyTorch adds it to the scores, a mask of bools, too.
+  if (a.mask) a.mask = c.build.to_dtype(a.mask, a.query->dtype());
   a.causal = c.flag(5);
   return attention(c, a, 4, 7);
 }

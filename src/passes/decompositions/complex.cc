@@ -53,10 +53,7 @@ Values absolute(Context& c) {
   Value* x = c.tensor(0);
   if (!is_complex(x->dtype())) {
     // The kernel leaves -0.0 as it is, unless 0 was added to it.
-    const ir::Node* producer = x->producer();
-    const bool has_zero =
-        producer && producer->op() == "aten.add.Scalar" && producer->arg(1) == ir::Argument(0.0);
-    if (!is_floating_point(x->dtype()) || has_zero) return {};
+    if (!is_floating_point(x->dtype()) || adds_zero(x)) return {};
     return {c.build.abs(c.build.add(x, 0.0))};
   }
   return {c.build.call("aten.hypot.default", {part(c, x, 0), part(c, x, 1)}, c.dtype(), c.sizes())};

@@ -38,6 +38,10 @@ Parts operand(Context& c, size_t i, DType type) {
 }
 
 Values join(Context& c, const Parts& parts) {
+  if (c.dtype() == DType::kComplex32) {
+    return c.unsupported(
+        "no kernel computes complex numbers of 16 bits: convert its parts to float32");
+  }
   const auto whole = [&](Value* x) {
     return x->sizes() == c.sizes() ? x : c.build.expand(x, c.sizes());
   };
@@ -117,6 +121,12 @@ Values conj(Context& c) {
   return join(c, {x.real, c.build.neg(x.imaginary)});
 }
 
+Values adjoint(Context& c) {
+  const Parts x = operand(c, 0, real_type(c));
+  return join(
+      c, {c.build.transpose(x.real, -2, -1), c.build.neg(c.build.transpose(x.imaginary, -2, -1))});
+}
+
 Values same(Context& c) { return {c.tensor(0)}; }
 
 Values reciprocal(Context& c) {
@@ -185,21 +195,12 @@ Values convert(Context& c) {
   return join(c, operand(c, 0, real_type(c)));
 }
 
-// Whether the result is made of half types; this is unsupported() then.
-bool is_half_complex(Context& c) {
-  if (c.dtype() != DType::kComplex32) return false;
-  c.unsupported("no kernel computes complex numbers of 16 bits: convert its parts to float32");
-  return true;
-}
-
 Values from_parts(Context& c) {
-  if (is_half_complex(c)) return {};
   const DType type = real_type(c);
   return join(c, {c.build.to_dtype(c.tensor(0), type), c.build.to_dtype(c.tensor(1), type)});
 }
 
 Values polar(Context& c) {
-  if (is_half_complex(c)) return {};
   Value* length = c.tensor(0);
   Value* angle = c.tensor(1);
   return join(c,
@@ -304,6 +305,7 @@ constexpr Entry kRules[] = {
     {"aten.neg.default", neg},
     {"aten._conj.default aten.conj.default aten.conj_physical.default aten._conj_physical.default",
      conj},
+    {"aten.mH.default aten.adjoint.default", adjoint},
     {"aten.resolve_conj.default aten.resolve_neg.default", same},
     {"aten.reciprocal.default", reciprocal},
     {"aten.where.self", where},

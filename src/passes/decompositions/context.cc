@@ -102,6 +102,11 @@ double rounded_to(double number, DType dtype) {
   }
 }
 
+bool adds_zero(const ir::Value* value) {
+  const ir::Node* producer = value->producer();
+  return producer && producer->op() == "aten.add.Scalar" && producer->arg(1) == ir::Argument(0.0);
+}
+
 Scalar lowest(DType dtype) {
   switch (dtype) {
     case DType::kBool:

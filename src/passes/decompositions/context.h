@@ -40,6 +40,7 @@ class Context : public ir::ArgumentReader {
   // Whether something is known to hold for all sizes that the program admits.
   bool known_equal(const ir::SymInt& a, const ir::SymInt& b) const { return a == b; }
   ir::Range bounds(const ir::SymInt& value) const { return value.bounds(ranges_); }
+  const ir::SymbolRanges& ranges() const { return ranges_; }
   // Whether a size may be 0.
   bool may_be_empty(const ir::SymInt& size) const { return bounds(size).min.value_or(0) < 1; }
 
@@ -64,6 +65,8 @@ class Context : public ir::ArgumentReader {
 
 // The number that a floating point type has for this one.
 double rounded_to(double number, DType dtype);
+// Whether 0.0 is added to the value to make it, which leaves no -0.0.
+bool adds_zero(const ir::Value* value);
 // What is less than or equal to every number of the type.
 ir::Scalar lowest(DType dtype);
 

@@ -170,6 +170,12 @@ Values matrix_power(Context& c) {
 
 // slow_conv3d and thnn_conv2d(x, weight, kernel_size, bias, stride, padding)
 Values plain_convolution(Context& c) {
+  const std::vector<SymInt> kernel = c.integers(2);
+  const std::vector<SymInt>& weight = c.tensor(1)->sizes();
+  if (weight.size() != kernel.size() + 2 ||
+      !std::equal(kernel.begin(), kernel.end(), weight.begin() + 2)) {
+    return c.unsupported("its kernel_size is not that of its weight");
+  }
   const std::vector<SymInt> stride = c.integers(4);
   const std::vector<SymInt> ones(stride.size(), SymInt(1));
   const std::vector<SymInt> zeros(stride.size(), SymInt(0));

@@ -108,8 +108,9 @@ constexpr Entry kRules[] = {
      "aten.floor_divide.default aten.floor_divide.Scalar",
      half_quotient},
     {"aten.add.Tensor aten.add.Scalar aten.sub.Tensor aten.sub.Scalar aten.subtract.Tensor "
-     "aten.subtract.Scalar aten.rsub.Tensor aten.rsub.Scalar aten.pow.Scalar aten.fmod.Tensor "
-     "aten.fmod.Scalar aten.remainder.Tensor aten.remainder.Scalar aten.remainder.Scalar_Tensor "
+     "aten.subtract.Scalar aten.rsub.Tensor aten.rsub.Scalar aten.pow.Scalar "
+     "aten.pow.Tensor_Scalar aten.fmod.Tensor aten.fmod.Scalar aten.remainder.Tensor "
+     "aten.remainder.Scalar aten.remainder.Scalar_Tensor "
      "aten.eq.Tensor aten.eq.Scalar aten.ne.Tensor aten.ne.Scalar aten.not_equal.Tensor "
      "aten.not_equal.Scalar aten.lt.Tensor aten.lt.Scalar aten.less.Tensor aten.less.Scalar "
      "aten.le.Tensor aten.le.Scalar aten.less_equal.Tensor aten.less_equal.Scalar aten.gt.Tensor "
@@ -129,8 +130,8 @@ constexpr Entry kRules[] = {
      "aten.mish.default aten.addcmul.default aten.addcdiv.default aten.lerp.Scalar "
      "aten.lerp.Tensor aten.logaddexp.default aten.log_sigmoid.default "
      "aten.smooth_l1_loss.default aten.huber_loss.default aten.binary_cross_entropy.default "
-     "aten.lgamma.default aten.special_gammaln.default aten.mvlgamma.default "
-     "aten.special_multigammaln.default aten.digamma.default aten.special_digamma.default "
+     "aten.lgamma.default aten.special_gammaln.default aten.digamma.default "
+     "aten.special_digamma.default aten.round.decimals aten.special_round.default "
      "aten.special_psi.default aten.erfc.default aten.special_erfc.default aten.erfinv.default "
      "aten.special_erfinv.default aten.sinc.default aten.special_sinc.default",
      in_float32},

@@ -197,8 +197,8 @@ Values weight_norm(Context& c) {
     if (d != dim) dims.push_back(d);
   }
   // Of one dimension, each element has a norm of its own.
-  Value* norm =
-      dims.empty() ? c.build.abs(v) : c.build.sqrt(c.build.sum(c.build.mul(v, v), dims, true));
+  Value* squares = c.build.mul(v, v);
+  Value* norm = c.build.sqrt(dims.empty() ? squares : c.build.sum(squares, dims, true));
   Values values = {c.build.mul(v, c.build.div(c.tensor(1), norm))};
   // The archive has other sizes than PyTorch gives for the norms of one dimension.
   if (c.output_count() > 1) {

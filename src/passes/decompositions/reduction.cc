@@ -230,6 +230,14 @@ Value* vector_norm(Context& c, Value* x, double p, const std::vector<int64_t>& d
     return c.build.abs(c.build.to_dtype(x, dtype));
   }
   x = c.build.to_dtype(x, dtype);
+  const bool is_of_one = std::all_of(dims.begin(), dims.end(), [&](int64_t d) {
+    return x->sizes().at(static_cast<size_t>(d)) == SymInt(1);
+  });
+  if (is_of_one && p != 0) {
+    // PyTorch takes no power, which could leave the range.
+    Value* magnitude = c.build.abs(x);
+    return keepdim ? magnitude : c.build.squeeze(magnitude, dims);
+  }
   if (p == 0) return c.build.sum(c.build.to_dtype(c.build.ne(x, 0), dtype), dims, keepdim);
   if (p == 2) return c.build.sqrt(c.build.sum(c.build.mul(x, x), dims, keepdim));
   Value* magnitude = c.build.abs(x);
@@ -354,7 +362,11 @@ Values prod(Context& c) {
 Values cumsum(Context& c) {
   Value* x = c.tensor(0);
   if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
-  return {};
+  // The kernel takes the first number as it is, PyTorch adds it to 0, which makes 0.0 of -0.0.
+  if (!is_floating_point(x->dtype()) || adds_zero(x)) return {};
+  std::vector<Argument> args = c.node().args();
+  args.at(0) = c.build.add(x, 0.0);
+  return {c.build.call(c.op(), std::move(args), c.dtype(), c.sizes())};
 }
 
 // Steps along a dimension, each from the last.
@@ -383,6 +395,7 @@ Values cumprod(Context& c) {
 Values logcumsumexp(Context& c) {
   Value* x = c.tensor(0);
   if (x->rank() == 0) return {x};
+  x = c.build.add(x, 0.0);  // as for cumsum
   return {running(c, x, c.dim(c.constant(1), x->rank()), [&](Value* a, Value* b) {
     return c.build.call("aten.logaddexp.default", {a, b}, a->dtype(), a->sizes());
   })};

@@ -1,6 +1,7 @@
 // Views, rearrangements and joins.
 #include <algorithm>
 
+#include "ir/position.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -107,8 +108,7 @@ Value* part(Context& c, Value* x, int64_t dim, const SymInt& start, const Value*
 Values narrow(Context& c) {
   Value* x = c.tensor(0);
   const int64_t dim = c.dim(c.constant(1), x->rank());
-  SymInt start = c.integer(2);
-  if (start.constant() && *start.constant() < 0) start = start + x->sizes().at(dim);
+  const SymInt start = ir::from_front(c.integer(2), x->sizes().at(dim), c.ranges());
   return {part(c, x, dim, start, c.output())};
 }
 

@@ -1,6 +1,7 @@
 // Orders: sort and what follows from it, by topk over the whole dimension.
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "passes/decompositions/registry.h"
@@ -87,6 +88,14 @@ Values kthvalue(Context& c) {
                   c.flag(3));
 }
 
+// What PyTorch gives for the median of nothing, where that is not the type's least number.
+std::optional<double> median_of_nothing(DType dtype) {
+  if (is_floating_point(dtype)) return std::numeric_limits<double>::quiet_NaN();
+  if (dtype == DType::kBool) return 1.0;
+  const bool is_narrow = dtype == DType::kUInt8 || dtype == DType::kInt8 || dtype == DType::kInt16;
+  return is_narrow ? std::optional(0.0) : std::nullopt;
+}
+
 // The lower of two middle elements; NaN where there is one. NaNs sort last.
 Values median(Context& c) {
   Value* x = c.tensor(0);
@@ -99,7 +108,7 @@ Values median(Context& c) {
   SymInt middle = SymInt::floordiv(last_place, 2);
   const bool may_be_empty = whole && c.may_be_empty(length);
   if (may_be_empty) {
-    // Of nothing it is the least integer, or NaN. What is added sorts first.
+    // What is added sorts first.
     x = c.build.cat({x, c.build.full({1}, lowest(x->dtype()), x->dtype())}, 0);
     last_place = length;
     middle = SymInt::floordiv(length + 1, 2);
@@ -111,10 +120,9 @@ Values median(Context& c) {
     result.at(0) = c.build.where(nan, last.at(0), result.at(0));
     result.at(1) = c.build.where(nan, last.at(1), result.at(1));
   }
-  if (may_be_empty && is_floating_point(x->dtype())) {
+  if (const auto nothing = median_of_nothing(x->dtype()); nothing && may_be_empty) {
     Value* is_nothing = c.build.eq(c.build.scalar_tensor(length, DType::kInt64), 0);
-    result.at(0) =
-        c.build.masked_fill(result.at(0), is_nothing, std::numeric_limits<double>::quiet_NaN());
+    result.at(0) = c.build.masked_fill(result.at(0), is_nothing, *nothing);
   }
   if (whole) result.pop_back();
   return result;

@@ -87,16 +87,24 @@ Value* log_gamma(Context& c, Value* x) {
 
 Values lgamma(Context& c) { return {log_gamma(c, real(c))}; }
 
+// The sum of the logarithms of gamma(x - i / 2), and a constant. PyTorch rounds each step to a half
+// type, the sum among them.
 Values mvlgamma(Context& c) {
-  Value* x = real(c);
+  const DType wide = c.dtype() == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
+  const auto rounded = [&](Value* x) {
+    return c.build.to_dtype(c.build.to_dtype(x, c.dtype()), wide);
+  };
+  Value* x = c.build.to_dtype(real(c), wide);
   const auto p = static_cast<double>(c.constant(1));
   constexpr double kMostTerms = 64;
   if (p < 1 || p > kMostTerms) return c.unsupported("p is not from 1 to 64");
-  Value* sum = c.build.full_like(x, p * (p - 1) / 4 * std::log(std::numbers::pi));
+  Value* sum = nullptr;
   for (double i = 0; i < p; ++i) {
-    sum = c.build.add(sum, log_gamma(c, c.build.sub(x, i / 2)));
+    Value* term = rounded(log_gamma(c, rounded(c.build.sub(x, i / 2))));
+    sum = sum ? c.build.add(sum, term) : term;
   }
-  return {sum};
+  const double constant = rounded_to(p * (p - 1) / 4 * std::log(std::numbers::pi), c.dtype());
+  return {c.build.to_dtype(c.build.add(rounded(sum), constant), c.dtype())};
 }
 
 Values digamma(Context& c) {

@@ -139,11 +139,18 @@ std::optional<Scalar> bound(Context& c, size_t i, DType dtype) {
   }
 }
 
+bool is_nan(const std::optional<Scalar>& number) {
+  return number && std::isnan(ir::to_double(*number));
+}
+
 Values clamp(Context& c, size_t min, size_t max) {
   Value* x = c.build.to_dtype(c.tensor(0), c.dtype());
   const auto low = min ? bound(c, min, x->dtype()) : std::nullopt;
   const auto high = max ? bound(c, max, x->dtype()) : std::nullopt;
   if (!low && !high) return {x};
+  if (is_nan(low) || is_nan(high)) {
+    return {c.build.full_like(x, std::numeric_limits<double>::quiet_NaN())};
+  }
   ir::Argument none = ir::None{};
   return {
       c.build.call("aten.clamp.default",
@@ -153,6 +160,9 @@ Values clamp(Context& c, size_t min, size_t max) {
 
 // Bounds that the type can hold are the kernel's own.
 Values clamp_default(Context& c) {
+  const bool has_nan = is_nan(c.has(1) ? std::optional(c.scalar(1)) : std::nullopt) ||
+                       is_nan(c.has(2) ? std::optional(c.scalar(2)) : std::nullopt);
+  if (has_nan) return clamp(c, 1, 2);
   if (c.tensor(0)->dtype() == c.dtype() && !is_integral(c.dtype())) return {};
   bool same = c.tensor(0)->dtype() == c.dtype();
   for (const size_t i : {1, 2}) {

@@ -5,6 +5,7 @@ inputs and PyTorch's results. Run it with the Python of the peers suite."""
 import json
 import math
 import pathlib
+import sys
 
 import numpy as np
 import torch
@@ -41,6 +42,25 @@ class Heads(nn.Module):
             torch.cat([y, self.wide(x)], 1) + 2.5,
             ((self.bare(x) + 1.5).mT + 2.5).reshape(-1) * 3 + 0.5,
             self.wide(x).t() + 2.5,
+        )
+
+
+class Reductions(nn.Module):
+    """Reductions of three dimensions, and numbers of channels behind them."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(5)
+        self.norm.running_mean, self.norm.running_var = torch.randn(5), torch.rand(5) + 0.5
+        self.scale = nn.Parameter(torch.randn(5, 1))
+
+    def forward(self, x):
+        return (
+            self.norm(x.mean(-1)),
+            x.sum(-1, keepdim=True) * self.scale,
+            (torch.linalg.vector_norm(x, dim=-1, keepdim=True) + 0.5).relu() - self.scale,
+            x[:1].prod(0, keepdim=True) / self.scale,
+            F.prelu(x.var(-1) - 0.05, self.scale[:, 0]),
         )
 
 
@@ -199,6 +219,7 @@ CASES = {
         [(torch.tensor([2.5, -1.0, 1.0, -14.0]),)],
         None,
     ),
+    "reduction-of-three": (Reductions(), [(torch.rand(3, 5, 8) + 0.5,), (torch.rand(1, 5, 8) + 0.5,)], ({0: B},)),
     # No fault of OpenVINO's: what the lowering itself must get right.
     "": (
         Function(lambda x: (x.signbit(), (-x).signbit(), x.clamp(-1, math.inf), F.hardtanh(x, -math.inf, 1.0), x + math.inf)),
@@ -209,10 +230,13 @@ CASES = {
 RULES = {"one-column-of-three": "one-column-product", "rank-0-product": "one-column-product"}
 
 
-def main():
-    manifest = {}
+def main(wanted):
+    """All of them, or those of the names given."""
+    manifest = json.loads((HERE / "manifest.json").read_text())["models"] if wanted else {}
     for rule, (model, inputs, dynamic) in CASES.items():
         name = rule or "none"
+        if wanted and name not in wanted:
+            continue
         entry = manifest[name] = {"rule": RULES.get(rule, rule), "files": {}, "cases": []}
         with torch.no_grad():
             program = torch.export.export(model.eval(), inputs[0], dynamic_shapes={"args": dynamic} if dynamic and isinstance(model, Function) else dynamic)
@@ -233,4 +257,4 @@ def main():
     (HERE / "manifest.json").write_text(json.dumps({"models": manifest}, indent=1) + "\n")
 
 
-main()
+main(sys.argv[1:])
