@@ -26,7 +26,9 @@ ONCE = re.compile(r"aten\.(add|sub|subtract|rsub|mul|multiply|div|true_divide|di
 # They give nearly nothing for elements that are nearly equal, and what that is depends on the order of additions.
 CANCELS = re.compile(r"aten\.(var|std)")
 # They add numbers of about 1, which may leave much less.
-ONES = re.compile(r"aten\.(special_ndtr|gru_cell|lstm_cell|rnn_\w+_cell|gru|lstm|rnn_\w+)\.")
+ONES = re.compile(r"aten\.(special_ndtr|lgamma|special_gammaln|mvlgamma|digamma|special_psi|special_digamma|gru_cell|lstm_cell|rnn_\w+_cell|gru|lstm|rnn_\w+)\.")
+# The place between pixels that weighs them is rounded.
+PLACES = re.compile(r"aten\._?(upsample|grid_sampler)\w*\.")
 # PyTorch computes x * rstd - mean * rstd.
 SHIFTS = re.compile(r"aten\.(native_)?(layer|group)_norm\.")
 STEP = {torch.float32: 2.0**-22, torch.float64: 2.0**-50, torch.float16: 2.0**-10, torch.bfloat16: 2.0**-7}
@@ -93,10 +95,12 @@ class Moved(torch.fx.Interpreter):
         """A variance moved by rounding errors of the squares that it is made of."""
         value = result[0] if isinstance(result, (list, tuple)) else result
         shifts = SHIFTS.match(name)
-        if not (CANCELS.match(name) or shifts or ONES.match(name)) or value.dtype not in STEP or not args[0].numel():
+        if not (CANCELS.match(name) or shifts or ONES.match(name) or PLACES.match(name)) or value.dtype not in STEP or not args[0].numel():
             return result
         if ONES.match(name):
             error = torch.full(value.shape, STEP[value.dtype]).double()
+        elif PLACES.match(name):
+            error = torch.full(value.shape, STEP[value.dtype] * float(args[0].abs().max())).double()
         elif shifts:
             error = STEP[value.dtype] * args[0].abs().double() / self.deviation(name, args)
         else:

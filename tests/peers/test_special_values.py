@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401: its operators
 
 from function_module import Function
 
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT / "tests/fuzz_programs"))
 from driver import Driver  # noqa: E402
 
 inf, nan = math.inf, math.nan
-aten = torch.ops.aten
+aten, quantized = torch.ops.aten, torch.ops.quantized_decomposed
 EVERY = ("none", "openvino", "onnx")
 N = {0: torch.export.Dim("n", min=0, max=8)}
 WIDE = torch.tensor([[1, -(2**31) + 1, 2, -16777217], [2**31 - 1, 6, 3, 2**31 - 2]], dtype=torch.int32)
@@ -102,6 +103,9 @@ CASES = {
                          [(torch.tensor([1.0, -2.0]).half(),)], None),
     "channels_behind_reductions": (("none", "openvino"), lambda x: (torch.nn.functional.adaptive_avg_pool1d(x, 1).abs() - torch.arange(5.0)[:, None], x.mean(-1) * torch.arange(5.0), x.sum(0, keepdim=True) / torch.arange(1.0, 6)[:, None]),
                                    [(torch.randn(3, 5, 8),)], None),
+    "integers_beside_quantized_numbers": (("openvino",), lambda x, i: (quantized.dequantize_per_tensor(quantized.quantize_per_tensor(x, 0.5, 3, -128, 127, torch.int8), 0.5, 3, -128, 127, torch.int8), torch.digamma(i), i.float()),
+                                          [(torch.tensor([1.0, -2.0]), torch.tensor([2, 2**31, 2**53 + 1]))], None),
+    "nothing_that_is_moved": (("none", "openvino"), lambda x, y: (x.unfold(0, 1, 1), y.t() * 2, torch.nn.functional.pixel_unshuffle(x, 1)), [(torch.ones(3, n, n, n), torch.randn(2, 1)) for n in (2, 0, 5)], ({1: N[0], 2: N[0], 3: N[0]}, None)),
     "lerp_by_infinity": (("none", "openvino"), lambda x: torch.lerp(x, torch.tensor([inf, 2.0]), torch.tensor([inf, 0.3])), [(torch.tensor([1.0, -3.0]),)], None),
     "mvlgamma_of_halves": (("none",), lambda x: torch.mvlgamma(x, 3), [(torch.tensor([1.75, 2.5, 8.0, 41.0]).half(),)], None),
     "decimals_of_halves": (("none", "openvino"), lambda x: (torch.round(x, decimals=2), torch.round(x, decimals=-1)), [(torch.tensor([0.4653, -1.2, 55.0, 1999.0]).half(),)], None),

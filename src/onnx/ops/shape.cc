@@ -361,6 +361,7 @@ void pixel_shuffle(Context& c) {
   const Sizes& to = c.sizes();
   const size_t n = from.size();
   if (n < 3) return c.fail("its input has fewer than 3 dimensions");
+  if (r == 1) return c.result(c.tensor(0));
   const SymInt batch = ir::numel(std::span(from).first(n - 3));
   const Ref parts =
       c.reshape(c.tensor(0), {}, {batch, to.at(n - 3), r, r, from.at(n - 2), from.at(n - 1)});
@@ -373,6 +374,7 @@ void pixel_unshuffle(Context& c) {
   const Sizes& to = c.sizes();
   const size_t n = from.size();
   if (n < 3) return c.fail("its input has fewer than 3 dimensions");
+  if (r == 1) return c.result(c.tensor(0));
   const SymInt batch = ir::numel(std::span(from).first(n - 3));
   const Ref parts =
       c.reshape(c.tensor(0), {}, {batch, from.at(n - 3), to.at(n - 2), r, to.at(n - 1), r});

@@ -335,6 +335,15 @@ class Examination {
            is_floating_point(node_.output()->dtype());
   }
 
+  // Where there is quantization, the plugin makes 32 bits of int64 inputs first.
+  bool narrows_inputs() const {
+    const auto& nodes = program_.graph->nodes();
+    return std::any_of(nodes.begin(), nodes.end(), [](const auto& node) {
+      return node->op().starts_with("quantized_decomposed.quantize_") ||
+             node->op().starts_with("aten.fake_quantize_");
+    });
+  }
+
   // Whether the node makes float32 of an int64 tensor from outside of the engine: the plugin
   // converts its inputs as they are given. (What nodes of the engine give is known to fit.)
   bool becomes_float(const ir::Value* value) const {
@@ -342,7 +351,8 @@ class Examination {
         is("aten._to_copy.") || is("aten.to.") || is("aten.type_as.") || is("aten.float.");
     const ir::Input* input = program_.input_of(value);
     return converts && node_.arg(0) == ir::Argument(const_cast<ir::Value*>(value)) &&
-           !(input && input->data) && is_floating_point(node_.output()->dtype());
+           !(input && input->data) && is_floating_point(node_.output()->dtype()) &&
+           !narrows_inputs();
   }
 
   const ir::Program& program_;

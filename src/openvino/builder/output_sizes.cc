@@ -78,11 +78,12 @@ std::optional<std::string> postfix(const SymInt& size, const Sources& sources) {
 std::string output_sizes(const onnx::Graph& graph) {
   const Sources sources = sources_of(graph);
   std::string text;
+  bool some_may_be_empty = false;
   for (const onnx::ValueType& output : graph.outputs) {
     const bool may_be_empty = std::any_of(
         output.sizes.begin(), output.sizes.end(),
         [&](const SymInt& size) { return size.bounds(graph.ranges).min.value_or(0) <= 0; });
-    if (!may_be_empty) return "";
+    some_may_be_empty = some_may_be_empty || may_be_empty;
     for (const SymInt& size : output.sizes) {
       const auto written = postfix(size, sources);
       if (!written || written->size() > kLongestSize) return "";
@@ -90,7 +91,7 @@ std::string output_sizes(const onnx::Graph& graph) {
     }
     text += ";";
   }
-  return text;
+  return some_may_be_empty ? text : "";
 }
 
 }  // namespace slipway::openvino

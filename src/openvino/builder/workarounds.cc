@@ -220,6 +220,7 @@ void large_factor(onnx::Graph& graph) {
 
 void rank_of_one_element(onnx::Graph& graph) {
   rewrite_nodes(graph, [](const onnx::Node& node, Rewriter& rewriter) {
+    const auto is_one = [](const ir::SymInt& size) { return size == ir::SymInt(1); };
     if (!is(node, {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "Mod"})) return false;
     if (node.inputs.size() != 2) return false;
     std::vector<std::string> inputs = node.inputs;
@@ -227,10 +228,7 @@ void rank_of_one_element(onnx::Graph& graph) {
       const auto sizes = rewriter.sizes(inputs[i]);
       const auto others = rewriter.sizes(inputs[1 - i]);
       if (!sizes || !others || sizes->size() >= others->size()) continue;
-      if (std::any_of(others->begin(), others->end(),
-                      [](const ir::SymInt& size) { return size != ir::SymInt(1); })) {
-        continue;
-      }
+      if (!std::all_of(others->begin(), others->end(), is_one)) continue;
       std::vector<int64_t> axes;
       for (size_t d = 0; d < others->size() - sizes->size(); ++d) {
         axes.push_back(static_cast<int64_t>(d));

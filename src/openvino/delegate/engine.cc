@@ -108,6 +108,10 @@ et::Error Engine::take_output(size_t index, et::EValue& value) {
     return et::Error::Internal;
   }
   const aten::Tensor& tensor = value.toTensor();
+  const size_t output = index - arguments_->input_count();
+  if (output < empty_sizes_.size() && empty_sizes_[output]) {
+    return arguments_->resize(index, tensor, *empty_sizes_[output]);
+  }
   const et::Error error = arguments_->resize(index, tensor, {made.sizes, made.rank});
   if (error != et::Error::Ok) return error;
   void* data = nullptr;
@@ -132,6 +136,7 @@ et::Error Engine::check_sizes() const {
 }
 
 bool Engine::gives_nothing() {
+  empty_sizes_.clear();
   if (output_sizes_.empty()) return false;
   const auto lookup = [this](size_t input, std::optional<size_t> axis) -> std::optional<int64_t> {
     if (input >= arguments_->input_count()) return std::nullopt;
@@ -144,7 +149,10 @@ bool Engine::gives_nothing() {
     std::memcpy(&value, tensors_[input].data, sizeof(value));
     return value;
   };
-  return output_sizes_.all_empty(lookup, empty_sizes_) && empty_sizes_.size() == output_count();
+  empty_sizes_ = output_sizes_.without_elements(lookup);
+  return empty_sizes_.size() == output_count() &&
+         std::all_of(empty_sizes_.begin(), empty_sizes_.end(),
+                     [](const auto& sizes) { return sizes.has_value(); });
 }
 
 et::Error Engine::run(et::Span<et::EValue*> arguments) {
@@ -160,7 +168,7 @@ et::Error Engine::run(et::Span<et::EValue*> arguments) {
   if (gives_nothing()) {
     for (size_t i = 0; i < output_count(); ++i) {
       const et::Error error =
-          arguments_->resize(inputs + i, arguments[inputs + i]->toTensor(), empty_sizes_[i]);
+          arguments_->resize(inputs + i, arguments[inputs + i]->toTensor(), *empty_sizes_[i]);
       if (error != et::Error::Ok) return error;
     }
     return et::Error::Ok;

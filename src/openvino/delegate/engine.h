@@ -59,7 +59,7 @@ class Engine : public delegate::Engine {
   OutputSizes output_sizes_;
   // One an argument; kept, so that a call allocates nothing.
   std::vector<std::vector<int64_t>> sizes_;
-  std::vector<std::vector<int64_t>> empty_sizes_;
+  std::vector<OutputSizes::Sizes> empty_sizes_;
   std::vector<shim::Tensor> tensors_;
 };
 

@@ -129,20 +129,21 @@ std::optional<int64_t> OutputSizes::evaluate(const Expression& expression, const
   return stack[0];
 }
 
-bool OutputSizes::all_empty(const Lookup& lookup, std::vector<std::vector<int64_t>>& sizes) const {
-  sizes.resize(outputs_.size());
+std::vector<OutputSizes::Sizes> OutputSizes::without_elements(const Lookup& lookup) const {
+  std::vector<Sizes> found(outputs_.size());
   for (size_t i = 0; i < outputs_.size(); ++i) {
-    sizes[i].clear();
+    std::vector<int64_t> sizes;
+    bool is_known = true;
     bool is_empty = false;
     for (const Expression& expression : outputs_[i]) {
       const auto size = evaluate(expression, lookup);
-      if (!size || *size < 0) return false;
-      is_empty = is_empty || *size == 0;
-      sizes[i].push_back(*size);
+      is_known = is_known && size && *size >= 0;
+      is_empty = is_empty || size == 0;
+      sizes.push_back(size.value_or(0));
     }
-    if (!is_empty) return false;
+    if (is_known && is_empty) found[i] = std::move(sizes);
   }
-  return !outputs_.empty();
+  return found;
 }
 
 }  // namespace slipway::openvino

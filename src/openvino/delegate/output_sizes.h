@@ -1,5 +1,6 @@
 // The sizes of an engine's outputs, computed from those of its inputs: where all of them have no
-// elements there is nothing to run, and OpenVINO refuses many operators over nothing.
+// elements there is nothing to run, and OpenVINO refuses many operators over nothing. Where some
+// have, it may give other sizes to one that has none.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +23,10 @@ class OutputSizes {
   static std::optional<OutputSizes> parse(std::string_view text);
 
   bool empty() const { return outputs_.empty(); }
-  // Whether every output has no elements; `sizes` then has those of each. Nothing is known of a
-  // size that can't be computed.
-  bool all_empty(const Lookup& lookup, std::vector<std::vector<int64_t>>& sizes) const;
+  // Of each output, its sizes if it has no elements. Nothing is known of a size that can't be
+  // computed.
+  using Sizes = std::optional<std::vector<int64_t>>;
+  std::vector<Sizes> without_elements(const Lookup& lookup) const;
 
  private:
   struct Step {

@@ -21,8 +21,12 @@ using Sizes = std::vector<std::vector<int64_t>>;
 std::optional<Sizes> sizes_of(std::string_view text) {
   const auto parsed = OutputSizes::parse(text);
   EXPECT_TRUE(parsed) << text;
+  if (!parsed || parsed->empty()) return std::nullopt;
   Sizes sizes;
-  if (!parsed || !parsed->all_empty(lookup, sizes)) return std::nullopt;
+  for (auto& each : parsed->without_elements(lookup)) {
+    if (!each) return std::nullopt;
+    sizes.push_back(*std::move(each));
+  }
   return sizes;
 }
 
@@ -39,6 +43,14 @@ TEST(OutputSizes, SaySoWhereSomeOutputHasElements) {
   EXPECT_EQ(sizes_of("i0.0;i0.1"), std::nullopt);
   EXPECT_EQ(sizes_of("i0.0;"), (Sizes{{0}}));    // a list may end with its separator
   EXPECT_EQ(sizes_of("i0.0;;0"), std::nullopt);  // one of rank 0 has an element
+}
+
+TEST(OutputSizes, AreThoseOfEachOutputWithoutElements) {
+  const auto found = OutputSizes::parse("i0.1;i0.0,i0.2;0,v0")->without_elements(lookup);
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_EQ(found[0], std::nullopt);
+  EXPECT_EQ(found[1], (std::vector<int64_t>{0, 7}));
+  EXPECT_EQ(found[2], std::nullopt);
 }
 
 TEST(OutputSizes, AreUnknownWhereTheyCannotBeComputed) {

@@ -71,7 +71,9 @@ Value* attend(Context& c, const Attention& a) {
     if (const auto known = depth.constant()) {
       return c.build.mul(x, 1.0 / std::sqrt(static_cast<double>(*known)));
     }
-    Value* scale = c.build.rsqrt(c.build.scalar_tensor(depth, DType::kFloat32));
+    const DType type = x->dtype() == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
+    // The kernel of rsqrt computes in float32.
+    Value* scale = c.build.reciprocal(c.build.sqrt(c.build.scalar_tensor(depth, type)));
     return c.build.mul(x, c.build.to_dtype(scale, x->dtype()));
   };
   const SymInt group = queries_per_key(a.query, a.key);
