@@ -10,7 +10,7 @@
 #include <utility>
 #include <variant>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "openvino/builder/rewriter.h"
 
