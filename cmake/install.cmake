@@ -14,6 +14,7 @@ foreach(library runtime compile)
   if(library STREQUAL runtime)
     list(APPEND objects $<TARGET_OBJECTS:slipway_fmt>)
   endif()
+  set(SLIPWAY_OBJECTS_OF_${library} ${objects})
   add_library(slipway_${library}_library STATIC ${objects})
   set_target_properties(slipway_${library}_library PROPERTIES OUTPUT_NAME slipway_${library}
                                                               LINKER_LANGUAGE CXX)

@@ -184,6 +184,9 @@ slipway_program(benchmarks tensorrt_floor ${PROJECT_SOURCE_DIR}/bench/tensorrt_f
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 add_test(NAME check_includes_test
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_includes_test.py)
+add_test(NAME check_exports_test
+         COMMAND ${CMAKE_COMMAND} -E env CXX=${CMAKE_CXX_COMPILER} ${Python3_EXECUTABLE}
+                 ${PROJECT_SOURCE_DIR}/tools/check_exports_test.py)
 add_test(NAME check_engine_names_test
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_engine_names_test.py)
 add_test(NAME check_test_data

@@ -9,6 +9,7 @@ endif()
 
 # Claims to be the version that the environment variable SLIPWAY_STAND_IN_VERSION says.
 add_library(tensorrt_stand_in MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in.cc)
+set_target_properties(tensorrt_stand_in PROPERTIES CXX_VISIBILITY_PRESET default)
 foreach(test tensorrt_library_test tensorrt_builder_test cli_test)
   target_compile_definitions(${test} PRIVATE SLIPWAY_TENSORRT_STAND_IN="$<TARGET_FILE:tensorrt_stand_in>")
   add_dependencies(${test} tensorrt_stand_in)

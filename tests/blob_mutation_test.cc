@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <sys/resource.h>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "base/memory_limit_test.h"

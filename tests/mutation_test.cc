@@ -9,7 +9,7 @@
 #include <iterator>
 #include <unistd.h>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "base/hash.h"

@@ -1,11 +1,13 @@
 #!/bin/bash
-# The include table of cmake/layers.txt, where engines are named, then clang-tidy over every source file. Needs a configured build/release.
+# The include table of cmake/layers.txt, where engines are named, which functions are public, then clang-tidy over every source file. Needs a
+# configured build/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 ninja -C build/release slipway_pte_schema slipway_xnnpack_schema slipway_onnx_proto >/dev/null
 python3 tools/check_includes.py build/release/build.ninja
 python3 tools/check_engine_names.py
+python3 tools/check_exports.py
 
 mapfile -t sources < <(git ls-files 'src/*.cc' 'tests/*.cc' 'bench/*.cc' 'examples/*.cc' | grep -vE '_fuzz\.cc$|^tests/(install/|tensorrt/slots_test)')
 echo "clang-tidy: ${#sources[@]} files"

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "slipway/export.h"
 #include "slipway/program.h"
 #include "slipway/result.h"
 
@@ -31,9 +32,9 @@ struct EngineOption {
 };
 
 // As users name them, the default first.
-std::vector<std::string> engine_names();
+SLIPWAY_API std::vector<std::string> engine_names();
 // Those of the engine; none where there is no such engine.
-std::vector<EngineOption> engine_options(const std::string& engine);
+SLIPWAY_API std::vector<EngineOption> engine_options(const std::string& engine);
 
 // An engine that takes parts of a program, and its options: names and values of engine_options(),
 // in any order.
@@ -42,7 +43,7 @@ struct EngineChoice {
   std::vector<std::pair<std::string, std::string>> options = {};
 };
 // Names with commas between them as a list of engines without options, and "none" as the empty one.
-Result<std::vector<EngineChoice>> parse_engines(const std::string& names);
+SLIPWAY_API Result<std::vector<EngineChoice>> parse_engines(const std::string& names);
 
 // Whether each engine is imported and run on generated inputs, and its outputs compared with those
 // of ExecuTorch's kernels, before anything is written. What differs stays outside, but for kFail.
@@ -121,13 +122,13 @@ class Artefact {
  public:
   // Writes atomically; of two files the weights first, so that there is never a model without them.
   // `progress` receives the bytes written and the total.
-  Status save(const std::string& path,
-              const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
+  SLIPWAY_API Status save(const std::string& path,
+                          const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
   // The bytes of the file; an error where save() writes two.
-  Result<std::vector<std::byte>> to_memory() const;
+  SLIPWAY_API Result<std::vector<std::byte>> to_memory() const;
   // The bytes that save() writes. Of two files it is their sum for the path "model.onnx", since a
   // model names the file of its weights.
-  uint64_t size() const;
+  SLIPWAY_API uint64_t size() const;
 
   class Impl;
 
@@ -137,13 +138,14 @@ class Artefact {
 };
 
 // The steps after which a program can be looked at, in their order.
-std::vector<std::string> step_names(Output output = Output::kPte);
+SLIPWAY_API std::vector<std::string> step_names(Output output = Output::kPte);
 
 // Compiles a program to what CompileOptions::output says; the method of a .pte file is "forward".
-Result<Artefact> compile(const Program& program, const CompileOptions& options = {});
+SLIPWAY_API Result<Artefact> compile(const Program& program, const CompileOptions& options = {});
 // Several methods in one .pte file: equal constants are shared, mutable buffers are each method's
 // own. Other outputs hold one program.
-Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
-                         const CompileOptions& options = {});
+SLIPWAY_API Result<Artefact> compile(
+    const std::vector<std::pair<std::string, const Program*>>& methods,
+    const CompileOptions& options = {});
 
 }  // namespace slipway

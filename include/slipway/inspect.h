@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "slipway/compile.h"
+#include "slipway/export.h"
 #include "slipway/result.h"
 #include "slipway/tree.h"
 #include "slipway/value_info.h"
@@ -32,7 +33,7 @@ enum class FileKind : uint8_t {
   kEngine,   // a bare engine
 };
 // kInvalidFile for anything else, and what it looks like where that is known.
-Result<FileKind> file_kind(const std::string& path);
+SLIPWAY_API Result<FileKind> file_kind(const std::string& path);
 
 // A node, and why an engine did not take it.
 struct NodeReason {
@@ -90,13 +91,13 @@ struct TextOptions {
 // an archive keeps the file mapped.
 class FileInfo {
  public:
-  FileKind kind() const;
+  SLIPWAY_API FileKind kind() const;
   // Of a .pte, in the file's order; none in other files.
-  const std::vector<MethodInfo>& methods() const;
+  SLIPWAY_API const std::vector<MethodInfo>& methods() const;
   // Everything, as an object: a program reads it where the structures above do not reach.
-  std::string to_json() const;
+  SLIPWAY_API std::string to_json() const;
   // Lines for people, fit for terminals.
-  std::string to_text(const TextOptions& options = {}) const;
+  SLIPWAY_API std::string to_text(const TextOptions& options = {}) const;
 
   class Impl;
 
@@ -107,7 +108,7 @@ class FileInfo {
 
 // Reads an archive or a .pte with the checks that loading it makes (kInvalidFile, kUnsupported),
 // and names a bare engine.
-Result<FileInfo> inspect(const std::string& path, const InspectOptions& options = {});
+SLIPWAY_API Result<FileInfo> inspect(const std::string& path, const InspectOptions& options = {});
 
 struct ExtractOptions {
   std::string method = "forward";
@@ -124,8 +125,8 @@ struct ExtractedEngine {
 // appears as a whole or not at all. Errors: kInvalidFile of other and damaged files, kNotFound for
 // a method, engine or target that the file has not, kInvalidArgument where the output is the file
 // itself, kIo.
-Result<ExtractedEngine> extract(const std::string& path, const std::string& output,
-                                const ExtractOptions& options = {});
+SLIPWAY_API Result<ExtractedEngine> extract(const std::string& path, const std::string& output,
+                                            const ExtractOptions& options = {});
 
 struct Check {
   enum class Outcome : uint8_t {
@@ -150,18 +151,19 @@ struct VerifyOptions {
 // .pte is of its structure, and where it passes, checksums and what check_machine() looks at
 // follow. What a check finds is no error; the errors are those of file_kind(), and kInvalidArgument
 // for options that engines don't have. Reads the whole file.
-Result<std::vector<Check>> verify(const std::string& path, const VerifyOptions& options = {});
+SLIPWAY_API Result<std::vector<Check>> verify(const std::string& path,
+                                              const VerifyOptions& options = {});
 
 // Whether this machine runs a .pte or a bare engine: the kernels and delegates of each method, and
 // for each engine the version of its library and what it was built for of the device, with both
 // sides and what to do. Opens the delegates' libraries and reads no weights. Errors as verify(),
 // those of loading the file, and kInvalidFile for an archive, which no machine runs as it is.
-Result<std::vector<Check>> check_machine(const std::string& path,
-                                         const VerifyOptions& options = {});
+SLIPWAY_API Result<std::vector<Check>> check_machine(const std::string& path,
+                                                     const VerifyOptions& options = {});
 
 // What this machine has for Slipway, and what to do for what is missing: names ("cpu", "engine
 // helper") and texts for people, in the order in which they are of use. Opens the libraries of all
 // engines.
-std::vector<std::pair<std::string, std::string>> describe_machine();
+SLIPWAY_API std::vector<std::pair<std::string, std::string>> describe_machine();
 
 }  // namespace slipway

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "slipway/export.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
@@ -80,21 +81,21 @@ class Module {
   // while the module lives: one that is cut ends the process (SIGBUS), and one that is overwritten
   // in place runs unchecked. To replace it as a whole, as a rename and all of Slipway's writers do,
   // is safe; so is LoadOptions::copy.
-  static Result<Module> load(const std::string& path, const LoadOptions& options = {});
+  SLIPWAY_API static Result<Module> load(const std::string& path, const LoadOptions& options = {});
   // Runs a program that is in memory, such as Artefact::to_memory() gives. `name` is for messages.
-  static Result<Module> load(std::vector<std::byte> bytes, const std::string& name,
-                             const LoadOptions& options = {});
+  SLIPWAY_API static Result<Module> load(std::vector<std::byte> bytes, const std::string& name,
+                                         const LoadOptions& options = {});
 
-  Module(Module&&) noexcept;
-  Module& operator=(Module&&) noexcept;
-  ~Module();
+  SLIPWAY_API Module(Module&&) noexcept;
+  SLIPWAY_API Module& operator=(Module&&) noexcept;
+  SLIPWAY_API ~Module();
 
   // In the file's order; "forward" unless compiled otherwise.
-  std::vector<std::string> method_names() const;
+  SLIPWAY_API std::vector<std::string> method_names() const;
   // kNotFound for a name that the file does not have.
-  Result<Method> method(const std::string& name) const;
+  SLIPWAY_API Result<Method> method(const std::string& name) const;
   // The only one, or "forward" among several.
-  Result<Method> method() const;
+  SLIPWAY_API Result<Method> method() const;
 
   class Impl;
 
@@ -114,19 +115,19 @@ class Method {
 
   // What it is like may be asked by several threads at any time. References are valid while the
   // Module or a Method of it is there.
-  const std::string& name() const;
-  const std::vector<ValueInfo>& inputs() const;
-  const std::vector<ValueInfo>& outputs() const;
-  const Tree& input_tree() const;
-  const Tree& output_tree() const;
+  SLIPWAY_API const std::string& name() const;
+  SLIPWAY_API const std::vector<ValueInfo>& inputs() const;
+  SLIPWAY_API const std::vector<ValueInfo>& outputs() const;
+  SLIPWAY_API const Tree& input_tree() const;
+  SLIPWAY_API const Tree& output_tree() const;
 
   // The sizes of each input that make a small call: symbols are 1, or the least that they may be.
   // Literals have none.
-  std::vector<std::vector<int64_t>> example_sizes() const;
+  SLIPWAY_API std::vector<std::vector<int64_t>> example_sizes() const;
 
   // A method is prepared at its first use; this does it now. An error names what is missing: an
   // operator, a backend's library.
-  Status prepare() const;
+  SLIPWAY_API Status prepare() const;
 
   // Runs it on its flattened inputs. Literals may be std::monostate. Types and shapes are checked
   // first. Input tensors are read in place, and written to where TensorInfo::mutated; their data
@@ -137,16 +138,16 @@ class Method {
   //
   // After an error the method can be used as before; the state is what the program had made of it
   // when it failed, or, where ExecuTorch stopped half-way, its initial value.
-  Result<std::vector<Value>> run(std::span<const Value> inputs) const;
-  Result<std::vector<Value>> run(std::initializer_list<Value> inputs) const;
+  SLIPWAY_API Result<std::vector<Value>> run(std::span<const Value> inputs) const;
+  SLIPWAY_API Result<std::vector<Value>> run(std::initializer_list<Value> inputs) const;
   // Inputs by name; a tensor that is missing is an error, a literal may be left out.
-  Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs) const;
+  SLIPWAY_API Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs) const;
 
   // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
   // module's memory; writing to one sets the state.
-  Result<std::vector<std::pair<std::string, Tensor>>> state() const;
+  SLIPWAY_API Result<std::vector<std::pair<std::string, Tensor>>> state() const;
   // Gives every mutable buffer its initial value again.
-  Status reset_state() const;
+  SLIPWAY_API Status reset_state() const;
 
  private:
   friend class Module;

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "slipway/export.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 
@@ -15,11 +16,11 @@ namespace slipway {
 
 // A tensor of its own memory, contiguous; data in Fortran order is laid out anew. `name` is for
 // messages. Fails with kInvalidFile, or kUnsupported for another type or byte order.
-Result<Tensor> read_npy(std::span<const std::byte> bytes, const std::string& name);
-Result<Tensor> read_npy(const std::string& path);
+SLIPWAY_API Result<Tensor> read_npy(std::span<const std::byte> bytes, const std::string& name);
+SLIPWAY_API Result<Tensor> read_npy(const std::string& path);
 
 // Version 1.0, with the data 64-byte aligned, written atomically. kInvalidArgument for a type that
 // NumPy lacks.
-Status write_npy(const std::string& path, const Tensor& tensor);
+SLIPWAY_API Status write_npy(const std::string& path, const Tensor& tensor);
 
 }  // namespace slipway

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "slipway/export.h"
 #include "slipway/result.h"
 
 namespace slipway {
@@ -17,10 +18,10 @@ class Program {
   // meanwhile ends the process when its weights are read (SIGBUS). compile() and Artefact::save()
   // give an error for one that was changed before. To replace the file as a whole, as a rename
   // does, is safe.
-  static Result<Program> load(const std::string& path);
+  SLIPWAY_API static Result<Program> load(const std::string& path);
 
   // The graph as text, for people. Empty after the program was moved from.
-  std::string to_string() const;
+  SLIPWAY_API std::string to_string() const;
 
   // Not after it was moved from.
   bool is_loaded() const { return impl_ != nullptr; }

@@ -9,6 +9,8 @@
 #include <utility>
 #include <variant>
 
+#include "slipway/export.h"
+
 namespace slipway {
 
 // What went wrong, by who can do something about it.
@@ -24,7 +26,7 @@ enum class ErrorCode {
 };
 
 // The code's name as printed, such as "invalid file".
-const char* error_code_name(ErrorCode code);
+SLIPWAY_API const char* error_code_name(ErrorCode code);
 
 class Error {
  public:

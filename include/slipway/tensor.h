@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "slipway/export.h"
 #include "slipway/result.h"
 
 namespace slipway {
@@ -42,20 +43,20 @@ enum class DType : uint8_t {
 inline constexpr int kDTypeCount = 21;
 
 // PyTorch's name without "torch.", such as "float32" or "float8_e4m3fn".
-std::string_view dtype_name(DType dtype);
-std::optional<DType> dtype_from_name(std::string_view name);
+SLIPWAY_API std::string_view dtype_name(DType dtype);
+SLIPWAY_API std::optional<DType> dtype_from_name(std::string_view name);
 // Bytes of one element.
-size_t dtype_size(DType dtype);
-bool is_floating_point(DType dtype);  // Not complex.
-bool is_complex(DType dtype);
-bool is_integral(DType dtype);  // Without bool.
+SLIPWAY_API size_t dtype_size(DType dtype);
+SLIPWAY_API bool is_floating_point(DType dtype);  // Not complex.
+SLIPWAY_API bool is_complex(DType dtype);
+SLIPWAY_API bool is_integral(DType dtype);  // Without bool.
 
 // The number of bytes of a contiguous tensor; an error when a size is negative or the product does
 // not fit in 63 bits.
-Result<size_t> contiguous_nbytes(DType dtype, std::span<const int64_t> sizes);
+SLIPWAY_API Result<size_t> contiguous_nbytes(DType dtype, std::span<const int64_t> sizes);
 
 // "float32[2, 3]"
-std::string format_type(DType dtype, std::span<const int64_t> sizes);
+SLIPWAY_API std::string format_type(DType dtype, std::span<const int64_t> sizes);
 
 // A contiguous (row-major) tensor in host memory that it owns or borrows. Copies share the memory.
 // Not synchronised: several threads may read one tensor, or one may write it.
@@ -63,17 +64,18 @@ class Tensor {
  public:
   Tensor() = default;
   // Owned memory, 64-byte aligned, zeroed.
-  static Result<Tensor> zeros(DType dtype, std::vector<int64_t> sizes);
+  SLIPWAY_API static Result<Tensor> zeros(DType dtype, std::vector<int64_t> sizes);
   // The caller keeps `data` valid for as long as the tensor or a copy of it is used. `nbytes` must
   // be the exact size.
-  static Result<Tensor> borrow(void* data, size_t nbytes, DType dtype, std::vector<int64_t> sizes);
+  SLIPWAY_API static Result<Tensor> borrow(void* data, size_t nbytes, DType dtype,
+                                           std::vector<int64_t> sizes);
   // As borrow, but keeps `owner` alive.
-  static Result<Tensor> share(std::shared_ptr<const void> owner, void* data, size_t nbytes,
-                              DType dtype, std::vector<int64_t> sizes);
+  SLIPWAY_API static Result<Tensor> share(std::shared_ptr<const void> owner, void* data,
+                                          size_t nbytes, DType dtype, std::vector<int64_t> sizes);
 
   DType dtype() const { return dtype_; }
   const std::vector<int64_t>& sizes() const { return sizes_; }
-  int64_t numel() const;
+  SLIPWAY_API int64_t numel() const;
   size_t nbytes() const { return nbytes_; }
   void* data() { return data_; }
   const void* data() const { return data_; }
@@ -102,6 +104,6 @@ class Tensor {
 using Value = std::variant<std::monostate, Tensor, int64_t, double, bool, std::string>;
 
 // "None", "float32[2, 3]", "int 3", "str \"a\"".
-std::string format_value_type(const Value& value);
+SLIPWAY_API std::string format_value_type(const Value& value);
 
 }  // namespace slipway

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "slipway/export.h"
+
 namespace slipway {
 
 struct Tree {
@@ -18,11 +20,11 @@ struct Tree {
   std::string type_name;
   std::vector<Tree> children;
 
-  int64_t leaf_count() const;
+  SLIPWAY_API int64_t leaf_count() const;
   // A path a leaf, in flattened order, such as "[0]['mask'].logits"; a lone leaf is "".
-  std::vector<std::string> leaf_paths() const;
+  SLIPWAY_API std::vector<std::string> leaf_paths() const;
   // As Python prints it, with `leaves[i]` for each leaf: "({'a': x, 'b': [y]}, None)".
-  std::string to_string(const std::vector<std::string>& leaves) const;
+  SLIPWAY_API std::string to_string(const std::vector<std::string>& leaves) const;
 
   bool operator==(const Tree&) const = default;
 };

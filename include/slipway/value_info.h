@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "slipway/export.h"
 #include "slipway/tensor.h"
 
 namespace slipway {
@@ -49,7 +50,7 @@ struct ValueInfo {
   const TensorInfo* tensor() const { return std::get_if<TensorInfo>(&type); }
 
   // "float32[s77, 3]", "int s5", "int 3"
-  std::string type_text() const;
+  SLIPWAY_API std::string type_text() const;
 };
 
 }  // namespace slipway

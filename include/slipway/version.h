@@ -1,10 +1,12 @@
 // Which Slipway this is.
 #pragma once
 
+#include "slipway/export.h"
+
 namespace slipway {
 
 // "<major>.<minor>.<patch>" of the library that is linked, which is also that of the headers: there
 // is no binary interface between versions.
-const char* version();
+SLIPWAY_API const char* version();
 
 }  // namespace slipway

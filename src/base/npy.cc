@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/npy_pieces.h"

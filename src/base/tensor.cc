@@ -6,6 +6,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include <fmt/format.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"

@@ -1,6 +1,6 @@
 #include "slipway/tree.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace slipway {
 namespace {

@@ -7,19 +7,19 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "base/byte_count.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/text.h"
+#include "engine/json.h"
 #include "engine_build/engine_cache.h"
 
 namespace slipway::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = engine::OrderedJson;
 
 constexpr size_t kShownKeyDigits = 12;
 constexpr size_t kShownInputs = 3;
@@ -118,7 +118,7 @@ Status list(const Options& options) {
   json["folder"] = cache.folder();
   json["engines"] = Json::array();
   for (const auto& entry : entries) json["engines"].push_back(entry_json(cache, entry));
-  fmt::print("{}\n", json.dump(2, ' ', false, Json::error_handler_t::replace));
+  fmt::print("{}\n", engine::dump_json(json, 2));
   return {};
 }
 
@@ -139,27 +139,27 @@ Status clear(const Options& options) { return remove(options, 0); }
 
 }  // namespace
 
-void add_cache(CLI::App& app, Action& action) {
+void add_cache(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("cache", "Show or remove the engines that were kept");
-  command->require_subcommand(1);
+  const Command command = tool.add_command("cache", "Show or remove the engines that were kept");
+  command.require_command();
   const auto add = [&](const char* name, const char* description, Status (*run)(const Options&)) {
-    CLI::App* subcommand = command->add_subcommand(name, description);
-    subcommand->add_option(
+    const Command subcommand = command.add_command(name, description);
+    subcommand.add_option(
         "--cache", options->folder,
         "The folder of the engine cache (default: " + engine_build::default_cache_folder() + ")");
-    subcommand->footer("");
-    subcommand->callback([options, run, &action] { action = [=] { return run(*options); }; });
+    subcommand.footer("");
+    subcommand.on_parsed([options, run, &action] { action = [=] { return run(*options); }; });
     return subcommand;
   };
   add("list", "List them; what was not used for longest comes first", list)
-      ->add_flag("--json", options->json, "Print JSON");
+      .add_flag("--json", options->json, "Print JSON");
   add("prune", "Remove those that were not used for longest, until the rest is small enough", prune)
-      ->add_option("--max-size", options->max_size,
-                   "What may stay: bytes, or a size such as 512MiB or 2GB")
-      ->required();
+      .add_option("--max-size", options->max_size,
+                  "What may stay: bytes, or a size such as 512MiB or 2GB")
+      .required();
   add("clear", "Remove all of them", clear);
-  command->footer(
+  command.footer(
       "\nExamples:\n"
       "  slipway cache list\n"
       "  slipway cache prune --max-size 2GB\n"

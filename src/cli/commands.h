@@ -4,8 +4,7 @@
 #include <functional>
 #include <string>
 
-#include <CLI/CLI.hpp>
-
+#include "cli/command_line.h"
 #include "slipway/result.h"
 
 namespace slipway::cli {
@@ -14,14 +13,14 @@ namespace slipway::cli {
 // use.
 using Action = std::function<Status()>;
 
-void add_compile(CLI::App& app, Action& action);
-void add_run(CLI::App& app, Action& action);
-void add_inspect(CLI::App& app, Action& action);
-void add_extract(CLI::App& app, Action& action);
-void add_verify(CLI::App& app, Action& action);
-void add_operators(CLI::App& app, Action& action);
-void add_cache(CLI::App& app, Action& action);
-void add_doctor(CLI::App& app, Action& action);
+void add_compile(const Command& tool, Action& action);
+void add_run(const Command& tool, Action& action);
+void add_inspect(const Command& tool, Action& action);
+void add_extract(const Command& tool, Action& action);
+void add_verify(const Command& tool, Action& action);
+void add_operators(const Command& tool, Action& action);
+void add_cache(const Command& tool, Action& action);
+void add_doctor(const Command& tool, Action& action);
 
 // The whole tool. The exit code: 0 done, 1 the work failed, 2 wrong use.
 int run_tool(int argc, const char* const* argv);

@@ -245,51 +245,50 @@ Status compile(const Options& options) {
 
 }  // namespace
 
-void add_compile(CLI::App& app, Action& action) {
+void add_compile(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand(
+  const Command command = tool.add_command(
       "compile", "Compile .pt2 archives to a .pte file, or one to .onnx or .engine");
   command
-      ->add_option("MODEL", options->models,
-                   "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
-      ->required();
+      .add_option("MODEL", options->models,
+                  "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
+      .required();
   command
-      ->add_option("-o,--output", options->output, "The .pte, .onnx, .engine or .trt file to write")
-      ->required();
-  options->engine.add_to(*command);
+      .add_option("-o,--output", options->output, "The .pte, .onnx, .engine or .trt file to write")
+      .required();
+  options->engine.add_to(command);
   command
-      ->add_option(
+      .add_option(
           "--bound", options->bounds,
           "SIZE=LARGEST for a size that the archive leaves unbounded: s77=64, or x.0=64 for the "
           "first dimension of input x; may be repeated")
-      ->type_name("SIZE=LARGEST")
-      ->allow_extra_args(false);
-  command->add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
-                    "Leave the outputs' memory to whoever runs the file, who must then bind it");
-  command->add_flag("--verify-passes", options->verify_passes,
-                    "Check the program after every pass");
-  command->add_flag("--print-program", options->print_program,
-                    "Print the program as the archive has it");
+      .type_name("SIZE=LARGEST")
+      .one_at_a_time();
+  command.add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
+                   "Leave the outputs' memory to whoever runs the file, who must then bind it");
+  command.add_flag("--verify-passes", options->verify_passes, "Check the program after every pass");
+  command.add_flag("--print-program", options->print_program,
+                   "Print the program as the archive has it");
   command
-      ->add_option("--print-after", options->print_after,
-                   fmt::format("Print the program after this step: {}; may be repeated",
-                               fmt::join(step_names(), ", ")))
-      ->type_name("STEP")
-      ->allow_extra_args(false);
-  command->add_flag("--time-steps", options->time_steps, "Print how long each step took");
+      .add_option("--print-after", options->print_after,
+                  fmt::format("Print the program after this step: {}; may be repeated",
+                              fmt::join(step_names(), ", ")))
+      .type_name("STEP")
+      .one_at_a_time();
+  command.add_flag("--time-steps", options->time_steps, "Print how long each step took");
   command
-      ->add_option("--dump-partitions", options->dump_partitions,
-                   "Write what each engine's builder is given to this folder, as ONNX")
-      ->type_name("DIR");
-  command->footer(std::string("\nExamples:\n") +
-                  "  slipway compile model.pt2 -o model.pte\n"
-                  "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
-                  "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
-                  "  slipway compile model.pt2 -o model.pte --engine none\n"
-                  "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
-                  "  slipway compile model.pt2 -o model.onnx" +
-                  examples_of_engines());
-  command->callback([options, &action] { action = [options] { return compile(*options); }; });
+      .add_option("--dump-partitions", options->dump_partitions,
+                  "Write what each engine's builder is given to this folder, as ONNX")
+      .type_name("DIR");
+  command.footer(std::string("\nExamples:\n") +
+                 "  slipway compile model.pt2 -o model.pte\n"
+                 "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
+                 "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
+                 "  slipway compile model.pt2 -o model.pte --engine none\n"
+                 "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
+                 "  slipway compile model.pt2 -o model.onnx" +
+                 examples_of_engines());
+  command.on_parsed([options, &action] { action = [options] { return compile(*options); }; });
 }
 
 }  // namespace slipway::cli

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "cli/option_names.h"
@@ -22,11 +22,11 @@ Status doctor() {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Action& action) {
-  CLI::App* command =
-      app.add_subcommand("doctor", "Show which engines and libraries are here, and what to do");
-  command->footer("\nExample:\n  slipway doctor");
-  command->callback([&action] { action = doctor; });
+void add_doctor(const Command& tool, Action& action) {
+  const Command command =
+      tool.add_command("doctor", "Show which engines and libraries are here, and what to do");
+  command.footer("\nExample:\n  slipway doctor");
+  command.on_parsed([&action] { action = doctor; });
 }
 
 }  // namespace slipway::cli

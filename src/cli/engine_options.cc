@@ -57,21 +57,21 @@ std::string engines_text(const std::vector<EngineChoice>& engines) {
   return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ","));
 }
 
-void OptionGroup::add(CLI::App& group, const EngineOption& option) {
+void OptionGroup::add(const Command& group, const EngineOption& option) {
   const auto [place, is_new] = given_.try_emplace(option.name);
   if (!is_new) return;
   const std::string flag = flag_of(option.name);
   Given& given = place->second;
   if (*option.value == '\0') {
-    auto* on = group.add_flag(flag, given.on, option.help);
-    group.add_flag("--no-" + flag.substr(2), given.off, "The opposite of " + flag)->excludes(on);
+    const Option on = group.add_flag(flag, given.on, option.help);
+    group.add_flag("--no-" + flag.substr(2), given.off, "The opposite of " + flag).excludes(on);
     return;
   }
-  auto* added = group.add_option(flag, given.texts, option.help)->type_name(option.value);
+  const Option added = group.add_option(flag, given.texts, option.help).type_name(option.value);
   if (option.is_repeated) {
-    added->allow_extra_args(false);
+    added.one_at_a_time();
   } else {
-    added->expected(1);
+    added.once();
   }
 }
 
@@ -96,7 +96,7 @@ std::vector<std::string> OptionGroup::given() const {
   return names;
 }
 
-void OptionGroup::add_for_machines(CLI::App& command) {
+void OptionGroup::add_for_machines(const Command& command) {
   for (const std::string& engine : engine_names()) {
     for (const EngineOption& option : engine_options(engine)) {
       if (option.is_for_machines) add(command, option);
@@ -104,29 +104,29 @@ void OptionGroup::add_for_machines(CLI::App& command) {
   }
 }
 
-void EngineOptions::add_to(CLI::App& command) {
-  group_ = command.add_option_group("Engines");
+void EngineOptions::add_to(const Command& command) {
+  group_ = command.add_group("Engines");
   group_
       ->add_option("--engine", engine_,
                    fmt::format("What runs the program: {}, and ExecuTorch's kernels for what it "
                                "does not compute exactly; several, by priority, with commas "
                                "between them; or none (kernels only)",
                                fmt::join(engine_names(), " or ")))
-      ->capture_default_str();
+      .show_default();
   group_
       ->add_option("--exclude-op", exclude_ops_,
                    "An operator that stays on kernels, such as aten.cos, or out of one engine, as "
                    "ENGINE:aten.cos; may be repeated")
-      ->allow_extra_args(false);
+      .one_at_a_time();
   group_
       ->add_option("--exclude-node", exclude_nodes_,
                    "A node that stays on kernels, by its name in the program; may be repeated")
-      ->allow_extra_args(false);
+      .one_at_a_time();
   group_
       ->add_option("--min-partition-size", min_partition_size_,
                    "Groups of fewer nodes than this stay on kernels")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
+      .positive()
+      .show_default();
   group_->add_flag("--require-full", require_full_,
                    "Fail, and list them, if nodes would stay on kernels");
   group_->add_flag("--allow-reduced-precision", allow_reduced_precision_,
@@ -137,29 +137,28 @@ void EngineOptions::add_to(CLI::App& command) {
                                "kernels: of those that differ, leave the nodes outside, or fail; "
                                "small: outside, for engines of at most {} multiply-adds",
                                kMostCheckedMultiplyAdds))
-      ->check(CLI::IsMember(check_names()))
-      ->capture_default_str();
-  auto* cache = group_->add_option(
+      .one_of(check_names())
+      .show_default();
+  const Option cache = group_->add_option(
       "--cache", cache_,
       "The folder of the engine cache (default: " + engine_build::default_cache_folder() + ")");
   group_->add_flag("--no-cache", no_cache_, "Neither use nor fill the engine cache")
-      ->excludes(cache);
+      .excludes(cache);
   for (const std::string& engine : engine_names()) {
     const std::vector<EngineOption> options = engine_options(engine);
     if (options.empty()) continue;
-    CLI::App* group = command.add_option_group(
+    const Command group = command.add_group(
         fmt::format("{} (--engine {})", engine_list::find_engine(engine)->title, engine));
-    for (const EngineOption& option : options) of_engines_.add(*group, option);
+    for (const EngineOption& option : options) of_engines_.add(group, option);
   }
 }
 
 std::vector<std::string> EngineOptions::given() const {
   std::vector<std::string> names;
   for (const std::string& option : of_engines_.given()) names.push_back(flag_of(option));
-  if (group_ == nullptr) return names;
-  for (const CLI::Option* option : group_->get_options()) {
-    if (option->count() > 0) names.push_back(option->get_name());
-  }
+  if (!group_) return names;
+  const std::vector<std::string> own = group_->given();
+  names.insert(names.end(), own.begin(), own.end());
   return names;
 }
 

@@ -3,13 +3,13 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "cli/command_line.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
 
@@ -25,9 +25,9 @@ std::string engines_text(const std::vector<EngineChoice>& engines);
 class OptionGroup {
  public:
   // `this` must outlive the command.
-  void add(CLI::App& group, const EngineOption& option);
+  void add(const Command& group, const EngineOption& option);
   // Those that say where engines' libraries are, for commands that only ask.
-  void add_for_machines(CLI::App& command);
+  void add_for_machines(const Command& command);
   // Names and values of those given that are in the table.
   std::vector<std::pair<std::string, std::string>> values(
       std::span<const EngineOption> table) const;
@@ -45,7 +45,7 @@ class OptionGroup {
 class EngineOptions {
  public:
   // Adds --engine, --exclude-op and the others; `this` must outlive the command.
-  void add_to(CLI::App& command);
+  void add_to(const Command& command);
   bool is_set() const;
   // An error for an option that has no effect on an ONNX model.
   Status check_for_models(const std::string& output) const;
@@ -65,7 +65,7 @@ class EngineOptions {
   std::string cache_;
   bool no_cache_ = false;
   OptionGroup of_engines_;
-  CLI::App* group_ = nullptr;
+  std::optional<Command> group_;
 };
 
 }  // namespace slipway::cli

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/try.h"
 #include "cli/commands.h"
@@ -34,19 +34,19 @@ Status extract_engine(const Options& options) {
 
 }  // namespace
 
-void add_extract(CLI::App& app, Action& action) {
+void add_extract(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("extract", "Write an engine of a .pte to a file of its own");
-  command->add_option("FILE", options->file, "The .pte file")->required();
-  command->add_option("--engine", options->engine, "Which engine, as inspect numbers them")
-      ->capture_default_str();
-  command->add_option("--method", options->method, "Of which method")->capture_default_str();
-  command->add_option("--target", options->target,
-                      "The one for these machines, as inspect calls them, such as sm_80,sm_86");
-  command->add_option("-o,--output", options->output, "The file to write")->required();
-  command->footer("\nExample:\n  slipway extract model.pte --engine 0 -o model.engine");
-  command->callback(
+  const Command command =
+      tool.add_command("extract", "Write an engine of a .pte to a file of its own");
+  command.add_option("FILE", options->file, "The .pte file").required();
+  command.add_option("--engine", options->engine, "Which engine, as inspect numbers them")
+      .show_default();
+  command.add_option("--method", options->method, "Of which method").show_default();
+  command.add_option("--target", options->target,
+                     "The one for these machines, as inspect calls them, such as sm_80,sm_86");
+  command.add_option("-o,--output", options->output, "The file to write").required();
+  command.footer("\nExample:\n  slipway extract model.pte --engine 0 -o model.engine");
+  command.on_parsed(
       [options, &action] { action = [options] { return extract_engine(*options); }; });
 }
 

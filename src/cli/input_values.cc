@@ -6,10 +6,10 @@
 #include <random>
 
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "engine_build/parse_json.h"
 #include "slipway/npy.h"
 
 namespace slipway::cli {
@@ -116,8 +116,8 @@ Result<Value> parse_value(const std::string& text) {
   if (const auto integer = parse_number<int64_t>(text)) return Value(*integer);
   if (const auto real = parse_number<double>(text)) return Value(*real);
   if (text.starts_with('"')) {
-    const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (json.is_string()) return Value(json.get<std::string>());
+    const auto json = engine_build::parse_json(text);
+    if (json.ok() && json->is_string()) return Value(json->get<std::string>());
     return invalid_argument("{} is not a complete string", text);
   }
   if (!text.ends_with(".npy")) {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/try.h"
 #include "cli/commands.h"
@@ -31,19 +31,19 @@ Status inspect_file(const Options& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, Action& action) {
+void add_inspect(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("inspect", "Show what a .pt2, .pte or .engine file holds");
-  command->add_option("FILE", options->file, "The file; its content decides, not its name")
-      ->required();
-  command->add_flag("--json", options->json, "Print JSON");
-  command->add_flag("--graph", options->graph,
-                    "Print the graph, or the instructions and the nodes of each engine, too");
-  command->add_flag("--trust", options->trust,
-                    "Show files with operators that Slipway can't check");
-  command->footer(
+  const Command command =
+      tool.add_command("inspect", "Show what a .pt2, .pte or .engine file holds");
+  command.add_option("FILE", options->file, "The file; its content decides, not its name")
+      .required();
+  command.add_flag("--json", options->json, "Print JSON");
+  command.add_flag("--graph", options->graph,
+                   "Print the graph, or the instructions and the nodes of each engine, too");
+  command.add_flag("--trust", options->trust, "Show files with operators that Slipway can't check");
+  command.footer(
       "\nExamples:\n  slipway inspect model.pt2 --graph\n  slipway inspect model.pte --json");
-  command->callback([options, &action] { action = [options] { return inspect_file(*options); }; });
+  command.on_parsed([options, &action] { action = [options] { return inspect_file(*options); }; });
 }
 
 }  // namespace slipway::cli

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "cli/commands.h"
 #include "passes/supported_operators.h"
@@ -42,10 +42,10 @@ Status print_operators() {
 
 }  // namespace
 
-void add_operators(CLI::App& app, Action& action) {
-  CLI::App* command = app.add_subcommand("operators", "List the PyTorch operators that compile");
-  command->footer("\nExample:\n  slipway operators > operators.md");
-  command->callback([&action] { action = print_operators; });
+void add_operators(const Command& tool, Action& action) {
+  const Command command = tool.add_command("operators", "List the PyTorch operators that compile");
+  command.footer("\nExample:\n  slipway operators > operators.md");
+  command.on_parsed([&action] { action = print_operators; });
 }
 
 }  // namespace slipway::cli

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
-#include <regex>
+#include <string_view>
+#include <utility>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/printable.h"
 
@@ -13,29 +13,36 @@ namespace slipway::cli {
 
 std::string flag_of(const std::string& option) {
   // Others are called the same.
-  static const std::map<std::string, std::string> kFlags = {
+  constexpr std::pair<std::string_view, const char*> kFlags[] = {
       {"alloc_graph_output", "--no-alloc-graph-output"},
       {"bounds", "--bound"},
       {"exclude_nodes", "--exclude-node"},
       {"exclude_ops", "--exclude-op"},
       {"time_limit", "--timeout"}};
-  if (const auto found = kFlags.find(option); found != kFlags.end()) return found->second;
+  for (const auto& [name, flag] : kFlags) {
+    if (option == name) return flag;
+  }
   std::string flag = "--" + option;
   std::replace(flag.begin(), flag.end(), '_', '-');
   return flag;
 }
 
 std::string with_flags(const std::string& message) {
-  static const std::regex kOption("option '([a-z0-9_]+)'");
+  constexpr std::string_view kBegin = "option '";
+  constexpr const char* kLetters = "abcdefghijklmnopqrstuvwxyz0123456789_";
   std::string text;
-  auto rest = message.begin();
-  for (std::sregex_iterator match(message.begin(), message.end(), kOption), end; match != end;
-       ++match) {
-    text.append(rest, (*match)[0].first);
-    text += flag_of((*match)[1]);
-    rest = (*match)[0].second;
+  size_t rest = 0;
+  for (size_t at = message.find(kBegin); at != std::string::npos; at = message.find(kBegin, at)) {
+    const size_t name = at + kBegin.size();
+    const size_t end = message.find_first_not_of(kLetters, name);
+    if (end != std::string::npos && end > name && message[end] == '\'') {
+      text.append(message, rest, at - rest);
+      text += flag_of(message.substr(name, end - name));
+      rest = end + 1;
+    }
+    at = name;
   }
-  return text.append(rest, message.end());
+  return text.append(message, rest, std::string::npos);
 }
 
 void print_warning(const std::string& message) {

@@ -13,6 +13,9 @@ TEST(OptionNames, BecomeFlags) {
   EXPECT_EQ(with_flags("give one with option 'bounds' x.0=64"), "give one with --bound x.0=64");
   EXPECT_EQ(with_flags("option 'require_full' and option 'check'"), "--require-full and --check");
   EXPECT_EQ(with_flags("the option it's"), "the option it's");
+  EXPECT_EQ(with_flags("option 'bounds"), "option 'bounds");
+  EXPECT_EQ(with_flags("option '' or option 'a b'"), "option '' or option 'a b'");
+  EXPECT_EQ(with_flags("option 'option 'bounds''"), "option '--bound'");
   EXPECT_EQ(with_flags(""), "");
 }
 

@@ -4,14 +4,14 @@
 #include <filesystem>
 #include <map>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fmt/core.h>
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "engine/json.h"
 #include "inspect/value_json.h"
 #include "slipway/npy.h"
 
@@ -51,11 +51,6 @@ Status make_folder(const std::string& folder) {
   std::filesystem::create_directories(folder, error);
   if (error) return errno_error(error.value(), folder + ": can't make the folder");
   return {};
-}
-
-// The whole text, even where names are not UTF-8.
-std::string dump(const nlohmann::ordered_json& json) {
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
@@ -109,9 +104,9 @@ Status write_outputs(const std::string& folder, const std::vector<Value>& values
   }
   SLIPWAY_RETURN_IF_ERROR(check_not_inputs(folder + "/outputs.json", inputs));
   SLIPWAY_RETURN_IF_ERROR(make_folder(folder));
-  nlohmann::ordered_json outputs = nlohmann::ordered_json::array();
+  engine::OrderedJson outputs = engine::OrderedJson::array();
   for (size_t i = 0; i < values.size(); ++i) {
-    nlohmann::ordered_json output;
+    engine::OrderedJson output;
     output["name"] = infos[i].name;
     output["type"] = inspection::type_name(values[i]);
     if (const auto* tensor = std::get_if<Tensor>(&values[i])) {
@@ -126,12 +121,12 @@ Status write_outputs(const std::string& folder, const std::vector<Value>& values
     }
     outputs.push_back(std::move(output));
   }
-  nlohmann::ordered_json json;
+  engine::OrderedJson json;
   json["tree"] = inspection::tree_json(tree);
   json["outputs"] = std::move(outputs);
   const std::string path = folder + "/outputs.json";
   remove_link(path);
-  return write_file(path, dump(json));
+  return write_file(path, engine::dump_json(json, 2) + "\n");
 }
 
 }  // namespace slipway::cli

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <fmt/ranges.h>
 
 #include "base/error.h"
@@ -171,71 +171,71 @@ Status run(const Options& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Action& action) {
+void add_run(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("run", "Run a program: a .pte, or a .pt2 compiled in memory");
-  command->add_option("FILE", options->file, "The program")->required();
+  const Command command =
+      tool.add_command("run", "Run a program: a .pte, or a .pt2 compiled in memory");
+  command.add_option("FILE", options->file, "The program").required();
   command
-      ->add_option("--input", options->inputs,
-                   "KEY=VALUE: a position, name or path among the flattened inputs; a .npy file or "
-                   "a literal (3, 1.5, true, none, \"text\")")
-      ->allow_extra_args(false);
-  command->add_option(
+      .add_option("--input", options->inputs,
+                  "KEY=VALUE: a position, name or path among the flattened inputs; a .npy file or "
+                  "a literal (3, 1.5, true, none, \"text\")")
+      .one_at_a_time();
+  command.add_option(
       "--random-inputs", options->seed,
       "Fill the inputs that are not given with numbers from this seed; dynamic sizes "
       "are the smallest from 1 on");
   command
-      ->add_option(
+      .add_option(
           "--bound", options->bounds,
           "SIZE=LARGEST for a size that an archive leaves unbounded: s77=64, or x.0=64 for the "
           "first dimension of input x; may be repeated")
-      ->type_name("SIZE=LARGEST")
-      ->allow_extra_args(false);
-  options->engine.add_to(*command);
-  command->add_option("--method", options->method, "The method to run")->capture_default_str();
+      .type_name("SIZE=LARGEST")
+      .one_at_a_time();
+  options->engine.add_to(command);
+  command.add_option("--method", options->method, "The method to run").show_default();
   command
-      ->add_option("--repeat", options->repeat,
-                   "Run this often and print how long loading, the first run and the others took")
-      ->check(CLI::Range(1, 10'000'000));
-  command->add_option("--output-dir", options->output_dir,
-                      "Write 0.npy, 1.npy, ... and outputs.json into this folder");
-  command->add_option("--state-dir", options->state_dir,
-                      "Write mutated buffers and inputs into this folder after the last run");
+      .add_option("--repeat", options->repeat,
+                  "Run this often and print how long loading, the first run and the others took")
+      .between(1, 10'000'000);
+  command.add_option("--output-dir", options->output_dir,
+                     "Write 0.npy, 1.npy, ... and outputs.json into this folder");
+  command.add_option("--state-dir", options->state_dir,
+                     "Write mutated buffers and inputs into this folder after the last run");
   command
-      ->add_option("--threads", options->load.engine_threads,
-                   "How many threads engines use, and how many kernels use")
-      ->check(CLI::Range(1, 1024));
+      .add_option("--threads", options->load.engine_threads,
+                  "How many threads engines use, and how many kernels use")
+      .between(1, 1024);
   command
-      ->add_option("--performance-hint", options->performance_hint,
-                   "What engines arrange their threads for: latency or throughput")
-      ->check(CLI::IsMember({"latency", "throughput"}));
-  command->add_flag("--copy", options->load.copy,
-                    "Read the file into memory, so that changes of it meanwhile do no harm");
+      .add_option("--performance-hint", options->performance_hint,
+                  "What engines arrange their threads for: latency or throughput")
+      .one_of({"latency", "throughput"});
+  command.add_flag("--copy", options->load.copy,
+                   "Read the file into memory, so that changes of it meanwhile do no harm");
   command
-      ->add_option("--timeout", options->timeout,
-                   "Stop a run after so many seconds, before its next instruction")
-      ->check(CLI::Range(0.0, 1e9));
+      .add_option("--timeout", options->timeout,
+                  "Stop a run after so many seconds, before its next instruction")
+      .between(0.0, 1e9);
   command
-      ->add_option("--memory-limit", options->memory_limit,
-                   "How many MiB a method may ask for, for its tensors: half of the machine's, "
-                   "unless given")
-      ->check(CLI::Range(uint64_t{0}, uint64_t{1} << 40));
-  command->add_flag("--isolate", options->load.isolate,
-                    "Run in a process of its own: a crash there is an error here, and --timeout "
-                    "ends what does not stop by itself, 2 seconds later");
-  command->add_flag("--require-same-environment", options->load.require_same_environment,
-                    "Fail where another version of an engine's library or another device is here "
-                    "than the one that it was built for, instead of a warning");
-  command->add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
-  command->add_flag("--verify-checksums", options->load.verify_checksums,
-                    "Compare the whole file with its checksums first");
-  command->footer(
+      .add_option("--memory-limit", options->memory_limit,
+                  "How many MiB a method may ask for, for its tensors: half of the machine's, "
+                  "unless given")
+      .between(uint64_t{0}, uint64_t{1} << 40);
+  command.add_flag("--isolate", options->load.isolate,
+                   "Run in a process of its own: a crash there is an error here, and --timeout "
+                   "ends what does not stop by itself, 2 seconds later");
+  command.add_flag("--require-same-environment", options->load.require_same_environment,
+                   "Fail where another version of an engine's library or another device is here "
+                   "than the one that it was built for, instead of a warning");
+  command.add_flag("--trust", options->load.trust, "Run operators that Slipway can't check");
+  command.add_flag("--verify-checksums", options->load.verify_checksums,
+                   "Compare the whole file with its checksums first");
+  command.footer(
       "\nExamples:\n"
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
       "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100");
-  command->callback([options, &action] {
+  command.on_parsed([options, &action] {
     if (!options->performance_hint.empty()) {
       options->load.performance_hint = options->performance_hint == "latency"
                                            ? PerformanceHint::kLatency

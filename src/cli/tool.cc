@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
 
 #include "base/printable.h"
 #include "base/temporary_file.h"
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "cli/option_names.h"
 #include "cli/suggestion.h"
@@ -110,15 +112,16 @@ int run_tool(int argc, const char* const* argv) {
   app.footer(kExamples);
   app.set_version_flag("--version", std::string("slipway ") + version());
   app.require_subcommand(1);
+  const Command tool(app);
   Action action;
-  add_compile(app, action);
-  add_run(app, action);
-  add_inspect(app, action);
-  add_extract(app, action);
-  add_verify(app, action);
-  add_operators(app, action);
-  add_cache(app, action);
-  add_doctor(app, action);
+  add_compile(tool, action);
+  add_run(tool, action);
+  add_inspect(tool, action);
+  add_extract(tool, action);
+  add_verify(tool, action);
+  add_operators(tool, action);
+  add_cache(tool, action);
+  add_doctor(tool, action);
   if (const char* unknown = unknown_subcommand(app, argc, argv)) {
     std::vector<std::string> commands;
     for (const CLI::App* known : app.get_subcommands({})) commands.push_back(known->get_name());

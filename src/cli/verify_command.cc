@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -179,36 +179,35 @@ Status verify_file(const Options& options) {
 
 }  // namespace
 
-void add_verify(CLI::App& app, Action& action) {
+void add_verify(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("verify", "Check a file: structure, checksums, this machine, numbers");
-  command->add_option("FILE", options->file, "A .pte, .pt2 or .engine file")->required();
-  command->add_option(
-      "--reference", options->reference,
-      "Run and compare with the outputs in this folder: <position>.npy, as `slipway "
-      "run --output-dir` writes them, or outputs/<position>.npy");
+  const Command command =
+      tool.add_command("verify", "Check a file: structure, checksums, this machine, numbers");
+  command.add_option("FILE", options->file, "A .pte, .pt2 or .engine file").required();
+  command.add_option("--reference", options->reference,
+                     "Run and compare with the outputs in this folder: <position>.npy, as `slipway "
+                     "run --output-dir` writes them, or outputs/<position>.npy");
   command
-      ->add_option("--input", options->inputs,
-                   "KEY=VALUE for --reference, as `slipway run` takes it (default: "
-                   "inputs/<position>.npy in the folder)")
-      ->allow_extra_args(false);
-  command->add_option("--method", options->method, "The method to compare")->capture_default_str();
+      .add_option("--input", options->inputs,
+                  "KEY=VALUE for --reference, as `slipway run` takes it (default: "
+                  "inputs/<position>.npy in the folder)")
+      .one_at_a_time();
+  command.add_option("--method", options->method, "The method to compare").show_default();
   command
-      ->add_option("--atol", options->tolerance.absolute,
-                   "Absolute tolerance; of float16 and bfloat16 at least 2^-9 and 2^-6")
-      ->capture_default_str();
-  command->add_option("--rtol", options->tolerance.relative, "Relative tolerance, likewise")
-      ->capture_default_str();
-  options->machine.add_for_machines(*command);
-  command->add_flag("--trust", options->trust, "Accept operators that Slipway can't check");
-  command->footer(
+      .add_option("--atol", options->tolerance.absolute,
+                  "Absolute tolerance; of float16 and bfloat16 at least 2^-9 and 2^-6")
+      .show_default();
+  command.add_option("--rtol", options->tolerance.relative, "Relative tolerance, likewise")
+      .show_default();
+  options->machine.add_for_machines(command);
+  command.add_flag("--trust", options->trust, "Accept operators that Slipway can't check");
+  command.footer(
       "\nExamples:\n"
       "  slipway verify model.pte\n"
       "  slipway verify model.pte --reference tests/model --atol 1e-4\n"
       "  slipway run kernels.pte --input x=x.npy --output-dir out\n"
       "  slipway verify model.pte --reference out --input x=x.npy");
-  command->callback([options, &action] { action = [options] { return verify_file(*options); }; });
+  command.on_parsed([options, &action] { action = [options] { return verify_file(*options); }; });
 }
 
 }  // namespace slipway::cli

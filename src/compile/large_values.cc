@@ -7,7 +7,7 @@
 #include <set>
 #include <unordered_map>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ir/queries.h"
 #include "passes/rewrite.h"

@@ -4,7 +4,7 @@
 #include <set>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "engine/slow_path.h"
 #include "onnx/lowering.h"

@@ -10,8 +10,9 @@ namespace slipway::engine {
 
 using OrderedJson = nlohmann::ordered_json;
 
-// As text without spaces. What is not UTF-8 is replaced, not refused: names are bytes to us.
-std::string dump_json(const OrderedJson& json);
+// As text, without spaces or indented. What is not UTF-8 is replaced, not refused: names are bytes
+// to us.
+std::string dump_json(const OrderedJson& json, int indent = -1);
 
 template <class T, class ToJson>
 OrderedJson array_to_json(const std::vector<T>& items, const ToJson& to_json) {

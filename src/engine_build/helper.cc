@@ -14,8 +14,6 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/guard.h"
@@ -23,13 +21,15 @@
 #include "base/memory_shortage.h"
 #include "base/shared_library.h"
 #include "base/try.h"
+#include "engine/json.h"
+#include "engine_build/parse_json.h"
 #include "slipway/version.h"
 
 namespace slipway::engine_build {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = engine::OrderedJson;
 
 constexpr const char* kHelper = "slipway-build-engine";
 // The first message of the helper: both sides are of one build, or don't talk.
@@ -143,9 +143,8 @@ class Helper : public Worker {
     SLIPWAY_ASSIGN_OR_RETURN(const SharedConstants constants, share(job.constants));
     std::vector<int> files;
     for (const Descriptor& file : constants.files) files.push_back(file.number());
-    const std::string head =
-        Json{{"library", job.library}, {"request", job.request}, {"constants", constants.places}}
-            .dump();
+    const std::string head = engine::dump_json(
+        Json{{"library", job.library}, {"request", job.request}, {"constants", constants.places}});
     Channel& channel = child_->channel();
     Status sent = channel.send(kJob, head, files);
     if (sent.ok()) sent = channel.send(kModel, job.model);
@@ -165,10 +164,11 @@ class Helper : public Worker {
   }
 
   static Error read_failure(const std::string& text) {
-    const Json failure = Json::parse(text, nullptr, false);
-    if (!failure.is_object()) return internal_error("the helper's error can't be read: {}", text);
-    return Error(static_cast<ErrorCode>(failure.value("code", 0)),
-                 failure.value("message", std::string()));
+    const Result<Json> failure = parse_json(text);
+    if (!failure.ok() || !failure->is_object())
+      return internal_error("the helper's error can't be read: {}", text);
+    return Error(static_cast<ErrorCode>(failure->value("code", 0)),
+                 failure->value("message", std::string()));
   }
 
   // The helper no longer talks.
@@ -273,8 +273,11 @@ Error unreadable() { return invalid_file("the job can't be read"); }
 
 Result<std::string> answer(const Message& head, const Message& model, Sender& sender,
                            const std::map<std::string, JobHandler>& handlers) {
-  const Json json = Json::parse(head.bytes, nullptr, false);
-  if (head.kind != kJob || model.kind != kModel || !json.is_object()) return unreadable();
+  const Result<Json> parsed = parse_json(head.bytes);
+  if (head.kind != kJob || model.kind != kModel || !parsed.ok() || !parsed->is_object()) {
+    return unreadable();
+  }
+  const Json& json = *parsed;
   Job job = {json.at("library"), json.at("request"), model.bytes, {}};
   std::vector<std::shared_ptr<const MappedFile>> files;
   for (const Descriptor& file : head.descriptors) {
@@ -331,9 +334,9 @@ int serve(Channel& parent, const std::map<std::string, JobHandler>& handlers) {
     if (result.ok()) {
       sent = parent.send(kAnswer, *result);
     } else {
-      sent = parent.send(kFailure, Json{{"code", static_cast<int>(result.error().code())},
-                                        {"message", result.error().message()}}
-                                       .dump(-1, ' ', false, Json::error_handler_t::replace));
+      sent = parent.send(kFailure,
+                         engine::dump_json(Json{{"code", static_cast<int>(result.error().code())},
+                                                {"message", result.error().message()}}));
     }
   }
   return 1;

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/mapped_file.h"
 #include "base/try.h"
+#include "engine/json.h"
 #include "engine_list/registry.h"
 #include "inspect/file_info.h"
 #include "inspect/text.h"
@@ -64,9 +65,7 @@ FileKind FileInfo::kind() const { return impl_->kind(); }
 
 const std::vector<MethodInfo>& FileInfo::methods() const { return impl_->methods(); }
 
-std::string FileInfo::to_json() const {
-  return impl_->json().dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string FileInfo::to_json() const { return engine::dump_json(impl_->json(), 2); }
 
 std::string FileInfo::to_text(const TextOptions& options) const { return impl_->text(options); }
 

@@ -10,9 +10,9 @@
 #include <fmt/ranges.h>
 
 #include "base/printable.h"
-#include "engine/json.h"
 #include "engine/record_json.h"
 #include "engine/slow_path.h"
+#include "engine_build/parse_json.h"
 #include "engine_list/registry.h"
 #include "inspect/text.h"
 
@@ -172,7 +172,9 @@ Json reasons_json(const std::vector<NodeReason>& nodes) {
 
 Json header_json(const Result<engine::BlobSummary>& read) {
   if (!read.ok()) return {{"error", read.error().message()}};
-  return Json::parse(read->json);
+  const Result<Json> json = engine_build::parse_json(read->json);
+  if (!json.ok()) return {{"error", json.error().message()}};
+  return *json;
 }
 
 }  // namespace

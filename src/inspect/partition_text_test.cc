@@ -1,6 +1,6 @@
 #include "inspect/partition_text.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 #include "base/error.h"

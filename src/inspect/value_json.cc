@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace slipway::inspection {
 

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"

@@ -59,7 +59,20 @@ void clone_graphs(Argument& argument, const std::function<void(const Value*, Val
 
 }  // namespace
 
+Argument::Argument() = default;
+Argument::Argument(const Argument& other) = default;
+Argument::Argument(Argument&& other) noexcept = default;
+Argument& Argument::operator=(const Argument& other) = default;
+Argument& Argument::operator=(Argument&& other) noexcept = default;
+Argument::~Argument() = default;
+
+bool operator==(const Argument& a, const Argument& b) {
+  return static_cast<const AnyArgument&>(a) == static_cast<const AnyArgument&>(b);
+}
 bool operator==(const Dictionary& a, const Dictionary& b) { return a.entries == b.entries; }
+
+Graph::Graph() = default;
+Graph::~Graph() = default;
 
 bool TensorType::is_static() const {
   return std::all_of(sizes.begin(), sizes.end(), [](const SymInt& s) { return s.is_constant(); });

@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -110,24 +112,43 @@ struct Dictionary {
 };
 bool operator==(const Dictionary& a, const Dictionary& b);
 
-// One argument of a node, or one output of a graph. Symbolic integers of the archive are
-// expressions here, not values: whoever needs one at run time computes it from the sizes of the
-// tensors that define its symbols. Symbolic floats and bools stay values.
-using Argument = std::variant<None,                         //
-                              Value*,                       // tensor, sym_float, sym_bool, object
-                              std::vector<Value*>,          // null: a None in Tensor?[]
-                              SymInt, std::vector<SymInt>,  // int, int[]
-                              double, std::vector<double>,  //
-                              bool, std::vector<bool>,      //
-                              std::string, std::vector<std::string>,  //
-                              DType, MemoryFormat, Layout, Device, ComplexNumber,
-                              OperatorName,                                   //
-                              std::vector<FloatItem>, std::vector<BoolItem>,  // never all literal
-                              std::vector<std::vector<SymInt>>,               // int_lists
-                              std::vector<std::vector<double>>,               // float_lists
-                              std::vector<std::vector<Value*>>,               // nested_tensors
-                              Dictionary,                                     // string_to_argument
-                              std::shared_ptr<Graph>>;  // sub-graph of a higher-order operator
+// What an argument can be. Symbolic integers of the archive are expressions here, not values:
+// whoever needs one at run time computes it from the sizes of the tensors that define its symbols.
+// Symbolic floats and bools stay values.
+using AnyArgument =
+    std::variant<None,                                   //
+                 Value*,                                 // tensor, sym_float, sym_bool, object
+                 std::vector<Value*>,                    // null: a None in Tensor?[]
+                 SymInt, std::vector<SymInt>,            // int, int[]
+                 double, std::vector<double>,            //
+                 bool, std::vector<bool>,                //
+                 std::string, std::vector<std::string>,  //
+                 DType, MemoryFormat, Layout, Device, ComplexNumber,
+                 OperatorName,                                   //
+                 std::vector<FloatItem>, std::vector<BoolItem>,  // never all literal
+                 std::vector<std::vector<SymInt>>,               // int_lists
+                 std::vector<std::vector<double>>,               // float_lists
+                 std::vector<std::vector<Value*>>,               // nested_tensors
+                 Dictionary,                                     // string_to_argument
+                 std::shared_ptr<Graph>>;  // sub-graph of a higher-order operator
+
+// One argument of a node, or one output of a graph. A class, so that copying and destroying the
+// many types is compiled once and not wherever there are nodes.
+class Argument : public AnyArgument {
+ public:
+  Argument();
+  Argument(const Argument& other);
+  Argument(Argument&& other) noexcept;
+  Argument& operator=(const Argument& other);
+  Argument& operator=(Argument&& other) noexcept;
+  ~Argument();
+  template <class T>
+  requires(!std::is_same_v<std::remove_cvref_t<T>, Argument> &&
+           std::is_constructible_v<AnyArgument, T>)
+      Argument(T&& value)  // NOLINT(google-explicit-*,bugprone-forwarding-*)
+      : AnyArgument(std::forward<T>(value)) {}
+};
+bool operator==(const Argument& a, const Argument& b);
 
 struct DictionaryEntry {
   std::string key;
@@ -177,7 +198,8 @@ class Node {
 // inputs, as in torch.export.
 class Graph {
  public:
-  Graph() = default;
+  Graph();
+  ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 

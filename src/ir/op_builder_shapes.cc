@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "ir/op_builder.h"
 #include "ir/promotion.h"

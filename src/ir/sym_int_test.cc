@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 
 namespace slipway::ir {

@@ -3,7 +3,7 @@
 #include <cstring>
 #include <limits>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/half.h"
 #include "onnx/context.h"
@@ -49,6 +49,12 @@ T saturate(double value) {
 }
 
 }  // namespace
+
+Attribute::Attribute(const Attribute& other) = default;
+Attribute::Attribute(Attribute&& other) noexcept = default;
+Attribute& Attribute::operator=(const Attribute& other) = default;
+Attribute& Attribute::operator=(Attribute&& other) noexcept = default;
+Attribute::~Attribute() = default;
 
 int32_t onnx_type(DType dtype) {
   switch (dtype) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -21,9 +22,23 @@ struct Graph;
 // TensorProto.DataType of an element type; 0 for one that ONNX lacks.
 int32_t onnx_type(DType dtype);
 
-using Attribute =
+using AnyAttribute =
     std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
                  std::vector<std::string>, std::shared_ptr<Graph>>;
+// A class for the reason that ir::Argument is one.
+class Attribute : public AnyAttribute {
+ public:
+  Attribute(const Attribute& other);
+  Attribute(Attribute&& other) noexcept;
+  Attribute& operator=(const Attribute& other);
+  Attribute& operator=(Attribute&& other) noexcept;
+  ~Attribute();
+  template <class T>
+  requires(!std::is_same_v<std::remove_cvref_t<T>, Attribute> &&
+           std::is_constructible_v<AnyAttribute, T>)
+      Attribute(T&& value)  // NOLINT(google-explicit-*,bugprone-forwarding-*)
+      : AnyAttribute(std::forward<T>(value)) {}
+};
 
 struct Node {
   std::string op_type;  // in the default domain

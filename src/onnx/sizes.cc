@@ -1,7 +1,7 @@
 // Symbolic sizes as nodes of the graph: Shape and Gather where a tensor has them, then arithmetic.
 #include <algorithm>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "onnx/context.h"
 

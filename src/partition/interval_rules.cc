@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ir/arguments.h"
 #include "schema/operator_name.h"

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <variant>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "ir/scan.h"
 #include "schema/traits.h"

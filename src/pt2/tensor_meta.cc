@@ -1,6 +1,6 @@
 #include "pt2/tensor_meta.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace slipway::pt2 {
 namespace {

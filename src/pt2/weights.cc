@@ -1,6 +1,6 @@
 #include "pt2/weights.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/error.h"
 #include "base/json.h"

@@ -5,7 +5,7 @@
 
 #include <executorch/runtime/core/portable_type/bfloat16.h>
 #include <executorch/runtime/core/portable_type/half.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace slipway::conformance {
 namespace {

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <cstring>
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
 #include "base/memory_shortage.h"
 #include "base/try.h"
+#include "engine/json.h"
+#include "engine_build/parse_json.h"
 #include "onnx/serializer.h"
 #include "openvino/library/library.h"
 
@@ -16,7 +16,7 @@ namespace slipway::openvino {
 
 namespace {
 
-using Json = nlohmann::json;
+using Json = engine::OrderedJson;
 
 // What OpenVINO's ONNX reader takes for an address in this process.
 constexpr const char* kMemoryLocation = "*/_ORT_MEM_ADDR_/*";
@@ -79,13 +79,13 @@ Result<std::string> run(const engine_build::Job& job, engine_build::Worker* work
 }  // namespace
 
 Result<std::string> version(engine_build::Worker* worker) {
-  return run({kJobLibrary, Json::object().dump()}, worker, {});
+  return run({kJobLibrary, "{}"}, worker, {});
 }
 
 Status compile(engine_build::Job job, const std::map<std::string, std::string>& properties,
                engine_build::Worker* worker, const ByteSink& sink) {
   job.library = kJobLibrary;
-  job.request = Json{{kProperties, properties}}.dump();
+  job.request = engine::dump_json(Json{{kProperties, properties}});
   SLIPWAY_RETURN_IF_ERROR(run(job, worker, sink));
   return {};
 }
@@ -93,7 +93,8 @@ Status compile(engine_build::Job job, const std::map<std::string, std::string>& 
 Result<std::vector<std::vector<Tensor>>> run_engine(std::span<const std::byte> engine,
                                                     const std::vector<std::vector<Tensor>>& inputs,
                                                     engine_build::Worker* worker) {
-  engine_build::Job job = {kJobLibrary, Json{{kInputs, describe(inputs)}}.dump(), "", {engine}};
+  engine_build::Job job = {
+      kJobLibrary, engine::dump_json(Json{{kInputs, describe(inputs)}}), "", {engine}};
   for (const std::vector<Tensor>& list : inputs) {
     for (const Tensor& tensor : list) job.constants.push_back(tensor.bytes());
   }
@@ -104,7 +105,8 @@ Result<std::vector<std::vector<Tensor>>> run_engine(std::span<const std::byte> e
                              return {};
                            }));
   std::span<const std::byte> left = bytes;
-  return read_tensors(Json::parse(answer), [&](size_t size) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Json types, engine_build::parse_json(answer));
+  return read_tensors(types, [&](size_t size) {
     const auto taken = left.first(std::min(size, left.size()));
     left = left.subspan(taken.size());
     return taken;
@@ -112,7 +114,7 @@ Result<std::vector<std::vector<Tensor>>> run_engine(std::span<const std::byte> e
 }
 
 Result<std::string> run_job(const engine_build::Job& job, const ByteSink& sink) {
-  const Json request = Json::parse(job.request);
+  SLIPWAY_ASSIGN_OR_RETURN(const Json request, engine_build::parse_json(job.request));
   SLIPWAY_ASSIGN_OR_RETURN(const Library* library, Library::open());
   if (request.contains(kInputs)) return do_run(*library, request.at(kInputs), job, sink);
   if (!request.contains(kProperties)) return library->version();

@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "slipway/export.h"
+
 namespace slipway::openvino::shim {
 
 // Of OpenVINO or the compiler.
@@ -119,4 +121,4 @@ struct Functions {
 
 }  // namespace slipway::openvino::shim
 
-extern "C" const slipway::openvino::shim::Functions* slipway_openvino();
+extern "C" SLIPWAY_API const slipway::openvino::shim::Functions* slipway_openvino();

@@ -6,13 +6,14 @@
 #include <unistd.h>
 #include <utility>
 
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fmt/core.h>
 
 #include "base/child_process.h"
 #include "base/error.h"
 #include "base/memory_shortage.h"
 #include "base/try.h"
+#include "engine/json.h"
+#include "engine_build/parse_json.h"
 #include "onnx/serializer.h"
 #include "tensorrt/library/builder.h"
 
@@ -20,12 +21,7 @@ namespace slipway::tensorrt {
 
 namespace {
 
-using Json = nlohmann::json;
-
-std::string dump(const Json& json) {
-  // TensorRT's messages are text of any kind.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+using Json = engine::OrderedJson;
 
 template <class T>
 Json optional_to_json(const std::optional<T>& value) {
@@ -208,20 +204,24 @@ Result<BuildAnswer> do_build(const engine_build::Job& job, const BuildRequest& r
 Result<BuildAnswer> build(engine_build::Job job, const BuildRequest& request,
                           engine_build::Worker* worker, const ByteSink& sink) {
   job.library = kJobLibrary;
-  job.request = dump(to_json(request));
+  job.request = engine::dump_json(to_json(request));
   const auto text = worker != nullptr ? worker->run(job, run_job, sink) : run_job(job, sink);
-  if (text.ok()) return answer_from_json(Json::parse(*text));
+  if (text.ok()) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Json answer, engine_build::parse_json(*text));
+    return answer_from_json(answer);
+  }
   if (text.error().code() != ErrorCode::kUnsupported) return text.error();
   return BuildAnswer{false, text.error().message(), {}, {}};
 }
 
 Result<std::string> run_job(const engine_build::Job& job, const ByteSink& sink) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Json request, engine_build::parse_json(job.request));
   SLIPWAY_ASSIGN_OR_RETURN(const BuildAnswer answer,
-                           do_build(job, request_from_json(Json::parse(job.request)), sink));
+                           do_build(job, request_from_json(request), sink));
   if (!answer.done && lacks_memory(answer.message)) {
     return resource_exhausted("there is not enough memory to build an engine: {}", answer.message);
   }
-  return dump(to_json(answer));
+  return engine::dump_json(to_json(answer));
 }
 
 }  // namespace slipway::tensorrt

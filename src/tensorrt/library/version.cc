@@ -1,6 +1,6 @@
 #include "tensorrt/library/version.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "base/error.h"
 
