@@ -38,6 +38,7 @@ Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
   }
   metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
   metadata.target_platform = "linux_x86_64";
+  metadata.engine_sha256 = record.sha256;
   return write_header(metadata, record.size);
 }
 
@@ -82,10 +83,10 @@ const engine::Description kDescription = {
     .name = "tensorrt",
     .title = "TensorRT",
     .backend = kBackend,
+    .library = "libslipway_tensorrt.so",
     .remedy =
-        "this version of Slipway builds TensorRT engines but does not run them: run the file "
-        "under an ExecuTorch that has Torch-TensorRT's delegate, or take the engine out with "
-        "`slipway extract` for TensorRT's own tools",
+        "it comes with Slipway and lies beside ExecuTorch's libraries or the program: install it "
+        "there",
     .header = header,
     .engine_of = plan_of,
     .summarize = summarize,

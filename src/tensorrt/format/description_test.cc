@@ -20,6 +20,7 @@ engine::EngineRecord record() {
   record.outputs = {{"y", "float32", {"s0", "2*s0"}}, {"cache_1", "float32", {"1", "8"}}};
   record.aliases = {{1, 1, "kv_cache_update"}};
   record.size = 3;
+  record.sha256 = std::string(64, '7');
   return record;
 }
 
@@ -42,6 +43,7 @@ TEST(TensorRtDescription, WritesTheHeaderOfARecord) {
   ASSERT_EQ(read->metadata.aliased_io.size(), 1u);
   EXPECT_EQ(read->metadata.aliased_io[0].output, "cache_1");
   EXPECT_EQ(read->metadata.aliased_io[0].input, "cache");
+  EXPECT_EQ(read->metadata.engine_sha256, std::string(64, '7'));
 }
 
 TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
