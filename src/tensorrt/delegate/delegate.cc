@@ -159,7 +159,7 @@ class Delegate final : public delegate::Backend {
   // "library_version" as records of engines have it; "capabilities": of the first GPU, "sm_90".
   std::optional<Setting> setting(std::string_view key) const override {
     if (key == "library_version") {
-      const auto library = Library::open();
+      const auto library = Library::open({.with_parser = false});
       return library.ok() ? std::optional<Setting>(library->get()->version().name()) : std::nullopt;
     }
     if (key == "capabilities") return own_target();

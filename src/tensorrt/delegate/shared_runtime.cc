@@ -13,7 +13,7 @@ Result<std::shared_ptr<SharedRuntime>> SharedRuntime::open() {
   // Never destroyed: engines may live longer than static destructors wait.
   static auto* const runtimes = new std::map<std::string, std::shared_ptr<SharedRuntime>>;
   const std::lock_guard<std::mutex> lock(mutex);
-  SLIPWAY_ASSIGN_OR_RETURN(LibraryPointer library, Library::open());
+  SLIPWAY_ASSIGN_OR_RETURN(LibraryPointer library, Library::open({.with_parser = false}));
   const std::string key = library->version().name() + " " + library->path();
   const auto known = runtimes->find(key);
   if (known != runtimes->end()) return known->second;

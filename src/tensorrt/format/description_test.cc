@@ -72,6 +72,21 @@ TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
   EXPECT_FALSE(kDescription.summarize({}).ok());
 }
 
+TEST(TensorRtDescription, GivesTheDelegateTheBudgetAsAText) {
+  EXPECT_TRUE(kDescription.load_settings({}).empty());
+  const auto given = [](uint64_t budget) {
+    LoadOptions options;
+    options.weight_streaming_budget = budget;
+    const auto settings = kDescription.load_settings(options);
+    EXPECT_EQ(settings.size(), 1u);
+    EXPECT_EQ(std::string(settings.at(0).first), "weight_streaming_budget");
+    return std::get<std::string>(settings.at(0).second);
+  };
+  EXPECT_EQ(given(0), "0");
+  EXPECT_EQ(given(uint64_t{5} << 30), "5368709120");
+  EXPECT_EQ(given(UINT64_MAX), "9223372036854775807");
+}
+
 TEST(TensorRtDescription, KnowsBarePlans) {
   const auto is_plan = [](const char* text) {
     return kDescription.is_bare_engine(std::as_bytes(std::span(text, std::strlen(text))));

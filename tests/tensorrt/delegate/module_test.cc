@@ -27,9 +27,9 @@ class ModuleTest : public DelegateTest {
     engine.record.compile_specs = {{"target_device", "cuda:0"}};
     const std::string& in = engine.record.inputs[0].name;
     const std::string& out = engine.record.outputs[0].name;
-    engine.bytes =
-        own_bytes(stand_in_plan("input " + in + " float32 " + size + " 3\noutput " + out + " " +
-                                in + " " + std::to_string(a) + " " + std::to_string(b) + "\n"));
+    engine.bytes = own_bytes(stand_in_plan(more_ + "input " + in + " float32 " + size +
+                                           " 3\noutput " + out + " " + in + " " +
+                                           std::to_string(a) + " " + std::to_string(b) + "\n"));
     engine.record.size = engine.bytes.bytes.size();
     engine.record.sha256 = sha256_hex(engine.bytes.bytes);
     const auto header = kDescription.header(engine.record);
@@ -50,6 +50,7 @@ class ModuleTest : public DelegateTest {
   }
 
   pte::ProgramToEmit p;
+  std::string more_;  // lines of the plans
 };
 
 TEST_F(ModuleTest, AFileRunsWithDynamicShapes) {
@@ -95,6 +96,36 @@ TEST_F(ModuleTest, ACacheThatTheEngineUpdatesIsTheProgramsState) {
     const auto add = static_cast<float>(step * 10);
     EXPECT_EQ(to_floats(method->state()->at(0).second), (Floats{1 + add, 2 + add, 3 + add}));
   }
+}
+
+TEST_F(ModuleTest, TheLoadersBudgetIsBeforeTheFiles) {
+  more_ = "streamable 4096\nautomatic 1000\n";
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto budget = [&](const LoadOptions& options) {
+    const auto loaded = module(options);
+    EXPECT_TRUE(loaded.ok());
+    const Status prepared = loaded->method()->prepare();
+    EXPECT_TRUE(prepared.ok()) << prepared.error().message();
+    return tensorrt.budget.load();
+  };
+  EXPECT_EQ(budget({}), 1000);
+  p.engines[0].record.compile_specs["weight_streaming_budget"] = "2000";
+  EXPECT_EQ(budget({}), 2000);
+  EXPECT_EQ(budget({.weight_streaming_budget = 3000}), 3000);
+  EXPECT_EQ(budget({.weight_streaming_budget = 0}), 0);
+  EXPECT_EQ(budget({.weight_streaming_budget = UINT64_MAX}), 4096);
+}
+
+TEST_F(ModuleTest, AModuleMayBeIsolated) {
+  more_ = "streamable 4096\n";
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module({.isolate = true, .weight_streaming_budget = 3000});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const int before = tensorrt.runs;
+  const auto outputs = loaded->method()->run({floats({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{3, 5, 7}));
+  EXPECT_EQ(tensorrt.runs, before) << "not in this process";
 }
 
 TEST_F(ModuleTest, WhatIsMissingIsSaidWhenTheMethodIsPrepared) {
