@@ -19,7 +19,7 @@ TEST(Budget, IsDecimalDigitsAlone) {
   using namespace std::string_view_literals;
   for (const std::string_view text :
        {"-1"sv, "-9223372036854775808"sv, "9223372036854775808"sv, ""sv, "garbage"sv, "12x"sv,
-        "12 34"sv, "42 "sv, " 42"sv, "+42"sv, "123\0x"sv, std::string_view("12", 0)}) {
+        "12 34"sv, "42 "sv, " 42"sv, "+42"sv, "123\0x"sv}) {
     EXPECT_EQ(parse_budget(text), std::nullopt) << text;
   }
 }

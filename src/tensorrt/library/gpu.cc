@@ -33,6 +33,7 @@ Result<std::vector<Gpu>> find_gpus() {
   SLIPWAY_ASSIGN_OR_RETURN(const std::vector<cuda::DeviceInfo> devices,
                            cuda::list_devices(*driver));
   std::vector<Gpu> gpus;
+  gpus.reserve(devices.size());
   for (const cuda::DeviceInfo& device : devices) gpus.push_back({device.name, device.capability});
   return gpus;
 }

@@ -3,12 +3,12 @@
 #include <cstring>
 
 #include "tensorrt/delegate/delegate_test.h"
+#include "tensorrt/library/library.h"
 
 namespace slipway::tensorrt {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 class LoadTest : public DelegateTest {
  protected:
@@ -58,6 +58,26 @@ TEST_F(LoadTest, WithoutADriverTheErrorSaysWhatToInstall) {
   EXPECT_THAT(neither.log(), HasSubstr("/nowhere, which SLIPWAY_TENSORRT_LIB names"));
   EXPECT_THAT(neither.log(), HasSubstr(". And: NVIDIA's driver is not here"));
   ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+}
+
+// The real library, where a machine has it: neither a missing driver nor a foreign plan disturbs
+// what is loaded next.
+TEST_F(LoadTest, TheRealLibraryIsOpenedToo) {
+  ::unsetenv("SLIPWAY_TENSORRT_LIB");
+  const auto library = Library::open({.with_parser = false});
+  if (!library.ok()) GTEST_SKIP() << library.error().message();
+  ::setenv("SLIPWAY_CUDA_DRIVER", "libslipway_no_driver.so", 1);
+  const Handle without(doubling());
+  EXPECT_EQ(without.error(), et::Error::NotFound);
+  EXPECT_THAT(without.log(), HasSubstr("TensorRT engine: NVIDIA's driver is not here"));
+  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  if ((*library)->version().family == Family::kRtx) {
+    expect_refused(doubling(), et::Error::InvalidProgram,
+                   (*library)->version().name() + " does not know the header of its plan");
+  }
+  use_version(kT11);
+  const Handle next(doubling());
+  EXPECT_EQ(next.error(), et::Error::Ok) << next.log();
 }
 
 TEST_F(LoadTest, VersionsThatNobodyKnowsAreNamed) {

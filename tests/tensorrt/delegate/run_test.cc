@@ -1,5 +1,5 @@
 // Engines that run: in every family, with dynamic shapes, on the host and on the device.
-#include <array>
+#include <thread>
 
 #include "cuda/driver/memory.h"
 #include "tensorrt/delegate/delegate_test.h"
@@ -196,6 +196,26 @@ TEST_F(RunTest, WithoutBindingsThePlansNamesHaveTheOrder) {
   ASSERT_EQ(engine.run({&first, &second, &out_0, &out_1}), et::Error::Ok) << engine.log();
   EXPECT_EQ(out_0.floats(), (Floats{2, 4}));
   EXPECT_EQ(out_1.floats(), (Floats{10, 20}));
+}
+
+TEST_F(RunTest, ThreadsLoadAndRunAtOnce) {
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < 4; ++thread) {
+    threads.emplace_back([thread] {
+      for (int load = 0; load < 10; ++load) {
+        Handle engine(doubling());
+        ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+        for (int i = 0; i < 20; ++i) {
+          const auto value = static_cast<float>(thread * 100 + i);
+          TestTensor x({1 + i % 8, 3}, Floats(24, value));
+          TestTensor y({8, 3});
+          ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
+          EXPECT_EQ(y.floats()[0], 2 * value + 1);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
 }
 
 class AliasTest : public RunTest {
