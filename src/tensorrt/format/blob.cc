@@ -141,7 +141,12 @@ Status check_header(const Header& header, uint64_t size) {
     return invalid_file("its plan is at {}, which is not a multiple of {}", header.plan_offset,
                         kPlanAlignment);
   }
-  if (header.plan_size == 0 || !range_fits(header.plan_offset, header.plan_size, size)) {
+  if (header.plan_size == 0) {
+    return invalid_file(
+        "its plan has no bytes: one that lies beside the file (engine_key) is not read by this "
+        "version, so export the model with the engine inside");
+  }
+  if (!range_fits(header.plan_offset, header.plan_size, size)) {
     return invalid_file("its plan, {} bytes at {}, is not within its {} bytes", header.plan_size,
                         header.plan_offset, size);
   }

@@ -225,10 +225,12 @@ TEST(TensorRtBlobTest, BadHeadersAreRefused) {
   EXPECT_THAT(error_with(kPlanOffset, uint32_t{0xfffffff0}), HasSubstr("is not within"));
   // The sum of offset and size wraps around for some of these.
   for (const uint64_t size :
-       {uint64_t{0}, uint64_t{5}, uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - plan_offset,
+       {uint64_t{5}, uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - plan_offset,
         UINT64_MAX - plan_offset + 1, UINT64_MAX - plan_offset + 5, uint64_t{1} << 63}) {
     EXPECT_THAT(error_with(kPlanSize, size), HasSubstr("is not within"));
   }
+  EXPECT_THAT(error_with(kPlanSize, uint64_t{0}),
+              HasSubstr("its plan has no bytes: one that lies beside the file (engine_key)"));
   // What follows the plan, and what is reserved, is not looked at.
   Bytes longer = good;
   longer.resize(longer.size() + 7);
