@@ -1,5 +1,6 @@
 # The two libraries of `find_package(slipway)`, each one archive of its layers' objects; ExecuTorch's shared libraries lie beside
-# them, found by run paths relative to the program. So does libslipway_openvino.so, which finds OpenVINO's in openvino/ below it.
+# them, found by run paths relative to the program. So do libslipway_tensorrt.so and libslipway_openvino.so, which finds
+# OpenVINO's in openvino/ below it.
 
 include(GNUInstallDirs)
 
@@ -33,7 +34,7 @@ install(DIRECTORY include/slipway DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 list(TRANSFORM SLIPWAY_EXECUTORCH_LIBRARIES REPLACE "(.+)" "${SLIPWAY_EXECUTORCH}/lib/lib\\1.so"
      OUTPUT_VARIABLE shared_libraries)
 install(FILES ${shared_libraries} DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS slipway_openvino DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS slipway_openvino slipway_tensorrt DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(
   DIRECTORY ${SLIPWAY_OPENVINO}/libs/
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/openvino

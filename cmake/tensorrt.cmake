@@ -1,4 +1,13 @@
-# Tests around TensorRT that need more than sources. TensorRT itself is opened at run time, and nothing here is linked with it.
+# libslipway_tensorrt.so: TensorRT's engine, opened on demand from beside the program, its libraries or by its run path. TensorRT itself and
+# NVIDIA's driver are opened at run time: nothing here is linked with them. Then tests around TensorRT that need more than sources.
+
+add_library(slipway_tensorrt SHARED $<TARGET_OBJECTS:slipway_tensorrt_delegate> $<TARGET_OBJECTS:slipway_delegate>)
+# What these need of the layers below, out of their archives.
+target_link_libraries(slipway_tensorrt PRIVATE slipway_tensorrt_format slipway_tensorrt_library slipway_cuda_driver slipway_engine
+                                               slipway_base executorch)
+set(exports ${PROJECT_SOURCE_DIR}/cmake/tensorrt_exports.map)
+target_link_options(slipway_tensorrt PRIVATE LINKER:--version-script=${exports})
+set_target_properties(slipway_tensorrt PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${exports} INSTALL_RPATH "$ORIGIN")
 
 set(TENSORRT_INCLUDE_DIR "" CACHE STRING
     "Folders with TensorRT's official headers, one a version: each makes a test that compares our tables with them")
@@ -24,3 +33,20 @@ foreach(folder IN LISTS TENSORRT_INCLUDE_DIR)
   target_include_directories(tensorrt_slots_${version}_test SYSTEM PRIVATE ${folder} tests/tensorrt/cuda)
   target_compile_options(tensorrt_slots_${version}_test PRIVATE -Wno-deprecated-declarations)
 endforeach()
+
+# A stand-in for TensorRT's runtime, which computes on the devices of the stand-in for NVIDIA's driver; never installed.
+add_library(tensorrt_stand_in_runtime MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in_runtime.cc)
+target_include_directories(tensorrt_stand_in_runtime PRIVATE tests)
+target_link_libraries(tensorrt_stand_in_runtime PRIVATE slipway_tensorrt_library)
+if(SLIPWAY_SANITIZE)
+  # Its functions are called as methods of classes that are not theirs.
+  target_compile_options(tensorrt_stand_in_runtime PRIVATE -fno-sanitize=function,vptr)
+endif()
+file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tensorrt/delegate/*_test.cc)
+slipway_tests(tensorrt_delegate_stand_in_test "${sources}" slipway_cuda_driver slipway_pte_emitter slipway_pte_reader
+              slipway_runtime slipway_tensorrt_format slipway_tensorrt_library)
+target_include_directories(tensorrt_delegate_stand_in_test PRIVATE tests)
+target_compile_definitions(tensorrt_delegate_stand_in_test PRIVATE
+                           SLIPWAY_STAND_IN_TENSORRT="$<TARGET_FILE:tensorrt_stand_in_runtime>")
+add_dependencies(tensorrt_delegate_stand_in_test tensorrt_stand_in_runtime)
+slipway_uses_stand_in_driver(tensorrt_delegate_stand_in_test)

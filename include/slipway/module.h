@@ -66,6 +66,10 @@ struct LoadOptions {
   // isolated.
   std::optional<uint32_t> engine_threads = std::nullopt;
   std::optional<PerformanceHint> performance_hint = std::nullopt;
+  // How many bytes of its weights an engine keeps on its device, of those that it can stream from
+  // the host: each engine of the file, whatever the file says. Without it the file's own budget,
+  // or else what the engine's library chooses.
+  std::optional<uint64_t> weight_streaming_budget = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
   // method runs: an engine that another version of its library built, or for another device.
   std::function<void(const std::string&)> on_warning = nullptr;

@@ -56,7 +56,7 @@ struct Description {
   const char* remedy = "";  // what to do where it is missing
 
   // Of the options of Module::load, those that the delegate takes, by its own names. Null: none.
-  using Setting = std::pair<const char*, std::variant<int, const char*>>;
+  using Setting = std::pair<const char*, std::variant<int, std::string>>;
   std::vector<Setting> (*load_settings)(const LoadOptions& options) = nullptr;
 
   // For a delegate that trusts its blob: what the blob's calls give and get, or why it is refused.

@@ -23,7 +23,7 @@ et::BackendOption to_executorch(const engine::Description::Setting& setting) {
     option.value = *number;
   } else {
     auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
-    std::strncpy(text.data(), std::get<const char*>(setting.second), text.size() - 1);
+    std::strncpy(text.data(), std::get<std::string>(setting.second).c_str(), text.size() - 1);
   }
   return option;
 }

@@ -94,6 +94,10 @@ Status IsolatedModule::start() {
   message.number<uint32_t>(options().engine_threads.value_or(0));
   message.number<int32_t>(
       options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
+  message.number<uint8_t>(options().weight_streaming_budget.has_value());
+  if (options().weight_streaming_budget) {
+    message.number<uint64_t>(*options().weight_streaming_budget);
+  }
   message.number<uint8_t>(options().require_same_environment);
   const int descriptors[] = {descriptor_.number()};
   const auto opened = converse(kOpen, message, descriptors);

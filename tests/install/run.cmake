@@ -50,6 +50,11 @@ foreach(name LICENSE licenses/executorch/LICENSE licenses/openvino/LICENSE)
     message(FATAL_ERROR "${name} is not installed")
   endif()
 endforeach()
+# So are the delegates, and none of the libraries that tests have in place of others.
+file(GLOB stand_ins ${WORK}/installed/lib/*stand_in*)
+if(stand_ins OR NOT EXISTS ${WORK}/installed/lib/libslipway_tensorrt.so)
+  message(FATAL_ERROR "libslipway_tensorrt.so is not installed, or stand-ins are: ${stand_ins}")
+endif()
 file(RENAME ${WORK}/installed ${WORK}/moved)
 
 set(bin ${WORK}/moved/bin)

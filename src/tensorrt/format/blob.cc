@@ -26,6 +26,7 @@ constexpr uint32_t kPlanAlignment = 16;
 // What a hostile file can ask for.
 constexpr JsonDocument::Limits kLimits = {
     .text = size_t{64} << 20, .values = size_t{1} << 20, .bytes_per_further_value = SIZE_MAX};
+constexpr const char* kKvCacheUpdate = "kv_cache_update";
 constexpr size_t kMaxBindings = 1 << 16;
 constexpr size_t kMaxText = 1 << 16;
 constexpr size_t kMaxRank = 8;  // TensorRT's
@@ -51,6 +52,10 @@ Binding read_binding(JsonValue json) {
   binding.shape = json.find("shape").to_ints();
   binding.is_input = json["is_input"].to_bool();
   return binding;
+}
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 Status check_bindings(const Metadata& metadata) {
@@ -99,16 +104,22 @@ Result<Metadata> read_metadata(std::string_view text) {
     metadata.io_bindings.push_back(read_binding(binding));
   }
   for (const JsonValue alias : json.find("aliased_io").items()) {
-    metadata.aliased_io.push_back(
-        {alias["output"].to_string(), alias["input"].to_string(), alias["kind"].to_string()});
+    const JsonValue kind = alias.find("kind");
+    metadata.aliased_io.push_back({alias["output"].to_string(), alias["input"].to_string(),
+                                   kind.is_absent() ? kKvCacheUpdate : kind.to_string()});
   }
   metadata.hardware_compatible = json.find("hardware_compatible").to_bool();
   metadata.device_id = json.find("device_id").to_int();
   metadata.serialized_metadata = json.find("serialized_metadata").to_string();
   metadata.target_platform = json.find("target_platform").to_string();
+  metadata.engine_sha256 = json.find("engine_sha256").to_string();
   SLIPWAY_RETURN_IF_ERROR(document->status());
-  if (metadata.device_id < 0 || metadata.device_id > std::numeric_limits<int32_t>::max()) {
+  if (metadata.device_id < std::numeric_limits<int32_t>::min() ||
+      metadata.device_id > std::numeric_limits<int32_t>::max()) {
     return invalid_file("its device is {}", metadata.device_id);
+  }
+  if (!metadata.engine_sha256.empty() && !is_sha256(metadata.engine_sha256)) {
+    return invalid_file("its plan's SHA-256 is no such number");
   }
   SLIPWAY_RETURN_IF_ERROR(check_bindings(metadata));
   SLIPWAY_RETURN_IF_ERROR(check_aliases(metadata));
@@ -130,7 +141,12 @@ Status check_header(const Header& header, uint64_t size) {
     return invalid_file("its plan is at {}, which is not a multiple of {}", header.plan_offset,
                         kPlanAlignment);
   }
-  if (header.plan_size == 0 || !range_fits(header.plan_offset, header.plan_size, size)) {
+  if (header.plan_size == 0) {
+    return invalid_file(
+        "its plan has no bytes: one that lies beside the file (engine_key) is not read by this "
+        "version, so export the model with the engine inside");
+  }
+  if (!range_fits(header.plan_offset, header.plan_size, size)) {
     return invalid_file("its plan, {} bytes at {}, is not within its {} bytes", header.plan_size,
                         header.plan_offset, size);
   }
@@ -156,6 +172,7 @@ std::string metadata_to_json(const Metadata& metadata) {
   json["device_id"] = metadata.device_id;
   json["serialized_metadata"] = metadata.serialized_metadata;
   json["target_platform"] = metadata.target_platform;
+  if (!metadata.engine_sha256.empty()) json["engine_sha256"] = metadata.engine_sha256;
   // ASCII alone, as Python writes it.
   return json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
 }
@@ -192,9 +209,10 @@ Result<Blob> read_blob(std::span<const std::byte> bytes) {
   const auto text = bytes.subspan(header.metadata_offset, header.metadata_size);
   auto metadata = read_metadata({reinterpret_cast<const char*>(text.data()), text.size()});
   if (!metadata.ok()) return metadata.error().with_context("its metadata");
-  if (magic_of(*metadata) != std::string_view(header.magic, sizeof header.magic)) {
-    return invalid_file("it has {} aliases, and begins with {}", metadata->aliased_io.size(),
-                        std::string_view(header.magic, sizeof header.magic));
+  // The other way round is written too: aliases behind TR01.
+  const std::string_view magic(header.magic, sizeof header.magic);
+  if (magic == kMagicWithAliases && metadata->aliased_io.empty()) {
+    return invalid_file("it begins with {}, and has no aliases", magic);
   }
   return Blob{std::move(*metadata), bytes.subspan(header.plan_offset, header.plan_size)};
 }

@@ -42,6 +42,7 @@ struct Metadata {
   int64_t device_id = 0;             // of the GPU, where nothing else says it
   std::string serialized_metadata;   // the writer's own
   std::string target_platform;       // "linux_x86_64"
+  std::string engine_sha256;         // of the plan, in hexadecimal; empty where it is not known
 
   bool operator==(const Metadata&) const = default;
 };

@@ -225,10 +225,12 @@ TEST(TensorRtBlobTest, BadHeadersAreRefused) {
   EXPECT_THAT(error_with(kPlanOffset, uint32_t{0xfffffff0}), HasSubstr("is not within"));
   // The sum of offset and size wraps around for some of these.
   for (const uint64_t size :
-       {uint64_t{0}, uint64_t{5}, uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - plan_offset,
+       {uint64_t{5}, uint64_t{1} << 32, UINT64_MAX, UINT64_MAX - plan_offset,
         UINT64_MAX - plan_offset + 1, UINT64_MAX - plan_offset + 5, uint64_t{1} << 63}) {
     EXPECT_THAT(error_with(kPlanSize, size), HasSubstr("is not within"));
   }
+  EXPECT_THAT(error_with(kPlanSize, uint64_t{0}),
+              HasSubstr("its plan has no bytes: one that lies beside the file (engine_key)"));
   // What follows the plan, and what is reserved, is not looked at.
   Bytes longer = good;
   longer.resize(longer.size() + 7);
@@ -236,13 +238,57 @@ TEST(TensorRtBlobTest, BadHeadersAreRefused) {
   EXPECT_EQ(error_with(24, uint64_t{0}), "");
 }
 
-TEST(TensorRtBlobTest, TheMagicSaysWhetherThereAreAliases) {
-  Bytes bytes = blob_of(aliased(), "plan");
-  set(bytes, 3, '1');
-  EXPECT_THAT(error_of(bytes), HasSubstr("it has 1 aliases, and begins with TR01"));
-  bytes = blob_of(plain(), "plan");
+TEST(TensorRtBlobTest, BehindTheMagicOfAliasesThereAreSome) {
+  Bytes bytes = blob_of(plain(), "plan");
   set(bytes, 3, '2');
-  EXPECT_THAT(error_of(bytes), HasSubstr("it has 0 aliases, and begins with TR02"));
+  EXPECT_THAT(error_of(bytes), HasSubstr("it begins with TR02, and has no aliases"));
+  // Behind the other one there may be, too.
+  bytes = blob_of(aliased(), "plan");
+  set(bytes, 3, '1');
+  const auto blob = read_blob(bytes);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  EXPECT_EQ(blob->metadata, aliased());
+}
+
+// A reader of before it finds all that it knows where it was.
+TEST(TensorRtBlobTest, ThePlansDigestIsTheLastField) {
+  Metadata metadata = plain();
+  metadata.engine_sha256 = std::string(62, '0') + "af";
+  const Bytes bytes = blob_of(metadata, "plan");
+  EXPECT_THAT(text_of(bytes), HasSubstr(R"("target_platform":"","engine_sha256":"000000)"));
+  EXPECT_EQ(read_blob(bytes)->metadata, metadata);
+  for (const std::string& wrong :
+       {std::string(63, '0'), std::string(65, '0'), std::string(64, 'A'), std::string("no")}) {
+    metadata.engine_sha256 = wrong;
+    EXPECT_THAT(write_header(metadata, 4).error().message(), HasSubstr("SHA-256")) << wrong;
+  }
+}
+
+// Names that are spelled as fields are.
+TEST(TensorRtBlobTest, OnlyFieldsOfTheTopAreRead) {
+  const auto device_of = [](const std::string& fields, const std::string& name = "x") {
+    const Bytes bytes = with_metadata(R"({"io_bindings":[{"name":")" + name +
+                                      R"(","is_input":true,"device_id":9}],)" + fields + "}");
+    const auto blob = read_blob(bytes);
+    EXPECT_TRUE(blob.ok()) << blob.error().message();
+    return blob.ok() ? blob->metadata.device_id : -1;
+  };
+  EXPECT_EQ(device_of(R"("device_id":3)"), 3);
+  EXPECT_EQ(device_of(R"("unrelated":{"device_id":0},"device_id":9)"), 9);
+  EXPECT_EQ(device_of(R"("device_id":7)", "device_id"), 7);
+  EXPECT_EQ(device_of(R"("serialized_metadata":"device_id","device_id":6)", "aliased_io"), 6);
+  EXPECT_EQ(device_of(R"("serialized_metadata":"\"device_id\":5")"), 0);
+}
+
+TEST(TensorRtBlobTest, EscapesInNamesAreRead) {
+  const Bytes bytes = with_metadata(
+      R"({"io_bindings":[{"name":"a\"b","is_input":true},{"name":"c\\d","is_input":true},)"
+      R"({"name":"e\/f","is_input":false}]})");
+  const auto blob = read_blob(bytes);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  EXPECT_EQ(blob->metadata.io_bindings[0].name, "a\"b");
+  EXPECT_EQ(blob->metadata.io_bindings[1].name, "c\\d");
+  EXPECT_EQ(blob->metadata.io_bindings[2].name, "e/f");
 }
 
 TEST(TensorRtBlobTest, OtherOrdersAndUnknownFieldsAreRead) {
@@ -272,6 +318,11 @@ TEST(TensorRtBlobTest, FieldsThatOlderWritersLackHaveDefaults) {
   Metadata expected;
   expected.io_bindings = {{"x", "", {}, true}};
   EXPECT_EQ(blob->metadata, expected);
+  const auto aliased = read_blob(with_metadata(
+      R"({"io_bindings":[{"name":"x","is_input":true},{"name":"y","is_input":false}],)"
+      R"("aliased_io":[{"output":"y","input":"x"}]})"));
+  ASSERT_TRUE(aliased.ok()) << aliased.error().message();
+  EXPECT_EQ(aliased->metadata.aliased_io[0].kind, "kv_cache_update");
 }
 
 TEST(TensorRtBlobTest, MissingAndWrongFieldsAreNamed) {
@@ -294,14 +345,23 @@ TEST(TensorRtBlobTest, MissingAndWrongFieldsAreNamed) {
   };
   EXPECT_EQ(error_with(R"("device_id":2147483647)"), "");
   EXPECT_THAT(error_with(R"("device_id":2147483648)"), HasSubstr("its device is 2147483648"));
-  EXPECT_THAT(error_with(R"("device_id":-1)"), HasSubstr("its device is -1"));
+  EXPECT_EQ(error_with(R"("device_id":-1)"), "");
+  EXPECT_EQ(error_with(R"("device_id":-2147483648)"), "");
+  EXPECT_THAT(error_with(R"("device_id":-2147483649)"), HasSubstr("its device is -2147483649"));
+  EXPECT_THAT(error_with(R"("device_id":4294967297)"), HasSubstr("its device is 4294967297"));
+  EXPECT_NE(error_with(R"("device_id":99999999999999999999)"), "");
+  EXPECT_NE(error_with(R"("hardware_compatible":truex)"), "");
+  EXPECT_NE(error_with(R"("device_id":1x)"), "");
   EXPECT_THAT(error_with(R"("device_id":"0")"), HasSubstr("device_id is not an integer"));
   EXPECT_THAT(error_with(R"("device_id":0.5)"), HasSubstr("device_id is not an integer"));
   EXPECT_THAT(error_with(R"("hardware_compatible":0)"), HasSubstr("is not true or false"));
   EXPECT_THAT(error_with(R"("serialized_metadata":null)"), HasSubstr("is not a string"));
   EXPECT_THAT(error_with(R"("target_platform":[])"), HasSubstr("is not a string"));
-  EXPECT_THAT(error_with(R"("aliased_io":[{"output":"y","input":"x"}])"),
-              HasSubstr(R"(aliased_io[0] has no "kind")"));
+  EXPECT_EQ(error_with(R"("aliased_io":[{"output":"y","input":"x"}])"), "");
+  EXPECT_THAT(error_with(R"("aliased_io":[{"input":"x","kind":"user"}])"),
+              HasSubstr(R"(aliased_io[0] has no "output")"));
+  EXPECT_THAT(error_with(R"("aliased_io":[{"output":"y","input":"","kind":"user"}])"),
+              HasSubstr("no such binding"));
   const std::string alias = R"({"output":"y","input":"x","kind":"user"})";
   EXPECT_THAT(error_with(R"("aliased_io":[)" + alias + "," + alias + "]"),
               HasSubstr("or has an alias already"));

@@ -1,7 +1,10 @@
 #include "tensorrt/format/description.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <limits>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -38,6 +41,7 @@ Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
   }
   metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
   metadata.target_platform = "linux_x86_64";
+  metadata.engine_sha256 = record.sha256;
   return write_header(metadata, record.size);
 }
 
@@ -70,6 +74,14 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   return summary;
 }
 
+// A text, as an int of ExecuTorch's has 32 bits.
+std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
+  if (!options.weight_streaming_budget) return {};
+  constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+  return {{"weight_streaming_budget",
+           std::to_string(std::min(*options.weight_streaming_budget, kMost))}};
+}
+
 // As TensorRT-RTX and TensorRT begin theirs.
 bool is_plan(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -82,10 +94,11 @@ const engine::Description kDescription = {
     .name = "tensorrt",
     .title = "TensorRT",
     .backend = kBackend,
+    .library = "libslipway_tensorrt.so",
     .remedy =
-        "this version of Slipway builds TensorRT engines but does not run them: run the file "
-        "under an ExecuTorch that has Torch-TensorRT's delegate, or take the engine out with "
-        "`slipway extract` for TensorRT's own tools",
+        "it comes with Slipway and lies beside ExecuTorch's libraries or the program: install it "
+        "there",
+    .load_settings = load_settings,
     .header = header,
     .engine_of = plan_of,
     .summarize = summarize,

@@ -20,6 +20,7 @@ engine::EngineRecord record() {
   record.outputs = {{"y", "float32", {"s0", "2*s0"}}, {"cache_1", "float32", {"1", "8"}}};
   record.aliases = {{1, 1, "kv_cache_update"}};
   record.size = 3;
+  record.sha256 = std::string(64, '7');
   return record;
 }
 
@@ -42,6 +43,7 @@ TEST(TensorRtDescription, WritesTheHeaderOfARecord) {
   ASSERT_EQ(read->metadata.aliased_io.size(), 1u);
   EXPECT_EQ(read->metadata.aliased_io[0].output, "cache_1");
   EXPECT_EQ(read->metadata.aliased_io[0].input, "cache");
+  EXPECT_EQ(read->metadata.engine_sha256, std::string(64, '7'));
 }
 
 TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
@@ -68,6 +70,21 @@ TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
   EXPECT_EQ(kDescription.summarize(blob)->lines[0],
             "TensorRT plan for GPU 0 of linux_x86_64, and GPUs of later kinds");
   EXPECT_FALSE(kDescription.summarize({}).ok());
+}
+
+TEST(TensorRtDescription, GivesTheDelegateTheBudgetAsAText) {
+  EXPECT_TRUE(kDescription.load_settings({}).empty());
+  const auto given = [](uint64_t budget) {
+    LoadOptions options;
+    options.weight_streaming_budget = budget;
+    const auto settings = kDescription.load_settings(options);
+    EXPECT_EQ(settings.size(), 1u);
+    EXPECT_EQ(std::string(settings.at(0).first), "weight_streaming_budget");
+    return std::get<std::string>(settings.at(0).second);
+  };
+  EXPECT_EQ(given(0), "0");
+  EXPECT_EQ(given(uint64_t{5} << 30), "5368709120");
+  EXPECT_EQ(given(UINT64_MAX), "9223372036854775807");
 }
 
 TEST(TensorRtDescription, KnowsBarePlans) {

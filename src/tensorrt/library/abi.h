@@ -23,6 +23,24 @@ struct Dims {
 };
 static_assert(sizeof(Dims) == 72);
 
+// TensorRT's element types, as far as its ONNX parser makes them.
+enum class DataType : int32_t {
+  kFloat = 0,
+  kHalf = 1,
+  kInt8 = 2,
+  kInt32 = 3,
+  kBool = 4,
+  kUint8 = 5,
+  kBfloat16 = 7,
+  kInt64 = 8,
+};
+
+// Where a tensor's memory is, and what an engine does with it.
+enum class TensorLocation : int32_t { kDevice = 0, kHost = 1 };
+enum class IoMode : int32_t { kNone = 0, kInput = 1, kOutput = 2 };
+// Of the shapes of a profile.
+enum class ProfileShape : int32_t { kMin = 0, kOpt = 1, kMax = 2 };
+
 struct InterfaceInfo {
   const char* kind;
   int32_t major;

@@ -19,18 +19,6 @@
 
 namespace slipway::tensorrt {
 
-// TensorRT's element types, as far as its ONNX parser makes them.
-enum class DataType : int32_t {
-  kFloat = 0,
-  kHalf = 1,
-  kInt8 = 2,
-  kInt32 = 3,
-  kBool = 4,
-  kUint8 = 5,
-  kBfloat16 = 7,
-  kInt64 = 8,
-};
-
 // The numbers of flags differ by family; flag_number() knows them.
 enum class BuilderFlag : uint8_t {
   kRefit,

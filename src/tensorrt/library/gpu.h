@@ -22,7 +22,7 @@ std::string own_target();
 // What TensorRT-RTX builds for, as the option of targets has it: "sm_75, sm_80".
 std::string rtx_targets();
 
-// Asks NVIDIA's driver, which is opened for it. kUnavailable where there is none.
+// Asks NVIDIA's driver (cuda/driver), which is opened for it. kUnavailable where there is none.
 Result<std::vector<Gpu>> find_gpus();
 
 // Whether engines of this family run on such a GPU: TensorRT-RTX serves few of them (its

@@ -98,16 +98,16 @@ Result<LibraryPointer> Library::open(const LibraryOptions& options) {
   if (!options.path.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string file,
                              named_file(options.path, "option 'tensorrt_lib'"));
-    return load(file);
+    return load(file, options.with_parser);
   }
   if (const char* variable = std::getenv(kLibraryVariable); variable != nullptr && *variable != 0) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string file, named_file(variable, kLibraryVariable));
-    return load(file);
+    return load(file, options.with_parser);
   }
   std::string reason;
   for (const Names& names : kNames) {
     if (void* const library = ::dlopen(names.library, RTLD_NOW | RTLD_LOCAL)) {
-      return of(library, names.library);
+      return of(library, names.library, options.with_parser);
     }
     // The loader says so of a library that is there and does not open, too.
     const std::string error = ::dlerror();
@@ -116,7 +116,7 @@ Result<LibraryPointer> Library::open(const LibraryOptions& options) {
     }
   }
   if (const std::string file = in_checkout(options.program_folder); !file.empty())
-    return load(file);
+    return load(file, options.with_parser);
   return unavailable(
       "there is no TensorRT on this machine: none of {}, {} and {} opens{}. Name one with "
       "option 'tensorrt_lib' or {}, put it on LD_LIBRARY_PATH, or get TensorRT-RTX by `make "
@@ -124,13 +124,13 @@ Result<LibraryPointer> Library::open(const LibraryOptions& options) {
       kNames[0].library, kNames[1].library, kNames[2].library, reason, kLibraryVariable);
 }
 
-Result<LibraryPointer> Library::load(const std::string& file) {
+Result<LibraryPointer> Library::load(const std::string& file, bool with_parser) {
   void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
-  return of(library, file);
+  return of(library, file, with_parser);
 }
 
-Result<LibraryPointer> Library::of(void* handle, const std::string& file) {
+Result<LibraryPointer> Library::of(void* handle, const std::string& file, bool with_parser) {
   const auto number = find<int32_t (*)()>(handle, "getInferLibVersion");
   if (number == nullptr) return unsupported("{} is no TensorRT: it lacks getInferLibVersion", file);
   const std::string path = path_of(reinterpret_cast<const void*>(number));
@@ -143,7 +143,7 @@ Result<LibraryPointer> Library::of(void* handle, const std::string& file) {
   if (library->create_runtime_ == nullptr) {
     return unsupported("{} is no TensorRT: it lacks createInferRuntime_INTERNAL", path);
   }
-  library->open_parser();
+  if (with_parser) library->open_parser();
   return LibraryPointer(std::move(library));
 }
 

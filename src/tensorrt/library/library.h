@@ -20,6 +20,8 @@ struct LibraryOptions {
   // where `make setup-tensorrt` puts it.
   std::string path = {};
   std::string program_folder = slipway::program_folder();
+  // Only what builds needs the ONNX parser.
+  bool with_parser = true;
 };
 
 // Immutable: any thread may use it. The libraries stay open until the process ends.
@@ -49,8 +51,9 @@ class Library {
   using CreateParser = void* (*)(void* network, void* logger, int32_t version);
 
   Library(Version version, std::string path) : version_(version), path_(std::move(path)) {}
-  static Result<std::shared_ptr<const Library>> load(const std::string& file);
-  static Result<std::shared_ptr<const Library>> of(void* handle, const std::string& file);
+  static Result<std::shared_ptr<const Library>> load(const std::string& file, bool with_parser);
+  static Result<std::shared_ptr<const Library>> of(void* handle, const std::string& file,
+                                                   bool with_parser);
   void open_parser();
 
   Version version_;
@@ -59,7 +62,7 @@ class Library {
   Create create_builder_ = nullptr;
   Create create_runtime_ = nullptr;
   std::string parser_path_;
-  std::string no_parser_;  // the loader's reason
+  std::string no_parser_ = "it was not asked for";  // or the loader's reason
   CreateParser create_parser_ = nullptr;
   int32_t parser_version_ = 0;
 };

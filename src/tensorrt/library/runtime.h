@@ -9,6 +9,7 @@
 #include <string>
 
 #include "slipway/result.h"
+#include "tensorrt/library/engine.h"
 #include "tensorrt/library/library.h"
 #include "tensorrt/library/session.h"
 
@@ -25,17 +26,13 @@ struct Validity {
   static constexpr uint64_t kMalformed = 0x20;
 };
 
-class Engine : public Part {
- private:
-  friend class Runtime;
-  using Part::Part;
-};
-
 // Not thread-safe.
 class Runtime {
  public:
   // Needs no GPU.
   static Result<Runtime> create(LibraryPointer library);
+
+  Version version() const { return session_->version(); }
 
   // How many bytes validity() wants; nothing where the library has no such check, as all but RTX.
   std::optional<size_t> header_size() const;

@@ -1,0 +1,152 @@
+#include "cuda/driver/device.h"
+
+#include <array>
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace slipway::cuda {
+namespace {
+
+// CUDA's numbers of attributes and flags.
+constexpr int kIntegrated = 18;
+constexpr int kMajorCapability = 75;
+constexpr int kMinorCapability = 76;
+constexpr unsigned kStreamNonBlocking = 1;
+constexpr unsigned kEventWithoutTime = 2;
+
+Result<DeviceInfo> describe_device(const Driver& driver, int index, int* device) {
+  const Functions& call = driver.call();
+  const std::string what = fmt::format("GPU {} can't be described", index);
+  DeviceInfo info;
+  info.index = index;
+  std::array<char, 256> name = {};
+  int major = 0;
+  int minor = 0;
+  int integrated = 0;
+  SLIPWAY_RETURN_IF_ERROR(driver.check(call.device(device, index), what));
+  SLIPWAY_RETURN_IF_ERROR(driver.check(
+      call.device_name(name.data(), static_cast<int>(name.size()) - 1, *device), what));
+  for (const auto& [attribute, value] : {std::pair(kMajorCapability, &major),
+                                         {kMinorCapability, &minor},
+                                         {kIntegrated, &integrated}}) {
+    SLIPWAY_RETURN_IF_ERROR(driver.check(call.device_attribute(value, attribute, *device), what));
+  }
+  info.name = name.data();
+  info.capability = major * 10 + minor;
+  info.is_integrated = integrated != 0;
+  return info;
+}
+
+}  // namespace
+
+Result<std::vector<DeviceInfo>> list_devices(const Driver& driver) {
+  std::vector<DeviceInfo> devices;
+  for (int i = 0; i < driver.device_count(); ++i) {
+    int device = 0;
+    SLIPWAY_ASSIGN_OR_RETURN(devices.emplace_back(), describe_device(driver, i, &device));
+  }
+  return devices;
+}
+
+std::string describe(const DeviceInfo& device) {
+  return fmt::format("cuda:{} ({}, compute capability {}.{})", device.index, device.name,
+                     device.capability / 10, device.capability % 10);
+}
+
+Current::~Current() {
+  void* context = nullptr;
+  if (driver_ != nullptr) driver_->call().pop_context(&context);
+}
+
+Result<DevicePointer> Device::open(int index) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Driver* driver, Driver::open());
+  if (index < 0 || index >= driver->device_count()) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<DeviceInfo> devices, list_devices(*driver));
+    std::string there;
+    for (const DeviceInfo& device : devices) {
+      there += (there.empty() ? "" : ", ") + describe(device);
+    }
+    return unavailable("there is no cuda:{}: this machine has {}", index,
+                       there.empty() ? "no GPU" : there);
+  }
+  int device = 0;
+  SLIPWAY_ASSIGN_OR_RETURN(DeviceInfo info, describe_device(*driver, index, &device));
+  void* context = nullptr;
+  SLIPWAY_RETURN_IF_ERROR(driver->check(driver->call().retain_context(&context, device),
+                                        fmt::format("{} can't be used", describe(info))));
+  return std::make_shared<const Device>(*driver, std::move(info), device, context);
+}
+
+Device::~Device() { driver_.call().release_context(device_); }
+
+Result<Current> Device::make_current() const {
+  SLIPWAY_RETURN_IF_ERROR(driver_.check(driver_.call().push_context(context_),
+                                        fmt::format("{} can't be used", describe(info_))));
+  return Current(&driver_);
+}
+
+std::string Device::memory_text() const {
+  size_t free = 0;
+  size_t total = 0;
+  if (driver_.call().memory_info(&free, &total) != 0) return "free and total are not known";
+  return fmt::format("free={}, total={}", free, total);
+}
+
+Result<Stream> Stream::create(DevicePointer device) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
+  void* handle = nullptr;
+  SLIPWAY_RETURN_IF_ERROR(
+      device->driver().check(device->driver().call().create_stream(&handle, kStreamNonBlocking),
+                             fmt::format("no stream on {}", describe(device->info()))));
+  return Stream(std::move(device), handle);
+}
+
+Stream::~Stream() {
+  if (handle_ == nullptr) return;
+  if (const auto current = device_->make_current(); current.ok()) {
+    device_->driver().call().destroy_stream(handle_);
+  }
+}
+
+Status Stream::wait() const {
+  return device_->driver().check(
+      device_->driver().call().wait_for_stream(handle_),
+      fmt::format("work on {} did not end well", describe(device_->info())));
+}
+
+Status Stream::wait_for(const Event& event) const {
+  return device_->driver().check(
+      device_->driver().call().stream_waits(handle_, event.handle(), 0),
+      fmt::format("a stream on {} can't wait", describe(device_->info())));
+}
+
+Result<Event> Event::create(DevicePointer device) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
+  void* handle = nullptr;
+  SLIPWAY_RETURN_IF_ERROR(
+      device->driver().check(device->driver().call().create_event(&handle, kEventWithoutTime),
+                             fmt::format("no event on {}", describe(device->info()))));
+  return Event(std::move(device), handle);
+}
+
+Event::~Event() {
+  if (handle_ == nullptr) return;
+  if (const auto current = device_->make_current(); current.ok()) {
+    device_->driver().call().destroy_event(handle_);
+  }
+}
+
+Status Event::record(const Stream& stream) const {
+  return device_->driver().check(
+      device_->driver().call().record_event(handle_, stream.handle()),
+      fmt::format("an event on {} can't be recorded", describe(device_->info())));
+}
+
+Status Event::wait() const {
+  return device_->driver().check(
+      device_->driver().call().wait_for_event(handle_),
+      fmt::format("work on {} did not end well", describe(device_->info())));
+}
+
+}  // namespace slipway::cuda

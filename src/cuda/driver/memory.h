@@ -1,0 +1,91 @@
+// Memory of a GPU and memory that it copies from and to, kept for the next use.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "cuda/driver/device.h"
+
+namespace slipway::cuda {
+
+// Where a pointer leads.
+struct Place {
+  enum class Kind : uint8_t {
+    kHost,    // memory that the driver does not know
+    kPinned,  // of the host, known to the driver
+    kDevice,  // of a device, or managed
+  };
+  Kind kind = Kind::kHost;
+  int device = 0;  // its index, where it is a device's
+};
+Result<Place> find_place(const Driver& driver, const void* data);
+
+// Memory of a device that grows and is kept. For one thread at a time.
+class DeviceBuffer {
+ public:
+  explicit DeviceBuffer(DevicePointer device) : device_(std::move(device)) {}
+  DeviceBuffer(DeviceBuffer&& other) noexcept
+      : device_(std::move(other.device_)),
+        address_(std::exchange(other.address_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
+  DeviceBuffer& operator=(DeviceBuffer&&) = delete;
+  ~DeviceBuffer();
+
+  // At least so many bytes; what is in it may be lost. Nothing that uses it may be at work.
+  // kResourceExhausted says how much the device has.
+  Status reserve(size_t size);
+  Address address() const { return address_; }
+  size_t size() const { return size_; }
+
+ private:
+  void release();
+  DevicePointer device_;
+  Address address_ = 0;
+  size_t size_ = 0;
+};
+
+// The same of the host, which the device reads and writes without a copy by the driver.
+class PinnedBuffer {
+ public:
+  explicit PinnedBuffer(DevicePointer device) : device_(std::move(device)) {}
+  PinnedBuffer(PinnedBuffer&& other) noexcept
+      : device_(std::move(other.device_)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+  PinnedBuffer& operator=(PinnedBuffer&&) = delete;
+  ~PinnedBuffer();
+
+  Status reserve(size_t size);
+  void* data() const { return data_; }
+  size_t size() const { return size_; }
+
+ private:
+  void release();
+  DevicePointer device_;
+  void* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Brings a tensor of the host to the device or back, through pinned memory; both stay for the next
+// time. For one thread at a time, whose current context is the device's.
+class Staging {
+ public:
+  explicit Staging(DevicePointer device) : device_(device), on_device_(device), pinned_(device) {}
+
+  // Memory for so many bytes, which address() is then. Not while a copy is queued.
+  Status reserve(size_t size);
+  Address address() const { return on_device_.address(); }
+  // Queues the copy to the device; `data` may be changed once this returns.
+  Status upload(const void* data, size_t size, const Stream& stream);
+  // Queues the copy to the host from `from`; once the stream is through, finish_download() gives
+  // it.
+  Status download(Address from, size_t size, const Stream& stream);
+  void finish_download(void* data, size_t size) const;
+
+ private:
+  DevicePointer device_;
+  DeviceBuffer on_device_;
+  PinnedBuffer pinned_;
+};
+
+}  // namespace slipway::cuda

@@ -1,0 +1,225 @@
+#include "tensorrt/delegate/engine.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "tensorrt/delegate/refuse.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+namespace et = executorch::runtime;
+namespace aten = executorch::aten;
+
+constexpr size_t kAlignment = 256;  // TensorRT's, of memory that it is told
+
+std::vector<delegate::Port> to_ports(const std::vector<IoTensor>& tensors) {
+  std::vector<delegate::Port> ports;
+  std::transform(tensors.begin(), tensors.end(), std::back_inserter(ports), to_port);
+  return ports;
+}
+
+}  // namespace
+
+Error with_memory(const Error& error, const cuda::Device& device) {
+  const bool says_it = error.code() != ErrorCode::kResourceExhausted ||
+                       error.message().find("free=") != std::string::npos;
+  if (says_it) return error;
+  return Error(error.code(), fmt::format("{}: {}", error.message(), device.memory_text()));
+}
+
+Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<SharedRuntime> runtime,
+                                                         cuda::DevicePointer device,
+                                                         tensorrt::Engine engine, Ports ports) {
+  auto context = engine.create_context();
+  if (!context.ok()) return with_memory(context.error(), *device);
+  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
+  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(std::move(runtime), std::move(device),
+                                                        std::move(engine), *std::move(context),
+                                                        std::move(stream), std::move(ports)));
+  SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
+  return loaded;
+}
+
+LoadedEngine::LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
+                           tensorrt::Engine engine, ExecutionContext context, cuda::Stream stream,
+                           Ports ports)
+    : runtime_(std::move(runtime)),
+      device_(std::move(device)),
+      engine_(std::move(engine)),
+      context_(std::move(context)),
+      stream_(std::move(stream)),
+      ports_(std::move(ports)),
+      arguments_(kTitle, to_ports(ports_.inputs), to_ports(ports_.outputs)),
+      nothing_(device_) {
+  for (const IoTensor& input : ports_.inputs) {
+    bounds_.push_back(input.is_dynamic() ? engine_->bounds(input.name, 0) : ShapeBounds());
+  }
+  for (size_t i = 0; i < arguments_.count(); ++i) slots_.emplace_back(device_);
+}
+
+LoadedEngine::~LoadedEngine() {
+  // TensorRT frees the device's memory in them.
+  const auto current = device_->make_current();
+  context_.reset();
+  engine_.reset();
+}
+
+const IoTensor& LoadedEngine::tensor(size_t index) const {
+  return is_input(index) ? ports_.inputs[index] : ports_.outputs[index - ports_.inputs.size()];
+}
+
+et::Error LoadedEngine::report(const Status& status) const {
+  return status.ok() ? et::Error::Ok : refuse(with_memory(status.error(), *device_));
+}
+
+// Of a tensor that fits its port.
+et::Error LoadedEngine::check_bounds(size_t index, const aten::Tensor& tensor) const {
+  const ShapeBounds& bounds = bounds_[index];
+  const auto sizes = tensor.sizes();
+  if (bounds.min.size() != sizes.size() || bounds.max.size() != sizes.size()) {
+    return refuse(
+        invalid_file("its plan has no profile for input '{}'", ports_.inputs[index].name));
+  }
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] >= bounds.min[i] && sizes[i] <= bounds.max[i]) continue;
+    return refuse(invalid_argument(
+        "{} has the sizes [{}], and the engine is for [{}] to [{}]: compile the model with the "
+        "sizes that it is to serve (option 'profile')",
+        arguments_.label(index), fmt::join(sizes.begin(), sizes.end(), ", "),
+        fmt::join(bounds.min, ", "), fmt::join(bounds.max, ", ")));
+  }
+  return et::Error::Ok;
+}
+
+et::Error LoadedEngine::set_shapes(Values values) {
+  bool is_dynamic = false;
+  for (size_t i = 0; i < ports_.inputs.size(); ++i) {
+    const et::Error checked = arguments_.check(i, *values[i]);
+    if (checked != et::Error::Ok) return checked;
+    if (!ports_.inputs[i].is_dynamic()) continue;
+    is_dynamic = true;
+    const aten::Tensor& tensor = values[i]->toTensor();
+    const et::Error bounded = check_bounds(i, tensor);
+    if (bounded != et::Error::Ok) return bounded;
+    const std::vector<int64_t> sizes(tensor.sizes().begin(), tensor.sizes().end());
+    const Status set = context_->set_shape(ports_.inputs[i].name, sizes);
+    if (!set.ok()) return report(set);
+  }
+  return is_dynamic ? report(context_->infer_shapes()) : et::Error::Ok;
+}
+
+et::Error LoadedEngine::resize_outputs(Values values) {
+  for (size_t i = ports_.inputs.size(); i < values.size(); ++i) {
+    const et::Error checked = arguments_.check(i, *values[i]);
+    if (checked != et::Error::Ok) return checked;
+    const aten::Tensor& tensor = values[i]->toTensor();
+    const std::vector<int64_t> sizes = context_->shape(this->tensor(i).name);
+    if (std::any_of(sizes.begin(), sizes.end(), [](int64_t size) { return size < 0; })) {
+      return refuse(unsupported("the sizes of {} depend on data, which the delegate does not run",
+                                arguments_.label(i)));
+    }
+    // TensorRT shows a single element as [1].
+    if (tensor.dim() == 0 && sizes == std::vector<int64_t>{1}) continue;
+    const et::Error resized = arguments_.resize(i, tensor, sizes);
+    if (resized != et::Error::Ok) return resized;
+  }
+  return et::Error::Ok;
+}
+
+et::Error LoadedEngine::locate(size_t index, const aten::Tensor& tensor) {
+  Argument& slot = slots_[index];
+  slot.host = nullptr;
+  slot.bytes = tensor.nbytes();
+  slot.address = nothing_.address();
+  void* data = nullptr;
+  const et::Error found = arguments_.find_memory(index, tensor, &data);
+  if (found != et::Error::Ok || data == nullptr) return found;
+  const auto place = cuda::find_place(device_->driver(), data);
+  if (!place.ok()) return refuse(place.error());
+  if (place->kind == cuda::Place::Kind::kDevice) {
+    if (place->device != device_->info().index) {
+      return refuse(invalid_argument("{} is on cuda:{}, and the engine on cuda:{}",
+                                     arguments_.label(index), place->device,
+                                     device_->info().index));
+    }
+    slot.address = reinterpret_cast<cuda::Address>(data);
+    return et::Error::Ok;
+  }
+  slot.host = data;
+  // An output in the memory of an input needs none of its own.
+  if (!is_input(index) && ports_.aliases[index - ports_.inputs.size()]) return et::Error::Ok;
+  const Status reserved = slot.staging.reserve(slot.bytes);
+  if (!reserved.ok()) return refuse(reserved.error());
+  slot.address = slot.staging.address();
+  return et::Error::Ok;
+}
+
+et::Error LoadedEngine::bind(Values values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    const et::Error located = locate(i, values[i]->toTensor());
+    if (located != et::Error::Ok) return located;
+    const auto alias = is_input(i) ? std::nullopt : ports_.aliases[i - ports_.inputs.size()];
+    if (alias && slots_[*alias].bytes != slots_[i].bytes) {
+      return refuse(invalid_file("{} is in the memory of {}, and of another size",
+                                 arguments_.label(i), arguments_.label(*alias)));
+    }
+    const cuda::Address address = alias ? slots_[*alias].address : slots_[i].address;
+    const Status bound = context_->set_address(tensor(i).name, reinterpret_cast<void*>(address));
+    if (!bound.ok()) return report(bound);
+  }
+  return et::Error::Ok;
+}
+
+Status LoadedEngine::queue_all() {
+  const size_t inputs = ports_.inputs.size();
+  for (size_t i = 0; i < inputs; ++i) {
+    Argument& slot = slots_[i];
+    if (slot.host == nullptr) continue;
+    SLIPWAY_RETURN_IF_ERROR(slot.staging.upload(slot.host, slot.bytes, stream_));
+  }
+  SLIPWAY_RETURN_IF_ERROR(context_->enqueue(stream_.handle()));
+  for (size_t i = inputs; i < slots_.size(); ++i) {
+    Argument& slot = slots_[i];
+    const auto alias = ports_.aliases[i - inputs];
+    const cuda::Address written = alias ? slots_[*alias].address : slot.address;
+    if (slot.host != nullptr) {
+      SLIPWAY_RETURN_IF_ERROR(slot.staging.download(written, slot.bytes, stream_));
+    } else if (slot.address != written && slot.bytes > 0) {
+      SLIPWAY_RETURN_IF_ERROR(
+          device_->driver().check(device_->driver().call().copy_on_device(
+                                      slot.address, written, slot.bytes, stream_.handle()),
+                                  fmt::format("{} does not get its value", arguments_.label(i))));
+    }
+  }
+  return {};
+}
+
+et::Error LoadedEngine::run(Values values) {
+  const et::Error counted = arguments_.check_count(values.size());
+  if (counted != et::Error::Ok) return counted;
+  const auto current = device_->make_current();
+  if (!current.ok()) return refuse(current.error());
+  for (const auto step :
+       {&LoadedEngine::set_shapes, &LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
+    const et::Error error = (this->*step)(values);
+    if (error != et::Error::Ok) return error;
+  }
+  const Status queued = queue_all();
+  // After an error too: what was queued uses memory that the next call will.
+  const Status done = stream_.wait();
+  if (!queued.ok()) return report(queued);
+  if (!done.ok()) return report(done);
+  for (size_t i = ports_.inputs.size(); i < slots_.size(); ++i) {
+    const Argument& slot = slots_[i];
+    if (slot.host != nullptr) slot.staging.finish_download(slot.host, slot.bytes);
+  }
+  return et::Error::Ok;
+}
+
+}  // namespace slipway::tensorrt

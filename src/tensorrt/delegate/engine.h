@@ -1,0 +1,77 @@
+// One engine in memory: a plan that TensorRT read, its context, and the memory that calls of it
+// need.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <executorch/runtime/core/error.h>
+#include <executorch/runtime/core/evalue.h>
+#include <executorch/runtime/core/span.h>
+
+#include "cuda/driver/memory.h"
+#include "delegate/arguments.h"
+#include "delegate/backend.h"
+#include "tensorrt/delegate/ports.h"
+#include "tensorrt/delegate/shared_runtime.h"
+#include "tensorrt/library/engine.h"
+
+namespace slipway::tensorrt {
+
+// The error, with what memory the device has where it lacked some.
+Error with_memory(const Error& error, const cuda::Device& device);
+
+class LoadedEngine final : public delegate::Engine {
+ public:
+  // Of an engine whose budget is set. The device is the current one.
+  static Result<std::unique_ptr<LoadedEngine>> make(std::shared_ptr<SharedRuntime> runtime,
+                                                    cuda::DevicePointer device,
+                                                    tensorrt::Engine engine, Ports ports);
+  ~LoadedEngine() override;
+
+  // Tensors of the device are bound where they lie, those of the host are copied there and back.
+  // When it returns, the results are there.
+  executorch::runtime::Error run(
+      executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
+
+ private:
+  // What a call does with an argument.
+  struct Argument {
+    explicit Argument(const cuda::DevicePointer& device) : staging(device) {}
+    cuda::Staging staging;
+    void* host = nullptr;       // to copy from or to; null where it is bound or has no elements
+    cuda::Address address = 0;  // as TensorRT is told
+    size_t bytes = 0;
+  };
+  using Values = executorch::runtime::Span<executorch::runtime::EValue*>;
+  using EtError = executorch::runtime::Error;
+
+  LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
+               tensorrt::Engine engine, ExecutionContext context, cuda::Stream stream, Ports ports);
+
+  const IoTensor& tensor(size_t index) const;
+  bool is_input(size_t index) const { return index < ports_.inputs.size(); }
+  EtError report(const Status& status) const;
+
+  EtError check_bounds(size_t index, const executorch::aten::Tensor& tensor) const;
+  EtError set_shapes(Values values);
+  EtError resize_outputs(Values values);
+  EtError locate(size_t index, const executorch::aten::Tensor& tensor);
+  EtError bind(Values values);
+  Status queue_all();
+
+  std::shared_ptr<SharedRuntime> runtime_;
+  cuda::DevicePointer device_;
+  std::optional<tensorrt::Engine> engine_;
+  std::optional<ExecutionContext> context_;
+  cuda::Stream stream_;
+  Ports ports_;
+  std::vector<ShapeBounds> bounds_;  // of the inputs
+  delegate::Arguments arguments_;
+  std::vector<Argument> slots_;
+  cuda::DeviceBuffer nothing_;  // the memory of tensors without elements
+};
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,76 @@
+// Engines that a runtime read: what they take and give, how much of their weights stays on the
+// host, and contexts that run them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "slipway/result.h"
+#include "tensorrt/library/abi.h"
+#include "tensorrt/library/session.h"
+
+namespace slipway::tensorrt {
+
+// An input or output.
+struct IoTensor {
+  std::string name;
+  DataType type = DataType::kFloat;
+  std::vector<int64_t> shape;  // -1 where it is dynamic
+  bool is_input = false;
+  bool is_shape_tensor = false;  // its values decide about shapes, or lie on the host
+
+  bool is_dynamic() const;
+};
+
+// The shapes of an input that a profile serves, sizes of one rank.
+struct ShapeBounds {
+  std::vector<int64_t> min;
+  std::vector<int64_t> max;
+};
+
+// Runs an engine, which must outlive it. For one thread at a time, whose current context is that of
+// the engine's device.
+class ExecutionContext : public Part {
+ public:
+  // kInvalidArgument with TensorRT's message where the engine does not take it.
+  Status set_shape(const std::string& input, std::span<const int64_t> sizes);
+  // Once all shapes of inputs are set: those of the outputs are known then.
+  Status infer_shapes();
+  std::vector<int64_t> shape(const std::string& tensor) const;
+  Status set_address(const std::string& tensor, void* address);
+  // Queues a run. kResourceExhausted where memory was short.
+  Status enqueue(void* stream);
+
+ private:
+  friend class Engine;
+  using Part::Part;
+};
+
+// For one thread at a time, as above.
+class Engine : public Part {
+ public:
+  std::vector<IoTensor> tensors() const;
+  ShapeBounds bounds(const std::string& input, int profile) const;
+
+  // Bytes of weights that may stay on the host; 0 where none may.
+  int64_t streamable_weights() const;
+  // Below: kUnsupported names the version of TensorRT that has them. How much TensorRT would keep
+  // on the device as things are.
+  Result<int64_t> automatic_weight_budget() const;
+  Result<int64_t> weight_budget() const;
+  // Before a context exists. False, with a message in the log, where TensorRT refuses it.
+  Result<bool> set_weight_budget(int64_t bytes);
+
+  Result<ExecutionContext> create_context();
+
+  // What TensorRT says of the latest step: "`what`: " and its first error.
+  Error error(ErrorCode code, std::string_view what) const;
+
+ private:
+  friend class Runtime;
+  using Part::Part;
+};
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,305 @@
+// A stand-in for NVIDIA's driver: its "devices" are memory of the host. What is queued on a stream
+// is done when the stream is waited for, so that a result which is read too early is a wrong one.
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "cuda/driver/stand_in_driver_test.h"
+
+namespace slipway::cuda {
+namespace {
+
+constexpr int kInvalidValue = 1;
+constexpr int kOutOfMemory = 2;
+constexpr int kNoDevice = 100;
+constexpr int kInvalidDevice = 101;
+constexpr int kInvalidContext = 201;
+constexpr int kInvalidHandle = 400;
+constexpr int kIllegalAddress = 700;
+
+struct Queue {
+  std::vector<std::function<int()>> work;
+};
+struct Mark {
+  Queue* queue = nullptr;
+};
+struct Block {
+  size_t size;
+  int device;
+};
+
+StandInDriver state;
+std::mutex mutex;
+std::map<uintptr_t, Block> device_blocks;
+std::map<uintptr_t, size_t> host_blocks;
+std::set<void*> queues;
+int contexts[16] = {};
+// Index + 1 of each device whose context was pushed.
+thread_local std::vector<int> current;
+
+template <class Value>
+bool within(const std::map<uintptr_t, Value>& blocks, uintptr_t address, size_t size,
+            Value* found = nullptr) {
+  auto block = blocks.upper_bound(address);
+  if (block == blocks.begin()) return false;
+  --block;
+  size_t length = 0;
+  if constexpr (std::is_same_v<Value, Block>) {
+    length = block->second.size;
+  } else {
+    length = block->second;
+  }
+  if (address - block->first + size > length || address - block->first >= length) return false;
+  if (found != nullptr) *found = block->second;
+  return true;
+}
+
+bool is_on_device(unsigned long long address, size_t size) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return within(device_blocks, static_cast<uintptr_t>(address), size);
+}
+bool is_pinned(const void* data, size_t size) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  return within(host_blocks, reinterpret_cast<uintptr_t>(data), size);
+}
+
+int queue_work(void* stream, std::function<int()> work) {
+  if (current.empty()) return kInvalidContext;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (queues.count(stream) == 0) return kInvalidHandle;
+  static_cast<Queue*>(stream)->work.push_back(std::move(work));
+  return 0;
+}
+
+int drain(Queue* queue) {
+  std::vector<std::function<int()>> work;
+  work.swap(queue->work);
+  int error = state.work_error.exchange(0);
+  for (const auto& step : work) {
+    const int code = step();
+    if (error == 0) error = code;
+  }
+  return error;
+}
+
+}  // namespace
+}  // namespace slipway::cuda
+
+using namespace slipway::cuda;
+
+extern "C" {
+
+StandInDriver* slipway_stand_in_driver() { return &state; }
+
+int cuInit(unsigned) { return state.init_error; }
+int cuDriverGetVersion(int* version) {
+  *version = 13020;
+  return 0;
+}
+int cuGetErrorName(int error, const char** name) {
+  *name = error == kOutOfMemory      ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : error == kNoDevice       ? "CUDA_ERROR_NO_DEVICE"
+          : error == kInvalidValue   ? "CUDA_ERROR_INVALID_VALUE"
+          : error == kInvalidDevice  ? "CUDA_ERROR_INVALID_DEVICE"
+          : error == kInvalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
+          : error == kIllegalAddress ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+                                     : nullptr;
+  return *name == nullptr ? kInvalidValue : 0;
+}
+int cuGetErrorString(int error, const char** text) {
+  *text = error == kOutOfMemory      ? "out of memory"
+          : error == kNoDevice       ? "no CUDA-capable device is detected"
+          : error == kIllegalAddress ? "an illegal memory access was encountered"
+                                     : nullptr;
+  return *text == nullptr ? kInvalidValue : 0;
+}
+int cuDeviceGetCount(int* count) {
+  *count = state.devices;
+  return 0;
+}
+int cuDeviceGet(int* device, int index) {
+  if (index < 0 || index >= state.devices) return kInvalidDevice;
+  *device = index + 100;  // A handle is no index.
+  return 0;
+}
+int cuDeviceGetName(char* name, int size, int device) {
+  std::snprintf(name, static_cast<size_t>(size), "stand-in %d", device - 100);
+  return 0;
+}
+int cuDeviceGetAttribute(int* value, int attribute, int) {
+  *value = attribute == 75 ? state.capability / 10 : attribute == 76 ? state.capability % 10 : 0;
+  return 0;
+}
+int cuDevicePrimaryCtxRetain(void** context, int device) {
+  *context = &contexts[device - 100];
+  ++contexts[device - 100];
+  ++state.live_contexts;
+  return 0;
+}
+int cuDevicePrimaryCtxRelease_v2(int device) {
+  --contexts[device - 100];
+  --state.live_contexts;
+  return 0;
+}
+int cuCtxPushCurrent_v2(void* context) {
+  const auto index = static_cast<int*>(context) - contexts;
+  if (index < 0 || index >= 16 || contexts[index] == 0) return kInvalidContext;
+  current.push_back(static_cast<int>(index) + 1);
+  return 0;
+}
+int cuCtxPopCurrent_v2(void** context) {
+  if (current.empty()) return kInvalidContext;
+  *context = &contexts[current.back() - 1];
+  current.pop_back();
+  return 0;
+}
+int cuMemGetInfo_v2(size_t* free, size_t* total) {
+  if (current.empty()) return kInvalidContext;
+  *total = state.memory;
+  *free = state.memory - std::min<size_t>(state.memory, state.used);
+  return 0;
+}
+int cuMemAlloc_v2(unsigned long long* address, size_t size) {
+  if (current.empty()) return kInvalidContext;
+  if (size == 0) return kInvalidValue;
+  if (size > state.memory || state.used > state.memory - size) return kOutOfMemory;
+  void* const data = std::malloc(size);
+  if (data == nullptr) return kOutOfMemory;
+  std::memset(data, 0xee, size);
+  state.used += size;
+  ++state.allocations;
+  *address = reinterpret_cast<unsigned long long>(data);
+  const std::lock_guard<std::mutex> lock(mutex);
+  device_blocks[reinterpret_cast<uintptr_t>(data)] = {size, current.back() - 1};
+  return 0;
+}
+int cuMemFree_v2(unsigned long long address) {
+  if (current.empty()) return kInvalidContext;
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto block = device_blocks.find(static_cast<uintptr_t>(address));
+  if (block == device_blocks.end()) return kInvalidValue;
+  state.used -= block->second.size;
+  device_blocks.erase(block);
+  std::free(reinterpret_cast<void*>(address));
+  return 0;
+}
+int cuMemHostAlloc(void** data, size_t size, unsigned) {
+  if (current.empty()) return kInvalidContext;
+  if (size == 0) return kInvalidValue;
+  *data = std::malloc(size);
+  if (*data == nullptr) return kOutOfMemory;
+  ++state.host_allocations;
+  ++state.live_host_allocations;
+  const std::lock_guard<std::mutex> lock(mutex);
+  host_blocks[reinterpret_cast<uintptr_t>(*data)] = size;
+  return 0;
+}
+int cuMemFreeHost(void* data) {
+  if (current.empty()) return kInvalidContext;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (host_blocks.erase(reinterpret_cast<uintptr_t>(data)) == 0) return kInvalidValue;
+  --state.live_host_allocations;
+  std::free(data);
+  return 0;
+}
+// Memory that is not pinned is refused: the driver would copy it while the caller waits.
+int cuMemcpyHtoDAsync_v2(unsigned long long to, const void* from, size_t size, void* stream) {
+  if (!is_on_device(to, size) || !is_pinned(from, size)) return kInvalidValue;
+  ++state.copies_to_device;
+  return queue_work(stream, [=] {
+    std::memcpy(reinterpret_cast<void*>(to), from, size);
+    return 0;
+  });
+}
+int cuMemcpyDtoHAsync_v2(void* to, unsigned long long from, size_t size, void* stream) {
+  if (!is_on_device(from, size) || !is_pinned(to, size)) return kInvalidValue;
+  ++state.copies_to_host;
+  return queue_work(stream, [=] {
+    std::memcpy(to, reinterpret_cast<const void*>(from), size);
+    return 0;
+  });
+}
+int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t size,
+                         void* stream) {
+  if (!is_on_device(from, size) || !is_on_device(to, size)) return kInvalidValue;
+  return queue_work(stream, [=] {
+    std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), size);
+    return 0;
+  });
+}
+int cuPointerGetAttribute(void* value, int attribute, unsigned long long address) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  Block block = {};
+  const bool device = within(device_blocks, static_cast<uintptr_t>(address), 0, &block);
+  if (!device && !within(host_blocks, static_cast<uintptr_t>(address), 0)) return kInvalidValue;
+  if (attribute == 2) {
+    *static_cast<unsigned*>(value) = device ? 2 : 1;
+  } else if (attribute == 8) {
+    *static_cast<unsigned*>(value) = 0;
+  } else if (attribute == 9) {
+    *static_cast<int*>(value) = block.device;
+  } else {
+    return kInvalidValue;
+  }
+  return 0;
+}
+int cuStreamCreate(void** stream, unsigned) {
+  if (current.empty()) return kInvalidContext;
+  *stream = new Queue;
+  ++state.live_streams;
+  const std::lock_guard<std::mutex> lock(mutex);
+  queues.insert(*stream);
+  return 0;
+}
+int cuStreamDestroy_v2(void* stream) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (queues.erase(stream) == 0) return kInvalidHandle;
+  }
+  drain(static_cast<Queue*>(stream));
+  delete static_cast<Queue*>(stream);
+  --state.live_streams;
+  return 0;
+}
+int cuStreamSynchronize(void* stream) {
+  if (current.empty()) return kInvalidContext;
+  ++state.waits;
+  return drain(static_cast<Queue*>(stream));
+}
+int cuStreamWaitEvent(void*, void* event, unsigned) {
+  Queue* const queue = static_cast<Mark*>(event)->queue;
+  return queue == nullptr ? 0 : drain(queue);
+}
+int cuEventCreate(void** event, unsigned) {
+  if (current.empty()) return kInvalidContext;
+  *event = new Mark;
+  ++state.live_events;
+  return 0;
+}
+int cuEventDestroy_v2(void* event) {
+  delete static_cast<Mark*>(event);
+  --state.live_events;
+  return 0;
+}
+int cuEventRecord(void* event, void* stream) {
+  static_cast<Mark*>(event)->queue = static_cast<Queue*>(stream);
+  return 0;
+}
+int cuEventSynchronize(void* event) {
+  Queue* const queue = static_cast<Mark*>(event)->queue;
+  return queue == nullptr ? 0 : drain(queue);
+}
+int cuLaunchHostFunc(void* stream, void (*function)(void*), void* data) {
+  return queue_work(stream, [=] {
+    function(data);
+    return 0;
+  });
+}
+
+}  // extern "C"

@@ -1,0 +1,182 @@
+// Files with engines of TensorRT, as slipway::Module runs them.
+#include <algorithm>
+
+#include "pte/emitter/emitted_program_test.h"
+#include "tensorrt/delegate/delegate_test.h"
+#include "tensorrt/format/description.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+using ir::SymInt;
+using pte::floats;
+using pte::to_floats;
+using testing::HasSubstr;
+using Floats = std::vector<float>;
+
+class ModuleTest : public DelegateTest {
+ protected:
+  // A call of an engine that computes a * x + b.
+  ir::Value* call(ir::Value* x, const std::string& size, double a, double b,
+                  const std::string& name) {
+    ir::Value* const result = p.call_sum({x}, {p.type({x->sizes()[0], SymInt(3)})}, name)->output();
+    engine::Engine& engine = p.engines.back();
+    engine.record.engine = "tensorrt";
+    engine.record.backend = kBackend;
+    engine.record.library_version = "TensorRT 11.1.0";
+    engine.record.compile_specs = {{"target_device", "cuda:0"}};
+    const std::string& in = engine.record.inputs[0].name;
+    const std::string& out = engine.record.outputs[0].name;
+    engine.bytes = own_bytes(stand_in_plan(more_ + "input " + in + " float32 " + size +
+                                           " 3\noutput " + out + " " + in + " " +
+                                           std::to_string(a) + " " + std::to_string(b) + "\n"));
+    engine.record.size = engine.bytes.bytes.size();
+    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+    const auto header = kDescription.header(engine.record);
+    EXPECT_TRUE(header.ok()) << header.error().message();
+    engine.header = *header;
+    return result;
+  }
+
+  ir::Value* dynamic_input() {
+    p.program.ranges["s0"] = {1, 8};
+    return p.input("x", p.type({SymInt::symbol("s0"), 3}));
+  }
+
+  Result<Module> module(const LoadOptions& options = {}) {
+    auto bytes = p.emit_bytes();
+    EXPECT_TRUE(bytes.ok()) << bytes.error().message();
+    return Module::load(*std::move(bytes), "m.pte", options);
+  }
+
+  pte::ProgramToEmit p;
+  std::string more_;  // lines of the plans
+};
+
+TEST_F(ModuleTest, AFileRunsWithDynamicShapes) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto method = loaded->method();
+  for (const int64_t rows : {2, 8, 1}) {
+    const auto count = static_cast<size_t>(rows) * 3;
+    const auto outputs = method->run({floats({rows, 3}, Floats(count, 3))});
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    EXPECT_EQ(pte::sizes_of((*outputs)[0]), (std::vector<int64_t>{rows, 3}));
+    EXPECT_EQ(to_floats((*outputs)[0]), Floats(count, 7));
+  }
+}
+
+TEST_F(ModuleTest, TwoEnginesWorkWithKernelsBetween) {
+  auto b = p.build();
+  ir::Value* const first = call(p.input("x", p.type({1, 3})), "1", 2, 1, "first");
+  p.output(call(b.relu(first), "1", 1, 100, "second"));
+  const int before = tensorrt.runs;
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto outputs = loaded->method()->run({floats({1, 3}, {-5, 0, 2})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{100, 101, 105}));
+  EXPECT_EQ(tensorrt.runs, before + 2);
+}
+
+TEST_F(ModuleTest, ACacheThatTheEngineUpdatesIsTheProgramsState) {
+  ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
+  ir::Value* const updated = call(cache, "1", 1, 10, "updated");
+  engine::Engine& engine = p.engines[0];
+  engine.record.aliases = {{0, 0, "kv_cache_update"}};
+  engine.header = *kDescription.header(engine.record);
+  p.mutation("cache", updated);
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto method = loaded->method();
+  for (int step = 1; step <= 3; ++step) {
+    const auto outputs = method->run(std::vector<Value>());
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    const auto add = static_cast<float>(step * 10);
+    EXPECT_EQ(to_floats(method->state()->at(0).second), (Floats{1 + add, 2 + add, 3 + add}));
+  }
+}
+
+TEST_F(ModuleTest, TheLoadersBudgetIsBeforeTheFiles) {
+  more_ = "streamable 4096\nautomatic 1000\n";
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto budget = [&](const LoadOptions& options) {
+    const auto loaded = module(options);
+    EXPECT_TRUE(loaded.ok());
+    const Status prepared = loaded->method()->prepare();
+    EXPECT_TRUE(prepared.ok()) << prepared.error().message();
+    return tensorrt.budget.load();
+  };
+  EXPECT_EQ(budget({}), 1000);
+  p.engines[0].record.compile_specs["weight_streaming_budget"] = "2000";
+  EXPECT_EQ(budget({}), 2000);
+  EXPECT_EQ(budget({.weight_streaming_budget = 3000}), 3000);
+  EXPECT_EQ(budget({.weight_streaming_budget = 0}), 0);
+  EXPECT_EQ(budget({.weight_streaming_budget = UINT64_MAX}), 4096);
+}
+
+TEST_F(ModuleTest, AModuleMayBeIsolated) {
+  more_ = "streamable 4096\n";
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module({.isolate = true, .weight_streaming_budget = 3000});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const int before = tensorrt.runs;
+  const auto outputs = loaded->method()->run({floats({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{3, 5, 7}));
+  EXPECT_EQ(tensorrt.runs, before) << "not in this process";
+}
+
+TEST_F(ModuleTest, WhatIsMissingIsSaidWhenTheMethodIsPrepared) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << "the file is read without an engine's library";
+  ::setenv("SLIPWAY_CUDA_DRIVER", "libslipway_no_driver.so", 1);
+  const Status prepared = loaded->method()->prepare();
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
+  EXPECT_THAT(prepared.error().message(), HasSubstr("NVIDIA's driver is not here"));
+  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  EXPECT_TRUE(loaded->method()->prepare().ok());
+}
+
+TEST_F(ModuleTest, AnotherVersionIsAWarning) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  use_version(kRtx);
+  std::string warnings;
+  LoadOptions options;
+  options.on_warning = [&](const std::string& warning) { warnings += warning; };
+  const auto loaded = module(options);
+  ASSERT_TRUE(loaded.ok());
+  ASSERT_TRUE(loaded->method()->prepare().ok());
+  EXPECT_THAT(warnings, HasSubstr("engine 0 of forward was built with tensorrt TensorRT 11.1.0, "
+                                  "and here is TensorRT-RTX 1.7.1"));
+}
+
+TEST_F(ModuleTest, ADamagedEngineIsRefused) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  auto bytes = *p.emit_bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bytes[text.find("stand-in plan for")] ^= std::byte{1};
+  const auto damaged = Module::load(std::move(bytes), "damaged.pte");
+  ASSERT_TRUE(damaged.ok());
+  const int before = tensorrt.deserialized;
+  const Status prepared = damaged->method()->prepare();
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.error().code(), ErrorCode::kInvalidFile);
+  EXPECT_EQ(tensorrt.deserialized, before);
+}
+
+TEST_F(ModuleTest, ALackOfMemoryIsOne) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module();
+  driver.memory = 100;
+  const Status prepared = loaded->method()->prepare();
+  ASSERT_FALSE(prepared.ok());
+  EXPECT_EQ(prepared.error().code(), ErrorCode::kResourceExhausted);
+  EXPECT_THAT(prepared.error().message(), HasSubstr("free=100, total=100"));
+}
+
+}  // namespace
+}  // namespace slipway::tensorrt

@@ -1,0 +1,492 @@
+// A stand-in for TensorRT's runtime: engines of the plans in stand_in_runtime.h, behind TensorRT's
+// binary interface by our own table of slots, so of any version. Memory is that of the stand-in for
+// NVIDIA's driver, and a run is queued on its streams. It is no part of TensorRT.
+
+#include "tensorrt/stand_in_runtime.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+#include "tensorrt/library/slots.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+constexpr int kError = 1;
+constexpr const char* kFirstLine = "slipway stand-in plan for sm_";
+constexpr int64_t kHeaderSize = 64;
+constexpr size_t kSlots = 64;
+using Table = std::array<const void*, kSlots>;
+
+StandInRuntime state;
+
+// The functions of the driver, whichever it is.
+template <class Function>
+Function driver(const char* name) {
+  static void* const library = ::dlopen(std::getenv("SLIPWAY_CUDA_DRIVER"), RTLD_NOW | RTLD_LOCAL);
+  return reinterpret_cast<Function>(::dlsym(library, name));
+}
+
+uint64_t allocate(size_t size, bool* ok) {
+  unsigned long long address = 0;
+  *ok = size == 0 ||
+        driver<int (*)(unsigned long long*, size_t)>("cuMemAlloc_v2")(&address, size) == 0;
+  return address;
+}
+void release(uint64_t address) {
+  if (address == 0) return;
+  if (driver<int (*)(unsigned long long)>("cuMemFree_v2")(address) != 0) std::abort();
+}
+bool is_on_device(const void* address) {
+  unsigned type = 0;
+  const int code = driver<int (*)(void*, int, unsigned long long)>("cuPointerGetAttribute")(
+      &type, 2, reinterpret_cast<unsigned long long>(address));
+  return code == 0 && type == 2;
+}
+
+struct Tensor {
+  std::string name;
+  bool is_input = false;
+  bool is_shape = false;
+  bool is_float = true;
+  std::vector<int64_t> min;
+  std::vector<int64_t> max;
+  // Of an output.
+  size_t input = 0;
+  double a = 0;
+  double b = 0;
+
+  size_t element() const { return is_float ? 4 : 8; }
+};
+
+struct Plan {
+  std::vector<Tensor> tensors;
+  size_t weights = 0;
+  int64_t streamable = 0;
+  int64_t automatic = 0;
+  size_t context = 0;
+
+  const Tensor* find(const std::string& name) const {
+    for (const Tensor& tensor : tensors) {
+      if (tensor.name == name) return &tensor;
+    }
+    return nullptr;
+  }
+};
+
+bool parse(const std::string& text, Plan& plan) {
+  if (text.size() < kHeaderSize || text.rfind(kFirstLine, 0) != 0) return false;
+  std::istringstream lines(text.substr(kHeaderSize));
+  std::string line;
+  while (std::getline(lines, line)) {
+    std::istringstream words(line);
+    std::string kind;
+    words >> kind;
+    if (kind == "input" || kind == "shape_input") {
+      Tensor& tensor = plan.tensors.emplace_back();
+      std::string type;
+      words >> tensor.name >> type;
+      tensor.is_input = true;
+      tensor.is_shape = kind == "shape_input";
+      tensor.is_float = type == "float32";
+      std::string size;
+      while (words >> size) {
+        const size_t dots = size.find("..");
+        tensor.min.push_back(std::stoll(size.substr(0, dots)));
+        tensor.max.push_back(std::stoll(dots == std::string::npos ? size : size.substr(dots + 2)));
+      }
+    } else if (kind == "output") {
+      Tensor tensor;
+      std::string input;
+      words >> tensor.name >> input >> tensor.a >> tensor.b;
+      const Tensor* const source = plan.find(input);
+      if (source == nullptr) return false;
+      tensor.input = static_cast<size_t>(source - plan.tensors.data());
+      tensor.is_float = source->is_float;
+      tensor.min = source->min;
+      tensor.max = source->max;
+      plan.tensors.push_back(tensor);
+    } else if (kind == "weights") {
+      words >> plan.weights;
+    } else if (kind == "streamable") {
+      words >> plan.streamable;
+    } else if (kind == "automatic") {
+      words >> plan.automatic;
+    } else if (kind == "context") {
+      words >> plan.context;
+    } else {
+      return false;
+    }
+    if (words.fail() && !words.eof()) return false;
+  }
+  return true;
+}
+
+struct Runtime;
+struct Engine;
+struct Context;
+
+// What each implementation begins with; its address is Object::impl.
+template <class Impl>
+struct Owned {
+  const void* const* table = nullptr;
+  Object object{};
+
+  static void destroy(Object* object) { delete static_cast<Impl*>(object->impl); }
+  static Object* make(Impl* impl, const Table& slots) {
+    static const void* const own[2] = {nullptr, reinterpret_cast<const void*>(&destroy)};
+    impl->table = slots.data();
+    impl->object = {own, impl};
+    return &impl->object;
+  }
+};
+
+struct Tables {
+  Table runtime;
+  Table engine;
+  Table context;
+};
+
+struct Runtime : Owned<Runtime> {
+  Version version{};
+  void* logger = nullptr;
+  Tables tables;
+
+  void log(const std::string& text) const {
+    if (version.family == Family::kT10) {
+      static_cast<PlainLoggerInterface*>(logger)->log(kError, text.c_str());
+    } else {
+      static_cast<LoggerInterface*>(logger)->log(kError, text.c_str());
+    }
+  }
+};
+
+struct Engine : Owned<Engine> {
+  Runtime* runtime = nullptr;
+  Plan plan;
+  uint64_t memory = 0;
+  int contexts = 0;
+
+  Engine() { ++state.live_engines; }
+  ~Engine() {
+    release(memory);
+    --state.live_engines;
+  }
+};
+
+struct Context : Owned<Context> {
+  Engine* engine = nullptr;
+  uint64_t memory = 0;
+  std::map<std::string, std::vector<int64_t>> shapes;
+  std::map<std::string, void*> addresses;
+
+  Context() { ++state.live_contexts; }
+  ~Context() {
+    release(memory);
+    --engine->contexts;
+    --state.live_contexts;
+  }
+};
+
+Dims to_dims(const std::vector<int64_t>& sizes) {
+  Dims dims;
+  dims.count = static_cast<int32_t>(sizes.size());
+  std::copy(sizes.begin(), sizes.end(), dims.sizes);
+  return dims;
+}
+
+// As TensorRT shows them: an output without dimensions has one.
+std::vector<int64_t> shown(const Tensor& tensor, std::vector<int64_t> sizes) {
+  if (!tensor.is_input && sizes.empty()) sizes = {1};
+  return sizes;
+}
+
+// VRuntime
+
+Object* deserialize(Runtime* self, const void* bytes, size_t size);
+
+int64_t header_size(Runtime*) { return kHeaderSize; }
+
+int capability_here() {
+  int major = 0;
+  int minor = 0;
+  const auto get = driver<int (*)(int*, int, int)>("cuDeviceGetAttribute");
+  if (get(&major, 75, 100) != 0 || get(&minor, 76, 100) != 0) return 0;
+  return major * 10 + minor;
+}
+
+int capability_of(const std::string& text) {
+  return std::atoi(text.c_str() + std::strlen(kFirstLine));
+}
+
+int32_t validity(Runtime* self, const void* header, int64_t size, uint64_t* diagnostics) {
+  const std::string text(static_cast<const char*>(header), static_cast<size_t>(size));
+  if (text.rfind(kFirstLine, 0) != 0) {
+    *diagnostics = 0x20;
+    return 2;
+  }
+  if (capability_of(text) == capability_here()) return 0;
+  self->log("stand-in: another compute capability");
+  *diagnostics = 0x2;
+  return 2;
+}
+
+// VCudaEngine
+
+Object* create_context(Engine* self, int32_t);
+
+const Tensor& tensor_of(const Engine* self, const char* name) {
+  const Tensor* const tensor = self->plan.find(name);
+  if (tensor == nullptr) std::abort();
+  return *tensor;
+}
+
+Dims engine_shape(Engine* self, const char* name) {
+  const Tensor& tensor = tensor_of(self, name);
+  std::vector<int64_t> sizes = tensor.min;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (tensor.min[i] != tensor.max[i]) sizes[i] = -1;
+  }
+  return to_dims(shown(tensor, sizes));
+}
+int32_t data_type(Engine* self, const char* name) {
+  return static_cast<int32_t>(tensor_of(self, name).is_float ? DataType::kFloat : DataType::kInt64);
+}
+int32_t location(Engine*, const char*) { return 0; }
+bool is_shape(Engine* self, const char* name) { return tensor_of(self, name).is_shape; }
+int32_t io_mode(Engine* self, const char* name) { return tensor_of(self, name).is_input ? 1 : 2; }
+Dims profile_shape(Engine* self, const char* name, int32_t profile, int32_t selector) {
+  const Tensor& tensor = tensor_of(self, name);
+  if (profile != 0 || !tensor.is_input) {
+    Dims none;
+    none.count = -1;
+    return none;
+  }
+  return to_dims(selector == 0 ? tensor.min : tensor.max);
+}
+int32_t tensor_count(Engine* self) { return static_cast<int32_t>(self->plan.tensors.size()); }
+const char* tensor_name(Engine* self, int32_t index) {
+  return self->plan.tensors[static_cast<size_t>(index)].name.c_str();
+}
+int64_t streamable(Engine* self) { return self->plan.streamable; }
+bool set_budget(Engine* self, int64_t bytes) {
+  ++state.budgets_set;
+  if (self->contexts > 0 || self->plan.streamable == 0 || bytes < 0 ||
+      bytes > self->plan.streamable || bytes > state.largest_budget) {
+    self->runtime->log("stand-in: no such budget");
+    return false;
+  }
+  state.budget = bytes;
+  return true;
+}
+int64_t get_budget(Engine*) { return state.budget; }
+int64_t automatic(Engine* self) { return self->plan.automatic; }
+
+// VExecutionContext
+
+bool set_shape(Context* self, const char* name, const Dims* dims) {
+  const Tensor& tensor = tensor_of(self->engine, name);
+  const std::vector<int64_t> sizes(dims->sizes, dims->sizes + dims->count);
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes.size() != tensor.min.size() || sizes[i] < tensor.min[i] || sizes[i] > tensor.max[i]) {
+      self->engine->runtime->log("stand-in: no such shape");
+      return false;
+    }
+  }
+  self->shapes[name] = sizes;
+  return true;
+}
+// Nothing where it is not known.
+std::vector<int64_t> known_shape(const Context* self, const Tensor& tensor, bool* known) {
+  const Tensor& source = tensor.is_input ? tensor : self->engine->plan.tensors[tensor.input];
+  *known = source.min == source.max;
+  if (*known) return source.min;
+  const auto set = self->shapes.find(source.name);
+  *known = set != self->shapes.end();
+  return *known ? set->second : std::vector<int64_t>();
+}
+Dims context_shape(Context* self, const char* name) {
+  const Tensor& tensor = tensor_of(self->engine, name);
+  bool known = false;
+  const auto sizes = known_shape(self, tensor, &known);
+  return known ? to_dims(shown(tensor, sizes)) : engine_shape(self->engine, name);
+}
+bool set_address(Context* self, const char* name, void* address) {
+  self->addresses[name] = address;
+  return address != nullptr;
+}
+int32_t infer_shapes(Context* self, int32_t limit, const char** missing) {
+  int32_t count = 0;
+  for (const Tensor& tensor : self->engine->plan.tensors) {
+    bool known = false;
+    known_shape(self, tensor, &known);
+    if (tensor.is_input && !known && count++ < limit) *missing = tensor.name.c_str();
+  }
+  return count;
+}
+
+struct Step {
+  bool is_float;
+  size_t elements;
+  double a;
+  double b;
+  const void* from;
+  void* to;
+};
+
+void compute(void* data) {
+  const std::unique_ptr<std::vector<Step>> steps(static_cast<std::vector<Step>*>(data));
+  for (const Step& step : *steps) {
+    for (size_t i = 0; i < step.elements; ++i) {
+      if (step.is_float) {
+        const double x = static_cast<const float*>(step.from)[i];
+        static_cast<float*>(step.to)[i] = static_cast<float>(step.a * x + step.b);
+      } else {
+        const int64_t x = static_cast<const int64_t*>(step.from)[i];
+        static_cast<int64_t*>(step.to)[i] =
+            static_cast<int64_t>(step.a) * x + static_cast<int64_t>(step.b);
+      }
+    }
+  }
+}
+
+bool enqueue(Context* self, void* stream) {
+  const Plan& plan = self->engine->plan;
+  auto steps = std::make_unique<std::vector<Step>>();
+  if (state.refuses_run) {
+    self->engine->runtime->log("stand-in: told not to run");
+    return false;
+  }
+  for (const Tensor& tensor : plan.tensors) {
+    bool known = false;
+    const auto sizes = known_shape(self, tensor, &known);
+    const auto address = self->addresses.find(tensor.name);
+    if (!known || address == self->addresses.end() || !is_on_device(address->second)) {
+      self->engine->runtime->log("stand-in: " + tensor.name +
+                                 " has no shape, or no memory of the device");
+      return false;
+    }
+    if (tensor.is_input) continue;
+    size_t elements = 1;
+    for (const int64_t size : sizes) elements *= static_cast<size_t>(size);
+    steps->push_back({tensor.is_float, elements, tensor.a, tensor.b,
+                      self->addresses[plan.tensors[tensor.input].name], address->second});
+  }
+  ++state.runs;
+  if (!plan.tensors.empty()) {
+    state.first_address = reinterpret_cast<uint64_t>(self->addresses[plan.tensors[0].name]);
+  }
+  return driver<int (*)(void*, void (*)(void*), void*)>("cuLaunchHostFunc")(stream, compute,
+                                                                            steps.release()) == 0;
+}
+
+// Making them.
+
+void not_there() {
+  std::fputs("stand-in: a method that it does not have was called\n", stderr);
+  std::abort();
+}
+
+Tables tables_of(Version version) {
+  Tables tables;
+  for (Table* table : {&tables.runtime, &tables.engine, &tables.context}) {
+    table->fill(reinterpret_cast<const void*>(&not_there));
+  }
+  const auto set = [&](Table& table, Method method, auto* function) {
+    const int place = slot(method).of(version);
+    if (place >= 0) table[static_cast<size_t>(place)] = reinterpret_cast<const void*>(function);
+  };
+  set(tables.runtime, Method::VRuntime_deserializeCudaEngine, &deserialize);
+  set(tables.runtime, Method::VRuntime_getEngineHeaderSize, &header_size);
+  set(tables.runtime, Method::VRuntime_getEngineValidity, &validity);
+  set(tables.engine, Method::VCudaEngine_createExecutionContext, &create_context);
+  set(tables.engine, Method::VCudaEngine_getTensorShape, &engine_shape);
+  set(tables.engine, Method::VCudaEngine_getTensorDataType, &data_type);
+  set(tables.engine, Method::VCudaEngine_getTensorLocation, &location);
+  set(tables.engine, Method::VCudaEngine_isShapeInferenceIO, &is_shape);
+  set(tables.engine, Method::VCudaEngine_getTensorIOMode, &io_mode);
+  set(tables.engine, Method::VCudaEngine_getProfileShape, &profile_shape);
+  set(tables.engine, Method::VCudaEngine_getNbIOTensors, &tensor_count);
+  set(tables.engine, Method::VCudaEngine_getIOTensorName, &tensor_name);
+  set(tables.engine, Method::VCudaEngine_getStreamableWeightsSize, &streamable);
+  set(tables.engine, Method::VCudaEngine_setWeightStreamingBudgetV2, &set_budget);
+  set(tables.engine, Method::VCudaEngine_getWeightStreamingBudgetV2, &get_budget);
+  set(tables.engine, Method::VCudaEngine_getWeightStreamingAutomaticBudget, &automatic);
+  set(tables.context, Method::VExecutionContext_setInputShape, &set_shape);
+  set(tables.context, Method::VExecutionContext_getTensorShape, &context_shape);
+  set(tables.context, Method::VExecutionContext_setTensorAddress, &set_address);
+  set(tables.context, Method::VExecutionContext_inferShapes, &infer_shapes);
+  set(tables.context, Method::VExecutionContext_enqueueV3, &enqueue);
+  return tables;
+}
+
+Object* deserialize(Runtime* self, const void* bytes, size_t size) {
+  ++state.deserialized;
+  const std::string text(static_cast<const char*>(bytes), size);
+  auto engine = std::make_unique<Engine>();
+  engine->runtime = self;
+  if (!parse(text, engine->plan)) {
+    self->log("stand-in: this is no plan");
+    return nullptr;
+  }
+  if (capability_of(text) != capability_here()) {
+    self->log("stand-in: the engine cannot run on this GPU");
+    return nullptr;
+  }
+  bool ok = false;
+  engine->memory = allocate(engine->plan.weights, &ok);
+  if (!ok) {
+    self->log("stand-in: out of memory for weights");
+    return nullptr;
+  }
+  return Owned<Engine>::make(engine.release(), self->tables.engine);
+}
+
+Object* create_context(Engine* self, int32_t) {
+  bool ok = false;
+  const uint64_t memory = allocate(self->plan.context, &ok);
+  if (!ok) {
+    self->runtime->log("stand-in: OutOfMemory for a context");
+    return nullptr;
+  }
+  auto* const context = new Context;
+  context->engine = self;
+  context->memory = memory;
+  ++self->contexts;
+  return Owned<Context>::make(context, self->runtime->tables.context);
+}
+
+Version version_of(int32_t number) {
+  if (number < 100000) return {Family::kRtx, 1, number / 100 % 100, number % 100};
+  const Family family = number < 110000 ? Family::kT10 : Family::kT11;
+  return {family, number / 10000, number / 100 % 100, number % 100};
+}
+
+}  // namespace
+}  // namespace slipway::tensorrt
+
+using namespace slipway::tensorrt;
+
+extern "C" {
+
+StandInRuntime* slipway_stand_in_runtime() { return &state; }
+
+int32_t getInferLibVersion() { return std::atoi(std::getenv("SLIPWAY_STAND_IN_VERSION")); }
+
+void* createInferRuntime_INTERNAL(void* logger, int32_t version) {
+  if (state.refuses_runtime) return reinterpret_cast<void*>(0x228);
+  auto* const runtime = new Runtime;
+  runtime->version = version_of(version);
+  runtime->logger = logger;
+  runtime->tables = tables_of(runtime->version);
+  ++state.runtimes;
+  return Owned<Runtime>::make(runtime, runtime->tables.runtime);
+}
+
+}  // extern "C"
