@@ -36,6 +36,7 @@ endforeach()
 
 # A stand-in for TensorRT's runtime, which computes on the devices of the stand-in for NVIDIA's driver; never installed.
 add_library(tensorrt_stand_in_runtime MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in_runtime.cc)
+set_target_properties(tensorrt_stand_in_runtime PROPERTIES CXX_VISIBILITY_PRESET default)
 target_include_directories(tensorrt_stand_in_runtime PRIVATE tests)
 target_link_libraries(tensorrt_stand_in_runtime PRIVATE slipway_tensorrt_library)
 if(SLIPWAY_SANITIZE)
