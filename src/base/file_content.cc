@@ -32,8 +32,7 @@ constexpr Magic kMagics[] = {
     {"\x28\xb5\x2f\xfd"sv, 0, "is compressed by zstd: unpack it first"},
     {"ustar"sv, 257, "is a tar archive: unpack it first"},
     {"TFL3"sv, 4, "is a TensorFlow Lite model"},
-    {"\x93NUMPY"sv, 0,
-     "is a .npy array, an input of a model: `slipway run model.pte --input 0=x.npy` takes it"},
+    {"\x93NUMPY"sv, 0, "is a .npy array, an input of a model and no program"},
     {"<!DOCTYPE"sv, 0, "is a web page: the download went wrong"},
     {"<html"sv, 0, "is a web page: the download went wrong"},
 };

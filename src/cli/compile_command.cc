@@ -162,7 +162,10 @@ Result<std::string> summary_text(const Options& options, Output output, uint64_t
 Status check_place(const Options& options) {
   const std::filesystem::path folder = std::filesystem::path(options.output).parent_path();
   std::error_code ignored;
-  if (!folder.empty() && !std::filesystem::is_directory(folder, ignored)) {
+  const auto type = std::filesystem::status(folder, ignored).type();
+  // What can't be looked at is said where it is written to.
+  const bool is_known = type != std::filesystem::file_type::none;
+  if (!folder.empty() && is_known && type != std::filesystem::file_type::directory) {
     return invalid_argument("can't write '{}': there is no folder '{}'", options.output,
                             folder.string());
   }

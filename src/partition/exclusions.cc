@@ -40,7 +40,7 @@ std::string suggestion(const std::string& name, const std::set<std::string>& can
   }
   std::sort(near.begin(), near.end());
   if (near.size() > kMost) near.resize(kMost);
-  if (near.empty()) return "; `slipway inspect --graph` lists what it has";
+  if (near.empty()) return fmt::format("; `{}` lists what it has", "slipway inspect --graph");
   std::vector<std::string> names;
   names.reserve(near.size());
   for (auto& [changes, candidate] : near) names.push_back(std::move(candidate));

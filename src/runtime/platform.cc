@@ -73,8 +73,14 @@ LogCapture::LogCapture() : outer_(current_capture) { current_capture = this; }
 LogCapture::~LogCapture() { current_capture = outer_; }
 
 std::string first_reason(const std::string& log) {
-  std::string_view line(log);
-  line = line.substr(0, line.find('\n'));
+  constexpr std::string_view kGoesOn = "\n... ";
+  std::string first = log.substr(0, log.find('\n'));
+  for (size_t at = first.size(); std::string_view(log).substr(at).starts_with(kGoesOn);) {
+    const size_t begin = at + kGoesOn.size();
+    at = std::min(log.find('\n', begin), log.size());
+    first += " " + log.substr(begin, at - begin);
+  }
+  std::string_view line(first);
   // "Check failed (condition): what it means"; the second part may be missing.
   constexpr std::string_view kCheck = "Check failed (";
   constexpr std::string_view kEnd = "): ";

@@ -36,7 +36,8 @@ class LogCapture {
   std::string text_;
 };
 
-// The first thing that went wrong, of the lines of a log; later ones are its consequences.
+// The first thing that went wrong, of the lines of a log; later ones are its consequences, but for
+// those that begin with "... ", which go on with it.
 std::string first_reason(const std::string& log);
 // "InvalidArgument"
 std::string error_name(et::Error error);

@@ -50,6 +50,8 @@ TEST(FirstReason, DropsWhatTheUserCannotUse) {
   EXPECT_EQ(first_reason("Check failed (tensor_is_contiguous(a)): \nmore\n"),
             "Check failed (tensor_is_contiguous(a))");
   EXPECT_EQ(first_reason("Index 7 out of range\n"), "Index 7 out of range");
+  EXPECT_EQ(first_reason("one\n... two\n... three\nfour\n... five\n"), "one two three");
+  EXPECT_EQ(first_reason("one\n... two"), "one two");
   EXPECT_EQ(first_reason(""), "ExecuTorch gives no reason");
 }
 

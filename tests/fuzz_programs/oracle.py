@@ -100,7 +100,8 @@ class Moved(torch.fx.Interpreter):
         if ONES.match(name):
             error = torch.full(value.shape, STEP[value.dtype]).double()
         elif PLACES.match(name):
-            error = torch.full(value.shape, STEP[value.dtype] * float(args[0].abs().max())).double()
+            finite = args[0].abs()[args[0].isfinite()].double()
+            error = torch.full(value.shape, STEP[torch.float32] * float(finite.max()) if finite.numel() else 0.0).double()
         elif shifts:
             error = STEP[value.dtype] * args[0].abs().double() / self.deviation(name, args)
         else:

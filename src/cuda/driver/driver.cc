@@ -23,6 +23,8 @@ constexpr int kNoDevice = 100;
 constexpr int kInvalidDevice = 101;
 constexpr int kNotReady = 802;
 constexpr int kDriverMismatch = 803;
+constexpr int kNoForwardCompatibility = 804;
+constexpr int kUnknown = 999;
 
 // What a person can do where the machine is the reason; null elsewhere.
 const char* remedy(int code) {
@@ -42,6 +44,13 @@ const char* remedy(int code) {
     case kDriverMismatch:
       return "the driver's library and its kernel module are of different versions: restart the "
              "machine";
+    case kNoForwardCompatibility:
+      return "this GPU does not take a newer CUDA than its driver: update the driver, or take the "
+             "forward compatibility package off the library path";
+    case kUnknown:
+      return "the driver's kernel modules may be missing (nvidia_uvm): `nvidia-smi` and the "
+             "system's "
+             "log say more";
     default:
       return nullptr;
   }
@@ -84,7 +93,8 @@ Result<const Driver*> Driver::load(const std::string& file) {
                        missing);
   }
   const Functions& call = driver->functions_;
-  SLIPWAY_RETURN_IF_ERROR(driver->check(call.init(0), "NVIDIA's driver does not start"));
+  const Status started = driver->check(call.init(0), "NVIDIA's driver does not start");
+  if (!started.ok()) return unavailable("{}", started.error().message());
   SLIPWAY_RETURN_IF_ERROR(
       driver->check(call.driver_version(&driver->version_), "NVIDIA's driver has no version"));
   SLIPWAY_RETURN_IF_ERROR(

@@ -112,10 +112,16 @@ void product_of_one_column(onnx::Graph& graph) {
 std::set<std::string> constant_values(const onnx::Graph& graph) {
   std::set<std::string> constants;
   for (const onnx::Initializer& constant : graph.initializers) constants.insert(constant.name);
+  const auto is_graph = [](const auto& attribute) {
+    return std::holds_alternative<std::shared_ptr<onnx::Graph>>(attribute.second);
+  };
   for (const onnx::Node& node : graph.nodes) {
-    const bool is_constant = std::all_of(
-        node.inputs.begin(), node.inputs.end(),
-        [&](const std::string& input) { return input.empty() || constants.contains(input); });
+    // A branch may read anything.
+    const bool is_constant =
+        std::none_of(node.attributes.begin(), node.attributes.end(), is_graph) &&
+        std::all_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& input) {
+          return input.empty() || constants.contains(input);
+        });
     if (is_constant) constants.insert(node.outputs.begin(), node.outputs.end());
   }
   return constants;
@@ -180,6 +186,11 @@ struct Factors {
     const std::string& output = node.outputs[0];
     const bool keeps = is(node, {"Expand", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Cast"});
     if (!keeps && !constants_.contains(output)) return;
+    // No floats come out of these, or not those that go in.
+    if (is(node, {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor",
+                  "Not", "IsNaN", "IsInf", "Shape"})) {
+      return;
+    }
     const bool passes_nan = keeps || is(node, {"Add", "Sub", "Mul", "Div", "Log", "Exp", "Sqrt",
                                                "Neg", "Abs", "Reciprocal"});
     for (const std::string& input : node.inputs) {

@@ -59,8 +59,9 @@ class Engine : public delegate::Engine {
   OutputSizes output_sizes_;
   // One an argument; kept, so that a call allocates nothing.
   std::vector<std::vector<int64_t>> sizes_;
-  std::vector<OutputSizes::Sizes> empty_sizes_;
   std::vector<shim::Tensor> tensors_;
+  std::vector<OutputSizes::Sizes>
+      empty_sizes_;  // of the call, where an output may have no elements
 };
 
 }  // namespace slipway::openvino

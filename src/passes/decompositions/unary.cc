@@ -160,9 +160,12 @@ Values clamp(Context& c, size_t min, size_t max) {
 
 // Bounds that the type can hold are the kernel's own.
 Values clamp_default(Context& c) {
-  const bool has_nan = is_nan(c.has(1) ? std::optional(c.scalar(1)) : std::nullopt) ||
-                       is_nan(c.has(2) ? std::optional(c.scalar(2)) : std::nullopt);
-  if (has_nan) return clamp(c, 1, 2);
+  // A bound may be known only when it runs: the kernel takes it.
+  const auto nan_at = [&](size_t i) {
+    const auto* number = c.has(i) ? std::get_if<double>(&c.arg(i)) : nullptr;
+    return number && std::isnan(*number);
+  };
+  if (nan_at(1) || nan_at(2)) return clamp(c, 1, 2);
   if (c.tensor(0)->dtype() == c.dtype() && !is_integral(c.dtype())) return {};
   bool same = c.tensor(0)->dtype() == c.dtype();
   for (const size_t i : {1, 2}) {

@@ -1,6 +1,7 @@
 #include "tensorrt/library/log.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "base/error.h"
 #include "tensorrt/library/abi.h"
@@ -24,6 +25,16 @@ bool says_out_of_memory(const std::string& text) {
   return text.find("OutOfMemory") != std::string::npos ||
          text.find("out of memory") != std::string::npos ||
          text.find("std::bad_alloc") != std::string::npos;
+}
+
+struct Thread {
+  uint64_t number;
+  bool takes_steps = false;
+};
+Thread& this_thread() {
+  static std::atomic<uint64_t> last = 0;
+  thread_local Thread thread = {++last};
+  return thread;
 }
 
 // Never destroyed, as TensorRT may log until the process ends.
@@ -70,22 +81,31 @@ void* Log::interface(Version version) {
   return &interfaces_->versioned;
 }
 
+bool Log::is_seen(const Entry& entry) {
+  return entry.thread == this_thread().number || !entry.takes_steps;
+}
+
 void Log::start() {
+  this_thread().takes_steps = true;
   const std::lock_guard<std::mutex> lock(mutex_);
-  messages_.clear();
+  std::erase_if(entries_, is_seen);
 }
 
 std::vector<Message> Log::messages() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return messages_;
+  std::vector<Message> own;
+  for (const Entry& entry : entries_) {
+    if (is_seen(entry)) own.push_back(entry.message);
+  }
+  return own;
 }
 
 std::string Log::first_error() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto found = std::find_if(messages_.begin(), messages_.end(), [](const Message& message) {
+  const std::vector<Message> own = messages();
+  const auto found = std::find_if(own.begin(), own.end(), [](const Message& message) {
     return message.severity != Severity::kWarning;
   });
-  return found == messages_.end() ? "" : found->text;
+  return found == own.end() ? "" : found->text;
 }
 
 Error Log::error(ErrorCode code, std::string_view what) const {
@@ -99,9 +119,15 @@ void Log::add(int32_t severity, const char* text) noexcept {
   if (severity > static_cast<int32_t>(Severity::kWarning) || text == nullptr) return;
   try {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (messages_.size() < kMostMessages) {
-      messages_.push_back({static_cast<Severity>(std::max(severity, 0)), text});
+    if (entries_.size() >= kMostMessages) {
+      // What other threads were told may never be asked for.
+      const auto other = std::find_if_not(entries_.begin(), entries_.end(), is_seen);
+      if (other == entries_.end()) return;
+      entries_.erase(other);
     }
+    const Thread& thread = this_thread();
+    entries_.push_back(
+        {thread.number, thread.takes_steps, {static_cast<Severity>(std::max(severity, 0)), text}});
   } catch (...) {  // Without memory for the message there is none.
   }
 }

@@ -1,6 +1,7 @@
 // What TensorRT says.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,10 +20,11 @@ struct Message {
   std::string text;
 };
 
-// Collects TensorRT's messages, but not its information. Any thread may log, several at once.
+// Collects TensorRT's messages, but not its information. Any thread may log, several at once: what
+// a thread that takes steps logs is its own, and what TensorRT's own threads log is everybody's.
 class Log {
  public:
-  // Forgets all messages: whatever comes next belongs to a new step.
+  // Forgets the messages of the calling thread: what comes next belongs to a new step of it.
   void start();
   // Of this step, in order; the first 1,000.
   std::vector<Message> messages() const;
@@ -47,8 +49,16 @@ class Log {
   ~Log();
   struct Interfaces;
 
+  struct Entry {
+    uint64_t thread;
+    bool takes_steps;  // that thread, which has called start() then
+    Message message;
+  };
+  // Whether the calling thread is told.
+  static bool is_seen(const Entry& entry);
+
   mutable std::mutex mutex_;
-  std::vector<Message> messages_;
+  std::vector<Entry> entries_;
   std::unique_ptr<Interfaces> interfaces_;
 };
 

@@ -29,6 +29,23 @@ TEST(LogTest, AnErrorCarriesTheFirstOne) {
   EXPECT_EQ(log->error(ErrorCode::kUnsupported, "it fails").code(), ErrorCode::kResourceExhausted);
 }
 
+TEST(LogTest, AThreadsStepsAreItsOwn) {
+  const auto log = Log::acquire();
+  log->add(1, "of this thread");
+  std::thread([&] {
+    log->start();
+    for (int i = 0; i < 1000; ++i) log->add(1, "of another");
+    EXPECT_EQ(log->first_error(), "of another");
+  }).join();
+  EXPECT_EQ(log->first_error(), "");  // there was room for a thousand
+  log->add(1, "again");
+  EXPECT_EQ(log->first_error(), "again");
+  // What a thread of TensorRT's own says belongs to whoever waits for it.
+  log->start();
+  std::thread([&] { log->add(1, "of a worker"); }).join();
+  EXPECT_EQ(log->first_error(), "of a worker");
+}
+
 TEST(LogTest, EachFamilyCallsItsOwnInterface) {
   const auto log = Log::acquire();
   static_cast<PlainLoggerInterface*>(log->interface({Family::kT10, 10, 0, 0}))->log(1, "ten");

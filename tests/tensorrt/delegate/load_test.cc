@@ -57,6 +57,14 @@ TEST_F(LoadTest, WithoutADriverTheErrorSaysWhatToInstall) {
   EXPECT_EQ(neither.error(), et::Error::NotFound);
   EXPECT_THAT(neither.log(), HasSubstr("/nowhere, which SLIPWAY_TENSORRT_LIB names"));
   EXPECT_THAT(neither.log(), HasSubstr(". And: NVIDIA's driver is not here"));
+  // ExecuTorch's log has room for 255 bytes.
+  const std::string folder = "/nowhere/" + std::string(180, 'x');
+  ::setenv("SLIPWAY_TENSORRT_LIB", folder.c_str(), 1);
+  const Handle far(doubling());
+  const std::string reason = runtime::first_reason(far.log());
+  EXPECT_THAT(reason, HasSubstr(folder + ", which SLIPWAY_TENSORRT_LIB names"));
+  EXPECT_THAT(reason, HasSubstr("NVIDIA's driver is not here"));
+  EXPECT_THAT(reason, HasSubstr("or give the container the host's"));
   ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
 }
 
