@@ -126,9 +126,7 @@ void mish(Context& c) {
 void log_sigmoid(Context& c) {
   if (c.is_used(1)) c.fail("its buffer is used");
   const Ref x = c.tensor(0);
-  // min(x, 0) - log(1 + exp(-|x|)): what is left of a large x is no 0.
-  const Ref rest = log1p(c, c.op("Exp", {c.op("Neg", {c.op("Abs", {x})})}));
-  c.result(c.sub(c.op("Min", {x, c.number_like(0, x)}), rest));
+  c.result(c.op("Neg", {softplus(c, c.op("Neg", {x}))}));
 }
 
 // One slope, or one a channel (dimension 1).

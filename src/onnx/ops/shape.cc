@@ -68,18 +68,6 @@ void unsqueeze(Context& c) {
 
 void expand(Context& c) { c.result(c.expand(c.tensor(0), c.type(0).sizes, c.sizes())); }
 
-// A start or end that counts from the end when negative, within [0, size].
-SymInt clamped(Context& c, const SymInt& position, const SymInt& size) {
-  SymInt from_front = position;
-  const auto bounds = position.bounds(c.ranges());
-  if (bounds.max && *bounds.max < 0) {
-    from_front = SymInt::max(position + size, 0);
-  } else if (!bounds.min || *bounds.min < 0) {
-    from_front = SymInt::max(position, 0);
-  }
-  return SymInt::min(from_front, size);
-}
-
 // slice(x, dim, start, end, step). ONNX clamps and counts from the end as Python does.
 void slice(Context& c) {
   const int64_t axis = c.dim(c.constant(1), c.rank(0));

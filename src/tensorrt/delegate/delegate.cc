@@ -8,7 +8,6 @@
 // "weight_streaming_budget", bytes of weights on the device. Load-time option:
 // "weight_streaming_budget", a text of digits or an int.
 
-#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -52,8 +51,7 @@ Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> sp
     if (named) return invalid_file("the file has the compile spec target_device twice");
     named.emplace(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
   }
-  // A negative one says nothing.
-  if (!named) return std::max(0, static_cast<int>(metadata.device_id));
+  if (!named) return static_cast<int>(metadata.device_id);
   std::string_view text = *named;
   if (text == "cuda") return 0;
   int index = -1;
