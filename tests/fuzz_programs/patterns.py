@@ -83,7 +83,8 @@ def expanded(g):
     y = g.add_node(f"{b.ref(x)}.expand({', '.join([*lead, '-1'] if rank(g, x) else lead)})", b.operands, "expand.default")
     if g.values[y][0].dtype == torch.bool:
         return y
-    return g.add_node(g.choice(["{0} + 1", "{0} * 2", "1 - {0}", "{0} < 1"]), [y], "number")
+    y = g.add_node(g.choice(["{0} + 1", "{0} * 2", "1 - {0}", "{0} < 1"]), [y], "number")
+    return g.add_node("{0}.sum(0)", [y], "sum.dim_IntList") if g.chance(0.5) else y
 
 
 @pattern

@@ -24,7 +24,7 @@ FOUND = {
     "abs-sinking": ("abs_of", 0, 1),
     "gather-after-slice": ("gather_of_slice", 0, 0),
     "one-column-product": ("linear_of_one", 1, 4),
-    "expand-to-nothing": ("pattern_expanded", 0, 1),
+    "expand-to-nothing": ("pattern_expanded", 2, 3),
     "mean-of-nothing": ("pattern_nothing", 1, 4),
     "scatter-nan": ("scattered_extreme", 0, 0),
     "product-over-nothing": ("pattern_product_over_nothing", 0, 1),
