@@ -16,7 +16,6 @@
 namespace slipway::partition {
 namespace {
 
-using ir::Argument;
 using ir::Node;
 using ir::SymInt;
 using ir::Value;

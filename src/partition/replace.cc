@@ -12,7 +12,6 @@
 namespace slipway::partition {
 namespace {
 
-using ir::Argument;
 using ir::Graph;
 using ir::Node;
 using ir::Value;

@@ -8,7 +8,6 @@
 namespace slipway::passes::decompositions {
 namespace {
 
-using ir::Argument;
 using ir::SymInt;
 using ir::Value;
 

@@ -7,7 +7,6 @@
 namespace slipway::passes::decompositions {
 namespace {
 
-using ir::Argument;
 using ir::Scalar;
 using ir::SymInt;
 using ir::Value;
