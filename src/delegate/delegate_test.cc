@@ -19,6 +19,7 @@
 
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
+#include "delegate/execution_test.h"
 #include "runtime/platform.h"
 
 namespace slipway::delegate {
@@ -29,41 +30,7 @@ namespace aten = executorch::aten;
 using aten::ScalarType;
 using testing::HasSubstr;
 
-// A tensor of ExecuTorch with its memory.
-class Value {
- public:
-  Value(std::vector<aten::SizesType> sizes, std::vector<float> data,
-        ScalarType type = ScalarType::Float, bool is_transposed = false)
-      : sizes_(std::move(sizes)),
-        data_(std::move(data)),
-        strides_(sizes_.size(), 1),
-        order_(sizes_.size()) {
-    std::iota(order_.begin(), order_.end(), aten::DimOrderType{0});
-    if (is_transposed) std::swap(order_.at(0), order_.at(1));
-    aten::StridesType stride = 1;
-    for (size_t i = order_.size(); i-- > 0; stride *= std::max(sizes_[order_[i]], 1)) {
-      strides_[order_[i]] = stride;
-    }
-    impl_.emplace(type, static_cast<ssize_t>(sizes_.size()), sizes_.data(),
-                  data_.empty() ? nullptr : data_.data(), order_.data(), strides_.data(),
-                  et::TensorShapeDynamism::DYNAMIC_BOUND);
-    value_ = et::EValue(aten::Tensor(&*impl_));
-  }
-  Value(const Value&) = delete;
-  Value& operator=(const Value&) = delete;
-
-  et::EValue& operator*() { return value_; }
-  const aten::Tensor& tensor() const { return value_.toTensor(); }
-  std::vector<int> sizes() const { return {impl_->sizes().begin(), impl_->sizes().end()}; }
-
- private:
-  std::vector<aten::SizesType> sizes_;
-  std::vector<float> data_;
-  std::vector<aten::StridesType> strides_;
-  std::vector<aten::DimOrderType> order_;
-  std::optional<aten::TensorImpl> impl_;
-  et::EValue value_;
-};
+using Value = TestTensor;
 
 // With ExecuTorch's log.
 class ArgumentsTest : public testing::Test {
@@ -99,23 +66,23 @@ TEST_F(ArgumentsTest, AreCountedAndHaveLabels) {
 TEST_F(ArgumentsTest, WhatDoesNotFitIsSaid) {
   const Arguments arguments("engine", {kDynamic, {}}, {kDynamic});
   Value right({3, 2}, std::vector<float>(6));
-  EXPECT_EQ(arguments.check(0, *right), et::Error::Ok);
+  EXPECT_EQ(arguments.check(0, *right.value()), et::Error::Ok);
   const auto refused = [&](size_t index, et::EValue& value, const std::string& said) {
     const runtime::LogCapture log;
     EXPECT_EQ(arguments.check(index, value), et::Error::InvalidArgument) << said;
     EXPECT_THAT(log.text(), HasSubstr(said));
   };
   Value wide({3, 3}, std::vector<float>(9));
-  refused(0, *wide,
+  refused(0, *wide.value(),
           "engine: input 0 must be float32[?, 2], contiguous, and float32[3, 3] was given");
   Value flat({2}, std::vector<float>(2));
-  refused(0, *flat, "and float32[2] was given");
-  refused(2, *flat, "output 0 must be float32[?, 2], contiguous, and float32[2] was given");
+  refused(0, *flat.value(), "and float32[2] was given");
+  refused(2, *flat.value(), "output 0 must be float32[?, 2], contiguous, and float32[2] was given");
   Value integers({3, 2}, std::vector<float>(6), ScalarType::Int);
-  refused(0, *integers, "and int32[3, 2] was given");
+  refused(0, *integers.value(), "and int32[3, 2] was given");
   Value transposed({3, 2}, std::vector<float>(6), ScalarType::Float, true);
-  refused(0, *transposed, "contiguous, and float32[3, 2] was given");
-  refused(1, *right, "input 1 must be another type[...]");
+  refused(0, *transposed.value(), "contiguous, and float32[3, 2] was given");
+  refused(1, *right.value(), "input 1 must be another type[...]");
   et::EValue number(int64_t{3});
   refused(0, number, "input 0 must be a tensor, float32[?, 2]");
 }
@@ -123,9 +90,9 @@ TEST_F(ArgumentsTest, WhatDoesNotFitIsSaid) {
 TEST_F(ArgumentsTest, OutputsAreResizedWithinTheirMemory) {
   const Arguments arguments("engine", {}, {kDynamic, kStatic});
   Value output({3, 2}, std::vector<float>(6));
-  EXPECT_EQ(arguments.check(0, *output), et::Error::Ok);
+  EXPECT_EQ(arguments.check(0, *output.value()), et::Error::Ok);
   EXPECT_EQ(output.sizes(), (std::vector{3, 2})) << "not known yet";
-  EXPECT_EQ(arguments.check(1, *output), et::Error::Ok);
+  EXPECT_EQ(arguments.check(1, *output.value()), et::Error::Ok);
   EXPECT_EQ(output.sizes(), (std::vector{1, 2}));
   EXPECT_EQ(arguments.resize(0, output.tensor(), std::vector<int64_t>{2, 2}), et::Error::Ok);
   EXPECT_EQ(output.sizes(), (std::vector{2, 2}));

@@ -18,6 +18,7 @@
 #include <executorch/runtime/core/exec_aten/util/tensor_util.h>
 #include <gtest/gtest.h>
 
+#include "delegate/execution_test.h"
 #include "onnx/serializer.h"
 #include "openvino/library/library.h"
 #include "openvino/shim/processor.h"
@@ -73,99 +74,27 @@ onnx::Graph two_of_each() {
 
 constexpr int kDepth = 128;
 
-// A tensor of ExecuTorch with its memory.
-class Value {
- public:
-  Value(std::vector<aten::SizesType> sizes, std::vector<float> data,
-        aten::ScalarType type = aten::ScalarType::Float)
-      : sizes_(std::move(sizes)), data_(std::move(data)), strides_(sizes_.size()) {
-    aten::StridesType stride = 1;
-    for (size_t i = sizes_.size(); i-- > 0; stride *= std::max(sizes_[i], 1)) strides_[i] = stride;
-    for (size_t i = 0; i < sizes_.size(); ++i) order_.push_back(static_cast<uint8_t>(i));
-    impl_.emplace(type, static_cast<ssize_t>(sizes_.size()), sizes_.data(),
-                  data_.empty() ? nullptr : data_.data(), order_.data(), strides_.data(),
-                  et::TensorShapeDynamism::DYNAMIC_BOUND);
-    value_ = et::EValue(aten::Tensor(&*impl_));
-  }
+using Value = delegate::TestTensor;
 
-  et::EValue* value() { return &value_; }
-  const std::vector<float>& data() const { return data_; }
-  void set(const std::vector<float>& data) { std::copy(data.begin(), data.end(), data_.begin()); }
-  void resize(const std::vector<aten::SizesType>& sizes) {
-    const aten::ArrayRef<aten::SizesType> wanted(sizes.data(), sizes.size());
-    EXPECT_EQ(et::resize_tensor(aten::Tensor(&*impl_), wanted), et::Error::Ok);
-  }
-  std::vector<int> sizes() const { return {impl_->sizes().begin(), impl_->sizes().end()}; }
-
- private:
-  std::vector<aten::SizesType> sizes_;
-  std::vector<float> data_;
-  std::vector<aten::StridesType> strides_;
-  std::vector<aten::DimOrderType> order_;
-  std::optional<aten::TensorImpl> impl_;
-  et::EValue value_;
-};
-
-// An engine as a method holds it.
-class Loaded {
+class Loaded : public delegate::LoadedEngine {
  public:
   explicit Loaded(std::vector<std::byte> blob, const Options& specs = {},
                   et::Span<const et::BackendOption> options = {})
-      : blob_(std::move(blob)) {
-    const Status status = runtime::require_backend("OpenvinoBackend");
-    EXPECT_TRUE(status.ok()) << status.error().message();
-    backend_ = et::get_backend_class("OpenvinoBackend");
-    std::vector<et::CompileSpec> list;
-    for (const auto& [key, value] : specs) {
-      list.push_back({key.c_str(), {const_cast<char*>(value.data()), value.size()}});
-    }
-    et::FreeableBuffer processed(
-        blob_.data(), blob_.size(),
-        [](void* context, void*, size_t) { *static_cast<bool*>(context) = true; }, &freed_);
-    et::BackendInitContext context(nullptr, nullptr, "forward", nullptr, options);
-    runtime::LogCapture log;
-    const auto handle = backend_->init(context, &processed, {list.data(), list.size()});
-    EXPECT_FALSE(freed_) << "the engine uses the bytes in place";
-    error_ = handle.error();
-    if (handle.ok()) handle_ = *handle;
-    text_ = log.text();
+      : LoadedEngine("OpenvinoBackend", std::move(blob), {specs.begin(), specs.end()}, options) {
+    EXPECT_FALSE(is_freed_by_init()) << "the engine uses the bytes in place";
   }
-  ~Loaded() {
-    if (handle_ != nullptr) backend_->destroy(handle_);
-  }
-  Loaded(const Loaded&) = delete;
-  Loaded& operator=(const Loaded&) = delete;
-
-  et::Error run(std::vector<et::EValue*> values) {
-    et::BackendExecutionContext context;
-    runtime::LogCapture log;
-    const et::Error error = backend_->execute(context, handle_, {values.data(), values.size()});
-    text_ = log.text();
-    return error;
-  }
-
-  et::Error error() const { return error_; }
-  const std::string& text() const { return text_; }
-
- private:
-  std::vector<std::byte> blob_;
-  bool freed_ = false;
-  et::BackendInterface* backend_ = nullptr;
-  et::DelegateHandle* handle_ = nullptr;
-  et::Error error_ = et::Error::Ok;
-  std::string text_;
 };
 
 TEST(Delegate, BindsInputsAndOutputsByPosition) {
   Loaded engine(compile(two_of_each()));
-  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   Value a({2, 3}, {1, 2, 3, 4, 5, 6});
   Value b({3}, {10, 20, 30});
   Value d({2, 3}, std::vector<float>(6));
   Value n({2, 3}, std::vector<float>(6));
   for (int i = 0; i < 2; ++i) {
     ASSERT_EQ(engine.run({a.value(), b.value(), d.value(), n.value()}), et::Error::Ok)
-        << engine.text();
+        << engine.log();
     EXPECT_EQ(d.data(), (std::vector<float>{-9, -18, -27, -6, -15, -24}));
     EXPECT_EQ(n.data(), (std::vector<float>{-1, -2, -3, -4, -5, -6}));
   }
@@ -182,58 +111,58 @@ TEST(Delegate, BindsInputsAndOutputsByPosition) {
 
 TEST(Delegate, ResizesOutputsOfDynamicShape) {
   Loaded engine(compile(doubling({SymInt::symbol("s0"), 2})));
-  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   Value x({3, 2}, {1, 2, 3, 4, 5, 6});
   Value y({3, 2}, std::vector<float>(6));
-  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
   EXPECT_EQ(y.data(), (std::vector<float>{2, 4, 6, 8, 10, 12}));
 
   x.resize({1, 2});
-  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
   EXPECT_EQ(y.sizes(), (std::vector<int>{1, 2}));
   x.resize({3, 2});
-  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
   EXPECT_EQ(y.sizes(), (std::vector<int>{3, 2}));
 
   x.resize({0, 2});
-  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
   EXPECT_EQ(y.sizes(), (std::vector<int>{0, 2}));
   Value empty({0, 2}, {});
-  ASSERT_EQ(engine.run({empty.value(), y.value()}), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.run({empty.value(), y.value()}), et::Error::Ok) << engine.log();
 
   Value small({2, 2}, std::vector<float>(4));
   x.resize({3, 2});
   EXPECT_NE(engine.run({x.value(), small.value()}), et::Error::Ok);
-  EXPECT_NE(engine.text().find("output 0 is float32[3, 2], which does not fit its memory for "
-                               "float32[2, 2]"),
+  EXPECT_NE(engine.log().find("output 0 is float32[3, 2], which does not fit its memory for "
+                              "float32[2, 2]"),
             std::string::npos)
-      << engine.text();
+      << engine.log();
 }
 
 TEST(Delegate, TakesTensorsWithoutDimensionsOrElements) {
   Loaded scalar(compile(doubling({})));
-  ASSERT_EQ(scalar.error(), et::Error::Ok) << scalar.text();
+  ASSERT_EQ(scalar.error(), et::Error::Ok) << scalar.log();
   Value x({}, {3});
   Value y({}, {0});
-  ASSERT_EQ(scalar.run({x.value(), y.value()}), et::Error::Ok) << scalar.text();
+  ASSERT_EQ(scalar.run({x.value(), y.value()}), et::Error::Ok) << scalar.log();
   EXPECT_EQ(y.data()[0], 6);
 
   Loaded none(compile(doubling({0, 2})));
-  ASSERT_EQ(none.error(), et::Error::Ok) << none.text();
+  ASSERT_EQ(none.error(), et::Error::Ok) << none.log();
   Value nothing({0, 2}, {});
   Value made({0, 2}, {});
-  EXPECT_EQ(none.run({nothing.value(), made.value()}), et::Error::Ok) << none.text();
+  EXPECT_EQ(none.run({nothing.value(), made.value()}), et::Error::Ok) << none.log();
 }
 
 TEST(Delegate, NamesWhatItExpectsAndWhatItIsGiven) {
   Loaded engine(compile(doubling({SymInt::symbol("s0"), 2})));
-  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   Value y({3, 2}, std::vector<float>(6));
   const auto refuses = [&](Value x, const std::string& given) {
     EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::InvalidArgument);
     const std::string expected =
         "input 0 must be float32[?, 2], contiguous, and " + given + " was given";
-    EXPECT_NE(engine.text().find(expected), std::string::npos) << engine.text();
+    EXPECT_NE(engine.log().find(expected), std::string::npos) << engine.log();
   };
   refuses(Value({3, 3}, std::vector<float>(9)), "float32[3, 3]");
   refuses(Value({2}, std::vector<float>(2)), "float32[2]");
@@ -243,15 +172,15 @@ TEST(Delegate, NamesWhatItExpectsAndWhatItIsGiven) {
   Value x({3, 2}, std::vector<float>(6));
   Value flat({6}, std::vector<float>(6));
   EXPECT_EQ(engine.run({x.value(), flat.value()}), et::Error::InvalidArgument);
-  EXPECT_NE(engine.text().find("output 0 must be float32[?, 2]"), std::string::npos);
+  EXPECT_NE(engine.log().find("output 0 must be float32[?, 2]"), std::string::npos);
   EXPECT_EQ(engine.run({x.value()}), et::Error::InvalidArgument);
-  EXPECT_NE(engine.text().find("1 inputs and 1 outputs, and 1 values were given"),
+  EXPECT_NE(engine.log().find("1 inputs and 1 outputs, and 1 values were given"),
             std::string::npos);
   et::EValue number(int64_t{3});
   EXPECT_EQ(engine.run({&number, y.value()}), et::Error::InvalidArgument);
-  EXPECT_NE(engine.text().find("input 0 must be a tensor"), std::string::npos);
+  EXPECT_NE(engine.log().find("input 0 must be a tensor"), std::string::npos);
   // And goes on working.
-  EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
 }
 
 TEST(Delegate, RunsSeveralEnginesInSeveralThreads) {
@@ -314,7 +243,7 @@ TEST(Delegate, TakesDeviceAndPrecisionFromTheFile) {
   EXPECT_EQ(Loaded(blob, {{"device", std::string("CPU\0", 4)}}).error(), et::Error::Ok);
   const Loaded elsewhere(blob, {{"device", "NOWHERE"}});
   EXPECT_EQ(elsewhere.error(), et::Error::DelegateInvalidCompatibility);
-  EXPECT_NE(elsewhere.text().find("NOWHERE"), std::string::npos) << elsewhere.text();
+  EXPECT_NE(elsewhere.log().find("NOWHERE"), std::string::npos) << elsewhere.log();
   EXPECT_NE(Loaded(blob, {{"precision", "f3"}}).error(), et::Error::Ok);
 }
 
@@ -388,7 +317,7 @@ TEST(Delegate, RefusesEnginesThatTheProcessorComputesWrongly) {
   EXPECT_EQ(Loaded(blob, {{kAnyFeature, "no_such_feature," + last}}).error(), et::Error::Ok);
   const Loaded refused(blob, {{kAnyFeature, "no_such_feature"}});
   EXPECT_EQ(refused.error(), et::Error::DelegateInvalidCompatibility);
-  EXPECT_NE(refused.text().find("no_such_feature"), std::string::npos) << refused.text();
+  EXPECT_NE(refused.log().find("no_such_feature"), std::string::npos) << refused.log();
 }
 
 // y = x w, where w is the product of int8 numbers and a scale.
@@ -418,7 +347,7 @@ double error_of_product(const std::vector<std::byte>& blob, const Options& specs
   Value x({1, kDepth}, numbers);
   Value y({1, kDepth}, std::vector<float>(kDepth));
   Loaded engine(blob, specs);
-  EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  EXPECT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
   double worst = 0;
   for (size_t column = 0; column < kDepth; ++column) {
     double sum = 0;
@@ -454,17 +383,17 @@ std::vector<std::byte> replaced(const std::vector<std::byte>& blob, const std::s
 
 TEST(Delegate, TakesEnginesOfProcessorsWithOtherInstructionSets) {
   Loaded engine(replaced(compile(doubling({4})), ";isa=Intel", ";isa=Other"));
-  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   Value x({4}, {1, 2, 3, 4});
   Value y({4}, std::vector<float>(4));
-  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.text();
+  ASSERT_EQ(engine.run({x.value(), y.value()}), et::Error::Ok) << engine.log();
   EXPECT_EQ(y.data(), (std::vector<float>{2, 4, 6, 8}));
 }
 
 TEST(Delegate, RefusesEnginesOfOtherVersionsOfOpenvino) {
   const Loaded engine(replaced(compile(doubling({4})), ";ov=20", ";ov=30"));
   EXPECT_EQ(engine.error(), et::Error::DelegateInvalidCompatibility);
-  EXPECT_NE(engine.text().find("OpenVINO version"), std::string::npos) << engine.text();
+  EXPECT_NE(engine.log().find("OpenVINO version"), std::string::npos) << engine.log();
 }
 
 // OpenVINO does not notice every change in the middle: that is what the checksums of Module are
@@ -474,7 +403,7 @@ TEST(Delegate, RefusesEnginesThatAreCutShort) {
   for (size_t size = 0; size < blob.size(); size += 61) {
     const Loaded cut(std::vector<std::byte>(blob.begin(), blob.begin() + size));
     EXPECT_EQ(cut.error(), et::Error::DelegateInvalidCompatibility) << size;
-    EXPECT_NE(cut.text().find("does not take the engine for CPU: "), std::string::npos);
+    EXPECT_NE(cut.log().find("does not take the engine for CPU: "), std::string::npos);
   }
   const Loaded other(std::vector<std::byte>(5000, std::byte{'x'}));
   EXPECT_EQ(other.error(), et::Error::DelegateInvalidCompatibility);

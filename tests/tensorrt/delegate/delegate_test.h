@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstring>
 #include <memory>
-#include <numeric>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -20,7 +18,7 @@
 
 #include "base/hash.h"
 #include "cuda/driver/stand_in_driver_test.h"
-#include "runtime/backends.h"
+#include "delegate/execution_test.h"
 #include "runtime/platform.h"
 #include "tensorrt/format/blob.h"
 #include "tensorrt/stand_in_runtime.h"
@@ -51,91 +49,44 @@ inline std::string blob_of(const Metadata& metadata, const std::string& plan) {
   return std::string(reinterpret_cast<const char*>(header->data()), header->size()) + plan;
 }
 
-// A tensor of ExecuTorch in memory of the host, or in memory that is given.
-class TestTensor {
+// With room for elements of 8 bytes, too.
+class TestTensor : public delegate::TestTensor {
  public:
-  explicit TestTensor(std::vector<aten::SizesType> sizes, std::vector<float> data = {},
+  explicit TestTensor(const std::vector<aten::SizesType>& sizes, std::vector<float> data = {},
                       aten::ScalarType type = aten::ScalarType::Float, void* memory = nullptr)
-      : sizes_(std::move(sizes)), data_(std::move(data)), order_(sizes_.size()) {
-    std::iota(order_.begin(), order_.end(), aten::DimOrderType{0});
-    strides_.resize(sizes_.size());
-    aten::StridesType stride = 1;
-    for (size_t i = sizes_.size(); i-- > 0; stride *= std::max(sizes_[i], 1)) strides_[i] = stride;
-    data_.resize(static_cast<size_t>(stride) * 2);  // for elements of 8 bytes, too
-    impl_.emplace(type, static_cast<ssize_t>(sizes_.size()), sizes_.data(),
-                  memory != nullptr ? memory : data_.data(), order_.data(), strides_.data(),
-                  et::TensorShapeDynamism::DYNAMIC_BOUND);
-    value_ = et::EValue(aten::Tensor(&*impl_));
-  }
-  TestTensor(const TestTensor&) = delete;
-  TestTensor& operator=(const TestTensor&) = delete;
+      : delegate::TestTensor(sizes, padded(sizes, std::move(data)), type, false, memory) {}
 
-  et::EValue& value() { return value_; }
-  std::vector<int> sizes() const { return {impl_->sizes().begin(), impl_->sizes().end()}; }
   std::vector<float> floats() const {
-    return {data_.begin(), data_.begin() + static_cast<ptrdiff_t>(impl_->numel())};
+    return {data().begin(), data().begin() + static_cast<ptrdiff_t>(tensor().numel())};
   }
 
  private:
-  std::vector<aten::SizesType> sizes_;
-  std::vector<float> data_;
-  std::vector<aten::StridesType> strides_;
-  std::vector<aten::DimOrderType> order_;
-  std::optional<aten::TensorImpl> impl_;
-  et::EValue value_;
+  static std::vector<float> padded(const std::vector<aten::SizesType>& sizes,
+                                   std::vector<float> data) {
+    size_t count = 2;
+    for (const aten::SizesType size : sizes) count *= static_cast<size_t>(std::max(size, 1));
+    data.resize(count);
+    return data;
+  }
 };
 
-// An engine as ExecuTorch holds it.
-class Handle {
+class Handle : public delegate::LoadedEngine {
  public:
-  using Specs = std::vector<std::pair<std::string, std::string>>;
-
-  Handle(std::string blob, const Specs& specs = {}, std::vector<et::BackendOption> options = {})
-      : blob_(std::move(blob)) {
-    const Status there = runtime::require_backend(kBackend);
-    EXPECT_TRUE(there.ok()) << there.error().message();
-    backend_ = et::get_backend_class(kBackend);
-    std::vector<et::CompileSpec> list;
-    for (const auto& [key, value] : specs) {
-      list.push_back({key.c_str(), {const_cast<char*>(value.data()), value.size()}});
-    }
-    et::BackendInitContext context(nullptr, nullptr, "forward", nullptr,
-                                   {options.data(), options.size()});
-    et::FreeableBuffer bytes(blob_.data(), blob_.size(), nullptr);
-    const runtime::LogCapture capture;
-    const auto made = backend_->init(context, &bytes, {list.data(), list.size()});
-    error_ = made.error();
-    if (made.ok()) handle_ = *made;
-    log_ = capture.text();
-  }
-  ~Handle() {
-    if (handle_ != nullptr) backend_->destroy(handle_);
-  }
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-
-  et::Error error() const { return error_; }
-  const std::string& log() const { return log_; }
+  Handle(const std::string& blob, const Specs& specs = {},
+         const std::vector<et::BackendOption>& options = {})
+      : LoadedEngine(kBackend, bytes_of(blob), specs, {options.data(), options.size()}) {}
 
   et::Error run(const std::vector<TestTensor*>& tensors) {
     std::vector<et::EValue*> values;
-    for (TestTensor* tensor : tensors) values.push_back(&tensor->value());
-    return run_values(values);
-  }
-  et::Error run_values(std::vector<et::EValue*> values) {
-    et::BackendExecutionContext context;
-    const runtime::LogCapture capture;
-    const et::Error error = backend_->execute(context, handle_, {values.data(), values.size()});
-    log_ = capture.text();
-    return error;
+    for (TestTensor* tensor : tensors) values.push_back(tensor->value());
+    return LoadedEngine::run(std::move(values));
   }
 
  private:
-  std::string blob_;
-  et::BackendInterface* backend_ = nullptr;
-  et::DelegateHandle* handle_ = nullptr;
-  et::Error error_ = et::Error::Ok;
-  std::string log_;
+  static std::vector<std::byte> bytes_of(const std::string& text) {
+    const auto bytes = std::as_bytes(std::span(text));
+    return {bytes.begin(), bytes.end()};
+  }
 };
 
 // Holds that nothing is left over.

@@ -128,7 +128,7 @@ TEST_F(RunTest, WrongCallsAreRefusedAndTheEngineGoesOn) {
   refused({&integers, &y}, "input 0 must be float32[?, 3], contiguous, and int64[2, 3] was given");
   refused({&x, &integers}, "output 0 must be float32[?, 3]");
   et::EValue number(int64_t{3});
-  EXPECT_EQ(engine.run_values({&number, &y.value()}), et::Error::InvalidArgument);
+  EXPECT_EQ(engine.LoadedEngine::run({&number, y.value()}), et::Error::InvalidArgument);
   EXPECT_THAT(engine.log(), HasSubstr("input 0 must be a tensor"));
   TestTensor small({1, 3});
   EXPECT_NE(engine.run({&x, &small}), et::Error::Ok);

@@ -1,0 +1,122 @@
+// For tests of delegates: tensors with their memory, and engines as ExecuTorch's own runtime holds
+// them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <executorch/runtime/backend/interface.h>
+#include <executorch/runtime/core/exec_aten/util/tensor_util.h>
+#include <gtest/gtest.h>
+
+#include "runtime/backends.h"
+#include "runtime/platform.h"
+
+namespace slipway::delegate {
+
+// A tensor of ExecuTorch in its own memory, or in memory that is given. Without either it has none.
+class TestTensor {
+ public:
+  TestTensor(std::vector<executorch::aten::SizesType> sizes, std::vector<float> data,
+             executorch::aten::ScalarType type = executorch::aten::ScalarType::Float,
+             bool is_transposed = false, void* memory = nullptr)
+      : sizes_(std::move(sizes)),
+        data_(std::move(data)),
+        strides_(sizes_.size(), 1),
+        order_(sizes_.size()) {
+    std::iota(order_.begin(), order_.end(), executorch::aten::DimOrderType{0});
+    if (is_transposed) std::swap(order_.at(0), order_.at(1));
+    executorch::aten::StridesType stride = 1;
+    for (size_t i = order_.size(); i-- > 0; stride *= std::max(sizes_[order_[i]], 1)) {
+      strides_[order_[i]] = stride;
+    }
+    if (memory == nullptr && !data_.empty()) memory = data_.data();
+    impl_.emplace(type, static_cast<ssize_t>(sizes_.size()), sizes_.data(), memory, order_.data(),
+                  strides_.data(), executorch::runtime::TensorShapeDynamism::DYNAMIC_BOUND);
+    value_ = executorch::runtime::EValue(executorch::aten::Tensor(&*impl_));
+  }
+  TestTensor(const TestTensor&) = delete;
+  TestTensor& operator=(const TestTensor&) = delete;
+
+  executorch::runtime::EValue* value() { return &value_; }
+  const executorch::aten::Tensor& tensor() const { return value_.toTensor(); }
+  std::vector<int> sizes() const { return {impl_->sizes().begin(), impl_->sizes().end()}; }
+  const std::vector<float>& data() const { return data_; }
+  void set(const std::vector<float>& data) { std::copy(data.begin(), data.end(), data_.begin()); }
+  void resize(const std::vector<executorch::aten::SizesType>& sizes) {
+    EXPECT_EQ(executorch::runtime::resize_tensor(tensor(), {sizes.data(), sizes.size()}),
+              executorch::runtime::Error::Ok);
+  }
+
+ private:
+  std::vector<executorch::aten::SizesType> sizes_;
+  std::vector<float> data_;
+  std::vector<executorch::aten::StridesType> strides_;
+  std::vector<executorch::aten::DimOrderType> order_;
+  std::optional<executorch::aten::TensorImpl> impl_;
+  executorch::runtime::EValue value_;
+};
+
+// An engine as a method holds it, or why there is none.
+class LoadedEngine {
+ public:
+  using Specs = std::vector<std::pair<std::string, std::string>>;
+
+  LoadedEngine(const char* backend, std::vector<std::byte> blob, const Specs& specs = {},
+               executorch::runtime::Span<const executorch::runtime::BackendOption> options = {})
+      : blob_(std::move(blob)) {
+    const Status there = runtime::require_backend(backend);
+    EXPECT_TRUE(there.ok()) << there.error().message();
+    backend_ = executorch::runtime::get_backend_class(backend);
+    std::vector<executorch::runtime::CompileSpec> list;
+    for (const auto& [key, value] : specs) {
+      list.push_back({key.c_str(), {const_cast<char*>(value.data()), value.size()}});
+    }
+    executorch::runtime::FreeableBuffer processed(
+        blob_.data(), blob_.size(),
+        [](void* context, void*, size_t) { *static_cast<bool*>(context) = true; }, &is_freed_);
+    executorch::runtime::BackendInitContext context(nullptr, nullptr, "forward", nullptr, options);
+    const runtime::LogCapture capture;
+    const auto made = backend_->init(context, &processed, {list.data(), list.size()});
+    is_freed_by_init_ = is_freed_;
+    error_ = made.error();
+    if (made.ok()) handle_ = *made;
+    log_ = capture.text();
+  }
+  ~LoadedEngine() {
+    if (handle_ != nullptr) backend_->destroy(handle_);
+  }
+  LoadedEngine(const LoadedEngine&) = delete;
+  LoadedEngine& operator=(const LoadedEngine&) = delete;
+
+  // Of loading.
+  executorch::runtime::Error error() const { return error_; }
+  // What was logged last, while it was loaded or ran.
+  const std::string& log() const { return log_; }
+  // Whether loading gave the blob back.
+  bool is_freed_by_init() const { return is_freed_by_init_; }
+
+  executorch::runtime::Error run(std::vector<executorch::runtime::EValue*> values) {
+    executorch::runtime::BackendExecutionContext context;
+    const runtime::LogCapture capture;
+    const auto error = backend_->execute(context, handle_, {values.data(), values.size()});
+    log_ = capture.text();
+    return error;
+  }
+
+ private:
+  std::vector<std::byte> blob_;
+  bool is_freed_ = false;
+  bool is_freed_by_init_ = false;
+  executorch::runtime::BackendInterface* backend_ = nullptr;
+  executorch::runtime::DelegateHandle* handle_ = nullptr;
+  executorch::runtime::Error error_ = executorch::runtime::Error::Ok;
+  std::string log_;
+};
+
+}  // namespace slipway::delegate
