@@ -77,4 +77,19 @@ DType to_floating_point(DType dtype) { return category(dtype) < 2 ? DType::kFloa
 
 DType accumulation_type(DType dtype) { return category(dtype) < 2 ? DType::kInt64 : dtype; }
 
+int64_t wrapped(int64_t number, DType dtype) {
+  switch (dtype) {
+    case DType::kUInt8:
+      return static_cast<uint8_t>(number);
+    case DType::kInt8:
+      return static_cast<int8_t>(number);
+    case DType::kInt16:
+      return static_cast<int16_t>(number);
+    case DType::kInt32:
+      return static_cast<int32_t>(number);
+    default:
+      return number;
+  }
+}
+
 }  // namespace slipway::ir

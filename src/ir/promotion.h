@@ -36,4 +36,8 @@ DType to_floating_point(DType dtype);
 // The type that sum() and cumsum() accumulate in: int64 for integers and bools; others stay.
 DType accumulation_type(DType dtype);
 
+// What a type of integers makes of one that it can't hold: it wraps around, as in PyTorch. Other
+// types leave it.
+int64_t wrapped(int64_t number, DType dtype);
+
 }  // namespace slipway::ir

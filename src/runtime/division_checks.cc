@@ -105,16 +105,16 @@ const char* check_complex_quotient(const et::EValue& self, const et::EValue& oth
 // (a, b, ...): a divided by b, in integers.
 const char* check_division(et::Span<et::EValue*> args) {
   if (!is_integral(*args[0]) || !is_integral(*args[1])) return nullptr;
-  if (args[0]->isTensor() && args[1]->isInt() && args[0]->toTensor().numel() == 0) {
+  const auto has_no_elements = [](const et::EValue& value) {
+    return value.isTensor() && value.toTensor().numel() == 0;
+  };
+  if (args[1]->isInt() && has_no_elements(*args[0])) {
     // The kernels refuse a divisor of 0 even where nothing is divided.
     const aten::Tensor& out = args[args.size() - 1]->toTensor();
     const auto sizes = args[0]->toTensor().sizes();
     return et::resize_tensor(out, sizes) == et::Error::Ok ? kDone
                                                           : "its result has no room for its sizes";
   }
-  const auto has_no_elements = [](const et::EValue& value) {
-    return value.isTensor() && value.toTensor().numel() == 0;
-  };
   if (args[1]->isTensor() && (has_no_elements(*args[0]) || has_no_elements(*args[1]))) {
     return nullptr;
   }

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "ir/promotion.h"
 #include "onnx/ops/common.h"
 #include "onnx/registry.h"
 
@@ -28,21 +29,10 @@ void full(Context& c) { filled(c, c.operand(base_name(c) == "new_full" ? 2 : 1, 
 
 void scalar_tensor(Context& c) { c.result(c.operand(0, c.dtype())); }
 
-// PyTorch's integers wrap around.
+// Integers of 64 bits stay as they are.
 double wrapped(double value, DType dtype) {
-  const auto whole = [&] { return static_cast<int64_t>(value); };
-  switch (dtype) {
-    case DType::kUInt8:
-      return static_cast<uint8_t>(whole());
-    case DType::kInt8:
-      return static_cast<int8_t>(whole());
-    case DType::kInt16:
-      return static_cast<int16_t>(whole());
-    case DType::kInt32:
-      return static_cast<int32_t>(whole());
-    default:
-      return value;
-  }
+  if (!is_integral(dtype) || dtype == DType::kInt64) return value;
+  return static_cast<double>(ir::wrapped(static_cast<int64_t>(value), dtype));
 }
 
 template <class F>

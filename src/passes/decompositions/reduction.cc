@@ -225,18 +225,14 @@ Value* vector_norm(Context& c, Value* x, double p, const std::vector<int64_t>& d
     x = c.build.call("aten.abs.default", {x}, c.output()->dtype(), x->sizes());
   }
   const DType dtype = ir::to_floating_point(x->dtype());
-  if (x->rank() == 0) {
-    if (p == 0) return c.build.to_dtype(c.build.ne(x, 0), dtype);
-    return c.build.abs(c.build.to_dtype(x, dtype));
-  }
   x = c.build.to_dtype(x, dtype);
-  const bool is_of_one = std::all_of(dims.begin(), dims.end(), [&](int64_t d) {
-    return x->sizes().at(static_cast<size_t>(d)) == SymInt(1);
-  });
-  if (is_of_one && p != 0) {
+  const bool is_of_one = x->rank() == 0 || std::all_of(dims.begin(), dims.end(), [&](int64_t d) {
+                           return x->sizes().at(static_cast<size_t>(d)) == SymInt(1);
+                         });
+  if (is_of_one) {
     // PyTorch takes no power, which could leave the range.
-    Value* magnitude = c.build.abs(x);
-    return keepdim ? magnitude : c.build.squeeze(magnitude, dims);
+    Value* one = p == 0 ? c.build.to_dtype(c.build.ne(x, 0), dtype) : c.build.abs(x);
+    return keepdim || x->rank() == 0 ? one : c.build.squeeze(one, dims);
   }
   if (p == 0) return c.build.sum(c.build.to_dtype(c.build.ne(x, 0), dtype), dims, keepdim);
   if (p == 2) return c.build.sqrt(c.build.sum(c.build.mul(x, x), dims, keepdim));

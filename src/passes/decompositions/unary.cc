@@ -125,22 +125,13 @@ std::optional<Scalar> bound(Context& c, size_t i, DType dtype) {
   Scalar value = c.scalar(i);
   const auto* integer = std::get_if<SymInt>(&value);
   if (!integer || !integer->constant()) return value;
-  switch (dtype) {
-    case DType::kUInt8:
-      return SymInt(static_cast<uint8_t>(*integer->constant()));
-    case DType::kInt8:
-      return SymInt(static_cast<int8_t>(*integer->constant()));
-    case DType::kInt16:
-      return SymInt(static_cast<int16_t>(*integer->constant()));
-    case DType::kInt32:
-      return SymInt(static_cast<int32_t>(*integer->constant()));
-    default:
-      return value;
-  }
+  return SymInt(ir::wrapped(*integer->constant(), dtype));
 }
 
-bool is_nan(const std::optional<Scalar>& number) {
-  return number && std::isnan(ir::to_double(*number));
+// Of a number: what only running gives is none.
+bool is_nan(Context& c, size_t i) {
+  const auto* number = c.has(i) ? std::get_if<double>(&c.arg(i)) : nullptr;
+  return number && std::isnan(*number);
 }
 
 Values clamp(Context& c, size_t min, size_t max) {
@@ -148,7 +139,7 @@ Values clamp(Context& c, size_t min, size_t max) {
   const auto low = min ? bound(c, min, x->dtype()) : std::nullopt;
   const auto high = max ? bound(c, max, x->dtype()) : std::nullopt;
   if (!low && !high) return {x};
-  if (is_nan(low) || is_nan(high)) {
+  if (is_nan(c, min) || is_nan(c, max)) {
     return {c.build.full_like(x, std::numeric_limits<double>::quiet_NaN())};
   }
   ir::Argument none = ir::None{};
@@ -160,12 +151,7 @@ Values clamp(Context& c, size_t min, size_t max) {
 
 // Bounds that the type can hold are the kernel's own.
 Values clamp_default(Context& c) {
-  // A bound may be known only when it runs: the kernel takes it.
-  const auto nan_at = [&](size_t i) {
-    const auto* number = c.has(i) ? std::get_if<double>(&c.arg(i)) : nullptr;
-    return number && std::isnan(*number);
-  };
-  if (nan_at(1) || nan_at(2)) return clamp(c, 1, 2);
+  if (is_nan(c, 1) || is_nan(c, 2)) return clamp(c, 1, 2);
   if (c.tensor(0)->dtype() == c.dtype() && !is_integral(c.dtype())) return {};
   bool same = c.tensor(0)->dtype() == c.dtype();
   for (const size_t i : {1, 2}) {
