@@ -18,7 +18,7 @@ tidy() {
   [[ $2 == *_test.cc ]] && checks=--checks=-performance-*
   # Shown only when it fails: it also counts the warnings that it keeps to itself.
   if output=$(clang-tidy-14 -p build/release --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
-    "$2" 2>&1); then
+    --extra-arg=-Wzero-as-null-pointer-constant "$2" 2>&1); then
     echo "[$1/$total] $2"
   else
     printf '[%s/%s] %s\n%s\n' "$1" "$total" "$2" "$output"
