@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/scanner.h"
 #include "base/try.h"
 #include "ir/sym_int.h"
 
@@ -32,16 +33,16 @@ struct Fraction {
   }
 };
 
-class Parser {
+class Parser : Scanner {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  using Scanner::Scanner;
 
   Result<SymInt> parse() {
-    if (text_.size() > kMaxLength) {
-      return invalid_file("symbolic expression of {} characters is too long", text_.size());
+    if (text().size() > kMaxLength) {
+      return invalid_file("symbolic expression of {} characters is too long", text().size());
     }
     SLIPWAY_ASSIGN_OR_RETURN(Fraction value, expression(0));
-    if (position_ != text_.size()) return error("text after its end");
+    if (!at_end()) return error("text after its end");
     auto whole = value.whole();
     if (!whole) return error("it is not a whole number");
     return *whole;
@@ -51,11 +52,11 @@ class Parser {
   // The text, or the start of a long one, for messages.
   std::string shown() const {
     constexpr size_t kShown = 200;
-    return std::string(text_.substr(0, kShown)) + (text_.size() > kShown ? "..." : "");
+    return std::string(text().substr(0, kShown)) + (text().size() > kShown ? "..." : "");
   }
   Error error(const std::string& what) const {
     return invalid_file("symbolic expression \"{}\": {} (at character {})", shown(), what,
-                        position_);
+                        position());
   }
   Error unsupported_head(std::string_view head) const {
     return unsupported(
@@ -63,55 +64,22 @@ class Parser {
         head);
   }
 
-  void skip_spaces() {
-    while (position_ < text_.size() && text_[position_] == ' ') ++position_;
-  }
-  bool take(char c) {
-    skip_spaces();
-    if (position_ >= text_.size() || text_[position_] != c) return false;
-    ++position_;
-    return true;
-  }
-
-  std::string_view identifier() {
-    skip_spaces();
-    size_t begin = position_;
-    auto is_part = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             c == '_' || c == '.';
-    };
-    while (position_ < text_.size() && is_part(text_[position_])) ++position_;
-    return text_.substr(begin, position_ - begin);
-  }
-
-  Result<std::string> quoted() {
-    skip_spaces();
-    if (position_ >= text_.size() || (text_[position_] != '\'' && text_[position_] != '"')) {
-      return error("a quoted text is expected");
-    }
-    size_t end = text_.find(text_[position_], position_ + 1);
-    if (end == std::string_view::npos) return error("a quoted text does not end");
-    std::string result(text_.substr(position_ + 1, end - position_ - 1));
-    position_ = end + 1;
-    return result;
-  }
-
   Result<int64_t> integer() {
     skip_spaces();
     int64_t value = 0;
-    auto [end, code] =
-        std::from_chars(text_.data() + position_, text_.data() + text_.size(), value);
+    const char* begin = rest().data();
+    const auto [end, code] = std::from_chars(begin, begin + rest().size(), value);
     if (code != std::errc()) return error("an integer of 64 bits is expected");
-    position_ = static_cast<size_t>(end - text_.data());
+    move_to(position() + static_cast<size_t>(end - begin));
     return value;
   }
 
   // The keyword arguments after the first one, such as `positive=True`, up to the parenthesis.
   Status keywords(bool* nonnegative) {
     while (take(',')) {
-      std::string_view name = identifier();
+      std::string_view name = word(".");
       if (name.empty() || !take('=')) return error("a keyword argument is expected");
-      std::string_view value = identifier();
+      std::string_view value = word(".");
       if (value.empty()) return error("a keyword argument has no value");
       if (nonnegative != nullptr && (name == "positive" || name == "nonnegative")) {
         *nonnegative = value == "True";
@@ -122,20 +90,22 @@ class Parser {
   }
 
   Result<Fraction> symbol() {
-    SLIPWAY_ASSIGN_OR_RETURN(std::string name, quoted());
-    if (name.empty()) return error("a symbol has no name");
+    const auto name = quoted();
+    if (!name) return error("a quoted text is expected");
+    if (name->empty()) return error("a symbol has no name");
     bool nonnegative = false;
     SLIPWAY_RETURN_IF_ERROR(keywords(&nonnegative));
     if (!nonnegative) all_nonnegative_ = false;
-    return Fraction{SymInt::symbol(std::move(name)), 1};
+    return Fraction{SymInt::symbol(std::string(*name)), 1};
   }
 
   Result<Fraction> number() {
-    SLIPWAY_ASSIGN_OR_RETURN(std::string digits, quoted());
+    const auto digits = quoted();
+    if (!digits) return error("a quoted text is expected");
     SLIPWAY_RETURN_IF_ERROR(keywords(nullptr));
     double value = 0;
-    const char* last = digits.data() + digits.size();
-    const auto [end, code] = std::from_chars(digits.data(), last, value);
+    const char* last = digits->data() + digits->size();
+    const auto [end, code] = std::from_chars(digits->data(), last, value);
     if (code != std::errc() || end != last || !std::isfinite(value)) {
       return error("a finite number is expected");
     }
@@ -148,14 +118,14 @@ class Parser {
       return unsupported(
           "symbolic expression \"{}\": {} is not a fraction that integers can express, and PyTorch "
           "rounds its multiples: give sizes, such as interpolate(size=...), not factors",
-          text_, digits);
+          text(), *digits);
     }
     return Fraction{static_cast<int64_t>(value), denominator};
   }
 
   Result<Fraction> expression(int depth) {
     if (depth > kMaxDepth) return error("it nests too deep");
-    std::string_view head = identifier();
+    std::string_view head = word(".");
     if (head.empty()) return error("a name is expected");
     if (!take('(')) {
       bool is_name = head.find('.') == std::string_view::npos && (head[0] < '0' || head[0] > '9');
@@ -235,7 +205,7 @@ class Parser {
       // Rounds to zero, which is down for what can't be negative.
       if (!argument.whole() && !is_nonnegative(a, b)) {
         return unsupported(
-            "symbolic expression \"{}\": the sign of what TruncToInt rounds is unknown", text_);
+            "symbolic expression \"{}\": the sign of what TruncToInt rounds is unknown", text());
       }
       return Fraction{SymInt::floordiv(a, b), 1};
     }
@@ -304,8 +274,6 @@ class Parser {
     return low(a) >= 0 && low(b) >= 0;
   }
 
-  std::string_view text_;
-  size_t position_ = 0;
   bool all_nonnegative_ = true;
 };
 

@@ -1,10 +1,9 @@
 #include "onnx/registry.h"
 
-#include <map>
-
 #include <fmt/core.h>
 
 #include "schema/operator_name.h"
+#include "schema/target_index.h"
 
 namespace slipway::onnx {
 
@@ -57,17 +56,12 @@ std::vector<std::string> targets(const Entry& entry) {
 }
 
 const Entry* find_entry(std::string_view target) {
-  static const auto* kEntries = [] {
-    auto* entries = new std::map<std::string, const Entry*, std::less<>>;
-    for (const Family& family : families()) {
-      for (const Entry& entry : family.entries) {
-        for (std::string& name : targets(entry)) entries->emplace(std::move(name), &entry);
-      }
-    }
+  static const auto* const kEntries = [] {
+    auto* entries = new schema::TargetIndex<Entry>;
+    for (const Family& family : families()) entries->add(family.entries);
     return entries;
   }();
-  auto it = kEntries->find(target);
-  return it == kEntries->end() ? nullptr : it->second;
+  return kEntries->find(target);
 }
 
 std::string document_operators() {

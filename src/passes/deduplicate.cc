@@ -7,8 +7,8 @@
 #include <variant>
 #include <vector>
 
-#include "base/hash.h"
 #include "base/try.h"
+#include "ir/equal_constants.h"
 #include "ir/queries.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -17,7 +17,6 @@ namespace slipway::passes {
 namespace {
 
 using ir::Argument;
-using ir::ConstantData;
 using ir::Graph;
 using ir::Node;
 using ir::SymInt;
@@ -118,23 +117,8 @@ void merge_nodes(Graph& graph) {
   for (auto it = merged.rbegin(); it != merged.rend(); ++it) graph.erase(*it);
 }
 
-Result<std::string> content_hash(const ConstantData& data) {
-  Xxh3 hash;
-  SLIPWAY_RETURN_IF_ERROR(data.source().write([&hash](std::span<const std::byte> bytes) {
-    hash.update(bytes);
-    return Status();
-  }));
-  return hash.hex();
-}
-
-bool same_memory(const ConstantData& a, const ConstantData& b) {
-  return a.storage.bytes.data() == b.storage.bytes.data() && a.storage_offset == b.storage_offset &&
-         a.strides == b.strides;
-}
-
 Status merge_constants(ir::Program& program) {
   const std::set<std::string> mutated = mutated_targets(program);
-  // Only what has a partner of its own type is read.
   std::map<std::pair<DType, std::vector<int64_t>>, std::vector<const ir::Input*>> groups;
   for (const ir::Input& input : program.inputs) {
     if (input.value && input.data && !mutated.contains(input.target)) {
@@ -144,21 +128,15 @@ Status merge_constants(ir::Program& program) {
   Replacements replacements;
   for (const auto& [type, inputs] : groups) {
     if (inputs.size() < 2) continue;
-    std::map<std::string, Value*> by_content;
-    std::vector<const ir::Input*> read;
+    ir::EqualConstants constants;
+    std::vector<Value*> first;
     for (const ir::Input* input : inputs) {
-      const ir::Input* twin = nullptr;
-      for (const ir::Input* other : read) {
-        if (same_memory(*input->data, *other->data)) twin = other;
+      SLIPWAY_ASSIGN_OR_RETURN(const size_t number, constants.add(*input->data));
+      if (number == first.size()) {
+        first.push_back(input->value);
+      } else {
+        replacements.add(input->value, first[number]);
       }
-      if (twin) {
-        replacements.add(input->value, replacements.resolve(twin->value));
-        continue;
-      }
-      SLIPWAY_ASSIGN_OR_RETURN(const std::string hash, content_hash(*input->data));
-      read.push_back(input);
-      auto [first, is_new] = by_content.try_emplace(hash, input->value);
-      if (!is_new) replacements.add(input->value, first->second);
     }
   }
   if (replacements.empty()) return {};

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/checked.h"
+#include "base/scanner.h"
 
 namespace slipway::runtime {
 namespace {
@@ -48,29 +49,20 @@ int SymbolTable::number(std::string_view name) {
 
 // Recursive descent: sum = product {("+" | "-") product}, product = unary {"*" unary},
 // unary = ["-"] atom, atom = integer | symbol | function "(" sum "," sum ")" | "(" sum ")".
-class ShapeParser {
+class ShapeParser : Scanner {
  public:
   using Op = ShapeExpression::Op;
 
-  ShapeParser(std::string_view text, SymbolTable& symbols) : text_(text), symbols_(symbols) {}
+  ShapeParser(std::string_view text, SymbolTable& symbols) : Scanner(text), symbols_(symbols) {}
 
   std::optional<ShapeExpression> parse() {
-    if (!sum(0) || !skip_spaces().empty()) return std::nullopt;
+    if (!sum(0)) return std::nullopt;
+    skip_spaces();
+    if (!at_end()) return std::nullopt;
     return std::move(result_);
   }
 
  private:
-  std::string_view skip_spaces() {
-    while (!text_.empty() && text_.front() == ' ') text_.remove_prefix(1);
-    return text_;
-  }
-
-  bool take(char c) {
-    if (skip_spaces().empty() || text_.front() != c) return false;
-    text_.remove_prefix(1);
-    return true;
-  }
-
   void add(Op op, int64_t operand = 0) { result_.steps_.push_back({op, operand}); }
 
   bool sum(int depth) {
@@ -101,15 +93,8 @@ class ShapeParser {
 
   bool atom(int depth) {
     if (take('(')) return sum(depth + 1) && take(')');
-    if (skip_spaces().empty()) return false;
-    const auto is_word = [](char c) {
-      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
-    };
-    size_t length = 0;
-    while (length < text_.size() && is_word(text_[length])) ++length;
-    const std::string_view word = text_.substr(0, length);
+    const std::string_view word = this->word();
     if (word.empty()) return false;
-    text_.remove_prefix(length);
     if (std::isdigit(static_cast<unsigned char>(word.front())) != 0) {
       int64_t value = 0;
       auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
@@ -135,7 +120,6 @@ class ShapeParser {
     return false;
   }
 
-  std::string_view text_;
   SymbolTable& symbols_;
   ShapeExpression result_;
 };

@@ -1,6 +1,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "base/scanner.h"
 #include "base/try.h"
 #include "schema/schema.h"
 
@@ -24,16 +25,16 @@ BaseType base_type(std::string_view name) {
   return BaseType::kOther;
 }
 
-class Parser {
+class Parser : Scanner {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  using Scanner::Scanner;
 
   Result<Schema> parse() {
     Schema schema;
-    schema.text = text_;
-    schema.name = identifier(":");
+    schema.text = text();
+    schema.name = word(":");
     if (schema.name.find("::") == std::string::npos) return error("a name with :: is expected");
-    if (take('.')) schema.overload = identifier();
+    if (take('.')) schema.overload = word();
     if (!take('(')) return error("an opening parenthesis is expected");
     bool keyword_only = false;
     if (!take(')')) {
@@ -52,60 +53,35 @@ class Parser {
     if (!take('-') || !take('>')) return error("-> is expected");
     SLIPWAY_ASSIGN_OR_RETURN(schema.returns, returns());
     skip_spaces();
-    if (position_ != text_.size()) return error("text after the end");
+    if (!at_end()) return error("text after the end");
     return schema;
   }
 
  private:
   Error error(std::string_view what) const {
-    return invalid_file("operator schema \"{}\": {} (at character {})", text_, what, position_);
-  }
-
-  void skip_spaces() {
-    while (position_ < text_.size() && text_[position_] == ' ') ++position_;
-  }
-  bool take(char c) {
-    skip_spaces();
-    if (position_ >= text_.size() || text_[position_] != c) return false;
-    ++position_;
-    return true;
-  }
-  char peek() {
-    skip_spaces();
-    return position_ < text_.size() ? text_[position_] : '\0';
-  }
-
-  std::string identifier(std::string_view more = "") {
-    skip_spaces();
-    size_t begin = position_;
-    auto is_part = [&](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-             c == '_' || more.find(c) != std::string_view::npos;
-    };
-    while (position_ < text_.size() && is_part(text_[position_])) ++position_;
-    return std::string(text_.substr(begin, position_ - begin));
+    return invalid_file("operator schema \"{}\": {} (at character {})", text(), what, position());
   }
 
   // Tensor(a!)[], int[2]?, Tensor?[], Tensor(a)?, str
   Result<Type> type() {
     Type type;
-    type.name = identifier(".");
+    type.name = word(".");
     if (type.name.empty()) return error("a type is expected");
     type.base = base_type(type.name);
     while (true) {
       if (peek() == '(') {
-        size_t end = text_.find(')', position_);
+        const size_t end = text().find(')', position());
         if (end == std::string_view::npos) return error("an alias does not end");
         // "a -> *" is a's view that may land in a list: "a".
-        std::string_view alias = text_.substr(position_ + 1, end - position_ - 1);
+        std::string_view alias = text().substr(position() + 1, end - position() - 1);
         type.alias = alias.substr(0, alias.find(' '));
-        position_ = end + 1;
+        move_to(end + 1);
       } else if (take('[')) {
         if (type.list) return error("a list of lists");
         type.list = true;
         type.optional_items = type.optional;
         type.optional = false;
-        std::string size = identifier();
+        const std::string_view size = word();
         std::from_chars(size.data(), size.data() + size.size(), type.list_size);
         if (!take(']')) return error("a closing bracket is expected");
       } else if (take('?')) {
@@ -119,7 +95,7 @@ class Parser {
   Result<Parameter> parameter() {
     Parameter parameter;
     SLIPWAY_ASSIGN_OR_RETURN(parameter.type, type());
-    parameter.name = identifier();
+    parameter.name = word();
     if (parameter.name.empty()) return error("a parameter has no name");
     if (take('=')) {
       SLIPWAY_ASSIGN_OR_RETURN(parameter.default_value, default_value(parameter.type));
@@ -130,14 +106,11 @@ class Parser {
   Result<Default> default_value(const Type& type) {
     if (take('[')) return list_default(type);
     if (peek() == '"' || peek() == '\'') {
-      char quote = text_[position_++];
-      size_t end = text_.find(quote, position_);
-      if (end == std::string_view::npos) return error("a text does not end");
-      std::string text(text_.substr(position_, end - position_));
-      position_ = end + 1;
-      return Default(std::move(text));
+      const auto text = quoted();
+      if (!text) return error("a text does not end");
+      return Default(std::string(*text));
     }
-    std::string token = identifier("+-.");
+    const std::string token(word("+-."));
     if (token.empty()) return error("a default is expected");
     if (token == "None") return Default(NoneDefault());
     return scalar_default(token, type);
@@ -172,7 +145,7 @@ class Parser {
     item.list = false;
     if (!take(']')) {
       do {
-        SLIPWAY_ASSIGN_OR_RETURN(Default value, scalar_default(identifier("+-."), item));
+        SLIPWAY_ASSIGN_OR_RETURN(Default value, scalar_default(std::string(word("+-.")), item));
         if (auto* integer = std::get_if<int64_t>(&value)) {
           integers.push_back(*integer);
         } else if (auto* number = std::get_if<double>(&value)) {
@@ -194,22 +167,19 @@ class Parser {
     std::vector<Type> result;
     if (!take('(')) {
       SLIPWAY_ASSIGN_OR_RETURN(Type only, type());
-      identifier();  // Results may be named.
+      word();  // Results may be named.
       result.push_back(std::move(only));
       return result;
     }
     if (take(')')) return result;
     do {
       SLIPWAY_ASSIGN_OR_RETURN(Type one, type());
-      identifier();
+      word();
       result.push_back(std::move(one));
     } while (take(','));
     if (!take(')')) return error("a comma or a closing parenthesis is expected");
     return result;
   }
-
-  std::string_view text_;
-  size_t position_ = 0;
 };
 
 }  // namespace

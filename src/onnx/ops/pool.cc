@@ -20,6 +20,19 @@ struct Window {
   bool ceil_mode = false;
 };
 
+// The arguments from the kernel on: kernel, stride, padding, with a dilation or without, ceil_mode.
+Window read_window(Context& c, size_t spatial, bool with_dilation) {
+  Window window;
+  window.kernel = repeated(c.constants(1), spatial);
+  window.stride = repeated(c.constants(2), spatial);
+  if (window.stride.empty()) window.stride = window.kernel;
+  window.padding = repeated(c.constants(3), spatial);
+  window.dilation.assign(spatial, 1);
+  if (with_dilation) window.dilation = repeated(c.constants(4), spatial);
+  window.ceil_mode = c.flag(with_dilation ? 5 : 4);
+  return window;
+}
+
 // The input with a batch dimension, its sizes, and those of the result.
 struct Images {
   Ref x;
@@ -102,13 +115,7 @@ Attributes window_attributes(const Window& window, std::vector<int64_t> pads) {
 void max_pool(Context& c) {
   const size_t n = spatial_of(c);
   Images image = images(c, n);
-  Window window;
-  window.kernel = repeated(c.constants(1), n);
-  window.stride = repeated(c.constants(2), n);
-  if (window.stride.empty()) window.stride = window.kernel;
-  window.padding = repeated(c.constants(3), n);
-  window.dilation = repeated(c.constants(4), n);
-  window.ceil_mode = c.flag(5);
+  const Window window = read_window(c, n, /*with_dilation=*/true);
   const Sizes end = end_padding(image, window);
   const bool indices = c.is_used(1);
   Ref x = image.x;
@@ -152,13 +159,7 @@ void avg_pool(Context& c) {
   const size_t n = spatial_of(c);
   if (!is_floating_point(c.dtype())) return c.fail("ONNX has no average of integers");
   Images image = images(c, n);
-  Window window;
-  window.kernel = repeated(c.constants(1), n);
-  window.stride = repeated(c.constants(2), n);
-  if (window.stride.empty()) window.stride = window.kernel;
-  window.padding = repeated(c.constants(3), n);
-  window.dilation.assign(n, 1);
-  window.ceil_mode = c.flag(4);
+  const Window window = read_window(c, n, /*with_dilation=*/false);
   const bool include = c.flag(5);
   const auto divisor = c.number(6);
   const Sizes end = end_padding(image, window);

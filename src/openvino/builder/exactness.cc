@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <map>
 #include <span>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include "ir/arguments.h"
 #include "ir/queries.h"
 #include "schema/operator_name.h"
+#include "schema/target_index.h"
 
 namespace slipway::openvino {
 
@@ -370,15 +370,12 @@ std::vector<std::string> targets(const Exactness& entry) {
 }
 
 const Exactness* find_exactness(std::string_view target) {
-  static const auto* kEntries = [] {
-    auto* entries = new std::map<std::string, const Exactness*, std::less<>>;
-    for (const Exactness& entry : exactness_table()) {
-      for (std::string& name : targets(entry)) entries->emplace(std::move(name), &entry);
-    }
+  static const auto* const kEntries = [] {
+    auto* entries = new schema::TargetIndex<Exactness>;
+    entries->add(exactness_table());
     return entries;
   }();
-  auto it = kEntries->find(target);
-  return it == kEntries->end() ? nullptr : it->second;
+  return kEntries->find(target);
 }
 
 std::string document_exactness() {

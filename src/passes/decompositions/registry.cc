@@ -1,24 +1,15 @@
 #include "passes/decompositions/registry.h"
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 #include <utility>
 
-#include "schema/operator_name.h"
+#include "schema/target_index.h"
 
 namespace slipway::passes::decompositions {
 namespace {
 
-using Table = std::map<std::string, Rule, std::less<>>;
-
-void add(std::span<const Entry> family, Table& table) {
-  for (const Entry& entry : family) {
-    for (std::string& target : schema::split_targets(entry.targets)) {
-      table.emplace(std::move(target), entry.rule);
-    }
-  }
-}
+using Table = schema::TargetIndex<Entry>;
 
 const Table& table() {
   static const auto* const kTable = [] {
@@ -30,7 +21,7 @@ const Table& table() {
           pad_rules(),         pooling_rules(),   quantized_rules(),  recurrent_rules(),
           reduction_rules(),   resize_rules(),    scatter_rules(),    shape_rules(),
           sort_rules(),        special_rules(),   unary_rules()}) {
-      add(family, *table);
+      table->add(family);
     }
     return table;
   }();
@@ -40,7 +31,7 @@ const Table& table() {
 const Table& complex_table() {
   static const auto* const kTable = [] {
     auto* table = new Table;
-    add(complex_arithmetic_rules(), *table);
+    table->add(complex_arithmetic_rules());
     return table;
   }();
   return *kTable;
@@ -49,15 +40,15 @@ const Table& complex_table() {
 const Table& half_table() {
   static const auto* const kTable = [] {
     auto* table = new Table;
-    add(half_rules(), *table);
+    table->add(half_rules());
     return table;
   }();
   return *kTable;
 }
 
 Rule find(std::string_view target, const Table& table) {
-  const auto it = table.find(target);
-  return it == table.end() ? nullptr : it->second;
+  const Entry* entry = table.find(target);
+  return entry ? entry->rule : nullptr;
 }
 
 }  // namespace
@@ -79,9 +70,9 @@ Rule find_half(std::string_view target) { return find(target, half_table()); }
 
 std::vector<std::string> targets() {
   std::vector<std::string> result;
-  for (const auto& [target, rule] : table()) result.push_back(target);
-  for (const auto& [target, rule] : complex_table()) result.push_back(target);
-  for (const auto& [target, rule] : half_table()) result.push_back(target);
+  for (const Table* one : {&table(), &complex_table(), &half_table()}) {
+    for (std::string& target : one->targets()) result.push_back(std::move(target));
+  }
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;

@@ -1,12 +1,10 @@
 #include "pte/emitter/constants.h"
 
 #include <array>
-#include <cstring>
 #include <limits>
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/try.h"
 #include "pte/format/layout.h"
 
@@ -57,28 +55,11 @@ Result<uint32_t> ConstantPool::add(const ir::ConstantData& data, const std::stri
     return checked.error().with_context(
         name + " (were the weights saved? an archive of fake tensors can't be compiled)");
   }
-  uint64_t size = data.nbytes();
-  Identity identity{data.storage.bytes.data(), size, data.storage_offset, data.sizes, data.strides};
-  auto same = same_storage_.find(identity);
-  if (same != same_storage_.end()) return same->second;
-
-  Candidate candidate{0, data, std::nullopt};
-  // Strided data is compared by identity only: comparing it byte by byte would lay it out first.
-  if (data.is_contiguous()) {
-    for (Candidate& other : by_size_[size]) {
-      if (!candidate.hash) candidate.hash = xxh3_hex(data.bytes());
-      if (!other.hash) other.hash = xxh3_hex(other.data.bytes());
-      if (*candidate.hash != *other.hash) continue;
-      if (size == 0 || std::memcmp(data.bytes().data(), other.data.bytes().data(), size) == 0) {
-        same_storage_.emplace(std::move(identity), other.index);
-        return other.index;
-      }
-    }
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(candidate.index, segment_.add(data));
-  same_storage_.emplace(std::move(identity), candidate.index);
-  if (data.is_contiguous()) by_size_[size].push_back(candidate);
-  return candidate.index;
+  const size_t stored = constants_.size();
+  SLIPWAY_ASSIGN_OR_RETURN(const size_t number, constants_.add(data));
+  // Index 0 stands for no data.
+  if (number < stored) return static_cast<uint32_t>(number + 1);
+  return segment_.add(data);
 }
 
 }  // namespace slipway::pte

@@ -4,13 +4,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <optional>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "base/piece_writer.h"
+#include "ir/equal_constants.h"
 #include "ir/program.h"
 #include "slipway/result.h"
 
@@ -48,17 +46,8 @@ class ConstantPool {
   const SegmentData& segment() const { return segment_; }
 
  private:
-  struct Candidate {
-    uint32_t index = 0;
-    ir::ConstantData data;
-    std::optional<std::string> hash;  // computed when a second one has the same size
-  };
-  using Identity =
-      std::tuple<const std::byte*, uint64_t, int64_t, std::vector<int64_t>, std::vector<int64_t>>;
-
+  ir::EqualConstants constants_;
   SegmentData segment_;
-  std::map<Identity, uint32_t> same_storage_;
-  std::map<uint64_t, std::vector<Candidate>> by_size_;
 };
 
 }  // namespace slipway::pte

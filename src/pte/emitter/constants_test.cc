@@ -49,6 +49,18 @@ TEST(ConstantPoolTest, LaysStridedDataOutAnew) {
   ASSERT_EQ(bytes.size(), 24u);
   const auto* values = reinterpret_cast<const float*>(bytes.data());
   EXPECT_EQ(std::vector<float>(values, values + 6), (std::vector<float>{0, 3, 1, 4, 2, 5}));
+  // What is equal element by element, laid out from elsewhere.
+  EXPECT_EQ(add(pool, TestProgram::count({3, 2}, {1, 3})), 1u);
+  EXPECT_EQ(add(pool, TestProgram::count({3, 2}, {3, 1})), 2u);
+}
+
+TEST(ConstantPoolTest, NeverReadsExpandedDataToCompareIt) {
+  ConstantPool pool;
+  const int64_t huge = int64_t{1} << 55;
+  const ir::ConstantData expanded = TestProgram::count({huge}, {0});
+  EXPECT_EQ(add(pool, expanded), 1u);
+  EXPECT_EQ(add(pool, TestProgram::count({huge}, {0})), 2u);
+  EXPECT_EQ(add(pool, expanded), 1u);
 }
 
 TEST(ConstantPoolTest, AlignsWhatItStores) {
