@@ -290,6 +290,21 @@ TEST(SeveralEngines, RunInOneProgram) {
   }
 }
 
+TEST(SeveralEngines, ThreeRunBesideKernels) {
+  CompileOptions options = with_engines({{"stand_in"}, {"openvino"}, {"stand_in_twin"}});
+  options.exclude_ops = {"aten.layer_norm", "openvino:aten.linear", "stand_in:aten.linear"};
+  const auto bytes = compile_golden(kModel, options);
+  ASSERT_TRUE(bytes.ok()) << bytes.error().message();
+  auto operators = operators_of(*bytes);
+  EXPECT_THAT(operators["stand_in"], Contains("aten.relu.default"));
+  EXPECT_THAT(operators["openvino"], Contains("aten.scaled_dot_product_attention.default"));
+  EXPECT_THAT(operators["stand_in_twin"], testing::Each("aten.linear.default"));
+  EXPECT_FALSE(operators["stand_in_twin"].empty());
+  EXPECT_THAT(operators[""], testing::Each("aten.layer_norm.default"));
+  EXPECT_FALSE(operators[""].empty());
+  expect_golden_results(kModel, *bytes, 2);
+}
+
 // With TensorRT, whose engines are not run here, as the third: each has nodes of its own.
 TEST(SeveralEngines, ThreeAreInOneFile) {
   CompileOptions options = with_engines({{"stand_in"}, {"openvino"}, {"tensorrt"}});

@@ -18,7 +18,6 @@
 #include "stand_in/delegate/machine.h"
 #include "stand_in/delegate/operators.h"
 #include "stand_in/format/blob.h"
-#include "stand_in/format/description.h"
 
 namespace slipway::stand_in {
 
@@ -88,11 +87,11 @@ Step to_step(const onnx::Node& node, const std::unordered_map<std::string, uint6
 
 class StandInBuilder : public engine_build::Builder {
  public:
-  StandInBuilder(Options options, std::string variant)
-      : options_(std::move(options)), variant_(std::move(variant)) {}
+  StandInBuilder(const engine::Description& engine, Options options, std::string variant)
+      : engine_(engine), options_(std::move(options)), variant_(std::move(variant)) {}
 
   Result<std::string> fingerprint() const override {
-    return fmt::format("stand-in {} for {}, variant '{}', refuse {}, fail {}, wrong {}",
+    return fmt::format("{} {} for {}, variant '{}', refuse {}, fail {}, wrong {}", engine_.name,
                        machine().library_version, machine().capabilities, variant_, options_.refuse,
                        options_.fail, options_.wrong);
   }
@@ -129,7 +128,7 @@ class StandInBuilder : public engine_build::Builder {
                              engine_build::Constants::of(graph));
     SLIPWAY_ASSIGN_OR_RETURN(const Model model, to_model(graph, constants));
     SLIPWAY_RETURN_IF_ERROR(sink(write_engine(model)));
-    engine::EngineRecord record = engine_build::record_of(kDescription, graph, constants);
+    engine::EngineRecord record = engine_build::record_of(engine_, graph, constants);
     record.library_version = machine().library_version;
     record.device = "CPU";
     record.capabilities = machine().capabilities;
@@ -203,6 +202,7 @@ class StandInBuilder : public engine_build::Builder {
     });
   }
 
+  const engine::Description& engine_;
   const Options options_;
   const std::string variant_;
 };
@@ -211,9 +211,10 @@ class StandInBuilder : public engine_build::Builder {
 
 std::span<const char* const> supported_operators() { return kSupported; }
 
-std::unique_ptr<engine_build::Builder> make_builder(const Options& options,
+std::unique_ptr<engine_build::Builder> make_builder(const engine::Description& engine,
+                                                    const Options& options,
                                                     const std::string& variant) {
-  return std::make_unique<StandInBuilder>(options, variant);
+  return std::make_unique<StandInBuilder>(engine, options, variant);
 }
 
 }  // namespace slipway::stand_in

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "engine/description.h"
 #include "engine_build/builder.h"
 
 namespace slipway::stand_in {
@@ -19,7 +20,9 @@ struct Options {
 // The ATen operators that it takes where all tensors are float32.
 std::span<const char* const> supported_operators();
 
-std::unique_ptr<engine_build::Builder> make_builder(const Options& options,
+// Under the name of `engine`, which it keeps.
+std::unique_ptr<engine_build::Builder> make_builder(const engine::Description& engine,
+                                                    const Options& options,
                                                     const std::string& variant);
 
 }  // namespace slipway::stand_in

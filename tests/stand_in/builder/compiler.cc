@@ -33,9 +33,12 @@ const EngineOption kOptions[] = {
 
 class StandInCompiler : public engine_build::Compiler {
  public:
-  StandInCompiler(const Options& options, std::vector<std::string> variants) {
+  StandInCompiler(const engine::Description& engine, const Options& options,
+                  std::vector<std::string> variants) {
     if (variants.empty()) variants.emplace_back();
-    for (const std::string& variant : variants) builders_.push_back(make_builder(options, variant));
+    for (const std::string& variant : variants) {
+      builders_.push_back(make_builder(engine, options, variant));
+    }
   }
 };
 
@@ -44,6 +47,7 @@ bool supports(const std::string& op) {
   return std::find(operators.begin(), operators.end(), op) != operators.end();
 }
 
+template <const engine::Description& kEngine>
 Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues& values,
                                                      const engine_build::BuildOptions& /*build*/) {
   Options options;
@@ -63,11 +67,12 @@ Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionV
     named.insert(value);
   }
   return std::unique_ptr<engine_build::Compiler>(
-      std::make_unique<StandInCompiler>(options, std::move(variants)));
+      std::make_unique<StandInCompiler>(kEngine, options, std::move(variants)));
 }
 
+template <const engine::Description& kEngine>
 std::vector<std::pair<std::string, std::string>> state() {
-  return {{"engine stand_in", "ready: in this program alone"}};
+  return {{std::string("engine ") + kEngine.name, "ready: in this program alone"}};
 }
 
 constexpr const char* kExtensions[] = {".standin"};
@@ -76,11 +81,23 @@ constexpr const char* kExtensions[] = {".standin"};
 
 extern const engine_build::CompilerDescription kCompiler;
 const engine_build::CompilerDescription kCompiler = {
-    .name = kName,
+    .name = kDescription.name,
     .options = kOptions,
-    .make = make,
+    .make = make<kDescription>,
     .bare_extensions = kExtensions,
-    .state = state,
+    .state = state<kDescription>,
 };
 
 }  // namespace slipway::stand_in
+
+namespace slipway::stand_in_twin {
+
+extern const engine_build::CompilerDescription kCompiler;
+const engine_build::CompilerDescription kCompiler = {
+    .name = kDescription.name,
+    .options = stand_in::kOptions,
+    .make = stand_in::make<kDescription>,
+    .state = stand_in::state<kDescription>,
+};
+
+}  // namespace slipway::stand_in_twin

@@ -128,8 +128,9 @@ class Delegate final : public delegate::Backend {
 };
 
 // Never destroyed, because programs may end later than static destructors run.
-[[maybe_unused]] const et::Error registered =
-    et::register_backend({kDescription.backend, new Delegate()});
+[[maybe_unused]] const et::Error registered[] = {
+    et::register_backend({kDescription.backend, new Delegate()}),
+    et::register_backend({stand_in_twin::kDescription.backend, new Delegate()})};
 
 }  // namespace
 }  // namespace slipway::stand_in

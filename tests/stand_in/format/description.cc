@@ -11,7 +11,7 @@ bool is_engine(std::span<const std::byte> bytes) { return begins_engine(bytes); 
 }  // namespace
 
 const engine::Description kDescription = {
-    .name = kName,
+    .name = "stand_in",
     .title = "the stand-in",
     .backend = "StandInBackend",
     .remedy = "link tests/stand_in into the program",
@@ -23,3 +23,16 @@ const engine::Description kDescription = {
 };
 
 }  // namespace slipway::stand_in
+
+namespace slipway::stand_in_twin {
+
+const engine::Description kDescription = {
+    .name = "stand_in_twin",
+    .title = "the stand-in's twin",
+    .backend = "StandInTwinBackend",
+    .remedy = "link tests/stand_in into the program",
+    .header = stand_in::header_of,
+    .engine_of = stand_in::engine_of,
+};
+
+}  // namespace slipway::stand_in_twin

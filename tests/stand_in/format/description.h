@@ -5,8 +5,13 @@
 
 namespace slipway::stand_in {
 
-inline constexpr const char* kName = "stand_in";
-
 extern const engine::Description kDescription;
 
 }  // namespace slipway::stand_in
+
+// The same engine under another name, for programs of several engines.
+namespace slipway::stand_in_twin {
+
+extern const engine::Description kDescription;
+
+}  // namespace slipway::stand_in_twin
