@@ -68,6 +68,7 @@ endfunction()
 
 function(slipway_tests name sources)
   slipway_program(tests ${name} "${sources}" ${ARGN} GTest::gtest_main)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   if(SLIPWAY_SANITIZE)
     # What the tests' own sources do with addresses is watched, the rest of their instrumentation left out: it takes more than half
     # of the time to compile them.
