@@ -44,7 +44,7 @@ if(SLIPWAY_SANITIZE)
   target_compile_options(tensorrt_stand_in_runtime PRIVATE -fno-sanitize=function,vptr)
 endif()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tensorrt/delegate/*_test.cc)
-slipway_tests(tensorrt_delegate_stand_in_test "${sources}" slipway_cuda_driver slipway_pte_emitter slipway_pte_reader
+slipway_tests(tensorrt_delegate_stand_in_test "${sources}" slipway_compile slipway_cuda_driver slipway_pte_emitter slipway_pte_reader
               slipway_runtime slipway_tensorrt_format slipway_tensorrt_library)
 target_include_directories(tensorrt_delegate_stand_in_test PRIVATE tests)
 target_compile_definitions(tensorrt_delegate_stand_in_test PRIVATE

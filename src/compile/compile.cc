@@ -87,13 +87,15 @@ Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compile
 // The program with calls of engines in it, and then kernels.
 Result<ProgramEngines> take_parts(ir::Program& program, const Compilers& compilers,
                                   const CompileOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines found, take_engines(program));
   SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
   if (!compilers.empty()) {
     if (options.on_step) options.on_step(kPrepare);
     SLIPWAY_RETURN_IF_ERROR(prepare_for_engines(program, compilers, options));
     SLIPWAY_RETURN_IF_ERROR(look_at(program, kPrepare, options));
   }
-  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, build_engines(program, compilers, options));
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
+                           build_engines(program, compilers, options, std::move(found)));
   if (!compilers.empty()) SLIPWAY_RETURN_IF_ERROR(look_at(program, kBuild, options));
   return parts;
 }

@@ -25,6 +25,7 @@
 #include "engine_build/build_engine.h"
 #include "engine_build/builder.h"
 #include "engine_build/engine_cache.h"
+#include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
 #include "onnx/lowering.h"
 #include "onnx/serializer.h"
@@ -83,8 +84,10 @@ Status add_header(engine::Engine& engine) {
 // Builds the engines of one program.
 class EngineStep {
  public:
-  EngineStep(ir::Program& program, const Compilers& compilers, const CompileOptions& options)
+  EngineStep(ir::Program& program, const Compilers& compilers, const CompileOptions& options,
+             ProgramEngines found)
       : program_(program),
+        result_(std::move(found)),
         options_(options),
         ranges_(program),
         large_values_(find_large_values(program)) {
@@ -347,30 +350,31 @@ class EngineStep {
   }
 
   Result<ProgramEngines> finish(partition::Plan plan) {
-    ProgramEngines result;
+    const size_t first_engine = result_.engines.size();
     std::vector<std::vector<std::string>> symbols;
     for (partition::Partition& part : plan.partitions) {
       Built& built = built_.at({part.engine, part.nodes});
       part.inputs = std::move(built.inputs);
-      result.engines.push_back(std::move(built.engine));
+      result_.engines.push_back(std::move(built.engine));
       symbols.push_back(std::move(built.symbols));
-      std::vector<std::string>& names = result.nodes.emplace_back();
+      std::vector<std::string>& names = result_.nodes.emplace_back();
       for (const ir::Node* node : part.nodes) names.push_back(describe(*node));
-      std::vector<engine::ManifestOutside>& passed_over = result.passed_over.emplace_back();
+      std::vector<engine::ManifestOutside>& passed_over = result_.passed_over.emplace_back();
       for (const auto& [node, place, reason] : part.passed_over) {
         passed_over.push_back(
             {node->name(), node->op(), fmt::format("{}: {}", name_of(place), reason)});
       }
     }
     for (const partition::Outside& outside : plan.outside) {
-      result.outside.push_back({outside.node->name(), outside.node->op(), outside.reason});
-      result.origins.push_back(outside.node->origin());
+      result_.outside.push_back({outside.node->name(), outside.node->op(), outside.reason});
+      result_.origins.push_back(outside.node->origin());
     }
-    SLIPWAY_RETURN_IF_ERROR(partition::replace(program_, plan, 0, symbols));
-    return result;
+    SLIPWAY_RETURN_IF_ERROR(partition::replace(program_, plan, first_engine, symbols));
+    return std::move(result_);
   }
 
   ir::Program& program_;
+  ProgramEngines result_;
   const CompileOptions& options_;
   std::vector<OneEngine> engines_;
   const partition::IntegerRanges ranges_;
@@ -387,16 +391,30 @@ class EngineStep {
 
 }  // namespace
 
+Result<ProgramEngines> take_engines(ir::Program& program) {
+  ProgramEngines parts;
+  for (const auto* compiler : engine_list::compilers()) {
+    if (compiler->take_engines == nullptr) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(auto found, compiler->take_engines(program, parts.engines.size()));
+    for (engine_build::FoundEngine& one : found) {
+      parts.engines.push_back(std::move(one.engine));
+      parts.nodes.push_back({std::move(one.node)});
+      parts.passed_over.emplace_back();
+    }
+  }
+  return parts;
+}
+
 Result<ProgramEngines> build_engines(ir::Program& program, const Compilers& compilers,
-                                     const CompileOptions& options) {
-  if (compilers.empty()) return ProgramEngines();
+                                     const CompileOptions& options, ProgramEngines found) {
+  if (compilers.empty()) return found;
   // Before any work, so that a missing library is the first thing to be said.
   for (const auto& compiler : compilers) {
     for (const auto& builder : compiler->builders()) {
       SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());
     }
   }
-  return EngineStep(program, compilers, options).run();
+  return EngineStep(program, compilers, options, std::move(found)).run();
 }
 
 }  // namespace slipway

@@ -23,11 +23,14 @@ struct ProgramEngines {
   std::vector<std::vector<engine::ManifestOutside>> passed_over;
 };
 
+// Takes the engines that the program came with, as the archive has it: the calls of all of them.
+Result<ProgramEngines> take_engines(ir::Program& program);
+
 // Builds engines for the parts of a functional program that compilers take, and puts calls in
 // their place: each builds every partition for a target of its own, and the first one says what can
 // be built. A build that refuses nodes, or that fails at one, leaves them outside, and the program
-// is cut again. Without compilers nothing happens.
+// is cut again. Without compilers nothing happens. What is built comes behind what was `found`.
 Result<ProgramEngines> build_engines(ir::Program& program, const Compilers& compilers,
-                                     const CompileOptions& options);
+                                     const CompileOptions& options, ProgramEngines found = {});
 
 }  // namespace slipway

@@ -40,6 +40,12 @@ class Compiler {
   std::vector<std::unique_ptr<Builder>> builders_;
 };
 
+// An engine that a program came with.
+struct FoundEngine {
+  engine::Engine engine;
+  std::string node;  // what called it: "execute_engine (some.operator)"
+};
+
 struct CompilerDescription {
   const char* name;  // as engine::Description has it
   std::span<const EngineOption> options;
@@ -52,6 +58,11 @@ struct CompilerDescription {
   bool process_for_each_engine = false;
   // Ends of the names of files that are bare engines: ".engine".
   std::span<const char* const> bare_extensions = {};
+
+  // Takes the engines that another tool built into a program, as it came from the archive: the i-th
+  // is called by ir::kCallEngine `first_engine` + i afterwards. Null: nobody does that.
+  Result<std::vector<FoundEngine>> (*take_engines)(ir::Program& program,
+                                                   size_t first_engine) = nullptr;
 
   // Command lines for the tool's help.
   std::span<const char* const> examples = {};

@@ -97,9 +97,10 @@ void append_engine(std::string& text, size_t index, const MethodDetails& method,
   }
   const engine::EngineRecord& record = described->record;
   const std::vector<std::string>& nodes = engine.nodes;
-  append(text, "  engine {}: {} {} for {}, {} in segment {}\n", index, printable(record.engine),
-         printable(record.library_version), printable(record.device), format_bytes(engine.bytes),
-         described->segment);
+  const std::string version =
+      record.library_version.empty() ? "" : " " + printable(record.library_version);
+  append(text, "  engine {}: {}{} for {}, {} in segment {}\n", index, printable(record.engine),
+         version, printable(record.device), format_bytes(engine.bytes), described->segment);
   if (options.graph) {
     append(text, "    {}:\n", count_text(nodes.size(), "node"));
     for (const std::string& node : nodes) append(text, "      {}\n", printable(node));

@@ -60,7 +60,8 @@ struct Plan {
 //
 // Nodes that take or give other things than tensors, whose results' sizes depend on data, or that
 // only check something stay outside, and so do constants for nodes outside and groups that are
-// small or only give tensors other shapes, which costs nothing without an engine. An error for an
+// small or only give tensors other shapes, which costs nothing without an engine. Calls of engines
+// that are there already stay, and are not counted as outside. An error for an
 // operator or node in `options` that the program lacks.
 //
 // Requires a program after functionalize, remove_no_ops and remove_dead_code: the archive's nodes

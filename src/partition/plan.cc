@@ -34,6 +34,7 @@ bool only_gives_shape(const Node& node) {
 
 // What no engine takes, whatever it computes: an engine's call takes and gives tensors.
 std::optional<std::string> why_no_engine(const Node& node, const Dependencies& dependencies) {
+  if (node.op() == ir::kCallEngine) return "it calls an engine";
   if (node.outputs().empty()) return "it has no result";
   if (schema::trait_of(node.op()) == schema::Trait::kAssertion) {
     return "it checks something at run time";
@@ -301,7 +302,7 @@ Result<Plan> plan(const ir::Program& program, const WhyNot& why_not, const Optio
   }
   connect(program, dependencies, plan.partitions);
   for (size_t i = 0; i < choices.size(); ++i) {
-    if (choices[i].engine) continue;
+    if (choices[i].engine || dependencies.nodes[i]->op() == ir::kCallEngine) continue;
     plan.outside.push_back(
         {dependencies.nodes[i], join_reasons(choices[i].reasons, options.engines)});
   }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "tensorrt/archive/calls.h"
 #include "tensorrt/builder/builder.h"
 #include "tensorrt/builder/job.h"
 #include "tensorrt/builder/machine.h"
@@ -69,6 +70,7 @@ const engine_build::CompilerDescription kCompiler = {
     .handle_job = run_job,
     .process_for_each_engine = true,
     .bare_extensions = kExtensions,
+    .take_engines = take_engines,
     .examples = kExamples,
     .state = machine_state,
     .check_machine = check_machine,

@@ -19,6 +19,8 @@ namespace slipway::tensorrt {
 
 namespace {
 
+constexpr size_t kShownMetadata = 60;
+
 // -1 for what is not a number.
 int64_t known_size(const std::string& text) {
   int64_t size = -1;
@@ -58,8 +60,11 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   if (!metadata.target_platform.empty()) device += " of " + metadata.target_platform;
   if (metadata.hardware_compatible) device += ", and GPUs of later kinds";
   summary.lines.push_back(std::move(device));
-  if (!metadata.serialized_metadata.empty()) {
-    summary.lines.push_back("metadata: " + metadata.serialized_metadata);
+  if (const std::string& own = metadata.serialized_metadata; own.size() > kShownMetadata) {
+    summary.lines.push_back(
+        fmt::format("metadata: {}... ({} bytes)", own.substr(0, kShownMetadata), own.size()));
+  } else if (!own.empty()) {
+    summary.lines.push_back("metadata: " + own);
   }
   for (const Binding& binding : metadata.io_bindings) {
     summary.ends.push_back(fmt::format("{} '{}': {}[{}]", binding.is_input ? "input" : "output",

@@ -1,0 +1,43 @@
+#include "base/base64.h"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include <openssl/evp.h>
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace slipway {
+
+Status decode_base64(std::string_view text, const ByteSink& sink) {
+  constexpr size_t kPiece = size_t{1} << 20;
+  const std::unique_ptr<EVP_ENCODE_CTX, decltype(&EVP_ENCODE_CTX_free)> context(
+      EVP_ENCODE_CTX_new(), EVP_ENCODE_CTX_free);
+  if (!context) return resource_exhausted("there is no memory to decode Base64");
+  EVP_DecodeInit(context.get());
+  std::vector<unsigned char> bytes(std::min(text.size(), kPiece) + 64);
+  const auto give = [&](int count) {
+    return count == 0 ? Status()
+                      : sink(std::as_bytes(std::span(bytes).first(static_cast<size_t>(count))));
+  };
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view piece = rest.substr(0, kPiece);
+    rest.remove_prefix(piece.size());
+    int count = 0;
+    // 0: it ends here, so nothing may follow.
+    const int more = EVP_DecodeUpdate(context.get(), bytes.data(), &count,
+                                      reinterpret_cast<const unsigned char*>(piece.data()),
+                                      static_cast<int>(piece.size()));
+    if (more < 0 || (more == 0 && !rest.empty())) return invalid_file("it is not Base64");
+    SLIPWAY_RETURN_IF_ERROR(give(count));
+  }
+  int count = 0;
+  if (EVP_DecodeFinal(context.get(), bytes.data(), &count) < 0) {
+    return invalid_file("it is not Base64, or cut short");
+  }
+  return give(count);
+}
+
+}  // namespace slipway

@@ -1,0 +1,336 @@
+#include "pt2/object_pickle.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/printable.h"
+#include "base/try.h"
+#include "pt2/zip_reader.h"
+
+namespace slipway::pt2 {
+namespace {
+
+// Some forty describe an object of thirteen texts.
+constexpr size_t kMaxOpcodes = 4096;
+constexpr size_t kShownName = 100;
+// TorchScript keeps the type of a list beside it, by this.
+constexpr std::string_view kTypeTag = "torch.jit._pickle.restore_type_tag";
+
+enum class Opcode : uint8_t {
+  kProto = 0x80,
+  kFrame = 0x95,
+  kStop = '.',
+  kMark = '(',
+  kGlobal = 'c',
+  kStackGlobal = 0x93,
+  kNewObject = 0x81,
+  kReduce = 'R',
+  kBuild = 'b',
+  kEmptyTuple = ')',
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kTuple = 't',
+  kEmptyList = ']',
+  kAppend = 'a',
+  kAppends = 'e',
+  kText1 = 0x8c,
+  kText4 = 'X',
+  kText8 = 0x8d,
+  kBytes1 = 'C',
+  kBytes4 = 'B',
+  kBytes8 = 0x8e,
+  kPut1 = 'q',
+  kPut4 = 'r',
+  kMemoize = 0x94,
+  kGet1 = 'h',
+  kGet4 = 'j',
+};
+
+// Objects lie in one table and name each other by index, so that a knot is followed nowhere.
+using Index = uint32_t;
+struct Object {
+  enum Kind : uint8_t { kText, kList, kTuple, kGlobal, kInstance } kind = kText;
+  std::string_view text = {};     // kText
+  std::string name = {};          // kGlobal, kInstance
+  std::vector<Index> items = {};  // of lists and tuples; an instance's state, of one
+};
+
+class Machine {
+ public:
+  Machine(std::span<const std::byte> pickle, std::span<const std::string_view> types,
+          const std::string& name)
+      : pickle_(pickle), types_(types), name_(name) {}
+
+  Result<PickledObject> run() {
+    bool stopped = false;
+    for (size_t count = 0; !stopped; ++count) {
+      if (count == kMaxOpcodes) return damaged("has too many opcodes");
+      SLIPWAY_ASSIGN_OR_RETURN(const uint64_t code, number(1));
+      SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code), stopped));
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
+    const Object& object = objects_[top];
+    if (object.kind != Object::kInstance) return damaged("does not hold an object");
+    if (object.items.size() != 1 || objects_[object.items[0]].kind != Object::kList) {
+      return unsupported("{} holds a {} whose state is not a list", name_, object.name);
+    }
+    PickledObject result{object.name, {}, nullptr};
+    for (const Index item : objects_[object.items[0]].items) {
+      if (objects_[item].kind != Object::kText) {
+        return unsupported("{} holds a {} whose state is not a list of texts", name_, object.name);
+      }
+      result.state.push_back(objects_[item].text);
+    }
+    return result;
+  }
+
+ private:
+  Error damaged(const std::string& what) const {
+    return invalid_file("{} {} (byte {})", name_, what, at_);
+  }
+
+  Result<std::string_view> text(uint64_t count) {
+    if (!range_fits(at_, count, pickle_.size())) return damaged("is cut short");
+    const auto* begin = reinterpret_cast<const char*>(pickle_.data()) + at_;
+    at_ += count;
+    return std::string_view(begin, count);
+  }
+  // Little-endian.
+  Result<uint64_t> number(size_t bytes) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string_view digits, text(bytes));
+    uint64_t value = 0;
+    std::memcpy(&value, digits.data(), bytes);
+    return value;
+  }
+  Result<std::string_view> line() {
+    const auto rest = pickle_.subspan(at_);
+    const auto end = std::find(rest.begin(), rest.end(), std::byte{'\n'});
+    if (end == rest.end()) return damaged("is cut short");
+    auto taken = text(static_cast<uint64_t>(end - rest.begin()));
+    ++at_;
+    return taken;
+  }
+
+  Status push(Object object) {
+    stack_.push_back(static_cast<Index>(objects_.size()));
+    objects_.push_back(std::move(object));
+    return {};
+  }
+  // The mark in use bounds what may be popped.
+  Result<Index> pop() {
+    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
+      return damaged("takes more values than it has");
+    }
+    const Index top = stack_.back();
+    stack_.pop_back();
+    return top;
+  }
+  Result<std::vector<Index>> pop(size_t count) {
+    if (stack_.size() < (marks_.empty() ? 0 : marks_.back()) + count) {
+      return damaged("takes more values than it has");
+    }
+    std::vector<Index> items(stack_.end() - static_cast<ptrdiff_t>(count), stack_.end());
+    stack_.resize(stack_.size() - count);
+    return items;
+  }
+  Result<std::vector<Index>> pop_to_mark() {
+    if (marks_.empty()) return damaged("has no mark where it needs one");
+    const size_t mark = marks_.back();
+    marks_.pop_back();
+    return pop(stack_.size() - mark);
+  }
+
+  Status push_text(size_t bytes_of_length) {
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t length, number(bytes_of_length));
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string_view content, text(length));
+    return push({.text = content});
+  }
+  Status push_tuple(size_t count) {
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<Index> items, pop(count));
+    return push({.kind = Object::kTuple, .items = std::move(items)});
+  }
+  Status append(const std::vector<Index>& items) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Index list, pop());
+    if (objects_[list].kind != Object::kList) return damaged("appends to what is no list");
+    objects_[list].items.insert(objects_[list].items.end(), items.begin(), items.end());
+    stack_.push_back(list);
+    return {};
+  }
+  Status push_global(std::string_view module, std::string_view name) {
+    std::string whole = std::string(module) + "." + std::string(name);
+    if (whole != kTypeTag && std::find(types_.begin(), types_.end(), whole) == types_.end()) {
+      return unsupported(
+          "{} asks for {}, which is no object that Slipway knows; nothing of it runs", name_,
+          printable(std::string_view(whole).substr(0, kShownName)));
+    }
+    return push({.kind = Object::kGlobal, .name = std::move(whole)});
+  }
+  // An instance of a class or function on the stack, with arguments above it.
+  Status call(bool makes_empty) {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> both, pop(2));
+    const Object& callee = objects_[both[0]];
+    const Object& arguments = objects_[both[1]];
+    if (callee.kind != Object::kGlobal || arguments.kind != Object::kTuple) {
+      return damaged("calls what is no function");
+    }
+    const std::vector<Index>& items = arguments.items;
+    if (callee.name == kTypeTag) {
+      if (makes_empty || items.size() != 2) return damaged("tags something that is no list");
+      stack_.push_back(items[0]);
+      return {};
+    }
+    if (items.size() != (makes_empty ? 0 : 1)) {
+      return damaged("gives " + callee.name + " other arguments than it takes");
+    }
+    return push({.kind = Object::kInstance, .name = callee.name, .items = items});
+  }
+  Status build() {
+    SLIPWAY_ASSIGN_OR_RETURN(const Index state, pop());
+    SLIPWAY_ASSIGN_OR_RETURN(const Index object, pop());
+    if (objects_[object].kind != Object::kInstance) return damaged("builds what is no object");
+    objects_[object].items = {state};
+    stack_.push_back(object);
+    return {};
+  }
+  Status put(uint64_t place) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
+    stack_.push_back(top);
+    if (place >= kMaxOpcodes) return damaged("has too long a memo");
+    if (memo_.size() <= place) memo_.resize(place + 1, kNothing);
+    memo_[place] = top;
+    return {};
+  }
+  Status get(uint64_t place) {
+    if (place >= memo_.size() || memo_[place] == kNothing) {
+      return damaged("takes what it did not put in its memo");
+    }
+    stack_.push_back(memo_[place]);
+    return {};
+  }
+  Status put_numbered(size_t bytes) {
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t place, number(bytes));
+    return put(place);
+  }
+  Status get_numbered(size_t bytes) {
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t place, number(bytes));
+    return get(place);
+  }
+
+  Status step(Opcode opcode, bool& stopped) {
+    switch (opcode) {
+      case Opcode::kProto:
+        return number(1).ok() ? Status() : damaged("is cut short");
+      case Opcode::kFrame:
+        return number(8).ok() ? Status() : damaged("is cut short");
+      case Opcode::kStop:
+        stopped = true;
+        return {};
+      case Opcode::kMark:
+        marks_.push_back(stack_.size());
+        return {};
+      case Opcode::kGlobal: {
+        SLIPWAY_ASSIGN_OR_RETURN(const std::string_view module, line());
+        SLIPWAY_ASSIGN_OR_RETURN(const std::string_view name, line());
+        return push_global(module, name);
+      }
+      case Opcode::kStackGlobal: {
+        SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> both, pop(2));
+        if (objects_[both[0]].kind != Object::kText || objects_[both[1]].kind != Object::kText) {
+          return damaged("names a function by what is no text");
+        }
+        return push_global(objects_[both[0]].text, objects_[both[1]].text);
+      }
+      case Opcode::kNewObject:
+        return call(/*makes_empty=*/true);
+      case Opcode::kReduce:
+        return call(/*makes_empty=*/false);
+      case Opcode::kBuild:
+        return build();
+      case Opcode::kEmptyTuple:
+        return push_tuple(0);
+      case Opcode::kTuple1:
+        return push_tuple(1);
+      case Opcode::kTuple2:
+        return push_tuple(2);
+      case Opcode::kTuple3:
+        return push_tuple(3);
+      case Opcode::kTuple: {
+        SLIPWAY_ASSIGN_OR_RETURN(std::vector<Index> items, pop_to_mark());
+        return push({.kind = Object::kTuple, .items = std::move(items)});
+      }
+      case Opcode::kEmptyList:
+        return push({.kind = Object::kList});
+      case Opcode::kAppend: {
+        SLIPWAY_ASSIGN_OR_RETURN(const Index item, pop());
+        return append({item});
+      }
+      case Opcode::kAppends: {
+        SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop_to_mark());
+        return append(items);
+      }
+      case Opcode::kText1:
+      case Opcode::kBytes1:
+        return push_text(1);
+      case Opcode::kText4:
+      case Opcode::kBytes4:
+        return push_text(4);
+      case Opcode::kText8:
+      case Opcode::kBytes8:
+        return push_text(8);
+      case Opcode::kPut1:
+        return put_numbered(1);
+      case Opcode::kPut4:
+        return put_numbered(4);
+      case Opcode::kMemoize:
+        return put(memo_.size());
+      case Opcode::kGet1:
+        return get_numbered(1);
+      case Opcode::kGet4:
+        return get_numbered(4);
+    }
+    return unsupported(
+        "{} has the opcode {:#04x}, which no object that Slipway knows has (byte {})", name_,
+        static_cast<unsigned>(opcode), at_);
+  }
+
+  static constexpr Index kNothing = UINT32_MAX;
+
+  std::span<const std::byte> pickle_;
+  std::span<const std::string_view> types_;
+  const std::string& name_;
+  uint64_t at_ = 0;
+  std::vector<Object> objects_;
+  std::vector<Index> stack_;
+  std::vector<size_t> marks_;
+  std::vector<Index> memo_;
+};
+
+// The pickle of a record that is a zip, as TorchScript writes objects.
+Result<OwnedSpan> pickle_of(const OwnedSpan& record, const std::string& name) {
+  constexpr std::string_view kZip = "PK\3\4";
+  const std::string_view start(reinterpret_cast<const char*>(record.bytes.data()),
+                               std::min(record.bytes.size(), kZip.size()));
+  if (start != kZip) return record;
+  SLIPWAY_ASSIGN_OR_RETURN(ZipReader saved, ZipReader::open(record, name));
+  for (const ZipEntry& entry : saved.entries()) {
+    if (entry.name.ends_with("/data.pkl")) return saved.read(entry);
+  }
+  return invalid_file("{} has no data.pkl", name);
+}
+
+}  // namespace
+
+Result<PickledObject> read_object(const OwnedSpan& record, std::span<const std::string_view> types,
+                                  const std::string& name) {
+  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan pickle, pickle_of(record, name));
+  SLIPWAY_ASSIGN_OR_RETURN(PickledObject object, Machine(pickle.bytes, types, name).run());
+  object.owner = pickle.owner;
+  return object;
+}
+
+}  // namespace slipway::pt2

@@ -1,0 +1,227 @@
+#include "tensorrt/archive/calls.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/try.h"
+#include "pt2/object_pickle.h"
+#include "tensorrt/archive/serialized_engine.h"
+#include "tensorrt/format/blob.h"
+#include "tensorrt/format/description.h"
+
+namespace slipway::tensorrt {
+
+namespace {
+
+constexpr std::string_view kExecute = "tensorrt.execute_engine.default";
+constexpr std::string_view kPlaceholder = "tensorrt.no_op_placeholder_for_execute_engine.default";
+// As the C++ and the Python runtime of Torch-TensorRT keep engines.
+constexpr std::string_view kTypes[] = {
+    "__torch__.torch.classes.tensorrt.Engine",
+    "torch_tensorrt.dynamo.runtime._TRTEngine._reconstruct_trt_engine"};
+constexpr std::string_view kPlatform = "linux_x86_64";
+
+bool is_call(const ir::Node& node) { return node.op() == kExecute || node.op() == kPlaceholder; }
+
+Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::Node& node) {
+  const auto* value = node.args().size() == 2 ? std::get_if<ir::Value*>(&node.arg(1)) : nullptr;
+  if (value == nullptr || *value == nullptr) {
+    return invalid_file("it takes a list of tensors and an engine, and is given something else");
+  }
+  const ir::Input* input = program.input_of(*value);
+  if (input == nullptr || input->kind != ir::InputKind::kCustomObject) {
+    return invalid_file("its engine, {}, is no object of the archive", (*value)->name());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const pt2::PickledObject object,
+                           pt2::read_object(input->object, kTypes, input->target));
+  return read_serialized_engine(object.state, object.owner);
+}
+
+// The items are arguments: texts, but for the plan, which may be a tensor of the program.
+Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const ir::Node& node) {
+  std::vector<std::string_view> items;
+  OwnedSpan plan;
+  bool is_tensor = false;
+  for (size_t i = 1; i < node.args().size(); ++i) {
+    if (const auto* text = std::get_if<std::string>(&node.arg(i))) {
+      items.emplace_back(*text);
+      continue;
+    }
+    const auto* value = std::get_if<ir::Value*>(&node.arg(i));
+    const ir::Input* input = value && *value ? program.input_of(*value) : nullptr;
+    if (is_tensor || input == nullptr || !input->data) {
+      return invalid_file("its argument {} is neither a text nor a tensor of the archive", i);
+    }
+    if (input->data->dtype != DType::kUInt8 || !input->data->is_contiguous()) {
+      return invalid_file("its engine, {}, is no list of bytes", input->target);
+    }
+    is_tensor = true;
+    plan = {input->data->bytes(), input->data->storage.owner};
+    items.emplace_back();
+  }
+  return read_serialized_engine(items, nullptr, is_tensor ? &plan : nullptr);
+}
+
+// What this machine's files can't hold or run.
+Status check_supported(const SerializedEngine& engine, bool is_placeholder) {
+  if (engine.needs_output_allocator) {
+    return unsupported(
+        "its engine needs an output allocator, which TensorRT's delegate has none of: the sizes of "
+        "its results depend on data");
+  }
+  if (engine.needs_several_devices) {
+    return unsupported("its engine is for several GPUs, and a delegate runs on one");
+  }
+  if (is_placeholder || engine.target_platform.empty() || engine.target_platform == kPlatform) {
+    return {};
+  }
+  return unsupported("its engine is for {}, and this is {}: compile it there",
+                     engine.target_platform, kPlatform);
+}
+
+Result<uint32_t> place_of(const std::string& name, const std::vector<std::string>& names) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) {
+    return invalid_file("its engine has an alias of '{}', which is no binding of it", name);
+  }
+  return static_cast<uint32_t>(found - names.begin());
+}
+
+Status describe(const std::vector<std::string>& names, const std::vector<ir::Value*>& values,
+                const char* what, std::vector<engine::EngineTensor>& tensors) {
+  if (names.size() != values.size()) {
+    return invalid_file("its engine has {} {}, and the program {}", names.size(), what,
+                        values.size());
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (values[i] == nullptr || !values[i]->is_tensor()) {
+      return invalid_file("one of the {} of its engine is no tensor", what);
+    }
+    engine::EngineTensor& tensor = tensors.emplace_back();
+    tensor.name = names[i];
+    tensor.dtype = dtype_name(values[i]->dtype());
+    for (const ir::SymInt& size : values[i]->sizes()) tensor.sizes.push_back(size.to_string());
+  }
+  return {};
+}
+
+Metadata metadata_of(const SerializedEngine& engine, const engine::EngineRecord& record,
+                     const std::vector<ir::Value*>& inputs,
+                     const std::vector<ir::Value*>& outputs) {
+  Metadata metadata;
+  const auto add = [&](const std::vector<engine::EngineTensor>& tensors,
+                       const std::vector<ir::Value*>& values, bool is_input) {
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      Binding binding = {tensors[i].name, tensors[i].dtype, {}, is_input};
+      for (const ir::SymInt& size : values[i]->sizes()) {
+        binding.shape.push_back(size.constant().value_or(-1));
+      }
+      metadata.io_bindings.push_back(std::move(binding));
+    }
+  };
+  add(record.inputs, inputs, true);
+  add(record.outputs, outputs, false);
+  for (const SerializedAlias& alias : engine.aliases) {
+    metadata.aliased_io.push_back({alias.output, alias.input, alias.kind});
+  }
+  metadata.hardware_compatible = engine.hardware_compatible;
+  metadata.device_id = engine.device_id;
+  metadata.serialized_metadata = engine.metadata;
+  metadata.target_platform = engine.target_platform;
+  metadata.engine_sha256 = record.sha256;
+  return metadata;
+}
+
+Result<engine::Engine> make_engine(SerializedEngine serialized,
+                                   const std::vector<ir::Value*>& inputs,
+                                   const std::vector<ir::Value*>& outputs) {
+  engine::Engine engine;
+  engine::EngineRecord& record = engine.record;
+  record.engine = kDescription.name;
+  record.backend = kDescription.backend;
+  record.device = serialized.device_name.empty() ? "GPU" : serialized.device_name;
+  if (!serialized.hardware_compatible) record.capabilities = record.target = serialized.capability;
+  record.options = {{"torch_tensorrt_abi", serialized.abi_version}};
+  record.compile_specs = {{"target_device", fmt::format("cuda:{}", serialized.device_id)}};
+  SLIPWAY_RETURN_IF_ERROR(describe(serialized.inputs, inputs, "inputs", record.inputs));
+  SLIPWAY_RETURN_IF_ERROR(describe(serialized.outputs, outputs, "outputs", record.outputs));
+  for (const SerializedAlias& alias : serialized.aliases) {
+    SLIPWAY_ASSIGN_OR_RETURN(const uint32_t output, place_of(alias.output, serialized.outputs));
+    SLIPWAY_ASSIGN_OR_RETURN(const uint32_t input, place_of(alias.input, serialized.inputs));
+    record.aliases.push_back({output, input, alias.kind});
+  }
+  record.size = serialized.plan.bytes.size();
+  Sha256 hash;
+  hash.update(serialized.plan.bytes);
+  record.sha256 = hash.hex();
+  SLIPWAY_ASSIGN_OR_RETURN(
+      engine.header, write_header(metadata_of(serialized, record, inputs, outputs), record.size));
+  engine.bytes = std::move(serialized.plan);
+  return engine;
+}
+
+Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& node, size_t number) {
+  const bool is_placeholder = node.op() == kPlaceholder;
+  const auto* inputs =
+      node.args().empty() ? nullptr : std::get_if<std::vector<ir::Value*>>(&node.arg(0));
+  if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
+  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine serialized, is_placeholder
+                                                            ? engine_of_arguments(program, node)
+                                                            : engine_of_object(program, node));
+  SLIPWAY_RETURN_IF_ERROR(check_supported(serialized, is_placeholder));
+  SLIPWAY_ASSIGN_OR_RETURN(engine::Engine engine,
+                           make_engine(std::move(serialized), *inputs, node.outputs()));
+  ir::Node* call =
+      program.graph->add_node(ir::kCallEngine, {ir::SymInt(static_cast<int64_t>(number)), *inputs},
+                              {.before = &node, .origin = &node});
+  const std::vector<ir::Value*> outputs = node.outputs();
+  for (ir::Value* output : outputs) program.graph->move_output(output, call);
+  return engine_build::FoundEngine{std::move(engine),
+                                   fmt::format("{} ({})", node.name(), node.op())};
+}
+
+bool has_call(const ir::Graph& graph) {
+  bool found = false;
+  for (const auto& node : graph.nodes()) {
+    found = found || is_call(*node);
+    for (const ir::Argument& argument : node->args()) {
+      ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& inner) {
+        found = found || has_call(*inner);
+      });
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program,
+                                                            size_t first_engine) {
+  std::vector<ir::Node*> calls;
+  for (const auto& node : program.graph->nodes()) {
+    if (is_call(*node)) calls.push_back(node.get());
+  }
+  std::vector<engine_build::FoundEngine> found;
+  for (ir::Node* node : calls) {
+    auto engine = take_engine(program, *node, first_engine + found.size());
+    if (!engine.ok()) {
+      return engine.error().with_context(
+          fmt::format("{}: {} ({})", program.source, node->name(), node->op()));
+    }
+    found.push_back(std::move(*engine));
+    program.graph->erase(node);
+  }
+  if (has_call(*program.graph)) {
+    return unsupported("{}: an engine is called in a branch or a loop, where delegates can't be",
+                       program.source);
+  }
+  if (!found.empty()) program.remove_unused_constants();
+  return found;
+}
+
+}  // namespace slipway::tensorrt

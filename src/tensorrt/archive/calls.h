@@ -1,0 +1,20 @@
+// Calls of engines that Torch-TensorRT put into an exported program.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "engine_build/compiler.h"
+#include "ir/program.h"
+#include "slipway/result.h"
+
+namespace slipway::tensorrt {
+
+// The engines of the program's calls (tensorrt.execute_engine, and its placeholder in programs for
+// another machine), in order; ir::kCallEngine takes their place, the i-th calling `first_engine` +
+// i, and what only they used leaves the program. Plans are not copied, but for those in Base64.
+// Errors name the node.
+Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program,
+                                                            size_t first_engine);
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,196 @@
+#include "tensorrt/archive/calls.h"
+
+#include <stdexcept>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "pt2/program_reader.h"
+#include "tensorrt/format/blob.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ir::Program read(const std::string& archive) {
+  auto program = pt2::read_program(std::string(SLIPWAY_TEST_DATA) + "/" + archive + ".pt2");
+  EXPECT_TRUE(program.ok()) << (program.ok() ? "" : program.error().message());
+  return program.ok() ? *std::move(program) : ir::Program();
+}
+
+std::string text_of(const OwnedSpan& bytes) {
+  return {reinterpret_cast<const char*>(bytes.bytes.data()), bytes.bytes.size()};
+}
+
+// The header as a delegate reads it.
+Metadata metadata_of(const engine::Engine& engine) {
+  std::vector<std::byte> blob = engine.header;
+  blob.insert(blob.end(), engine.bytes.bytes.begin(), engine.bytes.bytes.end());
+  const auto read = read_blob(blob);
+  EXPECT_TRUE(read.ok()) << (read.ok() ? "" : read.error().message());
+  return read.ok() ? read->metadata : Metadata();
+}
+
+const ir::Node* call_in(const ir::Program& program) {
+  for (const auto& node : program.graph->nodes()) {
+    if (node->op() == ir::kCallEngine) return node.get();
+  }
+  ADD_FAILURE() << "no call of an engine";
+  return nullptr;
+}
+
+// As Torch-TensorRT's C++ and Python runtimes save them, and compiled for another machine.
+TEST(EngineCalls, AreTakenFromEveryForm) {
+  for (const char* form : {"custom_obj", "custom_obj_cuda", "opaque", "noop_tensor_slot"}) {
+    ir::Program program = read(std::string("golden/engine_") + form);
+    const auto found = take_engines(program, 5);
+    ASSERT_TRUE(found.ok()) << found.error().message();
+    ASSERT_EQ(found->size(), 1U);
+    const engine::Engine& engine = found->at(0).engine;
+    const bool is_buffer = std::string(form) == "noop_tensor_slot";
+    EXPECT_EQ(text_of(engine.bytes),
+              is_buffer ? std::string("\0\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17", 16)
+                        : "ftrt-fake-engine-bytes");
+    EXPECT_EQ(engine.record.engine, "tensorrt");
+    EXPECT_EQ(engine.record.backend, "TensorRTBackend");
+    EXPECT_EQ(engine.record.target, "sm_90");
+    EXPECT_EQ(engine.record.options.at("torch_tensorrt_abi"), "10");
+    EXPECT_EQ(engine.record.compile_specs.at("target_device"), "cuda:0");
+    const Metadata metadata = metadata_of(engine);
+    const std::vector<int64_t> shape =
+        is_buffer ? std::vector<int64_t>{2} : std::vector<int64_t>{-1, 4};
+    EXPECT_THAT(metadata.io_bindings, ElementsAre(Binding{"x", "float32", shape, true},
+                                                  Binding{"output0", "float32", shape, false}));
+    EXPECT_EQ(metadata.target_platform, "linux_x86_64");
+    EXPECT_FALSE(metadata.serialized_metadata.empty());
+    EXPECT_EQ(metadata.engine_sha256, engine.record.sha256);
+    // The object or the buffer is no part of the program any more.
+    ASSERT_EQ(program.inputs.size(), 1U) << form;
+    EXPECT_TRUE(ir::verify(program).ok());
+    EXPECT_EQ(std::get<ir::SymInt>(call_in(program)->arg(0)), ir::SymInt(5));
+  }
+}
+
+TEST(EngineCalls, MayBeAPartOfAProgram) {
+  ir::Program program = read("engines/partial");
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  ASSERT_EQ(found->size(), 1U);
+  const engine::Engine& engine = found->at(0).engine;
+  EXPECT_THAT(found->at(0).node, HasSubstr("tensorrt.no_op_placeholder_for_execute_engine"));
+  EXPECT_THAT(text_of(engine.bytes), testing::StartsWith("slipway stand-in plan for sm_86"));
+  // It runs on other GPUs, too.
+  EXPECT_EQ(engine.record.target, "");
+  EXPECT_EQ(engine.record.compile_specs.at("target_device"), "cuda:0");
+  const Metadata metadata = metadata_of(engine);
+  EXPECT_TRUE(metadata.hardware_compatible);
+  EXPECT_EQ(metadata.serialized_metadata, "bWV0YQ==");
+  EXPECT_THAT(
+      metadata.io_bindings,
+      ElementsAre(Binding{"x", "float32", {-1, 4}, true}, Binding{"y", "float32", {-1, 5}, true},
+                  Binding{"a", "float32", {-1, 4}, false}, Binding{"b", "float32", {-1, 5}, false},
+                  Binding{"c", "float32", {-1, 5}, false}));
+  EXPECT_EQ(call_in(program)->outputs().size(), 3U);
+  EXPECT_TRUE(ir::verify(program).ok());
+}
+
+TEST(EngineCalls, KeepTheirAliases) {
+  ir::Program program = read("engines/cache");
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  const engine::Engine& engine = found->at(0).engine;
+  ASSERT_EQ(engine.record.aliases.size(), 1U);
+  EXPECT_EQ(engine.record.aliases[0].output, 0U);
+  EXPECT_EQ(engine.record.aliases[0].input, 0U);
+  EXPECT_EQ(engine.record.aliases[0].kind, "kv_cache_update");
+  EXPECT_THAT(metadata_of(engine).aliased_io,
+              ElementsAre(Alias{"updated", "cache", "kv_cache_update"}));
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(engine.header.data()), 4), "TR02");
+}
+
+TEST(EngineCalls, ThereAreNone) {
+  ir::Program program = read("golden/mlp");
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok());
+  EXPECT_TRUE(found->empty());
+}
+
+// Of an object that is cut or changed, an engine is what can be read, or an error says what is
+// wrong.
+TEST(EngineCalls, TakeNoHarmFromDamagedObjects) {
+  for (const char* form : {"custom_obj", "opaque"}) {
+    const ir::Program whole = read(std::string("golden/engine_") + form);
+    const std::string object = text_of(whole.inputs.at(0).object);
+    const auto taken = [&](const std::string& changed) {
+      ir::Program program = whole.clone();
+      program.inputs.at(0).object = own_bytes(std::string(changed));
+      const auto found = take_engines(program, 0);
+      EXPECT_TRUE(found.ok() || !found.error().message().empty());
+      return found.ok();
+    };
+    for (size_t size = 0; size < object.size(); ++size) EXPECT_FALSE(taken(object.substr(0, size)));
+    for (size_t i = 0; i < object.size(); ++i) {
+      std::string changed = object;
+      changed[i] = static_cast<char>(changed[i] ^ 0x10);
+      (void)taken(changed);
+    }
+  }
+}
+
+ir::Argument& argument_of_placeholder(const ir::Program& program, size_t argument) {
+  for (const auto& node : program.graph->nodes()) {
+    if (node->op().find("no_op_placeholder") != std::string::npos) {
+      return node->args().at(argument);
+    }
+  }
+  throw std::logic_error("there is no placeholder");
+}
+
+// The program with one argument of its placeholder changed.
+std::string error_with(size_t argument, ir::Argument value) {
+  ir::Program program = read("engines/partial");
+  argument_of_placeholder(program, argument) = std::move(value);
+  const auto found = take_engines(program, 0);
+  return found.ok() ? "" : found.error().message();
+}
+
+TEST(EngineCalls, NameTheNodeThatIsWrong) {
+  const std::string problem = error_with(5, std::string("x"));
+  EXPECT_THAT(problem, HasSubstr("partial.pt2: no_op_placeholder_for_execute_engine ("));
+  EXPECT_THAT(problem, HasSubstr("its engine has 1 inputs, and the program 2"));
+  EXPECT_THAT(error_with(6, std::string("a%b")), HasSubstr("has 2 outputs, and the program 3"));
+  EXPECT_THAT(error_with(10, std::string("1")), HasSubstr("needs an output allocator"));
+  EXPECT_THAT(error_with(12, std::string("1")), HasSubstr("is for several GPUs"));
+  EXPECT_THAT(error_with(13, std::string("d@x@user")),
+              HasSubstr("alias of 'd', which is no binding"));
+  EXPECT_THAT(error_with(13, std::string("x@a@user")),
+              HasSubstr("alias of 'x', which is no binding"));
+  EXPECT_THAT(error_with(1, std::string("11")), HasSubstr("Slipway reads 7 to 10"));
+  EXPECT_THAT(error_with(0, std::string("x")), HasSubstr("no list of tensors"));
+  EXPECT_THAT(error_with(2, ir::Argument(1.5)), HasSubstr("its argument 2 is neither a text nor"));
+}
+
+// An engine for another machine waits in its placeholder; as an object it is what runs here.
+TEST(EngineCalls, ForAnotherPlatformAreRepackedFromPlaceholders) {
+  EXPECT_EQ(error_with(9, std::string("windows_x86_64")), "");
+  ir::Program program = read("engines/partial");
+  argument_of_placeholder(program, 9) = std::string("windows_x86_64");
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(metadata_of(found->at(0).engine).target_platform, "windows_x86_64");
+
+  ir::Program object = read("golden/engine_opaque");
+  ir::Input& input = object.inputs.at(0);
+  std::string pickle = text_of(input.object);
+  const std::string here = "linux_x86_64";
+  pickle.replace(pickle.find(here), here.size(), "other_x86_64");
+  input.object = own_bytes(pickle);
+  const auto refused = take_engines(object, 0);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message(), HasSubstr("its engine is for other_x86_64, and this is"));
+}
+
+}  // namespace
+}  // namespace slipway::tensorrt
