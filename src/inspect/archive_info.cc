@@ -12,6 +12,7 @@
 
 #include "base/printable.h"
 #include "base/try.h"
+#include "compile/engines.h"
 #include "compile/program_impl.h"
 #include "inspect/file_info.h"
 #include "inspect/text.h"
@@ -56,6 +57,12 @@ const char* kind_name(ir::OutputKind kind) {
       return "token";
   }
   return "?";
+}
+
+// Those that another tool built into the program.
+Result<ProgramEngines> engines_of(const Program& loaded) {
+  ir::Program program = Program::Impl::of(loaded).ir.clone();
+  return take_engines(program);
 }
 
 void count_operators(const ir::Graph& graph, std::map<std::string, size_t>& counts) {
@@ -137,7 +144,37 @@ Json archive_json(const Program& loaded) {
                                {"type", format_type(weight->data->dtype, weight->data->sizes)},
                                {"bytes", weight->data->nbytes()}});
   }
+  json["engines"] = Json::array();
+  const auto parts = engines_of(loaded);
+  if (!parts.ok()) {
+    json["engines_error"] = parts.error().message();
+    return json;
+  }
+  for (size_t i = 0; i < parts->engines.size(); ++i) {
+    const engine::EngineRecord& record = parts->engines[i].record;
+    json["engines"].push_back({{"engine", record.engine},
+                               {"node", parts->nodes[i].front()},
+                               {"device", record.device},
+                               {"target", record.target},
+                               {"bytes", record.size},
+                               {"sha256", record.sha256}});
+  }
   return json;
+}
+
+void append_engines(std::string& text, const Program& loaded) {
+  const auto parts = engines_of(loaded);
+  if (!parts.ok()) {
+    append(text, "engines: {}\n", printable_message(parts.error().message()));
+    return;
+  }
+  if (!parts->engines.empty()) append(text, "engines:\n");
+  for (size_t i = 0; i < parts->engines.size(); ++i) {
+    const engine::EngineRecord& record = parts->engines[i].record;
+    append(text, "  {}  {} for {}{}, {}: {}\n", i, record.engine, printable(record.device),
+           record.target.empty() ? "" : " (" + printable(record.target) + ")",
+           format_bytes(record.size), printable(parts->nodes[i].front()));
+  }
 }
 
 std::string archive_text(const std::string& path, const Program& loaded, bool graph) {
@@ -175,6 +212,7 @@ std::string archive_text(const std::string& path, const Program& loaded, bool gr
   std::map<std::string, size_t> counts;
   count_operators(*program.graph, counts);
   append_counts(text, "operators", counts);
+  append_engines(text, loaded);
 
   std::vector<std::vector<std::string>> rows = {{"size", "type", "kind", "name"}};
   uint64_t total = 0;

@@ -14,6 +14,8 @@
 #include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "compile/engines.h"
+#include "compile/program_impl.h"
 #include "engine/manifest.h"
 #include "engine_list/registry.h"
 #include "inspect/pte_summary.h"
@@ -97,18 +99,38 @@ Result<ExtractedEngine> extract_from(const pte::File& file, const std::string& o
   return ExtractedEngine{delegate.id()->str(), bytes.size()};
 }
 
+// Of those that another tool built into a program.
+Result<ExtractedEngine> extract_from_archive(const std::string& path, const std::string& output,
+                                             const ExtractOptions& options) {
+  if (options.method != ExtractOptions().method || !options.target.empty()) {
+    return invalid_argument("{} is an archive: options 'method' and 'target' have no effect on it",
+                            path);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const Program loaded, Program::load(path));
+  ir::Program program = Program::Impl::of(loaded).ir.clone();
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_engines(program));
+  if (parts.engines.empty()) {
+    return invalid_file("{} is an archive and has no engines: compile it first", path);
+  }
+  if (options.engine >= parts.engines.size()) {
+    return not_found("{} has {}: there is no engine {}", path,
+                     inspection::count_text(parts.engines.size(), "engine"), options.engine);
+  }
+  const engine::Engine& engine = parts.engines[options.engine];
+  SLIPWAY_RETURN_IF_ERROR(write_file(output, engine.bytes.bytes));
+  return ExtractedEngine{engine.record.backend, engine.record.size};
+}
+
 }  // namespace
 
 Result<ExtractedEngine> extract(const std::string& path, const std::string& output,
                                 const ExtractOptions& options) {
   return guarded(path, [&]() -> Result<ExtractedEngine> {
     SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
-    if (kind == FileKind::kArchive) {
-      return invalid_file("{} is an archive and has no engines: compile it first", path);
-    }
     if (kind == FileKind::kEngine) return invalid_file("{} is a bare engine already", path);
     SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity input, FileIdentity::of(path));
     SLIPWAY_RETURN_IF_ERROR(input.check_not_output(output));
+    if (kind == FileKind::kArchive) return extract_from_archive(path, output, options);
     SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
     const auto bytes = mapped->bytes();
     SLIPWAY_ASSIGN_OR_RETURN(const pte::File file,

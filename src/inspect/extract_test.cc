@@ -108,6 +108,15 @@ TEST_F(ExtractTest, WhatIsNotThereIsSaid) {
   EXPECT_EQ(itself.error().code(), ErrorCode::kInvalidArgument);
 }
 
+TEST_F(ExtractTest, AnArchiveMayHaveComeWithEngines) {
+  const std::string archive = SLIPWAY_TEST_DATA "/engines/partial.pt2";
+  EXPECT_THAT(extracted(archive, {}), testing::StartsWith("slipway stand-in plan for sm_86"));
+  EXPECT_THAT(message_of(archive, {.engine = 1}), HasSubstr("partial.pt2 has 1 engine: there is"));
+  EXPECT_THAT(message_of(archive, {.target = "sm_86"}), HasSubstr("have no effect on it"));
+  EXPECT_THAT(message_of(SLIPWAY_TEST_DATA "/engines/newer.pt2"),
+              HasSubstr("Torch-TensorRT's ABI '11', and Slipway reads 7 to 10"));
+}
+
 TEST_F(ExtractTest, ADamagedEngineIsNotExtracted) {
   std::ifstream stream(kFile, std::ios::binary);
   std::string file{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};

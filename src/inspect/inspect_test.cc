@@ -88,6 +88,16 @@ TEST(Inspect, AnArchiveHasJsonAndTextAndNoMethods) {
   EXPECT_GT(file.to_text({.graph = true}).size(), file.to_text().size());
 }
 
+TEST(Inspect, AnArchiveShowsTheEnginesThatItCameWith) {
+  const FileInfo file = inspected(data("engines/partial.pt2"));
+  const json engine = json::parse(file.to_json())["engines"][0];
+  EXPECT_EQ(engine["engine"], "tensorrt");
+  EXPECT_EQ(engine["device"], "NVIDIA RTX A6000");
+  EXPECT_THAT(file.to_text(), HasSubstr("engines:\n  0  tensorrt for NVIDIA RTX A6000, "));
+  const FileInfo newer = inspected(data("engines/newer.pt2"));
+  EXPECT_THAT(newer.to_text(), HasSubstr("it is of Torch-TensorRT's ABI '11'"));
+}
+
 TEST(Inspect, ABareEngineIsNamed) {
   const TestFolder folder;
   const std::string path = folder / "x.bin";

@@ -84,7 +84,8 @@ TEST(InspectPage, HasTheMembersOfTheJson) {
   const Members found =
       members_of({data + "/runtime/engine.pte", data + "/runtime/tensorrt.pte",
                   data + "/runtime/counter.pte", data + "/runtime/literals.pte",
-                  data + "/golden/mlp.pt2", data + "/golden/transformer_layer.pt2", plan});
+                  data + "/golden/mlp.pt2", data + "/golden/transformer_layer.pt2",
+                  data + "/engines/partial.pt2", data + "/engines/newer.pt2", plan});
   EXPECT_EQ(members_of_page(), found);
 }
 

@@ -12,6 +12,8 @@
 #include "base/guard.h"
 #include "base/mapped_file.h"
 #include "base/try.h"
+#include "compile/engines.h"
+#include "compile/program_impl.h"
 #include "engine/manifest.h"
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
@@ -140,10 +142,26 @@ Checks verify_program(const std::string& path, const VerifyOptions& options) {
   return checks;
 }
 
-Checks verify_archive(const std::string& path) {
-  const auto program = Program::load(path);
-  return {passed_or_failed("archive", program.ok() ? Status() : program.error(),
-                           "checksums of all entries match, and the program is well-formed")};
+Checks verify_archive(const std::string& path, const VerifyOptions& options) {
+  const auto loaded = Program::load(path);
+  Checks checks = {
+      passed_or_failed("archive", loaded.ok() ? Status() : loaded.error(),
+                       "checksums of all entries match, and the program is well-formed")};
+  if (!loaded.ok()) return checks;
+  ir::Program program = Program::Impl::of(*loaded).ir.clone();
+  const auto parts = take_engines(program);
+  if (!parts.ok()) {
+    checks.push_back({"engines", Outcome::kFailed, parts.error().message()});
+    return checks;
+  }
+  for (size_t i = 0; i < parts->engines.size(); ++i) {
+    const engine::Engine& engine = parts->engines[i];
+    const auto* compiler = checker_of(engine.record.engine);
+    if (compiler == nullptr) continue;
+    checks.push_back(check_engine(*compiler, fmt::format("engine {}", i), engine.bytes.bytes,
+                                  engine.record.library_version, options));
+  }
+  return checks;
 }
 
 }  // namespace
@@ -152,7 +170,7 @@ Result<Checks> verify(const std::string& path, const VerifyOptions& options) {
   return guarded(path, [&]() -> Result<Checks> {
     SLIPWAY_RETURN_IF_ERROR(check_options(options));
     SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
-    if (kind == FileKind::kArchive) return verify_archive(path);
+    if (kind == FileKind::kArchive) return verify_archive(path, options);
     if (kind == FileKind::kProgram) return verify_program(path, options);
     SLIPWAY_ASSIGN_OR_RETURN(Checks checks, check_bare_engine(path, options));
     if (checks[0].outcome != Outcome::kSkipped) {

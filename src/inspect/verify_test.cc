@@ -114,6 +114,10 @@ TEST_F(VerifyTest, OptionsOfEnginesSayWhereTheirLibrariesAre) {
 
 TEST_F(VerifyTest, ArchivesBareEnginesAndOtherFiles) {
   EXPECT_THAT(lines(verify(data("golden/mlp.pt2"))), ElementsAre("archive: passed"));
+  EXPECT_THAT(lines(verify(data("engines/newer.pt2"))),
+              ElementsAre("archive: passed", "engines: failed"));
+  EXPECT_THAT(lines(verify(data("engines/partial.pt2"))),
+              ElementsAre("archive: passed", "engine 0: failed"));
   const auto archive = check_machine(data("golden/mlp.pt2"));
   ASSERT_FALSE(archive.ok());
   EXPECT_EQ(archive.error().code(), ErrorCode::kInvalidFile);

@@ -75,9 +75,11 @@ TEST(EngineCalls, AreTakenFromEveryForm) {
 
 TEST(EngineCalls, MayBeAPartOfAProgram) {
   ir::Program program = read("engines/partial");
+  const std::byte* const buffer = program.inputs.at(0).data->storage.bytes.data();
   const auto found = take_engines(program, 0);
   ASSERT_TRUE(found.ok()) << found.error().message();
   ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(found->at(0).engine.bytes.bytes.data(), buffer) << "a plan in a buffer is not copied";
   const engine::Engine& engine = found->at(0).engine;
   EXPECT_THAT(found->at(0).node, HasSubstr("tensorrt.no_op_placeholder_for_execute_engine"));
   EXPECT_THAT(text_of(engine.bytes), testing::StartsWith("slipway stand-in plan for sm_86"));

@@ -28,11 +28,11 @@ SCHEMA = (
 )
 
 
-def call(inputs, engine, names, compute, aliases=""):
+def call(inputs, engine, names, compute, aliases="", abi="10"):
     given, got = names
     call.compute = compute
     return torch.ops.tensorrt.no_op_placeholder_for_execute_engine(
-        inputs, "10", "engine", "0%8%6%0%NVIDIA RTX A6000", engine, given, got, "1", "bWV0YQ==", "linux_x86_64", "0", "0", "0", aliases
+        inputs, abi, "engine", "0%8%6%0%NVIDIA RTX A6000", engine, given, got, "1", "bWV0YQ==", "linux_x86_64", "0", "0", "0", aliases
     )
 
 
@@ -66,6 +66,17 @@ class Cache(nn.Module):
         return y
 
 
+class Newer(nn.Module):
+    """An engine of an ABI that is not there yet."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("_trt_engine_0", plan(["input x float32 3", "output y x 1 0"]))
+
+    def forward(self, x):
+        return call([x], self._trt_engine_0, ("x", "y"), lambda a: [a.clone()], abi="11")[0]
+
+
 def save(program, name):
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names this machine's folders
@@ -83,6 +94,7 @@ def main():
         for kind, tensors in (("in", inputs), ("out", Partial()(*inputs))):
             for i, tensor in enumerate(tensors):
                 np.save(FOLDER / f"partial.{kind}{i}.npy", tensor.numpy())
+        save(torch.export.export(Newer(), (torch.ones(3),)), "newer.pt2")
         save(torch.export.export(Cache(), (torch.ones(3),)).run_decompositions(), "cache.pt2")
 
 
