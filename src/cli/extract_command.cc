@@ -36,9 +36,10 @@ Status extract_engine(const Options& options) {
 
 void add_extract(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
-  const Command command =
-      tool.add_command("extract", "Write an engine of a .pte to a file of its own");
-  command.add_option("FILE", options->file, "The .pte file").required();
+  const Command command = tool.add_command(
+      "extract", "Write an engine of a .pte or of an archive to a file of its own");
+  command.add_option("FILE", options->file, "The .pte file, or an archive that came with engines")
+      .required();
   command.add_option("--engine", options->engine, "Which engine, as inspect numbers them")
       .show_default();
   command.add_option("--method", options->method, "Of which method").show_default();

@@ -1,5 +1,7 @@
 #include "slipway/program.h"
 
+#include <future>
+
 #include "base/guard.h"
 #include "base/hash.h"
 #include "base/mapped_file.h"
@@ -14,11 +16,13 @@ Result<Program> Program::load(const std::string& path) {
   return guarded(path, [&]() -> Result<Program> {
     SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity identity, FileIdentity::of(path));
     SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+    // Each takes about as long as the other: the reader checks every weight's checksum.
+    std::future<std::string> sha256 = std::async([&] { return sha256_hex(file->bytes()); });
     SLIPWAY_ASSIGN_OR_RETURN(ir::Program program,
                              pt2::read_program(OwnedSpan{file->bytes(), file}, path));
-    std::string sha256 = sha256_hex(file->bytes());
+    std::string digest = sha256.get();
     SLIPWAY_RETURN_IF_ERROR(identity.check_unchanged());
-    return Impl::make({std::move(program), identity, std::move(sha256)});
+    return Impl::make({std::move(program), identity, std::move(digest)});
   });
 }
 

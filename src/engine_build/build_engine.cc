@@ -1,6 +1,7 @@
 #include "engine_build/build_engine.h"
 
 #include <bit>
+#include <future>
 #include <optional>
 #include <span>
 #include <utility>
@@ -46,6 +47,18 @@ class KeyParts {
   PieceList pieces_;
 };
 
+// Does both, the first in a thread of its own where there is enough to do.
+template <class First, class Second>
+Status beside(size_t bytes, const First& first, const Second& second) {
+  constexpr size_t kWorthAThread = size_t{128} << 10;
+  const auto policy =
+      bytes < kWorthAThread ? std::launch::deferred : std::launch::async | std::launch::deferred;
+  std::future<void> done = std::async(policy, first);
+  const Status status = second();
+  done.get();
+  return status;
+}
+
 Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
                                const std::string& key, const EngineCache* cache, const Warn& warn) {
   std::vector<std::string> folders;
@@ -65,10 +78,13 @@ Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
   uint64_t size = 0;
   SLIPWAY_ASSIGN_OR_RETURN(Outcome outcome,
                            builder.build(graph, [&](std::span<const std::byte> bytes) -> Status {
-                             sha256.update(bytes);
-                             xxh3.update(bytes);
                              size += bytes.size();
-                             return spool.append(bytes);
+                             return beside(
+                                 bytes.size(), [&] { sha256.update(bytes); },
+                                 [&] {
+                                   xxh3.update(bytes);
+                                   return spool.append(bytes);
+                                 });
                            }));
   if (auto* refusals = std::get_if<std::vector<Refusal>>(&outcome)) return {std::move(*refusals)};
   engine::Engine engine;
