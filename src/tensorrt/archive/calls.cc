@@ -77,7 +77,8 @@ Status check_supported(const SerializedEngine& engine, bool is_placeholder) {
   if (engine.needs_several_devices) {
     return unsupported("its engine is for several GPUs, and a delegate runs on one");
   }
-  if (is_placeholder || engine.target_platform.empty() || engine.target_platform == kPlatform) {
+  const std::string& platform = engine.target_platform;
+  if (is_placeholder || platform.empty() || platform == "unknown" || platform == kPlatform) {
     return {};
   }
   return unsupported("its engine is for {}, and this is {}: compile it there",
