@@ -98,6 +98,7 @@ CASES = {
                                 [(torch.arange(n), torch.tensor([0 if n == 0 else 3])) for n in (4, 0, 1)], (N, None)),
     "narrow_from_the_end": (EVERY, lambda x: x.narrow(0, x.shape[0] - 2, 1), [(torch.randn(n, 2),) for n in (4, 1, 2, 6)], ({0: torch.export.Dim("n", min=1, max=8)},)),
     "elu_of_large_factors": (EVERY, lambda x: (aten.elu(x, 1, -1e9, 1e-8), aten.elu(x, 1e6)), [(torch.tensor([-0.126, 0.5, -1e-7, -3.0]),)], None),
+    "celu_of_large_factors": (EVERY, lambda x: (torch.nn.functional.celu(x, 1e4), torch.nn.functional.celu(x, -1e9)), [(torch.tensor([-0.36, 0.5, -1e-3, -3.0]),), (torch.tensor([-0.36, 2.0, 0.0, -0.01]),)], None),
     "halves_times_nan": (("none", "openvino"), lambda x: (x * torch.tensor(nan).half(), x * torch.tensor([nan]).half(), x / torch.tensor(nan).half(), aten.xlogy(x.abs(), torch.tensor(nan).half())),
                          [(torch.tensor([1.0, -2.0]).half(),)], None),
     "channels_behind_reductions": (("none", "openvino"), lambda x: (torch.nn.functional.adaptive_avg_pool1d(x, 1).abs() - torch.arange(5.0)[:, None], x.mean(-1) * torch.arange(5.0), x.sum(0, keepdim=True) / torch.arange(1.0, 6)[:, None]),
@@ -111,6 +112,8 @@ CASES = {
     "clamp_by_nan": (("none", "openvino"), lambda x: (x.clamp(nan, 1.0), x.clip(max=nan), x.clamp_min(nan)), [(torch.tensor([0.5, -2.0, inf]),)], None),
     "bytes_that_wrap": (EVERY, lambda x: (torch.arange(250, 260, dtype=torch.uint8).float() + x, torch.arange(120, 140, 5, dtype=torch.int8).float()), [(torch.ones(1),)], None),
     "attention_over_no_width": (EVERY, lambda q, v: torch.nn.functional.scaled_dot_product_attention(q, q, v, scale=1.0), [(torch.randn(1, 2, 3, 0), torch.randn(1, 2, 3, 4))], None),
+    "attention_with_a_mask_over_no_width": (("none", "openvino"), lambda q, m: torch.nn.functional.scaled_dot_product_attention(q, q, q, m, scale=1.0),
+                                            [(torch.randn(1, 2, 3, n), torch.randn(1, 3)) for n in (4, 0, 1)], ({3: N[0]}, None)),
     "rank_of_one_choice": (EVERY, lambda x, y: (torch.where(x > 0, x, y)[:1].squeeze(0) + torch.ones(1, 1), (x * y + 1)[:1].view(()) - torch.ones(1)), [(torch.tensor([2.5, -1.0]), torch.tensor([1.0, 3.0]))], None),
     "large_factor": (EVERY, lambda x: ((x - 10) * 1e38, (x - 2.5) * inf, (x - 2.5) / 0.0, torch.lerp(torch.full_like(x, 0.5), x, inf)), [(torch.tensor([10.1, 9.9, -3.0]),)], None),
 }
