@@ -175,15 +175,6 @@ def added_and_scaled(g):
 
 
 @pattern
-def place_to_bool(g):
-    x = g.tensor((1, 2, 3), (torch.float32,))
-    if g.sizes_of(x)[-1] == 0:
-        raise Rejected
-    place = g.add_node(g.choice(["{0}.topk(1).indices", "{0}.sort(-1).indices", "{0}.argmax(-1, keepdim=True)", "{0}.min(-1, keepdim=True).indices"]), [x], "place")
-    return g.add_node(g.choice(["{0}.bool()", "{0}.any(-1)", "{0}.logical_not()", "torch.logical_or({0}, {1})"]), [place, x], "place_to_bool")
-
-
-@pattern
 def chosen_integers(g):
     rows = "n" if "n" in g.program.symbols else g.integer(1, 4)
     x = g.add_input(torch.int32, [rows, g.integer(2, 4)], -(2**31), 2**31)
