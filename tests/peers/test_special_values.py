@@ -66,6 +66,8 @@ CASES = {
     "abs_of_a_size": (EVERY, lambda x: (torch.full((), x.shape[0], dtype=torch.float32) - 4.5).abs() + x.sum(), [(torch.ones(n),) for n in (3, 7)], (N,)),
     "nearest_of_dynamic_sizes": (EVERY, lambda x, y: (torch.nn.functional.interpolate(x, size=(y.shape[0], 3)), torch.nn.functional.interpolate(x, size=(y.shape[0], 3), mode="nearest-exact")),
                                  [(torch.randn(1, 2, 30, 7), torch.zeros(n)) for n in (2, 7, 6, 1)], (None, N)),
+    "floats_of_integers": (EVERY, lambda x: tuple(y for dtype in (torch.int64, torch.int32, torch.uint8, torch.bool) for y in (x.to(dtype).mean(-1, dtype=torch.float32), x.to(dtype).mean(dtype=torch.float32), x.to(dtype).prod(dtype=torch.float32))),
+                           [(torch.tensor([[1.0, 0.0, 3.0], [250.0, 2.0, 7.0]]),)], None),
     "sizes_by_factors": (("none", "openvino"), lambda x: tuple(torch.nn.functional.interpolate(x, scale_factor=factor, mode=mode) for factor in (0.3, 1.1, 1.2) for mode in ("nearest", "nearest-exact", "bilinear")),
                          [(torch.randn(1, 2, n, 30),) for n in (23, 10, 20, 27, 28, 30, 64)], ({2: torch.export.Dim("n", min=8, max=64)},)),
     "mean_of_scattered_integers": (EVERY, lambda x, i: x.scatter_reduce(1, i, x, "mean", include_self=False), [(WIDE, torch.zeros(2, 4, dtype=torch.int64))], None),
