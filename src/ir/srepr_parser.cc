@@ -1,4 +1,5 @@
 // Reads symbolic integers as sympy's srepr prints them.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -15,23 +16,44 @@ constexpr size_t kMaxLength = size_t{64} << 10;
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxArguments = 256;
 // Floats and divisions are exact fractions here; a denominator past this is a rounded float, such
-// as 0.1, whose exact value PyTorch itself does not use.
+// as 0.1, of which PyTorch rounds the multiples.
 constexpr int64_t kMaxDenominator = int64_t{1} << 20;
+// Of decimal fractions in place of rounded floats.
+constexpr int64_t kMaxDecimal = 10'000;
 
 // What a sub-expression is worth: numerator / denominator. Only whole numbers leave the parser,
 // but a rounding head may make one of a fraction inside.
 struct Fraction {
   SymInt numerator = 0;
   SymInt denominator = 1;
+  // In place of a rounded float or a multiple of it: equal only once it is rounded down.
+  bool is_decimal = false;
 
   std::optional<SymInt> whole() const {
     if (denominator == SymInt(1)) return numerator;
-    if (denominator == SymInt(0)) return std::nullopt;
+    if (denominator == SymInt(0) || is_decimal) return std::nullopt;
     SymInt quotient = SymInt::floordiv(numerator, denominator);
     if (quotient * denominator == numerator) return quotient;
     return std::nullopt;
   }
 };
+
+// The decimal fraction whose multiples by whole numbers up to 2^31, rounded down, are those of the
+// float. Most multiples are further from the next whole number than rounding goes. One that should
+// be whole is so if the float is not below the decimal fraction; below it by 2^-54 of it at most,
+// the product is rounded up to the whole number, from which the next double is further.
+std::optional<Fraction> decimal(double value) {
+  constexpr double kMost = 64;
+  if (!(value > 0 && value < kMost)) return std::nullopt;
+  for (int64_t denominator = 10; denominator <= kMaxDecimal; denominator *= 10) {
+    const double numerator = std::round(value * static_cast<double>(denominator));
+    if (numerator / static_cast<double>(denominator) != value) continue;
+    const double excess = std::fma(value, static_cast<double>(denominator), -numerator);
+    if (excess < -0x1p-54 * numerator) return std::nullopt;
+    return Fraction{static_cast<int64_t>(numerator), denominator, true};
+  }
+  return std::nullopt;
+}
 
 class Parser : Scanner {
  public:
@@ -109,11 +131,13 @@ class Parser : Scanner {
     if (code != std::errc() || end != last || !std::isfinite(value)) {
       return error("a finite number is expected");
     }
+    const std::optional<Fraction> rounded = decimal(value);
     int64_t denominator = 1;
     while (value != std::floor(value) && denominator < kMaxDenominator) {
       value *= 2;
       denominator *= 2;
     }
+    if (value != std::floor(value) && rounded) return *rounded;
     if (value != std::floor(value) || std::fabs(value) >= 0x1p62) {
       return unsupported(
           "symbolic expression \"{}\": {} is not a fraction that integers can express, and PyTorch "
@@ -160,6 +184,10 @@ class Parser : Scanner {
   }
 
   Result<Fraction> call(std::string_view head, const std::vector<Fraction>& arguments) {
+    const auto is_decimal = [](const Fraction& argument) { return argument.is_decimal; };
+    if (std::any_of(arguments.begin(), arguments.end(), is_decimal)) {
+      return call_with_decimal(head, arguments);
+    }
     if (head == "Add" || head == "Mul") {
       Fraction result{head == "Add" ? 0 : 1, 1};
       for (const Fraction& argument : arguments) {
@@ -183,6 +211,25 @@ class Parser : Scanner {
     if (arguments.size() == 1) return unary(head, arguments[0]);
     if (arguments.size() == 2) return binary(head, arguments);
     return unsupported_head(head);
+  }
+
+  // A multiple by a whole number is rounded down, and nothing else becomes of it.
+  Result<Fraction> call_with_decimal(std::string_view head,
+                                     const std::vector<Fraction>& arguments) {
+    if (head == "Mul" && arguments.size() == 2) {
+      const Fraction& factor = arguments[arguments[0].is_decimal ? 0 : 1];
+      const Fraction& other = arguments[arguments[0].is_decimal ? 1 : 0];
+      const auto whole = other.whole();
+      if (whole && !other.is_decimal) {
+        return Fraction{factor.numerator * *whole, factor.denominator, true};
+      }
+    }
+    if (head == "TruncToInt" && arguments.size() == 1) return unary(head, arguments[0]);
+    return unsupported(
+        "symbolic expression \"{}\": a decimal fraction that PyTorch rounds is known only where "
+        "its "
+        "multiple is rounded down",
+        shown());
   }
 
   Result<Fraction> extremum(bool max, const std::vector<Fraction>& arguments) {

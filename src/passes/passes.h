@@ -38,7 +38,8 @@ Status expand_float8(ir::Program& program);
 Status expand_dynamic_quantization(ir::Program& program);
 
 // Batched products (bmm) with a matrix that is repeated over the whole batch become products with
-// the matrix itself (matmul), so that nothing holds it as often as it is repeated.
+// the matrix itself (matmul), so that nothing holds it as often as it is repeated. Choices (where)
+// repeat their operands themselves.
 Status shrink_products(ir::Program& program);
 
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an

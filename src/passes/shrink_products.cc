@@ -1,5 +1,8 @@
-// Batched products with a matrix that is repeated over the batch.
+// Operators that take what is repeated as it was before.
+#include <algorithm>
 #include <optional>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/try.h"
@@ -11,6 +14,7 @@
 namespace slipway::passes {
 namespace {
 
+using ir::Argument;
 using ir::Graph;
 using ir::Node;
 using ir::SymInt;
@@ -50,24 +54,68 @@ Value* as_matrix(ir::OpBuilder& build, Value* value) {
   return build.view(value, {sizes[sizes.size() - 2], sizes.back()});
 }
 
+// A product with the matrix itself in place of one with the matrix as often as it is repeated.
+Value* as_product(ir::OpBuilder& build, const Node& node) {
+  Value* left = node.value(0);
+  Value* right = node.value(1);
+  Value* const repeated_left = repeated_matrix(left);
+  Value* const repeated_right = repeated_matrix(right);
+  if ((repeated_left == nullptr) == (repeated_right == nullptr)) return nullptr;
+  if (repeated_left) left = as_matrix(build, repeated_left);
+  if (repeated_right) right = as_matrix(build, repeated_right);
+  return build.call("aten.matmul.default", {left, right}, node.output()->type());
+}
+
+// Whether a tensor among the arguments has the size, which the others are repeated to, in each
+// dimension.
+bool spans(const std::vector<Argument>& arguments, const std::vector<SymInt>& sizes) {
+  for (size_t from_last = 1; from_last <= sizes.size(); ++from_last) {
+    const SymInt& size = sizes[sizes.size() - from_last];
+    const bool has_size =
+        std::any_of(arguments.begin(), arguments.end(), [&](const Argument& argument) {
+          const auto* value = std::get_if<Value*>(&argument);
+          if (!value || (*value)->sizes().size() < from_last) return false;
+          return (*value)->sizes()[(*value)->sizes().size() - from_last] == size;
+        });
+    if (!has_size && size != SymInt(1)) return false;
+  }
+  return true;
+}
+
+// A choice between what is repeated, which it repeats itself.
+Value* as_choice(ir::OpBuilder& build, const Node& node) {
+  std::vector<Argument> arguments = node.args();
+  bool is_changed = false;
+  for (Argument& argument : arguments) {
+    const auto* value = std::get_if<Value*>(&argument);
+    const Node* producer = value ? (*value)->producer() : nullptr;
+    const auto step = producer ? view_step(*producer, 0) : std::nullopt;
+    if (!step || step->kind != Kind::kExpand) continue;
+    const Argument wide = std::exchange(argument, producer->value(0));
+    const bool spans_all = spans(arguments, node.output()->sizes());
+    if (!spans_all) argument = wide;
+    is_changed = is_changed || spans_all;
+  }
+  if (!is_changed) return nullptr;
+  return build.call(node.op(), arguments, node.output()->type());
+}
+
 Status shrink(Graph& graph) {
   Replacements replacements;
   std::vector<Node*> removed;
   for (auto it = graph.nodes().begin(); it != graph.nodes().end(); ++it) {
     Node* node = it->get();
     for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(shrink(*inner));
-    if (node->op() != "aten.bmm.default") continue;
-    Value* left = node->value(0);
-    Value* right = node->value(1);
-    Value* const repeated_left = repeated_matrix(left);
-    Value* const repeated_right = repeated_matrix(right);
-    if ((repeated_left == nullptr) == (repeated_right == nullptr)) continue;
+    const bool is_product = node->op() == "aten.bmm.default";
+    const bool is_choice = node->op() == "aten.where.self" ||
+                           node->op() == "aten.where.ScalarOther" ||
+                           node->op() == "aten.where.ScalarSelf";
+    if (!is_product && !is_choice) continue;
     ir::OpBuilder build(graph, node, node);
-    if (repeated_left) left = as_matrix(build, repeated_left);
-    if (repeated_right) right = as_matrix(build, repeated_right);
-    Value* product = build.call("aten.matmul.default", {left, right}, node->output()->type());
+    Value* made = is_product ? as_product(build, *node) : as_choice(build, *node);
     if (!build.status().ok()) return build.status();
-    replacements.add(node->output(), product);
+    if (!made) continue;
+    replacements.add(node->output(), made);
     removed.push_back(node);
   }
   replacements.apply(graph);

@@ -64,5 +64,28 @@ TEST_F(ShrinkProductsTest, LeavesMatricesThatAreRepeatedThemselves) {
   EXPECT_EQ(product().op(), "aten.bmm.default");
 }
 
+TEST_F(ShrinkProductsTest, TakesWhatAChoiceRepeatsItself) {
+  Value* x = input("x", type({SymInt::symbol("s0"), 5, 3}));
+  Value* chosen = input("chosen", type({SymInt::symbol("s0"), 5, 1}, DType::kBool));
+  Value* token = buffer("token", count({1, 1, 3}, {3, 3, 1}));
+  Value* row = buffer("row", count({3}, {1}));
+  Value* wide = expand(token, {SymInt::symbol("s0"), 5, 3});
+  output(call("aten.where.self", {chosen, wide, x}, x->type(), "choice"));
+  // Nothing else has the last size but one.
+  Value* all = input("all", type({SymInt::symbol("s0"), 1, 1}, DType::kBool));
+  output(call("aten.where.self",
+              {all, expand(row, {SymInt::symbol("s0"), 5, 3}), expand(row, {5, 3})}, x->type(),
+              "rows"));
+  EXPECT_TRUE(apply(shrink_products).ok());
+  EXPECT_TRUE(ir::verify(program).ok());
+  const ir::Node& choice = *result(0)->producer();
+  EXPECT_EQ(choice.value(0), chosen);
+  EXPECT_EQ(choice.value(1), token);
+  EXPECT_EQ(choice.value(2), x);
+  const ir::Node& rows = *result(1)->producer();
+  EXPECT_EQ(rows.value(1), row);
+  EXPECT_EQ(rows.value(2)->sizes(), (std::vector<SymInt>{5, 3}));
+}
+
 }  // namespace
 }  // namespace slipway::passes

@@ -341,7 +341,6 @@ class Open:
 
 # A failure that one of these explains is counted and does not fail a run. A row goes with its defect.
 OPEN = [
-    Open("openvino", "refused", "Default output not supported", (r"(aten\.)?((argmax|argmin|topk)\.default|(max|min)\.dim)",), "an argmax or topk that OpenVINO refuses: it stays outside, with a warning"),
     Open("openvino", "run", r"\[CPU\] (MaxPool|AvgPool|Pad|Reorder|Reference|Reshape) ", (r"aten\.(\w*pool\w*|_?conv\w*|\w+_pad\dd|pad|pixel_\w+)\..*",),
          "pooling, padding, convolution and pixel_unshuffle of a batch of 0 beside what has elements (docs/openvino.md)"),
     Open("openvino", "run", r"must be float32\[1\], contiguous, and float32\[1, 1\] was given", (r"aten\.layer_norm\.default",), "a layer norm of a constant NaN of one element"),

@@ -26,7 +26,7 @@ ONCE = re.compile(r"aten\.(add|sub|subtract|rsub|mul|multiply|div|true_divide|di
 # They give nearly nothing for elements that are nearly equal, and what that is depends on the order of additions.
 CANCELS = re.compile(r"aten\.(var|std)")
 # They add numbers of about 1, which may leave much less.
-ONES = re.compile(r"aten\.(special_ndtr|lgamma|special_gammaln|mvlgamma|digamma|special_psi|special_digamma|gru_cell|lstm_cell|rnn_\w+_cell|gru|lstm|rnn_\w+)\.")
+ONES = re.compile(r"aten\.(special_ndtr|lgamma|special_gammaln|mvlgamma|digamma|special_psi|special_digamma|gru_cell|lstm_cell|rnn_\w+_cell|gru|lstm|rnn_\w+|gelu)\.")
 # The place between pixels that weighs them is rounded.
 PLACES = re.compile(r"aten\._?(upsample|grid_sampler)\w*\.")
 # PyTorch computes x * rstd - mean * rstd.

@@ -74,16 +74,17 @@ void leaky_relu(Context& c) {
   c.result(c.op("LeakyRelu", {x}, {{"alpha", static_cast<float>(slope)}}));
 }
 
+// Elu and Celu take 1 from the exponential, of which a large factor would show what is lost.
+bool is_large(double factor) { return !(std::abs(factor) < 16); }
+
 // scale * (x > 0 ? x : alpha * expm1(x * input_scale))
 void elu(Context& c) {
   const Ref x = c.tensor(0);
   const double alpha = c.has(1) ? c.real(1) : 1;
   const double scale = c.has(2) ? c.real(2) : 1;
   const double input_scale = c.has(3) ? c.real(3) : 1;
-  // Elu takes 1 from the exponential, of which a large factor would show what is lost.
-  constexpr double kLarge = 16;
   Ref y;
-  if (input_scale == 1 && std::abs(alpha * scale) < kLarge) {
+  if (input_scale == 1 && !is_large(alpha * scale)) {
     y = c.op("Elu", {x}, {{"alpha", static_cast<float>(alpha)}});
   } else {
     const Ref inner = c.mul(expm1(c, input_scale == 1 ? x : c.mul(x, input_scale)), alpha);
@@ -98,8 +99,8 @@ void selu(Context& c) { c.result(c.op("Selu", {c.tensor(0)})); }
 void celu(Context& c) {
   const Ref x = c.tensor(0);
   const double alpha = c.has(1) ? c.real(1) : 1;
-  // ONNX has Celu of float32 alone, and runtimes make NaN of an infinite alpha.
-  if (x.dtype == DType::kFloat64 || !std::isfinite(alpha)) {
+  // ONNX has Celu of float32 alone.
+  if (x.dtype == DType::kFloat64 || is_large(alpha)) {
     const Ref inner = c.mul(expm1(c, c.mul(x, 1 / alpha)), alpha);
     return c.result(c.where(c.compare("Less", x, 0.0), inner, x));
   }

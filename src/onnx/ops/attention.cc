@@ -69,7 +69,10 @@ Ref attend(Context& c, Attention a) {
       a.value = repeat_heads(c, a.value, a.value_sizes, heads);
     }
   }
-  if (!is_known && stands_apart(c, width)) c.fail("its queries may have no width");
+  // OpenVINO refuses the choice of the product beside that of the rows that see nothing.
+  if ((!is_known || a.mask.present()) && stands_apart(c, width)) {
+    c.fail("its queries may have no width");
+  }
   std::vector<int64_t> order = iota(static_cast<int64_t>(a.key_sizes.size()));
   std::swap(order.at(order.size() - 1), order.at(order.size() - 2));
   // Scaled after the product, as PyTorch does, so that the same scores overflow; but what is

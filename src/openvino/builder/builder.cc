@@ -81,7 +81,6 @@ class OpenVinoBuilder : public engine_build::Builder {
         has_int8_products() ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32;
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
-    options.integer_reductions_apart = true;
     options.round_halves = !build_.allow_reduced_precision;
     apply_to_lowering(options, options_.disabled_rules);
     return options;

@@ -295,6 +295,26 @@ void reduction_of_three(onnx::Graph& graph) {
   });
 }
 
+void topk_to_bool(onnx::Graph& graph) {
+  std::set<std::string> indices;
+  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
+    if (is(node, {"ArgMax", "ArgMin"})) indices.insert(node.outputs[0]);
+    if (is(node, {"TopK"})) indices.insert(node.outputs[1]);
+    if (!is(node, {"Cast"}) || !indices.contains(node.inputs[0])) return false;
+    constexpr int64_t kInt64 = 7;
+    constexpr int64_t kBool = 9;
+    if (std::get<int64_t>(node.attributes[0].second) != kBool) {
+      indices.insert(node.outputs[0]);
+      return false;
+    }
+    const std::string place = rewriter.add("Cast", {node.inputs[0]}, {{"to", kInt64}});
+    const std::string is_zero = rewriter.add("Equal", {place, rewriter.ints({0})});
+    rewriter.give("Not", {is_zero});
+    return true;
+  });
+}
+
+void integer_reductions(onnx::LoweringOptions& options) { options.integer_reductions_apart = true; }
 void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_expand = true; }
 void reshape_to_nothing(onnx::LoweringOptions& options) { options.reshape_sizes_apart = true; }
 void mean_of_nothing(onnx::LoweringOptions& options) { options.means_as_quotients = true; }
@@ -384,10 +404,17 @@ constexpr Workaround kWorkarounds[] = {
      "the other operand gets the dimensions before", kNoReport, nullptr, rank_of_one_element,
      nullptr},
     {"reduction-of-three",
-     "takes the elements of a constant for others where it joins an operator to a reduction of "
-     "three dimensions: `nn.BatchNorm1d(n)(x.mean(-1))`, `x.sum(-1, keepdim=True) * c[:, None]`",
-     "what is reduced passes a maximum with itself, which nothing is joined to", kNoReport, nullptr,
-     reduction_of_three, nullptr},
+     "joins an operator to a reduction of three dimensions and takes the elements of a constant "
+     "for "
+     "others, or computes a part of the elements alone where they are integers: "
+     "`nn.BatchNorm1d(n)(x.mean(-1))`, `x.sum(-1, keepdim=True) * c[:, None]`, "
+     "`(x > 3).sum(-1) * 2`",
+     "what is reduced passes a maximum with itself, which nothing is joined to", kNoReport,
+     integer_reductions, reduction_of_three, nullptr},
+    {"topk-to-bool",
+     "refuses a conversion to bool of the places that `topk`, `sort`, `argmax` and `max` give: "
+     "`x.topk(1).indices.bool()`, `x.argmax(1, keepdim=True).any()`",
+     "the conversion is a comparison with 0", kNoReport, nullptr, topk_to_bool, nullptr},
     {"scatter-nan", "loses NaN in `scatter_reduce` with `amax` and `amin`",
      "such nodes of float32 stay outside", kNoReport, nullptr, nullptr, scatters_extrema},
     {"odd-numbers",

@@ -18,7 +18,7 @@ namespace slipway::openvino {
 
 using Rules = std::set<std::string>;
 
-// One way of the three is given.
+// The ways that are given make one rule.
 struct Workaround {
   const char* name;
   const char* wrong;   // what OpenVINO 2026.4.1 does, with the smallest program

@@ -60,12 +60,20 @@ Values sum(Context& c) {
                        c.dtype(), c.sizes())};
 }
 
-Values mean(Context& c) {
+// Integers and bools of which the result is a float are converted before, as PyTorch does.
+Value* as_result(Context& c) {
   Value* x = c.tensor(0);
+  const bool is_whole = is_integral(x->dtype()) || x->dtype() == DType::kBool;
+  return is_whole && is_floating_point(c.dtype()) ? c.build.to_dtype(x, c.dtype()) : x;
+}
+
+Values mean(Context& c) {
+  Value* x = as_result(c);
   const bool whole = c.op() == "aten.mean.default";
-  if (!whole && names_dims(c, 1)) return {};
+  if (!whole && x == c.tensor(0) && names_dims(c, 1)) return {};
   if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
-  return {c.build.call("aten.mean.dim", {x, as_list(all_dims(x)), !whole && c.flag(2), c.dtype()},
+  const auto dims = whole ? all_dims(x) : reduced_dims(c, 1);
+  return {c.build.call("aten.mean.dim", {x, as_list(dims), !whole && c.flag(2), c.dtype()},
                        c.dtype(), c.sizes())};
 }
 
@@ -350,9 +358,10 @@ Values count_nonzero(Context& c) {
 }
 
 Values prod(Context& c) {
-  Value* x = c.tensor(0);
+  Value* x = as_result(c);
   if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
-  return {};
+  if (x == c.tensor(0) || c.op() != "aten.prod.default") return {};
+  return {c.build.call("aten.prod.default", {x, c.dtype()}, c.dtype(), {})};
 }
 
 Values cumsum(Context& c) {

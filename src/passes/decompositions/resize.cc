@@ -179,15 +179,22 @@ Value* source_places(Context& c, const Resize& r, size_t d, const SymInt& in, DT
   return c.build.div(c.build.mul(place, in - 1), SymInt::max(out - 1, 1));
 }
 
-// The places of the result with `centre` added are scaled.
+// The places of the result with `centre` added are scaled. By a number, it is the odd numbers that
+// are, whose half an engine can't add after the product, rounded otherwise.
 Values nearest_by_index(Context& c, const Resize& r, double centre) {
   Value* x = c.tensor(0);
   for (size_t d = 0; d < r.n; ++d) {
     const auto dim = static_cast<int64_t>(d + 2);
     const SymInt in = x->sizes().at(dim);
-    Value* place = c.build.add(counted(c, r.size.at(d)), centre);
-    place = c.build.floor(scaled_places(c, place, in, r.size.at(d), r.scale.at(d)));
-    x = c.build.index_select(x, dim, as_index(c, place, in));
+    Value* place = nullptr;
+    if (centre == 0.5 && r.scale.at(d)) {
+      Value* odd = c.build.add(c.build.mul(c.build.arange(r.size.at(d)), SymInt(2)), SymInt(1));
+      place = c.build.mul(c.build.to_dtype(odd, DType::kFloat32), 0.5 / *r.scale.at(d));
+    } else {
+      place = c.build.add(counted(c, r.size.at(d)), centre);
+      place = scaled_places(c, place, in, r.size.at(d), r.scale.at(d));
+    }
+    x = c.build.index_select(x, dim, as_index(c, c.build.floor(place), in));
   }
   return {x};
 }

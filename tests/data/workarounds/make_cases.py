@@ -220,6 +220,24 @@ CASES = {
         None,
     ),
     "reduction-of-three": (Reductions(), [(torch.rand(3, 5, 8) + 0.5,), (torch.rand(1, 5, 8) + 0.5,)], ({0: B},)),
+    "reduction-of-three-integers": (
+        Function(lambda x: ((x > 3).sum(-1) * 2, (x > 3).sum(-1, keepdim=True) * 2, (x > 3).int().amax(-1) * 3, (x > 3).sum(1) - 1)),
+        [(torch.arange(16.0).reshape(4, 2, 2),)],
+        None,
+    ),
+    "topk-to-bool": (
+        Function(
+            lambda x: (
+                x.topk(2).indices.bool(),
+                x.sort(-1).indices.any(-1),
+                x.argmax(1, keepdim=True).all(),
+                torch.logical_and(x.max(1, keepdim=True).indices, x),
+                x.argmin(1, keepdim=True).int().logical_not(),
+            )
+        ),
+        [(torch.rand(3, 4),), (torch.rand(1, 4),)],
+        ({0: B},),
+    ),
     # No fault of OpenVINO's: what the lowering itself must get right.
     "": (
         Function(lambda x: (x.signbit(), (-x).signbit(), x.clamp(-1, math.inf), F.hardtanh(x, -math.inf, 1.0), x + math.inf)),
@@ -227,7 +245,7 @@ CASES = {
         None,
     ),
 }
-RULES = {"one-column-of-three": "one-column-product", "rank-0-product": "one-column-product"}
+RULES = {"one-column-of-three": "one-column-product", "rank-0-product": "one-column-product", "reduction-of-three-integers": "reduction-of-three"}
 
 
 def main(wanted):
