@@ -1,12 +1,13 @@
 // What tests tell and ask the stand-in for TensorRT's runtime (stand_in_runtime.cc), and its plans.
 //
 // A plan is text: a line that names the GPU, of 64 bytes, and then a line for each of
-//   input NAME TYPE SIZE...       a size is 3, or 1..8 where it is dynamic; TYPE is float32 or
-//   int64 shape_input NAME TYPE SIZE... the same, and TensorRT takes it for a shape output NAME
-//   INPUT A B         A * INPUT + B, of the input's type and sizes weights BYTES memory of the
-//   device that the engine takes when it is read streamable BYTES              weights that may
-//   stay on the host automatic BYTES               the budget that it chooses for them context
-//   BYTES                 memory of the device that each context takes
+//   input NAME TYPE SIZE...        a size is 3, or 1..8 where it is dynamic; TYPE is float32 or
+//   int64 shape_input NAME TYPE SIZE...  the same, and TensorRT takes it for a shape output NAME
+//   INPUT A B          A * INPUT + B, of the input's type and sizes weights BYTES memory of the
+//   device that the engine takes when it is read streamable BYTES               weights that may
+//   stay on the host automatic BYTES                the budget that it chooses for them context
+//   BYTES                  memory of the device that each context takes data BYTES the last line:
+//   weights that follow it, which are copied to a GPU
 #pragma once
 
 #include <atomic>
@@ -46,7 +47,7 @@ inline StandInRuntime& use_stand_in_runtime(const char* file, int version) {
   return *get();
 }
 
-inline std::string stand_in_plan(const std::string& lines, int capability = 86) {
+inline std::string stand_in_plan(const std::string& lines, int capability) {
   std::string plan = "slipway stand-in plan for sm_" + std::to_string(capability);
   plan.resize(63, ' ');
   return plan + "\n" + lines;
