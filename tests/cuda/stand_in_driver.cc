@@ -233,19 +233,23 @@ int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t 
     return 0;
   });
 }
-int cuPointerGetAttribute(void* value, int attribute, unsigned long long address) {
+// What it does not know has attributes of 0, as with the driver.
+int cuPointerGetAttributes(unsigned count, int* attributes, void** values,
+                           unsigned long long address) {
   const std::lock_guard<std::mutex> lock(mutex);
   Block block = {};
   const bool device = within(device_blocks, static_cast<uintptr_t>(address), 0, &block);
-  if (!device && !within(host_blocks, static_cast<uintptr_t>(address), 0)) return kInvalidValue;
-  if (attribute == 2) {
-    *static_cast<unsigned*>(value) = device ? 2 : 1;
-  } else if (attribute == 8) {
-    *static_cast<unsigned*>(value) = 0;
-  } else if (attribute == 9) {
-    *static_cast<int*>(value) = block.device;
-  } else {
-    return kInvalidValue;
+  const bool host = !device && within(host_blocks, static_cast<uintptr_t>(address), 0);
+  for (unsigned i = 0; i < count; ++i) {
+    if (attributes[i] == 2) {
+      *static_cast<unsigned*>(values[i]) = device ? 2 : host ? 1 : 0;
+    } else if (attributes[i] == 8) {
+      *static_cast<unsigned*>(values[i]) = 0;
+    } else if (attributes[i] == 9) {
+      *static_cast<int*>(values[i]) = block.device;
+    } else {
+      return kInvalidValue;
+    }
   }
   return 0;
 }

@@ -1,6 +1,7 @@
 // A stand-in for TensorRT's runtime: engines of the plans in stand_in_runtime.h, behind TensorRT's
-// binary interface by our own table of slots, so of any version. Memory is that of the stand-in for
-// NVIDIA's driver, and a run is queued on its streams. It is no part of TensorRT.
+// binary interface by our own table of slots, so of any version. Memory and streams are the
+// driver's: on a GPU a run is kernels, with the stand-in for the driver it is a function of the
+// host. It is no part of TensorRT.
 
 #include "tensorrt/stand_in_runtime.h"
 
@@ -26,7 +27,7 @@ using Table = std::array<const void*, kSlots>;
 
 StandInRuntime state;
 
-// The functions of the driver, whichever it is.
+// The functions of the driver, whichever it is; null for one that the stand-in for it lacks.
 template <class Function>
 Function driver(const char* name) {
   static void* const library = ::dlopen(std::getenv("SLIPWAY_CUDA_DRIVER"), RTLD_NOW | RTLD_LOCAL);
@@ -45,10 +46,117 @@ void release(uint64_t address) {
 }
 bool is_on_device(const void* address) {
   unsigned type = 0;
-  const int code = driver<int (*)(void*, int, unsigned long long)>("cuPointerGetAttribute")(
-      &type, 2, reinterpret_cast<unsigned long long>(address));
+  int attribute = 2;
+  void* value = &type;
+  const int code =
+      driver<int (*)(unsigned, int*, void**, unsigned long long)>("cuPointerGetAttributes")(
+          1, &attribute, &value, reinterpret_cast<unsigned long long>(address));
   return code == 0 && type == 2;
 }
+
+// to[i] = a * from[i] + b for i < count, a thread an element: a and b are of double precision in
+// the first kernel, whose elements are float32, and of int64 like the elements in the second.
+constexpr const char* kKernels = R"(
+.version 7.0
+.target sm_75
+.address_size 64
+
+.visible .entry line_float32(.param .u64 to, .param .u64 from, .param .u64 count, .param .f64 a,
+                             .param .f64 b) {
+  .reg .pred %done;
+  .reg .b32 %block, %threads, %thread;
+  .reg .b64 %i, %n, %p, %q;
+  .reg .f32 %x;
+  .reg .f64 %y, %s, %t;
+  mov.u32 %block, %ctaid.x;
+  mov.u32 %threads, %ntid.x;
+  mov.u32 %thread, %tid.x;
+  cvt.u64.u32 %p, %thread;
+  mad.wide.u32 %i, %block, %threads, %p;
+  ld.param.u64 %n, [count];
+  setp.ge.u64 %done, %i, %n;
+  @%done ret;
+  ld.param.u64 %p, [from];
+  ld.param.u64 %q, [to];
+  cvta.to.global.u64 %p, %p;
+  cvta.to.global.u64 %q, %q;
+  shl.b64 %i, %i, 2;
+  add.u64 %p, %p, %i;
+  add.u64 %q, %q, %i;
+  ld.global.f32 %x, [%p];
+  cvt.f64.f32 %y, %x;
+  ld.param.f64 %s, [a];
+  ld.param.f64 %t, [b];
+  mul.rn.f64 %y, %y, %s;
+  add.rn.f64 %y, %y, %t;
+  cvt.rn.f32.f64 %x, %y;
+  st.global.f32 [%q], %x;
+  ret;
+}
+
+.visible .entry line_int64(.param .u64 to, .param .u64 from, .param .u64 count, .param .u64 a,
+                           .param .u64 b) {
+  .reg .pred %done;
+  .reg .b32 %block, %threads, %thread;
+  .reg .b64 %i, %n, %p, %q, %x, %s, %t;
+  mov.u32 %block, %ctaid.x;
+  mov.u32 %threads, %ntid.x;
+  mov.u32 %thread, %tid.x;
+  cvt.u64.u32 %p, %thread;
+  mad.wide.u32 %i, %block, %threads, %p;
+  ld.param.u64 %n, [count];
+  setp.ge.u64 %done, %i, %n;
+  @%done ret;
+  ld.param.u64 %p, [from];
+  ld.param.u64 %q, [to];
+  cvta.to.global.u64 %p, %p;
+  cvta.to.global.u64 %q, %q;
+  shl.b64 %i, %i, 3;
+  add.u64 %p, %p, %i;
+  add.u64 %q, %q, %i;
+  ld.global.u64 %x, [%p];
+  ld.param.u64 %s, [a];
+  ld.param.u64 %t, [b];
+  mad.lo.s64 %x, %x, %s, %t;
+  st.global.u64 [%q], %x;
+  ret;
+}
+)";
+
+// The kernels in the current context; none with the stand-in for the driver.
+class Kernels {
+ public:
+  ~Kernels() {
+    if (module_ != nullptr) driver<int (*)(void*)>("cuModuleUnload")(module_);
+  }
+  bool load() {
+    const auto read = driver<int (*)(void**, const void*)>("cuModuleLoadData");
+    if (read == nullptr) return true;
+    const auto find = driver<int (*)(void**, void*, const char*)>("cuModuleGetFunction");
+    return read(&module_, kKernels) == 0 && find(&float32_, module_, "line_float32") == 0 &&
+           find(&int64_, module_, "line_int64") == 0;
+  }
+  explicit operator bool() const { return module_ != nullptr; }
+  bool launch(bool is_float, const void* from, void* to, size_t count, double a, double b,
+              void* stream) const {
+    if (count == 0) return true;
+    constexpr unsigned kThreads = 256;
+    auto whole_a = static_cast<int64_t>(a);
+    auto whole_b = static_cast<int64_t>(b);
+    void* arguments[] = {&to, &from, &count, is_float ? static_cast<void*>(&a) : &whole_a,
+                         is_float ? static_cast<void*>(&b) : &whole_b};
+    static const auto start =
+        driver<int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                       void*, void**, void**)>("cuLaunchKernel");
+    return start(is_float ? float32_ : int64_, static_cast<unsigned>((count - 1) / kThreads + 1), 1,
+                 1, kThreads, 1, 1, 0, stream, arguments, nullptr) == 0;
+  }
+
+ private:
+  void* module_ = nullptr;
+  void* float32_ = nullptr;
+  void* int64_ = nullptr;
+};
 
 struct Tensor {
   std::string name;
@@ -71,6 +179,8 @@ struct Plan {
   int64_t streamable = 0;
   int64_t automatic = 0;
   size_t context = 0;
+  size_t data = 0;         // bytes of weights in the plan
+  size_t data_offset = 0;  // where they begin
 
   const Tensor* find(const std::string& name) const {
     for (const Tensor& tensor : tensors) {
@@ -120,6 +230,10 @@ bool parse(const std::string& text, Plan& plan) {
       words >> plan.automatic;
     } else if (kind == "context") {
       words >> plan.context;
+    } else if (kind == "data") {
+      words >> plan.data;
+      plan.data_offset = kHeaderSize + static_cast<size_t>(lines.tellg());
+      return true;
     } else {
       return false;
     }
@@ -170,6 +284,7 @@ struct Runtime : Owned<Runtime> {
 struct Engine : Owned<Engine> {
   Runtime* runtime = nullptr;
   Plan plan;
+  Kernels kernels;
   uint64_t memory = 0;
   int contexts = 0;
   int64_t budget = 0;  // of its weights, whose memory contexts take
@@ -215,10 +330,12 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size);
 int64_t header_size(Runtime*) { return kHeaderSize; }
 
 int capability_here() {
+  int device = 0;
   int major = 0;
   int minor = 0;
+  if (driver<int (*)(int*, int)>("cuDeviceGet")(&device, 0) != 0) return 0;
   const auto get = driver<int (*)(int*, int, int)>("cuDeviceGetAttribute");
-  if (get(&major, 75, 100) != 0 || get(&minor, 76, 100) != 0) return 0;
+  if (get(&major, 75, device) != 0 || get(&minor, 76, device) != 0) return 0;
   return major * 10 + minor;
 }
 
@@ -385,6 +502,12 @@ bool enqueue(Context* self, void* stream) {
   if (!plan.tensors.empty()) {
     state.first_address = reinterpret_cast<uint64_t>(self->addresses[plan.tensors[0].name]);
   }
+  if (self->engine->kernels) {
+    return std::all_of(steps->begin(), steps->end(), [&](const Step& step) {
+      return self->engine->kernels.launch(step.is_float, step.from, step.to, step.elements, step.a,
+                                          step.b, stream);
+    });
+  }
   return driver<int (*)(void*, void (*)(void*), void*)>("cuLaunchHostFunc")(stream, compute,
                                                                             steps.release()) == 0;
 }
@@ -433,10 +556,11 @@ Tables tables_of(Version version) {
 
 Object* deserialize(Runtime* self, const void* bytes, size_t size) {
   ++state.deserialized;
-  const std::string text(static_cast<const char*>(bytes), size);
+  const std::string text(static_cast<const char*>(bytes), std::min<size_t>(size, 1 << 16));
   auto engine = std::make_unique<Engine>();
   engine->runtime = self;
-  if (!parse(text, engine->plan)) {
+  Plan& plan = engine->plan;
+  if (!parse(text, plan) || plan.data > size - plan.data_offset) {
     self->log("stand-in: this is no plan");
     return nullptr;
   }
@@ -446,9 +570,16 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size) {
   }
   engine->budget = engine->plan.streamable;
   bool ok = false;
-  engine->memory = allocate(engine->plan.weights, &ok);
+  engine->memory = allocate(std::max(plan.weights, plan.data), &ok);
   if (!ok) {
     self->log("stand-in: out of memory for weights");
+    return nullptr;
+  }
+  if (!engine->kernels.load() ||
+      (plan.data > 0 &&
+       driver<int (*)(unsigned long long, const void*, size_t)>("cuMemcpyHtoD_v2")(
+           engine->memory, static_cast<const char*>(bytes) + plan.data_offset, plan.data) != 0)) {
+    self->log("stand-in: the GPU does not take the engine");
     return nullptr;
   }
   return Owned<Engine>::make(engine.release(), self->tables.engine);

@@ -9,6 +9,7 @@
 //   streamable BYTES                weights that may stay on the host
 //   automatic BYTES                 the budget that it chooses for them
 //   context BYTES                   memory of the device that each context takes, the budget aside
+//   data BYTES                      the last line: weights that follow it, which are copied to a GPU
 // clang-format on
 #pragma once
 
@@ -50,7 +51,7 @@ inline StandInRuntime& use_stand_in_runtime(const char* file, int version) {
   return *get();
 }
 
-inline std::string stand_in_plan(const std::string& lines, int capability = 86) {
+inline std::string stand_in_plan(const std::string& lines, int capability) {
   std::string plan = "slipway stand-in plan for sm_" + std::to_string(capability);
   plan.resize(63, ' ');
   return plan + "\n" + lines;

@@ -1,5 +1,7 @@
 #include "cuda/driver/memory.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/error.h"
@@ -9,7 +11,6 @@ namespace slipway::cuda {
 namespace {
 
 // CUDA's numbers.
-constexpr int kInvalidValue = 1;
 constexpr int kMemoryType = 2;
 constexpr int kIsManaged = 8;
 constexpr int kDeviceOrdinal = 9;
@@ -28,20 +29,18 @@ Status check_allocation(const Device& device, int code, const char* what, size_t
 }  // namespace
 
 Result<Place> find_place(const Driver& driver, const void* data) {
-  const auto address = reinterpret_cast<Address>(data);
-  const char* const what = "an address can't be looked up";
-  unsigned type = 0;
-  const int code = driver.call().pointer_attribute(&type, kMemoryType, address);
-  if (code == kInvalidValue) return Place{};
-  SLIPWAY_RETURN_IF_ERROR(driver.check(code, what));
+  unsigned type = 0;  // Left so for memory that the driver does not know.
   unsigned managed = 0;
+  int device = 0;
+  std::array<int, 3> attributes = {kMemoryType, kIsManaged, kDeviceOrdinal};
+  std::array<void*, 3> values = {&type, &managed, &device};
   SLIPWAY_RETURN_IF_ERROR(
-      driver.check(driver.call().pointer_attribute(&managed, kIsManaged, address), what));
+      driver.check(driver.call().pointer_attributes(attributes.size(), attributes.data(),
+                                                    values.data(), reinterpret_cast<Address>(data)),
+                   "an address can't be looked up"));
+  if (type == 0) return Place{};
   if (type == kTypeHost && managed == 0) return Place{Place::Kind::kPinned, 0};
-  Place place = {Place::Kind::kDevice, 0};
-  SLIPWAY_RETURN_IF_ERROR(
-      driver.check(driver.call().pointer_attribute(&place.device, kDeviceOrdinal, address), what));
-  return place;
+  return Place{Place::Kind::kDevice, device};
 }
 
 DeviceBuffer::~DeviceBuffer() { release(); }
@@ -89,26 +88,74 @@ Status PinnedBuffer::reserve(size_t size) {
 
 Status Staging::reserve(size_t size) { return on_device_.reserve(size); }
 
+Status Staging::prepare_ring(size_t size) {
+  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(std::min(size, kChunks * kChunk)));
+  while (size > kChunk && through_.size() < kChunks) {
+    SLIPWAY_ASSIGN_OR_RETURN(Event event, Event::create(device_));
+    through_.push_back(std::move(event));
+  }
+  return {};
+}
+
+// Chunk by chunk: one is copied by the processor while those before it are on their way.
 Status Staging::upload(const void* data, size_t size, const Stream& stream) {
   if (size == 0) return {};
-  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(size));
-  std::memcpy(pinned_.data(), data, size);
+  SLIPWAY_RETURN_IF_ERROR(prepare_ring(size));
+  const auto* const from = static_cast<const std::byte*>(data);
+  for (size_t begin = 0, i = 0; begin < size; begin += kChunk, ++i) {
+    const size_t bytes = std::min(kChunk, size - begin);
+    if (i >= kChunks) SLIPWAY_RETURN_IF_ERROR(through_[i % kChunks].wait());
+    std::memcpy(chunk(i), from + begin, bytes);
+    SLIPWAY_RETURN_IF_ERROR(upload_pinned(chunk(i), begin, bytes, stream));
+    if (size > kChunk) SLIPWAY_RETURN_IF_ERROR(through_[i % kChunks].record(stream));
+  }
+  return {};
+}
+
+Status Staging::upload_pinned(const void* data, size_t size, const Stream& stream) {
+  return upload_pinned(data, 0, size, stream);
+}
+
+Status Staging::upload_pinned(const void* data, size_t begin, size_t size, const Stream& stream) {
   const Driver& driver = device_->driver();
   return driver.check(
-      driver.call().copy_to_device(on_device_.address(), pinned_.data(), size, stream.handle()),
-      fmt::format("{} bytes don't get to {}", size, describe(device_->info())));
+      driver.call().copy_to_device(on_device_.address() + begin, data, size, stream.handle()),
+      [&] { return fmt::format("{} bytes don't get to {}", size, describe(device_->info())); });
 }
 
 Status Staging::download(Address from, size_t size, const Stream& stream) {
   if (size == 0) return {};
-  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(size));
-  const Driver& driver = device_->driver();
-  return driver.check(driver.call().copy_to_host(pinned_.data(), from, size, stream.handle()),
-                      fmt::format("{} bytes don't come from {}", size, describe(device_->info())));
+  SLIPWAY_RETURN_IF_ERROR(prepare_ring(size));
+  from_ = from;
+  const size_t count = std::min(kChunks, (size + kChunk - 1) / kChunk);
+  for (size_t i = 0; i < count; ++i) SLIPWAY_RETURN_IF_ERROR(download_chunk(i, size, stream));
+  return {};
 }
 
-void Staging::finish_download(void* data, size_t size) const {
-  if (size > 0) std::memcpy(data, pinned_.data(), size);
+Status Staging::download_chunk(size_t i, size_t size, const Stream& stream) {
+  const size_t begin = i * kChunk;
+  SLIPWAY_RETURN_IF_ERROR(
+      download_pinned(chunk(i), from_ + begin, std::min(kChunk, size - begin), stream));
+  return size > kChunk ? through_[i % kChunks].record(stream) : Status();
+}
+
+Status Staging::download_pinned(void* data, Address from, size_t size, const Stream& stream) const {
+  const Driver& driver = device_->driver();
+  return driver.check(driver.call().copy_to_host(data, from, size, stream.handle()), [&] {
+    return fmt::format("{} bytes don't come from {}", size, describe(device_->info()));
+  });
+}
+
+Status Staging::finish_download(void* data, size_t size, const Stream& stream) {
+  auto* const to = static_cast<std::byte*>(data);
+  for (size_t begin = 0, i = 0; begin < size; begin += kChunk, ++i) {
+    if (size > kChunk) SLIPWAY_RETURN_IF_ERROR(through_[i % kChunks].wait());
+    std::memcpy(to + begin, chunk(i), std::min(kChunk, size - begin));
+    if (begin + kChunks * kChunk < size) {
+      SLIPWAY_RETURN_IF_ERROR(download_chunk(i + kChunks, size, stream));
+    }
+  }
+  return {};
 }
 
 }  // namespace slipway::cuda

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "cuda/driver/device.h"
 
@@ -66,10 +68,14 @@ class PinnedBuffer {
   size_t size_ = 0;
 };
 
-// Brings a tensor of the host to the device or back, through pinned memory; both stay for the next
-// time. For one thread at a time, whose current context is the device's.
+// Brings a tensor of the host to the device or back through pinned memory, in chunks, so that the
+// pinned memory is small; it and the memory on the device stay for the next time. For one thread at
+// a time, whose current context is the device's.
 class Staging {
  public:
+  static constexpr size_t kChunk = size_t{4} << 20;
+  static constexpr size_t kChunks = 4;  // at most so much is pinned
+
   explicit Staging(DevicePointer device) : device_(device), on_device_(device), pinned_(device) {}
 
   // Memory for so many bytes, which address() is then. Not while a copy is queued.
@@ -77,15 +83,28 @@ class Staging {
   Address address() const { return on_device_.address(); }
   // Queues the copy to the device; `data` may be changed once this returns.
   Status upload(const void* data, size_t size, const Stream& stream);
+  // The same from pinned memory, which stays as it is until the stream is through.
+  Status upload_pinned(const void* data, size_t size, const Stream& stream);
   // Queues the copy to the host from `from`; once the stream is through, finish_download() gives
-  // it.
+  // it, the rest of what is larger than kChunks chunks over the same stream.
   Status download(Address from, size_t size, const Stream& stream);
-  void finish_download(void* data, size_t size) const;
+  Status finish_download(void* data, size_t size, const Stream& stream);
+  // To pinned memory, which has it once the stream is through.
+  Status download_pinned(void* data, Address from, size_t size, const Stream& stream) const;
 
  private:
+  Status prepare_ring(size_t size);
+  std::byte* chunk(size_t i) const {
+    return static_cast<std::byte*>(pinned_.data()) + i % kChunks * kChunk;
+  }
+  Status upload_pinned(const void* data, size_t begin, size_t size, const Stream& stream);
+  Status download_chunk(size_t i, size_t size, const Stream& stream);
+
   DevicePointer device_;
   DeviceBuffer on_device_;
   PinnedBuffer pinned_;
+  std::vector<Event> through_;  // of each chunk's copy
+  Address from_ = 0;
 };
 
 }  // namespace slipway::cuda

@@ -194,6 +194,7 @@ et::Error LoadedEngine::locate(size_t index, const aten::Tensor& tensor) {
     return et::Error::Ok;
   }
   slot.host = data;
+  slot.is_pinned = place->kind == cuda::Place::Kind::kPinned;
   // An output in the memory of an input needs none of its own.
   if (!is_input(index) && ports_.aliases[index - ports_.inputs.size()]) return et::Error::Ok;
   const Status reserved = slot.staging.reserve(slot.bytes);
@@ -223,7 +224,9 @@ Status LoadedEngine::queue_all() {
   for (size_t i = 0; i < inputs; ++i) {
     Argument& slot = slots_[i];
     if (slot.host == nullptr) continue;
-    SLIPWAY_RETURN_IF_ERROR(slot.staging.upload(slot.host, slot.bytes, stream_));
+    SLIPWAY_RETURN_IF_ERROR(slot.is_pinned
+                                ? slot.staging.upload_pinned(slot.host, slot.bytes, stream_)
+                                : slot.staging.upload(slot.host, slot.bytes, stream_));
   }
   SLIPWAY_RETURN_IF_ERROR(context_->enqueue(stream_.handle()));
   for (size_t i = inputs; i < slots_.size(); ++i) {
@@ -231,12 +234,14 @@ Status LoadedEngine::queue_all() {
     const auto alias = ports_.aliases[i - inputs];
     const cuda::Address written = alias ? slots_[*alias].address : slot.address;
     if (slot.host != nullptr) {
-      SLIPWAY_RETURN_IF_ERROR(slot.staging.download(written, slot.bytes, stream_));
+      SLIPWAY_RETURN_IF_ERROR(
+          slot.is_pinned ? slot.staging.download_pinned(slot.host, written, slot.bytes, stream_)
+                         : slot.staging.download(written, slot.bytes, stream_));
     } else if (slot.address != written && slot.bytes > 0) {
       SLIPWAY_RETURN_IF_ERROR(
           device_->driver().check(device_->driver().call().copy_on_device(
                                       slot.address, written, slot.bytes, stream_.handle()),
-                                  fmt::format("{} does not get its value", arguments_.label(i))));
+                                  [&] { return arguments_.label(i) + " does not get its value"; }));
     }
   }
   return {};
@@ -264,8 +269,10 @@ et::Error LoadedEngine::run(Values values) {
   if (!queued.ok()) return report(queued);
   if (!done.ok()) return report(done);
   for (size_t i = ports_.inputs.size(); i < slots_.size(); ++i) {
-    const Argument& slot = slots_[i];
-    if (slot.host != nullptr) slot.staging.finish_download(slot.host, slot.bytes);
+    Argument& slot = slots_[i];
+    if (slot.host == nullptr || slot.is_pinned) continue;
+    const Status got = slot.staging.finish_download(slot.host, slot.bytes, stream_);
+    if (!got.ok()) return report(got);
   }
   return et::Error::Ok;
 }

@@ -61,6 +61,7 @@ class LoadedEngine final : public delegate::Engine {
     explicit Argument(const cuda::DevicePointer& device) : staging(device) {}
     cuda::Staging staging;
     void* host = nullptr;       // to copy from or to; null where it is bound or has no elements
+    bool is_pinned = false;     // the host's memory, which then needs no other
     cuda::Address address = 0;  // as TensorRT is told
     size_t bytes = 0;
   };

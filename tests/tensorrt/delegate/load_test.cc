@@ -65,7 +65,7 @@ TEST_F(LoadTest, WithoutADriverTheErrorSaysWhatToInstall) {
   EXPECT_THAT(reason, HasSubstr(folder + ", which SLIPWAY_TENSORRT_LIB names"));
   EXPECT_THAT(reason, HasSubstr("NVIDIA's driver is not here"));
   EXPECT_THAT(reason, HasSubstr("or give the container the host's"));
-  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
 }
 
 // The real library, where a machine has it: neither a missing driver nor a foreign plan disturbs
@@ -78,7 +78,7 @@ TEST_F(LoadTest, TheRealLibraryIsOpenedToo) {
   const Handle without(doubling());
   EXPECT_EQ(without.error(), et::Error::NotFound);
   EXPECT_THAT(without.log(), HasSubstr("TensorRT engine: NVIDIA's driver is not here"));
-  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
   if ((*library)->version().family == Family::kRtx) {
     expect_refused(doubling(), et::Error::InvalidProgram,
                    (*library)->version().name() + " does not know the header of its plan");
@@ -98,12 +98,13 @@ TEST_F(LoadTest, VersionsThatNobodyKnowsAreNamed) {
 }
 
 TEST_F(LoadTest, TheDeviceIsTheSpecsOrTheBlobs) {
-  const std::string ninth = "there is no cuda:9: this machine has cuda:0 (stand-in 0";
+  const std::string ninth = "there is no cuda:9: this machine has " + describe_device();
+  const std::string last = "cuda:" + std::to_string(driver.devices - 1);
   Metadata metadata = doubling_metadata();
   metadata.device_id = 9;
   expect_refused(doubling("", metadata), et::Error::NotFound, ninth);
   expect_refused(doubling(), et::Error::NotFound, ninth, {{"target_device", "cuda:9"}});
-  for (const char* device : {"cuda", "cuda:0", "cuda:1"}) {
+  for (const char* device : {"cuda", "cuda:0", last.c_str()}) {
     const Handle engine(doubling("", metadata), {{"target_device", device}});
     EXPECT_EQ(engine.error(), et::Error::Ok) << device << engine.log();
   }
@@ -196,7 +197,7 @@ TEST_F(LoadTest, PlansThatTensorrtRefusesHaveItsReason) {
                  "TensorRT 11.1.0 does not load the plan on this machine: stand-in: this is no "
                  "plan");
   // An intact one is not for this machine.
-  const std::string other = stand_in_plan(kDoubling, 90);
+  const std::string other = stand_in_plan(kDoubling, driver.capability + 1);
   metadata.engine_sha256 = sha256_hex(std::as_bytes(std::span(other)));
   expect_refused(blob_of(metadata, other), et::Error::DelegateInvalidCompatibility,
                  "stand-in: the engine cannot run on this GPU");
@@ -206,7 +207,7 @@ TEST_F(LoadTest, TensorrtRtxJudgesTheHeaderFirst) {
   use_version(kRtx);
   const int before = tensorrt.deserialized;
   expect_refused(
-      blob_of(doubling_metadata(), stand_in_plan(kDoubling, 90)),
+      blob_of(doubling_metadata(), stand_in_plan(kDoubling, driver.capability + 1)),
       et::Error::DelegateInvalidCompatibility,
       "its plan does not run with TensorRT-RTX 1.7.1 on this machine: it is not for this "
       "GPU's compute capability");

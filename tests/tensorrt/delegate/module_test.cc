@@ -241,7 +241,7 @@ TEST_F(ModuleTest, WhatIsMissingIsSaidWhenTheMethodIsPrepared) {
   ASSERT_FALSE(prepared.ok());
   EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
   EXPECT_THAT(prepared.error().message(), HasSubstr("NVIDIA's driver is not here"));
-  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
   EXPECT_TRUE(loaded->method()->prepare().ok());
 }
 
