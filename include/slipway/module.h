@@ -66,6 +66,9 @@ struct LoadOptions {
   // isolated.
   std::optional<uint32_t> engine_threads = std::nullopt;
   std::optional<PerformanceHint> performance_hint = std::nullopt;
+  // The device that engines run on which may run on several, such as "cuda:1", whatever the file
+  // says.
+  std::string device = {};
   // How many bytes of its weights an engine keeps on its device, of those that it can stream from
   // the host: each engine of the file, whatever the file says. Without it the file's own budget,
   // or else what the engine's library chooses.
@@ -73,7 +76,8 @@ struct LoadOptions {
   // The same of all engines of a method together, in proportion to what each can stream. Not both.
   std::optional<uint64_t> weight_streaming_total = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
-  // method runs: an engine that another version of its library built, or for another device.
+  // method runs: an engine that another version of its library built, or for another device; a
+  // device or a budget above that none of its engines takes.
   std::function<void(const std::string&)> on_warning = nullptr;
   // Make that an error, kUnavailable.
   bool require_same_environment = false;

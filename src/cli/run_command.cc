@@ -210,6 +210,10 @@ void add_run(const Command& tool, Action& action) {
       .add_option("--performance-hint", options->performance_hint,
                   "What engines arrange their threads for: latency or throughput")
       .one_of({"latency", "throughput"});
+  command
+      .add_option("--device", options->load.device,
+                  "The device of engines that run on several, whatever the file says: cuda:1")
+      .type_name("DEVICE");
   command.add_flag("--copy", options->load.copy,
                    "Read the file into memory, so that changes of it meanwhile do no harm");
   command
@@ -234,6 +238,7 @@ void add_run(const Command& tool, Action& action) {
       "\nExamples:\n"
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
+      "  slipway run model.pte --device cuda:1 --weight-streaming-budget 2GB\n"
       "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100");
   command.on_parsed([options, &action] {
     if (!options->performance_hint.empty()) {

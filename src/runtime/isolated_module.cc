@@ -95,6 +95,7 @@ Status IsolatedModule::start() {
   message.number<uint32_t>(options().engine_threads.value_or(0));
   message.number<int32_t>(
       options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
+  message.text(options().device);
   write_budgets(message, options());
   message.number<uint8_t>(options().require_same_environment);
   const int descriptors[] = {descriptor_.number()};

@@ -68,6 +68,7 @@ Status Worker::open(MessageReader& message, std::vector<Descriptor>& descriptors
   if (const auto hint = message.number<int32_t>(); hint >= 0) {
     options.performance_hint = static_cast<PerformanceHint>(hint);
   }
+  options.device = message.text();
   read_budgets(message, options);
   options.require_same_environment = message.number<uint8_t>() != 0;
   options.on_warning = [this](const std::string& warning) { warnings_.push_back(warning); };

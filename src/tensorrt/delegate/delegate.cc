@@ -4,11 +4,10 @@
 // It registers itself when libslipway_tensorrt.so is opened, which opens neither TensorRT nor
 // NVIDIA's driver: the first engine does. Tensors are bound by position, inputs first.
 //
-// Compile specs: "target_device" ("cuda:0") says which GPU, where it is missing the blob does;
-// "weight_streaming_budget" and "weight_streaming_total", bytes of weights on the device. Load
-// options and options of set_option(): the same, texts of digits or ints; there they are for the
-// engines of the option "program", or for all. get_option() tells "weight_streaming_budget" in the
-// same way.
+// Compile specs, and load options before them: "target_device" ("cuda:0") says which GPU, where it
+// is missing the blob does; "weight_streaming_budget" and "weight_streaming_total", bytes of
+// weights on the device, as load options texts of digits or ints. set_option() takes these two for
+// the engines of the option "program", or for all; get_option() tells the first in the same way.
 
 #include <array>
 #include <charconv>
@@ -25,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "delegate/backend.h"
 #include "engine/description.h"
@@ -60,13 +60,16 @@ std::optional<std::string> text_of(et::ArrayRef<et::BackendOption> options, std:
   return std::nullopt;
 }
 
-Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs) {
+Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs,
+                      et::ArrayRef<et::BackendOption> options) {
   std::optional<std::string> named;
   for (const et::CompileSpec& spec : specs) {
-    if (std::string_view(spec.key) != "target_device") continue;
-    if (named) return invalid_file("the file has the compile spec target_device twice");
+    if (std::string_view(spec.key) != kDeviceOption) continue;
+    if (named) return invalid_file("the file has the compile spec {} twice", kDeviceOption);
     named.emplace(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
   }
+  const auto option = text_of(options, kDeviceOption);
+  if (option) named = option;
   if (!named) return static_cast<int>(metadata.device_id);
   std::string_view text = *named;
   if (text == "cuda") return 0;
@@ -77,8 +80,9 @@ Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> sp
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) index = -1;
   }
   if (index >= 0) return index;
-  return invalid_file("the file's compile spec target_device is '{}', and must be such as 'cuda:0'",
-                      *named);
+  return invalid_file("the {} {} is '{}', and must be such as 'cuda:0'",
+                      option ? "load option" : "file's compile spec", kDeviceOption,
+                      printable(*named));
 }
 
 Result<Request> read_request(const et::BackendInitContext& context,
@@ -93,10 +97,10 @@ Result<Request> read_request(const et::BackendInitContext& context,
     return invalid_file(
         "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
   }
-  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs));
-  const auto options = context.runtime_specs();
-  request.program =
-      text_of({options.data(), options.size()}, engine::kProgramOption).value_or(std::string());
+  const auto given = context.runtime_specs();
+  const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
+  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
+  request.program = text_of(options, engine::kProgramOption).value_or(std::string());
   SLIPWAY_ASSIGN_OR_RETURN(request.budget,
                            requested_budget(context, specs, !request.program.empty()));
   return request;

@@ -78,6 +78,7 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
 std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
   constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
   std::vector<engine::Description::Setting> settings;
+  if (!options.device.empty()) settings.emplace_back(kDeviceOption, options.device);
   if (options.weight_streaming_budget) {
     settings.emplace_back(kBudgetOption,
                           std::to_string(std::min(*options.weight_streaming_budget, kMost)));

@@ -5,6 +5,8 @@
 
 namespace slipway::tensorrt {
 
+// A load option of the delegate and a compile spec: "cuda:0".
+inline constexpr const char* kDeviceOption = "target_device";
 // Load options of the delegate and compile specs: bytes of weights on the device, for each engine
 // and for all of a program, as decimal digits.
 inline constexpr const char* kBudgetOption = "weight_streaming_budget";
