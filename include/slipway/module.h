@@ -70,6 +70,8 @@ struct LoadOptions {
   // the host: each engine of the file, whatever the file says. Without it the file's own budget,
   // or else what the engine's library chooses.
   std::optional<uint64_t> weight_streaming_budget = std::nullopt;
+  // The same of all engines of a method together, in proportion to what each can stream. Not both.
+  std::optional<uint64_t> weight_streaming_total = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
   // method runs: an engine that another version of its library built, or for another device.
   std::function<void(const std::string&)> on_warning = nullptr;
@@ -152,6 +154,16 @@ class Method {
   SLIPWAY_API Result<std::vector<std::pair<std::string, Tensor>>> state() const;
   // Gives every mutable buffer its initial value again.
   SLIPWAY_API Status reset_state() const;
+
+  // How many bytes of weights the method's engines have on their device, all together, of those
+  // that they can stream from the host. kUnsupported where none can.
+  SLIPWAY_API Result<uint64_t> weight_streaming_budget() const;
+  // Changes it, for each engine or for all together (LoadOptions), and gives what is in force then,
+  // which is never more than can be streamed. The engines are made ready for runs again, which
+  // takes long. After an error the old one is in force. A method that is prepared anew, because a
+  // run was stopped half-way or its process has crashed, has the one that it was loaded with.
+  SLIPWAY_API Result<uint64_t> set_weight_streaming_budget(uint64_t bytes) const;
+  SLIPWAY_API Result<uint64_t> set_weight_streaming_total(uint64_t bytes) const;
 
  private:
   friend class Module;

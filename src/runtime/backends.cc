@@ -1,6 +1,7 @@
 #include "runtime/backends.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <variant>
@@ -51,12 +52,15 @@ std::string settings_of(const engine::Description& engine) {
 
 }  // namespace
 
-BackendSettings::BackendSettings(const LoadOptions& options) {
+BackendSettings::BackendSettings(const LoadOptions& options, const std::string& program) {
   for (const engine::Description* engine : engine_list::descriptions()) {
     if (engine->load_settings == nullptr) continue;
     auto& own = settings_.emplace_back(engine->backend, std::vector<et::BackendOption>()).second;
     for (const auto& setting : engine->load_settings(options)) {
       own.push_back(to_executorch(setting));
+    }
+    if (engine->weight_budget != nullptr) {
+      own.push_back(to_executorch({engine::kProgramOption, program}));
     }
   }
 }
@@ -67,6 +71,45 @@ et::LoadBackendOptionsMap BackendSettings::map() {
     map.set_options(backend, et::Span<et::BackendOption>(options.data(), options.size()));
   }
   return map;
+}
+
+Status finish_program(const std::string& program) {
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (engine->weight_budget == nullptr || et::get_backend_class(engine->backend) == nullptr) {
+      continue;
+    }
+    std::array options = {to_executorch({engine::kProgramOption, program}),
+                          to_executorch({engine::kFinishOption, 1})};
+    LogCapture log;
+    const et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
+    if (error != et::Error::Ok) {
+      return translate(error, "its engines can't be made ready", log.text());
+    }
+  }
+  return {};
+}
+
+Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& change) {
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (engine->weight_budget == nullptr || et::get_backend_class(engine->backend) == nullptr) {
+      continue;
+    }
+    const std::string context = "the budget of weights on the device";
+    std::vector<et::BackendOption> options = {to_executorch({engine::kProgramOption, program})};
+    for (const auto& setting : engine->load_settings(change)) {
+      options.push_back(to_executorch(setting));
+    }
+    LogCapture log;
+    et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
+    if (error != et::Error::Ok) return translate(error, context, log.text());
+    std::array asked = {to_executorch({engine::kProgramOption, program}),
+                        to_executorch({engine->weight_budget, ""})};
+    error = et::get_option(engine->backend, {asked.data(), asked.size()});
+    if (error != et::Error::Ok) return translate(error, context, log.text());
+    const auto& text = std::get<std::array<char, et::kMaxOptionValueLength>>(asked[1].value);
+    return std::strtoull(text.data(), nullptr, 10);
+  }
+  return unsupported("it has no engine whose weights can be streamed");
 }
 
 std::string engine_settings() {

@@ -287,6 +287,7 @@ struct Engine : Owned<Engine> {
   Kernels kernels;
   uint64_t memory = 0;
   int contexts = 0;
+  int64_t budget = 0;  // of its weights, whose memory contexts take
 
   Engine() { ++state.live_engines; }
   ~Engine() {
@@ -399,10 +400,12 @@ bool set_budget(Engine* self, int64_t bytes) {
     self->runtime->log("stand-in: no such budget");
     return false;
   }
-  state.budget = bytes;
+  self->budget = state.budget = bytes;
   return true;
 }
-int64_t get_budget(Engine*) { return state.budget; }
+int64_t get_budget(Engine* self) { return self->budget; }
+int64_t context_memory(Engine* self) { return static_cast<int64_t>(self->plan.context); }
+int64_t scratch_memory(Engine*) { return 0; }
 int64_t automatic(Engine* self) { return self->plan.automatic; }
 
 // VExecutionContext
@@ -541,6 +544,8 @@ Tables tables_of(Version version) {
   set(tables.engine, Method::VCudaEngine_setWeightStreamingBudgetV2, &set_budget);
   set(tables.engine, Method::VCudaEngine_getWeightStreamingBudgetV2, &get_budget);
   set(tables.engine, Method::VCudaEngine_getWeightStreamingAutomaticBudget, &automatic);
+  set(tables.engine, Method::VCudaEngine_getDeviceMemorySizeV2, &context_memory);
+  set(tables.engine, Method::VCudaEngine_getWeightStreamingScratchMemorySize, &scratch_memory);
   set(tables.context, Method::VExecutionContext_setInputShape, &set_shape);
   set(tables.context, Method::VExecutionContext_getTensorShape, &context_shape);
   set(tables.context, Method::VExecutionContext_setTensorAddress, &set_address);
@@ -563,6 +568,7 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size) {
     self->log("stand-in: the engine cannot run on this GPU");
     return nullptr;
   }
+  engine->budget = engine->plan.streamable;
   bool ok = false;
   engine->memory = allocate(std::max(plan.weights, plan.data), &ok);
   if (!ok) {
@@ -580,8 +586,9 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size) {
 }
 
 Object* create_context(Engine* self, int32_t) {
+  if (state.refuses_context) return nullptr;
   bool ok = false;
-  const uint64_t memory = allocate(self->plan.context, &ok);
+  const uint64_t memory = allocate(self->plan.context + static_cast<size_t>(self->budget), &ok);
   if (!ok) {
     self->runtime->log("stand-in: OutOfMemory for a context");
     return nullptr;

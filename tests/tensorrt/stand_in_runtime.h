@@ -1,13 +1,16 @@
 // What tests tell and ask the stand-in for TensorRT's runtime (stand_in_runtime.cc), and its plans.
 //
+// clang-format off
 // A plan is text: a line that names the GPU, of 64 bytes, and then a line for each of
-//   input NAME TYPE SIZE...        a size is 3, or 1..8 where it is dynamic; TYPE is float32 or
-//   int64 shape_input NAME TYPE SIZE...  the same, and TensorRT takes it for a shape output NAME
-//   INPUT A B          A * INPUT + B, of the input's type and sizes weights BYTES memory of the
-//   device that the engine takes when it is read streamable BYTES               weights that may
-//   stay on the host automatic BYTES                the budget that it chooses for them context
-//   BYTES                  memory of the device that each context takes data BYTES the last line:
-//   weights that follow it, which are copied to a GPU
+//   input NAME TYPE SIZE...         a size is 3, or 1..8 where it is dynamic; TYPE is float32 or int64
+//   shape_input NAME TYPE SIZE...   the same, and TensorRT takes it for a shape
+//   output NAME INPUT A B           A * INPUT + B, of the input's type and sizes
+//   weights BYTES                   memory of the device that the engine takes when it is read
+//   streamable BYTES                weights that may stay on the host
+//   automatic BYTES                 the budget that it chooses for them
+//   context BYTES                   memory of the device that each context takes, the budget aside
+//   data BYTES                      the last line: weights that follow it, which are copied to a GPU
+// clang-format on
 #pragma once
 
 #include <atomic>
@@ -23,6 +26,7 @@ struct StandInRuntime {
   std::atomic<bool> refuses_runtime{false};
   std::atomic<int64_t> largest_budget{INT64_MAX};  // above it, the setter says no
   std::atomic<bool> refuses_run{false};
+  std::atomic<bool> refuses_context{false};
 
   // What it counts.
   std::atomic<int> runtimes{0};

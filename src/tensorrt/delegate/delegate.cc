@@ -5,9 +5,12 @@
 // NVIDIA's driver: the first engine does. Tensors are bound by position, inputs first.
 //
 // Compile specs: "target_device" ("cuda:0") says which GPU, where it is missing the blob does;
-// "weight_streaming_budget", bytes of weights on the device. Load-time option:
-// "weight_streaming_budget", a text of digits or an int.
+// "weight_streaming_budget" and "weight_streaming_total", bytes of weights on the device. Load
+// options and options of set_option(): the same, texts of digits or ints; there they are for the
+// engines of the option "program", or for all. get_option() tells "weight_streaming_budget" in the
+// same way.
 
+#include <array>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -24,10 +27,13 @@
 #include "base/hash.h"
 #include "base/try.h"
 #include "delegate/backend.h"
+#include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
+#include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 #include "tensorrt/format/blob.h"
+#include "tensorrt/format/description.h"
 #include "tensorrt/library/gpu.h"
 
 namespace slipway::tensorrt {
@@ -41,8 +47,18 @@ constexpr std::string_view kPlatform = "linux_x86_64";
 struct Request {
   Blob blob;
   int device = 0;
-  std::optional<int64_t> budget;
+  Budget budget;
+  std::string program;
 };
+
+// The text of an option; nothing where it is not there, or no text.
+std::optional<std::string> text_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
+  for (const et::BackendOption& option : options) {
+    const auto* text = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&option.value);
+    if (key == option.key && text != nullptr) return std::string(text->data());
+  }
+  return std::nullopt;
+}
 
 Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs) {
   std::optional<std::string> named;
@@ -78,7 +94,11 @@ Result<Request> read_request(const et::BackendInitContext& context,
         "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
   }
   SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs));
-  SLIPWAY_ASSIGN_OR_RETURN(request.budget, requested_budget(context, specs));
+  const auto options = context.runtime_specs();
+  request.program =
+      text_of({options.data(), options.size()}, engine::kProgramOption).value_or(std::string());
+  SLIPWAY_ASSIGN_OR_RETURN(request.budget,
+                           requested_budget(context, specs, !request.program.empty()));
   return request;
 }
 
@@ -130,7 +150,7 @@ class Delegate final : public delegate::Backend {
     const auto& [runtime, device] = *machine;
     const auto current = device->make_current();
     if (!current.ok()) return refuse(current.error());
-    const auto lock = runtime->lock();
+    auto lock = runtime->lock();
     const Status here = check_header(runtime->runtime(), request->blob.plan);
     if (!here.ok()) {
       return here.error().code() == ErrorCode::kUnavailable
@@ -149,11 +169,60 @@ class Delegate final : public delegate::Backend {
     }
     auto ports = find_ports(metadata, engine->tensors());
     if (!ports.ok()) return refuse(ports.error());
-    const Status budget = apply_budget(*engine, request->budget);
-    if (!budget.ok()) return refuse(with_memory(budget.error(), *device));
-    auto loaded = LoadedEngine::make(runtime, device, *std::move(engine), *std::move(ports));
+    lock.unlock();
+    auto loaded = LoadedEngine::make(runtime, device, *std::move(engine), *std::move(ports),
+                                     request->budget, request->program);
     if (!loaded.ok()) return refuse(with_memory(loaded.error(), *device));
+    // Those of a program are started together, once all are loaded.
+    if (request->program.empty()) {
+      const Status started = Programs::get().start(loaded->get());
+      if (!started.ok()) return refuse(started.error());
+    }
     return std::unique_ptr<delegate::Engine>(*std::move(loaded));
+  }
+
+  et::Error set_option(et::BackendOptionContext& /*context*/,
+                       const et::Span<et::BackendOption>& given) override {
+    const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
+    const auto program = text_of(options, engine::kProgramOption);
+    bool finishes = false;
+    for (const et::BackendOption& option : options) {
+      const std::string_view key = option.key;
+      if (key == engine::kFinishOption) {
+        finishes = true;
+      } else if (key != engine::kProgramOption && key != kBudgetOption && key != kTotalOption) {
+        return refuse(invalid_argument("it has no option '{}' that can be set after loading", key));
+      }
+    }
+    const auto budget = budget_of_options(options);
+    if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
+    if (finishes && program) {
+      const Status started = Programs::get().start(*program);
+      if (!started.ok()) return refuse(started.error());
+    }
+    if (!*budget) return et::Error::Ok;
+    const Status set = Programs::get().set_budget(program, **budget);
+    return set.ok() ? et::Error::Ok : refuse(set.error());
+  }
+
+  et::Error get_option(et::BackendOptionContext& context,
+                       et::Span<et::BackendOption>& options) override {
+    const auto program = text_of({options.data(), options.size()}, engine::kProgramOption);
+    for (et::BackendOption& option : options) {
+      const std::string_view key = option.key;
+      if (key == engine::kProgramOption) continue;
+      if (key != kBudgetOption) {
+        et::Span<et::BackendOption> other(&option, 1);
+        const et::Error error = Backend::get_option(context, other);
+        if (error != et::Error::Ok) return error;
+        continue;
+      }
+      const auto budget = Programs::get().budget(program);
+      if (!budget.ok()) return refuse(budget.error());
+      auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
+      std::to_chars(text.data(), text.data() + text.size() - 1, *budget);
+    }
+    return et::Error::Ok;
   }
 
   // "library_version" as records of engines have it; "capabilities": of the first GPU, "sm_90".

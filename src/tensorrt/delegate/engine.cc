@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "cuda/driver/caller_stream.h"
+#include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 
 namespace slipway::tensorrt {
@@ -36,25 +37,26 @@ Error with_memory(const Error& error, const cuda::Device& device) {
 
 Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<SharedRuntime> runtime,
                                                          cuda::DevicePointer device,
-                                                         tensorrt::Engine engine, Ports ports) {
-  auto context = engine.create_context();
-  if (!context.ok()) return with_memory(context.error(), *device);
+                                                         tensorrt::Engine engine, Ports ports,
+                                                         const Budget& budget,
+                                                         std::string program) {
   SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
   cuda::find_executorch_stream();
-  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(std::move(runtime), std::move(device),
-                                                        std::move(engine), *std::move(context),
-                                                        std::move(stream), std::move(ports)));
+  std::unique_ptr<LoadedEngine> loaded(
+      new LoadedEngine(std::move(runtime), std::move(device), std::move(engine), std::move(stream),
+                       std::move(ports), budget, std::move(program)));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
   return loaded;
 }
 
 LoadedEngine::LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
-                           tensorrt::Engine engine, ExecutionContext context, cuda::Stream stream,
-                           Ports ports)
+                           tensorrt::Engine engine, cuda::Stream stream, Ports ports,
+                           const Budget& budget, std::string program)
     : runtime_(std::move(runtime)),
       device_(std::move(device)),
       engine_(std::move(engine)),
-      context_(std::move(context)),
+      budget_(budget),
+      program_(std::move(program)),
       stream_(std::move(stream)),
       ports_(std::move(ports)),
       arguments_(kTitle, to_ports(ports_.inputs), to_ports(ports_.outputs)),
@@ -63,13 +65,53 @@ LoadedEngine::LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DeviceP
     bounds_.push_back(input.is_dynamic() ? engine_->bounds(input.name, 0) : ShapeBounds());
   }
   for (size_t i = 0; i < arguments_.count(); ++i) slots_.emplace_back(device_);
+  Programs::get().add(this);
 }
 
 LoadedEngine::~LoadedEngine() {
+  Programs::get().remove(this);
   // TensorRT frees the device's memory in them.
   const auto current = device_->make_current();
   context_.reset();
   engine_.reset();
+}
+
+Result<int64_t> LoadedEngine::free_memory() const {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+  size_t free = 0;
+  size_t total = 0;
+  const int code = device_->driver().call().memory_info(&free, &total);
+  SLIPWAY_RETURN_IF_ERROR(device_->driver().check(code, "the free memory is not known"));
+  return static_cast<int64_t>(free);
+}
+
+Status LoadedEngine::give_budget(int64_t bytes) {
+  if (engine_->streamable_weights() == 0) return {};
+  SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+  SLIPWAY_ASSIGN_OR_RETURN(bool done, engine_->set_weight_budget(bytes));
+  if (!done && budget_.kind == Budget::Kind::kAutomatic) {
+    bytes = 0;
+    SLIPWAY_ASSIGN_OR_RETURN(done, engine_->set_weight_budget(bytes));
+  }
+  if (done) return {};
+  return with_memory(
+      engine_->error(ErrorCode::kInternal,
+                     fmt::format("the weight-streaming budget of {} bytes can't be had", bytes)),
+      *device_);
+}
+
+Status LoadedEngine::make_context() {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+  auto context = engine_->create_context();
+  if (!context.ok()) return with_memory(context.error(), *device_);
+  context_.emplace(*std::move(context));
+  return {};
+}
+
+void LoadedEngine::drop_context() {
+  if (!context_) return;
+  const auto current = device_->make_current();
+  context_.reset();
 }
 
 const IoTensor& LoadedEngine::tensor(size_t index) const {
@@ -210,8 +252,14 @@ Status LoadedEngine::queue_all(const cuda::Stream& stream) {
 et::Error LoadedEngine::run(Values values) {
   const et::Error counted = arguments_.check_count(values.size());
   if (counted != et::Error::Ok) return counted;
+  const auto held = hold();
   const auto current = device_->make_current();
   if (!current.ok()) return refuse(current.error());
+  // Where a budget could be neither changed nor given back, there is none.
+  if (!context_) {
+    const Status made = make_context();
+    if (!made.ok()) return refuse(made.error());
+  }
   const std::optional<void*> chosen = cuda::caller_stream();
   if (!chosen) return run_on(stream_, values);
   const auto stream = cuda::Stream::borrow(device_, *chosen);

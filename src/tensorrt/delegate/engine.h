@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <executorch/runtime/core/error.h>
@@ -14,6 +16,7 @@
 #include "cuda/driver/memory.h"
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
+#include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/ports.h"
 #include "tensorrt/delegate/shared_runtime.h"
 #include "tensorrt/library/engine.h"
@@ -25,16 +28,32 @@ Error with_memory(const Error& error, const cuda::Device& device);
 
 class LoadedEngine final : public delegate::Engine {
  public:
-  // Of an engine whose budget is set. The device is the current one.
+  // Without a context, which Programs makes. The device is the current one.
   static Result<std::unique_ptr<LoadedEngine>> make(std::shared_ptr<SharedRuntime> runtime,
                                                     cuda::DevicePointer device,
-                                                    tensorrt::Engine engine, Ports ports);
+                                                    tensorrt::Engine engine, Ports ports,
+                                                    const Budget& budget, std::string program);
   ~LoadedEngine() override;
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
   // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
   executorch::runtime::Error run(
       executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
+
+  // For Programs. What it belongs to; empty where it stands alone.
+  const std::string& program() const { return program_; }
+  const cuda::Device& device() const { return *device_; }
+  const tensorrt::Engine& plan() const { return *engine_; }
+  const Budget& asked_budget() const { return budget_; }
+  void ask_budget(const Budget& budget) { budget_ = budget; }
+  // Of its device, in bytes.
+  Result<int64_t> free_memory() const;
+  // While this is held no run is made. The three below need it.
+  std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex_); }
+  // Without a context. Where TensorRT can't have what it has chosen itself, all is streamed.
+  Status give_budget(int64_t bytes);
+  Status make_context();
+  void drop_context();
 
  private:
   // What a call does with an argument.
@@ -50,7 +69,8 @@ class LoadedEngine final : public delegate::Engine {
   using EtError = executorch::runtime::Error;
 
   LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
-               tensorrt::Engine engine, ExecutionContext context, cuda::Stream stream, Ports ports);
+               tensorrt::Engine engine, cuda::Stream stream, Ports ports, const Budget& budget,
+               std::string program);
 
   const IoTensor& tensor(size_t index) const;
   bool is_input(size_t index) const { return index < ports_.inputs.size(); }
@@ -67,6 +87,9 @@ class LoadedEngine final : public delegate::Engine {
   std::shared_ptr<SharedRuntime> runtime_;
   cuda::DevicePointer device_;
   std::optional<tensorrt::Engine> engine_;
+  Budget budget_;
+  std::string program_;
+  std::mutex mutex_;
   std::optional<ExecutionContext> context_;
   cuda::Stream stream_;
   Ports ports_;

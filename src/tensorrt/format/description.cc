@@ -74,12 +74,19 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   return summary;
 }
 
-// A text, as an int of ExecuTorch's has 32 bits.
+// Budgets are texts, as an int of ExecuTorch's has 32 bits.
 std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
-  if (!options.weight_streaming_budget) return {};
   constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-  return {{"weight_streaming_budget",
-           std::to_string(std::min(*options.weight_streaming_budget, kMost))}};
+  std::vector<engine::Description::Setting> settings;
+  if (options.weight_streaming_budget) {
+    settings.emplace_back(kBudgetOption,
+                          std::to_string(std::min(*options.weight_streaming_budget, kMost)));
+  }
+  if (options.weight_streaming_total) {
+    settings.emplace_back(kTotalOption,
+                          std::to_string(std::min(*options.weight_streaming_total, kMost)));
+  }
+  return settings;
 }
 
 // As TensorRT-RTX and TensorRT begin theirs.
@@ -99,6 +106,7 @@ const engine::Description kDescription = {
         "it comes with Slipway and lies beside ExecuTorch's libraries or the program: install it "
         "there",
     .load_settings = load_settings,
+    .weight_budget = kBudgetOption,
     .header = header,
     .engine_of = plan_of,
     .summarize = summarize,

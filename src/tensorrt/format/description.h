@@ -5,6 +5,11 @@
 
 namespace slipway::tensorrt {
 
+// Load options of the delegate and compile specs: bytes of weights on the device, for each engine
+// and for all of a program, as decimal digits.
+inline constexpr const char* kBudgetOption = "weight_streaming_budget";
+inline constexpr const char* kTotalOption = "weight_streaming_total";
+
 extern const engine::Description kDescription;
 
 }  // namespace slipway::tensorrt

@@ -72,19 +72,22 @@ TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
   EXPECT_FALSE(kDescription.summarize({}).ok());
 }
 
-TEST(TensorRtDescription, GivesTheDelegateTheBudgetAsAText) {
+TEST(TensorRtDescription, GivesTheDelegateBudgetsAsTexts) {
   EXPECT_TRUE(kDescription.load_settings({}).empty());
-  const auto given = [](uint64_t budget) {
-    LoadOptions options;
-    options.weight_streaming_budget = budget;
+  const auto given = [](const LoadOptions& options, const std::string& key) {
     const auto settings = kDescription.load_settings(options);
     EXPECT_EQ(settings.size(), 1u);
-    EXPECT_EQ(std::string(settings.at(0).first), "weight_streaming_budget");
+    EXPECT_EQ(settings.at(0).first, key);
     return std::get<std::string>(settings.at(0).second);
   };
-  EXPECT_EQ(given(0), "0");
-  EXPECT_EQ(given(uint64_t{5} << 30), "5368709120");
-  EXPECT_EQ(given(UINT64_MAX), "9223372036854775807");
+  const auto of_each = [&](uint64_t budget) {
+    return given({.weight_streaming_budget = budget}, "weight_streaming_budget");
+  };
+  EXPECT_EQ(of_each(0), "0");
+  EXPECT_EQ(of_each(uint64_t{5} << 30), "5368709120");
+  EXPECT_EQ(of_each(UINT64_MAX), "9223372036854775807");
+  EXPECT_EQ(given({.weight_streaming_total = UINT64_MAX}, "weight_streaming_total"),
+            "9223372036854775807");
 }
 
 TEST(TensorRtDescription, KnowsBarePlans) {

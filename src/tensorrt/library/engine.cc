@@ -73,6 +73,12 @@ Result<bool> Engine::set_weight_budget(int64_t bytes) {
   return call<Method::VCudaEngine_setWeightStreamingBudgetV2>(version(), object(), bytes);
 }
 
+Result<int64_t> Engine::context_memory() const {
+  SLIPWAY_RETURN_IF_ERROR(require(version(), Method::VCudaEngine_getDeviceMemorySizeV2));
+  return call<Method::VCudaEngine_getDeviceMemorySizeV2>(version(), object()) +
+         call<Method::VCudaEngine_getWeightStreamingScratchMemorySize>(version(), object());
+}
+
 Result<ExecutionContext> Engine::create_context() {
   session()->log->start();
   Object* const context =

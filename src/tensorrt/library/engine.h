@@ -63,6 +63,9 @@ class Engine : public Part {
   // Before a context exists. False, with a message in the log, where TensorRT refuses it.
   Result<bool> set_weight_budget(int64_t bytes);
 
+  // Bytes of the device that a context takes, weights aside.
+  Result<int64_t> context_memory() const;
+
   Result<ExecutionContext> create_context();
 
   // What TensorRT says of the latest step: "`what`: " and its first error.

@@ -135,6 +135,7 @@ class DelegateTest : public testing::Test {
     tensorrt.refuses_runtime = false;
     tensorrt.largest_budget = INT64_MAX;
     tensorrt.refuses_run = false;
+    tensorrt.refuses_context = false;
     EXPECT_EQ(tensorrt.live_engines, 0);
     EXPECT_EQ(tensorrt.live_contexts, 0);
     EXPECT_EQ(driver.used, 0u);
