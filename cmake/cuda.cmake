@@ -19,8 +19,14 @@ target_include_directories(cuda_watched_driver PRIVATE src)
 target_link_options(cuda_watched_driver PRIVATE LINKER:--no-as-needed)
 target_link_libraries(cuda_watched_driver PRIVATE cuda_name)
 
+# A stand-in for ExecuTorch's library of that name.
+add_library(cuda_stand_in_extension SHARED EXCLUDE_FROM_ALL tests/cuda/stand_in_extension.cc)
+set_target_properties(cuda_stand_in_extension PROPERTIES OUTPUT_NAME extension_cuda CXX_VISIBILITY_PRESET default
+                                                         LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/cuda)
+
 function(slipway_uses_stand_in_driver test)
-  target_compile_definitions(${test} PRIVATE SLIPWAY_TEST_DRIVERS="$<TARGET_FILE_DIR:cuda_stand_in_driver>")
-  add_dependencies(${test} cuda_stand_in_driver cuda_watched_driver)
+  target_compile_definitions(${test} PRIVATE SLIPWAY_TEST_DRIVERS="$<TARGET_FILE_DIR:cuda_stand_in_driver>"
+                                             SLIPWAY_STAND_IN_EXTENSION="$<TARGET_FILE:cuda_stand_in_extension>")
+  add_dependencies(${test} cuda_stand_in_driver cuda_watched_driver cuda_stand_in_extension)
 endfunction()
 slipway_uses_stand_in_driver(cuda_driver_test)

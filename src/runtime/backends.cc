@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/shared_library.h"
 #include "engine_list/registry.h"
+#include "runtime/caller_stream.h"
 #include "runtime/platform.h"
 
 namespace slipway::runtime {
@@ -146,9 +147,9 @@ Status require_backend(const std::string& id) {
       return unavailable("backend {} is not here: {}", id, known->remedy);
     }
     LogCapture capture;
-    if (auto opened = open_library(known->library, known->remedy); !opened.ok()) {
-      return opened.error().with_context(fmt::format("backend {}", id));
-    }
+    const auto opened = open_library(known->library, known->remedy);
+    if (!opened.ok()) return opened.error().with_context(fmt::format("backend {}", id));
+    share_caller_stream(*opened);
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(

@@ -35,6 +35,7 @@ struct Block {
 };
 
 StandInDriver state;
+Queue default_queue;  // null
 std::mutex mutex;
 std::map<uintptr_t, Block> device_blocks;
 std::map<uintptr_t, size_t> host_blocks;
@@ -69,11 +70,18 @@ bool is_pinned(const void* data, size_t size) {
   return within(host_blocks, reinterpret_cast<uintptr_t>(data), size);
 }
 
+// Null where there is no such stream.
+Queue* find_queue(void* stream) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (stream == nullptr) return &default_queue;
+  return queues.count(stream) != 0 ? static_cast<Queue*>(stream) : nullptr;
+}
+
 int queue_work(void* stream, std::function<int()> work) {
   if (current.empty()) return kInvalidContext;
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (queues.count(stream) == 0) return kInvalidHandle;
-  static_cast<Queue*>(stream)->work.push_back(std::move(work));
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr) return kInvalidHandle;
+  queue->work.push_back(std::move(work));
   return 0;
 }
 
@@ -274,7 +282,12 @@ int cuStreamDestroy_v2(void* stream) {
 int cuStreamSynchronize(void* stream) {
   if (current.empty()) return kInvalidContext;
   ++state.waits;
-  return drain(static_cast<Queue*>(stream));
+  Queue* const queue = find_queue(stream);
+  return queue == nullptr ? kInvalidHandle : drain(queue);
+}
+int cuStreamIsCapturing(void* stream, int* captured) {
+  *captured = state.captured;
+  return find_queue(stream) == nullptr ? kInvalidHandle : 0;
 }
 int cuStreamWaitEvent(void*, void* event, unsigned) {
   Queue* const queue = static_cast<Mark*>(event)->queue;

@@ -100,11 +100,21 @@ Result<Stream> Stream::create(DevicePointer device) {
   SLIPWAY_RETURN_IF_ERROR(device->driver().check(
       device->driver().call().create_stream(&handle, kStreamNonBlocking),
       [&] { return fmt::format("no stream on {}", describe(device->info())); }));
-  return Stream(std::move(device), handle);
+  return Stream(std::move(device), handle, true);
+}
+
+Result<Stream> Stream::borrow(DevicePointer device, void* handle) {
+  int state = 0;
+  SLIPWAY_RETURN_IF_ERROR(device->driver().check(
+      device->driver().call().stream_capture(handle, &state),
+      [&] { return fmt::format("the caller's stream is none of {}", describe(device->info())); }));
+  if (state != 0)
+    return unsupported("the caller's stream is being captured, and a run waits for it");
+  return Stream(std::move(device), handle, false);
 }
 
 Stream::~Stream() {
-  if (handle_ == nullptr) return;
+  if (!is_own_) return;
   if (const auto current = device_->make_current(); current.ok()) {
     device_->driver().call().destroy_stream(handle_);
   }

@@ -44,6 +44,7 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(destroy_stream, cuStreamDestroy_v2, void* stream)                                      \
   FUNCTION(wait_for_stream, cuStreamSynchronize, void* stream)                                    \
   FUNCTION(stream_waits, cuStreamWaitEvent, void* stream, void* event, unsigned flags)            \
+  FUNCTION(stream_capture, cuStreamIsCapturing, void* stream, int* state)                         \
   FUNCTION(create_event, cuEventCreate, void** event, unsigned flags)                             \
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \

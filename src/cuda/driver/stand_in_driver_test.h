@@ -22,6 +22,7 @@ struct StandInDriver {
   std::atomic<int> capability{86};              // of all
   std::atomic<size_t> memory{size_t{1} << 30};  // SIZE_MAX: as much as there is
   std::atomic<int> work_error{0};               // of the next wait for a stream
+  std::atomic<int> captured{0};                 // whether streams are being captured
 
   // What it counts.
   std::atomic<size_t> used{0};  // bytes of device memory

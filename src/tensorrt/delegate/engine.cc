@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "cuda/driver/caller_stream.h"
 #include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 
@@ -40,6 +41,7 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<SharedR
                                                          const Budget& budget,
                                                          std::string program) {
   SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
+  cuda::find_executorch_stream();
   std::unique_ptr<LoadedEngine> loaded(
       new LoadedEngine(std::move(runtime), std::move(device), std::move(engine), std::move(stream),
                        std::move(ports), budget, std::move(program)));
@@ -219,28 +221,28 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
-Status LoadedEngine::queue_all() {
+Status LoadedEngine::queue_all(const cuda::Stream& stream) {
   const size_t inputs = ports_.inputs.size();
   for (size_t i = 0; i < inputs; ++i) {
     Argument& slot = slots_[i];
     if (slot.host == nullptr) continue;
     SLIPWAY_RETURN_IF_ERROR(slot.is_pinned
-                                ? slot.staging.upload_pinned(slot.host, slot.bytes, stream_)
-                                : slot.staging.upload(slot.host, slot.bytes, stream_));
+                                ? slot.staging.upload_pinned(slot.host, slot.bytes, stream)
+                                : slot.staging.upload(slot.host, slot.bytes, stream));
   }
-  SLIPWAY_RETURN_IF_ERROR(context_->enqueue(stream_.handle()));
+  SLIPWAY_RETURN_IF_ERROR(context_->enqueue(stream.handle()));
   for (size_t i = inputs; i < slots_.size(); ++i) {
     Argument& slot = slots_[i];
     const auto alias = ports_.aliases[i - inputs];
     const cuda::Address written = alias ? slots_[*alias].address : slot.address;
     if (slot.host != nullptr) {
       SLIPWAY_RETURN_IF_ERROR(
-          slot.is_pinned ? slot.staging.download_pinned(slot.host, written, slot.bytes, stream_)
-                         : slot.staging.download(written, slot.bytes, stream_));
+          slot.is_pinned ? slot.staging.download_pinned(slot.host, written, slot.bytes, stream)
+                         : slot.staging.download(written, slot.bytes, stream));
     } else if (slot.address != written && slot.bytes > 0) {
       SLIPWAY_RETURN_IF_ERROR(
           device_->driver().check(device_->driver().call().copy_on_device(
-                                      slot.address, written, slot.bytes, stream_.handle()),
+                                      slot.address, written, slot.bytes, stream.handle()),
                                   [&] { return arguments_.label(i) + " does not get its value"; }));
     }
   }
@@ -258,20 +260,27 @@ et::Error LoadedEngine::run(Values values) {
     const Status made = make_context();
     if (!made.ok()) return refuse(made.error());
   }
+  const std::optional<void*> chosen = cuda::caller_stream();
+  if (!chosen) return run_on(stream_, values);
+  const auto stream = cuda::Stream::borrow(device_, *chosen);
+  return stream.ok() ? run_on(*stream, values) : refuse(stream.error());
+}
+
+et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
   for (const auto step :
        {&LoadedEngine::set_shapes, &LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
     const et::Error error = (this->*step)(values);
     if (error != et::Error::Ok) return error;
   }
-  const Status queued = queue_all();
+  const Status queued = queue_all(stream);
   // After an error too: what was queued uses memory that the next call will.
-  const Status done = stream_.wait();
+  const Status done = stream.wait();
   if (!queued.ok()) return report(queued);
   if (!done.ok()) return report(done);
   for (size_t i = ports_.inputs.size(); i < slots_.size(); ++i) {
     Argument& slot = slots_[i];
     if (slot.host == nullptr || slot.is_pinned) continue;
-    const Status got = slot.staging.finish_download(slot.host, slot.bytes, stream_);
+    const Status got = slot.staging.finish_download(slot.host, slot.bytes, stream);
     if (!got.ok()) return report(got);
   }
   return et::Error::Ok;

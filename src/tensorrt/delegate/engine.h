@@ -36,7 +36,7 @@ class LoadedEngine final : public delegate::Engine {
   ~LoadedEngine() override;
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
-  // When it returns, the results are there.
+  // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
   executorch::runtime::Error run(
       executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
 
@@ -81,7 +81,8 @@ class LoadedEngine final : public delegate::Engine {
   EtError resize_outputs(Values values);
   EtError locate(size_t index, const executorch::aten::Tensor& tensor);
   EtError bind(Values values);
-  Status queue_all();
+  Status queue_all(const cuda::Stream& stream);
+  EtError run_on(const cuda::Stream& stream, Values values);
 
   std::shared_ptr<SharedRuntime> runtime_;
   cuda::DevicePointer device_;

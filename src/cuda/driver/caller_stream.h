@@ -1,0 +1,15 @@
+// The stream on which the caller of this thread wants the work of engines.
+#pragma once
+
+#include <optional>
+
+namespace slipway::cuda {
+
+// The one of slipway::cuda::StreamGuard, or else of ExecuTorch's caller stream, where a library of
+// this process has that. Nothing where the caller chose none; null is a stream.
+std::optional<void*> caller_stream();
+
+// Looks for ExecuTorch's, unless it is found already. Any thread may call it.
+void find_executorch_stream();
+
+}  // namespace slipway::cuda
