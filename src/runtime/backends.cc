@@ -23,6 +23,8 @@ et::BackendOption to_executorch(const engine::Description::Setting& setting) {
   std::strncpy(option.key, setting.first, sizeof option.key - 1);
   if (const int* number = std::get_if<int>(&setting.second)) {
     option.value = *number;
+  } else if (const bool* flag = std::get_if<bool>(&setting.second)) {
+    option.value = *flag;
   } else {
     auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
     std::strncpy(text.data(), std::get<std::string>(setting.second).c_str(), text.size() - 1);
@@ -79,7 +81,7 @@ Status finish_program(const std::string& program) {
       continue;
     }
     std::array options = {to_executorch({engine::kProgramOption, program}),
-                          to_executorch({engine::kFinishOption, 1})};
+                          to_executorch({engine::kFinishOption, true})};
     LogCapture log;
     const et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
     if (error != et::Error::Ok) {

@@ -97,6 +97,8 @@ Status IsolatedModule::start() {
       options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
   message.text(options().device);
   write_budgets(message, options());
+  message.number<uint8_t>(options().share_engines);
+  message.number<uint8_t>(options().share_scratch);
   message.number<uint8_t>(options().require_same_environment);
   const int descriptors[] = {descriptor_.number()};
   const auto opened = converse(kOpen, message, descriptors);

@@ -35,46 +35,34 @@ Error with_memory(const Error& error, const cuda::Device& device) {
   return Error(error.code(), fmt::format("{}: {}", error.message(), device.memory_text()));
 }
 
-Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<SharedRuntime> runtime,
-                                                         cuda::DevicePointer device,
-                                                         tensorrt::Engine engine, Ports ports,
-                                                         const Budget& budget,
-                                                         std::string program) {
-  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
+Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<Plan> plan, Ports ports,
+                                                         std::string program, bool shares_scratch) {
+  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(plan->device()));
   cuda::find_executorch_stream();
-  std::unique_ptr<LoadedEngine> loaded(
-      new LoadedEngine(std::move(runtime), std::move(device), std::move(engine), std::move(stream),
-                       std::move(ports), budget, std::move(program)));
+  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(
+      std::move(plan), std::move(stream), std::move(ports), std::move(program), shares_scratch));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
   return loaded;
 }
 
-LoadedEngine::LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
-                           tensorrt::Engine engine, cuda::Stream stream, Ports ports,
-                           const Budget& budget, std::string program)
-    : runtime_(std::move(runtime)),
-      device_(std::move(device)),
-      engine_(std::move(engine)),
-      budget_(budget),
+LoadedEngine::LoadedEngine(std::shared_ptr<Plan> plan, cuda::Stream stream, Ports ports,
+                           std::string program, bool shares_scratch)
+    : plan_(std::move(plan)),
+      device_(plan_->device()),
       program_(std::move(program)),
+      shares_scratch_(shares_scratch),
       stream_(std::move(stream)),
       ports_(std::move(ports)),
       arguments_(kTitle, to_ports(ports_.inputs), to_ports(ports_.outputs)),
       nothing_(device_) {
   for (const IoTensor& input : ports_.inputs) {
-    bounds_.push_back(input.is_dynamic() ? engine_->bounds(input.name, 0) : ShapeBounds());
+    bounds_.push_back(input.is_dynamic() ? plan_->engine().bounds(input.name, 0) : ShapeBounds());
   }
   for (size_t i = 0; i < arguments_.count(); ++i) slots_.emplace_back(device_);
   Programs::get().add(this);
 }
 
-LoadedEngine::~LoadedEngine() {
-  Programs::get().remove(this);
-  // TensorRT frees the device's memory in them.
-  const auto current = device_->make_current();
-  context_.reset();
-  engine_.reset();
-}
+LoadedEngine::~LoadedEngine() { Programs::get().remove(this); }
 
 Result<int64_t> LoadedEngine::free_memory() const {
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
@@ -86,25 +74,32 @@ Result<int64_t> LoadedEngine::free_memory() const {
 }
 
 Status LoadedEngine::give_budget(int64_t bytes) {
-  if (engine_->streamable_weights() == 0) return {};
+  if (streamable_weights() == 0 || plan_->contexts > 0) return {};
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
-  SLIPWAY_ASSIGN_OR_RETURN(bool done, engine_->set_weight_budget(bytes));
-  if (!done && budget_.kind == Budget::Kind::kAutomatic) {
+  SLIPWAY_ASSIGN_OR_RETURN(bool done, plan_->engine().set_weight_budget(bytes));
+  if (!done && plan_->budget.kind == Budget::Kind::kAutomatic) {
     bytes = 0;
-    SLIPWAY_ASSIGN_OR_RETURN(done, engine_->set_weight_budget(bytes));
+    SLIPWAY_ASSIGN_OR_RETURN(done, plan_->engine().set_weight_budget(bytes));
   }
   if (done) return {};
   return with_memory(
-      engine_->error(ErrorCode::kInternal,
-                     fmt::format("the weight-streaming budget of {} bytes can't be had", bytes)),
+      plan_->engine().error(
+          ErrorCode::kInternal,
+          fmt::format("the weight-streaming budget of {} bytes can't be had", bytes)),
       *device_);
 }
 
 Status LoadedEngine::make_context() {
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
-  auto context = engine_->create_context();
+  if (scratch_ != nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(const int64_t size, plan_->engine().context_memory());
+    const std::lock_guard<std::mutex> lock(scratch_->mutex);
+    SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
+  }
+  auto context = plan_->engine().create_context(scratch_ == nullptr);
   if (!context.ok()) return with_memory(context.error(), *device_);
   context_.emplace(*std::move(context));
+  ++plan_->contexts;
   return {};
 }
 
@@ -112,6 +107,17 @@ void LoadedEngine::drop_context() {
   if (!context_) return;
   const auto current = device_->make_current();
   context_.reset();
+  --plan_->contexts;
+}
+
+Result<std::unique_lock<std::mutex>> LoadedEngine::take_scratch() {
+  if (scratch_ == nullptr) return std::unique_lock<std::mutex>();
+  std::unique_lock<std::mutex> lock(scratch_->mutex);
+  SLIPWAY_ASSIGN_OR_RETURN(const int64_t size, plan_->engine().context_memory());
+  // Another engine may have failed to make it larger, and then it is gone.
+  SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
+  context_->set_memory(reinterpret_cast<void*>(scratch_->memory.address()), size);
+  return lock;
 }
 
 const IoTensor& LoadedEngine::tensor(size_t index) const {
@@ -260,6 +266,8 @@ et::Error LoadedEngine::run(Values values) {
     const Status made = make_context();
     if (!made.ok()) return refuse(made.error());
   }
+  const auto scratch = take_scratch();
+  if (!scratch.ok()) return refuse(with_memory(scratch.error(), *device_));
   const std::optional<void*> chosen = cuda::caller_stream();
   if (!chosen) return run_on(stream_, values);
   const auto stream = cuda::Stream::borrow(device_, *chosen);

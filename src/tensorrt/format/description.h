@@ -12,6 +12,10 @@ inline constexpr const char* kDeviceOption = "target_device";
 inline constexpr const char* kBudgetOption = "weight_streaming_budget";
 inline constexpr const char* kTotalOption = "weight_streaming_total";
 
+// Load options, true or false.
+inline constexpr const char* kShareEnginesOption = "use_shared_engines";
+inline constexpr const char* kShareScratchOption = "use_shared_activation_scratch";
+
 extern const engine::Description kDescription;
 
 }  // namespace slipway::tensorrt
