@@ -72,6 +72,9 @@ struct LoadOptions {
   std::optional<uint64_t> weight_streaming_budget = std::nullopt;
   // The same of all engines of a method together, in proportion to what each can stream. Not both.
   std::optional<uint64_t> weight_streaming_total = std::nullopt;
+  // Whether an engine of a GPU runs as a CUDA graph, which is recorded at the second call with the
+  // same sizes and addresses, whatever the file says. Without it the file's own choice, or no.
+  std::optional<bool> cuda_graphs = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
   // method runs: an engine that another version of its library built, or for another device.
   std::function<void(const std::string&)> on_warning = nullptr;

@@ -23,6 +23,8 @@ et::BackendOption to_executorch(const engine::Description::Setting& setting) {
   std::strncpy(option.key, setting.first, sizeof option.key - 1);
   if (const int* number = std::get_if<int>(&setting.second)) {
     option.value = *number;
+  } else if (const bool* flag = std::get_if<bool>(&setting.second)) {
+    option.value = *flag;
   } else {
     auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
     std::strncpy(text.data(), std::get<std::string>(setting.second).c_str(), text.size() - 1);

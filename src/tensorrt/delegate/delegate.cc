@@ -8,7 +8,7 @@
 // "weight_streaming_budget" and "weight_streaming_total", bytes of weights on the device. Load
 // options and options of set_option(): the same, texts of digits or ints; there they are for the
 // engines of the option "program", or for all. get_option() tells "weight_streaming_budget" in the
-// same way.
+// same way. "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
 
 #include <array>
 #include <charconv>
@@ -30,6 +30,7 @@
 #include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
+#include "tensorrt/delegate/graphs_option.h"
 #include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 #include "tensorrt/format/blob.h"
@@ -47,6 +48,7 @@ constexpr std::string_view kPlatform = "linux_x86_64";
 struct Request {
   Blob blob;
   int device = 0;
+  bool with_graphs = false;
   Budget budget;
   std::string program;
 };
@@ -94,6 +96,7 @@ Result<Request> read_request(const et::BackendInitContext& context,
         "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
   }
   SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs));
+  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(context, specs));
   const auto options = context.runtime_specs();
   request.program =
       text_of({options.data(), options.size()}, engine::kProgramOption).value_or(std::string());
@@ -171,7 +174,7 @@ class Delegate final : public delegate::Backend {
     if (!ports.ok()) return refuse(ports.error());
     lock.unlock();
     auto loaded = LoadedEngine::make(runtime, device, *std::move(engine), *std::move(ports),
-                                     request->budget, request->program);
+                                     request->budget, request->program, request->with_graphs);
     if (!loaded.ok()) return refuse(with_memory(loaded.error(), *device));
     // Those of a program are started together, once all are loaded.
     if (request->program.empty()) {
@@ -186,16 +189,23 @@ class Delegate final : public delegate::Backend {
     const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
     const auto program = text_of(options, engine::kProgramOption);
     bool finishes = false;
+    const et::BackendOption* graphs = nullptr;
     for (const et::BackendOption& option : options) {
       const std::string_view key = option.key;
       if (key == engine::kFinishOption) {
         finishes = true;
+      } else if (key == kGraphsOption) {
+        graphs = &option;
       } else if (key != engine::kProgramOption && key != kBudgetOption && key != kTotalOption) {
         return refuse(invalid_argument("it has no option '{}' that can be set after loading", key));
       }
     }
     const auto budget = budget_of_options(options);
     if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
+    if (graphs != nullptr) {
+      const Status set = set_graphs(*graphs);
+      if (!set.ok()) return refuse(set.error());
+    }
     if (finishes && program) {
       const Status started = Programs::get().start(*program);
       if (!started.ok()) return refuse(started.error());

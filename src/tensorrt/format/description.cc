@@ -86,6 +86,7 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
     settings.emplace_back(kTotalOption,
                           std::to_string(std::min(*options.weight_streaming_total, kMost)));
   }
+  if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
   return settings;
 }
 

@@ -9,6 +9,7 @@ namespace slipway::tensorrt {
 // and for all of a program, as decimal digits.
 inline constexpr const char* kBudgetOption = "weight_streaming_budget";
 inline constexpr const char* kTotalOption = "weight_streaming_total";
+inline constexpr const char* kGraphsOption = "use_cuda_graphs";
 
 extern const engine::Description kDescription;
 
