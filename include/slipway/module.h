@@ -81,6 +81,9 @@ struct LoadOptions {
   // Engines of all modules that have this work in one memory of the device, one at a time. Without
   // it each method has such a memory for its own engines.
   bool share_scratch = false;
+  // Whether an engine of a GPU runs as a CUDA graph, which is recorded at the second call with the
+  // same sizes and addresses, whatever the file says. Without it the file's own choice, or no.
+  std::optional<bool> cuda_graphs = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
   // method runs: an engine that another version of its library built, or for another device; a
   // device or a budget above that none of its engines takes.

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "cuda/driver/stand_in_driver_test.h"
@@ -22,9 +23,12 @@ constexpr int kInvalidDevice = 101;
 constexpr int kInvalidContext = 201;
 constexpr int kInvalidHandle = 400;
 constexpr int kIllegalAddress = 700;
+constexpr int kCaptureUnsupported = 900;
 
 struct Queue {
   std::vector<std::function<int()>> work;
+  bool is_captured = false;
+  std::vector<std::function<int()>> captured;
 };
 struct Mark {
   Queue* queue = nullptr;
@@ -35,7 +39,8 @@ struct Block {
 };
 
 StandInDriver state;
-Queue default_queue;  // null
+std::mutex work_mutex;  // of all queues
+Queue default_queue;    // null
 std::mutex mutex;
 std::map<uintptr_t, Block> device_blocks;
 std::map<uintptr_t, size_t> host_blocks;
@@ -81,11 +86,14 @@ int queue_work(void* stream, std::function<int()> work) {
   if (current.empty()) return kInvalidContext;
   Queue* const queue = find_queue(stream);
   if (queue == nullptr) return kInvalidHandle;
-  queue->work.push_back(std::move(work));
+  const std::lock_guard<std::mutex> lock(work_mutex);
+  (queue->is_captured ? queue->captured : queue->work).push_back(std::move(work));
   return 0;
 }
 
 int drain(Queue* queue) {
+  const std::lock_guard<std::mutex> lock(work_mutex);
+  if (queue->is_captured) return kCaptureUnsupported;
   std::vector<std::function<int()>> work;
   work.swap(queue->work);
   int error = state.work_error.exchange(0);
@@ -286,8 +294,50 @@ int cuStreamSynchronize(void* stream) {
   return queue == nullptr ? kInvalidHandle : drain(queue);
 }
 int cuStreamIsCapturing(void* stream, int* captured) {
-  *captured = state.captured;
-  return find_queue(stream) == nullptr ? kInvalidHandle : 0;
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr) return kInvalidHandle;
+  *captured = queue->is_captured ? 1 : +state.captured;
+  return 0;
+}
+int cuStreamBeginCapture_v2(void* stream, int) {
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr || stream == nullptr || queue->is_captured) return kInvalidHandle;
+  queue->is_captured = true;
+  return 0;
+}
+int cuStreamEndCapture(void* stream, void** graph) {
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr || !queue->is_captured) return kInvalidHandle;
+  *graph = new Queue{std::exchange(queue->captured, {}), false, {}};
+  queue->is_captured = false;
+  return 0;
+}
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
+  if (state.graph_errors > 0) {
+    --state.graph_errors;
+    return kOutOfMemory;
+  }
+  *executable = new Queue(*static_cast<Queue*>(graph));
+  ++state.graphs;
+  ++state.live_graphs;
+  return 0;
+}
+int cuGraphDestroy(void* graph) {
+  delete static_cast<Queue*>(graph);
+  return 0;
+}
+int cuGraphLaunch(void* executable, void* stream) {
+  ++state.graph_launches;
+  for (const auto& work : static_cast<Queue*>(executable)->work) {
+    const int code = queue_work(stream, work);
+    if (code != 0) return code;
+  }
+  return 0;
+}
+int cuGraphExecDestroy(void* executable) {
+  delete static_cast<Queue*>(executable);
+  --state.live_graphs;
+  return 0;
 }
 int cuStreamWaitEvent(void*, void* event, unsigned) {
   Queue* const queue = static_cast<Mark*>(event)->queue;

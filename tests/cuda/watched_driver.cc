@@ -133,6 +133,20 @@ int cuStreamIsCapturing(void* stream, int* captured) {
   if (state.captured != 0) *captured = state.captured;
   return code;
 }
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long flags) {
+  if (state.graph_errors > 0) {
+    --state.graph_errors;
+    return kOutOfMemory;
+  }
+  ++state.graphs;
+  return counted(REAL(cuGraphInstantiateWithFlags)(executable, graph, flags), state.live_graphs);
+}
+int cuGraphLaunch(void* executable, void* stream) {
+  return counted(REAL(cuGraphLaunch)(executable, stream), state.graph_launches);
+}
+int cuGraphExecDestroy(void* executable) {
+  return counted(REAL(cuGraphExecDestroy)(executable), state.live_graphs, -1);
+}
 int cuEventCreate(void** event, unsigned flags) {
   return counted(REAL(cuEventCreate)(event, flags), state.live_events);
 }

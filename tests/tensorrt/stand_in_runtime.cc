@@ -297,6 +297,16 @@ struct Engine : Owned<Engine> {
   }
 };
 
+struct Step {
+  bool is_float;
+  size_t elements;
+  double a;
+  double b;
+  const void* from;
+  void* to;
+};
+using Steps = std::vector<Step>;
+
 struct Context : Owned<Context> {
   Engine* engine = nullptr;
   uint64_t memory = 0;
@@ -304,6 +314,7 @@ struct Context : Owned<Context> {
   int64_t given = 0;  // of that
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, void*> addresses;
+  std::vector<std::unique_ptr<Steps>> captured;
 
   Context() { ++state.live_contexts; }
   ~Context() {
@@ -457,18 +468,8 @@ int32_t infer_shapes(Context* self, int32_t limit, const char** missing) {
   return count;
 }
 
-struct Step {
-  bool is_float;
-  size_t elements;
-  double a;
-  double b;
-  const void* from;
-  void* to;
-};
-
-void compute(void* data) {
-  const std::unique_ptr<std::vector<Step>> steps(static_cast<std::vector<Step>*>(data));
-  for (const Step& step : *steps) {
+void compute(const Steps& steps) {
+  for (const Step& step : steps) {
     for (size_t i = 0; i < step.elements; ++i) {
       if (step.is_float) {
         const double x = static_cast<const float*>(step.from)[i];
@@ -482,9 +483,26 @@ void compute(void* data) {
   }
 }
 
+// A graph calls it again and again, and its steps are the context's.
+bool queue_on_host(Context* self, void* stream, std::unique_ptr<Steps> steps) {
+  int captured = 0;
+  if (driver<int (*)(void*, int*)>("cuStreamIsCapturing")(stream, &captured) != 0) return false;
+  const auto launch = driver<int (*)(void*, void (*)(void*), void*)>("cuLaunchHostFunc");
+  if (captured == 0) {
+    return launch(
+               stream,
+               [](void* data) { compute(*std::unique_ptr<Steps>(static_cast<Steps*>(data))); },
+               steps.release()) == 0;
+  }
+  self->captured.push_back(std::move(steps));
+  return launch(
+             stream, [](void* data) { compute(*static_cast<Steps*>(data)); },
+             self->captured.back().get()) == 0;
+}
+
 bool enqueue(Context* self, void* stream) {
   const Plan& plan = self->engine->plan;
-  auto steps = std::make_unique<std::vector<Step>>();
+  auto steps = std::make_unique<Steps>();
   if (state.refuses_run) {
     self->engine->runtime->log("stand-in: told not to run");
     return false;
@@ -518,8 +536,7 @@ bool enqueue(Context* self, void* stream) {
                                           step.b, stream);
     });
   }
-  return driver<int (*)(void*, void (*)(void*), void*)>("cuLaunchHostFunc")(stream, compute,
-                                                                            steps.release()) == 0;
+  return queue_on_host(self, stream, std::move(steps));
 }
 
 // Making them.

@@ -45,6 +45,13 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(wait_for_stream, cuStreamSynchronize, void* stream)                                    \
   FUNCTION(stream_waits, cuStreamWaitEvent, void* stream, void* event, unsigned flags)            \
   FUNCTION(stream_capture, cuStreamIsCapturing, void* stream, int* state)                         \
+  FUNCTION(begin_capture, cuStreamBeginCapture_v2, void* stream, int mode)                        \
+  FUNCTION(end_capture, cuStreamEndCapture, void* stream, void** graph)                           \
+  FUNCTION(instantiate_graph, cuGraphInstantiateWithFlags, void** executable, void* graph,        \
+           unsigned long long flags)                                                              \
+  FUNCTION(destroy_graph, cuGraphDestroy, void* graph)                                            \
+  FUNCTION(launch_graph, cuGraphLaunch, void* executable, void* stream)                           \
+  FUNCTION(destroy_executable_graph, cuGraphExecDestroy, void* executable)                        \
   FUNCTION(create_event, cuEventCreate, void** event, unsigned flags)                             \
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \

@@ -22,7 +22,8 @@ struct StandInDriver {
   std::atomic<int> capability{86};              // of all
   std::atomic<size_t> memory{size_t{1} << 30};  // SIZE_MAX: as much as there is
   std::atomic<int> work_error{0};               // of the next wait for a stream
-  std::atomic<int> captured{0};                 // whether streams are being captured
+  std::atomic<int> captured{0};                 // whether streams are being captured by somebody
+  std::atomic<int> graph_errors{0};             // so many graphs can't be made
 
   // What it counts.
   std::atomic<size_t> used{0};  // bytes of device memory
@@ -32,6 +33,9 @@ struct StandInDriver {
   std::atomic<int> copies_to_device{0};
   std::atomic<int> copies_to_host{0};
   std::atomic<int> waits{0};
+  std::atomic<int> graphs{0};  // that were made
+  std::atomic<int> graph_launches{0};
+  std::atomic<int> live_graphs{0};
   std::atomic<int> live_contexts{0};
   std::atomic<int> live_streams{0};
   std::atomic<int> live_events{0};

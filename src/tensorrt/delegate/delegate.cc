@@ -10,6 +10,7 @@
 // the engines of the option "program", or for all; get_option() tells the first in the same way.
 // Load options besides: "use_shared_engines", true unless given, and
 // "use_shared_activation_scratch", false unless set_option() said otherwise before.
+// "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
 
 #include <array>
 #include <atomic>
@@ -33,6 +34,7 @@
 #include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
+#include "tensorrt/delegate/graphs_option.h"
 #include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 #include "tensorrt/format/blob.h"
@@ -50,6 +52,7 @@ constexpr std::string_view kPlatform = "linux_x86_64";
 struct Request {
   Blob blob;
   int device = 0;
+  bool with_graphs = false;
   Budget budget;
   std::string program;
   bool shares_engine = true;
@@ -124,6 +127,7 @@ Result<Request> read_request(const et::BackendInitContext& context,
   SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, flag_of(options, kShareScratchOption));
   request.shares_engine = shares_engine.value_or(true);
   request.shares_scratch = shares_scratch.value_or(all_share_scratch);
+  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(context, specs));
   SLIPWAY_ASSIGN_OR_RETURN(request.budget,
                            requested_budget(context, specs, !request.program.empty()));
   return request;
@@ -214,8 +218,8 @@ class Delegate final : public delegate::Backend {
     if (!plan.ok()) return plan.error();
     auto ports = find_ports(metadata, (*plan)->engine().tensors());
     if (!ports.ok()) return refuse(ports.error());
-    auto loaded =
-        LoadedEngine::make(*plan, *std::move(ports), request->program, request->shares_scratch);
+    auto loaded = LoadedEngine::make(*plan, *std::move(ports), request->program,
+                                     request->shares_scratch, request->with_graphs);
     if (!loaded.ok()) return refuse(with_memory(loaded.error(), *device));
     lock.unlock();
     // Those of a program are started together, once all are loaded.
@@ -231,10 +235,13 @@ class Delegate final : public delegate::Backend {
     const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
     const auto program = text_of(options, engine::kProgramOption);
     bool finishes = false;
+    const et::BackendOption* graphs = nullptr;
     for (const et::BackendOption& option : options) {
       const std::string_view key = option.key;
       if (key == engine::kFinishOption) {
         finishes = true;
+      } else if (key == kGraphsOption) {
+        graphs = &option;
       } else if (key != engine::kProgramOption && key != kBudgetOption && key != kTotalOption &&
                  key != kShareScratchOption) {
         return refuse(invalid_argument("it has no option '{}' that can be set after loading", key));
@@ -244,6 +251,10 @@ class Delegate final : public delegate::Backend {
     if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
     const auto shares_scratch = flag_of(options, kShareScratchOption);
     if (!shares_scratch.ok()) return refuse(shares_scratch.error());
+    if (graphs != nullptr) {
+      const Status set = set_graphs(*graphs);
+      if (!set.ok()) return refuse(set.error());
+    }
     if (*shares_scratch) all_share_scratch = **shares_scratch;
     if (finishes && program) {
       const Status started = Programs::get().start(*program);

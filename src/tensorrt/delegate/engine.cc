@@ -36,12 +36,14 @@ Error with_memory(const Error& error, const cuda::Device& device) {
 }
 
 Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<Plan> plan, Ports ports,
-                                                         std::string program, bool shares_scratch) {
+                                                         std::string program, bool shares_scratch,
+                                                         bool with_graphs) {
   SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(plan->device()));
   cuda::find_executorch_stream();
   std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(
       std::move(plan), std::move(stream), std::move(ports), std::move(program), shares_scratch));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
+  if (with_graphs) loaded->use_graphs();
   return loaded;
 }
 
@@ -103,9 +105,21 @@ Status LoadedEngine::make_context() {
   return {};
 }
 
+void LoadedEngine::use_graphs() {
+  const bool is_dynamic = std::any_of(ports_.inputs.begin(), ports_.inputs.end(),
+                                      [](const IoTensor& input) { return input.is_dynamic(); });
+  // It compiles kernels for a shape when it likes, while a graph is recorded, too.
+  if (plan_->engine().version().family == Family::kRtx && is_dynamic) {
+    ET_LOG(Error, "%s: TensorRT-RTX has no CUDA graphs of inputs of dynamic sizes", kTitle);
+    return;
+  }
+  graphs_.emplace(device_);
+}
+
 void LoadedEngine::drop_context() {
   if (!context_) return;
   const auto current = device_->make_current();
+  if (graphs_) graphs_->clear();
   context_.reset();
   --plan_->contexts;
 }
@@ -157,7 +171,8 @@ et::Error LoadedEngine::set_shapes(Values values) {
     const aten::Tensor& tensor = values[i]->toTensor();
     const et::Error bounded = check_bounds(i, tensor);
     if (bounded != et::Error::Ok) return bounded;
-    const std::vector<int64_t> sizes(tensor.sizes().begin(), tensor.sizes().end());
+    std::vector<int64_t>& sizes = slots_[i].sizes;
+    sizes.assign(tensor.sizes().begin(), tensor.sizes().end());
     const Status set = context_->set_shape(ports_.inputs[i].name, sizes);
     if (!set.ok()) return report(set);
   }
@@ -227,6 +242,21 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
+// A graph repeats a run with its shapes and addresses.
+Status LoadedEngine::enqueue(const cuda::Stream& stream) {
+  const auto queue = [&](const cuda::Stream& on) { return context_->enqueue(on.handle()); };
+  if (!graphs_) return queue(stream);
+  std::vector<uint64_t> parameters;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    parameters.push_back(slots_[i].address);
+    parameters.insert(parameters.end(), slots_[i].sizes.begin(), slots_[i].sizes.end());
+  }
+  if (scratch_ != nullptr) parameters.push_back(scratch_->memory.address());
+  return graphs_->run(parameters, stream, stream_, queue, [&](const Error& error) {
+    ET_LOG(Error, "%s: it runs without a CUDA graph: %s", kTitle, error.message().c_str());
+  });
+}
+
 Status LoadedEngine::queue_all(const cuda::Stream& stream) {
   const size_t inputs = ports_.inputs.size();
   for (size_t i = 0; i < inputs; ++i) {
@@ -236,7 +266,7 @@ Status LoadedEngine::queue_all(const cuda::Stream& stream) {
                                 ? slot.staging.upload_pinned(slot.host, slot.bytes, stream)
                                 : slot.staging.upload(slot.host, slot.bytes, stream));
   }
-  SLIPWAY_RETURN_IF_ERROR(context_->enqueue(stream.handle()));
+  SLIPWAY_RETURN_IF_ERROR(enqueue(stream));
   for (size_t i = inputs; i < slots_.size(); ++i) {
     Argument& slot = slots_[i];
     const auto alias = ports_.aliases[i - inputs];

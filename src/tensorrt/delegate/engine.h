@@ -13,6 +13,7 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "cuda/driver/graphs.h"
 #include "cuda/driver/memory.h"
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
@@ -29,7 +30,8 @@ class LoadedEngine final : public delegate::Engine {
  public:
   // Without a context, which Programs makes. The device is the current one.
   static Result<std::unique_ptr<LoadedEngine>> make(std::shared_ptr<Plan> plan, Ports ports,
-                                                    std::string program, bool shares_scratch);
+                                                    std::string program, bool shares_scratch,
+                                                    bool with_graphs);
   ~LoadedEngine() override;
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
@@ -65,6 +67,7 @@ class LoadedEngine final : public delegate::Engine {
     bool is_pinned = false;     // the host's memory, which then needs no other
     cuda::Address address = 0;  // as TensorRT is told
     size_t bytes = 0;
+    std::vector<int64_t> sizes;  // of an input whose sizes are dynamic
   };
   using Values = executorch::runtime::Span<executorch::runtime::EValue*>;
   using EtError = executorch::runtime::Error;
@@ -81,6 +84,8 @@ class LoadedEngine final : public delegate::Engine {
   EtError resize_outputs(Values values);
   EtError locate(size_t index, const executorch::aten::Tensor& tensor);
   EtError bind(Values values);
+  void use_graphs();
+  Status enqueue(const cuda::Stream& stream);
   Status queue_all(const cuda::Stream& stream);
   EtError run_on(const cuda::Stream& stream, Values values);
   // Gives the context its memory, which is its own until the lock is gone.
@@ -98,7 +103,8 @@ class LoadedEngine final : public delegate::Engine {
   std::vector<ShapeBounds> bounds_;  // of the inputs
   delegate::Arguments arguments_;
   std::vector<Argument> slots_;
-  cuda::DeviceBuffer nothing_;  // the memory of tensors without elements
+  std::optional<cuda::Graphs> graphs_;  // of its runs; nothing where they are queued singly
+  cuda::DeviceBuffer nothing_;          // the memory of tensors without elements
 };
 
 }  // namespace slipway::tensorrt

@@ -89,6 +89,7 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
   }
   if (!options.share_engines) settings.emplace_back(kShareEnginesOption, false);
   if (options.share_scratch) settings.emplace_back(kShareScratchOption, true);
+  if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
   return settings;
 }
 

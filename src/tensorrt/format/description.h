@@ -11,6 +11,7 @@ inline constexpr const char* kDeviceOption = "target_device";
 // and for all of a program, as decimal digits.
 inline constexpr const char* kBudgetOption = "weight_streaming_budget";
 inline constexpr const char* kTotalOption = "weight_streaming_total";
+inline constexpr const char* kGraphsOption = "use_cuda_graphs";
 
 // Load options, true or false.
 inline constexpr const char* kShareEnginesOption = "use_shared_engines";

@@ -38,11 +38,14 @@ std::string plan_for(const cuda::DevicePointer& device, const std::string& lines
 // As ExecuTorch holds it.
 class RawEngine {
  public:
-  explicit RawEngine(std::string blob) : blob_(std::move(blob)) {
+  explicit RawEngine(std::string blob, bool with_graphs = false) : blob_(std::move(blob)) {
     static_cast<void>(runtime::require_backend(kBackend));
     backend_ = et::get_backend_class(kBackend);
     et::FreeableBuffer processed(blob_.data(), blob_.size(), nullptr);
-    et::BackendInitContext context(nullptr, nullptr, "forward", nullptr, {});
+    et::BackendOption graphs{};
+    std::strcpy(graphs.key, kGraphsOption);
+    graphs.value = with_graphs;
+    et::BackendInitContext context(nullptr, nullptr, "forward", nullptr, {&graphs, 1});
     handle_ = *backend_->init(context, &processed, {});
   }
   ~RawEngine() { backend_->destroy(handle_); }
@@ -89,13 +92,15 @@ void BM_Enqueue(benchmark::State& state) {
 }
 BENCHMARK(BM_Enqueue)->Unit(benchmark::kMicrosecond)->UseRealTime();
 
-// The same engine through the delegate: tensors of the GPU, of static or dynamic sizes.
+// The same engine through the delegate: tensors of the GPU, of static or dynamic sizes, with or
+// without CUDA graphs.
 void BM_Call(benchmark::State& state) {
   const auto device = gpu();
   if (!device) return state.SkipWithError("no GPU");
   const bool is_dynamic = state.range(0) != 0;
   RawEngine engine(blob_of(metadata_of(is_dynamic ? -1 : 1024),
-                           plan_for(device, line_of(is_dynamic ? "1..1024" : "1024"))));
+                           plan_for(device, line_of(is_dynamic ? "1..1024" : "1024"))),
+                   state.range(1) != 0);
   DeviceFloats in(std::vector<float>(1024, 1));
   DeviceFloats out(std::vector<float>(1024, 0));
   TestTensor x({1024}, {}, aten::ScalarType::Float, in.data());
@@ -106,9 +111,8 @@ void BM_Call(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_Call)
-    ->ArgName("dynamic")
-    ->Arg(0)
-    ->Arg(1)
+    ->ArgNames({"dynamic", "graphs"})
+    ->ArgsProduct({{0, 1}, {0, 1}})
     ->Unit(benchmark::kMicrosecond)
     ->UseRealTime();
 
@@ -276,6 +280,16 @@ BENCHMARK(BM_ReadFile)
     ->Arg(5120)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+// Its SHA-256, which a load computes.
+void BM_Digest(benchmark::State& state) {
+  const auto device = gpu();
+  if (!device) return state.SkipWithError("no GPU");
+  const auto file = MappedFile::open(program_file(device, static_cast<uint64_t>(state.range(0))));
+  for (auto _ : state) benchmark::DoNotOptimize(sha256_hex((*file)->bytes()));
+  state.SetBytesProcessed(state.iterations() * (state.range(0) << 20));
+}
+BENCHMARK(BM_Digest)->ArgName("MiB")->Arg(1024)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace slipway::tensorrt

@@ -142,6 +142,7 @@ class DelegateTest : public testing::Test {
     EXPECT_EQ(driver.live_host_allocations, 0);
     EXPECT_EQ(driver.live_contexts, 0);
     EXPECT_EQ(driver.live_streams, 0);
+    EXPECT_EQ(driver.live_graphs, 0);
   }
 
   void use_version(int version) { use_stand_in_runtime(SLIPWAY_STAND_IN_TENSORRT, version); }

@@ -467,7 +467,7 @@ TEST_F(LoadTest, TellsItsVersionAndWhatItsGpuIs) {
   use_version(kRtx);
   const runtime::Environment here = runtime::environment_of(kBackend);
   EXPECT_EQ(here.library_version, "TensorRT-RTX 1.7.1");
-  EXPECT_EQ(here.capabilities, "sm_86");
+  EXPECT_EQ(here.capabilities, "sm_" + std::to_string(driver.capability));
   ::setenv("SLIPWAY_TENSORRT_LIB", "/nowhere", 1);
   EXPECT_EQ(runtime::environment_of(kBackend).library_version, "");
 }

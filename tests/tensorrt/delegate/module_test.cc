@@ -249,6 +249,26 @@ TEST_F(ModuleTest, OptionsThatNoEngineTakesAreAWarning) {
                                    HasSubstr("option 'weight_streaming_total' has no effect")));
 }
 
+TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto graphs = [&](const LoadOptions& options) {
+    const auto loaded = module(options);
+    EXPECT_TRUE(loaded.ok());
+    const int before = driver.graphs;
+    for (int i = 0; i < 3; ++i) {
+      const auto outputs = loaded->method()->run({floats({1, 3}, Floats(3, 4))});
+      EXPECT_TRUE(outputs.ok()) << outputs.error().message();
+      EXPECT_EQ(to_floats((*outputs)[0]), Floats(3, 9));
+    }
+    return driver.graphs - before;
+  };
+  EXPECT_EQ(graphs({.cuda_graphs = true}), 1);
+  EXPECT_EQ(graphs({}), 0);
+  p.engines[0].record.compile_specs["use_cuda_graphs"] = "1";
+  EXPECT_EQ(graphs({.cuda_graphs = false}), 0);
+  EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
+}
+
 TEST_F(ModuleTest, AModuleMayBeIsolated) {
   more_ = "streamable 4096\n";
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));

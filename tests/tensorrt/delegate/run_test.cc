@@ -68,12 +68,17 @@ TEST_F(RunTest, NothingIsAllocatedAfterTheFirstCallOfAShape) {
 }
 
 TEST_F(RunTest, AThousandCallsTakeNoMemory) {
+  et::BackendOption graphs{};
+  std::strcpy(graphs.key, "use_cuda_graphs");
+  graphs.value = true;
   driver.memory = SIZE_MAX;  // What the GPU itself says, where there is one.
   const auto device = *cuda::Device::open(0);
   const auto current = device->make_current();
-  Handle engine(doubling());
+  Handle plain(doubling());
+  Handle with_graphs(doubling(), {}, {graphs});
   DeviceFloats there(Floats(24, 1));
   const auto call = [&](int i) {
+    Handle& engine = i % 4 < 2 ? plain : with_graphs;
     TestTensor x({1 + i % 8, 3}, Floats(24, 1));
     TestTensor y({8, 3});
     TestTensor on_device({1 + i % 8, 3}, {}, aten::ScalarType::Float, there.data());
@@ -95,7 +100,8 @@ TEST_F(RunTest, LargeTensorsOfTheHostAreCopiedInChunks) {
   ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   constexpr size_t kChunk = cuda::Staging::kChunk / sizeof(float);
   const int before = driver.host_allocations;
-  for (const size_t count : {6 * kChunk + 5, kChunk, kChunk + 1, 4 * kChunk, 9 * kChunk - 1}) {
+  constexpr size_t kMost = cuda::Staging::kPinned / sizeof(float);
+  for (const size_t count : {2 * kMost + 5, 2 * kChunk, 2 * kChunk + 1, kMost, 9 * kChunk - 1}) {
     Floats values(count);
     for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i % 1000003);
     const auto size = static_cast<aten::SizesType>(count);

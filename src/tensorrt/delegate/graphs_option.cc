@@ -1,0 +1,58 @@
+#include "tensorrt/delegate/graphs_option.h"
+
+#include <atomic>
+#include <optional>
+#include <string_view>
+#include <variant>
+
+#include "base/error.h"
+#include "base/printable.h"
+#include "base/try.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+namespace et = executorch::runtime;
+
+enum class Said : uint8_t { kNothing, kNo, kYes };
+std::atomic<Said> said{Said::kNothing};  // by the process
+
+Result<bool> value_of(const et::BackendOption& option) {
+  if (const bool* value = std::get_if<bool>(&option.value)) return *value;
+  return invalid_argument("the option {} must be a bool", kGraphsOption);
+}
+
+}  // namespace
+
+Result<bool> wants_graphs(const et::BackendInitContext& context,
+                          et::ArrayRef<et::CompileSpec> specs) {
+  // The file's is read in any case: a wrong one is an error of the file, whatever the option says.
+  std::optional<bool> stored;
+  for (const et::CompileSpec& spec : specs) {
+    if (std::string_view(spec.key) != kGraphsOption) continue;
+    if (stored) return invalid_file("the file has the compile spec {} twice", kGraphsOption);
+    const std::string_view text(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
+    if (text != "0" && text != "1") {
+      return invalid_file("the file's compile spec {} is '{}', and must be 0 or 1", kGraphsOption,
+                          printable(text));
+    }
+    stored = text == "1";
+  }
+  std::optional<bool> given;
+  for (const et::BackendOption& option : context.runtime_specs()) {
+    if (std::string_view(option.key) != kGraphsOption) continue;
+    if (given) return invalid_argument("the load option {} is there twice", kGraphsOption);
+    SLIPWAY_ASSIGN_OR_RETURN(given, value_of(option));
+  }
+  if (given) return *given;
+  if (said == Said::kNo) return false;
+  return stored.value_or(said == Said::kYes);
+}
+
+Status set_graphs(const et::BackendOption& option) {
+  SLIPWAY_ASSIGN_OR_RETURN(const bool value, value_of(option));
+  said = value ? Said::kYes : Said::kNo;
+  return {};
+}
+
+}  // namespace slipway::tensorrt
