@@ -31,6 +31,7 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "delegate/backend.h"
+#include "delegate/registration.h"
 #include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
@@ -296,9 +297,7 @@ class Delegate final : public delegate::Backend {
   }
 };
 
-// Refused where another delegate of this name is registered already: then that one stays. Never
-// destroyed, because programs may end later than static destructors run.
-[[maybe_unused]] const et::Error registered = et::register_backend({kBackend, new Delegate()});
+[[maybe_unused]] const bool registered = delegate::register_delegate(kBackend, new Delegate());
 
 }  // namespace
 }  // namespace slipway::tensorrt
