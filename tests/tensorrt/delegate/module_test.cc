@@ -269,6 +269,34 @@ TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
   EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
 }
 
+TEST_F(ModuleTest, TheFilesEngineForThisGpuIsTaken) {
+  use_version(kRtx);
+  const auto plan = [](int capability, int a) {
+    return stand_in_plan("input x float32 1 3\noutput y x " + std::to_string(a) + " 0\n",
+                         capability);
+  };
+  const auto fill = [&](engine::Engine& engine, int capability, int a) {
+    engine.record.target = "sm_" + std::to_string(capability);
+    engine.bytes = own_bytes(plan(capability, a));
+    engine.record.size = engine.bytes.bytes.size();
+    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+    engine.record.inputs[0].name = "x";
+    engine.record.outputs[0].name = "y";
+    engine.header = *kDescription.header(engine.record);
+  };
+  p.output(call(p.input("x", p.type({1, 3})), "1", 2, 1, "y"));
+  engine::Engine& engine = p.engines[0];
+  fill(engine, 75, 1);
+  engine::Engine variant = engine;
+  fill(variant, driver.capability, 3);
+  engine.variants = {variant};
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto outputs = loaded->method()->run({floats({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{3, 6, 9}));
+}
+
 TEST_F(ModuleTest, AModuleMayBeIsolated) {
   more_ = "streamable 4096\n";
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
