@@ -24,6 +24,8 @@ foreach(test tensorrt_library_test tensorrt_builder_test cli_test)
   add_dependencies(${test} tensorrt_stand_in)
 endforeach()
 
+slipway_uses_stand_in_driver(tensorrt_builder_test)
+
 foreach(folder IN LISTS TENSORRT_INCLUDE_DIR)
   file(STRINGS ${folder}/NvInferVersion.h lines REGEX "define (TRT_(MAJOR|MINOR|PATCH)_ENTERPRISE|NV_TENSORRT_(MAJOR|MINOR|PATCH)) [0-9]")
   string(REGEX MATCHALL "(MAJOR|MINOR|PATCH)(_ENTERPRISE)? [0-9]+" numbers "${lines}")

@@ -66,6 +66,9 @@ struct LoadOptions {
   // isolated.
   std::optional<uint32_t> engine_threads = std::nullopt;
   std::optional<PerformanceHint> performance_hint = std::nullopt;
+  // The device that engines run on which may run on several, such as "cuda:1", whatever the file
+  // says.
+  std::string device = {};
   // How many bytes of its weights an engine keeps on its device, of those that it can stream from
   // the host: each engine of the file, whatever the file says. Without it the file's own budget,
   // or else what the engine's library chooses.
@@ -75,8 +78,15 @@ struct LoadOptions {
   // Whether an engine of a GPU runs as a CUDA graph, which is recorded at the second call with the
   // same sizes and addresses, whatever the file says. Without it the file's own choice, or no.
   std::optional<bool> cuda_graphs = std::nullopt;
+  // Engines of equal bytes and budgets share their weights on the device, in the whole process; a
+  // budget that is changed then is that of all of them.
+  bool share_engines = true;
+  // Engines of all modules that have this work in one memory of the device, one at a time. Without
+  // it each method has such a memory for its own engines.
+  bool share_scratch = false;
   // Called, by the thread that prepares a method, with what the user should know although the
-  // method runs: an engine that another version of its library built, or for another device.
+  // method runs: an engine that another version of its library built, or for another device; a
+  // device or a budget above that none of its engines takes.
   std::function<void(const std::string&)> on_warning = nullptr;
   // Make that an error, kUnavailable.
   bool require_same_environment = false;

@@ -81,7 +81,7 @@ Status finish_program(const std::string& program) {
       continue;
     }
     std::array options = {to_executorch({engine::kProgramOption, program}),
-                          to_executorch({engine::kFinishOption, 1})};
+                          to_executorch({engine::kFinishOption, true})};
     LogCapture log;
     const et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
     if (error != et::Error::Ok) {

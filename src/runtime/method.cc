@@ -58,6 +58,9 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
     if (options.require_same_environment) return unavailable("{}", difference);
     if (options.on_warning) options.on_warning(difference);
   }
+  for (const std::string& warning : options_without_effect(file, name, options)) {
+    if (options.on_warning) options.on_warning(warning);
+  }
   std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));

@@ -20,8 +20,8 @@ namespace slipway::runtime {
 
 // Asked, and then the answers. Each has what Writer put for it, in this order:
 enum MessageKind : uint32_t {
-  kOpen,  // version, file's name, trust, time and memory limits, threads, hint, budgets of weights,
-          // same versions; and the file
+  kOpen,  // version, file's name, trust, time and memory limits, threads, hint, device, budgets of
+          // weights, what is shared, same versions; and the file
   kPrepare,     // method
   kRun,         // method, inputs; and memory for these, where it is new
   kState,       // method

@@ -287,7 +287,8 @@ struct Engine : Owned<Engine> {
   Kernels kernels;
   uint64_t memory = 0;
   int contexts = 0;
-  int64_t budget = 0;  // of its weights, whose memory contexts take
+  int64_t budget = 0;     // of its weights
+  uint64_t streamed = 0;  // their memory, while there are contexts
 
   Engine() { ++state.live_engines; }
   ~Engine() {
@@ -309,6 +310,8 @@ using Steps = std::vector<Step>;
 struct Context : Owned<Context> {
   Engine* engine = nullptr;
   uint64_t memory = 0;
+  bool is_given_memory = false;
+  int64_t given = 0;  // of that
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, void*> addresses;
   std::vector<std::unique_ptr<Steps>> captured;
@@ -316,7 +319,7 @@ struct Context : Owned<Context> {
   Context() { ++state.live_contexts; }
   ~Context() {
     release(memory);
-    --engine->contexts;
+    if (--engine->contexts == 0) release(engine->streamed);
     --state.live_contexts;
   }
 };
@@ -416,7 +419,6 @@ bool set_budget(Engine* self, int64_t bytes) {
 }
 int64_t get_budget(Engine* self) { return self->budget; }
 int64_t context_memory(Engine* self) { return static_cast<int64_t>(self->plan.context); }
-int64_t scratch_memory(Engine*) { return 0; }
 int64_t automatic(Engine* self) { return self->plan.automatic; }
 
 // VExecutionContext
@@ -451,6 +453,10 @@ Dims context_shape(Context* self, const char* name) {
 bool set_address(Context* self, const char* name, void* address) {
   self->addresses[name] = address;
   return address != nullptr;
+}
+void set_memory(Context* self, void* memory, int64_t size) {
+  if (!self->is_given_memory) std::abort();
+  self->given = size > 0 && is_on_device(memory) ? size : 0;
 }
 int32_t infer_shapes(Context* self, int32_t limit, const char** missing) {
   int32_t count = 0;
@@ -499,6 +505,10 @@ bool enqueue(Context* self, void* stream) {
   auto steps = std::make_unique<Steps>();
   if (state.refuses_run) {
     self->engine->runtime->log("stand-in: told not to run");
+    return false;
+  }
+  if (self->is_given_memory && self->given < static_cast<int64_t>(plan.context)) {
+    self->engine->runtime->log("stand-in: no memory to work in");
     return false;
   }
   for (const Tensor& tensor : plan.tensors) {
@@ -562,10 +572,10 @@ Tables tables_of(Version version) {
   set(tables.engine, Method::VCudaEngine_getWeightStreamingBudgetV2, &get_budget);
   set(tables.engine, Method::VCudaEngine_getWeightStreamingAutomaticBudget, &automatic);
   set(tables.engine, Method::VCudaEngine_getDeviceMemorySizeV2, &context_memory);
-  set(tables.engine, Method::VCudaEngine_getWeightStreamingScratchMemorySize, &scratch_memory);
   set(tables.context, Method::VExecutionContext_setInputShape, &set_shape);
   set(tables.context, Method::VExecutionContext_getTensorShape, &context_shape);
   set(tables.context, Method::VExecutionContext_setTensorAddress, &set_address);
+  set(tables.context, Method::VExecutionContext_setDeviceMemoryV2, &set_memory);
   set(tables.context, Method::VExecutionContext_inferShapes, &infer_shapes);
   set(tables.context, Method::VExecutionContext_enqueueV3, &enqueue);
   return tables;
@@ -602,10 +612,15 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size) {
   return Owned<Engine>::make(engine.release(), self->tables.engine);
 }
 
-Object* create_context(Engine* self, int32_t) {
+Object* create_context(Engine* self, int32_t strategy) {
   if (state.refuses_context) return nullptr;
+  constexpr int32_t kUserManaged = 2;
   bool ok = false;
-  const uint64_t memory = allocate(self->plan.context + static_cast<size_t>(self->budget), &ok);
+  const uint64_t memory = allocate(strategy == kUserManaged ? 0 : self->plan.context, &ok);
+  if (ok && self->contexts == 0) {
+    self->streamed = allocate(static_cast<size_t>(self->budget), &ok);
+    if (!ok) release(memory);
+  }
   if (!ok) {
     self->runtime->log("stand-in: OutOfMemory for a context");
     return nullptr;
@@ -613,6 +628,7 @@ Object* create_context(Engine* self, int32_t) {
   auto* const context = new Context;
   context->engine = self;
   context->memory = memory;
+  context->is_given_memory = strategy == kUserManaged;
   ++self->contexts;
   return Owned<Context>::make(context, self->runtime->tables.context);
 }

@@ -8,7 +8,7 @@
 //   weights BYTES                   memory of the device that the engine takes when it is read
 //   streamable BYTES                weights that may stay on the host
 //   automatic BYTES                 the budget that it chooses for them
-//   context BYTES                   memory of the device that each context takes, the budget aside
+//   context BYTES                   memory of the device that each context works in
 //   data BYTES                      the last line: weights that follow it, which are copied to a GPU
 // clang-format on
 #pragma once

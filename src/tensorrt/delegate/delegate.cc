@@ -4,13 +4,16 @@
 // It registers itself when libslipway_tensorrt.so is opened, which opens neither TensorRT nor
 // NVIDIA's driver: the first engine does. Tensors are bound by position, inputs first.
 //
-// Compile specs: "target_device" ("cuda:0") says which GPU, where it is missing the blob does;
-// "weight_streaming_budget" and "weight_streaming_total", bytes of weights on the device. Load
-// options and options of set_option(): the same, texts of digits or ints; there they are for the
-// engines of the option "program", or for all. get_option() tells "weight_streaming_budget" in the
-// same way. "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
+// Compile specs, and load options before them: "target_device" ("cuda:0") says which GPU, where it
+// is missing the blob does; "weight_streaming_budget" and "weight_streaming_total", bytes of
+// weights on the device, as load options texts of digits or ints. set_option() takes these two for
+// the engines of the option "program", or for all; get_option() tells the first in the same way.
+// Load options besides: "use_shared_engines", true unless given, and
+// "use_shared_activation_scratch", false unless set_option() said otherwise before.
+// "use_cuda_graphs" is a compile spec, a load option and one of set_option().
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -25,6 +28,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "delegate/backend.h"
 #include "engine/description.h"
@@ -51,7 +55,23 @@ struct Request {
   bool with_graphs = false;
   Budget budget;
   std::string program;
+  bool shares_engine = true;
+  bool shares_scratch = false;
 };
+
+// Of engines that are loaded from now on without a load option for it. Any thread may set it.
+std::atomic<bool> all_share_scratch{false};
+
+// An option that is true or false; nothing where it is not there.
+Result<std::optional<bool>> flag_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
+  for (const et::BackendOption& option : options) {
+    if (key != option.key) continue;
+    const bool* const flag = std::get_if<bool>(&option.value);
+    if (flag == nullptr) return invalid_argument("the option {} must be true or false", key);
+    return std::optional<bool>(*flag);
+  }
+  return std::optional<bool>();
+}
 
 // The text of an option; nothing where it is not there, or no text.
 std::optional<std::string> text_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
@@ -62,13 +82,16 @@ std::optional<std::string> text_of(et::ArrayRef<et::BackendOption> options, std:
   return std::nullopt;
 }
 
-Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs) {
+Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs,
+                      et::ArrayRef<et::BackendOption> options) {
   std::optional<std::string> named;
   for (const et::CompileSpec& spec : specs) {
-    if (std::string_view(spec.key) != "target_device") continue;
-    if (named) return invalid_file("the file has the compile spec target_device twice");
+    if (std::string_view(spec.key) != kDeviceOption) continue;
+    if (named) return invalid_file("the file has the compile spec {} twice", kDeviceOption);
     named.emplace(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
   }
+  const auto option = text_of(options, kDeviceOption);
+  if (option) named = option;
   if (!named) return static_cast<int>(metadata.device_id);
   std::string_view text = *named;
   if (text == "cuda") return 0;
@@ -79,8 +102,9 @@ Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> sp
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) index = -1;
   }
   if (index >= 0) return index;
-  return invalid_file("the file's compile spec target_device is '{}', and must be such as 'cuda:0'",
-                      *named);
+  return invalid_file("the {} {} is '{}', and must be such as 'cuda:0'",
+                      option ? "load option" : "file's compile spec", kDeviceOption,
+                      printable(*named));
 }
 
 Result<Request> read_request(const et::BackendInitContext& context,
@@ -95,11 +119,15 @@ Result<Request> read_request(const et::BackendInitContext& context,
     return invalid_file(
         "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
   }
-  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs));
+  const auto given = context.runtime_specs();
+  const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
+  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
+  request.program = text_of(options, engine::kProgramOption).value_or(std::string());
+  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_engine, flag_of(options, kShareEnginesOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, flag_of(options, kShareScratchOption));
+  request.shares_engine = shares_engine.value_or(true);
+  request.shares_scratch = shares_scratch.value_or(all_share_scratch);
   SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(context, specs));
-  const auto options = context.runtime_specs();
-  request.program =
-      text_of({options.data(), options.size()}, engine::kProgramOption).value_or(std::string());
   SLIPWAY_ASSIGN_OR_RETURN(request.budget,
                            requested_budget(context, specs, !request.program.empty()));
   return request;
@@ -132,6 +160,38 @@ Result<std::pair<std::shared_ptr<SharedRuntime>, cuda::DevicePointer>> open_mach
                fmt::format("{}. And: {}", runtime.error().message(), device.error().message()));
 }
 
+// One that is loaded already and may be shared, or a new one. The runtime's lock is held until it
+// is with its engine, so that those who load the same at once find it.
+et::Result<std::shared_ptr<Plan>> load_plan(const Request& request,
+                                            const std::shared_ptr<SharedRuntime>& runtime,
+                                            const cuda::DevicePointer& device) {
+  const Metadata& metadata = request.blob.metadata;
+  const std::span<const std::byte> bytes = request.blob.plan;
+  PlanId id = {metadata.engine_sha256, bytes.size(), request.device, runtime.get()};
+  if (request.shares_engine) {
+    if (id.sha256.empty()) id.sha256 = sha256_hex(bytes);
+    if (auto known = Programs::get().find_plan(id, request.budget)) return known;
+  }
+  const Status here = check_header(runtime->runtime(), bytes);
+  if (!here.ok()) {
+    return here.error().code() == ErrorCode::kUnavailable
+               ? refuse(here.error(), et::Error::DelegateInvalidCompatibility)
+               : refuse(here.error());
+  }
+  auto engine = runtime->runtime().deserialize(bytes);
+  if (engine.ok()) {
+    return std::make_shared<Plan>(runtime, device, *std::move(engine), std::move(id),
+                                  request.budget, request.shares_engine);
+  }
+  if (engine.error().code() == ErrorCode::kResourceExhausted) {
+    return refuse(with_memory(engine.error(), *device));
+  }
+  // Where the digest is known, the plan is as it was made.
+  return refuse(engine.error(), metadata.engine_sha256.empty()
+                                    ? et::Error::InvalidProgram
+                                    : et::Error::DelegateInvalidCompatibility);
+}
+
 class Delegate final : public delegate::Backend {
  public:
   Delegate() : Backend(kTitle) {}
@@ -154,28 +214,14 @@ class Delegate final : public delegate::Backend {
     const auto current = device->make_current();
     if (!current.ok()) return refuse(current.error());
     auto lock = runtime->lock();
-    const Status here = check_header(runtime->runtime(), request->blob.plan);
-    if (!here.ok()) {
-      return here.error().code() == ErrorCode::kUnavailable
-                 ? refuse(here.error(), et::Error::DelegateInvalidCompatibility)
-                 : refuse(here.error());
-    }
-    auto engine = runtime->runtime().deserialize(request->blob.plan);
-    if (!engine.ok()) {
-      if (engine.error().code() == ErrorCode::kResourceExhausted) {
-        return refuse(with_memory(engine.error(), *device));
-      }
-      // Where the digest is known, the plan is as it was made.
-      return refuse(engine.error(), metadata.engine_sha256.empty()
-                                        ? et::Error::InvalidProgram
-                                        : et::Error::DelegateInvalidCompatibility);
-    }
-    auto ports = find_ports(metadata, engine->tensors());
+    const auto plan = load_plan(*request, runtime, device);
+    if (!plan.ok()) return plan.error();
+    auto ports = find_ports(metadata, (*plan)->engine().tensors());
     if (!ports.ok()) return refuse(ports.error());
-    lock.unlock();
-    auto loaded = LoadedEngine::make(runtime, device, *std::move(engine), *std::move(ports),
-                                     request->budget, request->program, request->with_graphs);
+    auto loaded = LoadedEngine::make(*plan, *std::move(ports), request->program,
+                                     request->shares_scratch, request->with_graphs);
     if (!loaded.ok()) return refuse(with_memory(loaded.error(), *device));
+    lock.unlock();
     // Those of a program are started together, once all are loaded.
     if (request->program.empty()) {
       const Status started = Programs::get().start(loaded->get());
@@ -189,23 +235,23 @@ class Delegate final : public delegate::Backend {
     const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
     const auto program = text_of(options, engine::kProgramOption);
     bool finishes = false;
-    const et::BackendOption* graphs = nullptr;
     for (const et::BackendOption& option : options) {
       const std::string_view key = option.key;
       if (key == engine::kFinishOption) {
         finishes = true;
-      } else if (key == kGraphsOption) {
-        graphs = &option;
-      } else if (key != engine::kProgramOption && key != kBudgetOption && key != kTotalOption) {
+      } else if (key != kGraphsOption && key != engine::kProgramOption && key != kBudgetOption &&
+                 key != kTotalOption && key != kShareScratchOption) {
         return refuse(invalid_argument("it has no option '{}' that can be set after loading", key));
       }
     }
     const auto budget = budget_of_options(options);
     if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
-    if (graphs != nullptr) {
-      const Status set = set_graphs(*graphs);
-      if (!set.ok()) return refuse(set.error());
-    }
+    const auto shares_scratch = flag_of(options, kShareScratchOption);
+    if (!shares_scratch.ok()) return refuse(shares_scratch.error());
+    const auto graphs = flag_of(options, kGraphsOption);
+    if (!graphs.ok()) return refuse(graphs.error());
+    if (*graphs) set_graphs(**graphs);
+    if (*shares_scratch) all_share_scratch = **shares_scratch;
     if (finishes && program) {
       const Status started = Programs::get().start(*program);
       if (!started.ok()) return refuse(started.error());

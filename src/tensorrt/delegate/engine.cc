@@ -35,48 +35,36 @@ Error with_memory(const Error& error, const cuda::Device& device) {
   return Error(error.code(), fmt::format("{}: {}", error.message(), device.memory_text()));
 }
 
-Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<SharedRuntime> runtime,
-                                                         cuda::DevicePointer device,
-                                                         tensorrt::Engine engine, Ports ports,
-                                                         const Budget& budget, std::string program,
+Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<Plan> plan, Ports ports,
+                                                         std::string program, bool shares_scratch,
                                                          bool with_graphs) {
-  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
+  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(plan->device()));
   cuda::find_executorch_stream();
-  std::unique_ptr<LoadedEngine> loaded(
-      new LoadedEngine(std::move(runtime), std::move(device), std::move(engine), std::move(stream),
-                       std::move(ports), budget, std::move(program)));
+  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(
+      std::move(plan), std::move(stream), std::move(ports), std::move(program), shares_scratch));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
   if (with_graphs) loaded->use_graphs();
   return loaded;
 }
 
-LoadedEngine::LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
-                           tensorrt::Engine engine, cuda::Stream stream, Ports ports,
-                           const Budget& budget, std::string program)
-    : runtime_(std::move(runtime)),
-      device_(std::move(device)),
-      engine_(std::move(engine)),
-      budget_(budget),
+LoadedEngine::LoadedEngine(std::shared_ptr<Plan> plan, cuda::Stream stream, Ports ports,
+                           std::string program, bool shares_scratch)
+    : plan_(std::move(plan)),
+      device_(plan_->device()),
       program_(std::move(program)),
+      shares_scratch_(shares_scratch),
       stream_(std::move(stream)),
       ports_(std::move(ports)),
       arguments_(kTitle, to_ports(ports_.inputs), to_ports(ports_.outputs)),
       nothing_(device_) {
   for (const IoTensor& input : ports_.inputs) {
-    bounds_.push_back(input.is_dynamic() ? engine_->bounds(input.name, 0) : ShapeBounds());
+    bounds_.push_back(input.is_dynamic() ? plan_->engine().bounds(input.name, 0) : ShapeBounds());
   }
   for (size_t i = 0; i < arguments_.count(); ++i) slots_.emplace_back(device_);
   Programs::get().add(this);
 }
 
-LoadedEngine::~LoadedEngine() {
-  Programs::get().remove(this);
-  // TensorRT frees the device's memory in them.
-  const auto current = device_->make_current();
-  graphs_.reset();
-  context_.reset();
-  engine_.reset();
-}
+LoadedEngine::~LoadedEngine() { Programs::get().remove(this); }
 
 Result<int64_t> LoadedEngine::free_memory() const {
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
@@ -88,25 +76,32 @@ Result<int64_t> LoadedEngine::free_memory() const {
 }
 
 Status LoadedEngine::give_budget(int64_t bytes) {
-  if (engine_->streamable_weights() == 0) return {};
+  if (streamable_weights() == 0 || plan_->contexts > 0) return {};
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
-  SLIPWAY_ASSIGN_OR_RETURN(bool done, engine_->set_weight_budget(bytes));
-  if (!done && budget_.kind == Budget::Kind::kAutomatic) {
+  SLIPWAY_ASSIGN_OR_RETURN(bool done, plan_->engine().set_weight_budget(bytes));
+  if (!done && plan_->budget.kind == Budget::Kind::kAutomatic) {
     bytes = 0;
-    SLIPWAY_ASSIGN_OR_RETURN(done, engine_->set_weight_budget(bytes));
+    SLIPWAY_ASSIGN_OR_RETURN(done, plan_->engine().set_weight_budget(bytes));
   }
   if (done) return {};
   return with_memory(
-      engine_->error(ErrorCode::kInternal,
-                     fmt::format("the weight-streaming budget of {} bytes can't be had", bytes)),
+      plan_->engine().error(
+          ErrorCode::kInternal,
+          fmt::format("the weight-streaming budget of {} bytes can't be had", bytes)),
       *device_);
 }
 
 Status LoadedEngine::make_context() {
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
-  auto context = engine_->create_context();
+  if (scratch_ != nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(const int64_t size, plan_->engine().context_memory());
+    const std::lock_guard<std::mutex> lock(scratch_->mutex);
+    SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
+  }
+  auto context = plan_->engine().create_context(scratch_ == nullptr);
   if (!context.ok()) return with_memory(context.error(), *device_);
   context_.emplace(*std::move(context));
+  ++plan_->contexts;
   return {};
 }
 
@@ -114,7 +109,7 @@ void LoadedEngine::use_graphs() {
   const bool is_dynamic = std::any_of(ports_.inputs.begin(), ports_.inputs.end(),
                                       [](const IoTensor& input) { return input.is_dynamic(); });
   // It compiles kernels for a shape when it likes, while a graph is recorded, too.
-  if (engine_->version().family == Family::kRtx && is_dynamic) {
+  if (plan_->engine().version().family == Family::kRtx && is_dynamic) {
     ET_LOG(Error, "%s: TensorRT-RTX has no CUDA graphs of inputs of dynamic sizes", kTitle);
     return;
   }
@@ -126,6 +121,17 @@ void LoadedEngine::drop_context() {
   const auto current = device_->make_current();
   if (graphs_) graphs_->clear();
   context_.reset();
+  --plan_->contexts;
+}
+
+Result<std::unique_lock<std::mutex>> LoadedEngine::take_scratch() {
+  if (scratch_ == nullptr) return std::unique_lock<std::mutex>();
+  std::unique_lock<std::mutex> lock(scratch_->mutex);
+  SLIPWAY_ASSIGN_OR_RETURN(const int64_t size, plan_->engine().context_memory());
+  // Another engine may have failed to make it larger, and then it is gone.
+  SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
+  context_->set_memory(reinterpret_cast<void*>(scratch_->memory.address()), size);
+  return lock;
 }
 
 const IoTensor& LoadedEngine::tensor(size_t index) const {
@@ -236,11 +242,11 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
-// A graph repeats a run with its shapes and addresses.
+// A graph repeats a run with its shapes and addresses, those of scratch memory among them.
 Status LoadedEngine::enqueue(const cuda::Stream& stream) {
   const auto queue = [&](const cuda::Stream& on) { return context_->enqueue(on.handle()); };
   if (!graphs_) return queue(stream);
-  std::vector<uint64_t> parameters;
+  std::vector<uint64_t> parameters = {scratch_ == nullptr ? 0 : scratch_->memory.address()};
   for (size_t i = 0; i < slots_.size(); ++i) {
     parameters.push_back(slots_[i].address);
     parameters.insert(parameters.end(), slots_[i].sizes.begin(), slots_[i].sizes.end());
@@ -289,6 +295,8 @@ et::Error LoadedEngine::run(Values values) {
     const Status made = make_context();
     if (!made.ok()) return refuse(made.error());
   }
+  const auto scratch = take_scratch();
+  if (!scratch.ok()) return refuse(with_memory(scratch.error(), *device_));
   const std::optional<void*> chosen = cuda::caller_stream();
   if (!chosen) return run_on(stream_, values);
   const auto stream = cuda::Stream::borrow(device_, *chosen);

@@ -17,9 +17,8 @@
 #include "cuda/driver/memory.h"
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
-#include "tensorrt/delegate/budget.h"
+#include "tensorrt/delegate/plan.h"
 #include "tensorrt/delegate/ports.h"
-#include "tensorrt/delegate/shared_runtime.h"
 #include "tensorrt/library/engine.h"
 
 namespace slipway::tensorrt {
@@ -30,10 +29,8 @@ Error with_memory(const Error& error, const cuda::Device& device);
 class LoadedEngine final : public delegate::Engine {
  public:
   // Without a context, which Programs makes. The device is the current one.
-  static Result<std::unique_ptr<LoadedEngine>> make(std::shared_ptr<SharedRuntime> runtime,
-                                                    cuda::DevicePointer device,
-                                                    tensorrt::Engine engine, Ports ports,
-                                                    const Budget& budget, std::string program,
+  static Result<std::unique_ptr<LoadedEngine>> make(std::shared_ptr<Plan> plan, Ports ports,
+                                                    std::string program, bool shares_scratch,
                                                     bool with_graphs);
   ~LoadedEngine() override;
 
@@ -45,9 +42,13 @@ class LoadedEngine final : public delegate::Engine {
   // For Programs. What it belongs to; empty where it stands alone.
   const std::string& program() const { return program_; }
   const cuda::Device& device() const { return *device_; }
-  const tensorrt::Engine& plan() const { return *engine_; }
-  const Budget& asked_budget() const { return budget_; }
-  void ask_budget(const Budget& budget) { budget_ = budget; }
+  const std::shared_ptr<Plan>& plan() const { return plan_; }
+  int64_t streamable_weights() const { return plan_->engine().streamable_weights(); }
+  // Whether it works in the memory that engines of all programs share.
+  bool shares_scratch() const { return shares_scratch_; }
+  // What it works in; null: its context has its own memory.
+  const std::shared_ptr<Scratch>& scratch() const { return scratch_; }
+  void set_scratch(std::shared_ptr<Scratch> scratch) { scratch_ = std::move(scratch); }
   // Of its device, in bytes.
   Result<int64_t> free_memory() const;
   // While this is held no run is made. The three below need it.
@@ -71,9 +72,8 @@ class LoadedEngine final : public delegate::Engine {
   using Values = executorch::runtime::Span<executorch::runtime::EValue*>;
   using EtError = executorch::runtime::Error;
 
-  LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
-               tensorrt::Engine engine, cuda::Stream stream, Ports ports, const Budget& budget,
-               std::string program);
+  LoadedEngine(std::shared_ptr<Plan> plan, cuda::Stream stream, Ports ports, std::string program,
+               bool shares_scratch);
 
   const IoTensor& tensor(size_t index) const;
   bool is_input(size_t index) const { return index < ports_.inputs.size(); }
@@ -88,12 +88,14 @@ class LoadedEngine final : public delegate::Engine {
   Status enqueue(const cuda::Stream& stream);
   Status queue_all(const cuda::Stream& stream);
   EtError run_on(const cuda::Stream& stream, Values values);
+  // Gives the context its memory, which is its own until the lock is gone.
+  Result<std::unique_lock<std::mutex>> take_scratch();
 
-  std::shared_ptr<SharedRuntime> runtime_;
+  std::shared_ptr<Plan> plan_;
   cuda::DevicePointer device_;
-  std::optional<tensorrt::Engine> engine_;
-  Budget budget_;
   std::string program_;
+  bool shares_scratch_;
+  std::shared_ptr<Scratch> scratch_;
   std::mutex mutex_;
   std::optional<ExecutionContext> context_;
   cuda::Stream stream_;

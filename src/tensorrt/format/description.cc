@@ -78,6 +78,7 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
 std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
   constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
   std::vector<engine::Description::Setting> settings;
+  if (!options.device.empty()) settings.emplace_back(kDeviceOption, options.device);
   if (options.weight_streaming_budget) {
     settings.emplace_back(kBudgetOption,
                           std::to_string(std::min(*options.weight_streaming_budget, kMost)));
@@ -87,6 +88,8 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
                           std::to_string(std::min(*options.weight_streaming_total, kMost)));
   }
   if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
+  if (!options.share_engines) settings.emplace_back(kShareEnginesOption, false);
+  if (options.share_scratch) settings.emplace_back(kShareScratchOption, true);
   return settings;
 }
 

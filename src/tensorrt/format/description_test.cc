@@ -90,6 +90,22 @@ TEST(TensorRtDescription, GivesTheDelegateBudgetsAsTexts) {
             "9223372036854775807");
 }
 
+TEST(TensorRtDescription, GivesTheDelegateTheDevice) {
+  const auto settings = kDescription.load_settings({.device = "cuda:1"});
+  ASSERT_EQ(settings.size(), 1u);
+  EXPECT_EQ(std::string(settings[0].first), "target_device");
+  EXPECT_EQ(std::get<std::string>(settings[0].second), "cuda:1");
+}
+
+TEST(TensorRtDescription, TellsTheDelegateWhatIsShared) {
+  const auto settings = kDescription.load_settings({.share_engines = false, .share_scratch = true});
+  ASSERT_EQ(settings.size(), 2u);
+  EXPECT_EQ(std::string(settings[0].first), "use_shared_engines");
+  EXPECT_FALSE(std::get<bool>(settings[0].second));
+  EXPECT_EQ(std::string(settings[1].first), "use_shared_activation_scratch");
+  EXPECT_TRUE(std::get<bool>(settings[1].second));
+}
+
 TEST(TensorRtDescription, KnowsBarePlans) {
   const auto is_plan = [](const char* text) {
     return kDescription.is_bare_engine(std::as_bytes(std::span(text, std::strlen(text))));

@@ -9,6 +9,7 @@ namespace slipway::tensorrt {
 namespace {
 
 constexpr int32_t kStaticAllocation = 0;
+constexpr int32_t kUserManaged = 2;
 constexpr int kMostDims = 8;
 
 std::vector<int64_t> sizes_of(const Dims& dims) {
@@ -75,14 +76,13 @@ Result<bool> Engine::set_weight_budget(int64_t bytes) {
 
 Result<int64_t> Engine::context_memory() const {
   SLIPWAY_RETURN_IF_ERROR(require(version(), Method::VCudaEngine_getDeviceMemorySizeV2));
-  return call<Method::VCudaEngine_getDeviceMemorySizeV2>(version(), object()) +
-         call<Method::VCudaEngine_getWeightStreamingScratchMemorySize>(version(), object());
+  return call<Method::VCudaEngine_getDeviceMemorySizeV2>(version(), object());
 }
 
-Result<ExecutionContext> Engine::create_context() {
+Result<ExecutionContext> Engine::create_context(bool with_memory) {
   session()->log->start();
-  Object* const context =
-      call<Method::VCudaEngine_createExecutionContext>(version(), object(), kStaticAllocation);
+  Object* const context = call<Method::VCudaEngine_createExecutionContext>(
+      version(), object(), with_memory ? kStaticAllocation : kUserManaged);
   if (context == nullptr) {
     return error(ErrorCode::kInternal,
                  fmt::format("{} makes no context of the engine", version().name()));
@@ -132,6 +132,10 @@ Status ExecutionContext::set_address(const std::string& tensor, void* address) {
   }
   return session()->log->error(ErrorCode::kInternal,
                                fmt::format("'{}' can't be bound to its memory", tensor));
+}
+
+void ExecutionContext::set_memory(void* address, int64_t size) {
+  call<Method::VExecutionContext_setDeviceMemoryV2>(version(), object(), address, size);
 }
 
 Status ExecutionContext::enqueue(void* stream) {

@@ -40,6 +40,8 @@ class ExecutionContext : public Part {
   Status infer_shapes();
   std::vector<int64_t> shape(const std::string& tensor) const;
   Status set_address(const std::string& tensor, void* address);
+  // Of the device, as much as Engine::context_memory() says.
+  void set_memory(void* address, int64_t size);
   // Queues a run. kResourceExhausted where memory was short.
   Status enqueue(void* stream);
 
@@ -63,10 +65,11 @@ class Engine : public Part {
   // Before a context exists. False, with a message in the log, where TensorRT refuses it.
   Result<bool> set_weight_budget(int64_t bytes);
 
-  // Bytes of the device that a context takes, weights aside.
+  // Bytes of the device that a context works in, weights aside, at the budget that is set.
   Result<int64_t> context_memory() const;
 
-  Result<ExecutionContext> create_context();
+  // With that memory, or without: then each run needs ExecutionContext::set_memory before.
+  Result<ExecutionContext> create_context(bool with_memory = true);
 
   // What TensorRT says of the latest step: "`what`: " and its first error.
   Error error(ErrorCode code, std::string_view what) const;

@@ -33,7 +33,7 @@ TEST_F(LoadTest, OneRuntimeServesAllEngines) {
     const Handle second(doubling());
     EXPECT_EQ(first.error(), et::Error::Ok) << first.log();
     EXPECT_EQ(second.error(), et::Error::Ok);
-    EXPECT_EQ(tensorrt.live_engines, 2);
+    EXPECT_EQ(tensorrt.live_contexts, 2);
   }
   const Handle third(doubling());
   EXPECT_EQ(tensorrt.runtimes, before + 1);

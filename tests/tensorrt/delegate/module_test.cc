@@ -240,6 +240,35 @@ TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
   EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
 }
 
+TEST_F(ModuleTest, TheLoadersDeviceIsBeforeTheFiles) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto prepare = [&](const std::string& device, bool isolate = false) {
+    const auto loaded = module({.isolate = isolate, .device = device});
+    EXPECT_TRUE(loaded.ok());
+    const Status prepared = loaded->method()->prepare();
+    return prepared.ok() ? std::string() : prepared.error().message();
+  };
+  EXPECT_EQ(prepare("cuda:" + std::to_string(driver.devices - 1)), "");
+  EXPECT_THAT(prepare("cuda:9"), HasSubstr("there is no cuda:9: this machine has cuda:0"));
+  EXPECT_THAT(prepare("cuda:9", true), HasSubstr("there is no cuda:9"));
+  EXPECT_THAT(prepare("gpu"),
+              HasSubstr("the load option target_device is 'gpu', and must be such as "
+                        "'cuda:0'"));
+}
+
+TEST_F(ModuleTest, OptionsThatNoEngineTakesAreAWarning) {
+  auto b = p.build();
+  p.output(b.relu(p.input("x", p.type({1, 3}))));
+  std::vector<std::string> warnings;
+  LoadOptions options = {.device = "cuda:0", .weight_streaming_total = 1};
+  options.on_warning = [&](const std::string& warning) { warnings.push_back(warning); };
+  ASSERT_TRUE(module(options)->method()->prepare().ok());
+  EXPECT_THAT(warnings,
+              testing::ElementsAre("m.pte: option 'device' has no effect on forward, which has no "
+                                   "engine that takes it",
+                                   HasSubstr("option 'weight_streaming_total' has no effect")));
+}
+
 TEST_F(ModuleTest, AModuleMayBeIsolated) {
   more_ = "streamable 4096\n";
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
