@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/shared_library.h"
 #include "engine_list/registry.h"
-#include "runtime/caller_stream.h"
+#include "runtime/caller_choices.h"
 #include "runtime/platform.h"
 
 namespace slipway::runtime {
@@ -151,7 +151,7 @@ Status require_backend(const std::string& id) {
     LogCapture capture;
     const auto opened = open_library(known->library, known->remedy);
     if (!opened.ok()) return opened.error().with_context(fmt::format("backend {}", id));
-    share_caller_stream(*opened);
+    share_caller_choices(*opened);
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(
