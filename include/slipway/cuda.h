@@ -1,4 +1,4 @@
-// CUDA streams for the engines of programs.
+// How this thread's calls run engines on a GPU.
 #pragma once
 
 #include "slipway/export.h"
@@ -21,6 +21,22 @@ class StreamGuard {
 
  private:
   void* before_;
+  bool was_chosen_;
+};
+
+// While it lives, the engines that this thread runs use their optimization profile of this number,
+// where they have several; a call whose shapes it does not serve is refused, and so is a number
+// that an engine does not have. Without one, each call takes the profile of the call before it, or
+// else the first that serves its shapes. Nesting, threads and isolated modules as above.
+class ProfileGuard {
+ public:
+  SLIPWAY_API explicit ProfileGuard(int profile);
+  SLIPWAY_API ~ProfileGuard();
+  ProfileGuard(const ProfileGuard&) = delete;
+  ProfileGuard& operator=(const ProfileGuard&) = delete;
+
+ private:
+  int before_;
   bool was_chosen_;
 };
 

@@ -555,6 +555,8 @@ TEST_F(Tool, RunTellsEnginesOfTheirDeviceAndBudget) {
   EXPECT_EQ(warned.code, 0) << warned.err;
   EXPECT_TRUE(contains(warned.err, "--device has no effect on forward")) << warned.err;
   EXPECT_TRUE(contains(warned.err, "--weight-streaming-budget has no effect")) << warned.err;
+  const Outcome graphs = run_with({"--cuda-graphs"});
+  EXPECT_TRUE(contains(graphs.err, "--cuda-graphs has no effect on forward")) << graphs.err;
   const Outcome total = run_with({"--weight-streaming-total", "2GB"});
   EXPECT_TRUE(contains(total.err, "--weight-streaming-total has no effect")) << total.err;
   EXPECT_EQ(run_with({"--weight-streaming-total", "2XB"}).code, 2);

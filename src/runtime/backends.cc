@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/shared_library.h"
 #include "engine_list/registry.h"
-#include "runtime/caller_stream.h"
+#include "runtime/caller_choices.h"
 #include "runtime/platform.h"
 
 namespace slipway::runtime {
@@ -169,7 +169,7 @@ Status require_backend(const std::string& id) {
     LogCapture capture;
     const auto opened = open_library(known->library, known->remedy);
     if (!opened.ok()) return opened.error().with_context(fmt::format("backend {}", id));
-    share_caller_stream(*opened);
+    share_caller_choices(*opened);
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(
@@ -177,7 +177,7 @@ Status require_backend(const std::string& id) {
           known->library, id, capture.text().empty() ? "" : first_reason(capture.text()));
     }
   }
-  if (const Status ours = check_origin(id, *backend); !ours.ok()) return ours;
+  if (Status ours = check_origin(id, *backend); !ours.ok()) return ours;
   if (!backend->is_available()) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }

@@ -12,6 +12,8 @@
 #include <map>
 #include <memory>
 #include <sstream>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tensorrt/library/slots.h"
@@ -163,6 +165,8 @@ struct Tensor {
   bool is_input = false;
   bool is_shape = false;
   bool is_float = true;
+  // Of all profiles; those of the first are below.
+  std::vector<std::pair<std::vector<int64_t>, std::vector<int64_t>>> profiles;
   std::vector<int64_t> min;
   std::vector<int64_t> max;
   // Of an output.
@@ -190,6 +194,17 @@ struct Plan {
   }
 };
 
+std::pair<std::vector<int64_t>, std::vector<int64_t>> read_sizes(std::istringstream& words) {
+  std::pair<std::vector<int64_t>, std::vector<int64_t>> sizes;
+  std::string size;
+  while (words >> size) {
+    const size_t dots = size.find("..");
+    sizes.first.push_back(std::stoll(size.substr(0, dots)));
+    sizes.second.push_back(std::stoll(dots == std::string::npos ? size : size.substr(dots + 2)));
+  }
+  return sizes;
+}
+
 bool parse(const std::string& text, Plan& plan) {
   if (text.size() < kHeaderSize || text.rfind(kFirstLine, 0) != 0) return false;
   std::istringstream lines(text.substr(kHeaderSize));
@@ -205,12 +220,15 @@ bool parse(const std::string& text, Plan& plan) {
       tensor.is_input = true;
       tensor.is_shape = kind == "shape_input";
       tensor.is_float = type == "float32";
-      std::string size;
-      while (words >> size) {
-        const size_t dots = size.find("..");
-        tensor.min.push_back(std::stoll(size.substr(0, dots)));
-        tensor.max.push_back(std::stoll(dots == std::string::npos ? size : size.substr(dots + 2)));
-      }
+      tensor.profiles.push_back(read_sizes(words));
+      std::tie(tensor.min, tensor.max) = tensor.profiles[0];
+    } else if (kind == "profile") {
+      std::string input;
+      words >> input;
+      const auto tensor = std::find_if(plan.tensors.begin(), plan.tensors.end(),
+                                       [&](const Tensor& each) { return each.name == input; });
+      if (tensor == plan.tensors.end()) return false;
+      tensor->profiles.push_back(read_sizes(words));
     } else if (kind == "output") {
       Tensor tensor;
       std::string input;
@@ -219,6 +237,7 @@ bool parse(const std::string& text, Plan& plan) {
       if (source == nullptr) return false;
       tensor.input = static_cast<size_t>(source - plan.tensors.data());
       tensor.is_float = source->is_float;
+      tensor.profiles = source->profiles;
       tensor.min = source->min;
       tensor.max = source->max;
       plan.tensors.push_back(tensor);
@@ -312,6 +331,7 @@ struct Context : Owned<Context> {
   uint64_t memory = 0;
   bool is_given_memory = false;
   int64_t given = 0;  // of that
+  size_t profile = 0;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, void*> addresses;
   std::vector<std::unique_ptr<Steps>> captured;
@@ -383,7 +403,9 @@ Dims engine_shape(Engine* self, const char* name) {
   const Tensor& tensor = tensor_of(self, name);
   std::vector<int64_t> sizes = tensor.min;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    if (tensor.min[i] != tensor.max[i]) sizes[i] = -1;
+    for (const auto& [min, max] : tensor.profiles) {
+      if (min[i] != tensor.min[i] || max[i] != tensor.min[i]) sizes[i] = -1;
+    }
   }
   return to_dims(shown(tensor, sizes));
 }
@@ -395,12 +417,14 @@ bool is_shape(Engine* self, const char* name) { return tensor_of(self, name).is_
 int32_t io_mode(Engine* self, const char* name) { return tensor_of(self, name).is_input ? 1 : 2; }
 Dims profile_shape(Engine* self, const char* name, int32_t profile, int32_t selector) {
   const Tensor& tensor = tensor_of(self, name);
-  if (profile != 0 || !tensor.is_input) {
+  if (!tensor.is_input || profile < 0 ||
+      static_cast<size_t>(profile) >= tensor.profiles.size()) {
     Dims none;
     none.count = -1;
     return none;
   }
-  return to_dims(selector == 0 ? tensor.min : tensor.max);
+  const auto& [min, max] = tensor.profiles[static_cast<size_t>(profile)];
+  return to_dims(selector == 0 ? min : max);
 }
 int32_t tensor_count(Engine* self) { return static_cast<int32_t>(self->plan.tensors.size()); }
 const char* tensor_name(Engine* self, int32_t index) {
@@ -426,8 +450,9 @@ int64_t automatic(Engine* self) { return self->plan.automatic; }
 bool set_shape(Context* self, const char* name, const Dims* dims) {
   const Tensor& tensor = tensor_of(self->engine, name);
   const std::vector<int64_t> sizes(dims->sizes, dims->sizes + dims->count);
+  const auto& [min, max] = tensor.profiles[std::min(self->profile, tensor.profiles.size() - 1)];
   for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes.size() != tensor.min.size() || sizes[i] < tensor.min[i] || sizes[i] > tensor.max[i]) {
+    if (sizes.size() != min.size() || sizes[i] < min[i] || sizes[i] > max[i]) {
       self->engine->runtime->log("stand-in: no such shape");
       return false;
     }
@@ -438,7 +463,9 @@ bool set_shape(Context* self, const char* name, const Dims* dims) {
 // Nothing where it is not known.
 std::vector<int64_t> known_shape(const Context* self, const Tensor& tensor, bool* known) {
   const Tensor& source = tensor.is_input ? tensor : self->engine->plan.tensors[tensor.input];
-  *known = source.min == source.max;
+  *known = std::all_of(source.profiles.begin(), source.profiles.end(), [&](const auto& profile) {
+    return profile.first == source.min && profile.second == source.min;
+  });
   if (*known) return source.min;
   const auto set = self->shapes.find(source.name);
   *known = set != self->shapes.end();
@@ -449,6 +476,12 @@ Dims context_shape(Context* self, const char* name) {
   bool known = false;
   const auto sizes = known_shape(self, tensor, &known);
   return known ? to_dims(shown(tensor, sizes)) : engine_shape(self->engine, name);
+}
+bool set_profile(Context* self, int32_t profile, void*) {
+  self->profile = static_cast<size_t>(profile);
+  self->shapes.clear();
+  state.profile = profile;
+  return true;
 }
 bool set_address(Context* self, const char* name, void* address) {
   self->addresses[name] = address;
@@ -577,6 +610,7 @@ Tables tables_of(Version version) {
   set(tables.context, Method::VExecutionContext_setTensorAddress, &set_address);
   set(tables.context, Method::VExecutionContext_setDeviceMemoryV2, &set_memory);
   set(tables.context, Method::VExecutionContext_inferShapes, &infer_shapes);
+  set(tables.context, Method::VExecutionContext_setOptimizationProfileAsync, &set_profile);
   set(tables.context, Method::VExecutionContext_enqueueV3, &enqueue);
   return tables;
 }

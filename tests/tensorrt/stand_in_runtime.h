@@ -3,6 +3,7 @@
 // clang-format off
 // A plan is text: a line that names the GPU, of 64 bytes, and then a line for each of
 //   input NAME TYPE SIZE...         a size is 3, or 1..8 where it is dynamic; TYPE is float32 or int64
+//   profile NAME SIZE...           the input's sizes in a further profile
 //   shape_input NAME TYPE SIZE...   the same, and TensorRT takes it for a shape
 //   output NAME INPUT A B           A * INPUT + B, of the input's type and sizes
 //   weights BYTES                   memory of the device that the engine takes when it is read
@@ -35,6 +36,7 @@ struct StandInRuntime {
   std::atomic<int> live_contexts{0};
   std::atomic<int> budgets_set{0};
   std::atomic<int64_t> budget{-1};  // the last one
+  std::atomic<int> profile{-1};  // the last one that was set
   std::atomic<int> runs{0};
   std::atomic<uint64_t> first_address{0};  // of the last run's first input
 };

@@ -10,7 +10,7 @@
 // the engines of the option "program", or for all; get_option() tells the first in the same way.
 // Load options besides: "use_shared_engines", true unless given, and
 // "use_shared_activation_scratch", false unless set_option() said otherwise before.
-// "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
+// "use_cuda_graphs" is a compile spec, a load option and one of set_option().
 
 #include <array>
 #include <atomic>
@@ -172,7 +172,7 @@ Status check_header(const Runtime& runtime, std::span<const std::byte> plan) {
 // says what it has and what is here.
 Status choose_plan(Request& request, const et::NamedDataMap* map, const Runtime& runtime,
                    const cuda::Device& device) {
-  const Status own = check_header(runtime, request.blob.plan);
+  Status own = check_header(runtime, request.blob.plan);
   if (own.ok() || own.error().code() != ErrorCode::kUnavailable) return own;
   std::string has = request.blob.metadata.engine_target;
   const int capability = device.info().capability;
@@ -285,15 +285,12 @@ class Delegate final : public delegate::Backend {
     const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
     const auto program = text_of(options, engine::kProgramOption);
     bool finishes = false;
-    const et::BackendOption* graphs = nullptr;
     for (const et::BackendOption& option : options) {
       const std::string_view key = option.key;
       if (key == engine::kFinishOption) {
         finishes = true;
-      } else if (key == kGraphsOption) {
-        graphs = &option;
-      } else if (key != engine::kProgramOption && key != kBudgetOption && key != kTotalOption &&
-                 key != kShareScratchOption) {
+      } else if (key != kGraphsOption && key != engine::kProgramOption && key != kBudgetOption &&
+                 key != kTotalOption && key != kShareScratchOption) {
         return refuse(invalid_argument("it has no option '{}' that can be set after loading", key));
       }
     }
@@ -301,10 +298,9 @@ class Delegate final : public delegate::Backend {
     if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
     const auto shares_scratch = flag_of(options, kShareScratchOption);
     if (!shares_scratch.ok()) return refuse(shares_scratch.error());
-    if (graphs != nullptr) {
-      const Status set = set_graphs(*graphs);
-      if (!set.ok()) return refuse(set.error());
-    }
+    const auto graphs = flag_of(options, kGraphsOption);
+    if (!graphs.ok()) return refuse(graphs.error());
+    if (*graphs) set_graphs(**graphs);
     if (*shares_scratch) all_share_scratch = **shares_scratch;
     if (finishes && program) {
       const Status started = Programs::get().start(*program);

@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
-#include "cuda/driver/caller_stream.h"
+#include "cuda/driver/caller_choices.h"
 #include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 
@@ -55,11 +55,9 @@ LoadedEngine::LoadedEngine(std::shared_ptr<Plan> plan, cuda::Stream stream, Port
       shares_scratch_(shares_scratch),
       stream_(std::move(stream)),
       ports_(std::move(ports)),
+      profiles_(read_profiles(plan_->engine(), ports_.inputs)),
       arguments_(kTitle, to_ports(ports_.inputs), to_ports(ports_.outputs)),
       nothing_(device_) {
-  for (const IoTensor& input : ports_.inputs) {
-    bounds_.push_back(input.is_dynamic() ? plan_->engine().bounds(input.name, 0) : ShapeBounds());
-  }
   for (size_t i = 0; i < arguments_.count(); ++i) slots_.emplace_back(device_);
   Programs::get().add(this);
 }
@@ -101,6 +99,7 @@ Status LoadedEngine::make_context() {
   auto context = plan_->engine().create_context(scratch_ == nullptr);
   if (!context.ok()) return with_memory(context.error(), *device_);
   context_.emplace(*std::move(context));
+  profile_ = 0;
   ++plan_->contexts;
   return {};
 }
@@ -142,41 +141,68 @@ et::Error LoadedEngine::report(const Status& status) const {
   return status.ok() ? et::Error::Ok : refuse(with_memory(status.error(), *device_));
 }
 
-// Of a tensor that fits its port.
-et::Error LoadedEngine::check_bounds(size_t index, const aten::Tensor& tensor) const {
-  const ShapeBounds& bounds = bounds_[index];
-  const auto sizes = tensor.sizes();
-  if (bounds.min.size() != sizes.size() || bounds.max.size() != sizes.size()) {
-    return refuse(
-        invalid_file("its plan has no profile for input '{}'", ports_.inputs[index].name));
-  }
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] >= bounds.min[i] && sizes[i] <= bounds.max[i]) continue;
+// That the active profile serves the sizes of a call, which are in the slots.
+et::Error LoadedEngine::check_bounds(bool is_pinned) const {
+  for (size_t i = 0; i < ports_.inputs.size(); ++i) {
+    const std::vector<int64_t>& sizes = slots_[i].sizes;
+    const ShapeBounds& bounds = profiles_[static_cast<size_t>(profile_)][i];
+    if (!ports_.inputs[i].is_dynamic()) continue;
+    if (bounds.min.size() != sizes.size() || bounds.max.size() != sizes.size()) {
+      return refuse(invalid_file("its plan has no profile for input '{}'", ports_.inputs[i].name));
+    }
+    if (serves(bounds, sizes)) continue;
+    std::string ranges;
+    for (const auto& profile : profiles_) {
+      if (is_pinned && &profile != &profiles_[static_cast<size_t>(profile_)]) continue;
+      ranges += fmt::format("{}[{}] to [{}]", ranges.empty() ? "" : ", or ",
+                            fmt::join(profile[i].min, ", "), fmt::join(profile[i].max, ", "));
+    }
     return refuse(invalid_argument(
-        "{} has the sizes [{}], and the engine is for [{}] to [{}]: compile the model with the "
-        "sizes that it is to serve (option 'profile')",
-        arguments_.label(index), fmt::join(sizes.begin(), sizes.end(), ", "),
-        fmt::join(bounds.min, ", "), fmt::join(bounds.max, ", ")));
+        "{} has the sizes [{}], and {} for {}: compile the model with the sizes that it is to "
+        "serve (option 'profile')",
+        arguments_.label(i), fmt::join(sizes, ", "),
+        is_pinned ? fmt::format("its caller's profile {} is", profile_) : "the engine is", ranges));
   }
   return et::Error::Ok;
 }
 
-et::Error LoadedEngine::set_shapes(Values values) {
+et::Error LoadedEngine::set_profile(const cuda::Stream& stream) {
+  std::vector<std::vector<int64_t>> sizes;
+  if (profiles_.size() > 1) {
+    for (const Argument& slot : slots_) sizes.push_back(slot.sizes);
+  }
+  const std::optional<int> pinned = cuda::caller_profile();
+  const bool may_change = profiles_.size() > 1 || pinned;
+  if (may_change) {
+    const auto profile = choose_profile(profiles_, sizes, profile_, pinned);
+    if (!profile.ok()) return refuse(profile.error());
+    if (*profile != profile_) {
+      const Status set = context_->set_profile(*profile, stream.handle());
+      if (!set.ok()) return report(set);
+      profile_ = *profile;
+    }
+  }
+  return check_bounds(pinned && profiles_.size() > 1);
+}
+
+et::Error LoadedEngine::set_shapes(const cuda::Stream& stream, Values values) {
   bool is_dynamic = false;
   for (size_t i = 0; i < ports_.inputs.size(); ++i) {
     const et::Error checked = arguments_.check(i, *values[i]);
     if (checked != et::Error::Ok) return checked;
     if (!ports_.inputs[i].is_dynamic()) continue;
     is_dynamic = true;
-    const aten::Tensor& tensor = values[i]->toTensor();
-    const et::Error bounded = check_bounds(i, tensor);
-    if (bounded != et::Error::Ok) return bounded;
-    std::vector<int64_t>& sizes = slots_[i].sizes;
-    sizes.assign(tensor.sizes().begin(), tensor.sizes().end());
-    const Status set = context_->set_shape(ports_.inputs[i].name, sizes);
+    const auto sizes = values[i]->toTensor().sizes();
+    slots_[i].sizes.assign(sizes.begin(), sizes.end());
+  }
+  const et::Error chosen = set_profile(stream);
+  if (chosen != et::Error::Ok || !is_dynamic) return chosen;
+  for (size_t i = 0; i < ports_.inputs.size(); ++i) {
+    if (!ports_.inputs[i].is_dynamic()) continue;
+    const Status set = context_->set_shape(ports_.inputs[i].name, slots_[i].sizes);
     if (!set.ok()) return report(set);
   }
-  return is_dynamic ? report(context_->infer_shapes()) : et::Error::Ok;
+  return report(context_->infer_shapes());
 }
 
 et::Error LoadedEngine::resize_outputs(Values values) {
@@ -242,11 +268,12 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
-// A graph repeats a run with its shapes and addresses.
+// A graph repeats a run with its shapes and addresses, those of scratch memory among them.
 Status LoadedEngine::enqueue(const cuda::Stream& stream) {
   const auto queue = [&](const cuda::Stream& on) { return context_->enqueue(on.handle()); };
   if (!graphs_) return queue(stream);
-  std::vector<uint64_t> parameters;
+  std::vector<uint64_t> parameters = {static_cast<uint64_t>(profile_),
+                                      scratch_ == nullptr ? 0 : scratch_->memory.address()};
   for (size_t i = 0; i < slots_.size(); ++i) {
     parameters.push_back(slots_[i].address);
     parameters.insert(parameters.end(), slots_[i].sizes.begin(), slots_[i].sizes.end());
@@ -305,8 +332,9 @@ et::Error LoadedEngine::run(Values values) {
 }
 
 et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
-  for (const auto step :
-       {&LoadedEngine::set_shapes, &LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
+  const et::Error shaped = set_shapes(stream, values);
+  if (shaped != et::Error::Ok) return shaped;
+  for (const auto step : {&LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
     const et::Error error = (this->*step)(values);
     if (error != et::Error::Ok) return error;
   }

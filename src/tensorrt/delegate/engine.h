@@ -19,6 +19,7 @@
 #include "delegate/backend.h"
 #include "tensorrt/delegate/plan.h"
 #include "tensorrt/delegate/ports.h"
+#include "tensorrt/delegate/profiles.h"
 #include "tensorrt/library/engine.h"
 
 namespace slipway::tensorrt {
@@ -79,8 +80,9 @@ class LoadedEngine final : public delegate::Engine {
   bool is_input(size_t index) const { return index < ports_.inputs.size(); }
   EtError report(const Status& status) const;
 
-  EtError check_bounds(size_t index, const executorch::aten::Tensor& tensor) const;
-  EtError set_shapes(Values values);
+  EtError check_bounds(bool is_pinned) const;
+  EtError set_profile(const cuda::Stream& stream);
+  EtError set_shapes(const cuda::Stream& stream, Values values);
   EtError resize_outputs(Values values);
   EtError locate(size_t index, const executorch::aten::Tensor& tensor);
   EtError bind(Values values);
@@ -100,7 +102,8 @@ class LoadedEngine final : public delegate::Engine {
   std::optional<ExecutionContext> context_;
   cuda::Stream stream_;
   Ports ports_;
-  std::vector<ShapeBounds> bounds_;  // of the inputs
+  ProfileTable profiles_;
+  int profile_ = 0;  // the context's
   delegate::Arguments arguments_;
   std::vector<Argument> slots_;
   std::optional<cuda::Graphs> graphs_;  // of its runs; nothing where they are queued singly

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "base/try.h"
 
 namespace slipway::tensorrt {
 namespace {
@@ -16,11 +15,6 @@ namespace et = executorch::runtime;
 
 enum class Said : uint8_t { kNothing, kNo, kYes };
 std::atomic<Said> said{Said::kNothing};  // by the process
-
-Result<bool> value_of(const et::BackendOption& option) {
-  if (const bool* value = std::get_if<bool>(&option.value)) return *value;
-  return invalid_argument("the option {} must be a bool", kGraphsOption);
-}
 
 }  // namespace
 
@@ -42,17 +36,15 @@ Result<bool> wants_graphs(const et::BackendInitContext& context,
   for (const et::BackendOption& option : context.runtime_specs()) {
     if (std::string_view(option.key) != kGraphsOption) continue;
     if (given) return invalid_argument("the load option {} is there twice", kGraphsOption);
-    SLIPWAY_ASSIGN_OR_RETURN(given, value_of(option));
+    const bool* const value = std::get_if<bool>(&option.value);
+    if (value == nullptr) return invalid_argument("the option {} must be a bool", kGraphsOption);
+    given = *value;
   }
   if (given) return *given;
   if (said == Said::kNo) return false;
   return stored.value_or(said == Said::kYes);
 }
 
-Status set_graphs(const et::BackendOption& option) {
-  SLIPWAY_ASSIGN_OR_RETURN(const bool value, value_of(option));
-  said = value ? Said::kYes : Said::kNo;
-  return {};
-}
+void set_graphs(bool value) { said = value ? Said::kYes : Said::kNo; }
 
 }  // namespace slipway::tensorrt

@@ -15,6 +15,6 @@ Result<bool> wants_graphs(const executorch::runtime::BackendInitContext& context
                           executorch::runtime::ArrayRef<executorch::runtime::CompileSpec> specs);
 
 // What the process says, of engines that are loaded from now on. Any thread may call it.
-Status set_graphs(const executorch::runtime::BackendOption& option);
+void set_graphs(bool value);
 
 }  // namespace slipway::tensorrt

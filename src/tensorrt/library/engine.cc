@@ -94,6 +94,16 @@ Error Engine::error(ErrorCode code, std::string_view what) const {
   return session()->log->error(code, what);
 }
 
+Status ExecutionContext::set_profile(int profile, void* stream) {
+  session()->log->start();
+  if (call<Method::VExecutionContext_setOptimizationProfileAsync>(version(), object(), profile,
+                                                                  stream)) {
+    return {};
+  }
+  return session()->log->error(ErrorCode::kInternal,
+                               fmt::format("the engine does not take its profile {}", profile));
+}
+
 Status ExecutionContext::set_shape(const std::string& input, std::span<const int64_t> sizes) {
   session()->log->start();
   Dims dims;

@@ -34,6 +34,8 @@ struct ShapeBounds {
 // the engine's device.
 class ExecutionContext : public Part {
  public:
+  // Another profile than 0; no shape is set then. Work that it needs is queued on the stream.
+  Status set_profile(int profile, void* stream);
   // kInvalidArgument with TensorRT's message where the engine does not take it.
   Status set_shape(const std::string& input, std::span<const int64_t> sizes);
   // Once all shapes of inputs are set: those of the outputs are known then.
@@ -54,6 +56,7 @@ class ExecutionContext : public Part {
 class Engine : public Part {
  public:
   std::vector<IoTensor> tensors() const;
+  // Without sizes where the engine has no such profile, or the input none.
   ShapeBounds bounds(const std::string& input, int profile) const;
 
   // Bytes of weights that may stay on the host; 0 where none may.

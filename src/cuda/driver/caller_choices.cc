@@ -1,4 +1,4 @@
-#include "cuda/driver/caller_stream.h"
+#include "cuda/driver/caller_choices.h"
 
 #include <atomic>
 #include <dlfcn.h>
@@ -8,8 +8,10 @@
 namespace slipway::cuda {
 namespace {
 
-using Get = bool (*)(void** stream);
-std::atomic<Get> own{nullptr};
+using GetStream = bool (*)(void** stream);
+std::atomic<GetStream> own_stream{nullptr};
+using GetProfile = bool (*)(int* profile);
+std::atomic<GetProfile> own_profile{nullptr};
 
 // executorch::extension::cuda::getCallerStream(), of ExecuTorch's libextension_cuda.so.
 constexpr const char* kExecuTorch = "_ZN10executorch9extension4cuda15getCallerStreamEv";
@@ -20,8 +22,14 @@ std::atomic<GetExecuTorch> executorch{nullptr};
 
 std::optional<void*> caller_stream() {
   void* stream = nullptr;
-  if (const Get get = own; get != nullptr && get(&stream)) return stream;
+  if (const GetStream get = own_stream; get != nullptr && get(&stream)) return stream;
   if (const GetExecuTorch get = executorch; get != nullptr) return get();
+  return std::nullopt;
+}
+
+std::optional<int> caller_profile() {
+  int profile = 0;
+  if (const GetProfile get = own_profile; get != nullptr && get(&profile)) return profile;
   return std::nullopt;
 }
 
@@ -38,7 +46,10 @@ void find_executorch_stream() {
 
 }  // namespace slipway::cuda
 
-// How the runtime says what its guard chose (runtime/caller_stream.h).
+// How the runtime says what its guards chose (runtime/caller_choices.h).
 extern "C" SLIPWAY_API void slipway_use_caller_stream(bool (*get)(void** stream)) {
-  slipway::cuda::own = get;
+  slipway::cuda::own_stream = get;
+}
+extern "C" SLIPWAY_API void slipway_use_caller_profile(bool (*get)(int* profile)) {
+  slipway::cuda::own_profile = get;
 }

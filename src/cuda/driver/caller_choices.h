@@ -1,4 +1,4 @@
-// The stream on which the caller of this thread wants the work of engines.
+// How the caller of this thread wants engines to run.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,10 @@ namespace slipway::cuda {
 // this process has that. Nothing where the caller chose none; null is a stream.
 std::optional<void*> caller_stream();
 
-// Looks for ExecuTorch's, unless it is found already. Any thread may call it.
+// The one of slipway::cuda::ProfileGuard. Nothing where the caller chose none.
+std::optional<int> caller_profile();
+
+// Looks for ExecuTorch's stream, unless it is found already. Any thread may call it.
 void find_executorch_stream();
 
 }  // namespace slipway::cuda
