@@ -3,7 +3,9 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <mutex>
+#include <string_view>
 #include <variant>
 
 #include <executorch/runtime/backend/interface.h>
@@ -36,6 +38,22 @@ et::BackendOption to_executorch(const engine::Description::Setting& setting) {
 bool answers(const char* backend, et::Span<et::BackendOption> asked) {
   return et::get_backend_class(backend) != nullptr &&
          et::get_option(backend, asked) == et::Error::Ok;
+}
+
+// A delegate that plans the engines of a method together must be Slipway's own: another one of its
+// name does not know how.
+Status check_origin(const std::string& id, const et::BackendInterface& backend) {
+  const engine::Description* known = engine_list::find_backend(id);
+  if (known == nullptr || known->weight_budget == nullptr || known->library == nullptr) return {};
+  Dl_info info;
+  const void* const table = *reinterpret_cast<const void* const*>(&backend);
+  if (::dladdr(table, &info) == 0 || info.dli_fname == nullptr) return {};
+  const std::string_view file = info.dli_fname;
+  if (file.substr(file.rfind('/') + 1) == known->library) return {};
+  return unavailable(
+      "backend {} is registered by {}, and not by Slipway's {}: load no other delegate of this "
+      "name",
+      id, file, known->library);
 }
 
 // What the delegate runs with; empty where it does not tell.
@@ -155,10 +173,11 @@ Status require_backend(const std::string& id) {
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(
-          "{} does not register backend {}: is it from another version of ExecuTorch?",
-          known->library, id);
+          "{} does not register backend {}: is it from another version of ExecuTorch? {}",
+          known->library, id, capture.text().empty() ? "" : first_reason(capture.text()));
     }
   }
+  if (const Status ours = check_origin(id, *backend); !ours.ok()) return ours;
   if (!backend->is_available()) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }

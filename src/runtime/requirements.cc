@@ -147,6 +147,7 @@ std::vector<std::string> options_without_effect(const pte::File& file, const std
       {"device", {.device = options.device}},
       {"weight_streaming_budget", {.weight_streaming_budget = options.weight_streaming_budget}},
       {"weight_streaming_total", {.weight_streaming_total = options.weight_streaming_total}},
+      {"share_scratch", {.share_scratch = options.share_scratch}},
       {"cuda_graphs", {.cuda_graphs = options.cuda_graphs}}};
   std::set<std::string> backends;
   const fb::ExecutionPlan* plan = file.plan(method);

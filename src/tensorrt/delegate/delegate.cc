@@ -10,7 +10,7 @@
 // the engines of the option "program", or for all; get_option() tells the first in the same way.
 // Load options besides: "use_shared_engines", true unless given, and
 // "use_shared_activation_scratch", false unless set_option() said otherwise before.
-// "use_cuda_graphs" is a compile spec, a load option and one of set_option().
+// "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
 
 #include <array>
 #include <atomic>
@@ -31,12 +31,14 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "delegate/backend.h"
+#include "delegate/registration.h"
 #include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
 #include "tensorrt/delegate/graphs_option.h"
 #include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
+#include "tensorrt/delegate/variants.h"
 #include "tensorrt/format/blob.h"
 #include "tensorrt/format/description.h"
 #include "tensorrt/library/gpu.h"
@@ -51,6 +53,7 @@ constexpr std::string_view kPlatform = "linux_x86_64";
 // What is known of a blob before TensorRT is asked.
 struct Request {
   Blob blob;
+  std::optional<et::FreeableBuffer> bytes;  // that it is of, or its plan, where they are named data
   int device = 0;
   bool with_graphs = false;
   Budget budget;
@@ -107,18 +110,34 @@ Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> sp
                       printable(*named));
 }
 
+// Where its plan is named data, that of `map`, which `bytes` keeps.
+Result<Blob> read_whole(std::span<const std::byte> blob_bytes, const et::NamedDataMap* map,
+                        std::optional<et::FreeableBuffer>& bytes) {
+  auto blob = read_blob(blob_bytes);
+  if (!blob.ok()) return blob.error().with_context("its blob can't be read");
+  if (const std::string& key = blob->metadata.engine_key; !key.empty()) {
+    auto data = named_data(map, key);
+    if (!data.ok()) {
+      return data.error().with_context(
+          "its engine is not in the file, and not in a data file (.ptd) that was given with it");
+    }
+    bytes.emplace(*std::move(data));
+    blob->plan = bytes_of(*bytes);
+  }
+  const std::string& sha256 = blob->metadata.engine_sha256;
+  if (!sha256.empty() && sha256_hex(blob->plan) != sha256) {
+    return invalid_file(
+        "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
+  }
+  return blob;
+}
+
 Result<Request> read_request(const et::BackendInitContext& context,
                              const et::FreeableBuffer& processed,
                              et::ArrayRef<et::CompileSpec> specs) {
   Request request;
-  auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});
-  if (!blob.ok()) return blob.error().with_context("its blob can't be read");
-  request.blob = *std::move(blob);
-  const std::string& sha256 = request.blob.metadata.engine_sha256;
-  if (!sha256.empty() && sha256_hex(request.blob.plan) != sha256) {
-    return invalid_file(
-        "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
-  }
+  SLIPWAY_ASSIGN_OR_RETURN(
+      request.blob, read_whole(bytes_of(processed), context.get_named_data_map(), request.bytes));
   const auto given = context.runtime_specs();
   const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
   SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
@@ -149,6 +168,32 @@ Status check_header(const Runtime& runtime, std::span<const std::byte> plan) {
                          : validity.message);
 }
 
+// Takes the plan that is for this GPU, where the program has one for others, too. kUnavailable
+// says what it has and what is here.
+Status choose_plan(Request& request, const et::NamedDataMap* map, const Runtime& runtime,
+                   const cuda::Device& device) {
+  const Status own = check_header(runtime, request.blob.plan);
+  if (own.ok() || own.error().code() != ErrorCode::kUnavailable) return own;
+  std::string has = request.blob.metadata.engine_target;
+  const int capability = device.info().capability;
+  for (const Variant& variant : find_variants(map, request.blob.metadata.engine_sha256)) {
+    if (!has.empty()) has += "; ";
+    has += variant.targets;
+    if (!is_for(variant.targets, capability)) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(et::FreeableBuffer bytes, named_data(map, variant.key));
+    std::optional<et::FreeableBuffer> plan_bytes;
+    auto blob = read_whole(bytes_of(bytes), map, plan_bytes);
+    if (!blob.ok()) return blob.error().with_context(fmt::format("for {}", variant.targets));
+    request.blob = *std::move(blob);
+    request.bytes.emplace(plan_bytes ? std::move(*plan_bytes) : std::move(bytes));
+    return check_header(runtime, request.blob.plan);
+  }
+  return unavailable(
+      "{}; {}here is {}: compile the model for sm_{}, too (option 'target')", own.error().message(),
+      has.empty() ? "" : fmt::format("the file has engines for {}, and ", printable(has)),
+      describe(device.info()), capability);
+}
+
 // A machine may lack both, and who is told of one alone asks twice.
 Result<std::pair<std::shared_ptr<SharedRuntime>, cuda::DevicePointer>> open_machine(int index) {
   auto runtime = SharedRuntime::open();
@@ -172,12 +217,6 @@ et::Result<std::shared_ptr<Plan>> load_plan(const Request& request,
     if (id.sha256.empty()) id.sha256 = sha256_hex(bytes);
     if (auto known = Programs::get().find_plan(id, request.budget)) return known;
   }
-  const Status here = check_header(runtime->runtime(), bytes);
-  if (!here.ok()) {
-    return here.error().code() == ErrorCode::kUnavailable
-               ? refuse(here.error(), et::Error::DelegateInvalidCompatibility)
-               : refuse(here.error());
-  }
   auto engine = runtime->runtime().deserialize(bytes);
   if (engine.ok()) {
     return std::make_shared<Plan>(runtime, device, *std::move(engine), std::move(id),
@@ -200,8 +239,12 @@ class Delegate final : public delegate::Backend {
   et::Result<std::unique_ptr<delegate::Engine>> load(
       et::BackendInitContext& context, const et::FreeableBuffer& processed,
       et::ArrayRef<et::CompileSpec> specs) const override {
-    const auto request = read_request(context, processed, specs);
-    if (!request.ok()) return refuse(request.error());
+    auto request = read_request(context, processed, specs);
+    if (!request.ok()) {
+      return request.error().code() == ErrorCode::kNotFound
+                 ? refuse(request.error(), et::Error::InvalidExternalData)
+                 : refuse(request.error());
+    }
     const Metadata& metadata = request->blob.metadata;
     const std::string& platform = metadata.target_platform;
     if (!platform.empty() && platform != "unknown" && platform != kPlatform) {
@@ -214,6 +257,13 @@ class Delegate final : public delegate::Backend {
     const auto current = device->make_current();
     if (!current.ok()) return refuse(current.error());
     auto lock = runtime->lock();
+    const Status chosen =
+        choose_plan(*request, context.get_named_data_map(), runtime->runtime(), *device);
+    if (!chosen.ok()) {
+      return chosen.error().code() == ErrorCode::kUnavailable
+                 ? refuse(chosen.error(), et::Error::DelegateInvalidCompatibility)
+                 : refuse(chosen.error());
+    }
     const auto plan = load_plan(*request, runtime, device);
     if (!plan.ok()) return plan.error();
     auto ports = find_ports(metadata, (*plan)->engine().tensors());
@@ -292,9 +342,7 @@ class Delegate final : public delegate::Backend {
   }
 };
 
-// Refused where another delegate of this name is registered already: then that one stays. Never
-// destroyed, because programs may end later than static destructors run.
-[[maybe_unused]] const et::Error registered = et::register_backend({kBackend, new Delegate()});
+[[maybe_unused]] const bool registered = delegate::register_delegate(kBackend, new Delegate());
 
 }  // namespace
 }  // namespace slipway::tensorrt

@@ -7,10 +7,9 @@
 #include <set>
 #include <utility>
 
-#include <executorch/runtime/platform/log.h>
-
 #include "base/error.h"
 #include "base/try.h"
+#include "delegate/log.h"
 #include "tensorrt/delegate/engine.h"
 #include "tensorrt/delegate/refuse.h"
 
@@ -108,10 +107,9 @@ void warn_of_fixed_weights(const Engines& engines) {
   for (const LoadedEngine* engine : engines) {
     const Kind kind = engine->plan()->budget.kind;
     if (streams(engine) || kind == Kind::kAutomatic || (kind == Kind::kTotal && any)) continue;
-    ET_LOG(Error,
-           "%s: a weight-streaming budget was asked for, and the engine has no weights that can be "
-           "streamed: it was built without the option 'weight_streaming'",
-           kTitle);
+    delegate::log_error(kTitle,
+                        "a weight-streaming budget was asked for, and the engine has no weights "
+                        "that can be streamed: it was built without the option 'weight_streaming'");
   }
 }
 

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "engine/json.h"
 #include "tensorrt/format/blob.h"
@@ -42,12 +44,15 @@ Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
   metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
   metadata.target_platform = "linux_x86_64";
   metadata.engine_sha256 = record.sha256;
+  metadata.engine_target = record.target;
   return write_header(metadata, record.size);
 }
 
 Result<std::span<const std::byte>> plan_of(std::span<const std::byte> bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
-  return blob.plan;
+  if (blob.metadata.engine_key.empty()) return blob.plan;
+  return unsupported("its plan is not in it: it is named data under the key '{}'",
+                     printable(blob.metadata.engine_key));
 }
 
 Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
@@ -60,6 +65,9 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   summary.lines.push_back(std::move(device));
   if (!metadata.serialized_metadata.empty()) {
     summary.lines.push_back("metadata: " + metadata.serialized_metadata);
+  }
+  if (!metadata.engine_key.empty()) {
+    summary.lines.push_back("the plan is named data: " + metadata.engine_key);
   }
   for (const Binding& binding : metadata.io_bindings) {
     summary.ends.push_back(fmt::format("{} '{}': {}[{}]", binding.is_input ? "input" : "output",
@@ -87,9 +95,9 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
     settings.emplace_back(kTotalOption,
                           std::to_string(std::min(*options.weight_streaming_total, kMost)));
   }
-  if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
   if (!options.share_engines) settings.emplace_back(kShareEnginesOption, false);
   if (options.share_scratch) settings.emplace_back(kShareScratchOption, true);
+  if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
   return settings;
 }
 

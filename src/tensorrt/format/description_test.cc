@@ -19,6 +19,7 @@ engine::EngineRecord record() {
   record.inputs = {{"x", "float32", {"s0", "4"}}, {"cache", "float32", {"1", "8"}}};
   record.outputs = {{"y", "float32", {"s0", "2*s0"}}, {"cache_1", "float32", {"1", "8"}}};
   record.aliases = {{1, 1, "kv_cache_update"}};
+  record.target = "sm_80,sm_86";
   record.size = 3;
   record.sha256 = std::string(64, '7');
   return record;
@@ -44,6 +45,7 @@ TEST(TensorRtDescription, WritesTheHeaderOfARecord) {
   EXPECT_EQ(read->metadata.aliased_io[0].output, "cache_1");
   EXPECT_EQ(read->metadata.aliased_io[0].input, "cache");
   EXPECT_EQ(read->metadata.engine_sha256, std::string(64, '7'));
+  EXPECT_EQ(read->metadata.engine_target, "sm_80,sm_86");
 }
 
 TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
@@ -70,6 +72,13 @@ TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
   EXPECT_EQ(kDescription.summarize(blob)->lines[0],
             "TensorRT plan for GPU 0 of linux_x86_64, and GPUs of later kinds");
   EXPECT_FALSE(kDescription.summarize({}).ok());
+  metadata.engine_key = "k";
+  const auto elsewhere = write_header(metadata, 0);
+  ASSERT_TRUE(elsewhere.ok()) << elsewhere.error().message();
+  EXPECT_THAT(kDescription.summarize(*elsewhere)->lines,
+              testing::Contains("the plan is named data: k"));
+  EXPECT_THAT(kDescription.engine_of(*elsewhere).error().message(),
+              HasSubstr("its plan is not in it"));
 }
 
 TEST(TensorRtDescription, GivesTheDelegateBudgetsAsTexts) {

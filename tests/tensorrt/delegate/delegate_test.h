@@ -109,8 +109,10 @@ class DeviceFloats {
 class Handle : public delegate::LoadedEngine {
  public:
   Handle(const std::string& blob, const Specs& specs = {},
-         const std::vector<et::BackendOption>& options = {})
-      : LoadedEngine(kBackend, bytes_of(blob), specs, {options.data(), options.size()}) {}
+         const std::vector<et::BackendOption>& options = {},
+         const et::NamedDataMap* named_data = nullptr)
+      : LoadedEngine(kBackend, bytes_of(blob), specs, {options.data(), options.size()},
+                     named_data) {}
 
   et::Error run(const std::vector<TestTensor*>& tensors) {
     std::vector<et::EValue*> values;

@@ -220,26 +220,6 @@ TEST_F(ModuleTest, WithoutWeightsToStreamThereIsNoBudget) {
   EXPECT_THAT(budget.error().message(), HasSubstr("compile with the option 'weight_streaming'"));
 }
 
-TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
-  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
-  const auto graphs = [&](const LoadOptions& options) {
-    const auto loaded = module(options);
-    EXPECT_TRUE(loaded.ok());
-    const int before = driver.graphs;
-    for (int i = 0; i < 3; ++i) {
-      const auto outputs = loaded->method()->run({floats({1, 3}, Floats(3, 4))});
-      EXPECT_TRUE(outputs.ok()) << outputs.error().message();
-      EXPECT_EQ(to_floats((*outputs)[0]), Floats(3, 9));
-    }
-    return driver.graphs - before;
-  };
-  EXPECT_EQ(graphs({.cuda_graphs = true}), 1);
-  EXPECT_EQ(graphs({}), 0);
-  p.engines[0].record.compile_specs["use_cuda_graphs"] = "1";
-  EXPECT_EQ(graphs({.cuda_graphs = false}), 0);
-  EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
-}
-
 TEST_F(ModuleTest, TheLoadersDeviceIsBeforeTheFiles) {
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
   const auto prepare = [&](const std::string& device, bool isolate = false) {
@@ -267,6 +247,54 @@ TEST_F(ModuleTest, OptionsThatNoEngineTakesAreAWarning) {
               testing::ElementsAre("m.pte: option 'device' has no effect on forward, which has no "
                                    "engine that takes it",
                                    HasSubstr("option 'weight_streaming_total' has no effect")));
+}
+
+TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto graphs = [&](const LoadOptions& options) {
+    const auto loaded = module(options);
+    EXPECT_TRUE(loaded.ok());
+    const int before = driver.graphs;
+    for (int i = 0; i < 3; ++i) {
+      const auto outputs = loaded->method()->run({floats({1, 3}, Floats(3, 4))});
+      EXPECT_TRUE(outputs.ok()) << outputs.error().message();
+      EXPECT_EQ(to_floats((*outputs)[0]), Floats(3, 9));
+    }
+    return driver.graphs - before;
+  };
+  EXPECT_EQ(graphs({.cuda_graphs = true}), 1);
+  EXPECT_EQ(graphs({}), 0);
+  p.engines[0].record.compile_specs["use_cuda_graphs"] = "1";
+  EXPECT_EQ(graphs({.cuda_graphs = false}), 0);
+  EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
+}
+
+TEST_F(ModuleTest, TheFilesEngineForThisGpuIsTaken) {
+  use_version(kRtx);
+  const auto plan = [](int capability, int a) {
+    return stand_in_plan("input x float32 1 3\noutput y x " + std::to_string(a) + " 0\n",
+                         capability);
+  };
+  const auto fill = [&](engine::Engine& engine, int capability, int a) {
+    engine.record.target = "sm_" + std::to_string(capability);
+    engine.bytes = own_bytes(plan(capability, a));
+    engine.record.size = engine.bytes.bytes.size();
+    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+    engine.record.inputs[0].name = "x";
+    engine.record.outputs[0].name = "y";
+    engine.header = *kDescription.header(engine.record);
+  };
+  p.output(call(p.input("x", p.type({1, 3})), "1", 2, 1, "y"));
+  engine::Engine& engine = p.engines[0];
+  fill(engine, 75, 1);
+  engine::Engine variant = engine;
+  fill(variant, driver.capability, 3);
+  engine.variants = {variant};
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto outputs = loaded->method()->run({floats({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{3, 6, 9}));
 }
 
 TEST_F(ModuleTest, AModuleMayBeIsolated) {

@@ -209,6 +209,18 @@ TEST_F(ScratchTest, TheProcessMayAskForIt) {
   EXPECT_EQ(et::set_option(kBackend, {&wrong, 1}), et::Error::InvalidArgument);
 }
 
+TEST_F(ScratchTest, AGraphIsRecordedAnewWhereTheMemoryHasMoved) {
+  Options options = shared_;
+  options.push_back(option("use_cuda_graphs", true));
+  Handle small(blob("context 1000\n"), {}, options);
+  const int before = driver.graphs;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(runs(small, static_cast<float>(i)));
+  EXPECT_EQ(driver.graphs, before + 1);
+  const Handle large(blob("context 3000\n"), {}, shared_);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(runs(small, static_cast<float>(i)));
+  EXPECT_EQ(driver.graphs, before + 2);
+}
+
 TEST_F(ScratchTest, OneThatCannotGrowServesWhatItServed) {
   Handle small(blob("context 1000\n"), {}, shared_);
   driver.memory = driver.used + 1000;
