@@ -75,15 +75,15 @@ struct LoadOptions {
   std::optional<uint64_t> weight_streaming_budget = std::nullopt;
   // The same of all engines of a method together, in proportion to what each can stream. Not both.
   std::optional<uint64_t> weight_streaming_total = std::nullopt;
-  // Whether an engine of a GPU runs as a CUDA graph, which is recorded at the second call with the
-  // same sizes and addresses, whatever the file says. Without it the file's own choice, or no.
-  std::optional<bool> cuda_graphs = std::nullopt;
   // Engines of equal bytes and budgets share their weights on the device, in the whole process; a
   // budget that is changed then is that of all of them.
   bool share_engines = true;
   // Engines of all modules that have this work in one memory of the device, one at a time. Without
   // it each method has such a memory for its own engines.
   bool share_scratch = false;
+  // Whether an engine of a GPU runs as a CUDA graph, which is recorded at the second call with the
+  // same sizes and addresses, whatever the file says. Without it the file's own choice, or no.
+  std::optional<bool> cuda_graphs = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
   // method runs: an engine that another version of its library built, or for another device; a
   // device or a budget above that none of its engines takes.

@@ -59,7 +59,7 @@ struct Description {
   const char* remedy = "";  // what to do where it is missing
 
   // Of the options of Module::load, those that the delegate takes, by its own names. Null: none.
-  using Setting = std::pair<const char*, std::variant<int, bool, std::string>>;
+  using Setting = std::pair<const char*, std::variant<int, std::string, bool>>;
   std::vector<Setting> (*load_settings)(const LoadOptions& options) = nullptr;
 
   // The load option by which the delegate is told how many bytes of an engine's weights stay on its

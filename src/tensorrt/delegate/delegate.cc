@@ -10,7 +10,7 @@
 // the engines of the option "program", or for all; get_option() tells the first in the same way.
 // Load options besides: "use_shared_engines", true unless given, and
 // "use_shared_activation_scratch", false unless set_option() said otherwise before.
-// "use_cuda_graphs" is a compile spec, a load option and one of set_option().
+// "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
 
 #include <array>
 #include <atomic>

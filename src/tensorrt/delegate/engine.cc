@@ -312,7 +312,24 @@ Status LoadedEngine::queue_all(const cuda::Stream& stream) {
   return {};
 }
 
-et::Error LoadedEngine::run(Values values) {
+// Outputs in the memory of inputs may be left out: the inputs are these, too.
+std::vector<et::EValue*> LoadedEngine::with_aliases(Values values) const {
+  std::vector<et::EValue*> whole(values.begin(), values.end());
+  const size_t aliased =
+      ports_.aliases.size() -
+      static_cast<size_t>(std::count(ports_.aliases.begin(), ports_.aliases.end(), std::nullopt));
+  if (aliased == 0 || values.size() + aliased != arguments_.count()) return whole;
+  for (size_t i = 0; i < ports_.aliases.size(); ++i) {
+    if (!ports_.aliases[i]) continue;
+    whole.insert(whole.begin() + static_cast<ptrdiff_t>(ports_.inputs.size() + i),
+                 values[*ports_.aliases[i]]);
+  }
+  return whole;
+}
+
+et::Error LoadedEngine::run(Values given) {
+  std::vector<et::EValue*> whole = with_aliases(given);
+  const Values values(whole.data(), whole.size());
   const et::Error counted = arguments_.check_count(values.size());
   if (counted != et::Error::Ok) return counted;
   const auto held = hold();

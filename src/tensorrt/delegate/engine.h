@@ -80,6 +80,7 @@ class LoadedEngine final : public delegate::Engine {
   bool is_input(size_t index) const { return index < ports_.inputs.size(); }
   EtError report(const Status& status) const;
 
+  std::vector<executorch::runtime::EValue*> with_aliases(Values values) const;
   EtError check_bounds(bool is_pinned) const;
   EtError set_profile(const cuda::Stream& stream);
   EtError set_shapes(const cuda::Stream& stream, Values values);

@@ -316,6 +316,36 @@ TEST_F(AliasTest, OnTheDeviceItIsTheInputsMemory) {
   EXPECT_EQ(host.floats(), Floats(3, 15));
 }
 
+// As Torch-TensorRT calls an engine whose caches it leaves out of the results.
+TEST_F(AliasTest, AnOutputInTheMemoryOfAnInputMayBeLeftOut) {
+  Metadata metadata;
+  metadata.io_bindings = {{"x", "float32", {3}, true},
+                          {"cache", "float32", {3}, true},
+                          {"written", "float32", {3}, false},
+                          {"y", "float32", {3}, false}};
+  metadata.aliased_io = {{"written", "cache", "kv_cache_update"}};
+  Handle engine(blob_of(metadata, stand_in_plan("input x float32 3\ninput cache float32 3\n"
+                                                "output written cache 1 10\noutput y x 2 1\n")));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+  DeviceFloats memory(Floats(3, 1));
+  TestTensor x({3}, {1, 2, 3});
+  TestTensor cache({3}, {}, aten::ScalarType::Float, memory.data());
+  TestTensor host({3}, {1, 2, 3});
+  TestTensor y({3});
+  for (int i = 0; i < 3; ++i) {
+    const int copies = driver.copies_to_device + driver.copies_to_host;
+    ASSERT_EQ(engine.run({&x, &cache, &y}), et::Error::Ok) << engine.log();
+    EXPECT_EQ(driver.copies_to_device + driver.copies_to_host, copies + 2) << "x and y";
+    EXPECT_EQ(y.floats(), (Floats{3, 5, 7}));
+  }
+  EXPECT_EQ(memory.floats(), Floats(3, 31));
+  ASSERT_EQ(engine.run({&x, &host, &y}), et::Error::Ok) << engine.log();
+  EXPECT_EQ(host.floats(), (Floats{11, 12, 13}));
+  EXPECT_EQ(engine.run({&x, &cache}), et::Error::InvalidArgument);
+  EXPECT_THAT(engine.log(), HasSubstr("and 2 values were given"));
+  EXPECT_EQ(engine.run({&x, &cache, &y, &y, &y}), et::Error::InvalidArgument);
+}
+
 TEST_F(RunTest, FailuresOfARunAreErrorsAndTheNextCallRuns) {
   Handle engine(doubling());
   TestTensor x({1, 3}, {1, 2, 3});
