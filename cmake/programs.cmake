@@ -132,6 +132,14 @@ foreach(test engine_build_test compile_test)
   add_dependencies(${test} stand_in_helper)
 endforeach()
 
+# What a second copy of ExecuTorch in a process shows.
+add_library(second_executorch MODULE EXCLUDE_FROM_ALL tests/helper/second_executorch.cc)
+target_compile_definitions(second_executorch PRIVATE C10_USING_CUSTOM_GENERATED_MACROS)
+target_include_directories(second_executorch SYSTEM PRIVATE ${SLIPWAY_EXECUTORCH}/include
+                                                            ${SLIPWAY_EXECUTORCH}/include/executorch/runtime/core/portable_type/c10)
+target_compile_definitions(delegate_test PRIVATE SLIPWAY_SECOND_EXECUTORCH="$<TARGET_FILE:second_executorch>")
+add_dependencies(delegate_test second_executorch)
+
 # An engine like those under src/, but that only the programs which link its objects have (SLIPWAY_ENGINE_OF_TESTS).
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/stand_in/*/*.cc)
 add_library(slipway_stand_in OBJECT EXCLUDE_FROM_ALL ${sources})

@@ -24,6 +24,8 @@ foreach(test tensorrt_library_test tensorrt_builder_test cli_test)
   add_dependencies(${test} tensorrt_stand_in)
 endforeach()
 
+slipway_uses_stand_in_driver(tensorrt_builder_test)
+
 foreach(folder IN LISTS TENSORRT_INCLUDE_DIR)
   file(STRINGS ${folder}/NvInferVersion.h lines REGEX "define (TRT_(MAJOR|MINOR|PATCH)_ENTERPRISE|NV_TENSORRT_(MAJOR|MINOR|PATCH)) [0-9]")
   string(REGEX MATCHALL "(MAJOR|MINOR|PATCH)(_ENTERPRISE)? [0-9]+" numbers "${lines}")
@@ -44,10 +46,15 @@ if(SLIPWAY_SANITIZE)
   target_compile_options(tensorrt_stand_in_runtime PRIVATE -fno-sanitize=function,vptr)
 endif()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tensorrt/delegate/*_test.cc)
-slipway_tests(tensorrt_delegate_stand_in_test "${sources}" slipway_compile slipway_cuda_driver slipway_pte_emitter slipway_pte_reader
-              slipway_runtime slipway_tensorrt_format slipway_tensorrt_library)
-target_include_directories(tensorrt_delegate_stand_in_test PRIVATE tests)
-target_compile_definitions(tensorrt_delegate_stand_in_test PRIVATE
-                           SLIPWAY_STAND_IN_TENSORRT="$<TARGET_FILE:tensorrt_stand_in_runtime>")
-add_dependencies(tensorrt_delegate_stand_in_test tensorrt_stand_in_runtime)
-slipway_uses_stand_in_driver(tensorrt_delegate_stand_in_test)
+set(libraries slipway_compile slipway_cuda_driver slipway_pte_emitter slipway_pte_reader slipway_runtime slipway_tensorrt_format
+              slipway_tensorrt_library)
+slipway_tests(tensorrt_delegate_stand_in_test "${sources}" ${libraries})
+slipway_program(benchmarks tensorrt_delegate_benchmark tests/tensorrt/delegate/benchmark.cc ${libraries} GTest::gmock
+                benchmark::benchmark_main)
+foreach(program tensorrt_delegate_stand_in_test tensorrt_delegate_benchmark)
+  target_include_directories(${program} PRIVATE tests)
+  target_compile_definitions(${program} PRIVATE
+                             SLIPWAY_STAND_IN_TENSORRT="$<TARGET_FILE:tensorrt_stand_in_runtime>")
+  add_dependencies(${program} tensorrt_stand_in_runtime)
+  slipway_uses_stand_in_driver(${program})
+endforeach()

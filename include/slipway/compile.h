@@ -29,6 +29,7 @@ struct EngineOption {
   bool is_repeated = false;      // may be given several times
   bool is_for_models = false;    // has an effect on ONNX models, too
   bool is_for_machines = false;  // says where the engine's library is
+  bool is_for_loading = false;   // LoadOptions has it, too: bytes, for what is compiled already
 };
 
 // As users name them, the default first.

@@ -66,12 +66,27 @@ struct LoadOptions {
   // isolated.
   std::optional<uint32_t> engine_threads = std::nullopt;
   std::optional<PerformanceHint> performance_hint = std::nullopt;
+  // The device that engines run on which may run on several, such as "cuda:1", whatever the file
+  // says.
+  std::string device = {};
   // How many bytes of its weights an engine keeps on its device, of those that it can stream from
   // the host: each engine of the file, whatever the file says. Without it the file's own budget,
   // or else what the engine's library chooses.
   std::optional<uint64_t> weight_streaming_budget = std::nullopt;
+  // The same of all engines of a method together, in proportion to what each can stream. Not both.
+  std::optional<uint64_t> weight_streaming_total = std::nullopt;
+  // Engines of equal bytes and budgets share their weights on the device, in the whole process; a
+  // budget that is changed then is that of all of them.
+  bool share_engines = true;
+  // Engines of all modules that have this work in one memory of the device, one at a time. Without
+  // it each method has such a memory for its own engines.
+  bool share_scratch = false;
+  // Whether an engine of a GPU runs as a CUDA graph, which is recorded at the second call with the
+  // same sizes and addresses, whatever the file says. Without it the file's own choice, or no.
+  std::optional<bool> cuda_graphs = std::nullopt;
   // Called, by the thread that prepares a method, with what the user should know although the
-  // method runs: an engine that another version of its library built, or for another device.
+  // method runs: an engine that another version of its library built, or for another device; a
+  // device or a budget above that none of its engines takes.
   std::function<void(const std::string&)> on_warning = nullptr;
   // Make that an error, kUnavailable.
   bool require_same_environment = false;
@@ -152,6 +167,16 @@ class Method {
   SLIPWAY_API Result<std::vector<std::pair<std::string, Tensor>>> state() const;
   // Gives every mutable buffer its initial value again.
   SLIPWAY_API Status reset_state() const;
+
+  // How many bytes of weights the method's engines have on their device, all together, of those
+  // that they can stream from the host. kUnsupported where none can.
+  SLIPWAY_API Result<uint64_t> weight_streaming_budget() const;
+  // Changes it, for each engine or for all together (LoadOptions), and gives what is in force then,
+  // which is never more than can be streamed. The engines are made ready for runs again, which
+  // takes long. After an error the old one is in force. A method that is prepared anew, because a
+  // run was stopped half-way or its process has crashed, has the one that it was loaded with.
+  SLIPWAY_API Result<uint64_t> set_weight_streaming_budget(uint64_t bytes) const;
+  SLIPWAY_API Result<uint64_t> set_weight_streaming_total(uint64_t bytes) const;
 
  private:
   friend class Module;

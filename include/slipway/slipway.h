@@ -2,6 +2,7 @@
 #pragma once
 
 #include "slipway/compile.h"
+#include "slipway/cuda.h"
 #include "slipway/export.h"
 #include "slipway/inspect.h"
 #include "slipway/module.h"

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/byte_count.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "cli/option_names.h"
@@ -163,6 +164,23 @@ std::vector<std::string> EngineOptions::given() const {
 }
 
 bool EngineOptions::is_set() const { return !given().empty(); }
+
+Result<bool> EngineOptions::take_load_options(LoadOptions& options) const {
+  const std::map<std::string, std::optional<uint64_t>*> fields = {
+      {"weight_streaming_budget", &options.weight_streaming_budget},
+      {"weight_streaming_total", &options.weight_streaming_total}};
+  std::vector<std::string> others = given();
+  for (const std::string& engine : engine_names()) {
+    for (const EngineOption& option : engine_options(engine)) {
+      if (!option.is_for_loading) continue;
+      for (const auto& [name, text] : of_engines_.values({&option, 1})) {
+        SLIPWAY_ASSIGN_OR_RETURN(*fields.at(name), parse_byte_count(text));
+        std::erase(others, flag_of(name));
+      }
+    }
+  }
+  return others.empty();
+}
 
 Status EngineOptions::check_for_models(const std::string& output) const {
   std::vector<std::string> allowed = {"--engine"};

@@ -11,6 +11,7 @@
 
 #include "cli/command_line.h"
 #include "slipway/compile.h"
+#include "slipway/module.h"
 #include "slipway/result.h"
 
 namespace slipway::cli {
@@ -47,6 +48,8 @@ class EngineOptions {
   // Adds --engine, --exclude-op and the others; `this` must outlive the command.
   void add_to(const Command& command);
   bool is_set() const;
+  // Sets those that are for a file that is compiled already; whether no others are given.
+  Result<bool> take_load_options(LoadOptions& options) const;
   // An error for an option that has no effect on an ONNX model.
   Status check_for_models(const std::string& output) const;
   // Warnings go to stderr.

@@ -41,9 +41,13 @@ Result<Module> load_module(const std::string& path, const LoadOptions& options,
                        engine->bare_engine_tools);
   }
   if (kind == FileKind::kProgram) {
-    if (bounds.empty() && !engine.is_set()) return Module::load(path, options);
+    LoadOptions load = options;
+    SLIPWAY_ASSIGN_OR_RETURN(const bool is_all, engine.take_load_options(load));
+    if (bounds.empty() && is_all) return Module::load(path, load);
     return invalid_argument(
-        "{} is compiled already: --bound and the options of engines are for archives (.pt2)", path);
+        "{} is compiled already: --bound and the options of engines are for archives (.pt2), but "
+        "for --weight-streaming-budget and --weight-streaming-total",
+        path);
   }
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, engine.to_compile_options());
   fmt::print("engine: {}\n", engines_text(compile_options.engines));

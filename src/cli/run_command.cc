@@ -36,6 +36,7 @@ struct Options {
   std::string output_dir;
   std::string state_dir;
   LoadOptions load;
+  bool cuda_graphs = false;
   std::string performance_hint;
   std::optional<double> timeout;         // seconds
   std::optional<uint64_t> memory_limit;  // MiB
@@ -127,6 +128,7 @@ Status run(const Options& options) {
   }
   if (options.memory_limit) load.memory_limit = *options.memory_limit << 20;
   const auto load_started = std::chrono::steady_clock::now();
+  if (options.cuda_graphs) load.cuda_graphs = true;
   load.on_warning = print_warning;
   SLIPWAY_ASSIGN_OR_RETURN(const Module module,
                            load_module(options.file, load, options.bounds, options.engine));
@@ -210,6 +212,12 @@ void add_run(const Command& tool, Action& action) {
       .add_option("--performance-hint", options->performance_hint,
                   "What engines arrange their threads for: latency or throughput")
       .one_of({"latency", "throughput"});
+  command
+      .add_option("--device", options->load.device,
+                  "The device of engines that run on several, whatever the file says: cuda:1")
+      .type_name("DEVICE");
+  command.add_flag("--cuda-graphs", options->cuda_graphs,
+                   "Run engines of a GPU as CUDA graphs, which are recorded at the second run");
   command.add_flag("--copy", options->load.copy,
                    "Read the file into memory, so that changes of it meanwhile do no harm");
   command
@@ -234,6 +242,7 @@ void add_run(const Command& tool, Action& action) {
       "\nExamples:\n"
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
+      "  slipway run model.pte --device cuda:1 --weight-streaming-budget 2GB\n"
       "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100");
   command.on_parsed([options, &action] {
     if (!options->performance_hint.empty()) {

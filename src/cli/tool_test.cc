@@ -542,6 +542,29 @@ TEST_F(Tool, DoctorNamesWhatIsThere) {
   }
 }
 
+TEST_F(Tool, RunTellsEnginesOfTheirDeviceAndBudget) {
+  const std::string model = path("model.pte");
+  ASSERT_EQ(run({"compile", data_path("golden/mlp.pt2"), "-o", model, "--engine", "none"}).code, 0);
+  const auto run_with = [&](std::vector<std::string> options) {
+    std::vector<std::string> arguments = {"run", model, "--random-inputs", "1"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run(arguments);
+  };
+  // The file has no engine that takes them, which shows that they arrive.
+  const Outcome warned = run_with({"--device", "cuda:1", "--weight-streaming-budget", "2GB"});
+  EXPECT_EQ(warned.code, 0) << warned.err;
+  EXPECT_TRUE(contains(warned.err, "--device has no effect on forward")) << warned.err;
+  EXPECT_TRUE(contains(warned.err, "--weight-streaming-budget has no effect")) << warned.err;
+  const Outcome graphs = run_with({"--cuda-graphs"});
+  EXPECT_TRUE(contains(graphs.err, "--cuda-graphs has no effect on forward")) << graphs.err;
+  const Outcome total = run_with({"--weight-streaming-total", "2GB"});
+  EXPECT_TRUE(contains(total.err, "--weight-streaming-total has no effect")) << total.err;
+  EXPECT_EQ(run_with({"--weight-streaming-total", "2XB"}).code, 2);
+  const Outcome target = run_with({"--target", "sm_86"});
+  EXPECT_EQ(target.code, 2);
+  EXPECT_TRUE(contains(target.err, "is compiled already")) << target.err;
+}
+
 TEST_F(Tool, DoctorNamesTensorrtOrSaysWhatToDo) {
   ::setenv("SLIPWAY_TENSORRT_LIB", SLIPWAY_TENSORRT_STAND_IN, 1);
   ::setenv("SLIPWAY_STAND_IN_VERSION", "110100", 1);

@@ -6,6 +6,8 @@
 #include <executorch/runtime/core/exec_aten/util/tensor_util.h>
 #include <executorch/runtime/platform/log.h>
 
+#include "delegate/log.h"
+
 namespace slipway::delegate {
 namespace {
 
@@ -102,15 +104,14 @@ et::Error Arguments::check_count(size_t given) const {
 et::Error Arguments::check(size_t index, et::EValue& value) const {
   const Port& expected = ports_[index];
   if (!value.isTensor()) {
-    ET_LOG(Error, "%s: %s must be a tensor, %s", title_, label(index).c_str(),
-           expected.type_text().c_str());
+    log_error(title_, label(index) + " must be a tensor, " + expected.type_text());
     return et::Error::InvalidArgument;
   }
   const aten::Tensor& tensor = value.toTensor();
   const bool is_input = index < inputs_;
   if (!matches(expected, tensor, is_input)) {
-    ET_LOG(Error, "%s: %s must be %s, contiguous, and %s was given", title_, label(index).c_str(),
-           expected.type_text().c_str(), type_text(tensor.scalar_type(), tensor.sizes()).c_str());
+    log_error(title_, label(index) + " must be " + expected.type_text() + ", contiguous, and " +
+                          type_text(tensor.scalar_type(), tensor.sizes()) + " was given");
     return et::Error::InvalidArgument;
   }
   return is_input || !expected.is_static() ? et::Error::Ok : resize(index, tensor, *expected.sizes);
@@ -121,9 +122,9 @@ et::Error Arguments::resize(size_t index, const aten::Tensor& tensor,
   const et::Error error =
       et::resize_tensor(tensor, aten::ArrayRef<int64_t>(sizes.data(), sizes.size()));
   if (error == et::Error::Ok) return error;
-  ET_LOG(Error, "%s: %s is %s, which does not fit its memory for %s", title_, label(index).c_str(),
-         type_text(tensor.scalar_type(), sizes).c_str(),
-         type_text(tensor.scalar_type(), tensor.sizes()).c_str());
+  log_error(title_, label(index) + " is " + type_text(tensor.scalar_type(), sizes) +
+                        ", which does not fit its memory for " +
+                        type_text(tensor.scalar_type(), tensor.sizes()));
   return error;
 }
 

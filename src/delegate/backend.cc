@@ -5,7 +5,7 @@
 #include <exception>
 #include <utility>
 
-#include <executorch/runtime/platform/log.h>
+#include "delegate/log.h"
 
 namespace slipway::delegate {
 
@@ -19,7 +19,7 @@ et::Result<et::DelegateHandle*> Backend::init(et::BackendInitContext& context,
     if (!engine.ok()) return engine.error();
     return static_cast<et::DelegateHandle*>(engine->release());
   } catch (const std::exception& exception) {
-    ET_LOG(Error, "%s: %s", title_, exception.what());
+    log_error(title_, exception.what());
     return et::Error::MemoryAllocationFailed;
   }
 }
@@ -29,7 +29,7 @@ et::Error Backend::execute(et::BackendExecutionContext& /*context*/, et::Delegat
   try {
     return static_cast<Engine*>(handle)->run(arguments);
   } catch (const std::exception& exception) {
-    ET_LOG(Error, "%s: %s", title_, exception.what());
+    log_error(title_, exception.what());
     return et::Error::MemoryAllocationFailed;
   }
 }

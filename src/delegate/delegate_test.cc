@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <dlfcn.h>
 #include <memory>
 #include <new>
 #include <numeric>
@@ -20,6 +21,8 @@
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
 #include "delegate/execution_test.h"
+#include "delegate/log.h"
+#include "delegate/registration.h"
 #include "runtime/platform.h"
 
 namespace slipway::delegate {
@@ -116,6 +119,29 @@ TEST_F(ArgumentsTest, MemoryIsNeededForElementsAlone) {
   const runtime::LogCapture log;
   EXPECT_EQ(arguments.find_memory(0, none.tensor(), &data), et::Error::InvalidArgument);
   EXPECT_THAT(log.text(), HasSubstr("engine: input 0 has no memory"));
+}
+
+// A library of the same functions, such as a program that is linked with ExecuTorch statically has.
+TEST(Registration, NoticesASecondExecutorch) {
+  EXPECT_EQ(other_executorchs(), std::vector<std::string>());
+  void* const second = ::dlopen(SLIPWAY_SECOND_EXECUTORCH, RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(second, nullptr) << ::dlerror();
+  EXPECT_EQ(other_executorchs(), std::vector<std::string>{SLIPWAY_SECOND_EXECUTORCH});
+  ::dlclose(second);
+  EXPECT_EQ(other_executorchs(), std::vector<std::string>());
+}
+
+TEST_F(BackendTest, LongErrorsAreLoggedWhole) {
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "word " + std::to_string(i) + " ";
+  text += std::string(500, 'x');
+  const runtime::LogCapture log;
+  log_error("engine", text);
+  std::string whole = runtime::first_reason(log.text());
+  // What has no space is cut where it must be.
+  std::erase(whole, ' ');
+  std::erase(text, ' ');
+  EXPECT_EQ(whole, "engine:" + text);
 }
 
 int living = 0;

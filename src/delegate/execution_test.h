@@ -68,7 +68,8 @@ class LoadedEngine {
   using Specs = std::vector<std::pair<std::string, std::string>>;
 
   LoadedEngine(const char* backend, std::vector<std::byte> blob, const Specs& specs = {},
-               executorch::runtime::Span<const executorch::runtime::BackendOption> options = {})
+               executorch::runtime::Span<const executorch::runtime::BackendOption> options = {},
+               const executorch::runtime::NamedDataMap* named_data = nullptr)
       : blob_(std::move(blob)) {
     const Status there = runtime::require_backend(backend);
     EXPECT_TRUE(there.ok()) << there.error().message();
@@ -80,7 +81,8 @@ class LoadedEngine {
     executorch::runtime::FreeableBuffer processed(
         blob_.data(), blob_.size(),
         [](void* context, void*, size_t) { *static_cast<bool*>(context) = true; }, &is_freed_);
-    executorch::runtime::BackendInitContext context(nullptr, nullptr, "forward", nullptr, options);
+    executorch::runtime::BackendInitContext context(nullptr, nullptr, "forward", named_data,
+                                                    options);
     const runtime::LogCapture capture;
     const auto made = backend_->init(context, &processed, {list.data(), list.size()});
     is_freed_by_init_ = is_freed_;

@@ -36,6 +36,9 @@ struct BlobSurroundings {
   std::function<Status(uint64_t)> count_steps;
 };
 
+inline constexpr const char* kProgramOption = "program";
+inline constexpr const char* kFinishOption = "finish_program";
+
 // What the header before an engine's bytes says.
 struct BlobSummary {
   std::vector<std::string> lines;  // for people
@@ -56,8 +59,15 @@ struct Description {
   const char* remedy = "";  // what to do where it is missing
 
   // Of the options of Module::load, those that the delegate takes, by its own names. Null: none.
-  using Setting = std::pair<const char*, std::variant<int, std::string>>;
+  using Setting = std::pair<const char*, std::variant<int, std::string, bool>>;
   std::vector<Setting> (*load_settings)(const LoadOptions& options) = nullptr;
+
+  // The load option by which the delegate is told how many bytes of an engine's weights stay on its
+  // device, and by which it tells how many do, of all engines together. Such a delegate plans the
+  // engines of a method together: each is given kProgramOption, a text of the method's own, and
+  // once all are loaded, set_option() gets it with kFinishOption: only then they run. Null: it has
+  // none.
+  const char* weight_budget = nullptr;
 
   // For a delegate that trusts its blob: what the blob's calls give and get, or why it is refused.
   // Null: the delegate checks it itself.

@@ -1,8 +1,11 @@
 #include "runtime/backends.h"
 
 #include <array>
+#include <cstdlib>
 #include <cstring>
+#include <dlfcn.h>
 #include <mutex>
+#include <string_view>
 #include <variant>
 
 #include <executorch/runtime/backend/interface.h>
@@ -10,6 +13,7 @@
 #include "base/error.h"
 #include "base/shared_library.h"
 #include "engine_list/registry.h"
+#include "runtime/caller_choices.h"
 #include "runtime/platform.h"
 
 namespace slipway::runtime {
@@ -21,6 +25,8 @@ et::BackendOption to_executorch(const engine::Description::Setting& setting) {
   std::strncpy(option.key, setting.first, sizeof option.key - 1);
   if (const int* number = std::get_if<int>(&setting.second)) {
     option.value = *number;
+  } else if (const bool* flag = std::get_if<bool>(&setting.second)) {
+    option.value = *flag;
   } else {
     auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
     std::strncpy(text.data(), std::get<std::string>(setting.second).c_str(), text.size() - 1);
@@ -32,6 +38,22 @@ et::BackendOption to_executorch(const engine::Description::Setting& setting) {
 bool answers(const char* backend, et::Span<et::BackendOption> asked) {
   return et::get_backend_class(backend) != nullptr &&
          et::get_option(backend, asked) == et::Error::Ok;
+}
+
+// A delegate that plans the engines of a method together must be Slipway's own: another one of its
+// name does not know how.
+Status check_origin(const std::string& id, const et::BackendInterface& backend) {
+  const engine::Description* known = engine_list::find_backend(id);
+  if (known == nullptr || known->weight_budget == nullptr || known->library == nullptr) return {};
+  Dl_info info;
+  const void* const table = *reinterpret_cast<const void* const*>(&backend);
+  if (::dladdr(table, &info) == 0 || info.dli_fname == nullptr) return {};
+  const std::string_view file = info.dli_fname;
+  if (file.substr(file.rfind('/') + 1) == known->library) return {};
+  return unavailable(
+      "backend {} is registered by {}, and not by Slipway's {}: load no other delegate of this "
+      "name",
+      id, file, known->library);
 }
 
 // What the delegate runs with; empty where it does not tell.
@@ -50,12 +72,15 @@ std::string settings_of(const engine::Description& engine) {
 
 }  // namespace
 
-BackendSettings::BackendSettings(const LoadOptions& options) {
+BackendSettings::BackendSettings(const LoadOptions& options, const std::string& program) {
   for (const engine::Description* engine : engine_list::descriptions()) {
     if (engine->load_settings == nullptr) continue;
     auto& own = settings_.emplace_back(engine->backend, std::vector<et::BackendOption>()).second;
     for (const auto& setting : engine->load_settings(options)) {
       own.push_back(to_executorch(setting));
+    }
+    if (engine->weight_budget != nullptr) {
+      own.push_back(to_executorch({engine::kProgramOption, program}));
     }
   }
 }
@@ -66,6 +91,45 @@ et::LoadBackendOptionsMap BackendSettings::map() {
     map.set_options(backend, et::Span<et::BackendOption>(options.data(), options.size()));
   }
   return map;
+}
+
+Status finish_program(const std::string& program) {
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (engine->weight_budget == nullptr || et::get_backend_class(engine->backend) == nullptr) {
+      continue;
+    }
+    std::array options = {to_executorch({engine::kProgramOption, program}),
+                          to_executorch({engine::kFinishOption, true})};
+    LogCapture log;
+    const et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
+    if (error != et::Error::Ok) {
+      return translate(error, "its engines can't be made ready", log.text());
+    }
+  }
+  return {};
+}
+
+Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& change) {
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (engine->weight_budget == nullptr || et::get_backend_class(engine->backend) == nullptr) {
+      continue;
+    }
+    const std::string context = "the budget of weights on the device";
+    std::vector<et::BackendOption> options = {to_executorch({engine::kProgramOption, program})};
+    for (const auto& setting : engine->load_settings(change)) {
+      options.push_back(to_executorch(setting));
+    }
+    LogCapture log;
+    et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
+    if (error != et::Error::Ok) return translate(error, context, log.text());
+    std::array asked = {to_executorch({engine::kProgramOption, program}),
+                        to_executorch({engine->weight_budget, ""})};
+    error = et::get_option(engine->backend, {asked.data(), asked.size()});
+    if (error != et::Error::Ok) return translate(error, context, log.text());
+    const auto& text = std::get<std::array<char, et::kMaxOptionValueLength>>(asked[1].value);
+    return std::strtoull(text.data(), nullptr, 10);
+  }
+  return unsupported("it has no engine whose weights can be streamed");
 }
 
 std::string engine_settings() {
@@ -103,16 +167,17 @@ Status require_backend(const std::string& id) {
       return unavailable("backend {} is not here: {}", id, known->remedy);
     }
     LogCapture capture;
-    if (auto opened = open_library(known->library, known->remedy); !opened.ok()) {
-      return opened.error().with_context(fmt::format("backend {}", id));
-    }
+    const auto opened = open_library(known->library, known->remedy);
+    if (!opened.ok()) return opened.error().with_context(fmt::format("backend {}", id));
+    share_caller_choices(*opened);
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(
-          "{} does not register backend {}: is it from another version of ExecuTorch?",
-          known->library, id);
+          "{} does not register backend {}: is it from another version of ExecuTorch? {}",
+          known->library, id, capture.text().empty() ? "" : first_reason(capture.text()));
     }
   }
+  if (Status ours = check_origin(id, *backend); !ours.ok()) return ours;
   if (!backend->is_available()) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }

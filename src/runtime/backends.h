@@ -21,13 +21,21 @@ namespace slipway::runtime {
 // it.
 class BackendSettings {
  public:
-  explicit BackendSettings(const LoadOptions& options);
+  BackendSettings(const LoadOptions& options, const std::string& program);
   // Valid as long as this is.
   executorch::runtime::LoadBackendOptionsMap map();
 
  private:
   std::vector<std::pair<const char*, std::vector<executorch::runtime::BackendOption>>> settings_;
 };
+
+// Once all engines of a method are loaded that delegates plan together
+// (engine::Description::weight_budget): before that none runs. `program` names them, as it did in
+// BackendSettings.
+Status finish_program(const std::string& program);
+// How many bytes of weights they have on their device; `change`, a load option for it, is made
+// first. kUnsupported where there is nothing to stream.
+Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& change);
 
 // What the engine that was loaded last in this process runs with, such as "2 threads, latency";
 // empty without one.

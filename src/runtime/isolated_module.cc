@@ -44,6 +44,7 @@ class IsolatedModule final : public Module::Impl {
     SLIPWAY_RETURN_IF_ERROR(ask(kResetState, about(method)));
     return {};
   }
+  Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) override;
 
  private:
   // What this process and the other one share for a method.
@@ -94,10 +95,11 @@ Status IsolatedModule::start() {
   message.number<uint32_t>(options().engine_threads.value_or(0));
   message.number<int32_t>(
       options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
-  message.number<uint8_t>(options().weight_streaming_budget.has_value());
-  if (options().weight_streaming_budget) {
-    message.number<uint64_t>(*options().weight_streaming_budget);
-  }
+  message.text(options().device);
+  write_budgets(message, options());
+  message.number<uint8_t>(options().share_engines);
+  message.number<uint8_t>(options().share_scratch);
+  message.number<int8_t>(options().cuda_graphs ? *options().cuda_graphs : -1);
   message.number<uint8_t>(options().require_same_environment);
   const int descriptors[] = {descriptor_.number()};
   const auto opened = converse(kOpen, message, descriptors);
@@ -255,6 +257,16 @@ Result<std::vector<std::pair<std::string, Tensor>>> IsolatedModule::state(size_t
     state.emplace_back(name, std::move(*tensor));
   }
   return state;
+}
+
+Result<uint64_t> IsolatedModule::weight_budget(size_t method, const LoadOptions& change) {
+  MessageWriter request = about(method);
+  write_budgets(request, change);
+  SLIPWAY_ASSIGN_OR_RETURN(const Message answer, ask(kBudget, request));
+  MessageReader reader(answer.bytes);
+  const auto in_force = reader.number<uint64_t>();
+  if (!reader.ok()) return lost();
+  return in_force;
 }
 
 }  // namespace

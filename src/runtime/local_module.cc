@@ -36,6 +36,10 @@ class LocalModule final : public Module::Impl {
     SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
     return loaded->reset_state();
   }
+  Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) override {
+    SLIPWAY_ASSIGN_OR_RETURN(const LoadedMethod* loaded, prepared(method));
+    return loaded->weight_budget(change);
+  }
 
  private:
   Result<LoadedMethod*> prepared(size_t method);

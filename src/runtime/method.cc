@@ -58,6 +58,9 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
     if (options.require_same_environment) return unavailable("{}", difference);
     if (options.on_warning) options.on_warning(difference);
   }
+  for (const std::string& warning : options_without_effect(file, name, options)) {
+    if (options.on_warning) options.on_warning(warning);
+  }
   std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
@@ -97,16 +100,28 @@ Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& opt
   const std::string context = fmt::format("{} can't be prepared", description());
   LogCapture log;
   try {
-    BackendSettings settings(options);
+    BackendSettings settings(options, program_id());
     const et::LoadBackendOptionsMap map = settings.map();
     auto method = program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr,
                                       /*named_data_map=*/nullptr, &map);
     if (!method.ok()) return translate(method.error(), context, log.text());
     method_.emplace(std::move(*method));
+    const Status finished = finish_program(program_id());
+    if (!finished.ok()) return finished.error().with_context(context);
   } catch (const Aborted&) {
     return invalid_file("{}: {}", context, first_reason(log.text()));
   }
   return {};
+}
+
+std::string LoadedMethod::program_id() const {
+  return fmt::format("{}", static_cast<const void*>(this));
+}
+
+Result<uint64_t> LoadedMethod::weight_budget(const LoadOptions& change) const {
+  auto budget = runtime::weight_budget(program_id(), change);
+  if (!budget.ok()) return budget.error().with_context(description());
+  return budget;
 }
 
 Status LoadedMethod::prepare_inputs() {

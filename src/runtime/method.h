@@ -41,6 +41,9 @@ class LoadedMethod {
   Result<std::vector<std::pair<std::string, Tensor>>> state();
   Status reset_state();
 
+  // As slipway::Method's, where `change` asks for nothing else.
+  Result<uint64_t> weight_budget(const LoadOptions& change) const;
+
   // ExecuTorch stopped half-way: nothing but the destructor may be called any more.
   bool broken() const { return broken_; }
   const et::Method& method() const { return *method_; }
@@ -82,6 +85,8 @@ class LoadedMethod {
   Result<Tensor> output_tensor(size_t index, const executorch::aten::Tensor& tensor,
                                std::span<const Value> inputs);
   Error failure(et::Error error, const std::string& log) const;
+  // What delegates know the method by: no other one of the process is called so.
+  std::string program_id() const;
   // "forward of model.pte"
   std::string description() const;
 

@@ -160,6 +160,18 @@ Result<std::vector<std::pair<std::string, Tensor>>> Method::state() const {
   return module_->state(index_);
 }
 
+Result<uint64_t> Method::weight_streaming_budget() const {
+  return module_->weight_budget(index_, {});
+}
+
+Result<uint64_t> Method::set_weight_streaming_budget(uint64_t bytes) const {
+  return module_->weight_budget(index_, {.weight_streaming_budget = bytes});
+}
+
+Result<uint64_t> Method::set_weight_streaming_total(uint64_t bytes) const {
+  return module_->weight_budget(index_, {.weight_streaming_total = bytes});
+}
+
 Status Method::reset_state() const { return module_->reset_state(index_); }
 
 }  // namespace slipway

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "engine_list/registry.h"
 #include "pte/format/program_generated.h"
 #include "runtime/backends.h"
 #include "runtime/platform.h"
@@ -138,6 +139,40 @@ std::vector<std::string> environment_differences(const pte::File& file, const st
         file.name(), i, method, built, found, fmt::join(remedies, ", or ")));
   }
   return differences;
+}
+
+std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,
+                                                const LoadOptions& options) {
+  const std::pair<const char*, LoadOptions> each[] = {
+      {"device", {.device = options.device}},
+      {"weight_streaming_budget", {.weight_streaming_budget = options.weight_streaming_budget}},
+      {"weight_streaming_total", {.weight_streaming_total = options.weight_streaming_total}},
+      {"share_scratch", {.share_scratch = options.share_scratch}},
+      {"cuda_graphs", {.cuda_graphs = options.cuda_graphs}}};
+  std::set<std::string> backends;
+  const fb::ExecutionPlan* plan = file.plan(method);
+  if (plan != nullptr && plan->delegates() != nullptr) {
+    for (const fb::BackendDelegate* delegate : *plan->delegates()) {
+      backends.insert(delegate->id()->str());
+    }
+  }
+  std::vector<std::string> without;
+  for (const auto& [name, given] : each) {
+    bool is_given = false;
+    bool is_taken = false;
+    for (const engine::Description* engine : engine_list::descriptions()) {
+      if (engine->load_settings == nullptr) continue;
+      if (engine->load_settings(given).size() == engine->load_settings({}).size()) continue;
+      is_given = true;
+      is_taken = is_taken || backends.contains(engine->backend);
+    }
+    if (!is_given || is_taken) continue;
+    without.push_back(
+        fmt::format("{}: option '{}' has no effect on {}, which has no engine that "
+                    "takes it",
+                    file.name(), name, method));
+  }
+  return without;
 }
 
 }  // namespace slipway::runtime

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "pte/reader/reader.h"
+#include "slipway/module.h"
 #include "slipway/result.h"
 
 namespace slipway::runtime {
@@ -26,5 +27,10 @@ std::string instruction_origin(const pte::File& file, const std::string& method,
 // manifest or the backend does not tell is no difference. The backends must be registered
 // (check_requirements).
 std::vector<std::string> environment_differences(const pte::File& file, const std::string& method);
+
+// Of each option for some engines that is given although the method has none that takes it: that it
+// has no effect.
+std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,
+                                                const LoadOptions& options);
 
 }  // namespace slipway::runtime

@@ -68,7 +68,11 @@ Status Worker::open(MessageReader& message, std::vector<Descriptor>& descriptors
   if (const auto hint = message.number<int32_t>(); hint >= 0) {
     options.performance_hint = static_cast<PerformanceHint>(hint);
   }
-  if (message.number<uint8_t>() != 0) options.weight_streaming_budget = message.number<uint64_t>();
+  options.device = message.text();
+  read_budgets(message, options);
+  options.share_engines = message.number<uint8_t>() != 0;
+  options.share_scratch = message.number<uint8_t>() != 0;
+  if (const auto graphs = message.number<int8_t>(); graphs >= 0) options.cuda_graphs = graphs != 0;
   options.require_same_environment = message.number<uint8_t>() != 0;
   options.on_warning = [this](const std::string& warning) { warnings_.push_back(warning); };
   if (!message.ok() || descriptors.size() != 1) return unreadable();
@@ -159,6 +163,15 @@ Result<Answer> Worker::answer(Message& message) {
       SLIPWAY_RETURN_IF_ERROR(module_->reset_state(method));
       SLIPWAY_RETURN_IF_ERROR(copy_state(method, Direction::kOut));
       return Answer();
+    case kBudget: {
+      LoadOptions change;
+      read_budgets(reader, change);
+      if (!reader.ok()) return unreadable();
+      SLIPWAY_ASSIGN_OR_RETURN(const uint64_t in_force, module_->weight_budget(method, change));
+      Answer answer;
+      answer.message.number(in_force);
+      return answer;
+    }
     default:
       return unreadable();
   }
@@ -194,7 +207,7 @@ int serve(Channel& channel) {
 
 }  // namespace
 
-std::string worker_version() { return std::string("slipway-worker ") + version() + ", protocol 2"; }
+std::string worker_version() { return std::string("slipway-worker ") + version() + ", protocol 3"; }
 
 int run_worker(int argc, char** argv) {
   constexpr int kWrongUse = 2;

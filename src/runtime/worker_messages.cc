@@ -53,6 +53,21 @@ Result<Value> read_value(MessageReader& message, const std::shared_ptr<SharedMem
 
 }  // namespace
 
+void write_budgets(MessageWriter& message, const LoadOptions& options) {
+  for (const auto& budget : {options.weight_streaming_budget, options.weight_streaming_total}) {
+    message.number<uint8_t>(budget.has_value());
+    message.number<uint64_t>(budget.value_or(0));
+  }
+}
+
+void read_budgets(MessageReader& message, LoadOptions& options) {
+  for (auto* budget : {&options.weight_streaming_budget, &options.weight_streaming_total}) {
+    const bool is_given = message.number<uint8_t>() != 0;
+    const auto bytes = message.number<uint64_t>();
+    if (is_given) *budget = bytes;
+  }
+}
+
 Result<uint64_t> shared_size(std::span<const Value> values) {
   uint64_t end = 0;
   for (const Value& value : values) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/shared_memory.h"
+#include "slipway/module.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 
@@ -19,15 +20,17 @@ namespace slipway::runtime {
 
 // Asked, and then the answers. Each has what Writer put for it, in this order:
 enum MessageKind : uint32_t {
-  kOpen,  // version, file's name, trust, time and memory limits, threads, hint, same versions; and
-          // the file
+  kOpen,  // version, file's name, trust, time and memory limits, threads, hint, device, budgets of
+          // weights, what is shared, same versions; and the file
   kPrepare,     // method
   kRun,         // method, inputs; and memory for these, where it is new
   kState,       // method
   kResetState,  // method
-  kDone,        // of kRun: outputs; of kState: the buffers and their names; and memory, likewise
-  kFailure,     // code, message
-  kWarning,     // message; any number of them come before an answer
+  kBudget,      // method, budgets of weights
+  kDone,     // of kRun: outputs; of kState: the buffers and their names; and memory, likewise; of
+             // kBudget: what is in force
+  kFailure,  // code, message
+  kWarning,  // message; any number of them come before an answer
 };
 
 constexpr uint64_t kMostMessage = uint64_t{1} << 30;
@@ -79,6 +82,10 @@ class MessageReader {
   std::string_view rest_;
   bool ok_ = true;
 };
+
+// The budgets of weights among the options.
+void write_budgets(MessageWriter& message, const LoadOptions& options);
+void read_budgets(MessageReader& message, LoadOptions& options);
 
 // How much shared memory the tensors among the values take; not 0, so that each lies somewhere.
 Result<uint64_t> shared_size(std::span<const Value> values);

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "cuda/driver/stand_in_driver_test.h"
@@ -22,9 +23,12 @@ constexpr int kInvalidDevice = 101;
 constexpr int kInvalidContext = 201;
 constexpr int kInvalidHandle = 400;
 constexpr int kIllegalAddress = 700;
+constexpr int kCaptureUnsupported = 900;
 
 struct Queue {
   std::vector<std::function<int()>> work;
+  bool is_captured = false;
+  std::vector<std::function<int()>> captured;
 };
 struct Mark {
   Queue* queue = nullptr;
@@ -35,6 +39,8 @@ struct Block {
 };
 
 StandInDriver state;
+std::mutex work_mutex;  // of all queues
+Queue default_queue;    // null
 std::mutex mutex;
 std::map<uintptr_t, Block> device_blocks;
 std::map<uintptr_t, size_t> host_blocks;
@@ -69,15 +75,25 @@ bool is_pinned(const void* data, size_t size) {
   return within(host_blocks, reinterpret_cast<uintptr_t>(data), size);
 }
 
+// Null where there is no such stream.
+Queue* find_queue(void* stream) {
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (stream == nullptr) return &default_queue;
+  return queues.count(stream) != 0 ? static_cast<Queue*>(stream) : nullptr;
+}
+
 int queue_work(void* stream, std::function<int()> work) {
   if (current.empty()) return kInvalidContext;
-  const std::lock_guard<std::mutex> lock(mutex);
-  if (queues.count(stream) == 0) return kInvalidHandle;
-  static_cast<Queue*>(stream)->work.push_back(std::move(work));
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr) return kInvalidHandle;
+  const std::lock_guard<std::mutex> lock(work_mutex);
+  (queue->is_captured ? queue->captured : queue->work).push_back(std::move(work));
   return 0;
 }
 
 int drain(Queue* queue) {
+  const std::lock_guard<std::mutex> lock(work_mutex);
+  if (queue->is_captured) return kCaptureUnsupported;
   std::vector<std::function<int()>> work;
   work.swap(queue->work);
   int error = state.work_error.exchange(0);
@@ -233,19 +249,23 @@ int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t 
     return 0;
   });
 }
-int cuPointerGetAttribute(void* value, int attribute, unsigned long long address) {
+// What it does not know has attributes of 0, as with the driver.
+int cuPointerGetAttributes(unsigned count, int* attributes, void** values,
+                           unsigned long long address) {
   const std::lock_guard<std::mutex> lock(mutex);
   Block block = {};
   const bool device = within(device_blocks, static_cast<uintptr_t>(address), 0, &block);
-  if (!device && !within(host_blocks, static_cast<uintptr_t>(address), 0)) return kInvalidValue;
-  if (attribute == 2) {
-    *static_cast<unsigned*>(value) = device ? 2 : 1;
-  } else if (attribute == 8) {
-    *static_cast<unsigned*>(value) = 0;
-  } else if (attribute == 9) {
-    *static_cast<int*>(value) = block.device;
-  } else {
-    return kInvalidValue;
+  const bool host = !device && within(host_blocks, static_cast<uintptr_t>(address), 0);
+  for (unsigned i = 0; i < count; ++i) {
+    if (attributes[i] == 2) {
+      *static_cast<unsigned*>(values[i]) = device ? 2 : host ? 1 : 0;
+    } else if (attributes[i] == 8) {
+      *static_cast<unsigned*>(values[i]) = 0;
+    } else if (attributes[i] == 9) {
+      *static_cast<int*>(values[i]) = block.device;
+    } else {
+      return kInvalidValue;
+    }
   }
   return 0;
 }
@@ -270,7 +290,54 @@ int cuStreamDestroy_v2(void* stream) {
 int cuStreamSynchronize(void* stream) {
   if (current.empty()) return kInvalidContext;
   ++state.waits;
-  return drain(static_cast<Queue*>(stream));
+  Queue* const queue = find_queue(stream);
+  return queue == nullptr ? kInvalidHandle : drain(queue);
+}
+int cuStreamIsCapturing(void* stream, int* captured) {
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr) return kInvalidHandle;
+  *captured = queue->is_captured ? 1 : +state.captured;
+  return 0;
+}
+int cuStreamBeginCapture_v2(void* stream, int) {
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr || stream == nullptr || queue->is_captured) return kInvalidHandle;
+  queue->is_captured = true;
+  return 0;
+}
+int cuStreamEndCapture(void* stream, void** graph) {
+  Queue* const queue = find_queue(stream);
+  if (queue == nullptr || !queue->is_captured) return kInvalidHandle;
+  *graph = new Queue{std::exchange(queue->captured, {}), false, {}};
+  queue->is_captured = false;
+  return 0;
+}
+int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
+  if (state.graph_errors > 0) {
+    --state.graph_errors;
+    return kOutOfMemory;
+  }
+  *executable = new Queue(*static_cast<Queue*>(graph));
+  ++state.graphs;
+  ++state.live_graphs;
+  return 0;
+}
+int cuGraphDestroy(void* graph) {
+  delete static_cast<Queue*>(graph);
+  return 0;
+}
+int cuGraphLaunch(void* executable, void* stream) {
+  ++state.graph_launches;
+  for (const auto& work : static_cast<Queue*>(executable)->work) {
+    const int code = queue_work(stream, work);
+    if (code != 0) return code;
+  }
+  return 0;
+}
+int cuGraphExecDestroy(void* executable) {
+  delete static_cast<Queue*>(executable);
+  --state.live_graphs;
+  return 0;
 }
 int cuStreamWaitEvent(void*, void* event, unsigned) {
   Queue* const queue = static_cast<Mark*>(event)->queue;

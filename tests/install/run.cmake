@@ -1,5 +1,6 @@
 # Installs the build, builds the programs beside this file against it, moves everything, and runs them there.
-# usage: cmake -DBUILD=<build folder> -DARCHIVE=<model.pt2> -DEXPECTED=<output> -DWORK=<scratch folder> -P run.cmake
+# usage: cmake -DBUILD=<build folder> -DARCHIVE=<model.pt2> -DEXPECTED=<output> -DWORK=<scratch folder> -DEXECUTORCH=<its folder>
+#              -P run.cmake
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -42,6 +43,16 @@ run(${CMAKE_COMMAND} --build ${WORK}/build)
 file(MAKE_DIRECTORY ${WORK}/app)
 file(COPY ${WORK}/build/run_zeros DESTINATION ${WORK}/app)
 file(COPY ${WORK}/installed/lib DESTINATION ${WORK}/app)
+file(REMOVE_RECURSE ${WORK}/build)
+
+# A program of ExecuTorch's own runtime gets the delegate by linking with it, and one ExecuTorch.
+run(${users_cmake} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_PREFIX_PATH=${WORK}/installed -DEXECUTORCH=${EXECUTORCH} ${without})
+run(${CMAKE_COMMAND} --build ${WORK}/build)
+execute_process(COMMAND ${WORK}/build/stock_runtime OUTPUT_VARIABLE output ERROR_VARIABLE log COMMAND_ERROR_IS_FATAL ANY)
+if(NOT output STREQUAL "Error::InvalidProgram\n" OR NOT log MATCHES "its blob can't be read" OR log MATCHES "second ExecuTorch")
+  message(FATAL_ERROR "stock_runtime printed '${output}' and logged '${log}'")
+endif()
 file(REMOVE_RECURSE ${WORK}/build)
 
 # The licences of what is installed are installed, too.

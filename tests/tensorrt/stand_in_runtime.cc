@@ -1,6 +1,7 @@
 // A stand-in for TensorRT's runtime: engines of the plans in stand_in_runtime.h, behind TensorRT's
-// binary interface by our own table of slots, so of any version. Memory is that of the stand-in for
-// NVIDIA's driver, and a run is queued on its streams. It is no part of TensorRT.
+// binary interface by our own table of slots, so of any version. Memory and streams are the
+// driver's: on a GPU a run is kernels, with the stand-in for the driver it is a function of the
+// host. It is no part of TensorRT.
 
 #include "tensorrt/stand_in_runtime.h"
 
@@ -11,6 +12,8 @@
 #include <map>
 #include <memory>
 #include <sstream>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "tensorrt/library/slots.h"
@@ -26,7 +29,7 @@ using Table = std::array<const void*, kSlots>;
 
 StandInRuntime state;
 
-// The functions of the driver, whichever it is.
+// The functions of the driver, whichever it is; null for one that the stand-in for it lacks.
 template <class Function>
 Function driver(const char* name) {
   static void* const library = ::dlopen(std::getenv("SLIPWAY_CUDA_DRIVER"), RTLD_NOW | RTLD_LOCAL);
@@ -45,16 +48,125 @@ void release(uint64_t address) {
 }
 bool is_on_device(const void* address) {
   unsigned type = 0;
-  const int code = driver<int (*)(void*, int, unsigned long long)>("cuPointerGetAttribute")(
-      &type, 2, reinterpret_cast<unsigned long long>(address));
+  int attribute = 2;
+  void* value = &type;
+  const int code =
+      driver<int (*)(unsigned, int*, void**, unsigned long long)>("cuPointerGetAttributes")(
+          1, &attribute, &value, reinterpret_cast<unsigned long long>(address));
   return code == 0 && type == 2;
 }
+
+// to[i] = a * from[i] + b for i < count, a thread an element: a and b are of double precision in
+// the first kernel, whose elements are float32, and of int64 like the elements in the second.
+constexpr const char* kKernels = R"(
+.version 7.0
+.target sm_75
+.address_size 64
+
+.visible .entry line_float32(.param .u64 to, .param .u64 from, .param .u64 count, .param .f64 a,
+                             .param .f64 b) {
+  .reg .pred %done;
+  .reg .b32 %block, %threads, %thread;
+  .reg .b64 %i, %n, %p, %q;
+  .reg .f32 %x;
+  .reg .f64 %y, %s, %t;
+  mov.u32 %block, %ctaid.x;
+  mov.u32 %threads, %ntid.x;
+  mov.u32 %thread, %tid.x;
+  cvt.u64.u32 %p, %thread;
+  mad.wide.u32 %i, %block, %threads, %p;
+  ld.param.u64 %n, [count];
+  setp.ge.u64 %done, %i, %n;
+  @%done ret;
+  ld.param.u64 %p, [from];
+  ld.param.u64 %q, [to];
+  cvta.to.global.u64 %p, %p;
+  cvta.to.global.u64 %q, %q;
+  shl.b64 %i, %i, 2;
+  add.u64 %p, %p, %i;
+  add.u64 %q, %q, %i;
+  ld.global.f32 %x, [%p];
+  cvt.f64.f32 %y, %x;
+  ld.param.f64 %s, [a];
+  ld.param.f64 %t, [b];
+  mul.rn.f64 %y, %y, %s;
+  add.rn.f64 %y, %y, %t;
+  cvt.rn.f32.f64 %x, %y;
+  st.global.f32 [%q], %x;
+  ret;
+}
+
+.visible .entry line_int64(.param .u64 to, .param .u64 from, .param .u64 count, .param .u64 a,
+                           .param .u64 b) {
+  .reg .pred %done;
+  .reg .b32 %block, %threads, %thread;
+  .reg .b64 %i, %n, %p, %q, %x, %s, %t;
+  mov.u32 %block, %ctaid.x;
+  mov.u32 %threads, %ntid.x;
+  mov.u32 %thread, %tid.x;
+  cvt.u64.u32 %p, %thread;
+  mad.wide.u32 %i, %block, %threads, %p;
+  ld.param.u64 %n, [count];
+  setp.ge.u64 %done, %i, %n;
+  @%done ret;
+  ld.param.u64 %p, [from];
+  ld.param.u64 %q, [to];
+  cvta.to.global.u64 %p, %p;
+  cvta.to.global.u64 %q, %q;
+  shl.b64 %i, %i, 3;
+  add.u64 %p, %p, %i;
+  add.u64 %q, %q, %i;
+  ld.global.u64 %x, [%p];
+  ld.param.u64 %s, [a];
+  ld.param.u64 %t, [b];
+  mad.lo.s64 %x, %x, %s, %t;
+  st.global.u64 [%q], %x;
+  ret;
+}
+)";
+
+// The kernels in the current context; none with the stand-in for the driver.
+class Kernels {
+ public:
+  ~Kernels() {
+    if (module_ != nullptr) driver<int (*)(void*)>("cuModuleUnload")(module_);
+  }
+  bool load() {
+    const auto read = driver<int (*)(void**, const void*)>("cuModuleLoadData");
+    if (read == nullptr) return true;
+    const auto find = driver<int (*)(void**, void*, const char*)>("cuModuleGetFunction");
+    return read(&module_, kKernels) == 0 && find(&float32_, module_, "line_float32") == 0 &&
+           find(&int64_, module_, "line_int64") == 0;
+  }
+  explicit operator bool() const { return module_ != nullptr; }
+  bool launch(bool is_float, const void* from, void* to, size_t count, double a, double b,
+              void* stream) const {
+    if (count == 0) return true;
+    constexpr unsigned kThreads = 256;
+    auto whole_a = static_cast<int64_t>(a);
+    auto whole_b = static_cast<int64_t>(b);
+    void* arguments[] = {&to, &from, &count, is_float ? static_cast<void*>(&a) : &whole_a,
+                         is_float ? static_cast<void*>(&b) : &whole_b};
+    static const auto start =
+        driver<int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                       void*, void**, void**)>("cuLaunchKernel");
+    return start(is_float ? float32_ : int64_, static_cast<unsigned>((count - 1) / kThreads + 1), 1,
+                 1, kThreads, 1, 1, 0, stream, arguments, nullptr) == 0;
+  }
+
+ private:
+  void* module_ = nullptr;
+  void* float32_ = nullptr;
+  void* int64_ = nullptr;
+};
 
 struct Tensor {
   std::string name;
   bool is_input = false;
   bool is_shape = false;
   bool is_float = true;
+  // Of all profiles; those of the first are below.
+  std::vector<std::pair<std::vector<int64_t>, std::vector<int64_t>>> profiles;
   std::vector<int64_t> min;
   std::vector<int64_t> max;
   // Of an output.
@@ -71,6 +183,8 @@ struct Plan {
   int64_t streamable = 0;
   int64_t automatic = 0;
   size_t context = 0;
+  size_t data = 0;         // bytes of weights in the plan
+  size_t data_offset = 0;  // where they begin
 
   const Tensor* find(const std::string& name) const {
     for (const Tensor& tensor : tensors) {
@@ -79,6 +193,17 @@ struct Plan {
     return nullptr;
   }
 };
+
+std::pair<std::vector<int64_t>, std::vector<int64_t>> read_sizes(std::istringstream& words) {
+  std::pair<std::vector<int64_t>, std::vector<int64_t>> sizes;
+  std::string size;
+  while (words >> size) {
+    const size_t dots = size.find("..");
+    sizes.first.push_back(std::stoll(size.substr(0, dots)));
+    sizes.second.push_back(std::stoll(dots == std::string::npos ? size : size.substr(dots + 2)));
+  }
+  return sizes;
+}
 
 bool parse(const std::string& text, Plan& plan) {
   if (text.size() < kHeaderSize || text.rfind(kFirstLine, 0) != 0) return false;
@@ -95,12 +220,15 @@ bool parse(const std::string& text, Plan& plan) {
       tensor.is_input = true;
       tensor.is_shape = kind == "shape_input";
       tensor.is_float = type == "float32";
-      std::string size;
-      while (words >> size) {
-        const size_t dots = size.find("..");
-        tensor.min.push_back(std::stoll(size.substr(0, dots)));
-        tensor.max.push_back(std::stoll(dots == std::string::npos ? size : size.substr(dots + 2)));
-      }
+      tensor.profiles.push_back(read_sizes(words));
+      std::tie(tensor.min, tensor.max) = tensor.profiles[0];
+    } else if (kind == "profile") {
+      std::string input;
+      words >> input;
+      const auto tensor = std::find_if(plan.tensors.begin(), plan.tensors.end(),
+                                       [&](const Tensor& each) { return each.name == input; });
+      if (tensor == plan.tensors.end()) return false;
+      tensor->profiles.push_back(read_sizes(words));
     } else if (kind == "output") {
       Tensor tensor;
       std::string input;
@@ -109,6 +237,7 @@ bool parse(const std::string& text, Plan& plan) {
       if (source == nullptr) return false;
       tensor.input = static_cast<size_t>(source - plan.tensors.data());
       tensor.is_float = source->is_float;
+      tensor.profiles = source->profiles;
       tensor.min = source->min;
       tensor.max = source->max;
       plan.tensors.push_back(tensor);
@@ -120,6 +249,10 @@ bool parse(const std::string& text, Plan& plan) {
       words >> plan.automatic;
     } else if (kind == "context") {
       words >> plan.context;
+    } else if (kind == "data") {
+      words >> plan.data;
+      plan.data_offset = kHeaderSize + static_cast<size_t>(lines.tellg());
+      return true;
     } else {
       return false;
     }
@@ -170,8 +303,11 @@ struct Runtime : Owned<Runtime> {
 struct Engine : Owned<Engine> {
   Runtime* runtime = nullptr;
   Plan plan;
+  Kernels kernels;
   uint64_t memory = 0;
   int contexts = 0;
+  int64_t budget = 0;     // of its weights
+  uint64_t streamed = 0;  // their memory, while there are contexts
 
   Engine() { ++state.live_engines; }
   ~Engine() {
@@ -180,16 +316,30 @@ struct Engine : Owned<Engine> {
   }
 };
 
+struct Step {
+  bool is_float;
+  size_t elements;
+  double a;
+  double b;
+  const void* from;
+  void* to;
+};
+using Steps = std::vector<Step>;
+
 struct Context : Owned<Context> {
   Engine* engine = nullptr;
   uint64_t memory = 0;
+  bool is_given_memory = false;
+  int64_t given = 0;  // of that
+  size_t profile = 0;
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, void*> addresses;
+  std::vector<std::unique_ptr<Steps>> captured;
 
   Context() { ++state.live_contexts; }
   ~Context() {
     release(memory);
-    --engine->contexts;
+    if (--engine->contexts == 0) release(engine->streamed);
     --state.live_contexts;
   }
 };
@@ -214,10 +364,12 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size);
 int64_t header_size(Runtime*) { return kHeaderSize; }
 
 int capability_here() {
+  int device = 0;
   int major = 0;
   int minor = 0;
+  if (driver<int (*)(int*, int)>("cuDeviceGet")(&device, 0) != 0) return 0;
   const auto get = driver<int (*)(int*, int, int)>("cuDeviceGetAttribute");
-  if (get(&major, 75, 100) != 0 || get(&minor, 76, 100) != 0) return 0;
+  if (get(&major, 75, device) != 0 || get(&minor, 76, device) != 0) return 0;
   return major * 10 + minor;
 }
 
@@ -251,7 +403,9 @@ Dims engine_shape(Engine* self, const char* name) {
   const Tensor& tensor = tensor_of(self, name);
   std::vector<int64_t> sizes = tensor.min;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    if (tensor.min[i] != tensor.max[i]) sizes[i] = -1;
+    for (const auto& [min, max] : tensor.profiles) {
+      if (min[i] != tensor.min[i] || max[i] != tensor.min[i]) sizes[i] = -1;
+    }
   }
   return to_dims(shown(tensor, sizes));
 }
@@ -263,12 +417,14 @@ bool is_shape(Engine* self, const char* name) { return tensor_of(self, name).is_
 int32_t io_mode(Engine* self, const char* name) { return tensor_of(self, name).is_input ? 1 : 2; }
 Dims profile_shape(Engine* self, const char* name, int32_t profile, int32_t selector) {
   const Tensor& tensor = tensor_of(self, name);
-  if (profile != 0 || !tensor.is_input) {
+  if (!tensor.is_input || profile < 0 ||
+      static_cast<size_t>(profile) >= tensor.profiles.size()) {
     Dims none;
     none.count = -1;
     return none;
   }
-  return to_dims(selector == 0 ? tensor.min : tensor.max);
+  const auto& [min, max] = tensor.profiles[static_cast<size_t>(profile)];
+  return to_dims(selector == 0 ? min : max);
 }
 int32_t tensor_count(Engine* self) { return static_cast<int32_t>(self->plan.tensors.size()); }
 const char* tensor_name(Engine* self, int32_t index) {
@@ -282,10 +438,11 @@ bool set_budget(Engine* self, int64_t bytes) {
     self->runtime->log("stand-in: no such budget");
     return false;
   }
-  state.budget = bytes;
+  self->budget = state.budget = bytes;
   return true;
 }
-int64_t get_budget(Engine*) { return state.budget; }
+int64_t get_budget(Engine* self) { return self->budget; }
+int64_t context_memory(Engine* self) { return static_cast<int64_t>(self->plan.context); }
 int64_t automatic(Engine* self) { return self->plan.automatic; }
 
 // VExecutionContext
@@ -293,8 +450,9 @@ int64_t automatic(Engine* self) { return self->plan.automatic; }
 bool set_shape(Context* self, const char* name, const Dims* dims) {
   const Tensor& tensor = tensor_of(self->engine, name);
   const std::vector<int64_t> sizes(dims->sizes, dims->sizes + dims->count);
+  const auto& [min, max] = tensor.profiles[std::min(self->profile, tensor.profiles.size() - 1)];
   for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes.size() != tensor.min.size() || sizes[i] < tensor.min[i] || sizes[i] > tensor.max[i]) {
+    if (sizes.size() != min.size() || sizes[i] < min[i] || sizes[i] > max[i]) {
       self->engine->runtime->log("stand-in: no such shape");
       return false;
     }
@@ -305,7 +463,9 @@ bool set_shape(Context* self, const char* name, const Dims* dims) {
 // Nothing where it is not known.
 std::vector<int64_t> known_shape(const Context* self, const Tensor& tensor, bool* known) {
   const Tensor& source = tensor.is_input ? tensor : self->engine->plan.tensors[tensor.input];
-  *known = source.min == source.max;
+  *known = std::all_of(source.profiles.begin(), source.profiles.end(), [&](const auto& profile) {
+    return profile.first == source.min && profile.second == source.min;
+  });
   if (*known) return source.min;
   const auto set = self->shapes.find(source.name);
   *known = set != self->shapes.end();
@@ -317,9 +477,19 @@ Dims context_shape(Context* self, const char* name) {
   const auto sizes = known_shape(self, tensor, &known);
   return known ? to_dims(shown(tensor, sizes)) : engine_shape(self->engine, name);
 }
+bool set_profile(Context* self, int32_t profile, void*) {
+  self->profile = static_cast<size_t>(profile);
+  self->shapes.clear();
+  state.profile = profile;
+  return true;
+}
 bool set_address(Context* self, const char* name, void* address) {
   self->addresses[name] = address;
   return address != nullptr;
+}
+void set_memory(Context* self, void* memory, int64_t size) {
+  if (!self->is_given_memory) std::abort();
+  self->given = size > 0 && is_on_device(memory) ? size : 0;
 }
 int32_t infer_shapes(Context* self, int32_t limit, const char** missing) {
   int32_t count = 0;
@@ -331,18 +501,8 @@ int32_t infer_shapes(Context* self, int32_t limit, const char** missing) {
   return count;
 }
 
-struct Step {
-  bool is_float;
-  size_t elements;
-  double a;
-  double b;
-  const void* from;
-  void* to;
-};
-
-void compute(void* data) {
-  const std::unique_ptr<std::vector<Step>> steps(static_cast<std::vector<Step>*>(data));
-  for (const Step& step : *steps) {
+void compute(const Steps& steps) {
+  for (const Step& step : steps) {
     for (size_t i = 0; i < step.elements; ++i) {
       if (step.is_float) {
         const double x = static_cast<const float*>(step.from)[i];
@@ -356,11 +516,32 @@ void compute(void* data) {
   }
 }
 
+// A graph calls it again and again, and its steps are the context's.
+bool queue_on_host(Context* self, void* stream, std::unique_ptr<Steps> steps) {
+  int captured = 0;
+  if (driver<int (*)(void*, int*)>("cuStreamIsCapturing")(stream, &captured) != 0) return false;
+  const auto launch = driver<int (*)(void*, void (*)(void*), void*)>("cuLaunchHostFunc");
+  if (captured == 0) {
+    return launch(
+               stream,
+               [](void* data) { compute(*std::unique_ptr<Steps>(static_cast<Steps*>(data))); },
+               steps.release()) == 0;
+  }
+  self->captured.push_back(std::move(steps));
+  return launch(
+             stream, [](void* data) { compute(*static_cast<Steps*>(data)); },
+             self->captured.back().get()) == 0;
+}
+
 bool enqueue(Context* self, void* stream) {
   const Plan& plan = self->engine->plan;
-  auto steps = std::make_unique<std::vector<Step>>();
+  auto steps = std::make_unique<Steps>();
   if (state.refuses_run) {
     self->engine->runtime->log("stand-in: told not to run");
+    return false;
+  }
+  if (self->is_given_memory && self->given < static_cast<int64_t>(plan.context)) {
+    self->engine->runtime->log("stand-in: no memory to work in");
     return false;
   }
   for (const Tensor& tensor : plan.tensors) {
@@ -382,8 +563,13 @@ bool enqueue(Context* self, void* stream) {
   if (!plan.tensors.empty()) {
     state.first_address = reinterpret_cast<uint64_t>(self->addresses[plan.tensors[0].name]);
   }
-  return driver<int (*)(void*, void (*)(void*), void*)>("cuLaunchHostFunc")(stream, compute,
-                                                                            steps.release()) == 0;
+  if (self->engine->kernels) {
+    return std::all_of(steps->begin(), steps->end(), [&](const Step& step) {
+      return self->engine->kernels.launch(step.is_float, step.from, step.to, step.elements, step.a,
+                                          step.b, stream);
+    });
+  }
+  return queue_on_host(self, stream, std::move(steps));
 }
 
 // Making them.
@@ -418,20 +604,24 @@ Tables tables_of(Version version) {
   set(tables.engine, Method::VCudaEngine_setWeightStreamingBudgetV2, &set_budget);
   set(tables.engine, Method::VCudaEngine_getWeightStreamingBudgetV2, &get_budget);
   set(tables.engine, Method::VCudaEngine_getWeightStreamingAutomaticBudget, &automatic);
+  set(tables.engine, Method::VCudaEngine_getDeviceMemorySizeV2, &context_memory);
   set(tables.context, Method::VExecutionContext_setInputShape, &set_shape);
   set(tables.context, Method::VExecutionContext_getTensorShape, &context_shape);
   set(tables.context, Method::VExecutionContext_setTensorAddress, &set_address);
+  set(tables.context, Method::VExecutionContext_setDeviceMemoryV2, &set_memory);
   set(tables.context, Method::VExecutionContext_inferShapes, &infer_shapes);
+  set(tables.context, Method::VExecutionContext_setOptimizationProfileAsync, &set_profile);
   set(tables.context, Method::VExecutionContext_enqueueV3, &enqueue);
   return tables;
 }
 
 Object* deserialize(Runtime* self, const void* bytes, size_t size) {
   ++state.deserialized;
-  const std::string text(static_cast<const char*>(bytes), size);
+  const std::string text(static_cast<const char*>(bytes), std::min<size_t>(size, 1 << 16));
   auto engine = std::make_unique<Engine>();
   engine->runtime = self;
-  if (!parse(text, engine->plan)) {
+  Plan& plan = engine->plan;
+  if (!parse(text, plan) || plan.data > size - plan.data_offset) {
     self->log("stand-in: this is no plan");
     return nullptr;
   }
@@ -439,18 +629,32 @@ Object* deserialize(Runtime* self, const void* bytes, size_t size) {
     self->log("stand-in: the engine cannot run on this GPU");
     return nullptr;
   }
+  engine->budget = engine->plan.streamable;
   bool ok = false;
-  engine->memory = allocate(engine->plan.weights, &ok);
+  engine->memory = allocate(std::max(plan.weights, plan.data), &ok);
   if (!ok) {
     self->log("stand-in: out of memory for weights");
+    return nullptr;
+  }
+  if (!engine->kernels.load() ||
+      (plan.data > 0 &&
+       driver<int (*)(unsigned long long, const void*, size_t)>("cuMemcpyHtoD_v2")(
+           engine->memory, static_cast<const char*>(bytes) + plan.data_offset, plan.data) != 0)) {
+    self->log("stand-in: the GPU does not take the engine");
     return nullptr;
   }
   return Owned<Engine>::make(engine.release(), self->tables.engine);
 }
 
-Object* create_context(Engine* self, int32_t) {
+Object* create_context(Engine* self, int32_t strategy) {
+  if (state.refuses_context) return nullptr;
+  constexpr int32_t kUserManaged = 2;
   bool ok = false;
-  const uint64_t memory = allocate(self->plan.context, &ok);
+  const uint64_t memory = allocate(strategy == kUserManaged ? 0 : self->plan.context, &ok);
+  if (ok && self->contexts == 0) {
+    self->streamed = allocate(static_cast<size_t>(self->budget), &ok);
+    if (!ok) release(memory);
+  }
   if (!ok) {
     self->runtime->log("stand-in: OutOfMemory for a context");
     return nullptr;
@@ -458,6 +662,7 @@ Object* create_context(Engine* self, int32_t) {
   auto* const context = new Context;
   context->engine = self;
   context->memory = memory;
+  context->is_given_memory = strategy == kUserManaged;
   ++self->contexts;
   return Owned<Context>::make(context, self->runtime->tables.context);
 }

@@ -1,12 +1,17 @@
 // What tests tell and ask the stand-in for TensorRT's runtime (stand_in_runtime.cc), and its plans.
 //
+// clang-format off
 // A plan is text: a line that names the GPU, of 64 bytes, and then a line for each of
-//   input NAME TYPE SIZE...       a size is 3, or 1..8 where it is dynamic; TYPE is float32 or
-//   int64 shape_input NAME TYPE SIZE... the same, and TensorRT takes it for a shape output NAME
-//   INPUT A B         A * INPUT + B, of the input's type and sizes weights BYTES memory of the
-//   device that the engine takes when it is read streamable BYTES              weights that may
-//   stay on the host automatic BYTES               the budget that it chooses for them context
-//   BYTES                 memory of the device that each context takes
+//   input NAME TYPE SIZE...         a size is 3, or 1..8 where it is dynamic; TYPE is float32 or int64
+//   profile NAME SIZE...           the input's sizes in a further profile
+//   shape_input NAME TYPE SIZE...   the same, and TensorRT takes it for a shape
+//   output NAME INPUT A B           A * INPUT + B, of the input's type and sizes
+//   weights BYTES                   memory of the device that the engine takes when it is read
+//   streamable BYTES                weights that may stay on the host
+//   automatic BYTES                 the budget that it chooses for them
+//   context BYTES                   memory of the device that each context works in
+//   data BYTES                      the last line: weights that follow it, which are copied to a GPU
+// clang-format on
 #pragma once
 
 #include <atomic>
@@ -22,6 +27,7 @@ struct StandInRuntime {
   std::atomic<bool> refuses_runtime{false};
   std::atomic<int64_t> largest_budget{INT64_MAX};  // above it, the setter says no
   std::atomic<bool> refuses_run{false};
+  std::atomic<bool> refuses_context{false};
 
   // What it counts.
   std::atomic<int> runtimes{0};
@@ -30,6 +36,7 @@ struct StandInRuntime {
   std::atomic<int> live_contexts{0};
   std::atomic<int> budgets_set{0};
   std::atomic<int64_t> budget{-1};  // the last one
+  std::atomic<int> profile{-1};  // the last one that was set
   std::atomic<int> runs{0};
   std::atomic<uint64_t> first_address{0};  // of the last run's first input
 };
@@ -46,7 +53,7 @@ inline StandInRuntime& use_stand_in_runtime(const char* file, int version) {
   return *get();
 }
 
-inline std::string stand_in_plan(const std::string& lines, int capability = 86) {
+inline std::string stand_in_plan(const std::string& lines, int capability) {
   std::string plan = "slipway stand-in plan for sm_" + std::to_string(capability);
   plan.resize(63, ' ');
   return plan + "\n" + lines;

@@ -81,8 +81,9 @@ Result<DevicePointer> Device::open(int index) {
 Device::~Device() { driver_.call().release_context(device_); }
 
 Result<Current> Device::make_current() const {
-  SLIPWAY_RETURN_IF_ERROR(driver_.check(driver_.call().push_context(context_),
-                                        fmt::format("{} can't be used", describe(info_))));
+  SLIPWAY_RETURN_IF_ERROR(driver_.check(driver_.call().push_context(context_), [&] {
+    return fmt::format("{} can't be used", describe(info_));
+  }));
   return Current(&driver_);
 }
 
@@ -96,37 +97,47 @@ std::string Device::memory_text() const {
 Result<Stream> Stream::create(DevicePointer device) {
   SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
   void* handle = nullptr;
-  SLIPWAY_RETURN_IF_ERROR(
-      device->driver().check(device->driver().call().create_stream(&handle, kStreamNonBlocking),
-                             fmt::format("no stream on {}", describe(device->info()))));
-  return Stream(std::move(device), handle);
+  SLIPWAY_RETURN_IF_ERROR(device->driver().check(
+      device->driver().call().create_stream(&handle, kStreamNonBlocking),
+      [&] { return fmt::format("no stream on {}", describe(device->info())); }));
+  return Stream(std::move(device), handle, true);
+}
+
+Result<Stream> Stream::borrow(DevicePointer device, void* handle) {
+  int state = 0;
+  SLIPWAY_RETURN_IF_ERROR(device->driver().check(
+      device->driver().call().stream_capture(handle, &state),
+      [&] { return fmt::format("the caller's stream is none of {}", describe(device->info())); }));
+  if (state != 0)
+    return unsupported("the caller's stream is being captured, and a run waits for it");
+  return Stream(std::move(device), handle, false);
 }
 
 Stream::~Stream() {
-  if (handle_ == nullptr) return;
+  if (!is_own_) return;
   if (const auto current = device_->make_current(); current.ok()) {
     device_->driver().call().destroy_stream(handle_);
   }
 }
 
 Status Stream::wait() const {
-  return device_->driver().check(
-      device_->driver().call().wait_for_stream(handle_),
-      fmt::format("work on {} did not end well", describe(device_->info())));
+  return device_->driver().check(device_->driver().call().wait_for_stream(handle_), [&] {
+    return fmt::format("work on {} did not end well", describe(device_->info()));
+  });
 }
 
 Status Stream::wait_for(const Event& event) const {
   return device_->driver().check(
       device_->driver().call().stream_waits(handle_, event.handle(), 0),
-      fmt::format("a stream on {} can't wait", describe(device_->info())));
+      [&] { return fmt::format("a stream on {} can't wait", describe(device_->info())); });
 }
 
 Result<Event> Event::create(DevicePointer device) {
   SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
   void* handle = nullptr;
-  SLIPWAY_RETURN_IF_ERROR(
-      device->driver().check(device->driver().call().create_event(&handle, kEventWithoutTime),
-                             fmt::format("no event on {}", describe(device->info()))));
+  SLIPWAY_RETURN_IF_ERROR(device->driver().check(
+      device->driver().call().create_event(&handle, kEventWithoutTime),
+      [&] { return fmt::format("no event on {}", describe(device->info())); }));
   return Event(std::move(device), handle);
 }
 
@@ -140,13 +151,13 @@ Event::~Event() {
 Status Event::record(const Stream& stream) const {
   return device_->driver().check(
       device_->driver().call().record_event(handle_, stream.handle()),
-      fmt::format("an event on {} can't be recorded", describe(device_->info())));
+      [&] { return fmt::format("an event on {} can't be recorded", describe(device_->info())); });
 }
 
 Status Event::wait() const {
-  return device_->driver().check(
-      device_->driver().call().wait_for_event(handle_),
-      fmt::format("work on {} did not end well", describe(device_->info())));
+  return device_->driver().check(device_->driver().call().wait_for_event(handle_), [&] {
+    return fmt::format("work on {} did not end well", describe(device_->info()));
+  });
 }
 
 }  // namespace slipway::cuda

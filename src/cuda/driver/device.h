@@ -68,12 +68,17 @@ class Device {
 
 class Event;
 
-// A queue of work of its own. For one thread at a time.
+// A queue of work. For one thread at a time.
 class Stream {
  public:
   static Result<Stream> create(DevicePointer device);
+  // Somebody else's, who keeps it; null is the default stream. kUnsupported where it is being
+  // captured. While the device is current.
+  static Result<Stream> borrow(DevicePointer device, void* handle);
   Stream(Stream&& other) noexcept
-      : device_(std::move(other.device_)), handle_(std::exchange(other.handle_, nullptr)) {}
+      : device_(std::move(other.device_)),
+        handle_(other.handle_),
+        is_own_(std::exchange(other.is_own_, false)) {}
   Stream& operator=(Stream&&) = delete;
   ~Stream();
 
@@ -84,9 +89,11 @@ class Stream {
   Status wait_for(const Event& event) const;
 
  private:
-  Stream(DevicePointer device, void* handle) : device_(std::move(device)), handle_(handle) {}
+  Stream(DevicePointer device, void* handle, bool is_own)
+      : device_(std::move(device)), handle_(handle), is_own_(is_own) {}
   DevicePointer device_;
   void* handle_;
+  bool is_own_;
 };
 
 // A place in a stream. For one thread at a time.

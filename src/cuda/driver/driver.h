@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "slipway/result.h"
 
@@ -37,11 +38,20 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(copy_to_host, cuMemcpyDtoHAsync_v2, void* to, Address from, size_t size, void* stream) \
   FUNCTION(copy_on_device, cuMemcpyDtoDAsync_v2, Address to, Address from, size_t size,           \
            void* stream)                                                                          \
-  FUNCTION(pointer_attribute, cuPointerGetAttribute, void* value, int attribute, Address address) \
+  FUNCTION(pointer_attributes, cuPointerGetAttributes, unsigned count, int* attributes,           \
+           void** values, Address address)                                                        \
   FUNCTION(create_stream, cuStreamCreate, void** stream, unsigned flags)                          \
   FUNCTION(destroy_stream, cuStreamDestroy_v2, void* stream)                                      \
   FUNCTION(wait_for_stream, cuStreamSynchronize, void* stream)                                    \
   FUNCTION(stream_waits, cuStreamWaitEvent, void* stream, void* event, unsigned flags)            \
+  FUNCTION(stream_capture, cuStreamIsCapturing, void* stream, int* state)                         \
+  FUNCTION(begin_capture, cuStreamBeginCapture_v2, void* stream, int mode)                        \
+  FUNCTION(end_capture, cuStreamEndCapture, void* stream, void** graph)                           \
+  FUNCTION(instantiate_graph, cuGraphInstantiateWithFlags, void** executable, void* graph,        \
+           unsigned long long flags)                                                              \
+  FUNCTION(destroy_graph, cuGraphDestroy, void* graph)                                            \
+  FUNCTION(launch_graph, cuGraphLaunch, void* executable, void* stream)                           \
+  FUNCTION(destroy_executable_graph, cuGraphExecDestroy, void* executable)                        \
   FUNCTION(create_event, cuEventCreate, void** event, unsigned flags)                             \
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \
@@ -69,6 +79,10 @@ class Driver {
   // The error of a call, none for 0: "`what`: CUDA_ERROR_INVALID_VALUE (invalid argument)", and
   // what to do. kResourceExhausted without memory, kUnavailable where the machine is the reason.
   Status check(int code, std::string_view what) const;
+  // The same, where `what` is a text that is made for an error only.
+  template <class Text>
+  requires std::is_invocable_r_v<std::string, Text> Status check(int code, const Text& what)
+  const { return code == 0 ? Status() : check(code, std::string_view(what())); }
 
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;

@@ -1,6 +1,9 @@
 #include "cuda/driver/memory.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
+#include <thread>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -9,7 +12,6 @@ namespace slipway::cuda {
 namespace {
 
 // CUDA's numbers.
-constexpr int kInvalidValue = 1;
 constexpr int kMemoryType = 2;
 constexpr int kIsManaged = 8;
 constexpr int kDeviceOrdinal = 9;
@@ -28,20 +30,18 @@ Status check_allocation(const Device& device, int code, const char* what, size_t
 }  // namespace
 
 Result<Place> find_place(const Driver& driver, const void* data) {
-  const auto address = reinterpret_cast<Address>(data);
-  const char* const what = "an address can't be looked up";
-  unsigned type = 0;
-  const int code = driver.call().pointer_attribute(&type, kMemoryType, address);
-  if (code == kInvalidValue) return Place{};
-  SLIPWAY_RETURN_IF_ERROR(driver.check(code, what));
+  unsigned type = 0;  // Left so for memory that the driver does not know.
   unsigned managed = 0;
+  int device = 0;
+  std::array<int, 3> attributes = {kMemoryType, kIsManaged, kDeviceOrdinal};
+  std::array<void*, 3> values = {&type, &managed, &device};
   SLIPWAY_RETURN_IF_ERROR(
-      driver.check(driver.call().pointer_attribute(&managed, kIsManaged, address), what));
+      driver.check(driver.call().pointer_attributes(attributes.size(), attributes.data(),
+                                                    values.data(), reinterpret_cast<Address>(data)),
+                   "an address can't be looked up"));
+  if (type == 0) return Place{};
   if (type == kTypeHost && managed == 0) return Place{Place::Kind::kPinned, 0};
-  Place place = {Place::Kind::kDevice, 0};
-  SLIPWAY_RETURN_IF_ERROR(
-      driver.check(driver.call().pointer_attribute(&place.device, kDeviceOrdinal, address), what));
-  return place;
+  return Place{Place::Kind::kDevice, device};
 }
 
 DeviceBuffer::~DeviceBuffer() { release(); }
@@ -89,26 +89,120 @@ Status PinnedBuffer::reserve(size_t size) {
 
 Status Staging::reserve(size_t size) { return on_device_.reserve(size); }
 
+Status Staging::prepare(size_t size) {
+  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(is_large(size) ? kPinned : size));
+  while (is_large(size) && through_.size() < 2 * kLanes) {
+    SLIPWAY_ASSIGN_OR_RETURN(Event event, Event::create(device_));
+    through_.push_back(std::move(event));
+  }
+  return {};
+}
+
+// One thread's copies are a fifth of what the bus takes.
+Status Staging::in_lanes(size_t size, const std::function<Status(size_t, Range)>& copy) const {
+  const size_t chunks = (size + kChunk - 1) / kChunk;
+  const size_t count = std::clamp<size_t>(
+      std::min<size_t>(std::thread::hardware_concurrency(), chunks / 4), 1, kLanes);
+  const size_t each = (chunks + count - 1) / count * kChunk;
+  std::vector<Status> results(count);
+  const auto work = [&](size_t lane) {
+    const size_t begin = std::min(size, lane * each);
+    results[lane] = copy(lane, {begin, std::min(size, begin + each)});
+  };
+  std::vector<std::jthread> threads;
+  for (size_t lane = 1; lane < count; ++lane) {
+    threads.emplace_back([&, lane] {
+      const auto current = device_->make_current();
+      if (current.ok()) {
+        work(lane);
+      } else {
+        results[lane] = current.error();
+      }
+    });
+  }
+  work(0);
+  threads.clear();  // Once they are through.
+  for (Status& result : results) SLIPWAY_RETURN_IF_ERROR(result);
+  return {};
+}
+
 Status Staging::upload(const void* data, size_t size, const Stream& stream) {
   if (size == 0) return {};
-  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(size));
+  SLIPWAY_RETURN_IF_ERROR(prepare(size));
+  if (is_large(size)) {
+    return in_lanes(size, [&](size_t lane, Range range) {
+      return upload_range(static_cast<const std::byte*>(data), lane, range, stream);
+    });
+  }
   std::memcpy(pinned_.data(), data, size);
+  return queue_upload(pinned_.data(), 0, size, stream);
+}
+
+// A chunk is copied by the processor while the one before it is on its way.
+Status Staging::upload_range(const std::byte* data, size_t lane, Range range,
+                             const Stream& stream) const {
+  for (size_t begin = range.first, i = 0; begin < range.second; begin += kChunk, ++i) {
+    const size_t size = std::min(kChunk, range.second - begin);
+    if (i >= 2) SLIPWAY_RETURN_IF_ERROR(through(lane, i).wait());
+    std::memcpy(chunk(lane, i), data + begin, size);
+    SLIPWAY_RETURN_IF_ERROR(queue_upload(chunk(lane, i), begin, size, stream));
+    SLIPWAY_RETURN_IF_ERROR(through(lane, i).record(stream));
+  }
+  return {};
+}
+
+Status Staging::upload_pinned(const void* data, size_t size, const Stream& stream) {
+  return queue_upload(data, 0, size, stream);
+}
+
+Status Staging::queue_upload(const void* data, size_t begin, size_t size,
+                             const Stream& stream) const {
   const Driver& driver = device_->driver();
   return driver.check(
-      driver.call().copy_to_device(on_device_.address(), pinned_.data(), size, stream.handle()),
-      fmt::format("{} bytes don't get to {}", size, describe(device_->info())));
+      driver.call().copy_to_device(on_device_.address() + begin, data, size, stream.handle()),
+      [&] { return fmt::format("{} bytes don't get to {}", size, describe(device_->info())); });
 }
 
 Status Staging::download(Address from, size_t size, const Stream& stream) {
   if (size == 0) return {};
-  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(size));
-  const Driver& driver = device_->driver();
-  return driver.check(driver.call().copy_to_host(pinned_.data(), from, size, stream.handle()),
-                      fmt::format("{} bytes don't come from {}", size, describe(device_->info())));
+  SLIPWAY_RETURN_IF_ERROR(prepare(size));
+  from_ = from;
+  return is_large(size) ? Status() : download_pinned(pinned_.data(), from, size, stream);
 }
 
-void Staging::finish_download(void* data, size_t size) const {
+Status Staging::finish_download(void* data, size_t size, const Stream& stream) {
+  if (is_large(size)) {
+    return in_lanes(size, [&](size_t lane, Range range) {
+      return download_range(static_cast<std::byte*>(data), lane, range, stream);
+    });
+  }
   if (size > 0) std::memcpy(data, pinned_.data(), size);
+  return {};
+}
+
+// A chunk is on its way while the processor copies the one before it.
+Status Staging::download_range(std::byte* data, size_t lane, Range range,
+                               const Stream& stream) const {
+  const auto size_at = [&](size_t begin) { return std::min(kChunk, range.second - begin); };
+  const auto queue = [&](size_t begin, size_t i) -> Status {
+    if (begin >= range.second) return {};
+    SLIPWAY_RETURN_IF_ERROR(download_pinned(chunk(lane, i), from_ + begin, size_at(begin), stream));
+    return through(lane, i).record(stream);
+  };
+  SLIPWAY_RETURN_IF_ERROR(queue(range.first, 0));
+  for (size_t begin = range.first, i = 0; begin < range.second; begin += kChunk, ++i) {
+    SLIPWAY_RETURN_IF_ERROR(queue(begin + kChunk, i + 1));
+    SLIPWAY_RETURN_IF_ERROR(through(lane, i).wait());
+    std::memcpy(data + begin, chunk(lane, i), size_at(begin));
+  }
+  return {};
+}
+
+Status Staging::download_pinned(void* data, Address from, size_t size, const Stream& stream) const {
+  const Driver& driver = device_->driver();
+  return driver.check(driver.call().copy_to_host(data, from, size, stream.handle()), [&] {
+    return fmt::format("{} bytes don't come from {}", size, describe(device_->info()));
+  });
 }
 
 }  // namespace slipway::cuda

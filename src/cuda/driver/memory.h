@@ -2,7 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <utility>
+#include <vector>
 
 #include "cuda/driver/device.h"
 
@@ -66,10 +69,15 @@ class PinnedBuffer {
   size_t size_ = 0;
 };
 
-// Brings a tensor of the host to the device or back, through pinned memory; both stay for the next
-// time. For one thread at a time, whose current context is the device's.
+// Brings a tensor of the host to the device or back through pinned memory, which is small, as a
+// large tensor is copied in chunks, by several threads; both memories stay for the next time. For
+// one thread at a time, whose current context is the device's.
 class Staging {
  public:
+  static constexpr size_t kChunk = size_t{1} << 19;
+  static constexpr size_t kLanes = 16;                    // threads, at most
+  static constexpr size_t kPinned = 2 * kLanes * kChunk;  // at most so much is pinned
+
   explicit Staging(DevicePointer device) : device_(device), on_device_(device), pinned_(device) {}
 
   // Memory for so many bytes, which address() is then. Not while a copy is queued.
@@ -77,15 +85,37 @@ class Staging {
   Address address() const { return on_device_.address(); }
   // Queues the copy to the device; `data` may be changed once this returns.
   Status upload(const void* data, size_t size, const Stream& stream);
+  // The same from pinned memory, which stays as it is until the stream is through.
+  Status upload_pinned(const void* data, size_t size, const Stream& stream);
   // Queues the copy to the host from `from`; once the stream is through, finish_download() gives
-  // it.
+  // it, over the same stream where it is large.
   Status download(Address from, size_t size, const Stream& stream);
-  void finish_download(void* data, size_t size) const;
+  Status finish_download(void* data, size_t size, const Stream& stream);
+  // To pinned memory, which has it once the stream is through.
+  Status download_pinned(void* data, Address from, size_t size, const Stream& stream) const;
 
  private:
+  using Range = std::pair<size_t, size_t>;  // of a tensor's bytes: begin and end
+
+  static bool is_large(size_t size) { return size > kPinned / kLanes; }
+  // The pinned memory and events of `size` bytes.
+  Status prepare(size_t size);
+  // Of two of a lane's, in turn.
+  std::byte* chunk(size_t lane, size_t i) const {
+    return static_cast<std::byte*>(pinned_.data()) + (2 * lane + i % 2) * kChunk;
+  }
+  const Event& through(size_t lane, size_t i) const { return through_[2 * lane + i % 2]; }
+  // Copies all of a large tensor, each lane a range of its own.
+  Status in_lanes(size_t size, const std::function<Status(size_t lane, Range range)>& copy) const;
+  Status upload_range(const std::byte* data, size_t lane, Range range, const Stream& stream) const;
+  Status download_range(std::byte* data, size_t lane, Range range, const Stream& stream) const;
+  Status queue_upload(const void* data, size_t begin, size_t size, const Stream& stream) const;
+
   DevicePointer device_;
   DeviceBuffer on_device_;
   PinnedBuffer pinned_;
+  std::vector<Event> through_;  // of each chunk's latest copy
+  Address from_ = 0;            // of the download
 };
 
 }  // namespace slipway::cuda

@@ -22,6 +22,8 @@
 #include <executorch/runtime/platform/log.h>
 
 #include "delegate/backend.h"
+#include "delegate/log.h"
+#include "delegate/registration.h"
 #include "openvino/delegate/engine.h"
 #include "openvino/shim/processor.h"
 #include "openvino/shim/shim.h"
@@ -86,10 +88,8 @@ class Delegate final : public delegate::Backend {
     }
     const std::string features = spec_value(specs, kAnyFeature, "");
     if (!features.empty() && !has_any_feature(features)) {
-      ET_LOG(Error,
-             "%s: its int8 products need a processor with one of %s, and would be wrong on this "
-             "one: compile the model on it",
-             kTitle, features.c_str());
+      delegate::log_error(kTitle, "its int8 products need a processor with one of " + features +
+                                      ", and would be wrong on this one: compile the model on it");
       return et::Error::DelegateInvalidCompatibility;
     }
     options->push_back({"INFERENCE_PRECISION_HINT", precision.c_str()});
@@ -133,10 +133,8 @@ class Delegate final : public delegate::Backend {
   mutable std::string hint_;
 };
 
-// Refused where another delegate of this name is registered already: then that one stays. Never
-// destroyed, because programs may end later than static destructors run.
-[[maybe_unused]] const et::Error registered =
-    et::register_backend({"OpenvinoBackend", new Delegate()});
+[[maybe_unused]] const bool registered =
+    delegate::register_delegate("OpenvinoBackend", new Delegate());
 
 }  // namespace
 }  // namespace slipway::openvino

@@ -9,6 +9,8 @@
 
 #include <executorch/runtime/platform/log.h>
 
+#include "delegate/log.h"
+
 namespace slipway::openvino {
 namespace {
 
@@ -50,8 +52,8 @@ std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::s
     engine->request_ = openvino.create_request(engine->model_, report_to(&reason));
   }
   if (engine->request_ == nullptr) {
-    ET_LOG(Error, "OpenVINO %s does not take the engine for %s: %s", openvino.version(),
-           device.c_str(), reason.c_str());
+    delegate::log_error(kTitle, std::string("OpenVINO ") + openvino.version() +
+                                    " does not take the engine for " + device + ": " + reason);
     return nullptr;
   }
   engine->arguments_.emplace(kTitle, ports_of(openvino.inputs(engine->model_)),
@@ -104,7 +106,7 @@ et::Error Engine::take_output(size_t index, et::EValue& value) {
   shim::Tensor made{};
   if (!slipway_openvino()->output(request_, index - arguments_->input_count(), &made,
                                   report_to(&reason))) {
-    ET_LOG(Error, "%s: %s: %s", kTitle, arguments_->label(index).c_str(), reason.c_str());
+    delegate::log_error(kTitle, arguments_->label(index) + ": " + reason);
     return et::Error::Internal;
   }
   const aten::Tensor& tensor = value.toTensor();
@@ -176,7 +178,7 @@ et::Error Engine::run(et::Span<et::EValue*> arguments) {
   std::string reason;
   if (!slipway_openvino()->infer(request_, tensors_.data(), tensors_.data() + inputs,
                                  report_to(&reason))) {
-    ET_LOG(Error, "%s: %s", kTitle, reason.c_str());
+    delegate::log_error(kTitle, reason);
     return et::Error::Internal;
   }
   for (size_t i = inputs; i < arguments.size(); ++i) {

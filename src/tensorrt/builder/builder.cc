@@ -185,8 +185,11 @@ class TensorRtBuilder : public engine_build::Builder {
     if (options_.optimization_level) {
       options["optimization_level"] = std::to_string(*options_.optimization_level);
     }
-    for (const auto& [symbol, range] : options_.profiles) {
-      options["profile " + symbol] = fmt::format("{}:{}:{}", range.min, range.opt, range.max);
+    for (const auto& [symbol, ranges] : options_.profiles) {
+      std::string& text = options["profile " + symbol];
+      for (const auto& [min, opt, max] : ranges) {
+        text += fmt::format("{}{}:{}:{}", text.empty() ? "" : ",", min, opt, max);
+      }
     }
     if (!options_.keep_fp32.empty()) {
       options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));

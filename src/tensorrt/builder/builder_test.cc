@@ -281,8 +281,9 @@ TEST_F(TensorRtBuilderTest, FingerprintsAreOfAllOptions) {
   add_with([](Options& o) { o.precision = Precision::kFloat16; });
   add_with([](Options& o) { o.precision = Precision::kBFloat16; });
   add_with([](Options& o) { o.keep_fp32 = {"aten.linear"}; });
-  add_with([](Options& o) { o.profiles["s0"] = {1, 2, 3}; });
-  add_with([](Options& o) { o.profiles["s0"] = {1, 3, 3}; });
+  add_with([](Options& o) { o.profiles["s0"] = {{1, 2, 3}}; });
+  add_with([](Options& o) { o.profiles["s0"] = {{1, 3, 3}}; });
+  add_with([](Options& o) { o.profiles["s0"] = {{1, 3, 3}, {1, 2, 3}}; });
 
   // A budget is beside the engine, not in it.
   Options budget;
@@ -406,11 +407,18 @@ TEST_F(TensorRtBuilderTest, BuildsForARangeOfSizes) {
   graph.ranges["s0"] = {1, 8};
   const auto known = plan(graph, *builder());
   Options options;
-  options.profiles["s0"] = {1, 8, 8};
+  options.profiles["s0"] = {{1, 8, 8}};
   EXPECT_TRUE(known == plan(graph, *builder(options)));
-  options.profiles["s0"] = {1, 4, 8};
+  options.profiles["s0"] = {{1, 4, 8}};
   EXPECT_FALSE(known == plan(graph, *builder(options)));
-  options.profiles["s0"] = {4, 2, 8};
+  const auto single = plan(graph, *builder(options));
+  options.profiles["s0"] = {{1, 1, 1}, {1, 4, 8}};
+  const auto several = plan(graph, *builder(options));
+  EXPECT_FALSE(several.empty());
+  EXPECT_FALSE(single == several);
+  options.profiles["s0"] = {{1, 1, 1}, {4, 2, 8}};
+  expect_parts(failure(graph, options), {"TensorRT refuses the optimization profile"});
+  options.profiles["s0"] = {{4, 2, 8}};
   expect_parts(failure(graph, options), {"TensorRT refuses the optimization profile"});
 }
 

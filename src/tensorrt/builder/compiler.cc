@@ -28,7 +28,13 @@ class TensorRtCompiler : public engine_build::Compiler {
 
   std::map<std::string, std::pair<int64_t, int64_t>> size_limits() const override {
     std::map<std::string, std::pair<int64_t, int64_t>> limits;
-    for (const auto& [symbol, range] : options_.profiles) limits[symbol] = {range.min, range.max};
+    for (const auto& [symbol, ranges] : options_.profiles) {
+      auto& [min, max] = limits[symbol] = {ranges[0].min, ranges[0].max};
+      for (const ProfileRange& range : ranges) {
+        min = std::min(min, range.min);
+        max = std::max(max, range.max);
+      }
+    }
     return limits;
   }
 

@@ -35,8 +35,12 @@ std::optional<T> optional_from_json(const Json& json) {
 
 Json to_json(const BuildRequest& request) {
   Json profiles = Json::array();
-  for (const InputProfile& profile : request.profiles) {
-    profiles.push_back({profile.input, profile.min, profile.opt, profile.max});
+  for (const std::vector<InputProfile>& profile : request.profiles) {
+    Json inputs = Json::array();
+    for (const InputProfile& input : profile) {
+      inputs.push_back({input.input, input.min, input.opt, input.max});
+    }
+    profiles.push_back(std::move(inputs));
   }
   return {{"library", request.library},
           {"node_count", request.node_count},
@@ -60,7 +64,10 @@ BuildRequest request_from_json(const Json& json) {
   request.optimization_level = optional_from_json<int>(json.at("optimization_level"));
   request.capabilities = json.at("capabilities").get<std::vector<int>>();
   for (const Json& profile : json.at("profiles")) {
-    request.profiles.push_back({profile.at(0), profile.at(1), profile.at(2), profile.at(3)});
+    auto& inputs = request.profiles.emplace_back();
+    for (const Json& input : profile) {
+      inputs.push_back({input.at(0), input.at(1), input.at(2), input.at(3)});
+    }
   }
   return request;
 }
@@ -191,7 +198,9 @@ Result<BuildAnswer> do_build(const engine_build::Job& job, const BuildRequest& r
     return error.code() == ErrorCode::kUnsupported ? Error(ErrorCode::kUnavailable, error.message())
                                                    : error;
   }
-  SLIPWAY_RETURN_IF_ERROR(add_profile(builder, config, request.profiles));
+  for (const std::vector<InputProfile>& profile : request.profiles) {
+    SLIPWAY_RETURN_IF_ERROR(add_profile(builder, config, profile));
+  }
   if (const Status built = builder.build(network, config, sink); !built.ok()) {
     if (built.error().code() != ErrorCode::kUnsupported) return built.error();
     return BuildAnswer{false, built.error().message(), {}, {}};

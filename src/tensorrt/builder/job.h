@@ -25,7 +25,7 @@ struct BuildRequest {
   std::optional<uint64_t> workspace;
   std::optional<int> optimization_level;
   std::vector<int> capabilities;
-  std::vector<InputProfile> profiles;
+  std::vector<std::vector<InputProfile>> profiles;
 };
 
 struct BuildAnswer {

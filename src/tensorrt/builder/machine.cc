@@ -36,31 +36,26 @@ std::string why_invalid(const Validity& validity) {
   return fmt::format("diagnostics {:#x}", validity.diagnostics);
 }
 
-std::string gpu_state(const Result<std::vector<Gpu>>& gpus) {
-  if (!gpus.ok()) return gpus.error().message();
-  std::vector<std::string> texts;
-  for (const Gpu& gpu : *gpus) {
-    texts.push_back(fmt::format("{}, compute capability {}", printable(gpu.name),
-                                capability_text(gpu.capability)));
-  }
-  return texts.empty() ? "none" : fmt::format("{}", fmt::join(texts, "; "));
-}
-
-std::string tensorrt_state(const Result<std::vector<Gpu>>& gpus) {
-  const auto library = Library::open();
+std::string library_state(const Result<LibraryPointer>& library) {
   if (!library.ok()) return library.error().message();
-  const Version version = (*library)->version();
   const Status parser = (*library)->require_parser();
   if (!parser.ok()) return parser.error().message();
-  std::string text = fmt::format("ready to build: {}, {}", version.name(), (*library)->path());
-  if (!gpus.ok()) return text;
-  for (const Gpu& gpu : *gpus) {
-    if (runs_on(version.family, gpu.capability)) continue;
-    text += fmt::format("; its engines do not run on this GPU, which has compute capability {}",
-                        capability_text(gpu.capability));
-    break;
+  return fmt::format("ready to build: {}, {}", (*library)->version().name(), (*library)->path());
+}
+
+std::string gpu_state(const Gpu& gpu, const Result<LibraryPointer>& library) {
+  std::string text = fmt::format("{}, compute capability {}", printable(gpu.name),
+                                 capability_text(gpu.capability));
+  if (!library.ok()) return text + "; runs no engines: TensorRT is not here";
+  const Version version = (*library)->version();
+  if (version.family != Family::kRtx) {
+    return text + fmt::format("; runs engines that {} built for it", version.name());
   }
-  return text;
+  if (runs_on(version.family, gpu.capability)) {
+    return text + fmt::format("; runs engines of {} for sm_{}", version.name(), gpu.capability);
+  }
+  return text + fmt::format("; runs no engines of {}, whose targets are {}", version.name(),
+                            rtx_targets());
 }
 
 }  // namespace
@@ -101,8 +96,16 @@ Result<std::string> check_plan(std::span<const std::byte> plan, const std::strin
 }
 
 std::vector<std::pair<std::string, std::string>> machine_state() {
+  const auto library = Library::open();
+  const auto driver = driver_version();
+  std::vector<std::pair<std::string, std::string>> rows = {
+      {"gpu driver", driver.ok() ? *driver : driver.error().message()}};
   const auto gpus = find_gpus();
-  return {{"gpu", gpu_state(gpus)}, {"engine tensorrt", tensorrt_state(gpus)}};
+  for (const Gpu& gpu : gpus.ok() ? *gpus : std::vector<Gpu>()) {
+    rows.emplace_back("gpu " + gpu.device, gpu_state(gpu, library));
+  }
+  rows.emplace_back("engine tensorrt", library_state(library));
+  return rows;
 }
 
 }  // namespace slipway::tensorrt

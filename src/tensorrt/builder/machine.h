@@ -18,7 +18,7 @@ namespace slipway::tensorrt {
 Result<std::string> check_plan(std::span<const std::byte> plan, const std::string& built_with,
                                const std::string& library);
 
-// Rows of a table: GPUs, and the library.
+// Rows of a table: the driver, what each GPU runs, and the library.
 std::vector<std::pair<std::string, std::string>> machine_state();
 
 }  // namespace slipway::tensorrt

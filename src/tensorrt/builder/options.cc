@@ -26,15 +26,18 @@ const EngineOption kOptions[] = {
      .is_repeated = true},
     {.name = "profile",
      .value = "SYMBOL=MIN:OPT:MAX",
-     .help = "The sizes that engines serve, and the one they are tuned for; may be repeated",
+     .help = "The sizes that engines serve, and the one they are tuned for; may be repeated, for "
+             "another symbol or, with the same one, for one more profile",
      .is_repeated = true},
     {.name = "weight_streaming", .help = "Weights may stay on the host and be streamed"},
     {.name = "weight_streaming_budget",
      .value = "BYTES",
-     .help = "How many bytes of each engine's weights stay on the device, such as 2GB"},
+     .help = "How many bytes of each engine's weights stay on the device, such as 2GB",
+     .is_for_loading = true},
     {.name = "weight_streaming_total",
      .value = "BYTES",
-     .help = "The same for all engines together, shared out by the size of their weights"},
+     .help = "The same for all engines together, shared out by the size of their weights",
+     .is_for_loading = true},
     {.name = "workspace",
      .value = "BYTES",
      .help = "The most memory that a layer may use, such as 1GiB"},
@@ -85,7 +88,7 @@ Status parse(const std::string& text, Precision& out) {
   return {};
 }
 
-Status parse(const std::string& text, std::map<std::string, ProfileRange>& out) {
+Status parse(const std::string& text, std::map<std::string, std::vector<ProfileRange>>& out) {
   const auto wrong = [&] {
     return invalid_argument(
         "{}: expected SYMBOL=MIN:OPT:MAX with 0 <= MIN <= OPT <= MAX, such as s77=1:8:64", text);
@@ -103,9 +106,8 @@ Status parse(const std::string& text, std::map<std::string, ProfileRange>& out) 
   }
   const auto [min, opt, max] = numbers;
   if (next != end || min < 0 || min > opt || opt > max) return wrong();
-  const std::string symbol = text.substr(0, equals);
-  if (out.emplace(symbol, ProfileRange{min, opt, max}).second) return {};
-  return invalid_argument("{}: {} has a profile already", text, symbol);
+  out[text.substr(0, equals)].push_back({min, opt, max});
+  return {};
 }
 
 Status parse_one(const std::string& name, const std::string& text, Options& options) {

@@ -27,7 +27,8 @@ enum class Precision : uint8_t { kModel, kFloat16, kBFloat16 };
 struct Options {
   std::string library;               // as LibraryOptions::path
   std::vector<std::string> targets;  // one engine for each: "sm_80,sm_86"; empty: one for all
-  std::map<std::string, ProfileRange> profiles;  // by symbol
+  // By symbol: its range in each profile, the last one in all that follow, too.
+  std::map<std::string, std::vector<ProfileRange>> profiles;
 
   // How many bytes of weights may stay on the device: of each engine, or in total; not both.
   std::optional<bool> weight_streaming;

@@ -24,6 +24,7 @@ TEST(TensorRtOptions, AreRead) {
                                 {"target", "sm_80,sm_86"},
                                 {"target", "sm_120"},
                                 {"profile", "s77=1:8:64"},
+                                {"profile", "s77=1:1:1"},
                                 {"weight_streaming_total", "2GiB"},
                                 {"workspace", "512MB"},
                                 {"optimization_level", "0"},
@@ -32,7 +33,9 @@ TEST(TensorRtOptions, AreRead) {
   ASSERT_TRUE(options.ok()) << options.error().message();
   EXPECT_EQ(options->library, "/opt/trt");
   EXPECT_THAT(options->targets, ElementsAre("sm_80,sm_86", "sm_120"));
-  EXPECT_EQ(options->profiles.at("s77").opt, 8);
+  ASSERT_EQ(options->profiles.at("s77").size(), 2u);
+  EXPECT_EQ(options->profiles.at("s77")[0].opt, 8);
+  EXPECT_EQ(options->profiles.at("s77")[1].opt, 1);
   EXPECT_EQ(options->weight_streaming_total, uint64_t{2} << 30);
   EXPECT_EQ(options->workspace, 512'000'000u);
   EXPECT_EQ(options->optimization_level, 0);
@@ -78,7 +81,6 @@ TEST(TensorRtOptions, WrongOnesNameTheOption) {
       {{{"profile", "s77=3:2:4"}}, "SYMBOL=MIN:OPT:MAX"},
       {{{"profile", "s77=1:9:4"}}, "SYMBOL=MIN:OPT:MAX"},
       {{{"profile", "s77=1:2:99999999999999999999"}}, "SYMBOL=MIN:OPT:MAX"},
-      {{{"profile", "s77=1:2:3"}, {"profile", "s77=1:2:3"}}, "a profile already"},
       {{{"keep_fp32", "aten.linear"}}, "option 'precision' fp16"},
       {{{"weight_streaming_budget", "1"}, {"weight_streaming_total", "1"}}, "exclude each other"},
       {{{"weight_streaming_total", "1"}, {"weight_streaming", "false"}}, "which is off"},

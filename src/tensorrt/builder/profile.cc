@@ -1,6 +1,7 @@
 #include "tensorrt/builder/profile.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -26,8 +27,8 @@ Result<ProfileRange> range_of(const std::string& symbol, const onnx::Graph& grap
 
 }  // namespace
 
-Result<std::vector<InputProfile>> make_profiles(
-    const onnx::Graph& graph, const std::map<std::string, ProfileRange>& profiles) {
+Result<std::vector<InputProfile>> make_profile(const onnx::Graph& graph,
+                                               const std::map<std::string, ProfileRange>& given) {
   // Each symbol at its smallest, its usual and its largest value.
   ir::SymbolRanges min;
   ir::SymbolRanges opt;
@@ -40,7 +41,7 @@ Result<std::vector<InputProfile>> make_profiles(
     profile.input = input.name;
     for (const ir::SymInt& size : input.sizes) {
       for (const std::string& symbol : size.symbols()) {
-        SLIPWAY_ASSIGN_OR_RETURN(const ProfileRange range, range_of(symbol, graph, profiles));
+        SLIPWAY_ASSIGN_OR_RETURN(const ProfileRange range, range_of(symbol, graph, given));
         min[symbol] = {range.min, range.min};
         opt[symbol] = {range.opt, range.opt};
         max[symbol] = {range.max, range.max};
@@ -55,6 +56,24 @@ Result<std::vector<InputProfile>> make_profiles(
       profile.min.push_back(std::min(*a, *c));
       profile.opt.push_back(*b);
       profile.max.push_back(std::max(*a, *c));
+    }
+  }
+  return result;
+}
+
+Result<std::vector<std::vector<InputProfile>>> make_profiles(
+    const onnx::Graph& graph, const std::map<std::string, std::vector<ProfileRange>>& profiles) {
+  size_t count = 1;
+  for (const auto& [symbol, ranges] : profiles) count = std::max(count, ranges.size());
+  std::vector<std::vector<InputProfile>> result;
+  for (size_t i = 0; i < count; ++i) {
+    std::map<std::string, ProfileRange> given;
+    for (const auto& [symbol, ranges] : profiles) {
+      given[symbol] = ranges[std::min(i, ranges.size() - 1)];
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<InputProfile> profile, make_profile(graph, given));
+    if (std::find(result.begin(), result.end(), profile) == result.end()) {
+      result.push_back(std::move(profile));
     }
   }
   return result;

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
+#include <numeric>
 #include <variant>
 
 #include <executorch/runtime/platform/log.h>
@@ -11,54 +13,59 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "tensorrt/delegate/refuse.h"
+#include "tensorrt/format/description.h"
 
 namespace slipway::tensorrt {
 namespace {
 
 namespace et = executorch::runtime;
 
-Result<int64_t> parse_or_refuse(std::string_view text, const char* what) {
+// Of engines that neither a load option nor the file has one for. Any thread may set it.
+std::atomic<int64_t> default_budget{-1};
+
+Result<int64_t> parse_or_refuse(std::string_view text, const char* what, const char* key) {
   const auto budget = parse_budget(text);
   if (budget) return *budget;
   return invalid_file("{} {} is '{}', and must be a number of bytes: decimal digits alone", what,
-                      kBudget, printable(text));
+                      key, printable(text));
 }
 
 // Nothing where the option is not there, or empty.
-Result<std::optional<int64_t>> from_option(const et::BackendInitContext& context) {
+Result<std::optional<int64_t>> read_option(et::ArrayRef<et::BackendOption> options,
+                                           const char* key) {
   const et::BackendOption* found = nullptr;
-  for (const et::BackendOption& option : context.runtime_specs()) {
-    if (std::string_view(option.key) != kBudget) continue;
-    if (found != nullptr) return invalid_file("the load option {} is there twice", kBudget);
+  for (const et::BackendOption& option : options) {
+    if (std::string_view(option.key) != key) continue;
+    if (found != nullptr) return invalid_file("the load option {} is there twice", key);
     found = &option;
   }
   if (found == nullptr) return std::optional<int64_t>();
   if (const int* number = std::get_if<int>(&found->value)) {
     if (*number >= 0) return std::optional<int64_t>(*number);
-    return invalid_file("the load option {} is {}, which is below 0", kBudget, *number);
+    return invalid_file("the load option {} is {}, which is below 0", key, *number);
   }
   const auto* text = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&found->value);
   if (text == nullptr) {
-    return invalid_file("the load option {} must be a text of decimal digits, or an int", kBudget);
+    return invalid_file("the load option {} must be a text of decimal digits, or an int", key);
   }
   const std::string_view value(text->data(),
                                std::find(text->begin(), text->end(), '\0') - text->begin());
   if (value.empty()) {
     // ExecuTorch's log knows no warnings.
-    ET_LOG(Error, "%s: the load option %s is empty, as if it were not there", kTitle, kBudget);
+    ET_LOG(Error, "%s: the load option %s is empty, as if it were not there", kTitle, key);
     return std::optional<int64_t>();
   }
-  SLIPWAY_ASSIGN_OR_RETURN(const int64_t budget, parse_or_refuse(value, "the load option"));
+  SLIPWAY_ASSIGN_OR_RETURN(const int64_t budget, parse_or_refuse(value, "the load option", key));
   return std::optional<int64_t>(budget);
 }
 
-Result<std::optional<int64_t>> from_specs(et::ArrayRef<et::CompileSpec> specs) {
+Result<std::optional<int64_t>> read_spec(et::ArrayRef<et::CompileSpec> specs, const char* key) {
   std::optional<int64_t> budget;
   for (const et::CompileSpec& spec : specs) {
-    if (std::string_view(spec.key) != kBudget) continue;
-    if (budget) return invalid_file("the file has the compile spec {} twice", kBudget);
+    if (std::string_view(spec.key) != key) continue;
+    if (budget) return invalid_file("the file has the compile spec {} twice", key);
     const std::string_view text(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
-    SLIPWAY_ASSIGN_OR_RETURN(budget, parse_or_refuse(text, "the file's compile spec"));
+    SLIPWAY_ASSIGN_OR_RETURN(budget, parse_or_refuse(text, "the file's compile spec", key));
   }
   return budget;
 }
@@ -74,40 +81,53 @@ std::optional<int64_t> parse_budget(std::string_view text) {
   return budget;
 }
 
-Result<std::optional<int64_t>> requested_budget(const et::BackendInitContext& context,
-                                                et::ArrayRef<et::CompileSpec> specs) {
-  // The file's is read in any case: a wrong one is an error of the file, whatever the option says.
-  SLIPWAY_ASSIGN_OR_RETURN(const auto stored, from_specs(specs));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto option, from_option(context));
-  return option ? option : stored;
+Result<std::optional<Budget>> budget_of_options(et::ArrayRef<et::BackendOption> options) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto own, read_option(options, kBudgetOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto total, read_option(options, kTotalOption));
+  if (own && total) {
+    return invalid_file("the load options {} and {} are both there: give one", kBudgetOption,
+                        kTotalOption);
+  }
+  if (own) return std::optional(Budget{Budget::Kind::kEngine, *own});
+  if (total) return std::optional(Budget{Budget::Kind::kTotal, *total});
+  return std::optional<Budget>();
 }
 
-Status apply_budget(Engine& engine, std::optional<int64_t> requested) {
-  const int64_t streamable = engine.streamable_weights();
-  if (streamable == 0) {
-    if (requested) {
-      ET_LOG(Error,
-             "%s: a weight-streaming budget was asked for, and the engine has no weights that can "
-             "be streamed: it was built without the option 'weight_streaming'",
-             kTitle);
-    }
-    return {};
+Result<Budget> requested_budget(const et::BackendInitContext& context,
+                                et::ArrayRef<et::CompileSpec> specs, bool knows_program) {
+  // The file's are read in any case: a wrong one is an error of the file, whatever the option says.
+  SLIPWAY_ASSIGN_OR_RETURN(const auto stored, read_spec(specs, kBudgetOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto total, read_spec(specs, kTotalOption));
+  const auto given = context.runtime_specs();
+  SLIPWAY_ASSIGN_OR_RETURN(const auto option, budget_of_options({given.data(), given.size()}));
+  if (option && option->kind == Budget::Kind::kTotal && !knows_program) {
+    return invalid_file(
+        "the load option {} is for Slipway's own runtime: here each engine is loaded by itself, "
+        "and {} is for each",
+        kTotalOption, kBudgetOption);
   }
-  if (requested) {
-    const int64_t budget = std::min(*requested, streamable);
-    SLIPWAY_ASSIGN_OR_RETURN(const bool done, engine.set_weight_budget(budget));
-    if (done) return {};
-    return engine.error(
-        ErrorCode::kInternal,
-        fmt::format("the weight-streaming budget of {} bytes can't be had", budget));
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(const int64_t automatic, engine.automatic_weight_budget());
-  SLIPWAY_ASSIGN_OR_RETURN(const bool done,
-                           engine.set_weight_budget(std::clamp<int64_t>(automatic, 0, streamable)));
-  if (done) return {};
-  SLIPWAY_ASSIGN_OR_RETURN(const bool streams_all, engine.set_weight_budget(0));
-  if (streams_all) return {};
-  return engine.error(ErrorCode::kInternal, "no weight-streaming budget can be had, not even 0");
+  if (option) return *option;
+  if (total && knows_program) return Budget{Budget::Kind::kTotal, *total};
+  if (stored) return Budget{Budget::Kind::kEngine, *stored};
+  const int64_t otherwise = default_budget;
+  return otherwise >= 0 ? Budget{Budget::Kind::kEngine, otherwise} : Budget();
+}
+
+std::vector<int64_t> split_budget(int64_t total, std::span<const int64_t> most) {
+  __extension__ using Wide = __int128;
+  const Wide all = std::accumulate(most.begin(), most.end(), Wide{0});
+  std::vector<int64_t> shares(most.begin(), most.end());
+  if (total >= all) return shares;
+  for (int64_t& share : shares) share = static_cast<int64_t>(Wide{total} * share / all);
+  return shares;
 }
 
 }  // namespace slipway::tensorrt
+
+int slipway_tensorrt_set_default_budget(const char* digits) {
+  const auto budget =
+      digits == nullptr ? std::optional<int64_t>(-1) : slipway::tensorrt::parse_budget(digits);
+  if (!budget) return 1;
+  slipway::tensorrt::default_budget = *budget;
+  return 0;
+}

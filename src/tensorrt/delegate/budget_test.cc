@@ -2,6 +2,7 @@
 #include "tensorrt/delegate/budget.h"
 
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -22,6 +23,19 @@ TEST(Budget, IsDecimalDigitsAlone) {
         "12 34"sv, "42 "sv, " 42"sv, "+42"sv, "123\0x"sv}) {
     EXPECT_EQ(parse_budget(text), std::nullopt) << text;
   }
+}
+
+TEST(Budget, IsSplitInProportionToWhatEachCanHave) {
+  using Shares = std::vector<int64_t>;
+  const auto split = [](int64_t total, const Shares& most) { return split_budget(total, most); };
+  EXPECT_EQ(split(2000, {1000, 3000}), (Shares{500, 1500}));
+  EXPECT_EQ(split(1999, {1000, 3000}), (Shares{499, 1499})) << "never more than the total";
+  EXPECT_EQ(split(4000, {1000, 3000}), (Shares{1000, 3000}));
+  EXPECT_EQ(split(INT64_MAX, {1000, 3000}), (Shares{1000, 3000}));
+  EXPECT_EQ(split(0, {1000, 3000}), (Shares{0, 0}));
+  EXPECT_EQ(split(0, {0, 0}), (Shares{0, 0}));
+  EXPECT_EQ(split(INT64_MAX, {INT64_MAX, INT64_MAX}), (Shares{INT64_MAX / 2, INT64_MAX / 2}));
+  EXPECT_EQ(split(7, {}), Shares());
 }
 
 }  // namespace

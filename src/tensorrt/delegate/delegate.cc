@@ -4,10 +4,16 @@
 // It registers itself when libslipway_tensorrt.so is opened, which opens neither TensorRT nor
 // NVIDIA's driver: the first engine does. Tensors are bound by position, inputs first.
 //
-// Compile specs: "target_device" ("cuda:0") says which GPU, where it is missing the blob does;
-// "weight_streaming_budget", bytes of weights on the device. Load-time option:
-// "weight_streaming_budget", a text of digits or an int.
+// Compile specs, and load options before them: "target_device" ("cuda:0") says which GPU, where it
+// is missing the blob does; "weight_streaming_budget" and "weight_streaming_total", bytes of
+// weights on the device, as load options texts of digits or ints. set_option() takes these two for
+// the engines of the option "program", or for all; get_option() tells the first in the same way.
+// Load options besides: "use_shared_engines", true unless given, and
+// "use_shared_activation_scratch", false unless set_option() said otherwise before.
+// "use_cuda_graphs" is a compile spec, a load option and one of set_option(), too.
 
+#include <array>
+#include <atomic>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -22,12 +28,19 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "delegate/backend.h"
+#include "delegate/registration.h"
+#include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
+#include "tensorrt/delegate/graphs_option.h"
+#include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
+#include "tensorrt/delegate/variants.h"
 #include "tensorrt/format/blob.h"
+#include "tensorrt/format/description.h"
 #include "tensorrt/library/gpu.h"
 
 namespace slipway::tensorrt {
@@ -40,17 +53,48 @@ constexpr std::string_view kPlatform = "linux_x86_64";
 // What is known of a blob before TensorRT is asked.
 struct Request {
   Blob blob;
+  std::optional<et::FreeableBuffer> bytes;  // that it is of, or its plan, where they are named data
   int device = 0;
-  std::optional<int64_t> budget;
+  bool with_graphs = false;
+  Budget budget;
+  std::string program;
+  bool shares_engine = true;
+  bool shares_scratch = false;
 };
 
-Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs) {
+// Of engines that are loaded from now on without a load option for it. Any thread may set it.
+std::atomic<bool> all_share_scratch{false};
+
+// An option that is true or false; nothing where it is not there.
+Result<std::optional<bool>> flag_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
+  for (const et::BackendOption& option : options) {
+    if (key != option.key) continue;
+    const bool* const flag = std::get_if<bool>(&option.value);
+    if (flag == nullptr) return invalid_argument("the option {} must be true or false", key);
+    return std::optional<bool>(*flag);
+  }
+  return std::optional<bool>();
+}
+
+// The text of an option; nothing where it is not there, or no text.
+std::optional<std::string> text_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
+  for (const et::BackendOption& option : options) {
+    const auto* text = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&option.value);
+    if (key == option.key && text != nullptr) return std::string(text->data());
+  }
+  return std::nullopt;
+}
+
+Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs,
+                      et::ArrayRef<et::BackendOption> options) {
   std::optional<std::string> named;
   for (const et::CompileSpec& spec : specs) {
-    if (std::string_view(spec.key) != "target_device") continue;
-    if (named) return invalid_file("the file has the compile spec target_device twice");
+    if (std::string_view(spec.key) != kDeviceOption) continue;
+    if (named) return invalid_file("the file has the compile spec {} twice", kDeviceOption);
     named.emplace(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
   }
+  const auto option = text_of(options, kDeviceOption);
+  if (option) named = option;
   if (!named) return static_cast<int>(metadata.device_id);
   std::string_view text = *named;
   if (text == "cuda") return 0;
@@ -61,24 +105,50 @@ Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> sp
     if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) index = -1;
   }
   if (index >= 0) return index;
-  return invalid_file("the file's compile spec target_device is '{}', and must be such as 'cuda:0'",
-                      *named);
+  return invalid_file("the {} {} is '{}', and must be such as 'cuda:0'",
+                      option ? "load option" : "file's compile spec", kDeviceOption,
+                      printable(*named));
+}
+
+// Where its plan is named data, that of `map`, which `bytes` keeps.
+Result<Blob> read_whole(std::span<const std::byte> blob_bytes, const et::NamedDataMap* map,
+                        std::optional<et::FreeableBuffer>& bytes) {
+  auto blob = read_blob(blob_bytes);
+  if (!blob.ok()) return blob.error().with_context("its blob can't be read");
+  if (const std::string& key = blob->metadata.engine_key; !key.empty()) {
+    auto data = named_data(map, key);
+    if (!data.ok()) {
+      return data.error().with_context(
+          "its engine is not in the file, and not in a data file (.ptd) that was given with it");
+    }
+    bytes.emplace(*std::move(data));
+    blob->plan = bytes_of(*bytes);
+  }
+  const std::string& sha256 = blob->metadata.engine_sha256;
+  if (!sha256.empty() && sha256_hex(blob->plan) != sha256) {
+    return invalid_file(
+        "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
+  }
+  return blob;
 }
 
 Result<Request> read_request(const et::BackendInitContext& context,
                              const et::FreeableBuffer& processed,
                              et::ArrayRef<et::CompileSpec> specs) {
   Request request;
-  auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});
-  if (!blob.ok()) return blob.error().with_context("its blob can't be read");
-  request.blob = *std::move(blob);
-  const std::string& sha256 = request.blob.metadata.engine_sha256;
-  if (!sha256.empty() && sha256_hex(request.blob.plan) != sha256) {
-    return invalid_file(
-        "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs));
-  SLIPWAY_ASSIGN_OR_RETURN(request.budget, requested_budget(context, specs));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      request.blob, read_whole(bytes_of(processed), context.get_named_data_map(), request.bytes));
+  const auto given = context.runtime_specs();
+  const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
+  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
+  request.program = text_of(options, engine::kProgramOption).value_or(std::string());
+  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_engine, flag_of(options, kShareEnginesOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, flag_of(options, kShareScratchOption));
+  request.shares_engine = shares_engine.value_or(true);
+  request.shares_scratch = shares_scratch.value_or(all_share_scratch);
+  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(context, specs));
+  SLIPWAY_ASSIGN_OR_RETURN(request.budget,
+                           requested_budget(context, specs, !request.program.empty()));
   return request;
 }
 
@@ -98,6 +168,32 @@ Status check_header(const Runtime& runtime, std::span<const std::byte> plan) {
                          : validity.message);
 }
 
+// Takes the plan that is for this GPU, where the program has one for others, too. kUnavailable
+// says what it has and what is here.
+Status choose_plan(Request& request, const et::NamedDataMap* map, const Runtime& runtime,
+                   const cuda::Device& device) {
+  Status own = check_header(runtime, request.blob.plan);
+  if (own.ok() || own.error().code() != ErrorCode::kUnavailable) return own;
+  std::string has = request.blob.metadata.engine_target;
+  const int capability = device.info().capability;
+  for (const Variant& variant : find_variants(map, request.blob.metadata.engine_sha256)) {
+    if (!has.empty()) has += "; ";
+    has += variant.targets;
+    if (!is_for(variant.targets, capability)) continue;
+    SLIPWAY_ASSIGN_OR_RETURN(et::FreeableBuffer bytes, named_data(map, variant.key));
+    std::optional<et::FreeableBuffer> plan_bytes;
+    auto blob = read_whole(bytes_of(bytes), map, plan_bytes);
+    if (!blob.ok()) return blob.error().with_context(fmt::format("for {}", variant.targets));
+    request.blob = *std::move(blob);
+    request.bytes.emplace(plan_bytes ? std::move(*plan_bytes) : std::move(bytes));
+    return check_header(runtime, request.blob.plan);
+  }
+  return unavailable(
+      "{}; {}here is {}: compile the model for sm_{}, too (option 'target')", own.error().message(),
+      has.empty() ? "" : fmt::format("the file has engines for {}, and ", printable(has)),
+      describe(device.info()), capability);
+}
+
 // A machine may lack both, and who is told of one alone asks twice.
 Result<std::pair<std::shared_ptr<SharedRuntime>, cuda::DevicePointer>> open_machine(int index) {
   auto runtime = SharedRuntime::open();
@@ -109,6 +205,32 @@ Result<std::pair<std::shared_ptr<SharedRuntime>, cuda::DevicePointer>> open_mach
                fmt::format("{}. And: {}", runtime.error().message(), device.error().message()));
 }
 
+// One that is loaded already and may be shared, or a new one. The runtime's lock is held until it
+// is with its engine, so that those who load the same at once find it.
+et::Result<std::shared_ptr<Plan>> load_plan(const Request& request,
+                                            const std::shared_ptr<SharedRuntime>& runtime,
+                                            const cuda::DevicePointer& device) {
+  const Metadata& metadata = request.blob.metadata;
+  const std::span<const std::byte> bytes = request.blob.plan;
+  PlanId id = {metadata.engine_sha256, bytes.size(), request.device, runtime.get()};
+  if (request.shares_engine) {
+    if (id.sha256.empty()) id.sha256 = sha256_hex(bytes);
+    if (auto known = Programs::get().find_plan(id, request.budget)) return known;
+  }
+  auto engine = runtime->runtime().deserialize(bytes);
+  if (engine.ok()) {
+    return std::make_shared<Plan>(runtime, device, *std::move(engine), std::move(id),
+                                  request.budget, request.shares_engine);
+  }
+  if (engine.error().code() == ErrorCode::kResourceExhausted) {
+    return refuse(with_memory(engine.error(), *device));
+  }
+  // Where the digest is known, the plan is as it was made.
+  return refuse(engine.error(), metadata.engine_sha256.empty()
+                                    ? et::Error::InvalidProgram
+                                    : et::Error::DelegateInvalidCompatibility);
+}
+
 class Delegate final : public delegate::Backend {
  public:
   Delegate() : Backend(kTitle) {}
@@ -117,8 +239,12 @@ class Delegate final : public delegate::Backend {
   et::Result<std::unique_ptr<delegate::Engine>> load(
       et::BackendInitContext& context, const et::FreeableBuffer& processed,
       et::ArrayRef<et::CompileSpec> specs) const override {
-    const auto request = read_request(context, processed, specs);
-    if (!request.ok()) return refuse(request.error());
+    auto request = read_request(context, processed, specs);
+    if (!request.ok()) {
+      return request.error().code() == ErrorCode::kNotFound
+                 ? refuse(request.error(), et::Error::InvalidExternalData)
+                 : refuse(request.error());
+    }
     const Metadata& metadata = request->blob.metadata;
     const std::string& platform = metadata.target_platform;
     if (!platform.empty() && platform != "unknown" && platform != kPlatform) {
@@ -130,30 +256,79 @@ class Delegate final : public delegate::Backend {
     const auto& [runtime, device] = *machine;
     const auto current = device->make_current();
     if (!current.ok()) return refuse(current.error());
-    const auto lock = runtime->lock();
-    const Status here = check_header(runtime->runtime(), request->blob.plan);
-    if (!here.ok()) {
-      return here.error().code() == ErrorCode::kUnavailable
-                 ? refuse(here.error(), et::Error::DelegateInvalidCompatibility)
-                 : refuse(here.error());
+    auto lock = runtime->lock();
+    const Status chosen =
+        choose_plan(*request, context.get_named_data_map(), runtime->runtime(), *device);
+    if (!chosen.ok()) {
+      return chosen.error().code() == ErrorCode::kUnavailable
+                 ? refuse(chosen.error(), et::Error::DelegateInvalidCompatibility)
+                 : refuse(chosen.error());
     }
-    auto engine = runtime->runtime().deserialize(request->blob.plan);
-    if (!engine.ok()) {
-      if (engine.error().code() == ErrorCode::kResourceExhausted) {
-        return refuse(with_memory(engine.error(), *device));
-      }
-      // Where the digest is known, the plan is as it was made.
-      return refuse(engine.error(), metadata.engine_sha256.empty()
-                                        ? et::Error::InvalidProgram
-                                        : et::Error::DelegateInvalidCompatibility);
-    }
-    auto ports = find_ports(metadata, engine->tensors());
+    const auto plan = load_plan(*request, runtime, device);
+    if (!plan.ok()) return plan.error();
+    auto ports = find_ports(metadata, (*plan)->engine().tensors());
     if (!ports.ok()) return refuse(ports.error());
-    const Status budget = apply_budget(*engine, request->budget);
-    if (!budget.ok()) return refuse(with_memory(budget.error(), *device));
-    auto loaded = LoadedEngine::make(runtime, device, *std::move(engine), *std::move(ports));
+    auto loaded = LoadedEngine::make(*plan, *std::move(ports), request->program,
+                                     request->shares_scratch, request->with_graphs);
     if (!loaded.ok()) return refuse(with_memory(loaded.error(), *device));
+    lock.unlock();
+    // Those of a program are started together, once all are loaded.
+    if (request->program.empty()) {
+      const Status started = Programs::get().start(loaded->get());
+      if (!started.ok()) return refuse(started.error());
+    }
     return std::unique_ptr<delegate::Engine>(*std::move(loaded));
+  }
+
+  et::Error set_option(et::BackendOptionContext& /*context*/,
+                       const et::Span<et::BackendOption>& given) override {
+    const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
+    const auto program = text_of(options, engine::kProgramOption);
+    bool finishes = false;
+    for (const et::BackendOption& option : options) {
+      const std::string_view key = option.key;
+      if (key == engine::kFinishOption) {
+        finishes = true;
+      } else if (key != kGraphsOption && key != engine::kProgramOption && key != kBudgetOption &&
+                 key != kTotalOption && key != kShareScratchOption) {
+        return refuse(invalid_argument("it has no option '{}' that can be set after loading", key));
+      }
+    }
+    const auto budget = budget_of_options(options);
+    if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
+    const auto shares_scratch = flag_of(options, kShareScratchOption);
+    if (!shares_scratch.ok()) return refuse(shares_scratch.error());
+    const auto graphs = flag_of(options, kGraphsOption);
+    if (!graphs.ok()) return refuse(graphs.error());
+    if (*graphs) set_graphs(**graphs);
+    if (*shares_scratch) all_share_scratch = **shares_scratch;
+    if (finishes && program) {
+      const Status started = Programs::get().start(*program);
+      if (!started.ok()) return refuse(started.error());
+    }
+    if (!*budget) return et::Error::Ok;
+    const Status set = Programs::get().set_budget(program, **budget);
+    return set.ok() ? et::Error::Ok : refuse(set.error());
+  }
+
+  et::Error get_option(et::BackendOptionContext& context,
+                       et::Span<et::BackendOption>& options) override {
+    const auto program = text_of({options.data(), options.size()}, engine::kProgramOption);
+    for (et::BackendOption& option : options) {
+      const std::string_view key = option.key;
+      if (key == engine::kProgramOption) continue;
+      if (key != kBudgetOption) {
+        et::Span<et::BackendOption> other(&option, 1);
+        const et::Error error = Backend::get_option(context, other);
+        if (error != et::Error::Ok) return error;
+        continue;
+      }
+      const auto budget = Programs::get().budget(program);
+      if (!budget.ok()) return refuse(budget.error());
+      auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
+      std::to_chars(text.data(), text.data() + text.size() - 1, *budget);
+    }
+    return et::Error::Ok;
   }
 
   // "library_version" as records of engines have it; "capabilities": of the first GPU, "sm_90".
@@ -167,9 +342,7 @@ class Delegate final : public delegate::Backend {
   }
 };
 
-// Refused where another delegate of this name is registered already: then that one stays. Never
-// destroyed, because programs may end later than static destructors run.
-[[maybe_unused]] const et::Error registered = et::register_backend({kBackend, new Delegate()});
+[[maybe_unused]] const bool registered = delegate::register_delegate(kBackend, new Delegate());
 
 }  // namespace
 }  // namespace slipway::tensorrt

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "cuda/driver/caller_choices.h"
+#include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 
 namespace slipway::tensorrt {
@@ -33,41 +35,102 @@ Error with_memory(const Error& error, const cuda::Device& device) {
   return Error(error.code(), fmt::format("{}: {}", error.message(), device.memory_text()));
 }
 
-Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<SharedRuntime> runtime,
-                                                         cuda::DevicePointer device,
-                                                         tensorrt::Engine engine, Ports ports) {
-  auto context = engine.create_context();
-  if (!context.ok()) return with_memory(context.error(), *device);
-  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(device));
-  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(std::move(runtime), std::move(device),
-                                                        std::move(engine), *std::move(context),
-                                                        std::move(stream), std::move(ports)));
+Result<std::unique_ptr<LoadedEngine>> LoadedEngine::make(std::shared_ptr<Plan> plan, Ports ports,
+                                                         std::string program, bool shares_scratch,
+                                                         bool with_graphs) {
+  SLIPWAY_ASSIGN_OR_RETURN(cuda::Stream stream, cuda::Stream::create(plan->device()));
+  cuda::find_executorch_stream();
+  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(
+      std::move(plan), std::move(stream), std::move(ports), std::move(program), shares_scratch));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
+  if (with_graphs) loaded->use_graphs();
   return loaded;
 }
 
-LoadedEngine::LoadedEngine(std::shared_ptr<SharedRuntime> runtime, cuda::DevicePointer device,
-                           tensorrt::Engine engine, ExecutionContext context, cuda::Stream stream,
-                           Ports ports)
-    : runtime_(std::move(runtime)),
-      device_(std::move(device)),
-      engine_(std::move(engine)),
-      context_(std::move(context)),
+LoadedEngine::LoadedEngine(std::shared_ptr<Plan> plan, cuda::Stream stream, Ports ports,
+                           std::string program, bool shares_scratch)
+    : plan_(std::move(plan)),
+      device_(plan_->device()),
+      program_(std::move(program)),
+      shares_scratch_(shares_scratch),
       stream_(std::move(stream)),
       ports_(std::move(ports)),
+      profiles_(read_profiles(plan_->engine(), ports_.inputs)),
       arguments_(kTitle, to_ports(ports_.inputs), to_ports(ports_.outputs)),
       nothing_(device_) {
-  for (const IoTensor& input : ports_.inputs) {
-    bounds_.push_back(input.is_dynamic() ? engine_->bounds(input.name, 0) : ShapeBounds());
-  }
   for (size_t i = 0; i < arguments_.count(); ++i) slots_.emplace_back(device_);
+  Programs::get().add(this);
 }
 
-LoadedEngine::~LoadedEngine() {
-  // TensorRT frees the device's memory in them.
+LoadedEngine::~LoadedEngine() { Programs::get().remove(this); }
+
+Result<int64_t> LoadedEngine::free_memory() const {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+  size_t free = 0;
+  size_t total = 0;
+  const int code = device_->driver().call().memory_info(&free, &total);
+  SLIPWAY_RETURN_IF_ERROR(device_->driver().check(code, "the free memory is not known"));
+  return static_cast<int64_t>(free);
+}
+
+Status LoadedEngine::give_budget(int64_t bytes) {
+  if (streamable_weights() == 0 || plan_->contexts > 0) return {};
+  SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+  SLIPWAY_ASSIGN_OR_RETURN(bool done, plan_->engine().set_weight_budget(bytes));
+  if (!done && plan_->budget.kind == Budget::Kind::kAutomatic) {
+    bytes = 0;
+    SLIPWAY_ASSIGN_OR_RETURN(done, plan_->engine().set_weight_budget(bytes));
+  }
+  if (done) return {};
+  return with_memory(
+      plan_->engine().error(
+          ErrorCode::kInternal,
+          fmt::format("the weight-streaming budget of {} bytes can't be had", bytes)),
+      *device_);
+}
+
+Status LoadedEngine::make_context() {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+  if (scratch_ != nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(const int64_t size, plan_->engine().context_memory());
+    const std::lock_guard<std::mutex> lock(scratch_->mutex);
+    SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
+  }
+  auto context = plan_->engine().create_context(scratch_ == nullptr);
+  if (!context.ok()) return with_memory(context.error(), *device_);
+  context_.emplace(*std::move(context));
+  profile_ = 0;
+  ++plan_->contexts;
+  return {};
+}
+
+void LoadedEngine::use_graphs() {
+  const bool is_dynamic = std::any_of(ports_.inputs.begin(), ports_.inputs.end(),
+                                      [](const IoTensor& input) { return input.is_dynamic(); });
+  // It compiles kernels for a shape when it likes, while a graph is recorded, too.
+  if (plan_->engine().version().family == Family::kRtx && is_dynamic) {
+    ET_LOG(Error, "%s: TensorRT-RTX has no CUDA graphs of inputs of dynamic sizes", kTitle);
+    return;
+  }
+  graphs_.emplace(device_);
+}
+
+void LoadedEngine::drop_context() {
+  if (!context_) return;
   const auto current = device_->make_current();
+  if (graphs_) graphs_->clear();
   context_.reset();
-  engine_.reset();
+  --plan_->contexts;
+}
+
+Result<std::unique_lock<std::mutex>> LoadedEngine::take_scratch() {
+  if (scratch_ == nullptr) return std::unique_lock<std::mutex>();
+  std::unique_lock<std::mutex> lock(scratch_->mutex);
+  SLIPWAY_ASSIGN_OR_RETURN(const int64_t size, plan_->engine().context_memory());
+  // Another engine may have failed to make it larger, and then it is gone.
+  SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
+  context_->set_memory(reinterpret_cast<void*>(scratch_->memory.address()), size);
+  return lock;
 }
 
 const IoTensor& LoadedEngine::tensor(size_t index) const {
@@ -78,40 +141,68 @@ et::Error LoadedEngine::report(const Status& status) const {
   return status.ok() ? et::Error::Ok : refuse(with_memory(status.error(), *device_));
 }
 
-// Of a tensor that fits its port.
-et::Error LoadedEngine::check_bounds(size_t index, const aten::Tensor& tensor) const {
-  const ShapeBounds& bounds = bounds_[index];
-  const auto sizes = tensor.sizes();
-  if (bounds.min.size() != sizes.size() || bounds.max.size() != sizes.size()) {
-    return refuse(
-        invalid_file("its plan has no profile for input '{}'", ports_.inputs[index].name));
-  }
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] >= bounds.min[i] && sizes[i] <= bounds.max[i]) continue;
+// That the active profile serves the sizes of a call, which are in the slots.
+et::Error LoadedEngine::check_bounds(bool is_pinned) const {
+  for (size_t i = 0; i < ports_.inputs.size(); ++i) {
+    const std::vector<int64_t>& sizes = slots_[i].sizes;
+    const ShapeBounds& bounds = profiles_[static_cast<size_t>(profile_)][i];
+    if (!ports_.inputs[i].is_dynamic()) continue;
+    if (bounds.min.size() != sizes.size() || bounds.max.size() != sizes.size()) {
+      return refuse(invalid_file("its plan has no profile for input '{}'", ports_.inputs[i].name));
+    }
+    if (serves(bounds, sizes)) continue;
+    std::string ranges;
+    for (const auto& profile : profiles_) {
+      if (is_pinned && &profile != &profiles_[static_cast<size_t>(profile_)]) continue;
+      ranges += fmt::format("{}[{}] to [{}]", ranges.empty() ? "" : ", or ",
+                            fmt::join(profile[i].min, ", "), fmt::join(profile[i].max, ", "));
+    }
     return refuse(invalid_argument(
-        "{} has the sizes [{}], and the engine is for [{}] to [{}]: compile the model with the "
-        "sizes that it is to serve (option 'profile')",
-        arguments_.label(index), fmt::join(sizes.begin(), sizes.end(), ", "),
-        fmt::join(bounds.min, ", "), fmt::join(bounds.max, ", ")));
+        "{} has the sizes [{}], and {} for {}: compile the model with the sizes that it is to "
+        "serve (option 'profile')",
+        arguments_.label(i), fmt::join(sizes, ", "),
+        is_pinned ? fmt::format("its caller's profile {} is", profile_) : "the engine is", ranges));
   }
   return et::Error::Ok;
 }
 
-et::Error LoadedEngine::set_shapes(Values values) {
+et::Error LoadedEngine::set_profile(const cuda::Stream& stream) {
+  std::vector<std::vector<int64_t>> sizes;
+  if (profiles_.size() > 1) {
+    for (const Argument& slot : slots_) sizes.push_back(slot.sizes);
+  }
+  const std::optional<int> pinned = cuda::caller_profile();
+  const bool may_change = profiles_.size() > 1 || pinned;
+  if (may_change) {
+    const auto profile = choose_profile(profiles_, sizes, profile_, pinned);
+    if (!profile.ok()) return refuse(profile.error());
+    if (*profile != profile_) {
+      const Status set = context_->set_profile(*profile, stream.handle());
+      if (!set.ok()) return report(set);
+      profile_ = *profile;
+    }
+  }
+  return check_bounds(pinned && profiles_.size() > 1);
+}
+
+et::Error LoadedEngine::set_shapes(const cuda::Stream& stream, Values values) {
   bool is_dynamic = false;
   for (size_t i = 0; i < ports_.inputs.size(); ++i) {
     const et::Error checked = arguments_.check(i, *values[i]);
     if (checked != et::Error::Ok) return checked;
     if (!ports_.inputs[i].is_dynamic()) continue;
     is_dynamic = true;
-    const aten::Tensor& tensor = values[i]->toTensor();
-    const et::Error bounded = check_bounds(i, tensor);
-    if (bounded != et::Error::Ok) return bounded;
-    const std::vector<int64_t> sizes(tensor.sizes().begin(), tensor.sizes().end());
-    const Status set = context_->set_shape(ports_.inputs[i].name, sizes);
+    const auto sizes = values[i]->toTensor().sizes();
+    slots_[i].sizes.assign(sizes.begin(), sizes.end());
+  }
+  const et::Error chosen = set_profile(stream);
+  if (chosen != et::Error::Ok || !is_dynamic) return chosen;
+  for (size_t i = 0; i < ports_.inputs.size(); ++i) {
+    if (!ports_.inputs[i].is_dynamic()) continue;
+    const Status set = context_->set_shape(ports_.inputs[i].name, slots_[i].sizes);
     if (!set.ok()) return report(set);
   }
-  return is_dynamic ? report(context_->infer_shapes()) : et::Error::Ok;
+  return report(context_->infer_shapes());
 }
 
 et::Error LoadedEngine::resize_outputs(Values values) {
@@ -152,6 +243,7 @@ et::Error LoadedEngine::locate(size_t index, const aten::Tensor& tensor) {
     return et::Error::Ok;
   }
   slot.host = data;
+  slot.is_pinned = place->kind == cuda::Place::Kind::kPinned;
   // An output in the memory of an input needs none of its own.
   if (!is_input(index) && ports_.aliases[index - ports_.inputs.size()]) return et::Error::Ok;
   const Status reserved = slot.staging.reserve(slot.bytes);
@@ -176,48 +268,103 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
-Status LoadedEngine::queue_all() {
+// A graph repeats a run with its shapes and addresses, those of scratch memory among them.
+Status LoadedEngine::enqueue(const cuda::Stream& stream) {
+  const auto queue = [&](const cuda::Stream& on) { return context_->enqueue(on.handle()); };
+  if (!graphs_) return queue(stream);
+  std::vector<uint64_t> parameters = {static_cast<uint64_t>(profile_),
+                                      scratch_ == nullptr ? 0 : scratch_->memory.address()};
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    parameters.push_back(slots_[i].address);
+    parameters.insert(parameters.end(), slots_[i].sizes.begin(), slots_[i].sizes.end());
+  }
+  if (scratch_ != nullptr) parameters.push_back(scratch_->memory.address());
+  return graphs_->run(parameters, stream, stream_, queue, [&](const Error& error) {
+    ET_LOG(Error, "%s: it runs without a CUDA graph: %s", kTitle, error.message().c_str());
+  });
+}
+
+Status LoadedEngine::queue_all(const cuda::Stream& stream) {
   const size_t inputs = ports_.inputs.size();
   for (size_t i = 0; i < inputs; ++i) {
     Argument& slot = slots_[i];
     if (slot.host == nullptr) continue;
-    SLIPWAY_RETURN_IF_ERROR(slot.staging.upload(slot.host, slot.bytes, stream_));
+    SLIPWAY_RETURN_IF_ERROR(slot.is_pinned
+                                ? slot.staging.upload_pinned(slot.host, slot.bytes, stream)
+                                : slot.staging.upload(slot.host, slot.bytes, stream));
   }
-  SLIPWAY_RETURN_IF_ERROR(context_->enqueue(stream_.handle()));
+  SLIPWAY_RETURN_IF_ERROR(enqueue(stream));
   for (size_t i = inputs; i < slots_.size(); ++i) {
     Argument& slot = slots_[i];
     const auto alias = ports_.aliases[i - inputs];
     const cuda::Address written = alias ? slots_[*alias].address : slot.address;
     if (slot.host != nullptr) {
-      SLIPWAY_RETURN_IF_ERROR(slot.staging.download(written, slot.bytes, stream_));
+      SLIPWAY_RETURN_IF_ERROR(
+          slot.is_pinned ? slot.staging.download_pinned(slot.host, written, slot.bytes, stream)
+                         : slot.staging.download(written, slot.bytes, stream));
     } else if (slot.address != written && slot.bytes > 0) {
       SLIPWAY_RETURN_IF_ERROR(
           device_->driver().check(device_->driver().call().copy_on_device(
-                                      slot.address, written, slot.bytes, stream_.handle()),
-                                  fmt::format("{} does not get its value", arguments_.label(i))));
+                                      slot.address, written, slot.bytes, stream.handle()),
+                                  [&] { return arguments_.label(i) + " does not get its value"; }));
     }
   }
   return {};
 }
 
-et::Error LoadedEngine::run(Values values) {
+// Outputs in the memory of inputs may be left out: the inputs are these, too.
+std::vector<et::EValue*> LoadedEngine::with_aliases(Values values) const {
+  std::vector<et::EValue*> whole(values.begin(), values.end());
+  const size_t aliased =
+      ports_.aliases.size() -
+      static_cast<size_t>(std::count(ports_.aliases.begin(), ports_.aliases.end(), std::nullopt));
+  if (aliased == 0 || values.size() + aliased != arguments_.count()) return whole;
+  for (size_t i = 0; i < ports_.aliases.size(); ++i) {
+    if (!ports_.aliases[i]) continue;
+    whole.insert(whole.begin() + static_cast<ptrdiff_t>(ports_.inputs.size() + i),
+                 values[*ports_.aliases[i]]);
+  }
+  return whole;
+}
+
+et::Error LoadedEngine::run(Values given) {
+  std::vector<et::EValue*> whole = with_aliases(given);
+  const Values values(whole.data(), whole.size());
   const et::Error counted = arguments_.check_count(values.size());
   if (counted != et::Error::Ok) return counted;
+  const auto held = hold();
   const auto current = device_->make_current();
   if (!current.ok()) return refuse(current.error());
-  for (const auto step :
-       {&LoadedEngine::set_shapes, &LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
+  // Where a budget could be neither changed nor given back, there is none.
+  if (!context_) {
+    const Status made = make_context();
+    if (!made.ok()) return refuse(made.error());
+  }
+  const auto scratch = take_scratch();
+  if (!scratch.ok()) return refuse(with_memory(scratch.error(), *device_));
+  const std::optional<void*> chosen = cuda::caller_stream();
+  if (!chosen) return run_on(stream_, values);
+  const auto stream = cuda::Stream::borrow(device_, *chosen);
+  return stream.ok() ? run_on(*stream, values) : refuse(stream.error());
+}
+
+et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
+  const et::Error shaped = set_shapes(stream, values);
+  if (shaped != et::Error::Ok) return shaped;
+  for (const auto step : {&LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
     const et::Error error = (this->*step)(values);
     if (error != et::Error::Ok) return error;
   }
-  const Status queued = queue_all();
+  const Status queued = queue_all(stream);
   // After an error too: what was queued uses memory that the next call will.
-  const Status done = stream_.wait();
+  const Status done = stream.wait();
   if (!queued.ok()) return report(queued);
   if (!done.ok()) return report(done);
   for (size_t i = ports_.inputs.size(); i < slots_.size(); ++i) {
-    const Argument& slot = slots_[i];
-    if (slot.host != nullptr) slot.staging.finish_download(slot.host, slot.bytes);
+    Argument& slot = slots_[i];
+    if (slot.host == nullptr || slot.is_pinned) continue;
+    const Status got = slot.staging.finish_download(slot.host, slot.bytes, stream);
+    if (!got.ok()) return report(got);
   }
   return et::Error::Ok;
 }

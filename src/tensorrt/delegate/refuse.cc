@@ -1,9 +1,6 @@
 #include "tensorrt/delegate/refuse.h"
 
-#include <string>
-
-#include <executorch/runtime/platform/log.h>
-#include <fmt/core.h>
+#include "delegate/log.h"
 
 namespace slipway::tensorrt {
 
@@ -36,19 +33,8 @@ et::Error code_of(ErrorCode code) {
 
 et::Error refuse(const Error& error) { return refuse(error, code_of(error.code())); }
 
-// ExecuTorch's log cuts what is longer than 255 bytes: it is logged in pieces.
 et::Error refuse(const Error& error, et::Error code) {
-  constexpr size_t kPiece = 200;
-  std::string rest = fmt::format("{}: {}", kTitle, error.message());
-  const char* before = "";
-  while (rest.size() > kPiece) {
-    size_t end = rest.rfind(' ', kPiece);
-    if (end == std::string::npos || end == 0) end = kPiece;
-    ET_LOG(Error, "%s%s", before, rest.substr(0, end).c_str());
-    rest.erase(0, rest[end] == ' ' ? end + 1 : end);
-    before = "... ";
-  }
-  ET_LOG(Error, "%s%s", before, rest.c_str());
+  delegate::log_error(kTitle, error.message());
   return code;
 }
 

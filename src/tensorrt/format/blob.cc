@@ -113,10 +113,16 @@ Result<Metadata> read_metadata(std::string_view text) {
   metadata.serialized_metadata = json.find("serialized_metadata").to_string();
   metadata.target_platform = json.find("target_platform").to_string();
   metadata.engine_sha256 = json.find("engine_sha256").to_string();
+  metadata.engine_target = json.find("engine_target").to_string();
+  const JsonValue key = json.find("engine_key");
+  metadata.engine_key = key.to_string();
   SLIPWAY_RETURN_IF_ERROR(document->status());
   if (metadata.device_id < std::numeric_limits<int32_t>::min() ||
       metadata.device_id > std::numeric_limits<int32_t>::max()) {
     return invalid_file("its device is {}", metadata.device_id);
+  }
+  if (!key.is_absent() && metadata.engine_key.empty()) {
+    return invalid_file("its plan has an empty key (engine_key)");
   }
   if (!metadata.engine_sha256.empty() && !is_sha256(metadata.engine_sha256)) {
     return invalid_file("its plan's SHA-256 is no such number");
@@ -140,11 +146,6 @@ Status check_header(const Header& header, uint64_t size) {
   if (header.plan_offset % kPlanAlignment != 0) {
     return invalid_file("its plan is at {}, which is not a multiple of {}", header.plan_offset,
                         kPlanAlignment);
-  }
-  if (header.plan_size == 0) {
-    return invalid_file(
-        "its plan has no bytes: one that lies beside the file (engine_key) is not read by this "
-        "version, so export the model with the engine inside");
   }
   if (!range_fits(header.plan_offset, header.plan_size, size)) {
     return invalid_file("its plan, {} bytes at {}, is not within its {} bytes", header.plan_size,
@@ -173,6 +174,8 @@ std::string metadata_to_json(const Metadata& metadata) {
   json["serialized_metadata"] = metadata.serialized_metadata;
   json["target_platform"] = metadata.target_platform;
   if (!metadata.engine_sha256.empty()) json["engine_sha256"] = metadata.engine_sha256;
+  if (!metadata.engine_target.empty()) json["engine_target"] = metadata.engine_target;
+  if (!metadata.engine_key.empty()) json["engine_key"] = metadata.engine_key;
   // ASCII alone, as Python writes it.
   return json.dump(-1, ' ', true, OrderedJson::error_handler_t::replace);
 }
@@ -192,7 +195,7 @@ Result<std::vector<std::byte>> write_header(const Metadata& metadata, uint64_t p
   header.plan_offset = static_cast<uint32_t>(size);
   header.plan_size = plan_size;
   header.reserved[0] = 1;
-  if (plan_size == 0 || !checked_add(size, plan_size)) {
+  if ((plan_size == 0) == metadata.engine_key.empty() || !checked_add(size, plan_size)) {
     return invalid_argument("a plan of TensorRT has {} bytes", plan_size);
   }
   std::vector<std::byte> bytes(size);
@@ -211,6 +214,11 @@ Result<Blob> read_blob(std::span<const std::byte> bytes) {
   if (!metadata.ok()) return metadata.error().with_context("its metadata");
   // The other way round is written too: aliases behind TR01.
   const std::string_view magic(header.magic, sizeof header.magic);
+  if ((header.plan_size == 0) == metadata->engine_key.empty()) {
+    return header.plan_size == 0
+               ? invalid_file("its plan has no bytes, and no key of named data (engine_key)")
+               : invalid_file("its plan is there, and somewhere else, too (engine_key)");
+  }
   if (magic == kMagicWithAliases && metadata->aliased_io.empty()) {
     return invalid_file("it begins with {}, and has no aliases", magic);
   }

@@ -43,6 +43,8 @@ struct Metadata {
   std::string serialized_metadata;   // the writer's own
   std::string target_platform;       // "linux_x86_64"
   std::string engine_sha256;         // of the plan, in hexadecimal; empty where it is not known
+  std::string engine_target;         // the GPUs that it is for, "sm_80,sm_86"; empty likewise
+  std::string engine_key;            // of the named data that the plan is, where it is not behind
 
   bool operator==(const Metadata&) const = default;
 };
@@ -53,7 +55,7 @@ Result<std::vector<std::byte>> write_header(const Metadata& metadata, uint64_t p
 
 struct Blob {
   Metadata metadata;
-  std::span<const std::byte> plan;  // of the bytes that were given
+  std::span<const std::byte> plan;  // of the bytes that were given; empty with an engine_key
 };
 
 // As the header has it.

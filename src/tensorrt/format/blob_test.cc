@@ -230,7 +230,7 @@ TEST(TensorRtBlobTest, BadHeadersAreRefused) {
     EXPECT_THAT(error_with(kPlanSize, size), HasSubstr("is not within"));
   }
   EXPECT_THAT(error_with(kPlanSize, uint64_t{0}),
-              HasSubstr("its plan has no bytes: one that lies beside the file (engine_key)"));
+              HasSubstr("its plan has no bytes, and no key of named data (engine_key)"));
   // What follows the plan, and what is reserved, is not looked at.
   Bytes longer = good;
   longer.resize(longer.size() + 7);
@@ -262,6 +262,24 @@ TEST(TensorRtBlobTest, ThePlansDigestIsTheLastField) {
     metadata.engine_sha256 = wrong;
     EXPECT_THAT(write_header(metadata, 4).error().message(), HasSubstr("SHA-256")) << wrong;
   }
+}
+
+TEST(TensorRtBlobTest, APlanMayBeNamedData) {
+  Metadata metadata = plain();
+  metadata.engine_key = "engine 0";
+  metadata.engine_target = "sm_80,sm_86";
+  const Bytes bytes = blob_of(metadata, "");
+  const auto blob = read_blob(bytes);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  EXPECT_EQ(blob->metadata, metadata);
+  EXPECT_TRUE(blob->plan.empty());
+  EXPECT_FALSE(write_header(metadata, 4).ok()) << "a plan in two places";
+  EXPECT_THAT(error_of(with_metadata(R"({"io_bindings":[{"name":"x","is_input":true}],)"
+                                     R"("engine_key":"k"})")),
+              HasSubstr("its plan is there, and somewhere else, too"));
+  EXPECT_THAT(error_of(with_metadata(R"({"io_bindings":[{"name":"x","is_input":true}],)"
+                                     R"("engine_key":""})")),
+              HasSubstr("its plan has an empty key"));
 }
 
 // Names that are spelled as fields are.

@@ -11,6 +11,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "engine/json.h"
 #include "tensorrt/format/blob.h"
@@ -44,12 +46,15 @@ Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
   metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
   metadata.target_platform = "linux_x86_64";
   metadata.engine_sha256 = record.sha256;
+  metadata.engine_target = record.target;
   return write_header(metadata, record.size);
 }
 
 Result<std::span<const std::byte>> plan_of(std::span<const std::byte> bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
-  return blob.plan;
+  if (blob.metadata.engine_key.empty()) return blob.plan;
+  return unsupported("its plan is not in it: it is named data under the key '{}'",
+                     printable(blob.metadata.engine_key));
 }
 
 Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
@@ -66,6 +71,9 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   } else if (!own.empty()) {
     summary.lines.push_back("metadata: " + own);
   }
+  if (!metadata.engine_key.empty()) {
+    summary.lines.push_back("the plan is named data: " + metadata.engine_key);
+  }
   for (const Binding& binding : metadata.io_bindings) {
     summary.ends.push_back(fmt::format("{} '{}': {}[{}]", binding.is_input ? "input" : "output",
                                        binding.name, binding.dtype,
@@ -79,12 +87,23 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   return summary;
 }
 
-// A text, as an int of ExecuTorch's has 32 bits.
+// Budgets are texts, as an int of ExecuTorch's has 32 bits.
 std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
-  if (!options.weight_streaming_budget) return {};
   constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
-  return {{"weight_streaming_budget",
-           std::to_string(std::min(*options.weight_streaming_budget, kMost))}};
+  std::vector<engine::Description::Setting> settings;
+  if (!options.device.empty()) settings.emplace_back(kDeviceOption, options.device);
+  if (options.weight_streaming_budget) {
+    settings.emplace_back(kBudgetOption,
+                          std::to_string(std::min(*options.weight_streaming_budget, kMost)));
+  }
+  if (options.weight_streaming_total) {
+    settings.emplace_back(kTotalOption,
+                          std::to_string(std::min(*options.weight_streaming_total, kMost)));
+  }
+  if (!options.share_engines) settings.emplace_back(kShareEnginesOption, false);
+  if (options.share_scratch) settings.emplace_back(kShareScratchOption, true);
+  if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
+  return settings;
 }
 
 // As TensorRT-RTX and TensorRT begin theirs.
@@ -104,6 +123,7 @@ const engine::Description kDescription = {
         "it comes with Slipway and lies beside ExecuTorch's libraries or the program: install it "
         "there",
     .load_settings = load_settings,
+    .weight_budget = kBudgetOption,
     .header = header,
     .engine_of = plan_of,
     .summarize = summarize,

@@ -5,6 +5,18 @@
 
 namespace slipway::tensorrt {
 
+// A load option of the delegate and a compile spec: "cuda:0".
+inline constexpr const char* kDeviceOption = "target_device";
+// Load options of the delegate and compile specs: bytes of weights on the device, for each engine
+// and for all of a program, as decimal digits.
+inline constexpr const char* kBudgetOption = "weight_streaming_budget";
+inline constexpr const char* kTotalOption = "weight_streaming_total";
+inline constexpr const char* kGraphsOption = "use_cuda_graphs";
+
+// Load options, true or false.
+inline constexpr const char* kShareEnginesOption = "use_shared_engines";
+inline constexpr const char* kShareScratchOption = "use_shared_activation_scratch";
+
 extern const engine::Description kDescription;
 
 }  // namespace slipway::tensorrt

@@ -19,6 +19,7 @@ engine::EngineRecord record() {
   record.inputs = {{"x", "float32", {"s0", "4"}}, {"cache", "float32", {"1", "8"}}};
   record.outputs = {{"y", "float32", {"s0", "2*s0"}}, {"cache_1", "float32", {"1", "8"}}};
   record.aliases = {{1, 1, "kv_cache_update"}};
+  record.target = "sm_80,sm_86";
   record.size = 3;
   record.sha256 = std::string(64, '7');
   return record;
@@ -44,6 +45,7 @@ TEST(TensorRtDescription, WritesTheHeaderOfARecord) {
   EXPECT_EQ(read->metadata.aliased_io[0].output, "cache_1");
   EXPECT_EQ(read->metadata.aliased_io[0].input, "cache");
   EXPECT_EQ(read->metadata.engine_sha256, std::string(64, '7'));
+  EXPECT_EQ(read->metadata.engine_target, "sm_80,sm_86");
 }
 
 TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
@@ -70,21 +72,47 @@ TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
   EXPECT_EQ(kDescription.summarize(blob)->lines[0],
             "TensorRT plan for GPU 0 of linux_x86_64, and GPUs of later kinds");
   EXPECT_FALSE(kDescription.summarize({}).ok());
+  metadata.engine_key = "k";
+  const auto elsewhere = write_header(metadata, 0);
+  ASSERT_TRUE(elsewhere.ok()) << elsewhere.error().message();
+  EXPECT_THAT(kDescription.summarize(*elsewhere)->lines,
+              testing::Contains("the plan is named data: k"));
+  EXPECT_THAT(kDescription.engine_of(*elsewhere).error().message(),
+              HasSubstr("its plan is not in it"));
 }
 
-TEST(TensorRtDescription, GivesTheDelegateTheBudgetAsAText) {
+TEST(TensorRtDescription, GivesTheDelegateBudgetsAsTexts) {
   EXPECT_TRUE(kDescription.load_settings({}).empty());
-  const auto given = [](uint64_t budget) {
-    LoadOptions options;
-    options.weight_streaming_budget = budget;
+  const auto given = [](const LoadOptions& options, const std::string& key) {
     const auto settings = kDescription.load_settings(options);
     EXPECT_EQ(settings.size(), 1u);
-    EXPECT_EQ(std::string(settings.at(0).first), "weight_streaming_budget");
+    EXPECT_EQ(settings.at(0).first, key);
     return std::get<std::string>(settings.at(0).second);
   };
-  EXPECT_EQ(given(0), "0");
-  EXPECT_EQ(given(uint64_t{5} << 30), "5368709120");
-  EXPECT_EQ(given(UINT64_MAX), "9223372036854775807");
+  const auto of_each = [&](uint64_t budget) {
+    return given({.weight_streaming_budget = budget}, "weight_streaming_budget");
+  };
+  EXPECT_EQ(of_each(0), "0");
+  EXPECT_EQ(of_each(uint64_t{5} << 30), "5368709120");
+  EXPECT_EQ(of_each(UINT64_MAX), "9223372036854775807");
+  EXPECT_EQ(given({.weight_streaming_total = UINT64_MAX}, "weight_streaming_total"),
+            "9223372036854775807");
+}
+
+TEST(TensorRtDescription, GivesTheDelegateTheDevice) {
+  const auto settings = kDescription.load_settings({.device = "cuda:1"});
+  ASSERT_EQ(settings.size(), 1u);
+  EXPECT_EQ(std::string(settings[0].first), "target_device");
+  EXPECT_EQ(std::get<std::string>(settings[0].second), "cuda:1");
+}
+
+TEST(TensorRtDescription, TellsTheDelegateWhatIsShared) {
+  const auto settings = kDescription.load_settings({.share_engines = false, .share_scratch = true});
+  ASSERT_EQ(settings.size(), 2u);
+  EXPECT_EQ(std::string(settings[0].first), "use_shared_engines");
+  EXPECT_FALSE(std::get<bool>(settings[0].second));
+  EXPECT_EQ(std::string(settings[1].first), "use_shared_activation_scratch");
+  EXPECT_TRUE(std::get<bool>(settings[1].second));
 }
 
 TEST(TensorRtDescription, KnowsBarePlans) {

@@ -9,6 +9,7 @@ namespace slipway::tensorrt {
 namespace {
 
 constexpr int32_t kStaticAllocation = 0;
+constexpr int32_t kUserManaged = 2;
 constexpr int kMostDims = 8;
 
 std::vector<int64_t> sizes_of(const Dims& dims) {
@@ -73,10 +74,15 @@ Result<bool> Engine::set_weight_budget(int64_t bytes) {
   return call<Method::VCudaEngine_setWeightStreamingBudgetV2>(version(), object(), bytes);
 }
 
-Result<ExecutionContext> Engine::create_context() {
+Result<int64_t> Engine::context_memory() const {
+  SLIPWAY_RETURN_IF_ERROR(require(version(), Method::VCudaEngine_getDeviceMemorySizeV2));
+  return call<Method::VCudaEngine_getDeviceMemorySizeV2>(version(), object());
+}
+
+Result<ExecutionContext> Engine::create_context(bool with_memory) {
   session()->log->start();
-  Object* const context =
-      call<Method::VCudaEngine_createExecutionContext>(version(), object(), kStaticAllocation);
+  Object* const context = call<Method::VCudaEngine_createExecutionContext>(
+      version(), object(), with_memory ? kStaticAllocation : kUserManaged);
   if (context == nullptr) {
     return error(ErrorCode::kInternal,
                  fmt::format("{} makes no context of the engine", version().name()));
@@ -86,6 +92,16 @@ Result<ExecutionContext> Engine::create_context() {
 
 Error Engine::error(ErrorCode code, std::string_view what) const {
   return session()->log->error(code, what);
+}
+
+Status ExecutionContext::set_profile(int profile, void* stream) {
+  session()->log->start();
+  if (call<Method::VExecutionContext_setOptimizationProfileAsync>(version(), object(), profile,
+                                                                  stream)) {
+    return {};
+  }
+  return session()->log->error(ErrorCode::kInternal,
+                               fmt::format("the engine does not take its profile {}", profile));
 }
 
 Status ExecutionContext::set_shape(const std::string& input, std::span<const int64_t> sizes) {
@@ -126,6 +142,10 @@ Status ExecutionContext::set_address(const std::string& tensor, void* address) {
   }
   return session()->log->error(ErrorCode::kInternal,
                                fmt::format("'{}' can't be bound to its memory", tensor));
+}
+
+void ExecutionContext::set_memory(void* address, int64_t size) {
+  call<Method::VExecutionContext_setDeviceMemoryV2>(version(), object(), address, size);
 }
 
 Status ExecutionContext::enqueue(void* stream) {

@@ -34,12 +34,16 @@ struct ShapeBounds {
 // the engine's device.
 class ExecutionContext : public Part {
  public:
+  // Another profile than 0; no shape is set then. Work that it needs is queued on the stream.
+  Status set_profile(int profile, void* stream);
   // kInvalidArgument with TensorRT's message where the engine does not take it.
   Status set_shape(const std::string& input, std::span<const int64_t> sizes);
   // Once all shapes of inputs are set: those of the outputs are known then.
   Status infer_shapes();
   std::vector<int64_t> shape(const std::string& tensor) const;
   Status set_address(const std::string& tensor, void* address);
+  // Of the device, as much as Engine::context_memory() says.
+  void set_memory(void* address, int64_t size);
   // Queues a run. kResourceExhausted where memory was short.
   Status enqueue(void* stream);
 
@@ -52,6 +56,7 @@ class ExecutionContext : public Part {
 class Engine : public Part {
  public:
   std::vector<IoTensor> tensors() const;
+  // Without sizes where the engine has no such profile, or the input none.
   ShapeBounds bounds(const std::string& input, int profile) const;
 
   // Bytes of weights that may stay on the host; 0 where none may.
@@ -63,7 +68,11 @@ class Engine : public Part {
   // Before a context exists. False, with a message in the log, where TensorRT refuses it.
   Result<bool> set_weight_budget(int64_t bytes);
 
-  Result<ExecutionContext> create_context();
+  // Bytes of the device that a context works in, weights aside, at the budget that is set.
+  Result<int64_t> context_memory() const;
+
+  // With that memory, or without: then each run needs ExecutionContext::set_memory before.
+  Result<ExecutionContext> create_context(bool with_memory = true);
 
   // What TensorRT says of the latest step: "`what`: " and its first error.
   Error error(ErrorCode code, std::string_view what) const;

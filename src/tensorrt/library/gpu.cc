@@ -34,8 +34,15 @@ Result<std::vector<Gpu>> find_gpus() {
                            cuda::list_devices(*driver));
   std::vector<Gpu> gpus;
   gpus.reserve(devices.size());
-  for (const cuda::DeviceInfo& device : devices) gpus.push_back({device.name, device.capability});
+  for (const cuda::DeviceInfo& device : devices) {
+    gpus.push_back({fmt::format("cuda:{}", device.index), device.name, device.capability});
+  }
   return gpus;
+}
+
+Result<std::string> driver_version() {
+  SLIPWAY_ASSIGN_OR_RETURN(const cuda::Driver* driver, cuda::Driver::open());
+  return fmt::format("CUDA {}.{}", driver->version() / 1000, driver->version() % 1000 / 10);
 }
 
 std::string own_target() {

@@ -10,6 +10,7 @@
 namespace slipway::tensorrt {
 
 struct Gpu {
+  std::string device;  // "cuda:0"
   std::string name;
   int capability = 0;  // 90 for compute capability 9.0
 };
@@ -24,6 +25,9 @@ std::string rtx_targets();
 
 // Asks NVIDIA's driver (cuda/driver), which is opened for it. kUnavailable where there is none.
 Result<std::vector<Gpu>> find_gpus();
+
+// "CUDA 13.2", the latest that NVIDIA's driver runs. Errors as above.
+Result<std::string> driver_version();
 
 // Whether engines of this family run on such a GPU: TensorRT-RTX serves few of them (its
 // documentation of release 1.7), TensorRT all that its own version knows.

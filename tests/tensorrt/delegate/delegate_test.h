@@ -17,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "cuda/driver/memory.h"
 #include "cuda/driver/stand_in_driver_test.h"
 #include "delegate/execution_test.h"
 #include "runtime/platform.h"
@@ -35,6 +36,11 @@ inline constexpr int kRtx = 10701;
 
 // y = 2x + 1, from one row to eight.
 inline const std::string kDoubling = "input x float32 1..8 3\noutput y x 2 1\n";
+
+// For the machine's GPU.
+inline std::string stand_in_plan(const std::string& lines) {
+  return stand_in_plan(lines, cuda::stand_in_driver(SLIPWAY_TEST_DRIVERS).capability);
+}
 
 inline Metadata doubling_metadata() {
   Metadata metadata;
@@ -70,11 +76,43 @@ class TestTensor : public delegate::TestTensor {
   }
 };
 
+// Numbers in the memory of a device.
+class DeviceFloats {
+ public:
+  explicit DeviceFloats(const std::vector<float>& values, int device = 0)
+      : device_(*cuda::Device::open(device)),
+        stream_(*cuda::Stream::create(device_)),
+        staging_(device_),
+        bytes_(values.size() * sizeof(float)) {
+    const auto current = device_->make_current();
+    EXPECT_TRUE(staging_.reserve(bytes_).ok());
+    EXPECT_TRUE(staging_.upload(values.data(), bytes_, stream_).ok());
+    EXPECT_TRUE(stream_.wait().ok());
+  }
+  void* data() const { return reinterpret_cast<void*>(staging_.address()); }
+  std::vector<float> floats() {
+    const auto current = device_->make_current();
+    std::vector<float> values(bytes_ / sizeof(float));
+    EXPECT_TRUE(staging_.download(staging_.address(), bytes_, stream_).ok());
+    EXPECT_TRUE(stream_.wait().ok());
+    EXPECT_TRUE(staging_.finish_download(values.data(), bytes_, stream_).ok());
+    return values;
+  }
+
+ private:
+  cuda::DevicePointer device_;
+  cuda::Stream stream_;
+  cuda::Staging staging_;
+  size_t bytes_;
+};
+
 class Handle : public delegate::LoadedEngine {
  public:
   Handle(const std::string& blob, const Specs& specs = {},
-         const std::vector<et::BackendOption>& options = {})
-      : LoadedEngine(kBackend, bytes_of(blob), specs, {options.data(), options.size()}) {}
+         const std::vector<et::BackendOption>& options = {},
+         const et::NamedDataMap* named_data = nullptr)
+      : LoadedEngine(kBackend, bytes_of(blob), specs, {options.data(), options.size()},
+                     named_data) {}
 
   et::Error run(const std::vector<TestTensor*>& tensors) {
     std::vector<et::EValue*> values;
@@ -95,23 +133,28 @@ class DelegateTest : public testing::Test {
   void SetUp() override { runtime::initialize_platform(); }
   void TearDown() override {
     driver.memory = size_t{1} << 30;
-    driver.devices = 2;
-    driver.capability = 86;
     driver.work_error = 0;
     tensorrt.refuses_runtime = false;
     tensorrt.largest_budget = INT64_MAX;
     tensorrt.refuses_run = false;
+    tensorrt.refuses_context = false;
     EXPECT_EQ(tensorrt.live_engines, 0);
     EXPECT_EQ(tensorrt.live_contexts, 0);
     EXPECT_EQ(driver.used, 0u);
     EXPECT_EQ(driver.live_host_allocations, 0);
     EXPECT_EQ(driver.live_contexts, 0);
     EXPECT_EQ(driver.live_streams, 0);
+    EXPECT_EQ(driver.live_graphs, 0);
   }
 
   void use_version(int version) { use_stand_in_runtime(SLIPWAY_STAND_IN_TENSORRT, version); }
 
-  cuda::StandInDriver& driver = cuda::use_stand_in_driver(SLIPWAY_STAND_IN_DRIVER);
+  // "cuda:0 (stand-in 0, compute capability 8.6)"
+  static std::string describe_device() {
+    return cuda::describe(cuda::list_devices(**cuda::Driver::open())->at(0));
+  }
+
+  cuda::StandInDriver& driver = cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
   StandInRuntime& tensorrt = use_stand_in_runtime(SLIPWAY_STAND_IN_TENSORRT, kT11);
 };
 

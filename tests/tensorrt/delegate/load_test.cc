@@ -33,7 +33,7 @@ TEST_F(LoadTest, OneRuntimeServesAllEngines) {
     const Handle second(doubling());
     EXPECT_EQ(first.error(), et::Error::Ok) << first.log();
     EXPECT_EQ(second.error(), et::Error::Ok);
-    EXPECT_EQ(tensorrt.live_engines, 2);
+    EXPECT_EQ(tensorrt.live_contexts, 2);
   }
   const Handle third(doubling());
   EXPECT_EQ(tensorrt.runtimes, before + 1);
@@ -65,7 +65,7 @@ TEST_F(LoadTest, WithoutADriverTheErrorSaysWhatToInstall) {
   EXPECT_THAT(reason, HasSubstr(folder + ", which SLIPWAY_TENSORRT_LIB names"));
   EXPECT_THAT(reason, HasSubstr("NVIDIA's driver is not here"));
   EXPECT_THAT(reason, HasSubstr("or give the container the host's"));
-  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
 }
 
 // The real library, where a machine has it: neither a missing driver nor a foreign plan disturbs
@@ -78,7 +78,7 @@ TEST_F(LoadTest, TheRealLibraryIsOpenedToo) {
   const Handle without(doubling());
   EXPECT_EQ(without.error(), et::Error::NotFound);
   EXPECT_THAT(without.log(), HasSubstr("TensorRT engine: NVIDIA's driver is not here"));
-  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
   if ((*library)->version().family == Family::kRtx) {
     expect_refused(doubling(), et::Error::InvalidProgram,
                    (*library)->version().name() + " does not know the header of its plan");
@@ -98,12 +98,13 @@ TEST_F(LoadTest, VersionsThatNobodyKnowsAreNamed) {
 }
 
 TEST_F(LoadTest, TheDeviceIsTheSpecsOrTheBlobs) {
-  const std::string ninth = "there is no cuda:9: this machine has cuda:0 (stand-in 0";
+  const std::string ninth = "there is no cuda:9: this machine has " + describe_device();
+  const std::string last = "cuda:" + std::to_string(driver.devices - 1);
   Metadata metadata = doubling_metadata();
   metadata.device_id = 9;
   expect_refused(doubling("", metadata), et::Error::NotFound, ninth);
   expect_refused(doubling(), et::Error::NotFound, ninth, {{"target_device", "cuda:9"}});
-  for (const char* device : {"cuda", "cuda:0", "cuda:1"}) {
+  for (const char* device : {"cuda", "cuda:0", last.c_str()}) {
     const Handle engine(doubling("", metadata), {{"target_device", device}});
     EXPECT_EQ(engine.error(), et::Error::Ok) << device << engine.log();
   }
@@ -196,7 +197,7 @@ TEST_F(LoadTest, PlansThatTensorrtRefusesHaveItsReason) {
                  "TensorRT 11.1.0 does not load the plan on this machine: stand-in: this is no "
                  "plan");
   // An intact one is not for this machine.
-  const std::string other = stand_in_plan(kDoubling, 90);
+  const std::string other = stand_in_plan(kDoubling, driver.capability + 1);
   metadata.engine_sha256 = sha256_hex(std::as_bytes(std::span(other)));
   expect_refused(blob_of(metadata, other), et::Error::DelegateInvalidCompatibility,
                  "stand-in: the engine cannot run on this GPU");
@@ -206,7 +207,7 @@ TEST_F(LoadTest, TensorrtRtxJudgesTheHeaderFirst) {
   use_version(kRtx);
   const int before = tensorrt.deserialized;
   expect_refused(
-      blob_of(doubling_metadata(), stand_in_plan(kDoubling, 90)),
+      blob_of(doubling_metadata(), stand_in_plan(kDoubling, driver.capability + 1)),
       et::Error::DelegateInvalidCompatibility,
       "its plan does not run with TensorRT-RTX 1.7.1 on this machine: it is not for this "
       "GPU's compute capability");
@@ -223,8 +224,8 @@ TEST_F(LoadTest, MemoryThatALoadLacksIsSaid) {
                  "stand-in: out of memory for weights: free=10000, total=10000");
   expect_refused(doubling("weights 4000\ncontext 7000\n"), et::Error::MemoryAllocationFailed,
                  "TensorRT 11.1.0 makes no context of the engine: stand-in: OutOfMemory for a "
-                 "context: free=6000, total=10000");
-  expect_refused(doubling("weights 4000\ncontext 5800\n"), et::Error::MemoryAllocationFailed,
+                 "context: free=5744, total=10000");
+  expect_refused(doubling("weights 9900\n"), et::Error::MemoryAllocationFailed,
                  "no memory of 256 bytes for cuda:0");
   EXPECT_EQ(tensorrt.live_engines, 0);
   EXPECT_EQ(Handle(doubling("weights 4000\ncontext 5000\n")).error(), et::Error::Ok);
@@ -334,6 +335,125 @@ TEST_F(BudgetTest, WhereTheAutomaticOneIsRefusedAllIsStreamed) {
                  spec("1000"));
 }
 
+TEST_F(BudgetTest, TheProcesssDefaultIsBeforeTheAutomaticOne) {
+  ASSERT_TRUE(runtime::require_backend(kBackend).ok());
+  const auto set_default = reinterpret_cast<int (*)(const char*)>(
+      ::dlsym(::dlopen("libslipway_tensorrt.so", RTLD_NOW | RTLD_NOLOAD),
+              "slipway_tensorrt_set_default_budget"));
+  ASSERT_NE(set_default, nullptr);
+  EXPECT_EQ(set_default("1500"), 0);
+  EXPECT_EQ(budget_after(kStreamable, {}), 1500);
+  EXPECT_EQ(budget_after(kStreamable, spec("2000")), 2000);
+  EXPECT_EQ(budget_after(kStreamable, {}, {text_option("3000")}), 3000);
+  EXPECT_EQ(set_default("-1"), 1);
+  EXPECT_EQ(set_default(""), 1);
+  EXPECT_EQ(budget_after(kStreamable, {}), 1500) << "as before";
+  EXPECT_EQ(set_default("5000"), 0);
+  EXPECT_EQ(budget_after(kStreamable, {}), 4096);
+  EXPECT_EQ(set_default(nullptr), 0);
+  EXPECT_EQ(budget_after(kStreamable, {}), 1000);
+}
+
+TEST_F(BudgetTest, ATotalIsForProgramsThatAreLoadedTogether) {
+  et::BackendOption total = text_option("3000");
+  std::strcpy(total.key, "weight_streaming_total");
+  const Handle alone(doubling(kStreamable), {}, {total});
+  EXPECT_EQ(alone.error(), et::Error::InvalidProgram);
+  EXPECT_THAT(alone.log(), HasSubstr("the load option weight_streaming_total is for Slipway's own "
+                                     "runtime"));
+  // The file's share of it holds.
+  Handle::Specs specs = spec("700");
+  specs.emplace_back("weight_streaming_total", "3000");
+  EXPECT_EQ(budget_after(kStreamable, specs), 700);
+  specs[1].second = "x";
+  expect_refused(doubling(kStreamable), et::Error::InvalidProgram,
+                 "the file's compile spec weight_streaming_total is 'x'", specs);
+  const Handle both(doubling(kStreamable), {}, {text_option("1"), total});
+  EXPECT_EQ(both.error(), et::Error::InvalidProgram);
+  EXPECT_THAT(both.log(), HasSubstr("are both there: give one"));
+}
+
+// ExecuTorch's own way, for all engines that are loaded.
+class SetOptionTest : public BudgetTest {
+ protected:
+  et::Error set(std::vector<et::BackendOption> options) {
+    const runtime::LogCapture log;
+    const et::Error error = et::set_option(kBackend, {options.data(), options.size()});
+    log_ = log.text();
+    return error;
+  }
+  std::string in_force() {
+    et::BackendOption asked = text_option("");
+    const runtime::LogCapture log;
+    const et::Error error = et::get_option(kBackend, {&asked, 1});
+    log_ = log.text();
+    if (error != et::Error::Ok) return "none";
+    return std::get<std::array<char, et::kMaxOptionValueLength>>(asked.value).data();
+  }
+  static bool runs(Handle& engine) {
+    TestTensor x({1, 3}, {1, 2, 3});
+    TestTensor y({1, 3});
+    return engine.run({&x, &y}) == et::Error::Ok && y.floats() == std::vector<float>{3, 5, 7};
+  }
+};
+
+TEST_F(SetOptionTest, ChangesTheBudgetOfWhatIsLoadedAndTellsIt) {
+  Handle first(doubling(kStreamable));
+  Handle second(doubling("streamable 100\nautomatic 100\n"));
+  const Handle fixed(doubling());
+  EXPECT_EQ(in_force(), "1100");
+  EXPECT_EQ(set({text_option("3000")}), et::Error::Ok) << log_;
+  EXPECT_EQ(in_force(), "3100");
+  EXPECT_EQ(set({option_of(50)}), et::Error::Ok);
+  EXPECT_EQ(in_force(), "100");
+  EXPECT_EQ(log_, "");
+  EXPECT_TRUE(runs(first) && runs(second));
+}
+
+TEST_F(SetOptionTest, LeavesTheOldBudgetWhereTheNewOneCannotBeHad) {
+  Handle engine(doubling(kStreamable));
+  tensorrt.largest_budget = 2000;
+  EXPECT_EQ(set({text_option("3000")}), et::Error::Internal);
+  EXPECT_THAT(log_,
+              HasSubstr("the weight-streaming budget of 3000 bytes can't be had: stand-in: no "
+                        "such budget"));
+  EXPECT_EQ(in_force(), "1000");
+  EXPECT_TRUE(runs(engine));
+  tensorrt.largest_budget = INT64_MAX;
+  driver.memory = driver.used + 1000;
+  EXPECT_EQ(set({text_option("3000")}), et::Error::MemoryAllocationFailed);
+  EXPECT_THAT(log_, HasSubstr("stand-in: OutOfMemory for a context: free="));
+  EXPECT_EQ(in_force(), "1000");
+  driver.memory = size_t{1} << 30;
+  EXPECT_TRUE(runs(engine));
+  for (const char* text : {"x", "-1"}) {
+    EXPECT_EQ(set({text_option(text)}), et::Error::InvalidArgument) << text;
+  }
+  et::BackendOption other = text_option("1");
+  std::strcpy(other.key, "other");
+  EXPECT_EQ(set({text_option("3000"), other}), et::Error::InvalidArgument);
+  EXPECT_THAT(log_, HasSubstr("it has no option 'other' that can be set after loading"));
+  EXPECT_EQ(in_force(), "1000");
+}
+
+TEST_F(SetOptionTest, WhatHasNoContextAnyMoreMakesOneWhenItRuns) {
+  Handle engine(doubling(kStreamable));
+  tensorrt.refuses_context = true;
+  EXPECT_EQ(set({text_option("3000")}), et::Error::Internal);
+  EXPECT_THAT(log_, HasSubstr("neither the new weight-streaming budget nor the old one"));
+  EXPECT_FALSE(runs(engine));
+  tensorrt.refuses_context = false;
+  EXPECT_TRUE(runs(engine));
+  EXPECT_EQ(in_force(), "1000");
+}
+
+TEST_F(SetOptionTest, WithoutWeightsToStreamItIsNotSupported) {
+  const Handle fixed(doubling());
+  EXPECT_EQ(in_force(), "none");
+  EXPECT_THAT(log_, HasSubstr("no engine that is loaded has weights that can be streamed"));
+  EXPECT_EQ(set({text_option("3000")}), et::Error::NotSupported);
+}
+
 TEST_F(BudgetTest, AVersionWithoutBudgetsIsNamed) {
   use_version(100000);
   expect_refused(
@@ -347,7 +467,7 @@ TEST_F(LoadTest, TellsItsVersionAndWhatItsGpuIs) {
   use_version(kRtx);
   const runtime::Environment here = runtime::environment_of(kBackend);
   EXPECT_EQ(here.library_version, "TensorRT-RTX 1.7.1");
-  EXPECT_EQ(here.capabilities, "sm_86");
+  EXPECT_EQ(here.capabilities, "sm_" + std::to_string(driver.capability));
   ::setenv("SLIPWAY_TENSORRT_LIB", "/nowhere", 1);
   EXPECT_EQ(runtime::environment_of(kBackend).library_version, "");
 }

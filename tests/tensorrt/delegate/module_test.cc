@@ -116,6 +116,187 @@ TEST_F(ModuleTest, TheLoadersBudgetIsBeforeTheFiles) {
   EXPECT_EQ(budget({.weight_streaming_budget = UINT64_MAX}), 4096);
 }
 
+// Two engines, of which the second can stream three times as much.
+class BudgetModuleTest : public ModuleTest {
+ protected:
+  void SetUp() override {
+    ModuleTest::SetUp();
+    more_ = "streamable 1000\nautomatic 1000\n";
+    ir::Value* const first = call(p.input("x", p.type({1, 3})), "1", 2, 1, "first");
+    more_ = "streamable 3000\nautomatic 3000\ncontext 100\n";
+    p.output(call(first, "1", 1, 100, "second"));
+  }
+  // As it is after loading, and of a module that runs.
+  uint64_t in_force(const LoadOptions& options = {}) {
+    const auto loaded = module(options);
+    EXPECT_TRUE(loaded.ok());
+    const auto budget = loaded->method()->weight_streaming_budget();
+    EXPECT_TRUE(budget.ok()) << budget.error().message();
+    EXPECT_TRUE(runs(*loaded->method()));
+    second_ = tensorrt.budget;
+    return budget.ok() ? *budget : UINT64_MAX;
+  }
+  static bool runs(const Method& method) {
+    const auto outputs = method.run({floats({1, 3}, {1, 2, 3})});
+    return outputs.ok() && to_floats((*outputs)[0]) == Floats{103, 105, 107};
+  }
+  int64_t second_ = 0;  // of the second engine
+};
+
+TEST_F(BudgetModuleTest, ATotalIsSplitByWhatCanBeStreamed) {
+  EXPECT_EQ(in_force({.weight_streaming_total = 2000}), 2000u);
+  EXPECT_EQ(second_, 1500);
+  EXPECT_EQ(in_force({.weight_streaming_total = UINT64_MAX}), 4000u);
+  EXPECT_EQ(in_force({.weight_streaming_total = 0}), 0u);
+  EXPECT_EQ(in_force({.weight_streaming_budget = 2000}), 3000u);
+  // The file's: its shares are a guess from the constants of each part, and here is more known.
+  for (engine::Engine& engine : p.engines) {
+    engine.record.compile_specs["weight_streaming_budget"] = "1000";
+    engine.record.compile_specs["weight_streaming_total"] = "2000";
+  }
+  EXPECT_EQ(in_force(), 2000u);
+  EXPECT_EQ(second_, 1500);
+  EXPECT_EQ(in_force({.weight_streaming_total = 400}), 400u);
+  EXPECT_EQ(in_force({.weight_streaming_budget = 10}), 20u);
+  const auto both =
+      module({.weight_streaming_budget = 1, .weight_streaming_total = 1})->method()->prepare();
+  ASSERT_FALSE(both.ok());
+  EXPECT_THAT(both.error().message(), HasSubstr("are both there: give one"));
+}
+
+TEST_F(BudgetModuleTest, AutomaticOnesLeaveRoomForEachOther) {
+  EXPECT_EQ(in_force(), 4000u);
+  // TensorRT would choose all for each, and the second would find nothing left. Each engine has 256
+  // bytes besides, and 100 are a context's.
+  driver.memory = 2 * 256 + 100 + 2000;
+  const auto loaded = module();
+  const auto budget = loaded->method()->weight_streaming_budget();
+  ASSERT_TRUE(budget.ok()) << budget.error().message();
+  EXPECT_EQ(*budget, 2000u);
+  EXPECT_EQ(tensorrt.budget, 1500);
+}
+
+TEST_F(BudgetModuleTest, ChangesBetweenRuns) {
+  const auto loaded = module({.weight_streaming_total = 1000});
+  const auto method = loaded->method();
+  EXPECT_EQ(*method->set_weight_streaming_total(2000), 2000u) << "not prepared before";
+  EXPECT_EQ(tensorrt.budget, 1500);
+  EXPECT_TRUE(runs(*method));
+  EXPECT_EQ(*method->set_weight_streaming_budget(1200), 2200u);
+  EXPECT_TRUE(runs(*method));
+  tensorrt.largest_budget = 2000;
+  const auto more = method->set_weight_streaming_total(4000);
+  ASSERT_FALSE(more.ok());
+  EXPECT_THAT(more.error().message(),
+              HasSubstr("the weight-streaming budget of 3000 bytes can't be had"));
+  EXPECT_EQ(*method->weight_streaming_budget(), 2200u);
+  EXPECT_TRUE(runs(*method));
+}
+
+TEST_F(BudgetModuleTest, IsOfOneMethodAlone) {
+  const auto first = module({.weight_streaming_total = 1000});
+  const auto second = module({.weight_streaming_total = 2000});
+  EXPECT_EQ(*first->method()->weight_streaming_budget(), 1000u);
+  EXPECT_EQ(*second->method()->set_weight_streaming_total(0), 0u);
+  EXPECT_EQ(*first->method()->weight_streaming_budget(), 1000u);
+}
+
+TEST_F(BudgetModuleTest, ChangesInAProcessOfItsOwn) {
+  const auto loaded = module({.isolate = true, .weight_streaming_total = 1000});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto method = loaded->method();
+  EXPECT_EQ(*method->weight_streaming_budget(), 1000u);
+  EXPECT_EQ(*method->set_weight_streaming_budget(500), 1000u);
+  EXPECT_EQ(*method->set_weight_streaming_total(2000), 2000u);
+  EXPECT_TRUE(runs(*method));
+}
+
+TEST_F(ModuleTest, WithoutWeightsToStreamThereIsNoBudget) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module();
+  const auto budget = loaded->method()->set_weight_streaming_total(1);
+  ASSERT_FALSE(budget.ok());
+  EXPECT_EQ(budget.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(budget.error().message(), HasSubstr("compile with the option 'weight_streaming'"));
+}
+
+TEST_F(ModuleTest, TheLoadersDeviceIsBeforeTheFiles) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto prepare = [&](const std::string& device, bool isolate = false) {
+    const auto loaded = module({.isolate = isolate, .device = device});
+    EXPECT_TRUE(loaded.ok());
+    const Status prepared = loaded->method()->prepare();
+    return prepared.ok() ? std::string() : prepared.error().message();
+  };
+  EXPECT_EQ(prepare("cuda:" + std::to_string(driver.devices - 1)), "");
+  EXPECT_THAT(prepare("cuda:9"), HasSubstr("there is no cuda:9: this machine has cuda:0"));
+  EXPECT_THAT(prepare("cuda:9", true), HasSubstr("there is no cuda:9"));
+  EXPECT_THAT(prepare("gpu"),
+              HasSubstr("the load option target_device is 'gpu', and must be such as "
+                        "'cuda:0'"));
+}
+
+TEST_F(ModuleTest, OptionsThatNoEngineTakesAreAWarning) {
+  auto b = p.build();
+  p.output(b.relu(p.input("x", p.type({1, 3}))));
+  std::vector<std::string> warnings;
+  LoadOptions options = {.device = "cuda:0", .weight_streaming_total = 1};
+  options.on_warning = [&](const std::string& warning) { warnings.push_back(warning); };
+  ASSERT_TRUE(module(options)->method()->prepare().ok());
+  EXPECT_THAT(warnings,
+              testing::ElementsAre("m.pte: option 'device' has no effect on forward, which has no "
+                                   "engine that takes it",
+                                   HasSubstr("option 'weight_streaming_total' has no effect")));
+}
+
+TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto graphs = [&](const LoadOptions& options) {
+    const auto loaded = module(options);
+    EXPECT_TRUE(loaded.ok());
+    const int before = driver.graphs;
+    for (int i = 0; i < 3; ++i) {
+      const auto outputs = loaded->method()->run({floats({1, 3}, Floats(3, 4))});
+      EXPECT_TRUE(outputs.ok()) << outputs.error().message();
+      EXPECT_EQ(to_floats((*outputs)[0]), Floats(3, 9));
+    }
+    return driver.graphs - before;
+  };
+  EXPECT_EQ(graphs({.cuda_graphs = true}), 1);
+  EXPECT_EQ(graphs({}), 0);
+  p.engines[0].record.compile_specs["use_cuda_graphs"] = "1";
+  EXPECT_EQ(graphs({.cuda_graphs = false}), 0);
+  EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
+}
+
+TEST_F(ModuleTest, TheFilesEngineForThisGpuIsTaken) {
+  use_version(kRtx);
+  const auto plan = [](int capability, int a) {
+    return stand_in_plan("input x float32 1 3\noutput y x " + std::to_string(a) + " 0\n",
+                         capability);
+  };
+  const auto fill = [&](engine::Engine& engine, int capability, int a) {
+    engine.record.target = "sm_" + std::to_string(capability);
+    engine.bytes = own_bytes(plan(capability, a));
+    engine.record.size = engine.bytes.bytes.size();
+    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+    engine.record.inputs[0].name = "x";
+    engine.record.outputs[0].name = "y";
+    engine.header = *kDescription.header(engine.record);
+  };
+  p.output(call(p.input("x", p.type({1, 3})), "1", 2, 1, "y"));
+  engine::Engine& engine = p.engines[0];
+  fill(engine, 75, 1);
+  engine::Engine variant = engine;
+  fill(variant, driver.capability, 3);
+  engine.variants = {variant};
+  const auto loaded = module();
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  const auto outputs = loaded->method()->run({floats({1, 3}, {1, 2, 3})});
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{3, 6, 9}));
+}
+
 TEST_F(ModuleTest, AModuleMayBeIsolated) {
   more_ = "streamable 4096\n";
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
@@ -137,7 +318,7 @@ TEST_F(ModuleTest, WhatIsMissingIsSaidWhenTheMethodIsPrepared) {
   ASSERT_FALSE(prepared.ok());
   EXPECT_EQ(prepared.error().code(), ErrorCode::kUnavailable);
   EXPECT_THAT(prepared.error().message(), HasSubstr("NVIDIA's driver is not here"));
-  ::setenv("SLIPWAY_CUDA_DRIVER", SLIPWAY_STAND_IN_DRIVER, 1);
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
   EXPECT_TRUE(loaded->method()->prepare().ok());
 }
 

@@ -1,4 +1,7 @@
 // Engines that run: in every family, with dynamic shapes, on the host and on the device.
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "cuda/driver/memory.h"
@@ -12,6 +15,15 @@ using Floats = std::vector<float>;
 using Sizes = std::vector<int>;
 
 class RunTest : public DelegateTest {};
+
+// Of this process, without mapped files.
+int64_t anonymous_kib() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("RssAnon:")) return std::atoll(line.c_str() + 8);
+  }
+  return 0;
+}
 
 std::string doubling() { return blob_of(doubling_metadata(), stand_in_plan(kDoubling)); }
 
@@ -55,36 +67,76 @@ TEST_F(RunTest, NothingIsAllocatedAfterTheFirstCallOfAShape) {
   EXPECT_EQ(driver.host_allocations, pinned);
 }
 
+TEST_F(RunTest, AThousandCallsTakeNoMemory) {
+  et::BackendOption graphs{};
+  std::strcpy(graphs.key, "use_cuda_graphs");
+  graphs.value = true;
+  driver.memory = SIZE_MAX;  // What the GPU itself says, where there is one.
+  const auto device = *cuda::Device::open(0);
+  const auto current = device->make_current();
+  Handle plain(doubling());
+  Handle with_graphs(doubling(), {}, {graphs});
+  DeviceFloats there(Floats(24, 1));
+  const auto call = [&](int i) {
+    Handle& engine = i % 4 < 2 ? plain : with_graphs;
+    TestTensor x({1 + i % 8, 3}, Floats(24, 1));
+    TestTensor y({8, 3});
+    TestTensor on_device({1 + i % 8, 3}, {}, aten::ScalarType::Float, there.data());
+    ASSERT_EQ(engine.run({i % 2 == 0 ? &x : &on_device, &y}), et::Error::Ok) << engine.log();
+  };
+  for (int i = 0; i < 100; ++i) call(i);
+  const std::string on_device = device->memory_text();
+  const int64_t on_host = anonymous_kib();
+  for (int i = 0; i < 1000; ++i) call(i);
+  EXPECT_EQ(device->memory_text(), on_device);
+  EXPECT_LT(anonymous_kib(), on_host + 1024);
+}
+
+// More than a chunk of the memory that they are copied through, and more than all of it.
+TEST_F(RunTest, LargeTensorsOfTheHostAreCopiedInChunks) {
+  Metadata metadata;
+  metadata.io_bindings = {{"x", "float32", {-1}, true}, {"y", "float32", {-1}, false}};
+  Handle engine(blob_of(metadata, stand_in_plan("input x float32 1..100000000\noutput y x 2 1\n")));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+  constexpr size_t kChunk = cuda::Staging::kChunk / sizeof(float);
+  const int before = driver.host_allocations;
+  constexpr size_t kMost = cuda::Staging::kPinned / sizeof(float);
+  for (const size_t count : {2 * kMost + 5, 2 * kChunk, 2 * kChunk + 1, kMost, 9 * kChunk - 1}) {
+    Floats values(count);
+    for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i % 1000003);
+    const auto size = static_cast<aten::SizesType>(count);
+    TestTensor x({size}, values);
+    TestTensor y({size});
+    ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
+    const Floats got = y.floats();
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(got[i], 2 * values[i] + 1) << count << " numbers, at " << i;
+    }
+  }
+  EXPECT_EQ(driver.host_allocations, before + 2) << "what is pinned does not grow with the tensor";
+}
+
 TEST_F(RunTest, TensorsOfTheDeviceAreBoundWhereTheyLie) {
   Handle engine(doubling());
   {
-    const auto device = *cuda::Device::open(0);
-    cuda::DeviceBuffer in(device);
-    cuda::DeviceBuffer out(device);
-    ASSERT_TRUE(in.reserve(24).ok() && out.reserve(24).ok());
-    const Floats values = {1, 2, 3, 4, 5, 6};
-    // The stand-in's devices are the host's memory.
-    std::memcpy(reinterpret_cast<void*>(in.address()), values.data(), 24);
-    TestTensor x({2, 3}, {}, aten::ScalarType::Float, reinterpret_cast<void*>(in.address()));
-    TestTensor y({2, 3}, {}, aten::ScalarType::Float, reinterpret_cast<void*>(out.address()));
+    DeviceFloats in({1, 2, 3, 4, 5, 6});
+    DeviceFloats out(Floats(6, 0));
+    TestTensor x({2, 3}, {}, aten::ScalarType::Float, in.data());
+    TestTensor y({2, 3}, {}, aten::ScalarType::Float, out.data());
     const int copies = driver.copies_to_device + driver.copies_to_host;
     ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
     EXPECT_EQ(driver.copies_to_device + driver.copies_to_host, copies);
-    EXPECT_EQ(tensorrt.first_address, in.address());
-    Floats got(6);
-    std::memcpy(got.data(), reinterpret_cast<const void*>(out.address()), 24);
-    EXPECT_EQ(got, (Floats{3, 5, 7, 9, 11, 13}));
+    EXPECT_EQ(tensorrt.first_address, reinterpret_cast<uint64_t>(in.data()));
+    EXPECT_EQ(out.floats(), (Floats{3, 5, 7, 9, 11, 13}));
 
     // One on the host, one on the device.
     TestTensor host({2, 3}, {1, 1, 1, 1, 1, 1});
     ASSERT_EQ(engine.run({&host, &y}), et::Error::Ok) << engine.log();
-    std::memcpy(got.data(), reinterpret_cast<const void*>(out.address()), 24);
-    EXPECT_EQ(got, Floats(6, 3));
+    EXPECT_EQ(out.floats(), Floats(6, 3));
   }
-  const auto other = *cuda::Device::open(1);
-  cuda::DeviceBuffer there(other);
-  ASSERT_TRUE(there.reserve(24).ok());
-  TestTensor x({2, 3}, {}, aten::ScalarType::Float, reinterpret_cast<void*>(there.address()));
+  if (driver.devices < 2) return;
+  DeviceFloats there(Floats(6, 0), 1);
+  TestTensor x({2, 3}, {}, aten::ScalarType::Float, there.data());
   TestTensor y({2, 3});
   EXPECT_EQ(engine.run({&x, &y}), et::Error::InvalidArgument);
   EXPECT_THAT(engine.log(), HasSubstr("input 0 is on cuda:1, and the engine on cuda:0"));
@@ -93,13 +145,17 @@ TEST_F(RunTest, TensorsOfTheDeviceAreBoundWhereTheyLie) {
 TEST_F(RunTest, PinnedMemoryOfTheHostIsCopied) {
   Handle engine(doubling());
   cuda::PinnedBuffer memory(*cuda::Device::open(0));
-  ASSERT_TRUE(memory.reserve(12).ok());
+  ASSERT_TRUE(memory.reserve(24).ok());
   const Floats values = {1, 2, 3};
   std::memcpy(memory.data(), values.data(), 12);
   TestTensor x({1, 3}, {}, aten::ScalarType::Float, memory.data());
-  TestTensor y({1, 3});
+  TestTensor y({1, 3}, {}, aten::ScalarType::Float, static_cast<float*>(memory.data()) + 3);
+  const int pinned = driver.host_allocations;
   ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
-  EXPECT_EQ(y.floats(), (Floats{3, 5, 7}));
+  EXPECT_EQ(driver.host_allocations, pinned) << "it needs no other memory on the way";
+  Floats got(3);
+  std::memcpy(got.data(), y.tensor().const_data_ptr(), 12);
+  EXPECT_EQ(got, (Floats{3, 5, 7}));
 }
 
 TEST_F(RunTest, WrongCallsAreRefusedAndTheEngineGoesOn) {
@@ -240,26 +296,54 @@ TEST_F(AliasTest, OnTheHostTheOutputHasItsValueAfterwards) {
 
 TEST_F(AliasTest, OnTheDeviceItIsTheInputsMemory) {
   Handle engine(blob());
-  const auto device = *cuda::Device::open(0);
-  cuda::DeviceBuffer memory(device);
-  cuda::DeviceBuffer apart(device);
-  ASSERT_TRUE(memory.reserve(12).ok() && apart.reserve(12).ok());
-  auto* const cache = reinterpret_cast<float*>(memory.address());
-  auto* const copy = reinterpret_cast<float*>(apart.address());
-  std::fill(cache, cache + 3, 1.0f);
-  TestTensor x({1, 3}, {}, aten::ScalarType::Float, cache);
-  const int copies = driver.copies_to_device + driver.copies_to_host;
+  DeviceFloats cache(Floats(3, 1));
+  DeviceFloats apart(Floats(3, 0));
+  TestTensor x({1, 3}, {}, aten::ScalarType::Float, cache.data());
+  const auto copies = [&] { return driver.copies_to_device + driver.copies_to_host; };
+  int before = copies();
   ASSERT_EQ(engine.run({&x, &x}), et::Error::Ok) << engine.log();
-  EXPECT_EQ(cache[0], 3);
+  EXPECT_EQ(copies(), before);
+  EXPECT_EQ(cache.floats(), Floats(3, 3));
   // Given other memory, the output has the same value, and the input is written all the same.
-  TestTensor y({1, 3}, {}, aten::ScalarType::Float, copy);
+  TestTensor y({1, 3}, {}, aten::ScalarType::Float, apart.data());
+  before = copies();
   ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
-  EXPECT_EQ(driver.copies_to_device + driver.copies_to_host, copies);
-  EXPECT_EQ(cache[2], 7);
-  EXPECT_EQ(copy[2], 7);
+  EXPECT_EQ(copies(), before);
+  EXPECT_EQ(cache.floats(), Floats(3, 7));
+  EXPECT_EQ(apart.floats(), Floats(3, 7));
   TestTensor host({1, 3});
   ASSERT_EQ(engine.run({&x, &host}), et::Error::Ok) << engine.log();
   EXPECT_EQ(host.floats(), Floats(3, 15));
+}
+
+// As Torch-TensorRT calls an engine whose caches it leaves out of the results.
+TEST_F(AliasTest, AnOutputInTheMemoryOfAnInputMayBeLeftOut) {
+  Metadata metadata;
+  metadata.io_bindings = {{"x", "float32", {3}, true},
+                          {"cache", "float32", {3}, true},
+                          {"written", "float32", {3}, false},
+                          {"y", "float32", {3}, false}};
+  metadata.aliased_io = {{"written", "cache", "kv_cache_update"}};
+  Handle engine(blob_of(metadata, stand_in_plan("input x float32 3\ninput cache float32 3\n"
+                                                "output written cache 1 10\noutput y x 2 1\n")));
+  ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+  DeviceFloats memory(Floats(3, 1));
+  TestTensor x({3}, {1, 2, 3});
+  TestTensor cache({3}, {}, aten::ScalarType::Float, memory.data());
+  TestTensor host({3}, {1, 2, 3});
+  TestTensor y({3});
+  for (int i = 0; i < 3; ++i) {
+    const int copies = driver.copies_to_device + driver.copies_to_host;
+    ASSERT_EQ(engine.run({&x, &cache, &y}), et::Error::Ok) << engine.log();
+    EXPECT_EQ(driver.copies_to_device + driver.copies_to_host, copies + 2) << "x and y";
+    EXPECT_EQ(y.floats(), (Floats{3, 5, 7}));
+  }
+  EXPECT_EQ(memory.floats(), Floats(3, 31));
+  ASSERT_EQ(engine.run({&x, &host, &y}), et::Error::Ok) << engine.log();
+  EXPECT_EQ(host.floats(), (Floats{11, 12, 13}));
+  EXPECT_EQ(engine.run({&x, &cache}), et::Error::InvalidArgument);
+  EXPECT_THAT(engine.log(), HasSubstr("and 2 values were given"));
+  EXPECT_EQ(engine.run({&x, &cache, &y, &y, &y}), et::Error::InvalidArgument);
 }
 
 TEST_F(RunTest, FailuresOfARunAreErrorsAndTheNextCallRuns) {

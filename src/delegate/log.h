@@ -1,0 +1,12 @@
+// What delegates log.
+#pragma once
+
+#include <string>
+
+namespace slipway::delegate {
+
+// "`title`: `text`", whole: ExecuTorch's log cuts what is longer than 255 bytes, so that it is
+// logged in pieces, of which all but the first begin with "... ".
+void log_error(const char* title, const std::string& text);
+
+}  // namespace slipway::delegate

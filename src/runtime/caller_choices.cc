@@ -1,0 +1,54 @@
+#include "runtime/caller_choices.h"
+
+#include <dlfcn.h>
+#include <utility>
+
+#include "slipway/cuda.h"
+
+namespace slipway {
+namespace {
+
+template <class Value>
+struct Choice {
+  Value value{};
+  bool is_chosen = false;
+};
+thread_local Choice<void*> stream;
+thread_local Choice<int> profile;
+
+bool caller_stream(void** result) {
+  *result = stream.value;
+  return stream.is_chosen;
+}
+bool caller_profile(int* result) {
+  *result = profile.value;
+  return profile.is_chosen;
+}
+
+template <class Value>
+void share(void* library, const char* function, bool (*get)(Value*)) {
+  using Use = void (*)(bool (*)(Value*));
+  const auto use = reinterpret_cast<Use>(::dlsym(library, function));
+  if (use != nullptr) use(get);
+}
+
+}  // namespace
+
+cuda::StreamGuard::StreamGuard(void* chosen)
+    : before_(std::exchange(stream.value, chosen)),
+      was_chosen_(std::exchange(stream.is_chosen, true)) {}
+
+cuda::StreamGuard::~StreamGuard() { stream = {before_, was_chosen_}; }
+
+cuda::ProfileGuard::ProfileGuard(int chosen)
+    : before_(std::exchange(profile.value, chosen)),
+      was_chosen_(std::exchange(profile.is_chosen, true)) {}
+
+cuda::ProfileGuard::~ProfileGuard() { profile = {before_, was_chosen_}; }
+
+void runtime::share_caller_choices(void* library) {
+  share(library, "slipway_use_caller_stream", &caller_stream);
+  share(library, "slipway_use_caller_profile", &caller_profile);
+}
+
+}  // namespace slipway

@@ -1,0 +1,12 @@
+// What the guards of slipway/cuda.h chose in this thread, for the delegates that look at it.
+#pragma once
+
+namespace slipway::runtime {
+
+// Hands it to the delegate in an opened library, if that wants it: one that has the functions
+//   extern "C" void slipway_use_caller_stream(bool (*get)(void** stream));
+//   extern "C" void slipway_use_caller_profile(bool (*get)(int* profile));
+// `get` gives false where this thread's caller chose none. Any thread may call it, and `get`.
+void share_caller_choices(void* library);
+
+}  // namespace slipway::runtime

@@ -1,0 +1,48 @@
+"""The delegate of TensorRT in ExecuTorch's own runtime for Python, opened with ctypes."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import slipway_cli
+import torch
+
+LIBRARY = pathlib.Path(slipway_cli.TOOL).parent / "libslipway_tensorrt.so"
+
+STOCK = """
+import ctypes, sys
+from executorch.runtime import Runtime
+registry = Runtime.get().backend_registry
+assert "TensorRTBackend" not in registry.registered_backend_names
+library = ctypes.CDLL(sys.argv[1])
+assert registry.is_available("TensorRTBackend")
+assert library.slipway_tensorrt_set_default_budget(b"8589934592") == 0
+assert library.slipway_tensorrt_set_default_budget(b"-1") == 1
+try:
+    Runtime.get().load_program(sys.argv[2]).load_method("forward")
+except RuntimeError as error:
+    print(error)
+else:
+    raise AssertionError("it loads without a driver")
+"""
+
+
+def test_it_is_found_and_says_what_is_missing(tmp_path):
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return torch.relu(x) + 1
+
+    program = torch.export.export(Model(), (torch.randn(2, 3),))
+    file = slipway_cli.compile(program, tmp_path, "--check", "off", engine="tensorrt")
+    done = subprocess.run(
+        [sys.executable, "-c", STOCK, LIBRARY, file],
+        env=os.environ | {"SLIPWAY_CUDA_DRIVER": "libslipway_no_driver.so"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "0x20" in done.stdout  # NotFound
+    assert "TensorRT engine: NVIDIA's driver is not here" in done.stderr
+    assert "second ExecuTorch" not in done.stderr
