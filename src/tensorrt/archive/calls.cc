@@ -135,6 +135,7 @@ Metadata metadata_of(const SerializedEngine& engine, const engine::EngineRecord&
   metadata.serialized_metadata = engine.metadata;
   metadata.target_platform = engine.target_platform;
   metadata.engine_sha256 = record.sha256;
+  metadata.engine_target = record.target;
   return metadata;
 }
 

@@ -66,6 +66,7 @@ TEST(EngineCalls, AreTakenFromEveryForm) {
     EXPECT_EQ(metadata.target_platform, "linux_x86_64");
     EXPECT_FALSE(metadata.serialized_metadata.empty());
     EXPECT_EQ(metadata.engine_sha256, engine.record.sha256);
+    EXPECT_EQ(metadata.engine_target, "sm_90");
     // The object or the buffer is no part of the program any more.
     ASSERT_EQ(program.inputs.size(), 1U) << form;
     EXPECT_TRUE(ir::verify(program).ok());
