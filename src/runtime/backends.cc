@@ -177,7 +177,7 @@ Status require_backend(const std::string& id) {
           known->library, id, capture.text().empty() ? "" : first_reason(capture.text()));
     }
   }
-  if (const Status ours = check_origin(id, *backend); !ours.ok()) return ours;
+  if (Status ours = check_origin(id, *backend); !ours.ok()) return ours;
   if (!backend->is_available()) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }

@@ -172,7 +172,7 @@ Status check_header(const Runtime& runtime, std::span<const std::byte> plan) {
 // says what it has and what is here.
 Status choose_plan(Request& request, const et::NamedDataMap* map, const Runtime& runtime,
                    const cuda::Device& device) {
-  const Status own = check_header(runtime, request.blob.plan);
+  Status own = check_header(runtime, request.blob.plan);
   if (own.ok() || own.error().code() != ErrorCode::kUnavailable) return own;
   std::string has = request.blob.metadata.engine_target;
   const int capability = device.info().capability;

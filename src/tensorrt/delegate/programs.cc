@@ -222,7 +222,7 @@ Status Programs::set_budget(const std::optional<std::string>& program, const Bud
     SLIPWAY_ASSIGN_OR_RETURN(in_force.emplace_back(), engine->plan()->engine().weight_budget());
   }
   for (Plan* plan : plans) asked[plan] = std::exchange(plan->budget, budget);
-  const Status changed = make_contexts(engines);
+  Status changed = make_contexts(engines);
   if (changed.ok()) return {};
   for (Plan* plan : plans) plan->budget = asked[plan];
   const Status back = make_contexts(engines, in_force);
