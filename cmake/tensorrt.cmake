@@ -37,7 +37,8 @@ foreach(folder IN LISTS TENSORRT_INCLUDE_DIR)
 endforeach()
 
 # A stand-in for TensorRT's runtime, which computes on the devices of the stand-in for NVIDIA's driver; never installed.
-add_library(tensorrt_stand_in_runtime MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in_runtime.cc)
+add_library(tensorrt_stand_in_runtime MODULE EXCLUDE_FROM_ALL tests/tensorrt/stand_in_gpu.cc
+            tests/tensorrt/stand_in_plan.cc tests/tensorrt/stand_in_runtime.cc)
 set_target_properties(tensorrt_stand_in_runtime PROPERTIES CXX_VISIBILITY_PRESET default)
 target_include_directories(tensorrt_stand_in_runtime PRIVATE tests)
 target_link_libraries(tensorrt_stand_in_runtime PRIVATE slipway_tensorrt_library)

@@ -43,6 +43,6 @@ def test_it_is_found_and_says_what_is_missing(tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    assert "0x20" in done.stdout  # NotFound
+    assert "Init failed for backend TensorRTBackend: 0x20" in done.stderr  # NotFound
     assert "TensorRT engine: NVIDIA's driver is not here" in done.stderr
     assert "second ExecuTorch" not in done.stderr

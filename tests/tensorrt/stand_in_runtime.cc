@@ -11,255 +11,21 @@
 #include <cstring>
 #include <map>
 #include <memory>
-#include <sstream>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "tensorrt/library/slots.h"
+#include "tensorrt/stand_in_gpu.h"
+#include "tensorrt/stand_in_plan.h"
 
 namespace slipway::tensorrt {
 namespace {
 
 constexpr int kError = 1;
-constexpr const char* kFirstLine = "slipway stand-in plan for sm_";
-constexpr int64_t kHeaderSize = 64;
 constexpr size_t kSlots = 64;
 using Table = std::array<const void*, kSlots>;
 
 StandInRuntime state;
-
-// The functions of the driver, whichever it is; null for one that the stand-in for it lacks.
-template <class Function>
-Function driver(const char* name) {
-  static void* const library = ::dlopen(std::getenv("SLIPWAY_CUDA_DRIVER"), RTLD_NOW | RTLD_LOCAL);
-  return reinterpret_cast<Function>(::dlsym(library, name));
-}
-
-uint64_t allocate(size_t size, bool* ok) {
-  unsigned long long address = 0;
-  *ok = size == 0 ||
-        driver<int (*)(unsigned long long*, size_t)>("cuMemAlloc_v2")(&address, size) == 0;
-  return address;
-}
-void release(uint64_t address) {
-  if (address == 0) return;
-  if (driver<int (*)(unsigned long long)>("cuMemFree_v2")(address) != 0) std::abort();
-}
-bool is_on_device(const void* address) {
-  unsigned type = 0;
-  int attribute = 2;
-  void* value = &type;
-  const int code =
-      driver<int (*)(unsigned, int*, void**, unsigned long long)>("cuPointerGetAttributes")(
-          1, &attribute, &value, reinterpret_cast<unsigned long long>(address));
-  return code == 0 && type == 2;
-}
-
-// to[i] = a * from[i] + b for i < count, a thread an element: a and b are of double precision in
-// the first kernel, whose elements are float32, and of int64 like the elements in the second.
-constexpr const char* kKernels = R"(
-.version 7.0
-.target sm_75
-.address_size 64
-
-.visible .entry line_float32(.param .u64 to, .param .u64 from, .param .u64 count, .param .f64 a,
-                             .param .f64 b) {
-  .reg .pred %done;
-  .reg .b32 %block, %threads, %thread;
-  .reg .b64 %i, %n, %p, %q;
-  .reg .f32 %x;
-  .reg .f64 %y, %s, %t;
-  mov.u32 %block, %ctaid.x;
-  mov.u32 %threads, %ntid.x;
-  mov.u32 %thread, %tid.x;
-  cvt.u64.u32 %p, %thread;
-  mad.wide.u32 %i, %block, %threads, %p;
-  ld.param.u64 %n, [count];
-  setp.ge.u64 %done, %i, %n;
-  @%done ret;
-  ld.param.u64 %p, [from];
-  ld.param.u64 %q, [to];
-  cvta.to.global.u64 %p, %p;
-  cvta.to.global.u64 %q, %q;
-  shl.b64 %i, %i, 2;
-  add.u64 %p, %p, %i;
-  add.u64 %q, %q, %i;
-  ld.global.f32 %x, [%p];
-  cvt.f64.f32 %y, %x;
-  ld.param.f64 %s, [a];
-  ld.param.f64 %t, [b];
-  mul.rn.f64 %y, %y, %s;
-  add.rn.f64 %y, %y, %t;
-  cvt.rn.f32.f64 %x, %y;
-  st.global.f32 [%q], %x;
-  ret;
-}
-
-.visible .entry line_int64(.param .u64 to, .param .u64 from, .param .u64 count, .param .u64 a,
-                           .param .u64 b) {
-  .reg .pred %done;
-  .reg .b32 %block, %threads, %thread;
-  .reg .b64 %i, %n, %p, %q, %x, %s, %t;
-  mov.u32 %block, %ctaid.x;
-  mov.u32 %threads, %ntid.x;
-  mov.u32 %thread, %tid.x;
-  cvt.u64.u32 %p, %thread;
-  mad.wide.u32 %i, %block, %threads, %p;
-  ld.param.u64 %n, [count];
-  setp.ge.u64 %done, %i, %n;
-  @%done ret;
-  ld.param.u64 %p, [from];
-  ld.param.u64 %q, [to];
-  cvta.to.global.u64 %p, %p;
-  cvta.to.global.u64 %q, %q;
-  shl.b64 %i, %i, 3;
-  add.u64 %p, %p, %i;
-  add.u64 %q, %q, %i;
-  ld.global.u64 %x, [%p];
-  ld.param.u64 %s, [a];
-  ld.param.u64 %t, [b];
-  mad.lo.s64 %x, %x, %s, %t;
-  st.global.u64 [%q], %x;
-  ret;
-}
-)";
-
-// The kernels in the current context; none with the stand-in for the driver.
-class Kernels {
- public:
-  ~Kernels() {
-    if (module_ != nullptr) driver<int (*)(void*)>("cuModuleUnload")(module_);
-  }
-  bool load() {
-    const auto read = driver<int (*)(void**, const void*)>("cuModuleLoadData");
-    if (read == nullptr) return true;
-    const auto find = driver<int (*)(void**, void*, const char*)>("cuModuleGetFunction");
-    return read(&module_, kKernels) == 0 && find(&float32_, module_, "line_float32") == 0 &&
-           find(&int64_, module_, "line_int64") == 0;
-  }
-  explicit operator bool() const { return module_ != nullptr; }
-  bool launch(bool is_float, const void* from, void* to, size_t count, double a, double b,
-              void* stream) const {
-    if (count == 0) return true;
-    constexpr unsigned kThreads = 256;
-    auto whole_a = static_cast<int64_t>(a);
-    auto whole_b = static_cast<int64_t>(b);
-    void* arguments[] = {&to, &from, &count, is_float ? static_cast<void*>(&a) : &whole_a,
-                         is_float ? static_cast<void*>(&b) : &whole_b};
-    static const auto start =
-        driver<int (*)(void*, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
-                       void*, void**, void**)>("cuLaunchKernel");
-    return start(is_float ? float32_ : int64_, static_cast<unsigned>((count - 1) / kThreads + 1), 1,
-                 1, kThreads, 1, 1, 0, stream, arguments, nullptr) == 0;
-  }
-
- private:
-  void* module_ = nullptr;
-  void* float32_ = nullptr;
-  void* int64_ = nullptr;
-};
-
-struct Tensor {
-  std::string name;
-  bool is_input = false;
-  bool is_shape = false;
-  bool is_float = true;
-  // Of all profiles; those of the first are below.
-  std::vector<std::pair<std::vector<int64_t>, std::vector<int64_t>>> profiles;
-  std::vector<int64_t> min;
-  std::vector<int64_t> max;
-  // Of an output.
-  size_t input = 0;
-  double a = 0;
-  double b = 0;
-
-  size_t element() const { return is_float ? 4 : 8; }
-};
-
-struct Plan {
-  std::vector<Tensor> tensors;
-  size_t weights = 0;
-  int64_t streamable = 0;
-  int64_t automatic = 0;
-  size_t context = 0;
-  size_t data = 0;         // bytes of weights in the plan
-  size_t data_offset = 0;  // where they begin
-
-  const Tensor* find(const std::string& name) const {
-    for (const Tensor& tensor : tensors) {
-      if (tensor.name == name) return &tensor;
-    }
-    return nullptr;
-  }
-};
-
-std::pair<std::vector<int64_t>, std::vector<int64_t>> read_sizes(std::istringstream& words) {
-  std::pair<std::vector<int64_t>, std::vector<int64_t>> sizes;
-  std::string size;
-  while (words >> size) {
-    const size_t dots = size.find("..");
-    sizes.first.push_back(std::stoll(size.substr(0, dots)));
-    sizes.second.push_back(std::stoll(dots == std::string::npos ? size : size.substr(dots + 2)));
-  }
-  return sizes;
-}
-
-bool parse(const std::string& text, Plan& plan) {
-  if (text.size() < kHeaderSize || text.rfind(kFirstLine, 0) != 0) return false;
-  std::istringstream lines(text.substr(kHeaderSize));
-  std::string line;
-  while (std::getline(lines, line)) {
-    std::istringstream words(line);
-    std::string kind;
-    words >> kind;
-    if (kind == "input" || kind == "shape_input") {
-      Tensor& tensor = plan.tensors.emplace_back();
-      std::string type;
-      words >> tensor.name >> type;
-      tensor.is_input = true;
-      tensor.is_shape = kind == "shape_input";
-      tensor.is_float = type == "float32";
-      tensor.profiles.push_back(read_sizes(words));
-      std::tie(tensor.min, tensor.max) = tensor.profiles[0];
-    } else if (kind == "profile") {
-      std::string input;
-      words >> input;
-      const auto tensor = std::find_if(plan.tensors.begin(), plan.tensors.end(),
-                                       [&](const Tensor& each) { return each.name == input; });
-      if (tensor == plan.tensors.end()) return false;
-      tensor->profiles.push_back(read_sizes(words));
-    } else if (kind == "output") {
-      Tensor tensor;
-      std::string input;
-      words >> tensor.name >> input >> tensor.a >> tensor.b;
-      const Tensor* const source = plan.find(input);
-      if (source == nullptr) return false;
-      tensor.input = static_cast<size_t>(source - plan.tensors.data());
-      tensor.is_float = source->is_float;
-      tensor.profiles = source->profiles;
-      tensor.min = source->min;
-      tensor.max = source->max;
-      plan.tensors.push_back(tensor);
-    } else if (kind == "weights") {
-      words >> plan.weights;
-    } else if (kind == "streamable") {
-      words >> plan.streamable;
-    } else if (kind == "automatic") {
-      words >> plan.automatic;
-    } else if (kind == "context") {
-      words >> plan.context;
-    } else if (kind == "data") {
-      words >> plan.data;
-      plan.data_offset = kHeaderSize + static_cast<size_t>(lines.tellg());
-      return true;
-    } else {
-      return false;
-    }
-    if (words.fail() && !words.eof()) return false;
-  }
-  return true;
-}
 
 struct Runtime;
 struct Engine;
@@ -417,8 +183,7 @@ bool is_shape(Engine* self, const char* name) { return tensor_of(self, name).is_
 int32_t io_mode(Engine* self, const char* name) { return tensor_of(self, name).is_input ? 1 : 2; }
 Dims profile_shape(Engine* self, const char* name, int32_t profile, int32_t selector) {
   const Tensor& tensor = tensor_of(self, name);
-  if (!tensor.is_input || profile < 0 ||
-      static_cast<size_t>(profile) >= tensor.profiles.size()) {
+  if (!tensor.is_input || profile < 0 || static_cast<size_t>(profile) >= tensor.profiles.size()) {
     Dims none;
     none.count = -1;
     return none;

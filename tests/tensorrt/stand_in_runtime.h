@@ -36,7 +36,7 @@ struct StandInRuntime {
   std::atomic<int> live_contexts{0};
   std::atomic<int> budgets_set{0};
   std::atomic<int64_t> budget{-1};  // the last one
-  std::atomic<int> profile{-1};  // the last one that was set
+  std::atomic<int> profile{-1};     // the last one that was set
   std::atomic<int> runs{0};
   std::atomic<uint64_t> first_address{0};  // of the last run's first input
 };

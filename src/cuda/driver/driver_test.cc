@@ -189,6 +189,28 @@ TEST_F(DriverTest, StagingBringsTensorsThereAndBack) {
   EXPECT_EQ(driver.copies_to_device, copies);
 }
 
+TEST_F(DriverTest, LargeTensorsAreStagedInParts) {
+  const DevicePointer first = device();
+  const auto stream = Stream::create(first);
+  ASSERT_TRUE(stream.ok()) << stream.error().message();
+  const auto current = first->make_current();
+  Staging staging(first);
+  const int pinned = driver.host_allocations;
+  for (const size_t bytes : {2 * Staging::kPinned + 1, Staging::kPinned, 9 * Staging::kChunk - 1,
+                             2 * Staging::kChunk + 1}) {
+    std::vector<unsigned char> sent(bytes);
+    for (size_t i = 0; i < bytes; ++i) sent[i] = static_cast<unsigned char>(i * 2654435761u >> 24);
+    std::vector<unsigned char> got(bytes);
+    ASSERT_TRUE(staging.reserve(bytes).ok());
+    ASSERT_TRUE(staging.upload(sent.data(), bytes, *stream).ok());
+    ASSERT_TRUE(staging.download(staging.address(), bytes, *stream).ok());
+    ASSERT_TRUE(stream->wait().ok());
+    ASSERT_TRUE(staging.finish_download(got.data(), bytes, *stream).ok());
+    EXPECT_TRUE(got == sent) << bytes;
+  }
+  EXPECT_EQ(driver.host_allocations, pinned + 1);
+}
+
 TEST_F(DriverTest, StreamsWaitForEventsAndGiveTheErrorsOfTheirWork) {
   const DevicePointer first = device();
   const auto one = Stream::create(first);

@@ -28,7 +28,7 @@ Result<Graph> Graph::record(DevicePointer device, const Stream& stream,
   void* handle = nullptr;
   const int made = queued.ok() && ended == 0 ? call.instantiate_graph(&handle, graph, 0) : ended;
   if (graph != nullptr) call.destroy_graph(graph);
-  SLIPWAY_RETURN_IF_ERROR(queued);
+  if (!queued.ok()) return queued.error();
   SLIPWAY_RETURN_IF_ERROR(driver.check(made, text));
   return Graph(std::move(device), handle);
 }

@@ -225,9 +225,9 @@ Status write_program(const cuda::DevicePointer& device, const std::string& path,
 }
 
 std::string program_file(const cuda::DevicePointer& device, uint64_t mib) {
-  const std::string path = (std::filesystem::temp_directory_path() /
-                            ("slipway_delegate_benchmark_" + std::to_string(mib) + ".pte"))
-                               .string();
+  std::string path = (std::filesystem::temp_directory_path() /
+                      ("slipway_delegate_benchmark_" + std::to_string(mib) + ".pte"))
+                         .string();
   if (!std::filesystem::exists(path)) {
     if (!write_program(device, path, mib << 20).ok()) std::filesystem::remove(path);
   }
