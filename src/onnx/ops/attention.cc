@@ -69,7 +69,7 @@ Ref attend(Context& c, Attention a) {
       a.value = repeat_heads(c, a.value, a.value_sizes, heads);
     }
   }
-  // OpenVINO refuses the choice of the product beside that of the rows that see nothing.
+  // An engine may refuse the choice of the product beside that of the rows that see nothing.
   if ((!is_known || a.mask.present()) && stands_apart(c, width)) {
     c.fail("its queries may have no width");
   }
