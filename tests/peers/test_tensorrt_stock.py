@@ -8,6 +8,7 @@ import sys
 import slipway_cli
 import torch
 
+TENSORRT = pathlib.Path(__file__).parents[2] / ".deps/tensorrt-rtx"
 LIBRARY = pathlib.Path(slipway_cli.TOOL).parent / "libslipway_tensorrt.so"
 
 STOCK = """
@@ -37,7 +38,7 @@ def test_it_is_found_and_says_what_is_missing(tmp_path):
     file = slipway_cli.compile(program, tmp_path, "--check", "off", engine="tensorrt")
     done = subprocess.run(
         [sys.executable, "-c", STOCK, LIBRARY, file],
-        env=os.environ | {"SLIPWAY_CUDA_DRIVER": "libslipway_no_driver.so"},
+        env=os.environ | {"SLIPWAY_TENSORRT_LIB": str(TENSORRT), "SLIPWAY_CUDA_DRIVER": "libslipway_no_driver.so"},
         capture_output=True,
         text=True,
         timeout=300,

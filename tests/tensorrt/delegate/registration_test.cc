@@ -9,8 +9,6 @@
 namespace slipway::tensorrt {
 namespace {
 
-using testing::HasSubstr;
-
 class OtherDelegate final : public et::BackendInterface {
  public:
   bool is_available() const override { return true; }
