@@ -29,16 +29,18 @@ class SparseZip {
     begin(name, bytes.size(), crc32(0, bytes));
     std::fwrite(bytes.data(), 1, bytes.size(), file_);
   }
-  void add_zeros(const std::string& name, uint64_t size) {
+  // Zeros, and one byte behind them.
+  void add_zeros(const std::string& name, uint64_t size, uint8_t last) {
     const std::vector<std::byte> zeros(size_t{1} << 20);
     uint32_t crc = 0;
-    for (uint64_t left = size; left > 0;) {
+    for (uint64_t left = size - 1; left > 0;) {
       const uint64_t count = std::min<uint64_t>(left, zeros.size());
       crc = crc32(crc, std::span(zeros).first(count));
       left -= count;
     }
-    begin(name, size, crc);
-    std::fseek(file_, static_cast<long>(size), SEEK_CUR);
+    begin(name, size, crc32(crc, std::as_bytes(std::span(&last, 1))));
+    std::fseek(file_, static_cast<long>(size - 1), SEEK_CUR);
+    std::fwrite(&last, 1, 1, file_);
   }
   void finish() {
     const long start = std::ftell(file_);
@@ -83,7 +85,7 @@ class SparseZip {
   uint64_t count_ = 0;
 };
 
-// The archive of tests/data/large with its weights, all zeros.
+// The archive of tests/data/large with its weights, zeros but for a byte.
 void write_archive(const std::string& path) {
   auto weightless = MappedFile::open(std::string(SLIPWAY_TEST_DATA) + "/large/weightless.pt2");
   ASSERT_TRUE(weightless.ok()) << weightless.error().message();
@@ -92,8 +94,9 @@ void write_archive(const std::string& path) {
   SparseZip zip(path);
   for (const pt2::ZipEntry& entry : reader->entries()) {
     if (entry.name.ends_with("weight_0")) {
-      zip.add_zeros(entry.name, kWeightSize);
-      zip.add_zeros(entry.name.substr(0, entry.name.size() - 1) + "1", kWeightSize);
+      zip.add_zeros(entry.name, kWeightSize, 0);
+      // Else it would be stored as the other.
+      zip.add_zeros(entry.name.substr(0, entry.name.size() - 1) + "1", kWeightSize, 1);
       continue;
     }
     auto bytes = reader->read(entry);

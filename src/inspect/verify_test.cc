@@ -155,7 +155,7 @@ TEST(DescribeMachine, NamesWhatIsHereAndWhatIsNot) {
     EXPECT_EQ(text.find("--"), std::string::npos) << "flags are the tool's: " << text;
   }
   for (const char* name :
-       {"slipway", "cpu", "ExecuTorch", "kernels", "engine none", "engine openvino", "gpu",
+       {"slipway", "cpu", "ExecuTorch", "kernels", "engine none", "engine openvino", "gpu driver",
         "engine tensorrt", "engine helper", "isolated modules", "files with OpenvinoBackend"}) {
     EXPECT_THAT(names, testing::Contains(name));
   }
