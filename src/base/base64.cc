@@ -25,6 +25,8 @@ Status decode_base64(std::string_view text, const ByteSink& sink) {
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view piece = rest.substr(0, kPiece);
     rest.remove_prefix(piece.size());
+    // To OpenSSL it is the end of the text.
+    if (piece.find('-') != std::string_view::npos) return invalid_file("it is not Base64");
     int count = 0;
     // 0: it ends here, so nothing may follow.
     const int more = EVP_DecodeUpdate(context.get(), bytes.data(), &count,

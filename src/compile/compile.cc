@@ -206,8 +206,15 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
   std::vector<ir::Program> programs = {Program::Impl::of(program).ir.clone()};
   SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], compilers, options));
   const std::string& source = programs[0].source;
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines found, take_engines(programs[0]));
+  if (!found.engines.empty()) {
+    return unsupported(
+        "{}: it came with {} engine(s) that are built already: compile it to .pte, or take one out "
+        "(`slipway extract`)",
+        source, found.engines.size());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], compilers, options));
   if (parts.engines.size() != 1 || !parts.outside.empty()) {
     return unsupported(
         "{}: a bare engine holds a whole program, but this one becomes {} engine(s) and {} node(s) "

@@ -31,6 +31,7 @@
 #include "onnx/serializer.h"
 #include "partition/integer_ranges.h"
 #include "partition/partition.h"
+#include "passes/passes.h"
 
 namespace slipway {
 
@@ -392,6 +393,8 @@ class EngineStep {
 }  // namespace
 
 Result<ProgramEngines> take_engines(ir::Program& program) {
+  // A region that is no branch may hold a call.
+  SLIPWAY_RETURN_IF_ERROR(passes::inline_regions(program));
   ProgramEngines parts;
   for (const auto* compiler : engine_list::compilers()) {
     if (compiler->take_engines == nullptr) continue;

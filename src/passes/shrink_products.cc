@@ -77,7 +77,7 @@ bool spans(const std::vector<Argument>& arguments, const std::vector<SymInt>& si
           if (!value || (*value)->sizes().size() < from_last) return false;
           return (*value)->sizes()[(*value)->sizes().size() - from_last] == size;
         });
-    if (!has_size && size != SymInt(1)) return false;
+    if (!has_size) return false;
   }
   return true;
 }

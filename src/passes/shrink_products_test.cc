@@ -87,5 +87,14 @@ TEST_F(ShrinkProductsTest, TakesWhatAChoiceRepeatsItself) {
   EXPECT_EQ(rows.value(2)->sizes(), (std::vector<SymInt>{5, 3}));
 }
 
+// Without the expanded one nothing has the result's first dimension, although its size is 1.
+TEST_F(ShrinkProductsTest, LeavesChoicesTheirRank) {
+  Value* chosen = input("chosen", type({3}, DType::kBool));
+  Value* x = input("x", type({3}));
+  Value* wide = expand(buffer("row", count({3}, {1})), {1, 3});
+  output(call("aten.where.self", {chosen, wide, x}, type({1, 3}), "choice"));
+  EXPECT_EQ(product().value(1), wide);
+}
+
 }  // namespace
 }  // namespace slipway::passes

@@ -40,20 +40,31 @@ bool answers(const char* backend, et::Span<et::BackendOption> asked) {
          et::get_option(backend, asked) == et::Error::Ok;
 }
 
+// The file that a backend's code is in; empty where that is not known.
+std::string_view file_of(const et::BackendInterface& backend) {
+  Dl_info info;
+  const void* const table = *reinterpret_cast<const void* const*>(&backend);
+  return ::dladdr(table, &info) == 0 || info.dli_fname == nullptr ? "" : info.dli_fname;
+}
+
 // A delegate that plans the engines of a method together must be Slipway's own: another one of its
 // name does not know how.
 Status check_origin(const std::string& id, const et::BackendInterface& backend) {
   const engine::Description* known = engine_list::find_backend(id);
   if (known == nullptr || known->weight_budget == nullptr || known->library == nullptr) return {};
-  Dl_info info;
-  const void* const table = *reinterpret_cast<const void* const*>(&backend);
-  if (::dladdr(table, &info) == 0 || info.dli_fname == nullptr) return {};
-  const std::string_view file = info.dli_fname;
-  if (file.substr(file.rfind('/') + 1) == known->library) return {};
+  const std::string_view file = file_of(backend);
+  if (file.empty() || file.substr(file.rfind('/') + 1) == known->library) return {};
   return unavailable(
       "backend {} is registered by {}, and not by Slipway's {}: load no other delegate of this "
       "name",
       id, file, known->library);
+}
+
+// Whether it is here, and plans the engines of a method together.
+bool plans_programs(const engine::Description& engine) {
+  if (engine.weight_budget == nullptr) return false;
+  const et::BackendInterface* const backend = et::get_backend_class(engine.backend);
+  return backend != nullptr && check_origin(engine.backend, *backend).ok();
 }
 
 // What the delegate runs with; empty where it does not tell.
@@ -93,27 +104,24 @@ et::LoadBackendOptionsMap BackendSettings::map() {
   return map;
 }
 
-Status finish_program(const std::string& program) {
+Status finish_program(const std::string& program, std::string& log) {
   for (const engine::Description* engine : engine_list::descriptions()) {
-    if (engine->weight_budget == nullptr || et::get_backend_class(engine->backend) == nullptr) {
-      continue;
-    }
+    if (!plans_programs(*engine)) continue;
     std::array options = {to_executorch({engine::kProgramOption, program}),
                           to_executorch({engine::kFinishOption, true})};
-    LogCapture log;
+    const LogCapture own;
     const et::Error error = et::set_option(engine->backend, {options.data(), options.size()});
     if (error != et::Error::Ok) {
-      return translate(error, "its engines can't be made ready", log.text());
+      return translate(error, "its engines can't be made ready", own.text());
     }
+    log += own.text();
   }
   return {};
 }
 
 Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& change) {
   for (const engine::Description* engine : engine_list::descriptions()) {
-    if (engine->weight_budget == nullptr || et::get_backend_class(engine->backend) == nullptr) {
-      continue;
-    }
+    if (!plans_programs(*engine)) continue;
     const std::string context = "the budget of weights on the device";
     std::vector<et::BackendOption> options = {to_executorch({engine::kProgramOption, program})};
     for (const auto& setting : engine->load_settings(change)) {
@@ -169,7 +177,6 @@ Status require_backend(const std::string& id) {
     LogCapture capture;
     const auto opened = open_library(known->library, known->remedy);
     if (!opened.ok()) return opened.error().with_context(fmt::format("backend {}", id));
-    share_caller_choices(*opened);
     backend = et::get_backend_class(id.c_str());
     if (backend == nullptr) {
       return unavailable(
@@ -178,6 +185,11 @@ Status require_backend(const std::string& id) {
     }
   }
   if (Status ours = check_origin(id, *backend); !ours.ok()) return ours;
+  // It may have been opened by somebody else.
+  if (void* library = ::dlopen(std::string(file_of(*backend)).c_str(), RTLD_NOW | RTLD_NOLOAD)) {
+    share_caller_choices(library);
+    ::dlclose(library);
+  }
   if (!backend->is_available()) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }

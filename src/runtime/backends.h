@@ -31,8 +31,8 @@ class BackendSettings {
 
 // Once all engines of a method are loaded that delegates plan together
 // (engine::Description::weight_budget): before that none runs. `program` names them, as it did in
-// BackendSettings.
-Status finish_program(const std::string& program);
+// BackendSettings; what the delegates log comes behind `log`.
+Status finish_program(const std::string& program, std::string& log);
 // How many bytes of weights they have on their device; `change`, a load option for it, is made
 // first. kUnsupported where there is nothing to stream.
 Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& change);

@@ -106,17 +106,20 @@ Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& opt
                                       /*named_data_map=*/nullptr, &map);
     if (!method.ok()) return translate(method.error(), context, log.text());
     method_.emplace(std::move(*method));
-    const Status finished = finish_program(program_id());
+    std::string said = log.text();
+    const Status finished = finish_program(program_id(), said);
     if (!finished.ok()) return finished.error().with_context(context);
+    // No error, such as a budget that no engine can have.
+    for (const std::string& message : messages_of(said)) {
+      if (options.on_warning) options.on_warning(fmt::format("{}: {}", description(), message));
+    }
   } catch (const Aborted&) {
     return invalid_file("{}: {}", context, first_reason(log.text()));
   }
   return {};
 }
 
-std::string LoadedMethod::program_id() const {
-  return fmt::format("{}", static_cast<const void*>(this));
-}
+std::string LoadedMethod::program_id() const { return std::to_string(id_); }
 
 Result<uint64_t> LoadedMethod::weight_budget(const LoadOptions& change) const {
   auto budget = runtime::weight_budget(program_id(), change);

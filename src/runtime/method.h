@@ -1,6 +1,7 @@
 // One method of a file, ready to run: ExecuTorch's Method with its memory and its bindings.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -90,6 +91,11 @@ class LoadedMethod {
   // "forward of model.pte"
   std::string description() const;
 
+  // No other one of the process has it.
+  const uint64_t id_ = [] {
+    static std::atomic<uint64_t> next{0};
+    return next++;
+  }();
   const pte::File& file_;
   const std::string name_;
   Signature& signature_;

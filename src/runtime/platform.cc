@@ -72,15 +72,24 @@ void initialize_platform() {
 LogCapture::LogCapture() : outer_(current_capture) { current_capture = this; }
 LogCapture::~LogCapture() { current_capture = outer_; }
 
-std::string first_reason(const std::string& log) {
-  constexpr std::string_view kGoesOn = "\n... ";
-  std::string first = log.substr(0, log.find('\n'));
-  for (size_t at = first.size(); std::string_view(log).substr(at).starts_with(kGoesOn);) {
-    const size_t begin = at + kGoesOn.size();
-    at = std::min(log.find('\n', begin), log.size());
-    first += " " + log.substr(begin, at - begin);
+std::vector<std::string> messages_of(const std::string& log) {
+  constexpr std::string_view kGoesOn = "... ";
+  std::vector<std::string> messages;
+  for (std::string_view rest = log; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+    if (line.starts_with(kGoesOn) && !messages.empty()) {
+      messages.back() += " " + std::string(line.substr(kGoesOn.size()));
+    } else {
+      messages.emplace_back(line);
+    }
   }
-  std::string_view line(first);
+  return messages;
+}
+
+std::string first_reason(const std::string& log) {
+  const std::vector<std::string> messages = messages_of(log);
+  std::string_view line = messages.empty() ? std::string_view() : messages.front();
   // "Check failed (condition): what it means"; the second part may be missing.
   constexpr std::string_view kCheck = "Check failed (";
   constexpr std::string_view kEnd = "): ";

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <executorch/runtime/core/error.h>
 
@@ -36,8 +37,9 @@ class LogCapture {
   std::string text_;
 };
 
-// The first thing that went wrong, of the lines of a log; later ones are its consequences, but for
-// those that begin with "... ", which go on with it.
+// What a log says: its lines, of which those that begin with "... " go on with the one before.
+std::vector<std::string> messages_of(const std::string& log);
+// The first thing that went wrong, of the messages of a log; later ones are its consequences.
 std::string first_reason(const std::string& log);
 // "InvalidArgument"
 std::string error_name(et::Error error);

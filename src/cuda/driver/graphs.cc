@@ -54,9 +54,10 @@ Status Graphs::run(const std::vector<uint64_t>& parameters, const Stream& stream
     return entry.parameters == parameters;
   });
   if (known == entries_.end()) {
+    SLIPWAY_RETURN_IF_ERROR(queue(stream));
     if (entries_.size() == kMost) entries_.pop_back();
     entries_.push_front({parameters, std::nullopt, 0});
-    return queue(stream);
+    return {};
   }
   entries_.splice(entries_.begin(), entries_, known);
   Entry& entry = entries_.front();

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "base/error.h"
@@ -10,6 +12,8 @@
 
 namespace slipway::cuda {
 namespace {
+
+constexpr uintptr_t kStreamPerThread = 2;  // CUDA's handle
 
 // CUDA's numbers.
 constexpr int kMemoryType = 2;
@@ -99,10 +103,13 @@ Status Staging::prepare(size_t size) {
 }
 
 // One thread's copies are a fifth of what the bus takes.
-Status Staging::in_lanes(size_t size, const std::function<Status(size_t, Range)>& copy) const {
+Status Staging::in_lanes(size_t size, const Stream& stream,
+                         const std::function<Status(size_t, Range)>& copy) const {
   const size_t chunks = (size + kChunk - 1) / kChunk;
-  const size_t count = std::clamp<size_t>(
+  size_t count = std::clamp<size_t>(
       std::min<size_t>(std::thread::hardware_concurrency(), chunks / 4), 1, kLanes);
+  // Which is another stream in each thread.
+  if (reinterpret_cast<uintptr_t>(stream.handle()) == kStreamPerThread) count = 1;
   const size_t each = (chunks + count - 1) / count * kChunk;
   std::vector<Status> results(count);
   const auto work = [&](size_t lane) {
@@ -111,14 +118,18 @@ Status Staging::in_lanes(size_t size, const std::function<Status(size_t, Range)>
   };
   std::vector<std::jthread> threads;
   for (size_t lane = 1; lane < count; ++lane) {
-    threads.emplace_back([&, lane] {
-      const auto current = device_->make_current();
-      if (current.ok()) {
-        work(lane);
-      } else {
-        results[lane] = current.error();
-      }
-    });
+    try {
+      threads.emplace_back([&, lane] {
+        const auto current = device_->make_current();
+        if (current.ok()) {
+          work(lane);
+        } else {
+          results[lane] = current.error();
+        }
+      });
+    } catch (const std::system_error&) {  // There are no more threads.
+      work(lane);
+    }
   }
   work(0);
   threads.clear();  // Once they are through.
@@ -130,7 +141,7 @@ Status Staging::upload(const void* data, size_t size, const Stream& stream) {
   if (size == 0) return {};
   SLIPWAY_RETURN_IF_ERROR(prepare(size));
   if (is_large(size)) {
-    return in_lanes(size, [&](size_t lane, Range range) {
+    return in_lanes(size, stream, [&](size_t lane, Range range) {
       return upload_range(static_cast<const std::byte*>(data), lane, range, stream);
     });
   }
@@ -172,7 +183,7 @@ Status Staging::download(Address from, size_t size, const Stream& stream) {
 
 Status Staging::finish_download(void* data, size_t size, const Stream& stream) {
   if (is_large(size)) {
-    return in_lanes(size, [&](size_t lane, Range range) {
+    return in_lanes(size, stream, [&](size_t lane, Range range) {
       return download_range(static_cast<std::byte*>(data), lane, range, stream);
     });
   }

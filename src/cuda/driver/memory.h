@@ -106,7 +106,8 @@ class Staging {
   }
   const Event& through(size_t lane, size_t i) const { return through_[2 * lane + i % 2]; }
   // Copies all of a large tensor, each lane a range of its own.
-  Status in_lanes(size_t size, const std::function<Status(size_t lane, Range range)>& copy) const;
+  Status in_lanes(size_t size, const Stream& stream,
+                  const std::function<Status(size_t lane, Range range)>& copy) const;
   Status upload_range(const std::byte* data, size_t lane, Range range, const Stream& stream) const;
   Status download_range(std::byte* data, size_t lane, Range range, const Stream& stream) const;
   Status queue_upload(const void* data, size_t begin, size_t size, const Stream& stream) const;

@@ -1,6 +1,7 @@
 #include "tensorrt/archive/calls.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "pt2/object_pickle.h"
 #include "tensorrt/archive/serialized_engine.h"
@@ -28,7 +30,14 @@ constexpr std::string_view kPlatform = "linux_x86_64";
 
 bool is_call(const ir::Node& node) { return node.op() == kExecute || node.op() == kPlaceholder; }
 
-Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::Node& node) {
+// What several calls have in common is read once: an object by its record, a digest by its plan.
+struct Known {
+  std::map<const std::byte*, SerializedEngine> objects;
+  std::map<const std::byte*, std::string> digests;
+};
+
+Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::Node& node,
+                                          Known& known) {
   const auto* value = node.args().size() == 2 ? std::get_if<ir::Value*>(&node.arg(1)) : nullptr;
   if (value == nullptr || *value == nullptr) {
     return invalid_file("it takes a list of tensors and an engine, and is given something else");
@@ -37,9 +46,14 @@ Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::
   if (input == nullptr || input->kind != ir::InputKind::kCustomObject) {
     return invalid_file("its engine, {}, is no object of the archive", (*value)->name());
   }
+  const auto found = known.objects.find(input->object.bytes.data());
+  if (found != known.objects.end()) return found->second;
   SLIPWAY_ASSIGN_OR_RETURN(const pt2::PickledObject object,
                            pt2::read_object(input->object, kTypes, input->target));
-  return read_serialized_engine(object.state, object.owner);
+  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine engine,
+                           read_serialized_engine(object.state, object.owner));
+  known.objects.emplace(input->object.bytes.data(), engine);
+  return engine;
 }
 
 // The items are arguments: texts, but for the plan, which may be a tensor of the program.
@@ -54,7 +68,7 @@ Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const i
     }
     const auto* value = std::get_if<ir::Value*>(&node.arg(i));
     const ir::Input* input = value && *value ? program.input_of(*value) : nullptr;
-    if (is_tensor || input == nullptr || !input->data) {
+    if (i != kPlanItem + 1 || input == nullptr || !input->data) {
       return invalid_file("its argument {} is neither a text nor a tensor of the archive", i);
     }
     if (input->data->dtype != DType::kUInt8 || !input->data->is_contiguous()) {
@@ -85,10 +99,15 @@ Status check_supported(const SerializedEngine& engine, bool is_placeholder) {
                      engine.target_platform, kPlatform);
 }
 
+std::string shown(const std::string& name) {
+  constexpr size_t kShown = 100;
+  return printable(name.substr(0, kShown));
+}
+
 Result<uint32_t> place_of(const std::string& name, const std::vector<std::string>& names) {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end()) {
-    return invalid_file("its engine has an alias of '{}', which is no binding of it", name);
+    return invalid_file("its engine has an alias of '{}', which is no binding of it", shown(name));
   }
   return static_cast<uint32_t>(found - names.begin());
 }
@@ -141,7 +160,7 @@ Metadata metadata_of(const SerializedEngine& engine, const engine::EngineRecord&
 
 Result<engine::Engine> make_engine(SerializedEngine serialized,
                                    const std::vector<ir::Value*>& inputs,
-                                   const std::vector<ir::Value*>& outputs) {
+                                   const std::vector<ir::Value*>& outputs, Known& known) {
   engine::Engine engine;
   engine::EngineRecord& record = engine.record;
   record.engine = kDescription.name;
@@ -155,29 +174,38 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
   for (const SerializedAlias& alias : serialized.aliases) {
     SLIPWAY_ASSIGN_OR_RETURN(const uint32_t output, place_of(alias.output, serialized.outputs));
     SLIPWAY_ASSIGN_OR_RETURN(const uint32_t input, place_of(alias.input, serialized.inputs));
+    const ir::Value& given = *inputs[input];
+    const ir::Value& got = *outputs[output];
+    if (given.dtype() != got.dtype() || given.sizes() != got.sizes()) {
+      return invalid_file("its output '{}' is in the memory of '{}', and of another type",
+                          shown(alias.output), shown(alias.input));
+    }
     record.aliases.push_back({output, input, alias.kind});
   }
   record.size = serialized.plan.bytes.size();
-  Sha256 hash;
-  hash.update(serialized.plan.bytes);
-  record.sha256 = hash.hex();
-  SLIPWAY_ASSIGN_OR_RETURN(
-      engine.header, write_header(metadata_of(serialized, record, inputs, outputs), record.size));
+  std::string& digest = known.digests[serialized.plan.bytes.data()];
+  if (digest.empty()) digest = sha256_hex(serialized.plan.bytes);
+  record.sha256 = digest;
+  auto header = write_header(metadata_of(serialized, record, inputs, outputs), record.size);
+  // What it says of arguments is here what the archive has.
+  if (!header.ok()) return invalid_file("{}", header.error().message());
+  engine.header = *std::move(header);
   engine.bytes = std::move(serialized.plan);
   return engine;
 }
 
-Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& node, size_t number) {
+Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& node, size_t number,
+                                              Known& known) {
   const bool is_placeholder = node.op() == kPlaceholder;
   const auto* inputs =
       node.args().empty() ? nullptr : std::get_if<std::vector<ir::Value*>>(&node.arg(0));
   if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
-  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine serialized, is_placeholder
-                                                            ? engine_of_arguments(program, node)
-                                                            : engine_of_object(program, node));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      SerializedEngine serialized,
+      is_placeholder ? engine_of_arguments(program, node) : engine_of_object(program, node, known));
   SLIPWAY_RETURN_IF_ERROR(check_supported(serialized, is_placeholder));
   SLIPWAY_ASSIGN_OR_RETURN(engine::Engine engine,
-                           make_engine(std::move(serialized), *inputs, node.outputs()));
+                           make_engine(std::move(serialized), *inputs, node.outputs(), known));
   ir::Node* call =
       program.graph->add_node(ir::kCallEngine, {ir::SymInt(static_cast<int64_t>(number)), *inputs},
                               {.before = &node, .origin = &node});
@@ -209,8 +237,9 @@ Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program
     if (is_call(*node)) calls.push_back(node.get());
   }
   std::vector<engine_build::FoundEngine> found;
+  Known known;
   for (ir::Node* node : calls) {
-    auto engine = take_engine(program, *node, first_engine + found.size());
+    auto engine = take_engine(program, *node, first_engine + found.size(), known);
     if (!engine.ok()) {
       return engine.error().with_context(
           fmt::format("{}: {} ({})", program.source, node->name(), node->op()));

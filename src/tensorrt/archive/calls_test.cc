@@ -170,9 +170,24 @@ TEST(EngineCalls, NameTheNodeThatIsWrong) {
               HasSubstr("alias of 'd', which is no binding"));
   EXPECT_THAT(error_with(13, std::string("x@a@user")),
               HasSubstr("alias of 'x', which is no binding"));
+  EXPECT_THAT(error_with(13, std::string("b@x@user")), HasSubstr("and of another type"));
+  EXPECT_THAT(error_with(6, std::string("a%a%c")), HasSubstr("its delegate"));
   EXPECT_THAT(error_with(1, std::string("11")), HasSubstr("Slipway reads 7 to 10"));
   EXPECT_THAT(error_with(0, std::string("x")), HasSubstr("no list of tensors"));
   EXPECT_THAT(error_with(2, ir::Argument(1.5)), HasSubstr("its argument 2 is neither a text nor"));
+}
+
+// A plan that several calls have is read and hashed once, and is one in the file.
+TEST(EngineCalls, MayShareAnEngine) {
+  ir::Program program = read("golden/engine_custom_obj");
+  ir::Node& node = *program.graph->nodes().front();
+  ir::Node* again = program.graph->add_node(node.op(), node.args(), {.origin = &node});
+  program.graph->add_output(again, node.output()->type());
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  ASSERT_EQ(found->size(), 2U);
+  EXPECT_EQ(found->at(0).engine.bytes.bytes.data(), found->at(1).engine.bytes.bytes.data());
+  EXPECT_EQ(found->at(0).engine.record.sha256, found->at(1).engine.record.sha256);
 }
 
 // An engine for another machine waits in its placeholder; as an object it is what runs here.

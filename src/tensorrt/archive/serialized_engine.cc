@@ -1,6 +1,8 @@
 #include "tensorrt/archive/serialized_engine.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <optional>
 #include <utility>
 
@@ -31,6 +33,8 @@ enum Item : size_t {
   kAliases,
 };
 
+static_assert(kPlan == kPlanItem);
+
 // Each version added an item.
 struct Abi {
   std::string_view version;
@@ -42,7 +46,11 @@ constexpr size_t kShown = 100;
 std::string shown(std::string_view text) { return printable(text.substr(0, kShown)); }
 
 // No text has no parts.
-std::vector<std::string> split(std::string_view text, char separator) {
+Result<std::vector<std::string>> split(std::string_view text, char separator) {
+  constexpr ptrdiff_t kMost = 65536;
+  if (std::count(text.begin(), text.end(), separator) >= kMost) {
+    return invalid_file("it has more than {} names", kMost);
+  }
   std::vector<std::string> parts;
   while (!text.empty()) {
     const size_t end = text.find(separator);
@@ -61,7 +69,7 @@ Result<bool> flag(std::string_view text, const char* what) {
 
 // id%major%minor%type%name
 Status read_device(std::string_view text, SerializedEngine& engine) {
-  const std::vector<std::string> parts = split(text, '%');
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> parts, split(text, '%'));
   const auto number = [&](size_t i) -> std::optional<int32_t> {
     int32_t value = 0;
     if (i >= parts.size()) return std::nullopt;
@@ -84,8 +92,9 @@ Status read_device(std::string_view text, SerializedEngine& engine) {
 }
 
 Status read_aliases(std::string_view text, SerializedEngine& engine) {
-  for (const std::string& alias : split(text, '%')) {
-    std::vector<std::string> parts = split(alias, '@');
+  SLIPWAY_ASSIGN_OR_RETURN(const std::vector<std::string> aliases, split(text, '%'));
+  for (const std::string& alias : aliases) {
+    SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::string> parts, split(alias, '@'));
     if (parts.size() != 3) {
       return invalid_file("its alias '{}' is not output@input@kind", shown(alias));
     }
@@ -131,12 +140,12 @@ Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view
   const auto item = [&](size_t i) { return i < items.size() ? items[i] : std::string_view(); };
   engine.name = printable(item(kName));
   SLIPWAY_RETURN_IF_ERROR(read_device(item(kDevice), engine));
-  engine.inputs = split(item(kInputs), '%');
-  engine.outputs = split(item(kOutputs), '%');
+  SLIPWAY_ASSIGN_OR_RETURN(engine.inputs, split(item(kInputs), '%'));
+  SLIPWAY_ASSIGN_OR_RETURN(engine.outputs, split(item(kOutputs), '%'));
   SLIPWAY_ASSIGN_OR_RETURN(engine.hardware_compatible,
                            flag(item(kHardwareCompatible), "hardware compatibility"));
   engine.metadata = item(kMetadata);
-  engine.target_platform = item(kTargetPlatform);
+  engine.target_platform = shown(item(kTargetPlatform));
   SLIPWAY_ASSIGN_OR_RETURN(engine.needs_output_allocator,
                            flag(item(kOutputAllocator), "need of an output allocator"));
   if (abi->items > kSeveralDevices) {

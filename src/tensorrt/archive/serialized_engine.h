@@ -31,11 +31,14 @@ struct SerializedEngine {
   std::vector<std::string> outputs;  // likewise
   bool hardware_compatible = false;  // runs on other GPUs than that one
   std::string metadata;              // Torch-TensorRT's own
-  std::string target_platform;       // "linux_x86_64"; empty where it is not said
+  std::string target_platform;       // "linux_x86_64"; empty where it is not said, and cut
   bool needs_output_allocator = false;
   bool needs_several_devices = false;
   std::vector<SerializedAlias> aliases;
 };
+
+// Which of the items is the plan.
+inline constexpr size_t kPlanItem = 3;
 
 // The list's items in their order; `plan` stands for that of the plan where it is a tensor, and is
 // its bytes as they are. Else the item is Base64, or the plan's bytes: Base64 is decoded to an

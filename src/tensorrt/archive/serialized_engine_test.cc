@@ -104,6 +104,8 @@ TEST(SerializedEngine, AnUnknownDeviceHasNoCapability) {
 }
 
 TEST(SerializedEngine, NamesWhatIsWrong) {
+  static const std::string kMany(70'000, '%');
+  const char* const kManyNames = kMany.c_str();
   const std::tuple<size_t, const char*, const char*> cases[] = {
       {2, "", "its device is ''"},
       {2, "0%8%6%0", "and not id%major%minor%type%name"},
@@ -113,10 +115,13 @@ TEST(SerializedEngine, NamesWhatIsWrong) {
       {3, "", "it has no plan"},
       {3, "ZnRyd", "it is not Base64"},
       {3, "Zn*ydA==", "it is not Base64"},
+      {3, "ZnRy-dCBi", "it is not Base64"},
+      {3, "ZnRydCBi-garbage", "it is not Base64"},
       {3, "ZnRydA==ZnRydA==", "it is not Base64"},
       {6, "yes", "its hardware compatibility is 'yes', neither 0 nor 1"},
       {9, "2", "its need of an output allocator is '2'"},
       {11, "", "its need of several devices is ''"},
+      {4, kManyNames, "it has more than 65536 names"},
       {12, "y@x", "its alias 'y@x' is not output@input@kind"},
       {12, "y@x@user%", "its alias '' is not"},
   };

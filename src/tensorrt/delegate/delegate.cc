@@ -17,6 +17,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -76,13 +77,16 @@ Result<std::optional<bool>> flag_of(et::ArrayRef<et::BackendOption> options, std
   return std::optional<bool>();
 }
 
-// The text of an option; nothing where it is not there, or no text.
-std::optional<std::string> text_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
+// The text of an option; nothing where it is not there.
+Result<std::optional<std::string>> text_of(et::ArrayRef<et::BackendOption> options,
+                                           std::string_view key) {
   for (const et::BackendOption& option : options) {
+    if (key != option.key) continue;
     const auto* text = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&option.value);
-    if (key == option.key && text != nullptr) return std::string(text->data());
+    if (text == nullptr) return invalid_argument("the option {} must be a text", key);
+    return std::optional(std::string(text->data(), ::strnlen(text->data(), text->size())));
   }
-  return std::nullopt;
+  return std::optional<std::string>();
 }
 
 Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs,
@@ -93,7 +97,7 @@ Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> sp
     if (named) return invalid_file("the file has the compile spec {} twice", kDeviceOption);
     named.emplace(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
   }
-  const auto option = text_of(options, kDeviceOption);
+  SLIPWAY_ASSIGN_OR_RETURN(const auto option, text_of(options, kDeviceOption));
   if (option) named = option;
   if (!named) return static_cast<int>(metadata.device_id);
   std::string_view text = *named;
@@ -141,7 +145,8 @@ Result<Request> read_request(const et::BackendInitContext& context,
   const auto given = context.runtime_specs();
   const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
   SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
-  request.program = text_of(options, engine::kProgramOption).value_or(std::string());
+  SLIPWAY_ASSIGN_OR_RETURN(const auto program, text_of(options, engine::kProgramOption));
+  request.program = program.value_or(std::string());
   SLIPWAY_ASSIGN_OR_RETURN(const auto shares_engine, flag_of(options, kShareEnginesOption));
   SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, flag_of(options, kShareScratchOption));
   request.shares_engine = shares_engine.value_or(true);
@@ -284,6 +289,7 @@ class Delegate final : public delegate::Backend {
                        const et::Span<et::BackendOption>& given) override {
     const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
     const auto program = text_of(options, engine::kProgramOption);
+    if (!program.ok()) return refuse(program.error());
     bool finishes = false;
     for (const et::BackendOption& option : options) {
       const std::string_view key = option.key;
@@ -302,18 +308,19 @@ class Delegate final : public delegate::Backend {
     if (!graphs.ok()) return refuse(graphs.error());
     if (*graphs) set_graphs(**graphs);
     if (*shares_scratch) all_share_scratch = **shares_scratch;
-    if (finishes && program) {
-      const Status started = Programs::get().start(*program);
+    if (finishes && *program) {
+      const Status started = Programs::get().start(**program);
       if (!started.ok()) return refuse(started.error());
     }
     if (!*budget) return et::Error::Ok;
-    const Status set = Programs::get().set_budget(program, **budget);
+    const Status set = Programs::get().set_budget(*program, **budget);
     return set.ok() ? et::Error::Ok : refuse(set.error());
   }
 
   et::Error get_option(et::BackendOptionContext& context,
                        et::Span<et::BackendOption>& options) override {
     const auto program = text_of({options.data(), options.size()}, engine::kProgramOption);
+    if (!program.ok()) return refuse(program.error());
     for (et::BackendOption& option : options) {
       const std::string_view key = option.key;
       if (key == engine::kProgramOption) continue;
@@ -323,7 +330,7 @@ class Delegate final : public delegate::Backend {
         if (error != et::Error::Ok) return error;
         continue;
       }
-      const auto budget = Programs::get().budget(program);
+      const auto budget = Programs::get().budget(*program);
       if (!budget.ok()) return refuse(budget.error());
       auto& text = option.value.emplace<std::array<char, et::kMaxOptionValueLength>>();
       std::to_chars(text.data(), text.data() + text.size() - 1, *budget);

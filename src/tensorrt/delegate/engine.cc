@@ -177,7 +177,9 @@ et::Error LoadedEngine::set_profile(const cuda::Stream& stream) {
     const auto profile = choose_profile(profiles_, sizes, profile_, pinned);
     if (!profile.ok()) return refuse(profile.error());
     if (*profile != profile_) {
-      const Status set = context_->set_profile(*profile, stream.handle());
+      Status set = context_->set_profile(*profile, stream.handle());
+      // The next call may come on another stream.
+      if (set.ok()) set = stream.wait();
       if (!set.ok()) return report(set);
       profile_ = *profile;
     }
@@ -268,17 +270,21 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
-// A graph repeats a run with its shapes and addresses, those of scratch memory among them.
+// A graph repeats a run with its addresses, those of scratch memory among them. It is of the
+// context's shapes, and no longer right once the context has had others.
 Status LoadedEngine::enqueue(const cuda::Stream& stream) {
   const auto queue = [&](const cuda::Stream& on) { return context_->enqueue(on.handle()); };
   if (!graphs_) return queue(stream);
-  std::vector<uint64_t> parameters = {static_cast<uint64_t>(profile_),
-                                      scratch_ == nullptr ? 0 : scratch_->memory.address()};
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    parameters.push_back(slots_[i].address);
-    parameters.insert(parameters.end(), slots_[i].sizes.begin(), slots_[i].sizes.end());
+  std::vector<int64_t> shapes = {profile_};
+  std::vector<uint64_t> parameters = {scratch_ == nullptr ? 0 : scratch_->memory.address()};
+  for (const Argument& slot : slots_) {
+    parameters.push_back(slot.address);
+    shapes.insert(shapes.end(), slot.sizes.begin(), slot.sizes.end());
   }
-  if (scratch_ != nullptr) parameters.push_back(scratch_->memory.address());
+  if (shapes != graphs_shapes_) {
+    graphs_->clear();
+    graphs_shapes_ = std::move(shapes);
+  }
   return graphs_->run(parameters, stream, stream_, queue, [&](const Error& error) {
     ET_LOG(Error, "%s: it runs without a CUDA graph: %s", kTitle, error.message().c_str());
   });
@@ -355,7 +361,13 @@ et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
     const et::Error error = (this->*step)(values);
     if (error != et::Error::Ok) return error;
   }
-  const Status queued = queue_all(stream);
+  Status queued;
+  try {
+    queued = queue_all(stream);
+  } catch (...) {
+    (void)stream.wait();
+    throw;
+  }
   // After an error too: what was queued uses memory that the next call will.
   const Status done = stream.wait();
   if (!queued.ok()) return report(queued);

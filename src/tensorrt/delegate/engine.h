@@ -108,6 +108,7 @@ class LoadedEngine final : public delegate::Engine {
   delegate::Arguments arguments_;
   std::vector<Argument> slots_;
   std::optional<cuda::Graphs> graphs_;  // of its runs; nothing where they are queued singly
+  std::vector<int64_t> graphs_shapes_;  // what they are of: the profile, and the inputs' sizes
   cuda::DeviceBuffer nothing_;          // the memory of tensors without elements
 };
 

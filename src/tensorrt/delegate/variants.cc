@@ -14,6 +14,10 @@ Result<et::FreeableBuffer> named_data(const et::NamedDataMap* map, const std::st
   if (map != nullptr) {
     auto data = map->get_data(key);
     if (data.ok()) return std::move(*data);
+    if (data.error() != et::Error::NotFound) {
+      return internal_error("the data under the key '{}' can't be had: {}", printable(key),
+                            et::to_string(data.error()));
+    }
   }
   return not_found("there is no data under the key '{}'", printable(key));
 }

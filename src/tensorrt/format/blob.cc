@@ -117,6 +117,10 @@ Result<Metadata> read_metadata(std::string_view text) {
   const JsonValue key = json.find("engine_key");
   metadata.engine_key = key.to_string();
   SLIPWAY_RETURN_IF_ERROR(document->status());
+  for (const std::string* text :
+       {&metadata.target_platform, &metadata.engine_target, &metadata.engine_key}) {
+    if (text->size() > kMaxText) return invalid_file("it has a text of {} bytes", text->size());
+  }
   if (metadata.device_id < std::numeric_limits<int32_t>::min() ||
       metadata.device_id > std::numeric_limits<int32_t>::max()) {
     return invalid_file("its device is {}", metadata.device_id);
