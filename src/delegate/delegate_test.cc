@@ -144,6 +144,13 @@ TEST_F(BackendTest, LongErrorsAreLoggedWhole) {
   EXPECT_EQ(whole, "engine:" + text);
 }
 
+TEST_F(BackendTest, OfEndlessErrorsSomeIsLogged) {
+  const runtime::LogCapture log;
+  log_error("engine", std::string(size_t{32} << 20, 'x'));
+  EXPECT_GT(log.text().size(), 1000U);
+  EXPECT_LT(log.text().size(), 10000U);
+}
+
 int living = 0;
 
 class Counting final : public Engine {

@@ -407,6 +407,12 @@ TEST(TensorRtBlobTest, DepthAndCountsAreBounded) {
   EXPECT_THAT(
       error_of(with_metadata(R"({"io_bindings":[{"name":")" + name + R"(","is_input":true}]})")),
       HasSubstr("a name of 131072 bytes"));
+  for (const char* field : {"target_platform", "engine_target", "engine_key"}) {
+    EXPECT_THAT(error_of(with_metadata(std::string(R"({"io_bindings":[],")") + field + R"(":")" +
+                                       name + R"("})")),
+                HasSubstr("a text of 131072 bytes"))
+        << field;
+  }
 }
 
 }  // namespace

@@ -98,6 +98,18 @@ TEST_F(ModuleTest, ACacheThatTheEngineUpdatesIsTheProgramsState) {
   }
 }
 
+TEST_F(ModuleTest, ABudgetThatNoEngineCanHaveIsAWarning) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  std::string warnings;
+  LoadOptions options{.weight_streaming_budget = 1000};
+  options.on_warning = [&](const std::string& warning) { warnings += warning; };
+  const auto loaded = module(options);
+  ASSERT_TRUE(loaded.ok());
+  ASSERT_TRUE(loaded->method()->prepare().ok());
+  EXPECT_THAT(warnings, HasSubstr("the engine has no weights that can be streamed: it was built "
+                                  "without the option 'weight_streaming'"));
+}
+
 TEST_F(ModuleTest, TheLoadersBudgetIsBeforeTheFiles) {
   more_ = "streamable 4096\nautomatic 1000\n";
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
