@@ -167,7 +167,7 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
   record.backend = kDescription.backend;
   record.device = serialized.device_name.empty() ? "GPU" : serialized.device_name;
   if (!serialized.hardware_compatible) record.capabilities = record.target = serialized.capability;
-  record.options = {{"torch_tensorrt_abi", serialized.abi_version}};
+  record.options = {{kAbiOption, serialized.abi_version}};
   record.compile_specs = {{"target_device", fmt::format("cuda:{}", serialized.device_id)}};
   SLIPWAY_RETURN_IF_ERROR(describe(serialized.inputs, inputs, "inputs", record.inputs));
   SLIPWAY_RETURN_IF_ERROR(describe(serialized.outputs, outputs, "outputs", record.outputs));

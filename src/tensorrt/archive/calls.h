@@ -10,6 +10,9 @@
 
 namespace slipway::tensorrt {
 
+// Among an engine's options where Torch-TensorRT built it: the version of its ABI.
+inline constexpr const char* kAbiOption = "torch_tensorrt_abi";
+
 // The engines of the program's calls (tensorrt.execute_engine, and its placeholder in programs for
 // another machine), in order; ir::kCallEngine takes their place, the i-th calling `first_engine` +
 // i, and what only they used leaves the program. Plans are not copied, but for those in Base64.

@@ -171,7 +171,7 @@ TEST(EngineCalls, NameTheNodeThatIsWrong) {
   EXPECT_THAT(error_with(13, std::string("x@a@user")),
               HasSubstr("alias of 'x', which is no binding"));
   EXPECT_THAT(error_with(13, std::string("b@x@user")), HasSubstr("and of another type"));
-  EXPECT_THAT(error_with(6, std::string("a%a%c")), HasSubstr("its delegate"));
+  EXPECT_THAT(error_with(6, std::string("a%a%c")), HasSubstr("binding 'a' is there twice"));
   EXPECT_THAT(error_with(1, std::string("11")), HasSubstr("Slipway reads 7 to 10"));
   EXPECT_THAT(error_with(0, std::string("x")), HasSubstr("no list of tensors"));
   EXPECT_THAT(error_with(2, ir::Argument(1.5)), HasSubstr("its argument 2 is neither a text nor"));

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "tensorrt/archive/calls.h"
+
 namespace slipway::tensorrt {
 
 namespace {
@@ -23,9 +25,11 @@ void set_weight_streaming_budgets(const std::vector<engine::Engine*>& engines,
       set_spec(*engine, "weight_streaming_budget", *options.weight_streaming_budget);
     }
     if (!options.weight_streaming_total) continue;
-    // Of an engine that the program came with it is not known: a runtime that takes totals asks it.
-    if (const Wide own = engine->record.weight_bytes; own > 0) {
-      const Wide share = *options.weight_streaming_total * own / weights;
+    // What weights an engine has that the program came with is not known here, but to runtimes that
+    // take totals.
+    if (!engine->record.options.contains(kAbiOption)) {
+      const Wide total = *options.weight_streaming_total;
+      const Wide share = weights == 0 ? 0 : total * engine->record.weight_bytes / weights;
       set_spec(*engine, "weight_streaming_budget", static_cast<uint64_t>(share));
     }
     set_spec(*engine, "weight_streaming_total", *options.weight_streaming_total);

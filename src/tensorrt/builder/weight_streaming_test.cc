@@ -52,6 +52,18 @@ TEST(WeightStreaming, SharesATotalOutByWeights) {
   EXPECT_EQ(spec(engines[0], "weight_streaming_total"), 1000u);
 }
 
+// Whose weights are not known.
+TEST(WeightStreaming, LeavesSharesOfOthersEnginesToTheRuntime) {
+  auto engines = engines_of({100, 0});
+  engines[1].record.options["torch_tensorrt_abi"] = "10";
+  Options options;
+  options.weight_streaming_total = 1000;
+  set_budgets(engines, options);
+  EXPECT_EQ(spec(engines[0], "weight_streaming_budget"), 1000u);
+  EXPECT_FALSE(engines[1].record.compile_specs.contains("weight_streaming_budget"));
+  EXPECT_EQ(spec(engines[1], "weight_streaming_total"), 1000u);
+}
+
 TEST(WeightStreaming, NeverGivesMoreThanTheTotal) {
   constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   for (const uint64_t total : {uint64_t{0}, uint64_t{1}, uint64_t{10}, kMost}) {
