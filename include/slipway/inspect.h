@@ -120,11 +120,11 @@ struct ExtractedEngine {
   std::string backend;
   uint64_t bytes = 0;  // of what was written
 };
-// Writes an engine of a .pte, or of an archive that came with engines, to a file of its own, for the
-// tools of its library: without the header that the delegate reads, and compared with its checksum
-// where Slipway made the file. The output appears as a whole or not at all. Errors: kInvalidFile of other and damaged files, kNotFound for
-// a method, engine or target that the file has not, kInvalidArgument where the output is the file
-// itself, kIo.
+// Writes an engine of a .pte, or of an archive that came with engines, to a file of its own, for
+// the tools of its library: without the header that the delegate reads, and compared with its
+// checksum where Slipway made the file. The output appears as a whole or not at all. Errors:
+// kInvalidFile of other and damaged files, kNotFound for a method, engine or target that the file
+// has not, kInvalidArgument where the output is the file itself, kIo.
 SLIPWAY_API Result<ExtractedEngine> extract(const std::string& path, const std::string& output,
                                             const ExtractOptions& options = {});
 
