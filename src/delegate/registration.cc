@@ -57,11 +57,12 @@ std::vector<std::string> other_executorchs() {
   return others;
 }
 
-bool register_delegate(const char* name, et::BackendInterface* backend) {
+bool register_delegate(const char* name, std::unique_ptr<et::BackendInterface> backend) {
   et::runtime_init();
   const et::BackendInterface* const before = et::get_backend_class(name);
-  const bool is_registered = et::register_backend({name, backend}) == et::Error::Ok;
+  const bool is_registered = et::register_backend({name, backend.get()}) == et::Error::Ok;
   const std::string own = file_of(*backend);
+  if (is_registered) (void)backend.release();
   if (!is_registered && before != nullptr) {
     log_error(name, "it is registered already, by " + file_of(*before) + ", so that " + own +
                         " is not used: load one of them only");

@@ -134,7 +134,7 @@ class Delegate final : public delegate::Backend {
 };
 
 [[maybe_unused]] const bool registered =
-    delegate::register_delegate("OpenvinoBackend", new Delegate());
+    delegate::register_delegate("OpenvinoBackend", std::make_unique<Delegate>());
 
 }  // namespace
 }  // namespace slipway::openvino

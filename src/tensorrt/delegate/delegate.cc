@@ -349,7 +349,8 @@ class Delegate final : public delegate::Backend {
   }
 };
 
-[[maybe_unused]] const bool registered = delegate::register_delegate(kBackend, new Delegate());
+[[maybe_unused]] const bool registered =
+    delegate::register_delegate(kBackend, std::make_unique<Delegate>());
 
 }  // namespace
 }  // namespace slipway::tensorrt
