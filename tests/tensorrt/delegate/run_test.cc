@@ -91,7 +91,9 @@ TEST_F(RunTest, AThousandCallsTakeNoMemory) {
   for (int i = 0; i < 1000; ++i) call(i);
   EXPECT_EQ(device->memory_text(), on_device);
   // Sanitizers keep what is freed for a while.
-  if (!kSanitized) EXPECT_LT(anonymous_kib(), on_host + 1024);
+  if (!kSanitized) {
+    EXPECT_LT(anonymous_kib(), on_host + 1024);
+  }
 }
 
 // More than a chunk of the memory that they are copied through, and more than all of it.
