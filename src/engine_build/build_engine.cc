@@ -54,7 +54,7 @@ Status beside(size_t bytes, const First& first, const Second& second) {
   const auto policy =
       bytes < kWorthAThread ? std::launch::deferred : std::launch::async | std::launch::deferred;
   std::future<void> done = std::async(policy, first);
-  const Status status = second();
+  Status status = second();
   done.get();
   return status;
 }
