@@ -71,6 +71,8 @@ bool is_utf8(std::string_view text) {
 
 std::string printable(std::string_view text) { return escape(text, ""); }
 
+std::string printable_start(std::string_view text) { return printable(text.substr(0, 100)); }
+
 std::string printable_message(std::string_view text) { return escape(text, "\n\t\\"); }
 
 }  // namespace slipway

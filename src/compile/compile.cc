@@ -85,9 +85,8 @@ Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compile
 }
 
 // The program with calls of engines in it, and then kernels.
-Result<ProgramEngines> take_parts(ir::Program& program, const Compilers& compilers,
-                                  const CompileOptions& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines found, take_engines(program));
+Result<ProgramEngines> take_parts(ir::Program& program, ProgramEngines found,
+                                  const Compilers& compilers, const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
   if (!compilers.empty()) {
     if (options.on_step) options.on_step(kPrepare);
@@ -173,9 +172,10 @@ Result<PieceList> compile_methods(
   std::vector<pte::Method> emitted;
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
-    SLIPWAY_ASSIGN_OR_RETURN(
-        ProgramEngines parts,
-        take_parts(program, compilers, options_of(methods[i].first, methods.size(), options)));
+    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines found, take_engines(program));
+    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
+                             take_parts(program, std::move(found), compilers,
+                                        options_of(methods[i].first, methods.size(), options)));
     const std::string remedy = slow_path_remedy(program, parts, options);
     SLIPWAY_RETURN_IF_ERROR(make_kernel_program(program, options));
     drop_folded(parts, program);
@@ -214,7 +214,8 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
         "(`slipway extract`)",
         source, found.engines.size());
   }
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(programs[0], compilers, options));
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts,
+                           take_parts(programs[0], {}, compilers, options));
   if (parts.engines.size() != 1 || !parts.outside.empty()) {
     return unsupported(
         "{}: a bare engine holds a whole program, but this one becomes {} engine(s) and {} node(s) "

@@ -22,6 +22,7 @@
 #include "compile/check.h"
 #include "compile/culprit.h"
 #include "compile/large_values.h"
+#include "compile/program_impl.h"
 #include "engine_build/build_engine.h"
 #include "engine_build/builder.h"
 #include "engine_build/engine_cache.h"
@@ -406,6 +407,11 @@ Result<ProgramEngines> take_engines(ir::Program& program) {
     }
   }
   return parts;
+}
+
+Result<ProgramEngines> engines_of(const Program& program) {
+  ir::Program copy = Program::Impl::of(program).ir.clone();
+  return take_engines(copy);
 }
 
 Result<ProgramEngines> build_engines(ir::Program& program, const Compilers& compilers,

@@ -9,6 +9,7 @@
 #include "engine/record.h"
 #include "ir/program.h"
 #include "slipway/compile.h"
+#include "slipway/program.h"
 #include "slipway/result.h"
 
 namespace slipway {
@@ -25,6 +26,8 @@ struct ProgramEngines {
 
 // Takes the engines that the program came with, as the archive has it: the calls of all of them.
 Result<ProgramEngines> take_engines(ir::Program& program);
+// The same of a program that stays as it is.
+Result<ProgramEngines> engines_of(const Program& program);
 
 // Builds engines for the parts of a functional program that compilers take, and puts calls in
 // their place: each builds every partition for a target of its own, and the first one says what can

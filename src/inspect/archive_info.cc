@@ -59,12 +59,6 @@ const char* kind_name(ir::OutputKind kind) {
   return "?";
 }
 
-// Those that another tool built into the program.
-Result<ProgramEngines> engines_of(const Program& loaded) {
-  ir::Program program = Program::Impl::of(loaded).ir.clone();
-  return take_engines(program);
-}
-
 void count_operators(const ir::Graph& graph, std::map<std::string, size_t>& counts) {
   for (const auto& node : graph.nodes()) {
     ++counts[node->op()];

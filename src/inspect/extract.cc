@@ -15,7 +15,6 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "compile/engines.h"
-#include "compile/program_impl.h"
 #include "engine/manifest.h"
 #include "engine_list/registry.h"
 #include "inspect/pte_summary.h"
@@ -107,8 +106,7 @@ Result<ExtractedEngine> extract_from_archive(const std::string& path, const std:
                             path);
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Program loaded, Program::load(path));
-  ir::Program program = Program::Impl::of(loaded).ir.clone();
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_engines(program));
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, engines_of(loaded));
   if (parts.engines.empty()) {
     return invalid_file("{} is an archive and has no engines: compile it first", path);
   }

@@ -13,7 +13,6 @@
 #include "base/mapped_file.h"
 #include "base/try.h"
 #include "compile/engines.h"
-#include "compile/program_impl.h"
 #include "engine/manifest.h"
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
@@ -148,8 +147,7 @@ Checks verify_archive(const std::string& path, const VerifyOptions& options) {
       passed_or_failed("archive", loaded.ok() ? Status() : loaded.error(),
                        "checksums of all entries match, and the program is well-formed")};
   if (!loaded.ok()) return checks;
-  ir::Program program = Program::Impl::of(*loaded).ir.clone();
-  const auto parts = take_engines(program);
+  const auto parts = engines_of(*loaded);
   if (!parts.ok()) {
     checks.push_back({"engines", Outcome::kFailed, parts.error().message()});
     return checks;

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "pt2/pickle_stack.h"
 #include "pt2/zip_reader.h"
 
 namespace slipway::pt2 {
@@ -16,7 +15,6 @@ namespace {
 
 // Some forty describe an object of thirteen texts.
 constexpr size_t kMaxOpcodes = 4096;
-constexpr size_t kShownName = 100;
 // TorchScript keeps the type of a list beside it, by this.
 constexpr std::string_view kTypeTag = "torch.jit._pickle.restore_type_tag";
 
@@ -60,17 +58,17 @@ struct Object {
   std::vector<Index> items = {};  // of lists and tuples; an instance's state, of one
 };
 
-class Machine {
+class Machine : PickleStack<Object> {
  public:
   Machine(std::span<const std::byte> pickle, std::span<const std::string_view> types,
           const std::string& name)
-      : pickle_(pickle), types_(types), name_(name) {}
+      : PickleStack(pickle, name), types_(types) {}
 
   Result<PickledObject> run() {
     bool stopped = false;
     for (size_t count = 0; !stopped; ++count) {
       if (count == kMaxOpcodes) return damaged("has too many opcodes");
-      SLIPWAY_ASSIGN_OR_RETURN(const uint64_t code, number(1));
+      SLIPWAY_ASSIGN_OR_RETURN(const uint64_t code, take_number(1));
       SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code), stopped));
     }
     SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
@@ -90,64 +88,9 @@ class Machine {
   }
 
  private:
-  Error damaged(const std::string& what) const {
-    return invalid_file("{} {} (byte {})", name_, what, at_);
-  }
-
-  Result<std::string_view> text(uint64_t count) {
-    if (!range_fits(at_, count, pickle_.size())) return damaged("is cut short");
-    const auto* begin = reinterpret_cast<const char*>(pickle_.data()) + at_;
-    at_ += count;
-    return std::string_view(begin, count);
-  }
-  // Little-endian.
-  Result<uint64_t> number(size_t bytes) {
-    SLIPWAY_ASSIGN_OR_RETURN(const std::string_view digits, text(bytes));
-    uint64_t value = 0;
-    std::memcpy(&value, digits.data(), bytes);
-    return value;
-  }
-  Result<std::string_view> line() {
-    const auto rest = pickle_.subspan(at_);
-    const auto end = std::find(rest.begin(), rest.end(), std::byte{'\n'});
-    if (end == rest.end()) return damaged("is cut short");
-    auto taken = text(static_cast<uint64_t>(end - rest.begin()));
-    ++at_;
-    return taken;
-  }
-
-  Status push(Object object) {
-    stack_.push_back(static_cast<Index>(objects_.size()));
-    objects_.push_back(std::move(object));
-    return {};
-  }
-  // The mark in use bounds what may be popped.
-  Result<Index> pop() {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
-      return damaged("takes more values than it has");
-    }
-    const Index top = stack_.back();
-    stack_.pop_back();
-    return top;
-  }
-  Result<std::vector<Index>> pop(size_t count) {
-    if (stack_.size() < (marks_.empty() ? 0 : marks_.back()) + count) {
-      return damaged("takes more values than it has");
-    }
-    std::vector<Index> items(stack_.end() - static_cast<ptrdiff_t>(count), stack_.end());
-    stack_.resize(stack_.size() - count);
-    return items;
-  }
-  Result<std::vector<Index>> pop_to_mark() {
-    if (marks_.empty()) return damaged("has no mark where it needs one");
-    const size_t mark = marks_.back();
-    marks_.pop_back();
-    return pop(stack_.size() - mark);
-  }
-
   Status push_text(size_t bytes_of_length) {
-    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t length, number(bytes_of_length));
-    SLIPWAY_ASSIGN_OR_RETURN(const std::string_view content, text(length));
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t length, take_number(bytes_of_length));
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string_view content, take_text(length));
     return push({.text = content});
   }
   Status push_tuple(size_t count) {
@@ -158,7 +101,7 @@ class Machine {
     SLIPWAY_ASSIGN_OR_RETURN(const Index list, pop());
     if (objects_[list].kind != Object::kList) return damaged("appends to what is no list");
     objects_[list].items.insert(objects_[list].items.end(), items.begin(), items.end());
-    stack_.push_back(list);
+    push_again(list);
     return {};
   }
   Status push_global(std::string_view module, std::string_view name) {
@@ -166,7 +109,7 @@ class Machine {
     if (whole != kTypeTag && std::find(types_.begin(), types_.end(), whole) == types_.end()) {
       return unsupported(
           "{} asks for {}, which is no object that Slipway knows; nothing of it runs", name_,
-          printable(std::string_view(whole).substr(0, kShownName)));
+          printable_start(whole));
     }
     return push({.kind = Object::kGlobal, .name = std::move(whole)});
   }
@@ -181,7 +124,7 @@ class Machine {
     const std::vector<Index>& items = arguments.items;
     if (callee.name == kTypeTag) {
       if (makes_empty || items.size() != 2) return damaged("tags something that is no list");
-      stack_.push_back(items[0]);
+      push_again(items[0]);
       return {};
     }
     if (items.size() != (makes_empty ? 0 : 1)) {
@@ -194,48 +137,47 @@ class Machine {
     SLIPWAY_ASSIGN_OR_RETURN(const Index object, pop());
     if (objects_[object].kind != Object::kInstance) return damaged("builds what is no object");
     objects_[object].items = {state};
-    stack_.push_back(object);
+    push_again(object);
     return {};
   }
   Status put(uint64_t place) {
-    SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
-    stack_.push_back(top);
+    SLIPWAY_ASSIGN_OR_RETURN(const Index object, top());
     if (place >= kMaxOpcodes) return damaged("has too long a memo");
     if (memo_.size() <= place) memo_.resize(place + 1, kNothing);
-    memo_[place] = top;
+    memo_[place] = object;
     return {};
   }
   Status get(uint64_t place) {
     if (place >= memo_.size() || memo_[place] == kNothing) {
       return damaged("takes what it did not put in its memo");
     }
-    stack_.push_back(memo_[place]);
+    push_again(memo_[place]);
     return {};
   }
   Status put_numbered(size_t bytes) {
-    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t place, number(bytes));
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t place, take_number(bytes));
     return put(place);
   }
   Status get_numbered(size_t bytes) {
-    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t place, number(bytes));
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t place, take_number(bytes));
     return get(place);
   }
 
   Status step(Opcode opcode, bool& stopped) {
     switch (opcode) {
       case Opcode::kProto:
-        return number(1).ok() ? Status() : damaged("is cut short");
+        return take_number(1).ok() ? Status() : damaged("is cut short");
       case Opcode::kFrame:
-        return number(8).ok() ? Status() : damaged("is cut short");
+        return take_number(8).ok() ? Status() : damaged("is cut short");
       case Opcode::kStop:
         stopped = true;
         return {};
       case Opcode::kMark:
-        marks_.push_back(stack_.size());
+        mark();
         return {};
       case Opcode::kGlobal: {
-        SLIPWAY_ASSIGN_OR_RETURN(const std::string_view module, line());
-        SLIPWAY_ASSIGN_OR_RETURN(const std::string_view name, line());
+        SLIPWAY_ASSIGN_OR_RETURN(const std::string_view module, take_line());
+        SLIPWAY_ASSIGN_OR_RETURN(const std::string_view name, take_line());
         return push_global(module, name);
       }
       case Opcode::kStackGlobal: {
@@ -295,18 +237,12 @@ class Machine {
     }
     return unsupported(
         "{} has the opcode {:#04x}, which no object that Slipway knows has (byte {})", name_,
-        static_cast<unsigned>(opcode), at_);
+        static_cast<unsigned>(opcode), position());
   }
 
   static constexpr Index kNothing = UINT32_MAX;
 
-  std::span<const std::byte> pickle_;
   std::span<const std::string_view> types_;
-  const std::string& name_;
-  uint64_t at_ = 0;
-  std::vector<Object> objects_;
-  std::vector<Index> stack_;
-  std::vector<size_t> marks_;
   std::vector<Index> memo_;
 };
 

@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <variant>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
+#include "pt2/pickle_stack.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -124,17 +124,17 @@ struct Storage {
 using Object = std::variant<None, bool, int64_t, double, std::string_view, Tuple, List, Dict,
                             Function, StorageClass, DType, Storage, PickledTensor>;
 
-class PickleMachine {
+class PickleMachine : PickleStack<Object> {
  public:
   PickleMachine(std::span<const std::byte> pickle, const std::string& name)
-      : pickle_(pickle), name_(name) {}
+      : PickleStack(pickle, name) {}
 
   Result<std::vector<std::pair<std::string, PickledTensor>>> run() {
     bool stopped = false;
     for (size_t steps = 0; !stopped; ++steps) {
       if (steps == kMaxSteps) return damaged("has too many opcodes");
-      SLIPWAY_ASSIGN_OR_RETURN(const auto code, take(1));
-      SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code[0]), stopped));
+      SLIPWAY_ASSIGN_OR_RETURN(const uint64_t code, take_number(1));
+      SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code), stopped));
     }
     SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
     const Dict* dict = std::get_if<Dict>(&objects_[top]);
@@ -157,64 +157,6 @@ class PickleMachine {
   }
 
  private:
-  Error damaged(const std::string& what) const {
-    return invalid_file("{} {} (byte {})", name_, what, at_);
-  }
-
-  Result<std::span<const std::byte>> take(uint64_t count) {
-    if (!range_fits(at_, count, pickle_.size())) return damaged("is cut short");
-    const auto bytes = pickle_.subspan(at_, count);
-    at_ += count;
-    return bytes;
-  }
-  // A little-endian number of `count` bytes.
-  Result<uint64_t> take_number(size_t count) {
-    SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, take(count));
-    uint64_t value = 0;
-    std::memcpy(&value, bytes.data(), count);
-    return value;
-  }
-  Result<std::string_view> take_text(uint64_t count) {
-    SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, take(count));
-    return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  }
-  Result<std::string_view> take_line() {
-    const auto rest = pickle_.subspan(at_);
-    const auto* begin = reinterpret_cast<const char*>(rest.data());
-    const auto* end = static_cast<const char*>(std::memchr(begin, '\n', rest.size()));
-    if (end == nullptr) return damaged("is cut short");
-    at_ += static_cast<uint64_t>(end - begin) + 1;
-    return std::string_view(begin, static_cast<size_t>(end - begin));
-  }
-
-  Status push(Object object) {
-    stack_.push_back(static_cast<Index>(objects_.size()));
-    objects_.push_back(std::move(object));
-    return {};
-  }
-  // The mark in use bounds what may be popped.
-  Result<Index> pop() {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
-      return damaged("takes more values than it has");
-    }
-    const Index top = stack_.back();
-    stack_.pop_back();
-    return top;
-  }
-  Result<Index> top() const {
-    if (stack_.size() <= (marks_.empty() ? 0 : marks_.back())) {
-      return damaged("takes more values than it has");
-    }
-    return stack_.back();
-  }
-  Result<std::vector<Index>> pop_to_mark() {
-    if (marks_.empty()) return damaged("has no mark where it needs one");
-    std::vector<Index> items(stack_.begin() + static_cast<ptrdiff_t>(marks_.back()), stack_.end());
-    stack_.resize(marks_.back());
-    marks_.pop_back();
-    return items;
-  }
-
   Status step(Opcode opcode, bool& stopped) {
     switch (opcode) {
       case Opcode::kProto: {
@@ -228,7 +170,7 @@ class PickleMachine {
         stopped = true;
         return {};
       case Opcode::kMark:
-        marks_.push_back(stack_.size());
+        mark();
         return {};
       case Opcode::kPop: {
         SLIPWAY_RETURN_IF_ERROR(pop());
@@ -315,7 +257,7 @@ class PickleMachine {
                                  take_number(opcode == Opcode::kBinGet ? 1 : 4));
         const auto found = memo_.find(slot);
         if (found == memo_.end()) return damaged("reads a memo that it never wrote");
-        stack_.push_back(found->second);
+        push_again(found->second);
         return {};
       }
       case Opcode::kBinPersId:
@@ -335,25 +277,21 @@ class PickleMachine {
     return unsupported(
         "{} holds the pickle opcode {:#04x}, which no dict of tensors needs (byte {}): it is not "
         "run",
-        name_, static_cast<unsigned>(opcode), at_ - 1);
+        name_, static_cast<unsigned>(opcode), position() - 1);
   }
 
   Status push_tuple(size_t count) {
-    Tuple tuple;
-    tuple.items.resize(count);
-    for (size_t i = count; i-- > 0;) {
-      SLIPWAY_ASSIGN_OR_RETURN(tuple.items[i], pop());
-    }
-    return push(std::move(tuple));
+    SLIPWAY_ASSIGN_OR_RETURN(auto items, pop(count));
+    return push(Tuple{std::move(items)});
   }
 
   Status push_long() {
     SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, take_number(1));
-    SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, take(size));
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string_view bytes, take_text(size));
     if (size > 8) return damaged("has an integer past 64 bits");
     // Two's complement, sign-extended from its last byte.
     uint64_t value =
-        size > 0 && (bytes[size - 1] & std::byte{0x80}) != std::byte{0} ? ~uint64_t{0} : 0;
+        size > 0 && (static_cast<unsigned char>(bytes[size - 1]) & 0x80) != 0 ? ~uint64_t{0} : 0;
     std::memcpy(&value, bytes.data(), size);
     return push(static_cast<int64_t>(value));
   }
@@ -510,12 +448,6 @@ class PickleMachine {
     return values;
   }
 
-  std::span<const std::byte> pickle_;
-  const std::string& name_;
-  uint64_t at_ = 0;
-  std::vector<Object> objects_;
-  std::vector<Index> stack_;
-  std::vector<size_t> marks_;
   std::unordered_map<uint64_t, Index> memo_;
 };
 

@@ -3,13 +3,13 @@
 #include <cstdlib>
 #include <dlfcn.h>
 
-#include <executorch/runtime/backend/interface.h>
 #include <executorch/runtime/platform/assert.h>
 #include <gtest/gtest.h>
 
 #include "base/shared_library.h"
 #include "engine_list/registry.h"
 #include "runtime/backends.h"
+#include "runtime/other_delegate_test.h"
 #include "runtime/requirements.h"
 
 namespace slipway::runtime {
@@ -88,19 +88,6 @@ TEST(Backends, SayWhatIsMissingAndWhatToDo) {
   EXPECT_NE(unknown.error().message().find("load the shared library that registers it"),
             std::string::npos);
 }
-
-class OtherDelegate final : public et::BackendInterface {
- public:
-  bool is_available() const override { return true; }
-  et::Result<et::DelegateHandle*> init(et::BackendInitContext&, et::FreeableBuffer*,
-                                       et::ArrayRef<et::CompileSpec>) const override {
-    return et::Error::NotSupported;
-  }
-  et::Error execute(et::BackendExecutionContext&, et::DelegateHandle*,
-                    et::Span<et::EValue*>) const override {
-    return et::Error::NotSupported;
-  }
-};
 
 // Such as the one that ExecuTorch brings for OpenVINO. In a process of its own, because what is
 // registered stays.

@@ -99,15 +99,11 @@ Status check_supported(const SerializedEngine& engine, bool is_placeholder) {
                      engine.target_platform, kPlatform);
 }
 
-std::string shown(const std::string& name) {
-  constexpr size_t kShown = 100;
-  return printable(name.substr(0, kShown));
-}
-
 Result<uint32_t> place_of(const std::string& name, const std::vector<std::string>& names) {
   const auto found = std::find(names.begin(), names.end(), name);
   if (found == names.end()) {
-    return invalid_file("its engine has an alias of '{}', which is no binding of it", shown(name));
+    return invalid_file("its engine has an alias of '{}', which is no binding of it",
+                        printable_start(name));
   }
   return static_cast<uint32_t>(found - names.begin());
 }
@@ -130,34 +126,6 @@ Status describe(const std::vector<std::string>& names, const std::vector<ir::Val
   return {};
 }
 
-Metadata metadata_of(const SerializedEngine& engine, const engine::EngineRecord& record,
-                     const std::vector<ir::Value*>& inputs,
-                     const std::vector<ir::Value*>& outputs) {
-  Metadata metadata;
-  const auto add = [&](const std::vector<engine::EngineTensor>& tensors,
-                       const std::vector<ir::Value*>& values, bool is_input) {
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      Binding binding = {tensors[i].name, tensors[i].dtype, {}, is_input};
-      for (const ir::SymInt& size : values[i]->sizes()) {
-        binding.shape.push_back(size.constant().value_or(-1));
-      }
-      metadata.io_bindings.push_back(std::move(binding));
-    }
-  };
-  add(record.inputs, inputs, true);
-  add(record.outputs, outputs, false);
-  for (const SerializedAlias& alias : engine.aliases) {
-    metadata.aliased_io.push_back({alias.output, alias.input, alias.kind});
-  }
-  metadata.hardware_compatible = engine.hardware_compatible;
-  metadata.device_id = engine.device_id;
-  metadata.serialized_metadata = engine.metadata;
-  metadata.target_platform = engine.target_platform;
-  metadata.engine_sha256 = record.sha256;
-  metadata.engine_target = record.target;
-  return metadata;
-}
-
 Result<engine::Engine> make_engine(SerializedEngine serialized,
                                    const std::vector<ir::Value*>& inputs,
                                    const std::vector<ir::Value*>& outputs, Known& known) {
@@ -178,7 +146,7 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
     const ir::Value& got = *outputs[output];
     if (given.dtype() != got.dtype() || given.sizes() != got.sizes()) {
       return invalid_file("its output '{}' is in the memory of '{}', and of another type",
-                          shown(alias.output), shown(alias.input));
+                          printable_start(alias.output), printable_start(alias.input));
     }
     record.aliases.push_back({output, input, alias.kind});
   }
@@ -186,7 +154,12 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
   std::string& digest = known.digests[serialized.plan.bytes.data()];
   if (digest.empty()) digest = sha256_hex(serialized.plan.bytes);
   record.sha256 = digest;
-  auto header = write_header(metadata_of(serialized, record, inputs, outputs), record.size);
+  Metadata metadata = metadata_of(record);
+  metadata.hardware_compatible = serialized.hardware_compatible;
+  metadata.device_id = serialized.device_id;
+  metadata.serialized_metadata = serialized.metadata;
+  metadata.target_platform = serialized.target_platform;
+  auto header = write_header(metadata, record.size);
   // What it says of arguments is here what the archive has.
   if (!header.ok()) return invalid_file("{}", header.error().message());
   engine.header = *std::move(header);

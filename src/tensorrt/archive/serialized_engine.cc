@@ -41,9 +41,6 @@ struct Abi {
   size_t items;
 };
 constexpr Abi kAbis[] = {{"7", 10}, {"8", 11}, {"9", 12}, {"10", 13}};
-constexpr size_t kShown = 100;
-
-std::string shown(std::string_view text) { return printable(text.substr(0, kShown)); }
 
 // No text has no parts.
 Result<std::vector<std::string>> split(std::string_view text, char separator) {
@@ -64,7 +61,7 @@ Result<std::vector<std::string>> split(std::string_view text, char separator) {
 
 Result<bool> flag(std::string_view text, const char* what) {
   if (text == "0" || text == "1") return text == "1";
-  return invalid_file("its {} is '{}', neither 0 nor 1", what, shown(text));
+  return invalid_file("its {} is '{}', neither 0 nor 1", what, printable_start(text));
 }
 
 // id%major%minor%type%name
@@ -82,7 +79,8 @@ Status read_device(std::string_view text, SerializedEngine& engine) {
   const auto major = number(1);
   const auto minor = number(2);
   if (parts.size() != 5 || !id || !major || !minor) {
-    return invalid_file("its device is '{}', and not id%major%minor%type%name", shown(text));
+    return invalid_file("its device is '{}', and not id%major%minor%type%name",
+                        printable_start(text));
   }
   engine.device_id = *id;
   // 0.0 where it was not known.
@@ -96,7 +94,7 @@ Status read_aliases(std::string_view text, SerializedEngine& engine) {
   for (const std::string& alias : aliases) {
     SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::string> parts, split(alias, '@'));
     if (parts.size() != 3) {
-      return invalid_file("its alias '{}' is not output@input@kind", shown(alias));
+      return invalid_file("its alias '{}' is not output@input@kind", printable_start(alias));
     }
     engine.aliases.push_back({std::move(parts[0]), std::move(parts[1]), std::move(parts[2])});
   }
@@ -131,7 +129,8 @@ Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view
     return unsupported(
         "it is of Torch-TensorRT's ABI '{}', and Slipway reads {} to {}: export it again with a "
         "version of Torch-TensorRT that writes one of these",
-        shown(items[kAbiVersion]), std::begin(kAbis)->version, std::rbegin(kAbis)->version);
+        printable_start(items[kAbiVersion]), std::begin(kAbis)->version,
+        std::rbegin(kAbis)->version);
   }
   if (items.size() != abi->items) {
     return invalid_file("it has {} items, and an engine of ABI {} has {}", items.size(),
@@ -145,7 +144,7 @@ Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view
   SLIPWAY_ASSIGN_OR_RETURN(engine.hardware_compatible,
                            flag(item(kHardwareCompatible), "hardware compatibility"));
   engine.metadata = item(kMetadata);
-  engine.target_platform = shown(item(kTargetPlatform));
+  engine.target_platform = printable_start(item(kTargetPlatform));
   SLIPWAY_ASSIGN_OR_RETURN(engine.needs_output_allocator,
                            flag(item(kOutputAllocator), "need of an output allocator"));
   if (abi->items > kSeveralDevices) {

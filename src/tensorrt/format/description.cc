@@ -31,22 +31,9 @@ int64_t known_size(const std::string& text) {
 }
 
 Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
-  Metadata metadata;
-  for (const bool is_input : {true, false}) {
-    for (const engine::EngineTensor& tensor : is_input ? record.inputs : record.outputs) {
-      Binding binding = {tensor.name, tensor.dtype, {}, is_input};
-      for (const std::string& size : tensor.sizes) binding.shape.push_back(known_size(size));
-      metadata.io_bindings.push_back(std::move(binding));
-    }
-  }
-  for (const engine::EngineAlias& alias : record.aliases) {
-    metadata.aliased_io.push_back(
-        {record.outputs.at(alias.output).name, record.inputs.at(alias.input).name, alias.kind});
-  }
+  Metadata metadata = metadata_of(record);
   metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
   metadata.target_platform = "linux_x86_64";
-  metadata.engine_sha256 = record.sha256;
-  metadata.engine_target = record.target;
   return write_header(metadata, record.size);
 }
 
@@ -113,6 +100,24 @@ bool is_plan(std::span<const std::byte> bytes) {
 }
 
 }  // namespace
+
+Metadata metadata_of(const engine::EngineRecord& record) {
+  Metadata metadata;
+  for (const bool is_input : {true, false}) {
+    for (const engine::EngineTensor& tensor : is_input ? record.inputs : record.outputs) {
+      Binding binding = {tensor.name, tensor.dtype, {}, is_input};
+      for (const std::string& size : tensor.sizes) binding.shape.push_back(known_size(size));
+      metadata.io_bindings.push_back(std::move(binding));
+    }
+  }
+  for (const engine::EngineAlias& alias : record.aliases) {
+    metadata.aliased_io.push_back(
+        {record.outputs.at(alias.output).name, record.inputs.at(alias.input).name, alias.kind});
+  }
+  metadata.engine_sha256 = record.sha256;
+  metadata.engine_target = record.target;
+  return metadata;
+}
 
 const engine::Description kDescription = {
     .name = "tensorrt",

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "engine/description.h"
+#include "engine/record.h"
+#include "tensorrt/format/blob.h"
 
 namespace slipway::tensorrt {
 
@@ -18,5 +20,9 @@ inline constexpr const char* kShareEnginesOption = "use_shared_engines";
 inline constexpr const char* kShareScratchOption = "use_shared_activation_scratch";
 
 extern const engine::Description kDescription;
+
+// What a record says of its plan's blob; the writer's own metadata, the platform and the GPU are
+// left to the caller.
+Metadata metadata_of(const engine::EngineRecord& record);
 
 }  // namespace slipway::tensorrt

@@ -3,24 +3,12 @@
 #include <dlfcn.h>
 
 #include "base/shared_library.h"
+#include "runtime/other_delegate_test.h"
 #include "tensorrt/delegate/delegate_test.h"
 #include "tensorrt/format/description.h"
 
 namespace slipway::tensorrt {
 namespace {
-
-class OtherDelegate final : public et::BackendInterface {
- public:
-  bool is_available() const override { return true; }
-  et::Result<et::DelegateHandle*> init(et::BackendInitContext&, et::FreeableBuffer*,
-                                       et::ArrayRef<et::CompileSpec>) const override {
-    return et::Error::NotSupported;
-  }
-  et::Error execute(et::BackendExecutionContext&, et::DelegateHandle*,
-                    et::Span<et::EValue*>) const override {
-    return et::Error::NotSupported;
-  }
-};
 
 // In a process of its own, because what is registered stays.
 TEST(Registration, AnotherDelegateOfThisNameIsNamed) {
@@ -28,7 +16,7 @@ TEST(Registration, AnotherDelegateOfThisNameIsNamed) {
   EXPECT_EXIT(
       {
         runtime::initialize_platform();
-        OtherDelegate other;
+        runtime::OtherDelegate other;
         bool as_wanted = et::register_backend({kBackend, &other}) == et::Error::Ok;
         const Status refused = runtime::require_backend(kBackend);
         const std::string file = "/tensorrt_delegate_stand_in_test, and not by Slipway's ";
