@@ -11,7 +11,7 @@ target_include_directories(slipway_shared INTERFACE ${PROJECT_SOURCE_DIR}/includ
 find_library(PROTOBUF_LITE_SHARED libprotobuf-lite.so REQUIRED)
 mark_as_advanced(PROTOBUF_LITE_SHARED)
 target_link_libraries(slipway_shared PRIVATE slipway_third_party_executorch slipway_third_party_crypto
-                                             slipway_third_party_zlib ${PROTOBUF_LITE_SHARED})
+                                             slipway_third_party_deflate ${PROTOBUF_LITE_SHARED})
 set(exports ${PROJECT_SOURCE_DIR}/cmake/exports.map)
 target_link_options(slipway_shared PRIVATE LINKER:--version-script=${exports})
 set_target_properties(slipway_shared PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${exports}

@@ -47,7 +47,7 @@ foreach(name executorch openvino)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/.deps/${name}/licenses/
           DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses/${name})
 endforeach()
-foreach(package libfmt-dev libxxhash-dev zlib1g-dev libssl-dev libprotobuf-dev nlohmann-json3-dev libcli11-dev
+foreach(package libfmt-dev libxxhash-dev libdeflate-dev libssl-dev libprotobuf-dev nlohmann-json3-dev libcli11-dev
                 libflatbuffers-dev)
   if(EXISTS /usr/share/doc/${package}/copyright)
     install(FILES /usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses

@@ -12,7 +12,7 @@ THIRD_PARTY = {
     'fmt/': 'fmt',
     'xxhash.h': 'xxhash',
     'openssl/': 'crypto',
-    'zlib.h': 'zlib',
+    'libdeflate.h': 'deflate',
     'nlohmann/': 'json',
     'flatbuffers/': 'flatbuffers',
     'google/protobuf/': 'protobuf',

@@ -9,7 +9,7 @@
 
 namespace slipway {
 
-// zlib's CRC-32, as zip files use it. Start with 0.
+// The CRC-32 of zip files. Start with 0.
 uint32_t crc32(uint32_t crc, std::span<const std::byte> bytes);
 
 // XXH3 with 128 bits (xxHash 0.8), as 32 lower-case hexadecimal digits in its canonical order.

@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <libdeflate.h>
+#include <memory>
 #include <string>
 #include <vector>
-#include <zlib.h>
 
 #include "base/hash.h"
 #include "base/mapped_file.h"
@@ -38,16 +39,11 @@ void append(std::string& to, T value) {
 }
 
 inline std::string deflated(const std::string& data) {
-  std::string output(compressBound(data.size()) + 64, '\0');
-  z_stream stream{};
-  deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(data.data()));
-  stream.avail_in = static_cast<uInt>(data.size());
-  stream.next_out = reinterpret_cast<Bytef*>(output.data());
-  stream.avail_out = static_cast<uInt>(output.size());
-  deflate(&stream, Z_FINISH);
-  output.resize(stream.total_out);
-  deflateEnd(&stream);
+  const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
+      libdeflate_alloc_compressor(9), &libdeflate_free_compressor);
+  std::string output(libdeflate_deflate_compress_bound(compressor.get(), data.size()), '\0');
+  output.resize(libdeflate_deflate_compress(compressor.get(), data.data(), data.size(),
+                                            output.data(), output.size()));
   return output;
 }
 

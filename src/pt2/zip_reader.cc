@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <libdeflate.h>
 #include <limits>
+#include <memory>
+#include <new>
 #include <numeric>
 #include <optional>
-#include <zlib.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -347,47 +349,25 @@ Result<OwnedSpan> ZipReader::inflate(const ZipEntry& entry) {
   }
   inflated_ += entry.size;
 
-  // zlib takes and gives at most 4 GiB at a time. The output grows with what really comes, because
-  // the claimed size may be a lie.
-  constexpr uint64_t kFirstOutput = uint64_t{1} << 20;
-  constexpr uint64_t kMaxStep = uint64_t{1} << 30;
-  std::vector<std::byte> output(std::min(entry.size, kFirstOutput));
-  z_stream stream{};
-  if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {
-    return resource_exhausted("{}: zlib could not start: out of memory", name_);
+  // Memory that is not written to costs nothing: the claimed size may be a lie.
+  const std::shared_ptr<std::byte[]> output(new (std::nothrow) std::byte[entry.size]);
+  const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>
+      decompressor(libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
+  if (output == nullptr || decompressor == nullptr) {
+    return resource_exhausted("{}: no memory for the {} bytes of entry \"{}\"", name_, entry.size,
+                              entry.name);
   }
-  const std::byte* input = archive_.bytes.data() + entry.data_offset;
-  uint64_t consumed = 0;
-  uint64_t produced = 0;
-  int state = Z_OK;
-  while (state == Z_OK) {
-    if (produced == output.size() && produced < entry.size) {
-      output.resize(std::min(entry.size, 2 * produced));
-    }
-    const uint64_t in = std::min(entry.compressed_size - consumed, kMaxStep);
-    const uint64_t out = std::min(output.size() - produced, kMaxStep);
-    // zlib does not write to its input, whatever the type says.
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<std::byte*>(input + consumed));
-    stream.avail_in = static_cast<uInt>(in);
-    // With no room left one more byte tells the end of the stream from an entry that is too long.
-    std::byte beyond{};
-    stream.next_out = reinterpret_cast<Bytef*>(out == 0 ? &beyond : output.data() + produced);
-    stream.avail_out = out == 0 ? 1 : static_cast<uInt>(out);
-    state = ::inflate(&stream, Z_NO_FLUSH);
-    consumed += in - stream.avail_in;
-    if (out == 0) {
-      if (stream.avail_out == 0) state = Z_DATA_ERROR;
-    } else {
-      produced += out - stream.avail_out;
-    }
-  }
-  inflateEnd(&stream);
-  if (state != Z_STREAM_END || produced != entry.size || consumed != entry.compressed_size) {
+  size_t consumed = 0;
+  // With no place for the number of bytes that it gives, it has to give all of them.
+  const libdeflate_result result = libdeflate_deflate_decompress_ex(
+      decompressor.get(), archive_.bytes.data() + entry.data_offset, entry.compressed_size,
+      output.get(), entry.size, &consumed, nullptr);
+  if (result != LIBDEFLATE_SUCCESS || consumed != entry.compressed_size) {
     return invalid_file(
         "{}: entry \"{}\" is damaged (its deflated data is wrong): get the file again", name_,
         entry.name);
   }
-  return own_bytes(std::move(output));
+  return OwnedSpan{{output.get(), entry.size}, output};
 }
 
 }  // namespace slipway::pt2

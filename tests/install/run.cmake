@@ -22,8 +22,7 @@ find_program(users_cmake cmake PATHS /usr/bin NO_DEFAULT_PATH)
 if(NOT users_cmake)
   set(users_cmake ${CMAKE_COMMAND})
 endif()
-set(without -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -DCMAKE_DISABLE_FIND_PACKAGE_ZLIB=ON
-            -DCMAKE_DISABLE_FIND_PACKAGE_Protobuf=ON)
+set(without -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON -DCMAKE_DISABLE_FIND_PACKAGE_Protobuf=ON)
 set(configure ${users_cmake} -S ${CMAKE_CURRENT_LIST_DIR} -B ${WORK}/build -G Ninja -DCMAKE_BUILD_TYPE=Release
               -DCMAKE_PREFIX_PATH=${WORK}/installed ${without})
 execute_process(COMMAND ${configure} RESULT_VARIABLE code OUTPUT_VARIABLE text ERROR_VARIABLE message)
