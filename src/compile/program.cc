@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,18 +18,16 @@
 
 namespace slipway {
 
-namespace {
-
-// SHA-256 in a thread of its own, which ends early where nobody waits for it.
+// In a thread of its own, which ends early where nobody waits for it.
 class Digest {
  public:
-  explicit Digest(std::span<const std::byte> bytes)
-      : digest_(std::async([this, bytes] { return hash(bytes); })) {}
+  explicit Digest(std::shared_ptr<const MappedFile> file)
+      : file_(std::move(file)), digest_(std::async([this] { return hash(file_->bytes()); })) {}
   ~Digest() { is_dropped_ = true; }
   Digest(const Digest&) = delete;
   Digest& operator=(const Digest&) = delete;
 
-  std::string get() { return digest_.get(); }
+  std::string get() const { return digest_.get(); }
 
  private:
   std::string hash(std::span<const std::byte> bytes) const {
@@ -42,25 +41,24 @@ class Digest {
     return sha256.hex();
   }
 
+  std::shared_ptr<const MappedFile> file_;
   std::atomic<bool> is_dropped_{false};
-  std::future<std::string> digest_;
+  std::shared_future<std::string> digest_;
 };
-
-}  // namespace
 
 Result<Program> Program::load(const std::string& path) {
   return guarded(path, [&]() -> Result<Program> {
     SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity identity, FileIdentity::of(path));
     SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
-    // Each takes about as long as the other: the reader checks every weight's checksum.
-    Digest digest(file->bytes());
+    auto digest = std::make_shared<Digest>(file);
     SLIPWAY_ASSIGN_OR_RETURN(ir::Program program,
                              pt2::read_program(OwnedSpan{file->bytes(), file}, path));
-    std::string sha256 = digest.get();
     SLIPWAY_RETURN_IF_ERROR(identity.check_unchanged());
-    return Impl::make({std::move(program), identity, std::move(sha256)});
+    return Impl::make({std::move(program), identity, std::move(digest)});
   });
 }
+
+std::string Program::Impl::source_sha256() const { return digest->get(); }
 
 std::string Program::to_string() const { return impl_ ? ir::print(impl_->ir) : std::string(); }
 

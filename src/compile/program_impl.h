@@ -11,6 +11,9 @@
 
 namespace slipway {
 
+// SHA-256 of an archive, which is computed beside all that is done with it.
+class Digest;
+
 class Program::Impl {
  public:
   // Requires program.is_loaded().
@@ -19,7 +22,10 @@ class Program::Impl {
 
   ir::Program ir;
   FileIdentity file;
-  std::string source_sha256;
+  std::shared_ptr<Digest> digest;
+
+  // Of the archive; waits for it. May be called by several threads at once.
+  std::string source_sha256() const;
 };
 
 }  // namespace slipway

@@ -111,7 +111,7 @@ Json archive_json(const Program& loaded) {
   json["kind"] = "pt2";
   json["torch_version"] = program.torch_version;
   json["dialect"] = program.dialect;
-  json["sha256"] = Program::Impl::of(loaded).source_sha256;
+  json["sha256"] = Program::Impl::of(loaded).source_sha256();
   json["inputs"] = Json::array();
   for (const ir::Input& input : program.inputs) {
     if (!is_signature_input(input)) continue;
@@ -176,7 +176,7 @@ std::string archive_text(const std::string& path, const Program& loaded, bool gr
   const ir::Program& program = Program::Impl::of(loaded).ir;
   append(text, "{}: archive of torch {} ({} IR), sha256 {}\n", path,
          printable(program.torch_version), program.dialect,
-         Program::Impl::of(loaded).source_sha256);
+         Program::Impl::of(loaded).source_sha256());
   const std::vector<std::string> input_places = leaf_places(program.input_tree);
   size_t position = 0;
   for (const ir::Input& input : program.inputs) {
