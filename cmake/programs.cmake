@@ -68,12 +68,8 @@ endfunction()
 
 function(slipway_tests name sources)
   slipway_program(tests ${name} "${sources}" ${ARGN} GTest::gtest_main)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
-  if(SLIPWAY_SANITIZE)
-    # What the tests' own sources do with addresses is watched, the rest of their instrumentation left out: it takes more than half
-    # of the time to compile them.
-    target_compile_options(${name} PRIVATE -O0 -fno-sanitize=undefined,fuzzer-no-link)
-  endif()
+  target_compile_options(${name} PRIVATE ${SLIPWAY_TEST_OPTIONS})
+  target_precompile_headers(${name} REUSE_FROM slipway_precompiled_tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
   set(environment ${test_environment})
   if(name MATCHES "^(runtime|compile|cli|tests|conformance|stand_in|openvino_.*)_test$")
