@@ -147,7 +147,6 @@ class CompileMemoryTest : public testing::Test {
     EXPECT_EQ(std::get<Tensor>((*outputs)[0]).sizes(), (std::vector<int64_t>{1, 9400}));
   }
 
- private:
   const std::string folder_ = testing::TempDir() + "slipway_compile_memory";
   const std::string archive_ = folder_ + "/large.pt2";
   const std::string output_ = folder_ + "/large.pte";
@@ -166,6 +165,52 @@ TEST_F(CompileMemoryTest, EnginesAreBuiltInTwiceTheirWeights) {
   options.check = EngineCheck::kOff;
   options.require_full = true;
   compile(2 * 2 * kWeightSize + kAllowance, options);
+}
+
+uint64_t bytes_written() {
+  std::ifstream io("/proc/self/io");
+  for (std::string name; io >> name;) {
+    uint64_t value = 0;
+    io >> value;
+    if (name == "wchar:") return value;
+  }
+  return 0;
+}
+
+TEST_F(CompileMemoryTest, ALargeEngineIsWrittenOnceIntoItsPlace) {
+  if (bytes_written() == 0) GTEST_SKIP() << "the system does not count what is written";
+  CompileOptions options;
+  options.check = EngineCheck::kOff;
+  const auto compiled = [&](const std::string& destination, const std::string& output) {
+    options.destination = destination;
+    const uint64_t before = bytes_written();
+    auto program = Program::load(archive_);
+    EXPECT_TRUE(program.ok());
+    auto artefact = slipway::compile(*program, options);
+    EXPECT_TRUE(artefact.ok());
+    const Status saved = artefact->save(output);
+    EXPECT_TRUE(saved.ok()) << saved.error().message();
+    return std::pair(std::move(*artefact), bytes_written() - before);
+  };
+  const auto [in_place, once] = compiled(output_, output_);
+  constexpr uint64_t kBesides = uint64_t{16} << 20;
+  EXPECT_LT(once, in_place.size() + kBesides);
+  const std::string copy = output_ + ".copy";
+  EXPECT_GT(compiled("", copy).second, 2 * in_place.size() - kBesides);
+  {
+    const auto first = MappedFile::open(output_);
+    const auto second = MappedFile::open(copy);
+    ASSERT_TRUE(first.ok() && second.ok());
+    EXPECT_EQ(sha256_hex((*first)->bytes()), sha256_hex((*second)->bytes()));
+  }
+  // The engine's bytes are in the file now, and can be saved again until somebody changes that.
+  ASSERT_TRUE(in_place.save(copy).ok());
+  std::fstream(output_, std::ios::in | std::ios::out) << "x";
+  const Status changed = in_place.save(copy);
+  ASSERT_FALSE(changed.ok());
+  EXPECT_NE(changed.error().message().find("compile it again"), std::string::npos)
+      << changed.error().message();
+  std::remove(copy.c_str());
 }
 
 }  // namespace

@@ -98,6 +98,9 @@ struct CompileOptions {
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.
   std::string cache = {};
+  // Where save() will write a .pte file or a bare engine, if that is known: without a cache, a
+  // large engine is built there and not copied. Empty: engines are built in $TMPDIR, or /tmp.
+  std::string destination = {};
   // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
   // size is named by its symbol ("s77") or by a dimension of an input ("x.0").
   std::map<std::string, int64_t> bounds = {};

@@ -7,11 +7,9 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/temporary_file.h"
 #include "base/try.h"
 
 namespace slipway {
-namespace {
 
 // What a symbolic link names is replaced or made, not the link.
 Result<std::string> resolve_target(const std::string& path) {
@@ -32,16 +30,37 @@ Result<std::string> resolve_target(const std::string& path) {
   return target.string();
 }
 
+namespace {
+
+// Whether they are bytes of the started file, and belong where they are.
+bool is_in_place(const StartedFile& started, uint64_t offset, std::span<const std::byte> bytes) {
+  const std::span<const std::byte> known = started.bytes.bytes;
+  return offset >= started.offset && offset - started.offset <= known.size() &&
+         bytes.size() <= known.size() - (offset - started.offset) &&
+         bytes.data() == known.data() + (offset - started.offset);
+}
+
 }  // namespace
 
 Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress,
-                  const FileCheck& check) {
+                  const FileCheck& check, StartedFile* started) {
   SLIPWAY_ASSIGN_OR_RETURN(const std::string target, resolve_target(path));
-  SLIPWAY_ASSIGN_OR_RETURN(TemporaryFile file, TemporaryFile::create_beside(target));
+  // Elsewhere in the file the pieces would be written over those that are still to be read.
+  if (started != nullptr && (!started->file.is_beside(target) ||
+                             pieces.offset_of(started->bytes.bytes.data()) != started->offset)) {
+    started = nullptr;
+  }
+  if (started != nullptr) started->is_used = true;
+  auto created = started != nullptr ? Result<TemporaryFile>(std::move(started->file))
+                                    : TemporaryFile::create_beside(target);
+  if (!created.ok()) return created.error();
+  TemporaryFile& file = *created;
   uint64_t written = 0;
   SLIPWAY_RETURN_IF_ERROR(pieces.write([&](std::span<const std::byte> bytes) -> Status {
-    const Status appended = file.append(bytes);
-    if (!appended.ok()) return appended.error().with_context(target);
+    if (started == nullptr || !is_in_place(*started, written, bytes)) {
+      const Status done = file.write_at(written, bytes);
+      if (!done.ok()) return done.error().with_context(target);
+    }
     written += bytes.size();
     if (progress) progress(written, pieces.size());
     return {};
@@ -54,7 +73,7 @@ Status write_file(const std::string& path, const PieceList& pieces, const WriteP
 }
 
 Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress) {
-  return write_file(path, pieces, progress, {});
+  return write_file(path, pieces, progress, FileCheck());
 }
 
 Status write_file(const std::string& path, std::span<const std::byte> bytes) {

@@ -9,6 +9,7 @@
 
 #include "base/mapped_file.h"
 #include "base/piece_writer.h"
+#include "base/temporary_file.h"
 #include "slipway/result.h"
 
 namespace slipway {
@@ -16,9 +17,22 @@ namespace slipway {
 // Is given all bytes of a file before it gets its name; an error leaves everything as it was.
 using FileCheck = std::function<Status(const OwnedSpan&)>;
 
-// As write_file() of piece_writer.h.
+// A file on its way to be another's, with some of its bytes in their place already.
+struct StartedFile {
+  TemporaryFile file;
+  OwnedSpan bytes;  // where they are mapped
+  uint64_t offset = 0;
+  bool is_used = false;  // by write_file(), which has the file then
+};
+
+// What a file at this path is written beside: links are followed. An error where something else
+// than a file is there.
+Result<std::string> resolve_target(const std::string& path);
+
+// As write_file() of piece_writer.h. Where the pieces have the bytes of `started` at the same
+// offset, and its file is beside `path`, it is finished and those bytes are not written again.
 Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress,
-                  const FileCheck& check);
+                  const FileCheck& check, StartedFile* started = nullptr);
 
 // A file that was read and may still be mapped.
 class FileIdentity {

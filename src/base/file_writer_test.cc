@@ -1,8 +1,10 @@
 #include "base/file_writer.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <sys/stat.h>
 
 #include <gtest/gtest.h>
 
@@ -84,6 +86,99 @@ TEST_F(FileWriterTest, ChangesOfAFileAreNoticedButNotItsReplacement) {
   EXPECT_TRUE(third.check_unchanged().ok());
   fs::remove(path("in"));
   EXPECT_TRUE(third.check_unchanged().ok());
+}
+
+// A file on its way beside "out", with `text` from byte 4 on.
+class StartedFileTest : public FileWriterTest {
+ protected:
+  StartedFile start(const std::string& text, const std::string& beside = "out") {
+    auto file = TemporaryFile::create_beside(path(beside));
+    EXPECT_TRUE(file.ok());
+    EXPECT_TRUE(file->reserve(4).ok());
+    EXPECT_TRUE(file->append(std::as_bytes(std::span(text))).ok());
+    auto bytes = file->map();
+    EXPECT_TRUE(bytes.ok());
+    bytes->bytes = bytes->bytes.subspan(4);
+    return {std::move(*file), *bytes, 4};
+  }
+  // "head", the span and "tail", where the span is behind a producer as segments of files are.
+  static PieceList pieces_of(const OwnedSpan& span, const std::string& head) {
+    PieceList content;
+    content.add(span);
+    PieceList pieces;
+    pieces.add(own_bytes(head));
+    pieces.add(content, [content](const ByteSink& sink) { return content.write(sink); });
+    pieces.add(own_bytes(std::string("tail")));
+    return pieces;
+  }
+  static ino_t inode_of(const std::string& path) {
+    struct stat status = {};
+    EXPECT_EQ(::stat(path.c_str(), &status), 0) << path;
+    return status.st_ino;
+  }
+  static ino_t inode_of(const OwnedSpan& mapped) {
+    std::ifstream maps("/proc/self/maps");
+    for (std::string line; std::getline(maps, line);) {
+      uint64_t first = 0;
+      uint64_t end = 0;
+      unsigned long inode = 0;
+      const auto place = reinterpret_cast<uint64_t>(mapped.bytes.data());
+      if (std::sscanf(line.c_str(), "%lx-%lx %*s %*s %*s %lu", &first, &end, &inode) == 3 &&
+          first <= place && place < end) {
+        return inode;
+      }
+    }
+    return 0;
+  }
+};
+
+TEST_F(StartedFileTest, IsFinishedInPlace) {
+  ASSERT_TRUE(write_file(path("out"), std::string("old")).ok());
+  StartedFile started = start("0123456789");
+  const OwnedSpan bytes = started.bytes;
+  uint64_t reported = 0;
+  const auto progress = [&](uint64_t written, uint64_t) { reported = written; };
+  const Status written = write_file(path("out"), pieces_of(bytes, "head"), progress, {}, &started);
+  ASSERT_TRUE(written.ok()) << written.error().message();
+  EXPECT_TRUE(started.is_used);
+  EXPECT_EQ(read("out"), "head0123456789tail");
+  EXPECT_EQ(reported, 18u);
+  EXPECT_EQ(inode_of(path("out")), inode_of(bytes));
+  // Its bytes can be written again, into another file.
+  ASSERT_TRUE(write_file(path("again"), pieces_of(bytes, "HEAD")).ok());
+  EXPECT_EQ(read("again"), "HEAD0123456789tail");
+  EXPECT_EQ(read("out"), "head0123456789tail");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 2);
+}
+
+TEST_F(StartedFileTest, IsCopiedWhereItsBytesBelongElsewhere) {
+  fs::create_directory(path("other"));
+  for (const auto& [head, beside] :
+       {std::pair("longer head", "out"), {"", "out"}, {"head", "other/out"}}) {
+    StartedFile started = start("0123456789", beside);
+    const OwnedSpan bytes = started.bytes;
+    ASSERT_TRUE(write_file(path("out"), pieces_of(bytes, head), {}, {}, &started).ok());
+    EXPECT_EQ(read("out"), std::string(head) + "0123456789tail");
+    EXPECT_FALSE(started.is_used);
+    EXPECT_NE(inode_of(path("out")), inode_of(bytes));
+  }
+  StartedFile started = start("0123456789");
+  ASSERT_TRUE(write_file(path("out"), pieces_of(own_bytes(std::string("other bytes")), "head"), {},
+                         {}, &started)
+                  .ok());
+  EXPECT_EQ(read("out"), "headother bytestail");
+}
+
+TEST_F(StartedFileTest, LeavesTheEarlierFileWhereTheCheckFails) {
+  ASSERT_TRUE(write_file(path("out"), std::string("old")).ok());
+  StartedFile started = start("0123456789");
+  const OwnedSpan bytes = started.bytes;
+  const auto check = [](const OwnedSpan&) -> Status { return invalid_file("of no use"); };
+  EXPECT_FALSE(write_file(path("out"), pieces_of(bytes, "head"), {}, check, &started).ok());
+  EXPECT_EQ(read("out"), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
+  ASSERT_TRUE(write_file(path("out"), pieces_of(bytes, "head")).ok());
+  EXPECT_EQ(read("out"), "head0123456789tail");
 }
 
 }  // namespace

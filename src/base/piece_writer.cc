@@ -26,6 +26,9 @@ Status send_zeros(uint64_t count, const ByteSink& sink) {
 uint64_t PieceList::add(ByteSource source) {
   const uint64_t offset = size_;
   size_ += source.size();
+  if (const OwnedSpan* span = source.span(); span && source.size() > 0) {
+    spans_.try_emplace(span->bytes.data(), offset);
+  }
   pieces_.emplace_back(std::move(source));
   return offset;
 }
@@ -34,9 +37,23 @@ uint64_t PieceList::add(uint64_t size, ByteProducer producer) {
   return add(ByteSource(size, std::move(producer)));
 }
 
+uint64_t PieceList::add(const PieceList& content, ByteProducer producer) {
+  for (const auto& [first, offset] : content.spans_) spans_.try_emplace(first, size_ + offset);
+  return add(content.size(), std::move(producer));
+}
+
 void PieceList::align(uint64_t alignment) {
-  const uint64_t gap = (alignment - size_ % alignment) % alignment;
+  pad_to(size_ + (alignment - size_ % alignment) % alignment);
+}
+
+void PieceList::pad_to(uint64_t offset) {
+  const uint64_t gap = offset - size_;
   if (gap > 0) add(gap, [gap](const ByteSink& sink) { return send_zeros(gap, sink); });
+}
+
+std::optional<uint64_t> PieceList::offset_of(const std::byte* first) const {
+  const auto known = spans_.find(first);
+  return known == spans_.end() ? std::nullopt : std::optional(known->second);
 }
 
 Status PieceList::write(const ByteSink& sink) const {

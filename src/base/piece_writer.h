@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,16 +24,23 @@ class PieceList {
   // Each appends at the current end and gives the piece's offset.
   uint64_t add(ByteSource source);
   uint64_t add(uint64_t size, ByteProducer producer);
+  // `producer` sends all bytes of the content, and does something with them besides.
+  uint64_t add(const PieceList& content, ByteProducer producer);
   // Zeros up to the next multiple of `alignment`, a power of two.
   void align(uint64_t alignment);
+  // Zeros up to this offset, which is not before the end.
+  void pad_to(uint64_t offset);
 
   uint64_t size() const { return size_; }
+  // Where the span is added that begins with this byte.
+  std::optional<uint64_t> offset_of(const std::byte* first) const;
 
   // Sends all bytes to the sink, as ByteSource::write() does.
   Status write(const ByteSink& sink) const;
 
  private:
   std::vector<ByteSource> pieces_;
+  std::map<const std::byte*, uint64_t> spans_;  // their offsets, by their first bytes
   uint64_t size_ = 0;
 };
 

@@ -1,5 +1,6 @@
 #include "base/temporary_file.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -199,9 +200,19 @@ TemporaryFile::~TemporaryFile() {
   if (descriptor_ >= 0) ::close(descriptor_);
 }
 
-Status TemporaryFile::append(std::span<const std::byte> bytes) {
+Status TemporaryFile::reserve(uint64_t bytes) {
   const NoFileSizeSignal guard;
-  uint64_t offset = size_;
+  if (::ftruncate(descriptor_, static_cast<off_t>(bytes)) != 0) {
+    return errno_error(errno, folder_ + ": a file there cannot be written");
+  }
+  size_ = bytes;
+  return {};
+}
+
+Status TemporaryFile::append(std::span<const std::byte> bytes) { return write_at(size_, bytes); }
+
+Status TemporaryFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  const NoFileSizeSignal guard;
   while (!bytes.empty()) {
     const ssize_t count =
         ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -212,7 +223,7 @@ Status TemporaryFile::append(std::span<const std::byte> bytes) {
     bytes = bytes.subspan(static_cast<size_t>(count));
     offset += static_cast<uint64_t>(count);
   }
-  size_ = offset;
+  size_ = std::max(size_, offset);
   return {};
 }
 
@@ -264,6 +275,10 @@ Status TemporaryFile::replace(const std::string& target) {
   }
   forget_name(std::exchange(path_, {}));
   return sync_folder(folder_);
+}
+
+bool TemporaryFile::is_beside(const std::string& target) const {
+  return folder_of(target) == folder_;
 }
 
 void TemporaryFile::hide() {

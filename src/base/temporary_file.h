@@ -26,9 +26,13 @@ class TemporaryFile {
   TemporaryFile& operator=(TemporaryFile&&) = delete;
   ~TemporaryFile();
 
+  // Leaves the first bytes of an empty file to write_at(); until then they take no disk.
+  Status reserve(uint64_t bytes);
   // After an error the file still has what was appended before. A limit on the size of files gives
   // an error and no signal.
   Status append(std::span<const std::byte> bytes);
+  // Over what is there, or behind it.
+  Status write_at(uint64_t offset, std::span<const std::byte> bytes);
   // What has been appended so far.
   Result<OwnedSpan> map() const;
   // Gives the file a name in its folder, all at once. A file that is there already stays, or is
@@ -39,6 +43,8 @@ class TemporaryFile {
   Status replace(const std::string& target);
   // Takes away the name that a named one has; it can't be published any more.
   void hide();
+  // Whether that is a place for replace().
+  bool is_beside(const std::string& target) const;
 
  private:
   TemporaryFile(std::string folder, int descriptor, std::string path);

@@ -120,6 +120,7 @@ Result<CompileOptions> to_compile_options(const Options& options) {
   compile_options.on_program = [](const std::string& step, const std::string& program) {
     fmt::print("# after {}\n{}", step, printable_message(program));
   };
+  if (!is_onnx) compile_options.destination = options.output;
   compile_options.dump_partitions = options.dump_partitions;
   return compile_options;
 }

@@ -1,5 +1,7 @@
 #include "compile/artefact.h"
 
+#include <utility>
+
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/try.h"
@@ -27,6 +29,26 @@ Status check_readable(const OwnedSpan& bytes, const std::string& name) {
 
 }  // namespace
 
+std::shared_ptr<StartedFile> StartedEngine::take() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(file_, nullptr);
+}
+
+void StartedEngine::is_saved(const std::string& path) {
+  const auto identity = FileIdentity::of(path);
+  const std::lock_guard lock(mutex_);
+  if (!identity.ok()) return;
+  saved_ = *identity;
+  saved_path_ = path;
+}
+
+Status StartedEngine::check_unchanged() const {
+  const std::lock_guard lock(mutex_);
+  if (!saved_ || saved_->check_unchanged().ok()) return {};
+  return io_error("{} was changed after it was saved, and has the engine's bytes: compile it again",
+                  saved_path_);
+}
+
 Status Artefact::Impl::set_model(onnx::Graph graph, uint64_t most_inline) {
   SLIPWAY_ASSIGN_OR_RETURN(onnx::ModelFiles files,
                            onnx::serialize(graph, onnx::data_path("model.onnx"), most_inline));
@@ -39,7 +61,7 @@ Status Artefact::Impl::set_model(onnx::Graph graph, uint64_t most_inline) {
 
 Status Artefact::Impl::check_sources() const {
   for (const FileIdentity& source : sources) SLIPWAY_RETURN_IF_ERROR(source.check_unchanged());
-  return {};
+  return started ? started->check_unchanged() : Status();
 }
 
 Status Artefact::Impl::check(const OwnedSpan& bytes, const std::string& name) const {
@@ -56,7 +78,12 @@ Status Artefact::save(const std::string& path,
     }
     SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
     const auto check = [&](const OwnedSpan& bytes) { return impl_->check(bytes, path); };
-    if (!impl_->model) return write_file(path, impl_->pieces, progress, check);
+    if (!impl_->model) {
+      const auto started = impl_->started ? impl_->started->take() : nullptr;
+      SLIPWAY_RETURN_IF_ERROR(write_file(path, impl_->pieces, progress, check, started.get()));
+      if (started && started->is_used) impl_->started->is_saved(path);
+      return {};
+    }
     return onnx::save(*impl_->model, path, impl_->max_inline, progress, check);
   });
 }

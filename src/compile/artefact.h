@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,24 @@
 #include "slipway/result.h"
 
 namespace slipway {
+
+// The file that an engine was built in, for the first one that saves the rest of it.
+class StartedEngine {
+ public:
+  explicit StartedEngine(std::shared_ptr<StartedFile> file) : file_(std::move(file)) {}
+
+  // May be called by several threads at once; one of them gets it.
+  std::shared_ptr<StartedFile> take();
+  // After that the engine's bytes lie in the file at `path`.
+  void is_saved(const std::string& path);
+  Status check_unchanged() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<StartedFile> file_;
+  std::optional<FileIdentity> saved_;
+  std::string saved_path_;
+};
 
 class Artefact::Impl {
  public:
@@ -37,6 +57,7 @@ class Artefact::Impl {
   uint64_t max_inline = 0;
   uint64_t data_size = 0;
   std::vector<FileIdentity> sources;
+  std::shared_ptr<StartedEngine> started;  // may be null
 };
 
 }  // namespace slipway

@@ -157,9 +157,20 @@ void drop_folded(ProgramEngines& parts, const ir::Program& program) {
   parts.outside = std::move(left);
 }
 
-Result<PieceList> compile_methods(
-    const std::vector<std::pair<std::string, const Program*>>& methods,
-    const CompileOptions& options) {
+// The largest of the engines' files: the others are copied, and closed.
+std::shared_ptr<StartedEngine> take_started(const std::vector<engine::Engine*>& engines) {
+  std::shared_ptr<StartedFile> largest;
+  for (engine::Engine* engine : engines) {
+    const auto file = std::exchange(engine->started, nullptr);
+    if (file && (!largest || file->bytes.bytes.size() > largest->bytes.bytes.size())) {
+      largest = file;
+    }
+  }
+  return largest ? std::make_shared<StartedEngine>(std::move(largest)) : nullptr;
+}
+
+Status compile_methods(const std::vector<std::pair<std::string, const Program*>>& methods,
+                       const CompileOptions& options, Artefact::Impl& artefact) {
   std::vector<ir::Program> programs;
   programs.reserve(methods.size());
   for (const auto& [name, program] : methods) {
@@ -182,12 +193,20 @@ Result<PieceList> compile_methods(
     warn_of_slow_path(program.source, parts, remedy, options);
     emitted.push_back({.name = methods[i].first,
                        .program = &program,
-                       .source_sha256 = Program::Impl::of(*methods[i].second).source_sha256,
+                       .source_sha256 = Program::Impl::of(*methods[i].second).source_sha256(),
                        .engines = std::move(parts.engines),
                        .engine_nodes = std::move(parts.nodes),
                        .passed_over = std::move(parts.passed_over),
                        .outside = std::move(parts.outside)});
   }
+  std::vector<engine::Engine*> all;
+  for (pte::Method& method : emitted) {
+    for (engine::Engine& engine : method.engines) {
+      all.push_back(&engine);
+      for (engine::Engine& variant : engine.variants) all.push_back(&variant);
+    }
+  }
+  artefact.started = take_started(all);
   for (size_t i = 0; i < compilers.size(); ++i) {
     std::vector<engine::Engine*> own;
     for (pte::Method& method : emitted) {
@@ -198,11 +217,15 @@ Result<PieceList> compile_methods(
     compilers[i]->finish(own);
   }
   if (options.on_step) options.on_step("plan memory");
-  return pte::emit(emitted, {.tool_version = std::string("slipway ") + version(),
-                             .alloc_graph_output = options.alloc_graph_output});
+  SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces,
+                           pte::emit(emitted, {.tool_version = std::string("slipway ") + version(),
+                                               .alloc_graph_output = options.alloc_graph_output}));
+  artefact.is_pte = true;
+  return {};
 }
 
-Result<PieceList> bare_engine(const Program& program, const CompileOptions& options) {
+Status bare_engine(const Program& program, const CompileOptions& options,
+                   Artefact::Impl& artefact) {
   std::vector<ir::Program> programs = {Program::Impl::of(program).ir.clone()};
   SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
@@ -214,8 +237,7 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
         "(`slipway extract`)",
         source, found.engines.size());
   }
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts,
-                           take_parts(programs[0], {}, compilers, options));
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(programs[0], {}, compilers, options));
   if (parts.engines.size() != 1 || !parts.outside.empty()) {
     return unsupported(
         "{}: a bare engine holds a whole program, but this one becomes {} engine(s) and {} node(s) "
@@ -227,9 +249,9 @@ Result<PieceList> bare_engine(const Program& program, const CompileOptions& opti
         "{}: a bare engine is for one target, but {} are given: compile for each, or to .pte",
         source, parts.engines[0].variants.size() + 1);
   }
-  PieceList pieces;
-  pieces.add(parts.engines[0].bytes);
-  return pieces;
+  artefact.started = take_started({&parts.engines[0]});
+  artefact.pieces.add(parts.engines[0].bytes);
+  return {};
 }
 
 }  // namespace
@@ -284,10 +306,9 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
       SLIPWAY_ASSIGN_OR_RETURN(onnx::Graph graph, lower_to_onnx(*methods[0].second, options));
       SLIPWAY_RETURN_IF_ERROR(artefact.set_model(std::move(graph)));
     } else if (options.output == Output::kEngine) {
-      SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces, bare_engine(*methods[0].second, options));
+      SLIPWAY_RETURN_IF_ERROR(bare_engine(*methods[0].second, options, artefact));
     } else {
-      SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces, compile_methods(methods, options));
-      artefact.is_pte = true;
+      SLIPWAY_RETURN_IF_ERROR(compile_methods(methods, options, artefact));
     }
     return Artefact::Impl::make(std::move(artefact));
   });

@@ -227,8 +227,8 @@ class EngineStep {
       }
       SLIPWAY_ASSIGN_OR_RETURN(const onnx::Graph prepared, builder->prepare(graph));
       SLIPWAY_RETURN_IF_ERROR(dump(prepared, name_of(part.engine)));
-      auto outcome =
-          engine_build::build_engine(*builder, prepared, cache_ ? &*cache_ : nullptr, warn());
+      auto outcome = engine_build::build_engine(*builder, prepared, cache_ ? &*cache_ : nullptr,
+                                                warn(), {options_.destination, offset_of_engine()});
       if (!outcome.ok()) return outcome.error().with_context(program_.source);
       if (const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*outcome)) {
         SLIPWAY_RETURN_IF_ERROR(refuse(part, *builder, *refusals));
@@ -246,6 +246,11 @@ class EngineStep {
     built_[{part.engine, part.nodes}] = {std::move(first), std::move(inputs),
                                          std::move(graph.symbol_inputs)};
     return true;
+  }
+
+  // In the file that is compiled.
+  uint64_t offset_of_engine() const {
+    return options_.output == Output::kEngine ? 0 : engine::kLargeEngineOffset;
   }
 
   // Whether the engine gives what the kernels do; where it doesn't, a node is left outside.

@@ -29,6 +29,7 @@ Status check_without_effect(const CompileOptions& options) {
       {"bounds", !options.bounds.empty()},
       {"cache", !options.cache.empty()},
       {"check", options.check != defaults.check},
+      {"destination", !options.destination.empty()},
       {"dump_partitions", !options.dump_partitions.empty()},
       {"exclude_ops", !options.exclude_ops.empty()},
       {"exclude_nodes", !options.exclude_nodes.empty()},

@@ -6,10 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/piece_writer.h"
+
+namespace slipway {
+struct StartedFile;
+}
 
 namespace slipway::engine {
 
@@ -61,8 +66,16 @@ struct Engine {
   // and without variants of their own. `bytes` above is what a runtime that knows of no variants
   // takes.
   std::vector<Engine> variants = {};
+  // The file that it was written into, at the place that it has in files of the program.
+  std::shared_ptr<StartedFile> started = nullptr;
 };
 
 inline constexpr size_t kEngineHeaderAlignment = 16;
+
+// An engine of this size lies at this offset of a file where it can, so that it can be built in its
+// place before the rest of the file is known. So that it can, its header is a multiple of pages.
+inline constexpr uint64_t kLargeEngine = uint64_t{64} << 20;
+inline constexpr uint64_t kLargeEngineOffset = uint64_t{1} << 20;
+inline constexpr size_t kLargeEngineHeaderAlignment = 4096;
 
 }  // namespace slipway::engine

@@ -2,11 +2,13 @@
 
 #include <bit>
 #include <future>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file_writer.h"
 #include "base/hash.h"
 #include "base/piece_writer.h"
 #include "base/try.h"
@@ -60,7 +62,8 @@ Status beside(size_t bytes, const First& first, const Second& second) {
 }
 
 Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
-                               const std::string& key, const EngineCache* cache, const Warn& warn) {
+                               const std::string& key, const EngineCache* cache, const Warn& warn,
+                               const Destination& destination) {
   std::vector<std::string> folders;
   if (cache != nullptr) {
     const Status made = cache->make_folder();
@@ -72,7 +75,7 @@ Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
     }
   }
   folders.push_back(temporary_folder());
-  Spool spool(std::move(folders));
+  Spool spool(cache == nullptr ? destination : Destination(), std::move(folders));
   Sha256 sha256;
   Xxh3 xxh3;
   uint64_t size = 0;
@@ -92,6 +95,10 @@ Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
   engine.record.size = size;
   engine.record.sha256 = sha256.hex();
   SLIPWAY_ASSIGN_OR_RETURN(engine.bytes, spool.finish());
+  if (auto file = spool.take_started(); file && size >= engine::kLargeEngine) {
+    engine.started = std::make_shared<StartedFile>(
+        StartedFile{std::move(*file), engine.bytes, destination.offset});
+  }
   if (cache == nullptr) return {std::move(engine)};
   if (TemporaryFile* file = spool.first_file()) {
     cache->add(key, engine.record, xxh3.hex(), *file);
@@ -104,13 +111,14 @@ Result<EngineOrRefusals> build(const Builder& builder, const onnx::Graph& graph,
 }  // namespace
 
 Result<EngineOrRefusals> build_engine(const Builder& builder, const onnx::Graph& graph,
-                                      const EngineCache* cache, const Warn& warn) {
+                                      const EngineCache* cache, const Warn& warn,
+                                      const Destination& destination) {
   std::string key;
   if (cache != nullptr) {
     SLIPWAY_ASSIGN_OR_RETURN(key, engine_key(builder, graph));
     if (auto engine = cache->find(key)) return {std::move(*engine)};
   }
-  return build(builder, graph, key, cache, warn);
+  return build(builder, graph, key, cache, warn, destination);
 }
 
 Result<std::string> engine_key(const Builder& builder, const onnx::Graph& graph) {

@@ -8,6 +8,7 @@
 #include "engine/record.h"
 #include "engine_build/builder.h"
 #include "engine_build/engine_cache.h"
+#include "engine_build/spool.h"
 #include "onnx/graph.h"
 #include "slipway/result.h"
 
@@ -16,9 +17,11 @@ namespace slipway::engine_build {
 using EngineOrRefusals = std::variant<engine::Engine, std::vector<Refusal>>;
 
 // The engine's bytes are in a mapped file, and page aligned; memory serves only where no file can
-// be written. `cache` may be null. May be called by several threads at once.
+// be written. `cache` may be null; then a large engine is started at its destination, where there
+// is one. May be called by several threads at once.
 Result<EngineOrRefusals> build_engine(const Builder& builder, const onnx::Graph& graph,
-                                      const EngineCache* cache, const Warn& warn);
+                                      const EngineCache* cache, const Warn& warn,
+                                      const Destination& destination = {});
 
 // What names the engine in the cache: SHA-256 over the builder's fingerprint, the graph and all its
 // constants. Names of values count, since an engine has them; where nodes came from does not, so

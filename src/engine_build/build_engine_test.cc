@@ -11,6 +11,7 @@
 
 #include <gmock/gmock-matchers.h>
 
+#include "base/file_writer.h"
 #include "base/hash.h"
 #include "base/memory_limit_test.h"
 #include "engine/record_json.h"
@@ -52,6 +53,31 @@ TEST_F(BuildEngineTest, BuildsWithoutACache) {
   EXPECT_TRUE(is_page_aligned(engine));
   built(builder_, graph_of("a"), nullptr);
   EXPECT_EQ(builder_.builds, 2);
+}
+
+TEST_F(BuildEngineTest, StartsALargeEngineAtItsDestination) {
+  const auto build_at = [&](const EngineCache* cache, const std::string& path) {
+    auto outcome = build_engine(builder_, graph_of("a"), cache, warn_, {path, 8192});
+    EXPECT_TRUE(outcome.ok());
+    auto engine = std::get<engine::Engine>(std::move(*outcome));
+    EXPECT_EQ(engine.bytes.bytes.size(), builder_.size);
+    EXPECT_EQ(engine.bytes.bytes.front(), std::byte{'a'});
+    EXPECT_EQ(engine.bytes.bytes.back(), std::byte{'a'});
+    EXPECT_TRUE(is_page_aligned(engine));
+    return engine;
+  };
+  const std::string path = folder_ / "model.pte";
+  EXPECT_EQ(build_at(nullptr, path).started, nullptr);
+  builder_.size = engine::kLargeEngine;
+  const engine::Engine engine = build_at(nullptr, path);
+  ASSERT_NE(engine.started, nullptr);
+  EXPECT_EQ(engine.started->offset, 8192u);
+  EXPECT_EQ(engine.started->bytes.bytes.data(), engine.bytes.bytes.data());
+  EXPECT_TRUE(engine.started->file.is_beside(path));
+  EXPECT_EQ(build_at(nullptr, "").started, nullptr);
+  EXPECT_EQ(build_at(nullptr, folder_ / "none/model.pte").started, nullptr);
+  EXPECT_EQ(build_at(&cache_, path).started, nullptr);
+  EXPECT_EQ(keys().size(), 1u);
 }
 
 TEST_F(BuildEngineTest, PassesRefusalsOnAndKeepsNothing) {

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/file_writer.h"
 #include "base/try.h"
 
 namespace slipway::engine_build {
@@ -70,9 +71,19 @@ Status Spool::append(std::span<const std::byte> bytes) {
 Status Spool::open_next() {
   OwnedSpan before;
   if (file_) {
-    SLIPWAY_ASSIGN_OR_RETURN(before, file_->map());
+    SLIPWAY_ASSIGN_OR_RETURN(before, finish());
   }
   file_.reset();
+  is_at_destination_ = false;
+  if (const std::string path = std::exchange(destination_.path, {}); !path.empty()) {
+    auto file = open_destination(path);
+    if (file.ok()) {
+      file_.emplace(std::move(*file));
+      is_at_destination_ = true;
+      return {};
+    }
+    failures_.push_back(file.error());
+  }
   while (next_folder_ < folders_.size()) {
     auto file = TemporaryFile::create(folders_[next_folder_++]);
     const Status appended = file.ok() ? file->append(before.bytes) : Status(file.error());
@@ -89,12 +100,33 @@ Status Spool::open_next() {
   return memory_->append(before.bytes);
 }
 
+Result<TemporaryFile> Spool::open_destination(const std::string& path) const {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string target, resolve_target(path));
+  SLIPWAY_ASSIGN_OR_RETURN(TemporaryFile file, TemporaryFile::create_beside(target));
+  SLIPWAY_RETURN_IF_ERROR(file.reserve(destination_.offset));
+  return file;
+}
+
 Result<OwnedSpan> Spool::finish() {
-  if (file_) return file_->map();
+  if (file_) {
+    SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, file_->map());
+    if (is_at_destination_) bytes.bytes = bytes.bytes.subspan(destination_.offset);
+    return bytes;
+  }
   if (!memory_) return OwnedSpan{};
   return OwnedSpan{memory_->bytes(), memory_};
 }
 
-TemporaryFile* Spool::first_file() { return file_ && next_folder_ == 1 ? &*file_ : nullptr; }
+TemporaryFile* Spool::first_file() {
+  return file_ && !is_at_destination_ && next_folder_ == 1 ? &*file_ : nullptr;
+}
+
+std::optional<TemporaryFile> Spool::take_started() {
+  if (!is_at_destination_) return std::nullopt;
+  is_at_destination_ = false;
+  std::optional<TemporaryFile> taken(std::move(*file_));
+  file_.reset();
+  return taken;
+}
 
 }  // namespace slipway::engine_build

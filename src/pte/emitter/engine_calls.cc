@@ -57,7 +57,9 @@ uint32_t store(const engine::Engine& engine, FileData& data) {
   auto [stored, is_new] = data.engine_by_content.try_emplace(
       std::pair(engine.record.sha256, engine.header), static_cast<uint32_t>(data.engines.size()));
   if (is_new) {
-    PieceList& pieces = data.engines.emplace_back();
+    EngineData& stored_engine = data.engines.emplace_back();
+    stored_engine.header_size = engine.header.size();
+    PieceList& pieces = stored_engine.pieces;
     pieces.add(own_bytes(engine.header));
     pieces.add(engine.bytes);
   }

@@ -1,7 +1,9 @@
 #include "pte/emitter/file_layout.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/try.h"
+#include "engine/record.h"
 #include "pte/emitter/program_writer.h"
 #include "pte/format/layout.h"
 
@@ -20,6 +23,7 @@ struct Segment {
   uint64_t size = 0;
   ByteProducer producer;
   uint64_t alignment = 0;
+  const PieceList* pieces = nullptr;  // what the producer sends, where it lies somewhere
 };
 
 // The checksums that the manifest needs, as the pieces before it are written.
@@ -53,6 +57,21 @@ ByteProducer manifest_producer(std::shared_ptr<Checksums> checksums) {
   };
 }
 
+// The largest of them, if it is large enough to have a place of its own (engine/record.h).
+std::optional<size_t> find_large(const std::vector<EngineData>& engines) {
+  const auto size = [](const EngineData& engine) {
+    return engine.pieces.size() - engine.header_size;
+  };
+  const auto largest =
+      std::max_element(engines.begin(), engines.end(),
+                       [&](const auto& a, const auto& b) { return size(a) < size(b); });
+  if (largest == engines.end() || size(*largest) < engine::kLargeEngine ||
+      largest->header_size > engine::kLargeEngineOffset) {
+    return std::nullopt;
+  }
+  return static_cast<size_t>(largest - engines.begin());
+}
+
 }  // namespace
 
 Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileData& file_data,
@@ -70,6 +89,18 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileD
     const uint32_t index = add_segment({data.size(), data.producer(), kSegmentAlignment}, content);
     return Subsegments{index, data.offsets()};
   };
+  parts.engines.resize(file_data.engines.size());
+  auto add_engine = [&](size_t i) {
+    const PieceList& engine = file_data.engines[i].pieces;
+    auto producer = [engine](const ByteSink& sink) { return engine.write(sink); };
+    parts.engines[i] =
+        add_segment({engine.size(), std::move(producer), kEngineAlignment, &engine}, "engine");
+  };
+  const std::optional<size_t> large = find_large(file_data.engines);
+  if (large) {
+    parts.least_base = engine::kLargeEngineOffset - file_data.engines[*large].header_size;
+    add_engine(*large);
+  }
   const SegmentData& constants = file_data.constants.segment();
   const SegmentData& mutable_buffers = file_data.mutable_buffers.segment();
   // Without constants the list of offsets still has its first entry: a file that has no list at all
@@ -77,24 +108,22 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileD
   parts.constants =
       constants.empty() ? Subsegments{0, constants.offsets()} : add_data(constants, "constants");
   if (!mutable_buffers.empty()) parts.mutable_data = add_data(mutable_buffers, "mutable");
-  parts.first_engine = static_cast<uint32_t>(segments.size());
-  for (const PieceList& engine : file_data.engines) {
-    auto producer = [engine](const ByteSink& sink) { return engine.write(sink); };
-    add_segment({engine.size(), std::move(producer), kEngineAlignment}, "engine");
+  for (size_t i = 0; i < file_data.engines.size(); ++i) {
+    if (large != i) add_engine(i);
   }
   parts.base_alignment = file_data.engines.empty() ? kSegmentAlignment : kEngineAlignment;
   for (size_t i = 0; i < methods.size(); ++i) {
     for (size_t j = 0; j < methods[i].plan.delegates.size(); ++j) {
       engine::ManifestEngine& engine = manifest.methods[i].engines[j];
-      engine.segment = parts.first_engine + methods[i].plan.delegates[j].engine;
+      engine.segment = parts.engines[methods[i].plan.delegates[j].engine];
       for (engine::ManifestEngine& variant : engine.variants) {
         const std::string key = engine::variant_key(engine.record, variant.record.target);
-        variant.segment = parts.first_engine + file_data.variants.at(key);
+        variant.segment = parts.engines[file_data.variants.at(key)];
       }
     }
   }
   for (const auto& [key, engine] : file_data.variants) {
-    parts.named_data.push_back({key, parts.first_engine + engine});
+    parts.named_data.push_back({key, parts.engines[engine]});
   }
   manifest.program_xxh3.assign(kXxh3HexDigits, '0');
   const uint64_t manifest_size = engine::write_manifest(manifest).size();
@@ -122,10 +151,16 @@ Result<PieceList> lay_out(const std::vector<EmittedMethod>& methods, const FileD
   checksums->manifest = std::move(manifest);
   PieceList pieces;
   pieces.add(own_bytes(std::move(program)));
-  pieces.align(parts.base_alignment);
+  pieces.pad_to(segment_base(parts, pieces.size()));
   for (size_t i = 0; i < segments.size(); ++i) {
-    pieces.align(segments[i].alignment);
-    pieces.add(segments[i].size, checksummed(std::move(segments[i].producer), checksums, i));
+    Segment& segment = segments[i];
+    pieces.align(segment.alignment);
+    ByteProducer producer = checksummed(std::move(segment.producer), checksums, i);
+    if (segment.pieces != nullptr) {
+      pieces.add(*segment.pieces, std::move(producer));
+    } else {
+      pieces.add(segment.size, std::move(producer));
+    }
   }
   pieces.align(kSegmentAlignment);
   pieces.add(manifest_size, manifest_producer(checksums));

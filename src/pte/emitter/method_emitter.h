@@ -28,11 +28,16 @@ struct EmittedMethod {
   std::vector<size_t> engines;  // Method::engines that are called, in the order of Plan::delegates
 };
 
+struct EngineData {
+  uint64_t header_size = 0;
+  PieceList pieces;  // header and bytes
+};
+
 // The data of all methods together.
 struct FileData {
   ConstantPool constants;
   ConstantPool mutable_buffers;  // what they start with; each method has memory of its own for them
-  std::vector<PieceList> engines;  // each with its header
+  std::vector<EngineData> engines;
   // Equal ones are stored once.
   std::map<std::pair<std::string, std::vector<std::byte>>, uint32_t> engine_by_content;
   std::map<std::string, uint32_t> variants;  // which of `engines`, by key

@@ -1,5 +1,6 @@
 #include "pte/emitter/program_writer.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -35,8 +36,8 @@ void append(std::vector<std::byte>& bytes, std::string_view text) {
 
 class PlanWriter {
  public:
-  PlanWriter(FlatBufferBuilder& builder, const Plan& plan, uint32_t first_engine)
-      : fbb_(builder), plan_(plan), first_engine_(first_engine) {}
+  PlanWriter(FlatBufferBuilder& builder, const Plan& plan, const std::vector<uint32_t>& engines)
+      : fbb_(builder), plan_(plan), engines_(engines) {}
 
   Offset<fb::ExecutionPlan> write() {
     std::vector<Offset<fb::EValue>> values;
@@ -166,7 +167,7 @@ class PlanWriter {
   Offset<fb::BackendDelegate> write_delegate(const Delegate& delegate) {
     auto id = fbb_.CreateSharedString(delegate.backend);
     auto processed = fb::CreateBackendDelegateDataReference(fbb_, fb::DataLocation::SEGMENT,
-                                                            first_engine_ + delegate.engine);
+                                                            engines_.at(delegate.engine));
     std::vector<Offset<fb::CompileSpec>> specs;
     for (const auto& [key, value] : delegate.compile_specs) {
       auto key_offset = fbb_.CreateSharedString(key);
@@ -181,7 +182,7 @@ class PlanWriter {
 
   FlatBufferBuilder& fbb_;
   const Plan& plan_;
-  uint32_t first_engine_;
+  const std::vector<uint32_t>& engines_;
 };
 
 Offset<fb::SubsegmentOffsets> write_subsegments(FlatBufferBuilder& fbb,
@@ -193,7 +194,7 @@ Offset<fb::SubsegmentOffsets> write_subsegments(FlatBufferBuilder& fbb,
 Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& parts) {
   std::vector<Offset<fb::ExecutionPlan>> plans;
   for (const Plan* plan : parts.plans)
-    plans.push_back(PlanWriter(fbb, *plan, parts.first_engine).write());
+    plans.push_back(PlanWriter(fbb, *plan, parts.engines).write());
   auto plans_offset = fbb.CreateVector(plans);
 
   std::vector<Offset<fb::DataSegment>> segments;
@@ -223,6 +224,10 @@ Offset<fb::Program> write_tables(FlatBufferBuilder& fbb, const ProgramParts& par
 
 }  // namespace
 
+uint64_t segment_base(const ProgramParts& parts, uint64_t program_size) {
+  return *checked_align(std::max(program_size, parts.least_base), parts.base_alignment);
+}
+
 Result<std::vector<std::byte>> write_program(const ProgramParts& parts) {
   uint64_t estimate = 0;
   for (const Plan* plan : parts.plans) {
@@ -241,7 +246,7 @@ Result<std::vector<std::byte>> write_program(const ProgramParts& parts) {
   constexpr size_t kHeaderSize =
       (kHeaderLength + kFlatbufferAlignment - 1) / kFlatbufferAlignment * kFlatbufferAlignment;
   const size_t size = fbb.GetSize() + kHeaderSize;
-  const uint64_t base = *checked_align(size, parts.base_alignment);
+  const uint64_t base = segment_base(parts, size);
   uint64_t data_size = 0;
   if (!parts.segments.empty()) {
     data_size = parts.segments.back().offset + parts.segments.back().size;

@@ -29,15 +29,19 @@ struct NamedSegment {
 struct ProgramParts {
   std::vector<const Plan*> plans;
   std::vector<SegmentPlace> segments;
-  uint64_t base_alignment = 0;  // of the segments' base in the file
-  uint32_t first_engine = 0;    // the segment of engine 0; the others follow
+  // Of the segments' base in the file; it is no less than this.
+  uint64_t base_alignment = 0;
+  uint64_t least_base = 0;
+  std::vector<uint32_t> engines;  // the segment of each
   Subsegments constants;
   std::optional<Subsegments> mutable_data;  // ExecuTorch reads the first one only
   std::vector<NamedSegment> named_data;
 };
 
 // The file's first bytes: the flatbuffer with the extended header in it, for segments that begin at
-// the next multiple of base_alignment.
+// segment_base().
 Result<std::vector<std::byte>> write_program(const ProgramParts& parts);
+// Of a program of so many bytes.
+uint64_t segment_base(const ProgramParts& parts, uint64_t program_size);
 
 }  // namespace slipway::pte

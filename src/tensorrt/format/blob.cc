@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/try.h"
 #include "engine/json.h"
+#include "engine/record.h"
 
 namespace slipway::tensorrt {
 namespace {
@@ -195,7 +196,9 @@ Result<std::vector<std::byte>> write_header(const Metadata& metadata, uint64_t p
   std::memcpy(header.magic, magic_of(metadata).data(), sizeof header.magic);
   header.metadata_offset = sizeof(Header);
   header.metadata_size = static_cast<uint32_t>(text.size());
-  const uint64_t size = *checked_align(sizeof(Header) + text.size(), kPlanAlignment);
+  const uint64_t alignment =
+      plan_size < engine::kLargeEngine ? kPlanAlignment : engine::kLargeEngineHeaderAlignment;
+  const uint64_t size = *checked_align(sizeof(Header) + text.size(), alignment);
   header.plan_offset = static_cast<uint32_t>(size);
   header.plan_size = plan_size;
   header.reserved[0] = 1;
