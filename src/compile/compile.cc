@@ -50,6 +50,7 @@ constexpr std::array kFunctionalSteps = {
     Step{"expand dynamic quantization", passes::expand_dynamic_quantization},
     Step{"shrink products", passes::shrink_products},
     Step{"remove dead code", passes::remove_dead_code},
+    Step{"bound counts", passes::bound_counts},
 };
 // ... between these, where there are engines, ...
 constexpr const char* kBuild = "build engines";

@@ -42,6 +42,11 @@ Status expand_dynamic_quantization(ir::Program& program);
 // repeat their operands themselves.
 Status shrink_products(ir::Program& program);
 
+// The number of bins that bincount gives gets an upper bound where it has none: by the type of what
+// is counted, or by the bins that are read, where others are not asked for. Numbers past these are
+// then counted in one bin behind them.
+Status bound_counts(ir::Program& program);
+
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
 // operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), control
 // flow (is_control_flow of rewrite.h), or a call of an engine; the error lists every other
