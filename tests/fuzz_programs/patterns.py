@@ -3,7 +3,7 @@
 import torch
 
 from calls import unsigned
-from operators import FLOATS, Builder, Rejected, a_dim, pattern, rank, sibling, size_text
+from operators import FLOATS, Builder, Rejected, a_dim, added, pattern, rank, sibling, size_text
 
 
 @pattern
@@ -196,3 +196,12 @@ def odd_number(g):
     x = g.tensor((0, 1, 2), (torch.float32,))
     return g.add_node(g.choice(["torch.add({0}, {0}, alpha=nan)", "F.elu({0}, inf)", "aten.elu.default({0}, 0, 0, inf)", "F.celu({0}, inf)"]),
                       [x], "odd_number")
+
+
+@added
+def place_to_bool(g):
+    x = g.tensor((1, 2, 3), (torch.float32,))
+    if g.sizes_of(x)[-1] == 0:
+        raise Rejected
+    place = g.add_node(g.choice(["{0}.topk(1).indices", "{0}.sort(-1).indices", "{0}.argmax(-1, keepdim=True)", "{0}.min(-1, keepdim=True).indices"]), [x], "place")
+    return g.add_node(g.choice(["{0}.bool()", "{0}.any(-1)", "{0}.logical_not()", "torch.logical_or({0}, {1})"]), [place, x], "place_to_bool")
