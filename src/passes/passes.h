@@ -37,7 +37,11 @@ Status expand_float8(ir::Program& program);
 // PyTorch takes.
 Status expand_dynamic_quantization(ir::Program& program);
 
-// Batched products (bmm) with a matrix that is repeated over the whole batch become products with
+// Large constants that have the same numbers again and again, by strides of 0, become expansions of
+// what they have once.
+Status narrow_constants(ir::Program& program);
+
+// Batched products (bmm, matmul) with a matrix that is repeated over the whole batch become products with
 // the matrix itself (matmul), so that nothing holds it as often as it is repeated. Choices (where)
 // repeat their operands themselves.
 Status shrink_products(ir::Program& program);
