@@ -3,7 +3,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/try.h"
 #include "ir/op_builder.h"
 #include "ir/queries.h"
 #include "passes/passes.h"
@@ -47,7 +46,7 @@ Status narrow_constants(ir::Program& program) {
     replacements.add(input.value, expanded);
     expansions.emplace_back(expanded->producer(), input.value);
   }
-  SLIPWAY_RETURN_IF_ERROR(build.status());
+  if (!build.status().ok()) return build.status();
   replacements.apply(graph);
   for (const auto& [node, value] : expansions) node->args()[0] = value;
   return {};

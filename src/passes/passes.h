@@ -41,9 +41,9 @@ Status expand_dynamic_quantization(ir::Program& program);
 // what they have once.
 Status narrow_constants(ir::Program& program);
 
-// Batched products (bmm, matmul) with a matrix that is repeated over the whole batch become products with
-// the matrix itself (matmul), so that nothing holds it as often as it is repeated. Choices (where)
-// repeat their operands themselves.
+// Batched products (bmm, matmul) with a matrix that is repeated over the whole batch become
+// products with the matrix itself (matmul), so that nothing holds it as often as it is repeated.
+// Choices (where) repeat their operands themselves.
 Status shrink_products(ir::Program& program);
 
 // The number of bins that bincount gives gets an upper bound where it has none: by the type of what

@@ -205,3 +205,11 @@ def place_to_bool(g):
         raise Rejected
     place = g.add_node(g.choice(["{0}.topk(1).indices", "{0}.sort(-1).indices", "{0}.argmax(-1, keepdim=True)", "{0}.min(-1, keepdim=True).indices"]), [x], "place")
     return g.add_node(g.choice(["{0}.bool()", "{0}.any(-1)", "{0}.logical_not()", "torch.logical_or({0}, {1})"]), [place, x], "place_to_bool")
+
+
+@added
+def window_over_nothing(g):
+    batch = "n" if "n" in g.program.symbols else g.integer(1, 3)
+    x = g.add_input(torch.float32, [batch, g.integer(1, 3), 4, 6])
+    g.add_node("{0}.sum()", [x], "sum.default")
+    return g.add_node(g.choice(["F.max_pool2d({0}, 2)", "F.avg_pool2d({0}, 3, 2, ceil_mode=True)", "F.pad({0}, [1, 2], mode='reflect')", "F.adaptive_avg_pool2d({0}, 2)"]), [x], "window")

@@ -62,7 +62,8 @@ class Keeper {
 
   static bool is_join(const ov::Node& node) { return ov::is_type<ov::op::v0::Concat>(&node); }
 
-  // Whether it is large, and at least twice what it is made of.
+  // Whether it is large, and at least twice what it is made of; four times where it joins parts, as
+  // tables of angles are joined to themselves.
   static bool repeats(const ov::Node& node) {
     const bool expands = ov::is_type<ov::op::v1::Broadcast>(&node) ||
                          ov::is_type<ov::op::v3::Broadcast>(&node) ||
@@ -79,7 +80,8 @@ class Keeper {
     }
     if (node.get_output_partial_shape(0).is_dynamic()) return false;
     const size_t count = ov::shape_size(node.get_output_shape(0));
-    return count >= 2 * held && count * node.get_output_element_type(0).size() > kLarge;
+    return count >= (is_join(node) ? 4 : 2) * held &&
+           count * node.get_output_element_type(0).size() > kLarge;
   }
 
   // Whether it reads something beside this that a run gives.
