@@ -23,6 +23,13 @@ inline std::optional<int64_t> checked_mul_signed(int64_t a, int64_t b) {
   return result;
 }
 
+// int(float(a) * factor) of Python: the double next to the product, rounded to zero.
+inline std::optional<int64_t> checked_scale(int64_t a, double factor) {
+  const double product = static_cast<double>(a) * factor;
+  if (!(product > -0x1p63 && product < 0x1p63)) return std::nullopt;
+  return static_cast<int64_t>(product);
+}
+
 // Whether [offset, offset + length) lies within [0, size).
 inline bool range_fits(uint64_t offset, uint64_t length, uint64_t size) {
   return offset <= size && length <= size - offset;

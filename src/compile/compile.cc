@@ -48,8 +48,10 @@ constexpr std::array kFunctionalSteps = {
     Step{"remove no-ops", passes::remove_no_ops},
     Step{"expand float8", passes::expand_float8},
     Step{"expand dynamic quantization", passes::expand_dynamic_quantization},
+    Step{"narrow constants", passes::narrow_constants},
     Step{"shrink products", passes::shrink_products},
     Step{"remove dead code", passes::remove_dead_code},
+    Step{"bound counts", passes::bound_counts},
 };
 // ... between these, where there are engines, ...
 constexpr const char* kBuild = "build engines";

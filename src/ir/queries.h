@@ -14,6 +14,10 @@ void collect_symbols(const Argument& argument, std::set<std::string>& symbols);
 // Adds the symbols that occur in a tensor's sizes or a symbolic integer's expression.
 void collect_symbols(const Value& value, std::set<std::string>& symbols);
 
+// Whether the node's results or numbers take a scaled size (SymInt::scale) that is no dimension of
+// a tensor it is given: making one takes float64.
+bool makes_scaled_size(const Node& node);
+
 // Whether a node of the graph takes the value, or the graph gives it out.
 bool is_used(const Graph& graph, const Value* value);
 

@@ -15,8 +15,8 @@ namespace {
 constexpr size_t kMaxLength = size_t{64} << 10;
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxArguments = 256;
-// Floats and divisions are exact fractions here; a denominator past this is a rounded float, such
-// as 0.1, of which PyTorch rounds the multiples.
+// Floats and divisions are exact fractions here, but for a float whose denominator is past this,
+// such as 0.1, of which PyTorch rounds the multiples.
 constexpr int64_t kMaxDenominator = int64_t{1} << 20;
 // Of decimal fractions in place of rounded floats.
 constexpr int64_t kMaxDecimal = 10'000;
@@ -26,12 +26,12 @@ constexpr int64_t kMaxDecimal = 10'000;
 struct Fraction {
   SymInt numerator = 0;
   SymInt denominator = 1;
-  // In place of a rounded float or a multiple of it: equal only once it is rounded down.
-  bool is_decimal = false;
+  // Of which this is a multiple, by a whole number, that PyTorch rounds to a double.
+  std::optional<double> factor = std::nullopt;
 
   std::optional<SymInt> whole() const {
+    if (factor || denominator == SymInt(0)) return std::nullopt;
     if (denominator == SymInt(1)) return numerator;
-    if (denominator == SymInt(0) || is_decimal) return std::nullopt;
     SymInt quotient = SymInt::floordiv(numerator, denominator);
     if (quotient * denominator == numerator) return quotient;
     return std::nullopt;
@@ -50,7 +50,7 @@ std::optional<Fraction> decimal(double value) {
     if (numerator / static_cast<double>(denominator) != value) continue;
     const double excess = std::fma(value, static_cast<double>(denominator), -numerator);
     if (excess < -0x1p-54 * numerator) return std::nullopt;
-    return Fraction{static_cast<int64_t>(numerator), denominator, true};
+    return Fraction{static_cast<int64_t>(numerator), denominator};
   }
   return std::nullopt;
 }
@@ -131,18 +131,16 @@ class Parser : Scanner {
     if (code != std::errc() || end != last || !std::isfinite(value)) {
       return error("a finite number is expected");
     }
-    const std::optional<Fraction> rounded = decimal(value);
+    const double given = value;
     int64_t denominator = 1;
     while (value != std::floor(value) && denominator < kMaxDenominator) {
       value *= 2;
       denominator *= 2;
     }
-    if (value != std::floor(value) && rounded) return *rounded;
-    if (value != std::floor(value) || std::fabs(value) >= 0x1p62) {
-      return unsupported(
-          "symbolic expression \"{}\": {} is not a fraction that integers can express, and PyTorch "
-          "rounds its multiples: give sizes, such as interpolate(size=...), not factors",
-          text(), *digits);
+    if (value != std::floor(value)) return Fraction{1, 1, given};
+    if (std::fabs(value) >= 0x1p62) {
+      return unsupported("symbolic expression \"{}\": {} does not fit in 64 bits", shown(),
+                         *digits);
     }
     return Fraction{static_cast<int64_t>(value), denominator};
   }
@@ -184,9 +182,9 @@ class Parser : Scanner {
   }
 
   Result<Fraction> call(std::string_view head, const std::vector<Fraction>& arguments) {
-    const auto is_decimal = [](const Fraction& argument) { return argument.is_decimal; };
-    if (std::any_of(arguments.begin(), arguments.end(), is_decimal)) {
-      return call_with_decimal(head, arguments);
+    const auto is_rounded = [](const Fraction& argument) { return argument.factor.has_value(); };
+    if (std::any_of(arguments.begin(), arguments.end(), is_rounded)) {
+      return call_with_factor(head, arguments);
     }
     if (head == "Add" || head == "Mul") {
       Fraction result{head == "Add" ? 0 : 1, 1};
@@ -213,22 +211,29 @@ class Parser : Scanner {
     return unsupported_head(head);
   }
 
-  // A multiple by a whole number is rounded down, and nothing else becomes of it.
-  Result<Fraction> call_with_decimal(std::string_view head,
-                                     const std::vector<Fraction>& arguments) {
+  // A multiple of a rounded float by a whole number, which then becomes whole.
+  Result<Fraction> call_with_factor(std::string_view head, const std::vector<Fraction>& arguments) {
     if (head == "Mul" && arguments.size() == 2) {
-      const Fraction& factor = arguments[arguments[0].is_decimal ? 0 : 1];
-      const Fraction& other = arguments[arguments[0].is_decimal ? 1 : 0];
-      const auto whole = other.whole();
-      if (whole && !other.is_decimal) {
-        return Fraction{factor.numerator * *whole, factor.denominator, true};
+      const Fraction& multiple = arguments[arguments[0].factor ? 0 : 1];
+      const auto whole = arguments[arguments[0].factor ? 1 : 0].whole();
+      if (whole && multiple.numerator == SymInt(1)) return Fraction{*whole, 1, multiple.factor};
+    }
+    if (arguments.size() == 1) {
+      const SymInt& a = arguments[0].numerator;
+      const double factor = *arguments[0].factor;
+      if (head == "Identity") return arguments[0];
+      const bool is_positive = factor > 0 && is_nonnegative(a, 1);
+      if (head == "TruncToInt" || (head == "FloorToInt" && is_positive)) {
+        const auto fraction = is_positive ? decimal(factor) : std::nullopt;
+        if (!fraction) return Fraction{SymInt::scale(a, factor), 1};
+        return Fraction{SymInt::floordiv(a * fraction->numerator, fraction->denominator), 1};
       }
     }
-    if (head == "TruncToInt" && arguments.size() == 1) return unary(head, arguments[0]);
     return unsupported(
-        "symbolic expression \"{}\": a decimal fraction that PyTorch rounds is known only where "
-        "its "
-        "multiple is rounded down",
+        "symbolic expression \"{}\": it rounds to floating-point numbers in a way that Slipway "
+        "does "
+        "not know: int(size * factor) is known; give sizes, such as interpolate(size=...), "
+        "otherwise",
         shown());
   }
 

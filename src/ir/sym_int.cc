@@ -447,6 +447,15 @@ SymInt SymInt::pow(const SymInt& base, const SymInt& exponent) {
   return result;
 }
 
+SymInt SymInt::scale(const SymInt& a, double factor) {
+  if (a.overflowed()) return Polynomial::overflowed();
+  if (const auto known = a.constant()) {
+    const auto product = checked_scale(*known, factor);
+    return product ? SymInt(*product) : Polynomial::overflowed();
+  }
+  return Polynomial::call(Function::kScale, a, std::bit_cast<int64_t>(factor));
+}
+
 bool SymInt::operator==(const SymInt& other) const { return std::is_eq(*this <=> other); }
 
 std::strong_ordering SymInt::operator<=>(const SymInt& other) const {

@@ -1,6 +1,7 @@
 // Symbolic integers: the sizes of tensors whose shape is not fixed.
 #pragma once
 
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -26,14 +27,14 @@ using SymbolRanges = std::map<std::string, Range>;
 
 // An integer expression over named symbols, in a normal form: a polynomial with integer
 // coefficients over symbols and over functions (floordiv, mod, min, max, pow with a symbolic
-// exponent) of normal forms. Two equal polynomials therefore compare equal: 2*(s0 + 1) == 2*s0 + 2.
-// Immutable and cheap to copy; safe to read from several threads.
+// exponent, scale) of normal forms. Two equal polynomials therefore compare equal: 2*(s0 + 1) ==
+// 2*s0 + 2. Immutable and cheap to copy; safe to read from several threads.
 //
 // Arithmetic that leaves 64 bits gives an expression for which overflowed() holds; the verifier
 // refuses programs that contain one.
 class SymInt {
  public:
-  enum class Function : uint8_t { kFloorDiv, kMod, kMin, kMax, kPow };
+  enum class Function : uint8_t { kFloorDiv, kMod, kMin, kMax, kPow, kScale };
 
   SymInt() : SymInt(0) {}
   SymInt(int64_t value);                                      // NOLINT(google-explicit-constructor)
@@ -44,6 +45,9 @@ class SymInt {
   static SymInt min(const SymInt& a, const SymInt& b);
   static SymInt max(const SymInt& a, const SymInt& b);
   static SymInt pow(const SymInt& base, const SymInt& exponent);
+  // int(float(a) * factor) of Python: the product is rounded to a double, and then to zero. The
+  // factor is finite.
+  static SymInt scale(const SymInt& a, double factor);
 
   SymInt operator+(const SymInt& other) const;
   SymInt operator-(const SymInt& other) const;
@@ -89,7 +93,7 @@ class SymInt {
   // Each symbol in `values` is replaced by its expression.
   SymInt substitute(const std::map<std::string, SymInt>& values) const;
 
-  // "2*s0 + 1", "floordiv(s0, 2)", "min(s0, 4)".
+  // "2*s0 + 1", "floordiv(s0, 2)", "min(s0, 4)", "scale(s0, 0.57)".
   std::string to_string() const;
 
   // Parses what sympy's srepr printed: "Add(Mul(Integer(2), Symbol('s77', positive=True,
@@ -105,11 +109,14 @@ class SymInt {
 };
 
 struct SymInt::Factor {
-  // Either a symbol, or a function of two arguments.
+  // Either a symbol, or a function of two arguments; the second one of kScale is a constant that
+  // has the bits of the double.
   std::string symbol;
   Function function = Function::kFloorDiv;
   std::vector<SymInt> arguments;
   bool is_symbol() const { return !symbol.empty(); }
+  bool is_scale() const { return !is_symbol() && function == Function::kScale; }
+  double scale() const { return std::bit_cast<double>(*arguments.at(1).constant()); }
 };
 
 // The product of all sizes.

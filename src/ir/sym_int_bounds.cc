@@ -26,6 +26,8 @@ const char* function_name(Function function) {
       return "max";
     case Function::kPow:
       return "pow";
+    case Function::kScale:
+      return "scale";
   }
   return "";
 }
@@ -62,6 +64,8 @@ std::optional<int64_t> apply(Function function, int64_t a, int64_t b) {
       return std::max(a, b);
     case Function::kPow:
       return checked_pow(a, b);
+    case Function::kScale:
+      return SymInt::scale(a, std::bit_cast<double>(b)).constant();
   }
   return std::nullopt;
 }
@@ -157,6 +161,20 @@ Interval pow(const Interval& base, const Interval& exponent) {
   return {corner(base.min, exponent.min, finite(1)), corner(base.max, exponent.max, kInfinity)};
 }
 
+// Rounding keeps order.
+Interval scale(const Interval& a, double factor) {
+  const auto corner = [&](const End& end, int infinity) {
+    const bool is_up = (infinity > 0) == (factor > 0);
+    const auto value =
+        end.kind == End::kFinite ? SymInt::scale(end.value, factor).constant() : std::nullopt;
+    return value ? finite(*value) : is_up ? kInfinity : kMinusInfinity;
+  };
+  if (factor == 0) return {finite(0), finite(0)};
+  const End low = corner(a.min, -1);
+  const End high = corner(a.max, 1);
+  return factor > 0 ? Interval{low, high} : Interval{high, low};
+}
+
 Interval interval_of(const SymInt& value, const SymbolRanges& ranges);
 
 Interval interval_of(const SymInt::Factor& factor, const SymbolRanges& ranges) {
@@ -169,6 +187,7 @@ Interval interval_of(const SymInt::Factor& factor, const SymbolRanges& ranges) {
     return result;
   }
   Interval a = interval_of(factor.arguments[0], ranges);
+  if (factor.is_scale()) return scale(a, factor.scale());
   Interval b = interval_of(factor.arguments[1], ranges);
   switch (factor.function) {
     case Function::kFloorDiv:
@@ -181,6 +200,8 @@ Interval interval_of(const SymInt::Factor& factor, const SymbolRanges& ranges) {
       return {std::max(a.min, b.min), std::max(a.max, b.max)};
     case Function::kPow:
       return pow(a, b);
+    case Function::kScale:
+      break;
   }
   return {};
 }
@@ -206,6 +227,9 @@ bool same(const SymInt::Factor& a, const SymInt::Factor& b) {
 
 std::string factor_text(const SymInt::Factor& factor) {
   if (factor.is_symbol()) return factor.symbol;
+  if (factor.is_scale()) {
+    return fmt::format("scale({}, {})", factor.arguments[0].to_string(), factor.scale());
+  }
   return fmt::format("{}({}, {})", function_name(factor.function), factor.arguments[0].to_string(),
                      factor.arguments[1].to_string());
 }
@@ -290,6 +314,9 @@ SymInt SymInt::substitute(const std::map<std::string, SymInt>& values) const {
           break;
         case Function::kPow:
           product = product * pow(a, b);
+          break;
+        case Function::kScale:
+          product = product * scale(a, factor.scale());
           break;
       }
     }

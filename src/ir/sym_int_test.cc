@@ -200,9 +200,26 @@ TEST(SymIntTest, Bounds) {
   EXPECT_EQ(SymInt::mod(s0, 100).bounds(ranges), (Range{1, 64}));
   EXPECT_EQ(SymInt::min(s1, 9).bounds(ranges), (Range{2, 9}));
   EXPECT_EQ(SymInt::max(s0, s1).bounds(ranges), (Range{2, std::nullopt}));
+  EXPECT_EQ(SymInt::scale(s0, 0.57).bounds(ranges), (Range{0, 36}));
+  EXPECT_EQ(SymInt::scale(s1, -0.5).bounds(ranges), (Range{std::nullopt, -1}));
+  EXPECT_EQ(SymInt::scale(s0 * s1, 1e30).bounds(ranges), (Range{std::nullopt, std::nullopt}));
   EXPECT_EQ(SymInt(5).bounds(ranges), (Range{5, 5}));
   EXPECT_EQ(SymInt::symbol("u0").bounds(ranges), (Range{}));
   EXPECT_EQ((s0 * INT64_MAX).bounds(ranges), (Range{INT64_MAX, std::nullopt}));
+}
+
+TEST(SymIntTest, ScalesAsDoublesDo) {
+  EXPECT_EQ(SymInt::scale(100, 0.57), SymInt(56));
+  EXPECT_EQ(SymInt::scale(-7, 0.5), SymInt(-3));
+  EXPECT_EQ(SymInt::scale(3, 0.57), SymInt(1));
+  EXPECT_TRUE(SymInt::scale(1, 1e30).overflowed());
+  EXPECT_NE(SymInt::scale(s0, 0.57), SymInt::scale(s0, 0.58));
+  const SymInt scaled = SymInt::scale(s0 + 1, 0.57) * 2 - 1;
+  EXPECT_EQ(scaled.to_string(), "2*scale(s0 + 1, 0.57) - 1");
+  EXPECT_EQ(scaled.symbols(), (std::vector<std::string>{"s0"}));
+  EXPECT_EQ(scaled.evaluate({{"s0", 99}}).value(), 111);
+  EXPECT_EQ(scaled.substitute({{"s0", 99}}), SymInt(111));
+  EXPECT_EQ(scaled.substitute({{"s0", s1 - 1}}), SymInt::scale(s1, 0.57) * 2 - 1);
 }
 
 TEST(SymIntTest, StridesAndCounts) {

@@ -460,6 +460,7 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   // What is computed within a branch is not known outside it.
   auto outer_lengths = lengths_;
   auto outer_symbols = symbols_;
+  auto outer_scaled_sizes = scaled_sizes_;
   auto outer_shapes = shapes_;
   auto outer_widened = widened_;
 
@@ -501,6 +502,7 @@ std::shared_ptr<Graph> Context::sub_graph(const ir::Graph& graph, const Refs& in
   node_start_ = outer_start;
   lengths_ = std::move(outer_lengths);
   symbols_ = std::move(outer_symbols);
+  scaled_sizes_ = std::move(outer_scaled_sizes);
   shapes_ = std::move(outer_shapes);
   widened_ = std::move(outer_widened);
   return body;

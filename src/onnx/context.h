@@ -170,7 +170,8 @@ class Context : public ir::ArgumentReader {
   void define_symbols(const Ref& ref, const Sizes& sizes, bool solve);
   Ref dimension(const Ref& ref, size_t axis);
   Ref symbol(const std::string& name);
-  Ref call(ir::SymInt::Function function, const ir::SymInt& a, const ir::SymInt& b);
+  Ref call(const ir::SymInt::Factor& factor);
+  Ref scale(const ir::SymInt& a, double factor);
 
   const ir::Program& program_;
   const LoweringOptions& options_;
@@ -191,6 +192,7 @@ class Context : public ir::ArgumentReader {
     int64_t offset = 0;
   };
   std::map<std::string, SymbolSource> symbols_;
+  std::map<ir::SymInt, SymbolSource> scaled_sizes_;  // of tensors that have one for a dimension
   std::map<ir::SymInt, Ref> lengths_;
   std::map<std::string, Ref> shapes_;
 

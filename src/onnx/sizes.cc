@@ -12,6 +12,9 @@ using ir::SymInt;
 void Context::define_symbols(const Ref& ref, const Sizes& sizes, bool solve) {
   for (size_t axis = 0; axis < sizes.size(); ++axis) {
     const auto linear = sizes[axis].linear();
+    if (!linear && !sizes[axis].is_constant()) {
+      scaled_sizes_.try_emplace(sizes[axis], SymbolSource{ref, static_cast<int64_t>(axis)});
+    }
     if (!linear || (!solve && !linear->is_bare())) continue;
     const SymbolSource source{ref, static_cast<int64_t>(axis), linear->coefficient, linear->offset};
     const auto [it, is_new] = symbols_.try_emplace(linear->symbol, source);
@@ -47,8 +50,20 @@ Ref Context::symbol(const std::string& name) {
   return result;
 }
 
-Ref Context::call(SymInt::Function function, const SymInt& a, const SymInt& b) {
-  switch (function) {
+// PyTorch's product, in float64. Engines that have none take no node that needs it.
+Ref Context::scale(const SymInt& a, double factor) {
+  const auto source = scaled_sizes_.find(SymInt::scale(a, factor));
+  if (source != scaled_sizes_.end()) {
+    return dimension(source->second.tensor, static_cast<size_t>(source->second.axis));
+  }
+  const Ref whole = convert(length(a), DType::kFloat64);
+  return convert(mul(whole, scalar(factor, DType::kFloat64)), DType::kInt64);
+}
+
+Ref Context::call(const SymInt::Factor& factor) {
+  const SymInt& a = factor.arguments.at(0);
+  const SymInt& b = factor.arguments.at(1);
+  switch (factor.function) {
     case SymInt::Function::kFloorDiv: {
       const Ref x = length(a);
       const Ref y = length(b);
@@ -66,6 +81,8 @@ Ref Context::call(SymInt::Function function, const SymInt& a, const SymInt& b) {
       return op("Max", {length(a), length(b)});
     case SymInt::Function::kPow:
       return op("Pow", {length(a), length(b)});
+    case SymInt::Function::kScale:
+      return scale(a, factor.scale());
   }
   return {};
 }
@@ -77,10 +94,9 @@ Ref Context::length(const SymInt& value) {
   for (const SymInt::Term& term : value.terms()) {
     Ref product;
     for (const SymInt::Factor& factor : term.factors) {
-      Ref next =
-          factor.is_symbol()
-              ? (value.is_symbol() ? symbol(factor.symbol) : length(SymInt::symbol(factor.symbol)))
-              : call(factor.function, factor.arguments[0], factor.arguments[1]);
+      Ref next = factor.is_symbol() ? (value.is_symbol() ? symbol(factor.symbol)
+                                                         : length(SymInt::symbol(factor.symbol)))
+                                    : call(factor);
       product = product.present() ? mul(product, next) : next;
     }
     if (!product.present()) {

@@ -37,10 +37,19 @@ Status expand_float8(ir::Program& program);
 // PyTorch takes.
 Status expand_dynamic_quantization(ir::Program& program);
 
-// Batched products (bmm) with a matrix that is repeated over the whole batch become products with
-// the matrix itself (matmul), so that nothing holds it as often as it is repeated. Choices (where)
-// repeat their operands themselves.
+// Large constants that have the same numbers again and again, by strides of 0, become expansions of
+// what they have once.
+Status narrow_constants(ir::Program& program);
+
+// Batched products (bmm, matmul) with a matrix that is repeated over the whole batch become
+// products with the matrix itself (matmul), so that nothing holds it as often as it is repeated.
+// Choices (where) repeat their operands themselves.
 Status shrink_products(ir::Program& program);
+
+// The number of bins that bincount gives gets an upper bound where it has none: by the type of what
+// is counted, or by the bins that are read, where others are not asked for. Numbers past these are
+// then counted in one bin behind them.
+Status bound_counts(ir::Program& program);
 
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
 // operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), control

@@ -54,6 +54,13 @@ Value* as_matrix(ir::OpBuilder& build, Value* value) {
   return build.view(value, {sizes[sizes.size() - 2], sizes.back()});
 }
 
+// Whether the operand has the whole batch of the product.
+bool has_batch(const Value* operand, const Value* product) {
+  const std::vector<SymInt>& sizes = product->sizes();
+  return operand->sizes().size() == sizes.size() &&
+         std::equal(sizes.begin(), sizes.end() - 2, operand->sizes().begin());
+}
+
 // A product with the matrix itself in place of one with the matrix as often as it is repeated.
 Value* as_product(ir::OpBuilder& build, const Node& node) {
   Value* left = node.value(0);
@@ -61,6 +68,7 @@ Value* as_product(ir::OpBuilder& build, const Node& node) {
   Value* const repeated_left = repeated_matrix(left);
   Value* const repeated_right = repeated_matrix(right);
   if ((repeated_left == nullptr) == (repeated_right == nullptr)) return nullptr;
+  if (!has_batch(repeated_left ? right : left, node.output())) return nullptr;
   if (repeated_left) left = as_matrix(build, repeated_left);
   if (repeated_right) right = as_matrix(build, repeated_right);
   return build.call("aten.matmul.default", {left, right}, node.output()->type());
@@ -106,7 +114,8 @@ Status shrink(Graph& graph) {
   for (auto it = graph.nodes().begin(); it != graph.nodes().end(); ++it) {
     Node* node = it->get();
     for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(shrink(*inner));
-    const bool is_product = node->op() == "aten.bmm.default";
+    const bool is_product = node->op() == "aten.bmm.default" ||
+                            (node->op() == "aten.matmul.default" && node->output()->rank() > 2);
     const bool is_choice = node->op() == "aten.where.self" ||
                            node->op() == "aten.where.ScalarOther" ||
                            node->op() == "aten.where.ScalarSelf";

@@ -47,6 +47,20 @@ TEST_F(ShrinkProductsTest, LooksThroughViewsOfTheBatch) {
   EXPECT_EQ(node.value(1), x);
 }
 
+TEST_F(ShrinkProductsTest, TakesTheMatrixOfAnyProduct) {
+  Value* x = input("x", type({2, 3, 5, 4}));
+  Value* w = buffer("w", count({4, 3}, {3, 1}));
+  output(call("aten.matmul.default", {x, expand(w, {2, 3, 4, 3})}, type({2, 3, 5, 3}), "product"));
+  EXPECT_EQ(product().value(1), w);
+}
+
+TEST_F(ShrinkProductsTest, LeavesAMatrixThatRepeatsTheOther) {
+  Value* x = input("x", type({5, 4}));
+  Value* w = buffer("w", count({4, 3}, {3, 1}));
+  output(call("aten.matmul.default", {x, expand(w, {6, 4, 3})}, type({6, 5, 3}), "product"));
+  EXPECT_EQ(product().value(1)->sizes(), (std::vector<SymInt>{6, 4, 3}));
+}
+
 TEST_F(ShrinkProductsTest, LeavesOthers) {
   Value* x = input("x", type({6, 5, 3}));
   // The batch is repeated in part only, ...

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cctype>
 #include <charconv>
+#include <cmath>
 #include <utility>
 
 #include "base/checked.h"
@@ -48,7 +50,8 @@ int SymbolTable::number(std::string_view name) {
 }
 
 // Recursive descent: sum = product {("+" | "-") product}, product = unary {"*" unary},
-// unary = ["-"] atom, atom = integer | symbol | function "(" sum "," sum ")" | "(" sum ")".
+// unary = ["-"] atom, atom = integer | symbol | function "(" sum "," sum ")" |
+// "scale" "(" sum "," number ")" | "(" sum ")".
 class ShapeParser : Scanner {
  public:
   using Op = ShapeExpression::Op;
@@ -117,7 +120,18 @@ class ShapeParser : Scanner {
       add(op);
       return true;
     }
-    return false;
+    return word == "scale" && sum(depth + 1) && take(',') && factor();
+  }
+
+  bool factor() {
+    skip_spaces();
+    double value = 0;
+    const char* begin = rest().data();
+    const auto [end, error] = std::from_chars(begin, begin + rest().size(), value);
+    if (error != std::errc() || !std::isfinite(value)) return false;
+    move_to(position() + static_cast<size_t>(end - begin));
+    add(Op::kScale, std::bit_cast<int64_t>(value));
+    return take(')');
   }
 
   SymbolTable& symbols_;
@@ -153,6 +167,8 @@ std::optional<int64_t> ShapeExpression::evaluate(const SymbolValues& values) con
       result = values[static_cast<size_t>(step.operand)];
     } else if (step.op == Op::kNegate) {
       result = checked_mul_signed(stack[--depth], -1);
+    } else if (step.op == Op::kScale) {
+      result = checked_scale(stack[--depth], std::bit_cast<double>(step.operand));
     } else {
       const int64_t b = stack[--depth];
       const int64_t a = stack[--depth];

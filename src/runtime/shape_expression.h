@@ -29,7 +29,8 @@ using SymbolValues = std::vector<std::optional<int64_t>>;
 class ShapeExpression {
  public:
   // Nothing where the text is no expression over + - * ( ), integers, symbols and the functions
-  // floordiv, mod, min, max and pow, or is nested past 64 levels.
+  // floordiv, mod, min, max, pow and scale, whose second argument is a number of floating point, or
+  // is nested past 64 levels.
   static std::optional<ShapeExpression> parse(std::string_view text, SymbolTable& symbols);
 
   // The symbol, where the expression is nothing else.
@@ -54,12 +55,13 @@ class ShapeExpression {
     kMod,
     kMin,
     kMax,
-    kPow
+    kPow,
+    kScale
   };
   // In postfix order.
   struct Step {
     Op op;
-    int64_t operand = 0;  // the constant, or the symbol's number
+    int64_t operand = 0;  // the constant, the symbol's number, or the bits of kScale's factor
   };
   std::vector<Step> steps_;
 };

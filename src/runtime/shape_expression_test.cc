@@ -26,6 +26,9 @@ TEST(ShapeExpression, ComputesWhatTheManifestWrites) {
   EXPECT_EQ(value_of("mod(-a, 4)"), 1);
   EXPECT_EQ(value_of("min(a, max(b, 5))"), 5);
   EXPECT_EQ(value_of("pow(b, 4)"), 81);
+  EXPECT_EQ(value_of("2*scale(100*b - 200, 0.57) + 1"), 113);
+  EXPECT_EQ(value_of("scale(a, -0.5)"), -3);
+  EXPECT_EQ(value_of("scale(a, 1e-05)"), 0);
 }
 
 TEST(ShapeExpression, HasNoValueWhereArithmeticFails) {
@@ -33,12 +36,14 @@ TEST(ShapeExpression, HasNoValueWhereArithmeticFails) {
   EXPECT_EQ(value_of("mod(a, 0)"), std::nullopt);
   EXPECT_EQ(value_of("9223372036854775807 + a"), std::nullopt);
   EXPECT_EQ(value_of("pow(a, 60)"), std::nullopt);
+  EXPECT_EQ(value_of("scale(a, 1e30)"), std::nullopt);
 }
 
 TEST(ShapeExpression, RefusesOtherText) {
   SymbolTable symbols;
   for (const char* text : {"", "a +", "(a", "a b", "f(a, b)", "min(a)", "1.5", "3x", "?",
-                           "99999999999999999999", "a // 2"}) {
+                           "99999999999999999999", "a // 2", "scale(a)", "scale(a, b)",
+                           "scale(a, nan)", "scale(a, inf)", "scale(a, 0.5", "scale(0.5, a)"}) {
     EXPECT_FALSE(ShapeExpression::parse(text, symbols)) << text;
   }
   EXPECT_FALSE(

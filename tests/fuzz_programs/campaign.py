@@ -20,12 +20,13 @@ class Campaign:
     def __init__(self, seed, engines, driver, out, only=None, batch=BATCH):
         self.seed, self.engines, self.driver, self.out, self.size = seed, engines, driver, out, batch
         self.names = [name for name in operators.names() if not only or re.search(only, name)]
+        self.added = [name for name in operators.ADDED if not only or re.search(only, name)]
 
     def programs(self, number):
         """The programs of a batch depend on nothing but the seed and its number."""
         schedule, programs, attempts = Schedule(self.seed, number, self.names), [], 0
         while len(programs) < self.size:
-            program = Generator(f"{self.seed}:{number}:{attempts}", schedule, with_complex(number)).make()
+            program = Generator(f"{self.seed}:{number}:{attempts}", schedule, with_complex(number), self.added).make()
             if program.nodes and program.inputs and program.outputs:
                 programs.append(program)
             attempts += 1

@@ -341,8 +341,6 @@ class Open:
 
 # A failure that one of these explains is counted and does not fail a run. A row goes with its defect.
 OPEN = [
-    Open("openvino", "run", r"\[CPU\] (MaxPool|AvgPool|Pad|Reorder|Reference|Reshape) ", (r"aten\.(\w*pool\w*|_?conv\w*|\w+_pad\dd|pad|pixel_\w+)\..*",),
-         "pooling, padding, convolution and pixel_unshuffle of a batch of 0 beside what has elements (docs/openvino.md)"),
     Open("openvino", "run", r"must be float32\[1\], contiguous, and float32\[1, 1\] was given", (r"aten\.layer_norm\.default",), "a layer norm of a constant NaN of one element"),
     Open("none", "run", r"Expected 3D or 4D \(batch mode\) tensor", (r"aten\.(adaptive_)?max_pool\w*\..*",), "ExecuTorch's pooling takes no picture without channels"),
 ]
@@ -350,7 +348,6 @@ OPEN = [
 
 # A compile that refuses a program is no failure where the message says one of these.
 REFUSED = [
-    r"is not a fraction that integers can express",  # Sizes that are scaled by a factor such as 0.57.
     r"it has (an operator|\d+ operators) that can't be compiled",  # Said at compile, with where and why.
     r"ONNX Runtime: .*NOT_IMPLEMENTED",  # It lacks operators for some types.
     r"ONNX Runtime: .*Integer modulo by zero",  # A constant shift past the width, undefined in C++, where it computes constants.

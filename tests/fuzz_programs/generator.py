@@ -23,6 +23,7 @@ SPECIAL_FLOATS = [INF, -INF, NAN, 0.0, -0.0, 1.0, -1.0, 2.5, -0.5, 1e-30, 1e30, 
 SIZES = {"n": (0, 2, 5), "m": (1, 3, 6), "k": (2, 4, 7)}
 ATTEMPTS = 20
 PARTS = 10  # batches that draw each operator once in each role
+ADDED_TO = 12  # programs, of which one has a pattern behind its own nodes
 
 
 class Schedule:
@@ -54,7 +55,8 @@ class Schedule:
 
 
 class Generator:
-    def __init__(self, seed, schedule, with_complex=False):
+    def __init__(self, seed, schedule, with_complex=False, added=()):
+        self.seed, self.added = seed, added
         self.random = random.Random(seed)
         self.torch = torch.Generator().manual_seed(self.random.getrandbits(40))
         self.schedule = schedule
@@ -360,11 +362,28 @@ class Generator:
         count = max(2, round(self.random.gauss(8.4, 3)))
         self.add_input(self.dtype, self.dims(self.pick({1: 3, 2: 6, 3: 4, 4: 3})))
         failures = 0
-        while len(self.program.nodes) < count and failures < 40:
+        while self.schedule.names and len(self.program.nodes) < count and failures < 40:
             if not self.grow():
                 failures += 1
+        for name in self.added:
+            self.add(name)
         self.finish()
         return self.program
+
+    def add(self, name):
+        """One of operators.ADDED, in one program of ADDED_TO or where nothing else is drawn."""
+        place = int.from_bytes(hashlib.sha1(f"{self.seed}:{name}".encode()).digest()[:8], "big")
+        if self.schedule.names and place % ADDED_TO:
+            return
+        others = self.random, self.torch
+        self.random, self.torch = random.Random(place), torch.Generator().manual_seed(place % 2**40)
+        state = self.snapshot()
+        self.role = "data"
+        try:
+            operators.generate(self, name)
+        except Rejected:
+            self.restore(state)
+        self.random, self.torch = others
 
     def grow(self):
         """Adds a node, if what is drawn next fits."""

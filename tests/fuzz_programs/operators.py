@@ -27,7 +27,7 @@ PAGES = pathlib.Path(__file__).parents[2] / "docs"
 LEFT_OUT = {
     "random or uninitialized results": "empty empty_like empty_permuted empty_strided new_empty new_empty_strided rrelu rrelu_with_noise_functional",
     "sizes that depend on data (conformance has them)": "argwhere nonzero nonzero_numpy masked_select repeat_interleave.Tensor repeat_interleave.self_Tensor "
-    "item _local_scalar_dense",
+    "item _local_scalar_dense bincount _unique2 unique_consecutive unique_dim",
     "made by torch.export alone": "lift lift_fresh lift_fresh_copy sym_numel sym_size alias detach _conj_physical resolve_neg where.default",
     "assertions": "_assert_async _assert_scalar _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size",
     "complex numbers (make_complex has them)": "imag view_as_real view_as_real_copy",
@@ -46,6 +46,7 @@ FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 ALL = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool)
 SPECIALS = {}
 PATTERNS = []
+ADDED = []
 
 
 def documented(page):
@@ -82,6 +83,14 @@ def pattern(function):
     name = "pattern_" + function.__name__
     SPECIALS[name] = lambda g, _: function(g)
     PATTERNS.append(name)
+    return function
+
+
+def added(function):
+    """A pattern behind all that a program draws otherwise, by numbers of its own: a new one leaves every other draw as it was."""
+    name = "pattern_" + function.__name__
+    SPECIALS[name] = lambda g, _: function(g)
+    ADDED.append(name)
     return function
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from calls import unsigned
-from operators import FLOATS, Builder, Rejected, a_dim, pattern, rank, sibling, size_text
+from operators import FLOATS, Builder, Rejected, a_dim, added, pattern, rank, sibling, size_text
 
 
 @pattern
@@ -196,3 +196,20 @@ def odd_number(g):
     x = g.tensor((0, 1, 2), (torch.float32,))
     return g.add_node(g.choice(["torch.add({0}, {0}, alpha=nan)", "F.elu({0}, inf)", "aten.elu.default({0}, 0, 0, inf)", "F.celu({0}, inf)"]),
                       [x], "odd_number")
+
+
+@added
+def place_to_bool(g):
+    x = g.tensor((1, 2, 3), (torch.float32,))
+    if g.sizes_of(x)[-1] == 0:
+        raise Rejected
+    place = g.add_node(g.choice(["{0}.topk(1).indices", "{0}.sort(-1).indices", "{0}.argmax(-1, keepdim=True)", "{0}.min(-1, keepdim=True).indices"]), [x], "place")
+    return g.add_node(g.choice(["{0}.bool()", "{0}.any(-1)", "{0}.logical_not()", "torch.logical_or({0}, {1})"]), [place, x], "place_to_bool")
+
+
+@added
+def window_over_nothing(g):
+    batch = "n" if "n" in g.program.symbols else g.integer(1, 3)
+    x = g.add_input(torch.float32, [batch, g.integer(1, 3), 4, 6])
+    g.add_node("{0}.sum()", [x], "sum.default")
+    return g.add_node(g.choice(["F.max_pool2d({0}, 2)", "F.avg_pool2d({0}, 3, 2, ceil_mode=True)", "F.pad({0}, [1, 2], mode='reflect')", "F.adaptive_avg_pool2d({0}, 2)"]), [x], "window")

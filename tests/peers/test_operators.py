@@ -243,6 +243,35 @@ case("embedding_bag_sum", nn.EmbeddingBag(10, 4, mode="sum"), I(0, 10, 3, 2))
 case("bucketize", lambda x, b: (torch.bucketize(x, b), torch.bucketize(x, b, right=True), torch.searchsorted(b, x)), (R(3, 4), torch.tensor([-1.0, 0.0, 0.5])))
 case("searchsorted", lambda s, x: (torch.searchsorted(s, x), torch.searchsorted(s, x, side="right", out_int32=True)), (R(2, 5).sort()[0], R(2, 3)))
 case("isin", lambda x: torch.isin(x, torch.tensor([1, 3])), I(0, 5, 6))
+case("isin_number", lambda x, y: (torch.isin(x, 3), torch.isin(x, 2.5, invert=True), torch.isin(y, -0.0), torch.isin(2, x), torch.isin(NAN, y), torch.isin(1.0, x, invert=True)), (I(0, 5, 2, 3), ODD.clone()))
+case("isin_nothing", lambda x: (torch.isin(1.0, x), torch.isin(x, 2.0)), R(5), torch.zeros(0), dynamic=({0: torch.export.Dim("n", max=8)},))
+
+# ---- Counts
+PLACES = ({0: torch.export.Dim("n", max=16)},)
+
+
+def _bins(x, most=9, **options):
+    counts = torch.bincount(x, **options)
+    torch._check(counts.shape[0] <= most)
+    return counts
+
+
+case("bincount", _bins, I(0, 9, 7), I(0, 4, 16), I(8, 9, 1), torch.zeros(0, dtype=torch.int64), dynamic=PLACES)
+case("bincount_at_least", lambda x: _bins(x, minlength=5), I(0, 9, 7), I(0, 2, 3), torch.zeros(0, dtype=torch.int64), dynamic=PLACES)
+case("bincount_first", lambda x, y: (torch.bincount(x, minlength=4)[:4], torch.bincount(x, y, minlength=6)[:6], torch.bincount(x, minlength=2)[1]),
+     (torch.tensor([1, 3, 3, 900, 7, 0]), R(6)), (torch.tensor([0, 0, 5, 4, 4, 1]), R(6)))
+for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32):
+    case(f"bincount_{str(dtype)[6:]}", lambda x, dtype=dtype: (torch.bincount(x.to(dtype), minlength=3)[:3], torch.bincount(x.to(dtype), x, minlength=7)[:7]), I(0, 9, 20))
+case("bincount_of_bytes", lambda x: torch.bincount(x), I(0, 256, 40).byte(), I(0, 3, 40).byte())
+case("bincount_weights", lambda x, w: (_bins(x, weights=w), _bins(x, weights=w.double()), _bins(x, weights=w.long())), (I(0, 9, 12), R(12)))
+case("histc", lambda x: (torch.histc(x, 4, -1, 1), torch.histc(x, 7), torch.histc(x * 0 + 2, 3), torch.histc(x, 1, 0, 0.5)), R(3, 5), R(3, 5))
+case("histc_edges", lambda x: (torch.histc(x, 4, -1.5, 2.5), torch.histc(x.double(), 30, -30, 30), torch.histc(x.half(), 5, -4, 4), torch.histc(x.bfloat16(), 5, -4, 4)), ODD.clone())
+case("histc_dynamic", lambda x: (torch.histc(x, 4), torch.histc(x, 4, 0, 2)), R(9), torch.zeros(0), R(1), dynamic=PLACES)
+case("unique", lambda x: torch.unique(x, return_inverse=True, return_counts=True), I(0, 5, 3, 4), I(0, 2, 3, 4), I(3, 4, 3, 4))
+case("unique_values", lambda x: (torch.unique(x), torch.unique(x, sorted=False), torch.unique(x > 0), torch.unique(x.round(), dim=0)), ODD[ODD == ODD], R(11), R(11).round())
+case("unique_dynamic", lambda x: (*torch.unique(x, return_inverse=True), *torch.unique_consecutive(x, return_counts=True)), I(0, 5, 9), torch.zeros(0, dtype=torch.int64), I(0, 5, 1), I(0, 2, 16), dynamic=PLACES)
+case("unique_consecutive", lambda x: (*torch.unique_consecutive(x, return_inverse=True, return_counts=True), torch.unique_consecutive(x.flatten(), dim=0)), I(0, 2, 3, 4), I(0, 2, 3, 4))
+case("unique_consecutive_floats", lambda x: torch.unique_consecutive(x, return_counts=True), torch.stack([ODD, ODD.abs()]))
 case("index_dynamic", lambda x: (x[torch.arange(x.shape[0] - 1)], x.gather(1, x.argsort(1)), x[-1]), R(5, 4), R(9, 4), dynamic=DYN)
 
 
@@ -580,6 +609,25 @@ def dynamic_shapes(case):
         return None
     shapes = list(case.dynamic) + [None] * (len(case.inputs[0]) - len(case.dynamic))
     return (tuple(shapes),) if isinstance(case.module, Function) else tuple(shapes)
+
+
+def test_what_bincount_does_not_count_is_an_error(tmp_path):
+    file = slipway_cli.compile(torch.export.export(Function(_bins), (I(0, 9, 3),)), tmp_path)
+    for wrong in ([0, -1, 2], [0, 9, 2]):
+        with pytest.raises(slipway_cli.ToolError):
+            slipway_cli.run(file, [torch.tensor(wrong)], tmp_path)
+    file = slipway_cli.compile(torch.export.export(Function(lambda x: torch.bincount(x, minlength=3)[:3]), (I(0, 9, 3),)), tmp_path)
+    with pytest.raises(slipway_cli.ToolError):
+        slipway_cli.run(file, [torch.tensor([0, -1, 2])], tmp_path)
+
+
+def test_bins_without_a_bound_are_refused_with_what_helps(tmp_path):
+    program = torch.export.export(Function(lambda x: torch.bincount(x) * 2), (I(0, 9, 3),))
+    with pytest.raises(slipway_cli.ToolError, match=r"number of bins u0 has no upper bound.*--bound u0=64.*minlength=n"):
+        slipway_cli.compile(program, tmp_path)
+    file = slipway_cli.compile(program, tmp_path, "--bound", "u0=10")
+    [counts], _ = slipway_cli.run(file, [torch.tensor([1, 9, 1])], tmp_path)
+    assert counts.tolist() == [0, 4, 0, 0, 0, 0, 0, 0, 0, 2]
 
 
 def test_unsupported_operators_are_listed_once_each(tmp_path):

@@ -70,6 +70,11 @@ CASES = {
                            [(torch.tensor([[1.0, 0.0, 3.0], [250.0, 2.0, 7.0]]),)], None),
     "sizes_by_factors": (("none", "openvino"), lambda x: tuple(torch.nn.functional.interpolate(x, scale_factor=factor, mode=mode) for factor in (0.3, 1.1, 1.2) for mode in ("nearest", "nearest-exact", "bilinear")),
                          [(torch.randn(1, 2, n, 30),) for n in (23, 10, 20, 27, 28, 30, 64)], ({2: torch.export.Dim("n", min=8, max=64)},)),
+    # Some multiples of these are rounded up to a whole number, and some are not.
+    "sizes_by_rounded_factors": (("none", "openvino"), lambda x: tuple(torch.nn.functional.interpolate(x, scale_factor=(factor, 1.0), mode=mode).relu() for factor, mode in
+                                                                       ((0.57, "nearest"), (0.57, "bilinear"), (0.7, "nearest"), (0.29, "nearest-exact"), (1.9, "bilinear"), (2.3, "nearest"))),
+                                 [(torch.randn(1, 2, n, 3),) for n in range(10, 301)], ({2: torch.export.Dim("n", min=10, max=300)},)),
+    "numbers_by_rounded_factors": (EVERY, lambda x: torch.zeros(torch.sym_int(x.shape[0] * 0.57)) + 1, [(torch.randn(n),) for n in range(10, 301)], ({0: torch.export.Dim("n", min=10, max=300)},)),
     "mean_of_scattered_integers": (EVERY, lambda x, i: x.scatter_reduce(1, i, x, "mean", include_self=False), [(WIDE, torch.zeros(2, 4, dtype=torch.int64))], None),
     "pdist_of_nothing": (("none",), lambda x: torch.pdist(x, inf), [(torch.zeros(3, 0).bfloat16(),)], None),
     "sinc_of_halves": (("none", "openvino"), torch.sinc, [(torch.tensor([1.0, 0.5, 0.0, 2.0]).half(),)], None),

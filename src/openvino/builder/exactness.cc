@@ -205,6 +205,9 @@ class Examination {
 
   // What the types don't say.
   Reason special() const {
+    if (ir::makes_scaled_size(node_)) {
+      return "it scales a size by a factor, which PyTorch does in float64";
+    }
     if (is_loop_over_nothing()) {
       return "its weights are not constants, and the batch or the sequence may be empty";
     }

@@ -16,8 +16,14 @@ using ir::SymInt;
 // No text of this length is nested deeper than the delegate follows.
 constexpr size_t kLongestSize = 128;
 
-// Where each symbol is: "i0.1" or "v2".
-using Sources = std::map<std::string, std::string>;
+// Where each symbol and each scaled size is: "i0.1" or "v2".
+using Sources = std::map<SymInt, std::string>;
+
+bool is_scale(const SymInt& size) {
+  const auto terms = size.terms();
+  return terms.size() == 1 && terms[0].coefficient == 1 && terms[0].factors.size() == 1 &&
+         terms[0].factors[0].is_scale();
+}
 
 Sources sources_of(const onnx::Graph& graph) {
   Sources sources;
@@ -25,12 +31,12 @@ Sources sources_of(const onnx::Graph& graph) {
   for (size_t i = 0; i < tensors; ++i) {
     const auto& sizes = graph.inputs[i].sizes;
     for (size_t axis = 0; axis < sizes.size(); ++axis) {
-      if (!sizes[axis].is_symbol()) continue;
-      sources.emplace(sizes[axis].symbol_name(), fmt::format("i{}.{}", i, axis));
+      if (!sizes[axis].is_symbol() && !is_scale(sizes[axis])) continue;
+      sources.emplace(sizes[axis], fmt::format("i{}.{}", i, axis));
     }
   }
   for (size_t i = 0; i < graph.symbol_inputs.size(); ++i) {
-    sources.emplace(graph.symbol_inputs[i], fmt::format("v{}", tensors + i));
+    sources.emplace(SymInt::symbol(graph.symbol_inputs[i]), fmt::format("v{}", tensors + i));
   }
   return sources;
 }
@@ -46,6 +52,7 @@ char operator_of(SymInt::Function function) {
     case SymInt::Function::kMax:
       return '>';
     case SymInt::Function::kPow:
+    case SymInt::Function::kScale:
       break;
   }
   return '^';
@@ -57,8 +64,10 @@ std::optional<std::string> postfix(const SymInt& size, const Sources& sources) {
   for (const SymInt::Term& term : size.terms()) {
     std::string product = std::to_string(term.coefficient);
     for (const SymInt::Factor& factor : term.factors) {
-      if (factor.is_symbol()) {
-        const auto source = sources.find(factor.symbol);
+      if (factor.is_symbol() || factor.is_scale()) {
+        const auto source = sources.find(
+            factor.is_symbol() ? SymInt::symbol(factor.symbol)
+                               : SymInt::scale(factor.arguments.at(0), factor.scale()));
         if (source == sources.end()) return std::nullopt;
         product += fmt::format(" {} *", source->second);
         continue;

@@ -16,28 +16,32 @@
 
 namespace slipway::openvino {
 
-std::string Rewriter::add_as(const std::string& output, const std::string& op_type,
-                             std::vector<std::string> inputs, Attributes attributes) {
-  nodes_.push_back({op_type,
-                    output + "/" + op_type,
-                    std::move(inputs),
-                    {output},
-                    std::move(attributes),
-                    node_->origin,
-                    node_->target,
-                    node_->stack_trace});
-  return output;
+void Rewriter::add_as(std::vector<std::string> outputs, const std::string& op_type,
+                      std::vector<std::string> inputs, Attributes attributes) {
+  std::string name = outputs[0] + "/" + op_type;
+  nodes_.push_back({op_type, std::move(name), std::move(inputs), std::move(outputs),
+                    std::move(attributes), node_->origin, node_->target, node_->stack_trace});
 }
 
 std::string Rewriter::add(const std::string& op_type, std::vector<std::string> inputs,
                           Attributes attributes) {
-  return add_as(fmt::format("{}/rule_{}", node_->outputs[0], count_++), op_type, std::move(inputs),
-                std::move(attributes));
+  return add_many(op_type, std::move(inputs), std::move(attributes), 1)[0];
+}
+
+std::vector<std::string> Rewriter::add_many(const std::string& op_type,
+                                            std::vector<std::string> inputs, Attributes attributes,
+                                            size_t results) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < results; ++i) {
+    names.push_back(fmt::format("{}/rule_{}", node_->outputs[0], count_++));
+  }
+  add_as(names, op_type, std::move(inputs), std::move(attributes));
+  return names;
 }
 
 void Rewriter::give(const std::string& op_type, std::vector<std::string> inputs,
-                    Attributes attributes) {
-  add_as(node_->outputs[0], op_type, std::move(inputs), std::move(attributes));
+                    Attributes attributes, size_t result) {
+  add_as({node_->outputs.at(result)}, op_type, std::move(inputs), std::move(attributes));
 }
 
 std::string Rewriter::ints(const std::vector<int64_t>& values) {

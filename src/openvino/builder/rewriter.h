@@ -21,9 +21,12 @@ class Rewriter {
   // A node whose result gets a name of its own, which is given back.
   std::string add(const std::string& op_type, std::vector<std::string> inputs,
                   Attributes attributes = {});
-  // The last one: it gives the result of the node that is replaced.
-  void give(const std::string& op_type, std::vector<std::string> inputs,
-            Attributes attributes = {});
+  // The same for a node with so many results.
+  std::vector<std::string> add_many(const std::string& op_type, std::vector<std::string> inputs,
+                                    Attributes attributes, size_t results);
+  // The last one: it gives the result of the node that is replaced, or this one of several.
+  void give(const std::string& op_type, std::vector<std::string> inputs, Attributes attributes = {},
+            size_t result = 0);
   // A constant.
   std::string ints(const std::vector<int64_t>& values);
 
@@ -41,8 +44,8 @@ class Rewriter {
   void learn(const onnx::Node& node);
   // Of the result of a node that broadcasts its operands.
   void learn_broadcast(const onnx::Node& node);
-  std::string add_as(const std::string& output, const std::string& op_type,
-                     std::vector<std::string> inputs, Attributes attributes);
+  void add_as(std::vector<std::string> outputs, const std::string& op_type,
+              std::vector<std::string> inputs, Attributes attributes);
 
   std::map<std::string, std::vector<ir::SymInt>> sizes_;
   std::map<std::vector<int64_t>, std::string> constants_;

@@ -14,6 +14,7 @@
 #include <fmt/core.h>
 
 #include "base/half.h"
+#include "openvino/builder/output_sizes.h"
 #include "openvino/builder/rewriter.h"
 
 namespace slipway::openvino {
@@ -314,6 +315,66 @@ void topk_to_bool(onnx::Graph& graph) {
   });
 }
 
+// Whether no output has elements where this size is 0, so that OpenVINO is not asked then.
+bool vanish_with(const onnx::Graph& graph, const ir::SymInt& size) {
+  const auto has_size = [&](const ir::SymInt& each) {
+    return ir::SymInt::floordiv(each, size) * size == each;
+  };
+  return !output_sizes(graph).empty() &&
+         std::all_of(graph.outputs.begin(), graph.outputs.end(), [&](const auto& output) {
+           return std::any_of(output.sizes.begin(), output.sizes.end(), has_size);
+         });
+}
+
+bool may_be_empty(const onnx::Graph& graph, const ir::SymInt& size) {
+  return size.bounds(graph.ranges).min.value_or(0) <= 0 && !vanish_with(graph, size);
+}
+
+bool reflects(const onnx::Node& node) {
+  return is(node, {"Pad"}) &&
+         std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& attribute) {
+           const auto* mode = std::get_if<std::string>(&attribute.second);
+           return mode && *mode == "reflect";
+         });
+}
+
+void window_over_nothing(onnx::Graph& graph) {
+  const bool any = std::any_of(graph.ranges.begin(), graph.ranges.end(), [&](const auto& range) {
+    return may_be_empty(graph, ir::SymInt::symbol(range.first));
+  });
+  if (!any) return;
+  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
+    const bool pools = is(node, {"MaxPool", "AveragePool"});
+    if (!pools && !reflects(node)) return false;
+    const auto sizes = rewriter.sizes(node.inputs[0]);
+    const auto results = rewriter.sizes(node.outputs[0]);
+    if (!pools && (!sizes || !results)) return false;
+    // Those that stay as they are: of images, the batch and the channels.
+    std::vector<int64_t> dims;
+    const size_t count = pools ? 2 : sizes->size();
+    for (size_t d = 0; d < count; ++d) {
+      const bool stays = pools || (*sizes)[d] == results->at(d);
+      if (stays && (!sizes || may_be_empty(graph, sizes->at(d)))) {
+        dims.push_back(static_cast<int64_t>(d));
+      }
+    }
+    if (dims.empty()) return false;
+    const std::string axes = rewriter.ints(dims);
+    const std::string shape = rewriter.add("Shape", {node.inputs[0]});
+    const std::string ends = rewriter.add("Gather", {shape, axes});
+    std::vector<int64_t> pads(2 * dims.size(), 0);
+    std::fill(pads.begin() + static_cast<std::ptrdiff_t>(dims.size()), pads.end(), 1);
+    std::vector<std::string> inputs = node.inputs;
+    inputs[0] = rewriter.add("Pad", {node.inputs[0], rewriter.ints(pads), "", axes});
+    const auto made = rewriter.add_many(node.op_type, inputs, node.attributes, node.outputs.size());
+    const std::string starts = rewriter.ints(std::vector<int64_t>(dims.size(), 0));
+    for (size_t i = 0; i < made.size(); ++i) {
+      rewriter.give("Slice", {made[i], starts, ends, axes}, {}, i);
+    }
+    return true;
+  });
+}
+
 void integer_reductions(onnx::LoweringOptions& options) { options.integer_reductions_apart = true; }
 void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_expand = true; }
 void reshape_to_nothing(onnx::LoweringOptions& options) { options.reshape_sizes_apart = true; }
@@ -415,6 +476,12 @@ constexpr Workaround kWorkarounds[] = {
      "refuses a conversion to bool of the places that `topk`, `sort`, `argmax` and `max` give: "
      "`x.topk(1).indices.bool()`, `x.argmax(1, keepdim=True).any()`",
      "the conversion is a comparison with 0", kNoReport, nullptr, topk_to_bool, nullptr},
+    {"window-over-nothing",
+     "fails when it runs at pooling, or reflect padding, of no pictures or channels beside what "
+     "has "
+     "elements: `(F.max_pool2d(x, 2), x.sum())` of a batch of 0",
+     "where an engine gives such, there is a picture of zeros more, which is cut off again",
+     kNoReport, nullptr, window_over_nothing, nullptr},
     {"scatter-nan", "loses NaN in `scatter_reduce` with `amax` and `amin`",
      "such nodes of float32 stay outside", kNoReport, nullptr, nullptr, scatters_extrema},
     {"odd-numbers",

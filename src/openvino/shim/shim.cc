@@ -25,16 +25,15 @@
 #include <openvino/op/reshape.hpp>
 #include <openvino/op/result.hpp>
 #include <openvino/op/squeeze.hpp>
-#include <openvino/op/tile.hpp>
 #include <openvino/op/transpose.hpp>
 #include <openvino/op/unsqueeze.hpp>
 #include <openvino/openvino.hpp>
-#include <openvino/pass/constant_folding.hpp>
 #ifdef SLIPWAY_SANITIZE
 #include <sanitizer/lsan_interface.h>
 #endif
 
 #include "openvino/shim/exports.h"
+#include "openvino/shim/repeated_weights.h"
 
 namespace slipway::openvino::shim {
 
@@ -327,25 +326,6 @@ void keep_half_weights(const std::shared_ptr<ov::Model>& model) {
                           is_half(node->input_value(0)) &&
                           ov::is_type<ov::op::v0::Constant>(node->get_input_node_ptr(0));
     if (converts) keep_half_weight(node);
-  }
-}
-
-// What repeats a tensor so that it becomes this large is not computed ahead of time: the engine
-// would hold a constant as often as it is repeated.
-constexpr size_t kLargeRepeated = size_t{64} << 10;
-
-void keep_repeated_weights(const std::shared_ptr<ov::Model>& model) {
-  for (const std::shared_ptr<ov::Node>& node : model->get_ordered_ops()) {
-    const bool repeats =
-        is_any_of<ov::op::v1::Broadcast, ov::op::v3::Broadcast, ov::op::v0::Tile>(node.get());
-    if (!repeats || node->get_input_partial_shape(0).is_dynamic()) continue;
-    const ov::PartialShape& sizes = node->get_output_partial_shape(0);
-    if (sizes.is_dynamic()) continue;
-    const size_t count = ov::shape_size(sizes.to_shape());
-    const bool grows = count >= 2 * ov::shape_size(node->get_input_shape(0));
-    if (grows && count * node->get_output_element_type(0).size() > kLargeRepeated) {
-      ov::pass::disable_constant_folding(node);
-    }
   }
 }
 

@@ -277,6 +277,15 @@ Values isin(Context& c) {
   return {c.flag(3) ? c.build.logical_not(found) : found};
 }
 
+// With a number on one side.
+Values isin_number(Context& c) {
+  const bool is_element = c.op() == "aten.isin.Scalar_Tensor";
+  Value* x = c.tensor(is_element ? 1 : 0);
+  Value* found = c.build.eq(x, c.scalar(is_element ? 0 : 1));
+  if (is_element) found = c.build.any(c.build.view(found, {x->type().numel()}), -1);
+  return {c.flag(3) ? c.build.logical_not(found) : found};
+}
+
 constexpr Entry kRules[] = {
     {"aten.index.Tensor aten._unsafe_index.Tensor", index},
     {"aten.index_put.default aten._unsafe_index_put.default", index_put},
@@ -297,6 +306,7 @@ constexpr Entry kRules[] = {
     {"aten.bucketize.Tensor", bucketize},
     {"aten.searchsorted.Tensor", searchsorted},
     {"aten.isin.Tensor_Tensor", isin},
+    {"aten.isin.Tensor_Scalar aten.isin.Scalar_Tensor", isin_number},
 };
 
 }  // namespace

@@ -32,6 +32,7 @@ std::span<const Entry> binary_rules();
 std::span<const Entry> complex_rules();
 std::span<const Entry> complex_arithmetic_rules();
 std::span<const Entry> convolution_rules();
+std::span<const Entry> counting_rules();
 std::span<const Entry> creation_rules();
 std::span<const Entry> difference_rules();
 std::span<const Entry> half_rules();

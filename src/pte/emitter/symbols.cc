@@ -92,6 +92,13 @@ Result<int32_t> Symbols::compute(const ir::SymInt& expression) {
 Result<int32_t> Symbols::compute_factor(const ir::SymInt::Factor& factor) {
   if (factor.is_symbol()) return value(ir::SymInt::symbol(factor.symbol));
   const ir::SymInt& a = factor.arguments.at(0);
+  if (factor.is_scale()) {
+    SLIPWAY_ASSIGN_OR_RETURN(int32_t whole, value(a));
+    const int32_t product = binary("mul", whole, plan_.real(factor.scale()));
+    const int32_t result = plan_.add(int64_t{0});
+    plan_.call("executorch_prim::trunc", "Scalar", {product, result});
+    return result;
+  }
   const ir::SymInt& b = factor.arguments.at(1);
   if (factor.function == ir::SymInt::Function::kPow) {
     return unsupported("{} to the power of {}: a symbolic exponent can't be computed at run time",
@@ -113,6 +120,7 @@ Result<int32_t> Symbols::compute_factor(const ir::SymInt::Factor& factor) {
       return binary("sub", left, binary("mul", quotient, right));
     }
     case ir::SymInt::Function::kPow:
+    case ir::SymInt::Function::kScale:
       break;
   }
   return internal_error("unknown symbolic function");

@@ -84,6 +84,13 @@ TEST(SymbolsTest, SolvesForTheSymbolOfASize) {
   EXPECT_EQ(p.values(14), (std::vector<int64_t>{4, 5}));
 }
 
+TEST(SymbolsTest, ScalesByADoubleAndRoundsToZero) {
+  Expressions p({SymInt::scale(s, 0.57), SymInt::scale(s, 0.57) * -2, SymInt::scale(s + 1, -0.7)},
+                s);
+  EXPECT_EQ(p.values(100), (std::vector<int64_t>{56, -112, -70}));
+  EXPECT_EQ(p.values(99), (std::vector<int64_t>{56, -112, -70}));
+}
+
 TEST(SymbolsTest, TheSmallestCallFitsTheBounds) {
   Expressions p({s}, s * 2);
   p.program.ranges["s"] = {3, 100};

@@ -172,6 +172,10 @@ std::optional<std::string> why_kept(const Place& place, const ir::Node& node) {
   if (is_strided_and_dilated(node)) {
     return "TensorRT has no transposed convolution with both a stride and a dilation";
   }
+  if (ir::makes_scaled_size(node)) {
+    return "it scales a size by a factor, which PyTorch does in float64, and TensorRT's parser "
+           "narrows that";
+  }
   if (const auto k = top_k(node)) {
     if (!k->is_constant() || *k->constant() > kMostTopK) {
       return fmt::format("TensorRT sorts out at most {} elements, and these may be more",

@@ -238,6 +238,20 @@ CASES = {
         [(torch.rand(3, 4),), (torch.rand(1, 4),)],
         ({0: B},),
     ),
+    "window-over-nothing": (
+        Function(
+            lambda x: (
+                F.max_pool2d(x, 2),
+                F.avg_pool2d(x, 2, padding=1, count_include_pad=False).relu(),
+                F.adaptive_avg_pool2d(x, 2),
+                F.pad(x, [1, 2, 1, 1], mode="reflect"),
+                F.max_pool1d(x.flatten(2), 3, stride=2),
+                x.sum(),
+            )
+        ),
+        [(torch.rand(3, 2, 4, 6) - 0.5,), (torch.zeros(0, 2, 4, 6),), (torch.rand(1, 2, 4, 6),)],
+        ({0: N},),
+    ),
     # No fault of OpenVINO's: what the lowering itself must get right.
     "": (
         Function(lambda x: (x.signbit(), (-x).signbit(), x.clamp(-1, math.inf), F.hardtanh(x, -math.inf, 1.0), x + math.inf)),
