@@ -235,7 +235,7 @@ Result<ir::Program> read_program(OwnedSpan bytes, const std::string& name) {
   if (as_text(bytes).substr(0, 8).ends_with("ET12")) {
     return invalid_file("{} is an ExecuTorch program (.pte), which is compiled already", name);
   }
-  SLIPWAY_ASSIGN_OR_RETURN(ZipReader archive, ZipReader::open(std::move(bytes), name));
+  SLIPWAY_ASSIGN_OR_RETURN(ZipReader archive, ZipReader::open(bytes, name));
   SLIPWAY_ASSIGN_OR_RETURN(const Layout layout, find_layout(archive));
   SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(layout.model));
   SLIPWAY_ASSIGN_OR_RETURN(
@@ -251,6 +251,7 @@ Result<ir::Program> read_program(OwnedSpan bytes, const std::string& name) {
 
   ir::Program program;
   program.source = name;
+  program.archive = std::move(bytes);
   const JsonValue torch_version = root.find("torch_version");
   if (!torch_version.is_none()) program.torch_version = torch_version.to_string();
   program.dialect = "TRAINING";
