@@ -13,15 +13,21 @@
 
 namespace slipway::pt2 {
 
+// How an operator is called.
+struct OperatorForm {
+  std::vector<std::string> parameters;  // all of them, in order; none is for keywords only
+  bool gives_list = false;              // its results are one Tensor[]
+};
+
 struct WriteOptions {
   // The archive's root folder; PyTorch takes the file's stem.
   std::string root = "model";
   // Added to those of the archive that the program was read from, in place of equal names: the path
   // below extra/, and UTF-8 text.
   std::vector<std::pair<std::string, OwnedSpan>> extra_files = {};
-  // The names of the parameters, in order and all positional, of operators that neither Slipway's
-  // schemas nor the archive that was read know: {"tensorrt.execute_engine", {"inputs", "engine"}}.
-  std::map<std::string, std::vector<std::string>> parameters = {};
+  // Operators that neither Slipway's schemas nor the archive that was read know, by target
+  // ("tensorrt.execute_engine").
+  std::map<std::string, OperatorForm> operators = {};
   // Of tensors that the archive that was read does not have.
   ir::Device device = {};
 };
