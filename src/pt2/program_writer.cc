@@ -1,6 +1,6 @@
 #include "pt2/program_writer.h"
 
-#include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <string_view>
@@ -223,7 +223,7 @@ class ModelCheck {
   bool is_same(const ir::Input& meant, const ir::Input& read) const {
     return meant.kind == read.kind && target(meant) == read.target &&
            meant.persistent == read.persistent && meant.object_type == read.object_type &&
-           meant.literal == read.literal && is_same(meant.value, read.value);
+           is_same(meant.literal, read.literal) && is_same(meant.value, read.value);
   }
   bool is_same(const ir::Output& meant, const ir::Output& read) const {
     if (meant.kind != read.kind) return false;
@@ -242,7 +242,10 @@ class ModelCheck {
     const auto* value = std::get_if<ir::Value*>(&meant);
     const auto* other = std::get_if<ir::Value*>(&read);
     if (value != nullptr && other != nullptr) return is_same(*value, *other);
-    return value == nullptr && other == nullptr && meant == read;
+    const auto* number = std::get_if<double>(&meant);
+    const auto* found = std::get_if<double>(&read);
+    const bool both_nan = number && found && std::isnan(*number) && std::isnan(*found);
+    return value == nullptr && other == nullptr && (meant == read || both_nan);
   }
 
   const ir::Program& program_;

@@ -75,10 +75,6 @@ std::string local_header(const std::string& name, uint64_t offset, uint64_t size
 
 bool is_zip64(uint64_t offset, uint64_t size) { return !zip64_field(offset, size, 0).empty(); }
 
-uint64_t descriptor_size(uint64_t offset, uint64_t size) {
-  return is_zip64(offset, size) ? 24 : 16;
-}
-
 std::string descriptor(uint64_t offset, uint64_t size, uint32_t crc) {
   Record record;
   record.u32(kDescriptor).u32(crc);
