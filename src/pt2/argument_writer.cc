@@ -74,7 +74,9 @@ void write_literals(const List& items, JsonWriter& json) {
 }  // namespace
 
 NameTable::NameTable(const ir::Graph& graph) {
-  const auto name = [this](const ir::Value* value) { names_[value] = add(value->name()); };
+  const auto name = [this](const ir::Value* value) {
+    if (value->kind() != ir::ValueKind::kAbsent) names_[value] = add(value->name());
+  };
   std::for_each(graph.inputs().begin(), graph.inputs().end(), name);
   for (const auto& node : graph.nodes()) {
     std::for_each(node->outputs().begin(), node->outputs().end(), name);
@@ -220,8 +222,7 @@ void ArgumentWriter::write_items(const std::vector<std::variant<ir::Value*, T>>&
   json.end_array();
 }
 
-Status ArgumentWriter::write(const ir::Argument& argument, const schema::Type* type,
-                             JsonWriter& json) const {
+Status ArgumentWriter::write(const ir::Argument& argument, JsonWriter& json) const {
   if (const auto* value = std::get_if<ir::Value*>(&argument)) {
     write(*value, json);
     return {};
@@ -233,7 +234,7 @@ Status ArgumentWriter::write(const ir::Argument& argument, const schema::Type* t
       json.key("as_none").value(true);
     } else if constexpr (std::is_same_v<T, std::vector<ir::Value*>>) {
       const bool has_none = std::find(held.begin(), held.end(), nullptr) != held.end();
-      write_tensors(held, has_none || (type != nullptr && type->optional_items), json);
+      write_tensors(held, has_none, json);
     } else if constexpr (std::is_same_v<T, ir::SymInt>) {
       if (const auto number = held.constant()) {
         json.key("as_int").value(*number);
@@ -301,7 +302,7 @@ Status ArgumentWriter::write(const ir::Argument& argument, const schema::Type* t
       json.key("as_string_to_argument").begin_object();
       for (const ir::DictionaryEntry& entry : held.entries) {
         json.key(entry.key);
-        if (status.ok()) status = write(entry.value, nullptr, json);
+        if (status.ok()) status = write(entry.value, json);
       }
       json.end_object();
     } else if constexpr (std::is_same_v<T, std::shared_ptr<ir::Graph>>) {

@@ -14,7 +14,6 @@
 #include "ir/graph.h"
 #include "pt2/archive_source.h"
 #include "pt2/size_nodes.h"
-#include "schema/schema.h"
 #include "slipway/result.h"
 
 namespace slipway::pt2 {
@@ -47,8 +46,8 @@ class ArgumentWriter {
                  const SourceGraph& source)
       : names_(names), sizes_(sizes), source_(source) {}
 
-  // The argument union, of all but graphs. `type` is what the operator's schema says, or null.
-  Status write(const ir::Argument& argument, const schema::Type* type, JsonWriter& json) const;
+  // The argument union, of all but graphs.
+  Status write(const ir::Argument& argument, JsonWriter& json) const;
   // The union's variant for a value.
   void write(const ir::Value* value, JsonWriter& json) const;
   // {"name": ..., "class_fqn": ...}

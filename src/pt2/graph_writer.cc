@@ -86,21 +86,18 @@ std::optional<std::vector<size_t>> places_of_inputs(const ir::Node& node, JsonVa
 struct NamedInput {
   std::string name;
   const ir::Argument* argument = nullptr;
-  const schema::Type* type = nullptr;  // null where it is not known
   bool is_keyword = false;
   JsonValue source = {};  // what the archive has there
 };
 
 std::vector<NamedInput> inputs_as_in(JsonValue source, const std::vector<size_t>& places,
                                      const ir::Node& node) {
-  const schema::Schema* schema = schema::find_operator(node.op());
   std::vector<NamedInput> inputs;
   for (JsonValue input : source["inputs"].items()) {
     const size_t place = places[inputs.size()];
     const JsonValue kind = input.find("kind");
     inputs.push_back({.name = input["name"].to_string(),
                       .argument = &node.arg(place),
-                      .type = schema == nullptr ? nullptr : &schema->parameters[place].type,
                       .is_keyword = !kind.is_none() && kind.to_int() == kKeyword,
                       .source = input["arg"]});
   }
@@ -118,10 +115,8 @@ std::vector<NamedInput> inputs_by_schema(const schema::Schema& schema, const ir:
   for (size_t i = 0; i < parameters.size(); ++i) {
     const bool is_keyword = parameters[i].keyword_only;
     if (is_keyword ? is_default(node.arg(i), parameters[i]) : i >= positional) continue;
-    inputs.push_back({.name = parameters[i].name,
-                      .argument = &node.arg(i),
-                      .type = &parameters[i].type,
-                      .is_keyword = is_keyword});
+    inputs.push_back(
+        {.name = parameters[i].name, .argument = &node.arg(i), .is_keyword = is_keyword});
   }
   return inputs;
 }
@@ -234,7 +229,7 @@ Status GraphWriter::write(const std::vector<const ir::Input*>& inputs, JsonWrite
     if (input->value != nullptr) {
       arguments_.write(input->value, json);
     } else {
-      SLIPWAY_RETURN_IF_ERROR(arguments_.write(input->literal, nullptr, json));
+      SLIPWAY_RETURN_IF_ERROR(arguments_.write(input->literal, json));
     }
   }
   json.end_array();
@@ -272,7 +267,7 @@ Status GraphWriter::write_subgraph(JsonWriter& json) {
 Status GraphWriter::write_contents(bool is_single_tensor_return, JsonWriter& json) {
   json.key("outputs").begin_array();
   for (const ir::Argument& output : graph_.outputs()) {
-    SLIPWAY_RETURN_IF_ERROR(arguments_.write(output, nullptr, json));
+    SLIPWAY_RETURN_IF_ERROR(arguments_.write(output, json));
   }
   json.end_array().key("nodes").begin_array();
   for (const auto& node : graph_.nodes()) {
@@ -340,7 +335,7 @@ Status GraphWriter::write_inputs(const ir::Node& node, JsonValue source, JsonWri
     } else if (graph != nullptr) {
       SLIPWAY_RETURN_IF_ERROR(write_graph_argument(node, input.source, **graph, json));
     } else {
-      SLIPWAY_RETURN_IF_ERROR(arguments_.write(*input.argument, input.type, json));
+      SLIPWAY_RETURN_IF_ERROR(arguments_.write(*input.argument, json));
     }
     json.key("kind").value(input.is_keyword ? kKeyword : kPositional).end_object();
   }

@@ -130,7 +130,7 @@ Status write_signature(const ir::Program& program, const std::vector<const ir::I
       case ir::InputKind::kLiteral:
         json.key("constant_input").begin_object().key("name").value(names.add(input->name));
         json.key("value");
-        SLIPWAY_RETURN_IF_ERROR(arguments.write(input->literal, nullptr, json));
+        SLIPWAY_RETURN_IF_ERROR(arguments.write(input->literal, json));
         break;
     }
     json.end_object().end_object();
@@ -150,7 +150,7 @@ Status write_signature(const ir::Program& program, const std::vector<const ir::I
     json.begin_object();
     if (output.kind == ir::OutputKind::kUserOutput) {
       json.key("user_output").begin_object().key("arg");
-      SLIPWAY_RETURN_IF_ERROR(arguments.write(argument, nullptr, json));
+      SLIPWAY_RETURN_IF_ERROR(arguments.write(argument, json));
     } else if (value == nullptr) {
       return internal_error("output {} is to be a value and is none", i);
     } else if (output.kind == ir::OutputKind::kToken) {
