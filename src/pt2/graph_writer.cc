@@ -282,6 +282,7 @@ Status GraphWriter::write_contents(bool is_single_tensor_return, JsonWriter& jso
 }
 
 Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
+  if (node.op().starts_with("slipway.")) return unsupported("archives have no such operator");
   const JsonValue source = source_.node(node);
   const bool is_same_call = places_of_inputs(node, source).has_value();
   json.begin_object().key("target");
