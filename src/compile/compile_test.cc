@@ -169,8 +169,8 @@ TEST(CompileTest, AnArchiveHasTheBoundsThatAreGiven) {
   const ir::SymbolRanges& ranges = Program::Impl::of(program).ir.ranges;
   ASSERT_FALSE(ranges.empty());
   const std::string symbol = ranges.begin()->first;
-  const auto artefact = compile(
-      program, {.output = Output::kArchive, .engines = {}, .bounds = {{symbol, 3}}});
+  const auto artefact =
+      compile(program, {.output = Output::kArchive, .engines = {}, .bounds = {{symbol, 3}}});
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();
   const auto again = pt2::read_program(own_bytes(*artefact->to_memory()), "again.pt2");
   ASSERT_TRUE(again.ok()) << again.error().message();

@@ -121,12 +121,20 @@ std::vector<NamedInput> inputs_by_schema(const schema::Schema& schema, const ir:
   return inputs;
 }
 
+// The operator that a node which is no call of the archive's is written as. Where tensors have no
+// strides, passes took them to be contiguous, which PyTorch's views need not be: its view refuses
+// some of them, and its reshape none.
+std::string written_op(const ir::Node& node) {
+  const bool is_view = node.op() == "aten.view.default";
+  return is_view && node.value(0)->type().strides.empty() ? "aten.reshape.default" : node.op();
+}
+
 Result<std::vector<NamedInput>> inputs_of(const ir::Node& node, JsonValue source,
                                           const WriteOptions& options) {
   if (const auto places = places_of_inputs(node, source)) {
     return inputs_as_in(source, *places, node);
   }
-  if (const schema::Schema* schema = schema::find_operator(node.op())) {
+  if (const schema::Schema* schema = schema::find_operator(written_op(node))) {
     return inputs_by_schema(*schema, node);
   }
   std::vector<NamedInput> inputs;
@@ -286,7 +294,7 @@ Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
   const JsonValue source = source_.node(node);
   const bool is_same_call = places_of_inputs(node, source).has_value();
   json.begin_object().key("target");
-  json.value(is_same_call ? source["target"].to_string() : target_of(node.op()));
+  json.value(is_same_call ? source["target"].to_string() : target_of(written_op(node)));
   json.key("inputs").begin_array();
   SLIPWAY_RETURN_IF_ERROR(write_inputs(node, source, json));
   json.end_array().key("outputs").begin_array();
@@ -359,9 +367,15 @@ Status GraphWriter::write_graph_argument(const ir::Node& node, JsonValue source,
 void GraphWriter::write_tensor_meta(const ir::Value& value, JsonWriter& json) {
   const ir::TensorType& type = value.type();
   const JsonValue source = source_.tensor_meta(value.name());
-  if (!source.is_absent() && context_.reader.read_tensor_type(source) == type) {
-    json.copy(source);
-    return;
+  const bool is_new =
+      value.producer() != nullptr && context_.options.operators.contains(value.producer()->op());
+  if (!source.is_absent() && !is_new) {
+    ir::TensorType known = context_.reader.read_tensor_type(source);
+    if (type.strides.empty()) known.strides.clear();
+    if (known == type) {
+      json.copy(source);
+      return;
+    }
   }
   const auto strides = type.strides.empty() ? ir::contiguous_strides(type.sizes) : type.strides;
   const auto write_all = [&](const std::vector<ir::SymInt>& items) {

@@ -16,7 +16,7 @@ namespace slipway::pt2 {
 // How an operator is called.
 struct OperatorForm {
   std::vector<std::string> parameters;  // all of them, in order; none is for keywords only
-  bool gives_list = false;              // its results are one Tensor[]
+  bool gives_list = false;              // its results, which are contiguous, are one Tensor[]
 };
 
 struct WriteOptions {
