@@ -72,6 +72,9 @@ enum class Output : uint8_t {
   // lowered for that engine, whose library need not be there, as those of its options say that are
   // for models.
   kEngineOnnx,
+  // An archive of torch.export (.pt2) of the program as it was read, but for its bounds, for
+  // PyTorch and for other compiles. The list of engines must be empty.
+  kArchive,
 };
 
 // An option that has no effect on the output that is asked for is an error, the default list of

@@ -1,5 +1,6 @@
-// slipway compile: archives of torch.export to a .pte file, or to ONNX.
+// slipway compile: archives of torch.export to a .pte file, to ONNX or to another archive.
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -33,6 +34,7 @@ namespace {
 struct Options {
   std::vector<std::string> models;
   std::string output;
+  std::string format;
   EngineOptions engine;
   std::vector<std::string> bounds;
   bool no_alloc_graph_output = false;
@@ -57,9 +59,16 @@ bool is_number(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
 }
 
+// The extension that says what is to be written: that of the output, or what --format names.
+std::string extension_of(const Options& options) {
+  const std::string extension = options.format.empty()
+                                    ? std::filesystem::path(options.output).extension().string()
+                                    : "." + options.format;
+  return extension == ".ep" ? ".pt2" : extension;
+}
+
 // The engine whose bare engines have names that end so; null where there is none.
-const engine_build::CompilerDescription* bare_engine(const std::string& output) {
-  const std::string extension = std::filesystem::path(output).extension();
+const engine_build::CompilerDescription* bare_engine(const std::string& extension) {
   for (const auto* compiler : engine_list::compilers()) {
     for (const char* known : compiler->bare_extensions) {
       if (extension == known) return compiler;
@@ -68,18 +77,31 @@ const engine_build::CompilerDescription* bare_engine(const std::string& output) 
   return nullptr;
 }
 
-Status check_output(const std::string& output) {
-  const std::string extension = std::filesystem::path(output).extension();
-  if (extension == ".pte" || extension == ".onnx" || bare_engine(output) != nullptr) return {};
-  std::string known = ".pte, .onnx";
+// The extensions that say what is to be written.
+std::vector<std::string> known_extensions() {
+  std::vector<std::string> known = {".pte", ".onnx", ".pt2"};
   for (const auto* compiler : engine_list::compilers()) {
-    for (const char* one : compiler->bare_extensions) known += fmt::format(", {}", one);
+    known.insert(known.end(), compiler->bare_extensions.begin(), compiler->bare_extensions.end());
   }
-  return invalid_argument("can't write '{}': end it in one of {}", output, known);
+  return known;
+}
+
+std::vector<std::string> known_formats() {
+  std::vector<std::string> formats;
+  for (const std::string& extension : known_extensions()) formats.push_back(extension.substr(1));
+  return formats;
+}
+
+Status check_output(const Options& options) {
+  const std::vector<std::string> known = known_extensions();
+  const std::string extension = extension_of(options);
+  if (std::find(known.begin(), known.end(), extension) != known.end()) return {};
+  return invalid_argument("can't write '{}': end it in one of {}, or add --format", options.output,
+                          fmt::join(known, ", "));
 }
 
 Status check_bare_engine(const Options& options, const std::vector<EngineChoice>& engines) {
-  const auto* kind = bare_engine(options.output);
+  const auto* kind = bare_engine(extension_of(options));
   if (kind == nullptr) return {};
   if (engines.size() != 1 || engines[0].name != kind->name) {
     return invalid_argument("'{}' is to hold a {} engine: add --engine {}", options.output,
@@ -103,14 +125,18 @@ size_t count_nodes(const ir::Graph& graph) {
 
 // What the options ask for, in one place.
 Result<CompileOptions> to_compile_options(const Options& options) {
-  const bool is_onnx = std::filesystem::path(options.output).extension() == ".onnx";
+  const std::string extension = extension_of(options);
+  const bool is_onnx = extension == ".onnx";
   if (is_onnx) SLIPWAY_RETURN_IF_ERROR(options.engine.check_for_models(options.output));
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, options.engine.to_compile_options());
   if (is_onnx) {
     const bool for_any_tool = !options.engine.is_set() || compile_options.engines.empty();
     compile_options.output = for_any_tool ? Output::kOnnx : Output::kEngineOnnx;
     compile_options.cache.clear();
-  } else if (bare_engine(options.output) != nullptr) {
+  } else if (extension == ".pt2") {
+    compile_options.output = Output::kArchive;
+    if (compile_options.engines.empty()) compile_options.cache.clear();
+  } else if (bare_engine(extension) != nullptr) {
     compile_options.output = Output::kEngine;
   }
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
@@ -131,6 +157,9 @@ Result<std::string> summary_text(const Options& options, Output output, uint64_t
   const std::string before = count_text(nodes, "node");
   if (output == Output::kEngine) {
     return fmt::format("{} became one engine of {}", before, format_bytes(size));
+  }
+  if (output == Output::kArchive) {
+    return fmt::format("archive of {}, file {}", before, format_bytes(size));
   }
   if (output != Output::kPte) {
     return fmt::format("ONNX model of {}, file {}", before, format_bytes(size));
@@ -188,7 +217,7 @@ std::string examples_of_engines() {
 
 Status compile(const Options& options) {
   const auto started = std::chrono::steady_clock::now();
-  SLIPWAY_RETURN_IF_ERROR(check_output(options.output));
+  SLIPWAY_RETURN_IF_ERROR(check_output(options));
   SLIPWAY_RETURN_IF_ERROR(check_place(options));
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, to_compile_options(options));
   SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engines));
@@ -252,14 +281,17 @@ Status compile(const Options& options) {
 void add_compile(const Command& tool, Action& action) {
   auto options = std::make_shared<Options>();
   const Command command = tool.add_command(
-      "compile", "Compile .pt2 archives to a .pte file, or one to .onnx or .engine");
+      "compile", "Compile .pt2 archives to a .pte file, or one to .onnx, .engine or .pt2");
   command
       .add_option("MODEL", options->models,
                   "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
       .required();
   command
-      .add_option("-o,--output", options->output, "The .pte, .onnx, .engine or .trt file to write")
+      .add_option("-o,--output", options->output,
+                  "The .pte, .onnx, .engine, .trt, .pt2 or .ep file to write")
       .required();
+  command.add_option("--format", options->format, "What to write, whatever the file's name ends in")
+      .one_of(known_formats());
   options->engine.add_to(command);
   command
       .add_option(
@@ -290,7 +322,8 @@ void add_compile(const Command& tool, Action& action) {
                  "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
                  "  slipway compile model.pt2 -o model.pte --engine none\n"
                  "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
-                 "  slipway compile model.pt2 -o model.onnx" +
+                 "  slipway compile model.pt2 -o model.onnx\n"
+                 "  slipway compile model.pt2 -o copy.pt2 --engine none" +
                  examples_of_engines());
   command.on_parsed([options, &action] { action = [options] { return compile(*options); }; });
 }

@@ -16,6 +16,7 @@ std::string flag_of(const std::string& option) {
   constexpr std::pair<std::string_view, const char*> kFlags[] = {
       {"alloc_graph_output", "--no-alloc-graph-output"},
       {"bounds", "--bound"},
+      {"engines", "--engine"},
       {"exclude_nodes", "--exclude-node"},
       {"exclude_ops", "--exclude-op"},
       {"time_limit", "--timeout"}};

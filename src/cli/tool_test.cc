@@ -336,6 +336,24 @@ TEST_F(Tool, RunsAnEngineWithThreadsAndAHint) {
   EXPECT_EQ(run({"run", path("model.pte"), "--performance-hint", "speed"}).code, 2);
 }
 
+TEST_F(Tool, WritesArchivesThatItReads) {
+  const std::string model = data_path("golden/mlp.pt2");
+  const std::string archive = path("copy.ep");
+  const Outcome written = run({"compile", model, "-o", archive, "--engine", "none"});
+  EXPECT_EQ(written.code, 0) << written.err;
+  EXPECT_TRUE(contains(written.out, "archive of 3 nodes, file ")) << written.out;
+  // The same under any name.
+  const std::string other = path("copy.bin");
+  EXPECT_EQ(run({"compile", archive, "-o", other, "--engine", "none", "--format", "pt2"}).code, 0);
+  EXPECT_EQ(read_file(other), read_file(archive));
+  const std::string input = "0=" + data_path("golden/mlp.0.in0.npy");
+  const Outcome ran = run({"run", archive, "--input", input, "--engine", "none"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, run({"run", model, "--input", input, "--engine", "none"}).out);
+  // What is read is not replaced.
+  EXPECT_EQ(run({"compile", archive, "-o", archive, "--engine", "none"}).code, 2);
+}
+
 TEST_F(Tool, CompilesSeveralMethods) {
   const Outcome compiled =
       run({"compile", "forward=" + data_path("golden/mlp.pt2"),

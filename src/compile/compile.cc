@@ -13,6 +13,7 @@
 #include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "compile/archive.h"
 #include "compile/artefact.h"
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
@@ -260,6 +261,7 @@ Status bare_engine(const Program& program, const CompileOptions& options,
 
 std::vector<std::string> step_names(Output output) {
   std::vector<std::string> names;
+  if (output == Output::kArchive) return names;
   names.reserve(kFunctionalSteps.size() + 2 + kKernelSteps.size());
   for (const Step& step : kFunctionalSteps) names.emplace_back(step.name);
   names.emplace_back(kPrepare);
@@ -309,6 +311,9 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
       SLIPWAY_RETURN_IF_ERROR(artefact.set_model(std::move(graph)));
     } else if (options.output == Output::kEngine) {
       SLIPWAY_RETURN_IF_ERROR(bare_engine(*methods[0].second, options, artefact));
+    } else if (options.output == Output::kArchive) {
+      SLIPWAY_ASSIGN_OR_RETURN(ByteSource archive, write_archive(*methods[0].second, options));
+      artefact.pieces.add(std::move(archive));
     } else {
       SLIPWAY_RETURN_IF_ERROR(compile_methods(methods, options, artefact));
     }

@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "base/piece_writer.h"
 #include "compile/program_impl.h"
+#include "pt2/program_reader.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/reader.h"
 #include "slipway/module.h"
@@ -43,7 +44,8 @@ TEST(CompileTest, AProgramThatIsMissingIsAnError) {
     EXPECT_EQ(artefact.error().message(), "a Program is missing: it is null or was moved from");
   }
   EXPECT_FALSE(compile(program).ok());  // NOLINT(bugprone-use-after-move)
-  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kEngineOnnx}) {
+  for (const Output output :
+       {Output::kEngine, Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
     EXPECT_FALSE(compile(program, {.output = output}).ok());
   }
   EXPECT_EQ(program.to_string(), "");
@@ -97,7 +99,8 @@ TEST(CompileTest, SavesWhatItGivesInMemory) {
 
 TEST(CompileTest, OneProgramOnlyIsInOtherOutputs) {
   const Program program = load("mlp.pt2");
-  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kEngineOnnx}) {
+  for (const Output output :
+       {Output::kEngine, Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
     const auto artefact = compile({{"a", &program}, {"b", &program}}, {.output = output});
     ASSERT_FALSE(artefact.ok());
     EXPECT_EQ(artefact.error().code(), ErrorCode::kInvalidArgument);
@@ -116,25 +119,71 @@ TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
               std::string::npos)
         << artefact.error().message();
   };
-  for (const Output output : {Output::kOnnx, Output::kEngineOnnx}) {
+  for (const Output output : {Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
     expect_refused({.output = output, .exclude_ops = {"aten.cos"}}, "exclude_ops");
     expect_refused({.output = output, .exclude_nodes = {"cos"}}, "exclude_nodes");
     expect_refused({.output = output, .min_partition_size = 2}, "min_partition_size");
     expect_refused({.output = output, .require_full = true}, "require_full");
     expect_refused({.output = output, .check = EngineCheck::kFail}, "check");
     expect_refused({.output = output, .cache = "folder"}, "cache");
-    expect_refused({.output = output, .bounds = {{"s77", 4}}}, "bounds");
     expect_refused({.output = output, .dump_partitions = "folder"}, "dump_partitions");
   }
-  for (const Output output : {Output::kEngine, Output::kOnnx, Output::kEngineOnnx}) {
+  for (const Output output : {Output::kOnnx, Output::kEngineOnnx}) {
+    expect_refused({.output = output, .bounds = {{"s77", 4}}}, "bounds");
+  }
+  for (const Output output :
+       {Output::kEngine, Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
     expect_refused({.output = output, .alloc_graph_output = false}, "alloc_graph_output");
   }
-  expect_refused({.output = Output::kOnnx, .allow_reduced_precision = true},
-                 "allow_reduced_precision");
+  for (const Output output : {Output::kOnnx, Output::kArchive}) {
+    expect_refused({.output = output, .allow_reduced_precision = true}, "allow_reduced_precision");
+  }
   expect_refused({.output = Output::kOnnx, .engines = {{"tensorrt"}}}, "engines");
   expect_refused(
       {.output = Output::kEngineOnnx, .engines = {{"tensorrt", {{"tensorrt_lib", "/nowhere"}}}}},
       "tensorrt_lib");
+}
+
+TEST(CompileTest, AnArchiveIsTheProgramAsItWasRead) {
+  const Program program = load("conv_dyn.pt2");
+  const std::string text = program.to_string();
+  const auto artefact = compile(program, {.output = Output::kArchive, .engines = {}});
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  const std::string path = testing::TempDir() + "compile_test.pt2";
+  ASSERT_TRUE(artefact->save(path).ok());
+  EXPECT_EQ(bytes_of(path), *artefact->to_memory());
+  auto again = Program::load(path);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  const auto body = [](const std::string& whole) { return whole.substr(whole.find('\n')); };
+  EXPECT_EQ(body(again->to_string()), body(text));
+  EXPECT_EQ(program.to_string(), text);
+  // An archive that is being read is never the output.
+  const auto over = compile(*again, {.output = Output::kArchive, .engines = {}});
+  ASSERT_TRUE(over.ok());
+  EXPECT_FALSE(over->save(path).ok());
+  std::remove(path.c_str());
+}
+
+TEST(CompileTest, AnArchiveHasTheBoundsThatAreGiven) {
+  const Program program = load("conv_dyn.pt2");
+  const ir::SymbolRanges& ranges = Program::Impl::of(program).ir.ranges;
+  ASSERT_FALSE(ranges.empty());
+  const std::string symbol = ranges.begin()->first;
+  const auto artefact =
+      compile(program, {.output = Output::kArchive, .engines = {}, .bounds = {{symbol, 3}}});
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  const auto again = pt2::read_program(own_bytes(*artefact->to_memory()), "again.pt2");
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->ranges.at(symbol).max, 3);
+  EXPECT_EQ(again->ranges.at(symbol).min, ranges.begin()->second.min);
+}
+
+TEST(CompileTest, AnArchiveHoldsNoEnginesOfOthers) {
+  const auto artefact = compile(load("mlp.pt2"), {.output = Output::kArchive});
+  ASSERT_FALSE(artefact.ok());
+  EXPECT_EQ(artefact.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(artefact.error().message().find("option 'engines': openvino builds no engines that"),
+            std::string::npos);
 }
 
 TEST(CompileTest, EachOutputHasItsSteps) {

@@ -10,9 +10,18 @@ namespace slipway {
 namespace {
 
 const char* title(Output output) {
-  return output == Output::kPte      ? "a .pte file"
-         : output == Output::kEngine ? "a bare engine"
-                                     : "an ONNX model";
+  switch (output) {
+    case Output::kPte:
+      return "a .pte file";
+    case Output::kEngine:
+      return "a bare engine";
+    case Output::kOnnx:
+    case Output::kEngineOnnx:
+      return "an ONNX model";
+    case Output::kArchive:
+      break;
+  }
+  return "an archive without engines";
 }
 
 struct Given {
@@ -24,9 +33,8 @@ Status check_without_effect(const CompileOptions& options) {
   const CompileOptions defaults;
   const Given of_pte[] = {
       {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output}};
-  // An ONNX model is the whole program, with its sizes symbolic, and nothing is built.
+  const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
   const Given of_builds[] = {
-      {"bounds", !options.bounds.empty()},
       {"cache", !options.cache.empty()},
       {"check", options.check != defaults.check},
       {"destination", !options.destination.empty()},
@@ -43,12 +51,17 @@ Status check_without_effect(const CompileOptions& options) {
       if (one.is_given) return refuse(one.option);
     }
   }
-  if (!is_onnx(options.output)) return {};
+  if (!is_onnx(options.output) && options.output != Output::kArchive) return {};
+  // Nothing is built.
   for (const Given& one : of_builds) {
     if (one.is_given) return refuse(one.option);
   }
+  // An ONNX model has its sizes symbolic.
+  for (const Given& one : of_ranges) {
+    if (one.is_given && is_onnx(options.output)) return refuse(one.option);
+  }
   // It decides about the lowering for an engine.
-  if (options.output == Output::kOnnx && options.allow_reduced_precision) {
+  if (options.output != Output::kEngineOnnx && options.allow_reduced_precision) {
     return refuse("allow_reduced_precision");
   }
   return {};
@@ -80,6 +93,14 @@ Status check_engines_of_model(const CompileOptions& options) {
   return {};
 }
 
+Status check_engines_of_archive(const CompileOptions& options) {
+  if (options.engines.empty()) return {};
+  return invalid_argument(
+      "option 'engines': {} builds no engines that an archive of torch.export can hold: ask for "
+      "none, or write a .pte file",
+      options.engines[0].name);
+}
+
 }  // namespace
 
 bool is_onnx(Output output) { return output == Output::kOnnx || output == Output::kEngineOnnx; }
@@ -91,6 +112,7 @@ Status check_output(const CompileOptions& options, size_t methods) {
     return invalid_argument("{} holds one program, but {} are given", title(options.output),
                             methods);
   }
+  if (options.output == Output::kArchive) return check_engines_of_archive(options);
   if (is_onnx(options.output)) SLIPWAY_RETURN_IF_ERROR(check_engines_of_model(options));
   if (options.output == Output::kOnnx || options.engines.size() == 1) return {};
   return invalid_argument("{} is {} one engine, but {} are given", title(options.output),

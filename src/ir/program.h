@@ -77,6 +77,7 @@ struct Output {
 
 struct Program {
   std::string source;  // the archive's path, for messages
+  OwnedSpan archive;   // its bytes, with what nothing here holds; none where it was not read
   std::string torch_version;
   std::string dialect;  // "TRAINING" or "ATEN"
   std::shared_ptr<Graph> graph = std::make_shared<Graph>();

@@ -84,6 +84,12 @@ std::optional<DType> dtype_from_scalar_type(int64_t scalar_type) {
   }
 }
 
+int64_t scalar_type_of(DType dtype) {
+  int64_t number = 1;
+  while (dtype_from_scalar_type(number) != dtype) ++number;
+  return number;
+}
+
 DType read_dtype(JsonValue scalar_type) {
   const int64_t number = scalar_type.to_int();
   const auto dtype = dtype_from_scalar_type(number);

@@ -18,6 +18,7 @@ namespace slipway::pt2 {
 // The archive's number of an element type (torch's ScalarType plus one, in the archive's own
 // enumeration), or nothing for one that Slipway does not know.
 std::optional<DType> dtype_from_scalar_type(int64_t scalar_type);
+int64_t scalar_type_of(DType dtype);
 DType read_dtype(JsonValue scalar_type);
 
 // Reads expressions, each distinct text once. Texts must outlive the reader.

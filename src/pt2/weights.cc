@@ -34,7 +34,8 @@ bool is_object(std::string_view path) {
 
 }  // namespace
 
-Result<Weights> read_payloads(ZipReader& archive, const std::string& config) {
+Result<Weights> read_payloads(ZipReader& archive, const std::string& config,
+                              const WeightFilter& filter) {
   SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(config));
   SLIPWAY_ASSIGN_OR_RETURN(
       const auto document,
@@ -45,6 +46,7 @@ Result<Weights> read_payloads(ZipReader& archive, const std::string& config) {
   Weights weights;
   std::map<std::string, OwnedSpan, std::less<>> records;
   for (auto [name, payload] : document->root()["config"].members()) {
+    if (filter && !filter(name)) continue;
     const std::string path = payload["path_name"].to_string();
     const JsonValue use_pickle = payload["use_pickle"];
     const bool pickled = use_pickle.to_bool();
@@ -74,7 +76,8 @@ Result<Weights> read_payloads(ZipReader& archive, const std::string& config) {
   return weights;
 }
 
-Result<Weights> read_torch_save(ZipReader& archive, const std::string& entry) {
+Result<Weights> read_torch_save(ZipReader& archive, const std::string& entry,
+                                const WeightFilter& filter) {
   SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, archive.read(entry));
   const std::string name = fmt::format("{}: {}", archive.name(), entry);
   SLIPWAY_ASSIGN_OR_RETURN(ZipReader saved, ZipReader::open(std::move(bytes), name));
@@ -93,6 +96,7 @@ Result<Weights> read_torch_save(ZipReader& archive, const std::string& entry) {
   Weights weights;
   std::map<std::string, OwnedSpan, std::less<>> records;
   for (const auto& [key, tensor] : tensors) {
+    if (filter && !filter(key)) continue;
     auto record = records.find(tensor.storage_key);
     if (record == records.end()) {
       SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan storage,

@@ -1,0 +1,38 @@
+// Symbolic integers as archives have them: sympy's srepr, and what PyTorch saw at the export.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/json.h"
+#include "base/json_writer.h"
+#include "ir/sym_int.h"
+
+namespace slipway::pt2 {
+
+// Not thread-safe.
+class ExpressionWriter {
+ public:
+  // Learns the texts, hints and assumptions of a graph of the archive that the program was read
+  // from, and of those within it. The document must outlive the writer.
+  void learn(JsonValue graph);
+
+  // {"as_int": 5} or {"as_expr": ...}: the archive's own text for an expression that it has.
+  void write(const ir::SymInt& expression, JsonWriter& json) const;
+
+ private:
+  void learn_sym_int(JsonValue sym_int);
+  void append(const ir::SymInt& expression, std::string& text) const;
+  void append(const ir::SymInt::Factor& factor, std::string& text) const;
+  std::string symbol(const std::string& name) const;
+
+  std::unordered_set<std::string_view> seen_;
+  std::map<ir::SymInt, JsonValue> known_;
+  std::map<std::string, std::string> symbols_;  // by name: "Symbol('s0', positive=True, ...)"
+  std::map<std::string, int64_t> hints_;        // of symbols
+};
+
+}  // namespace slipway::pt2
