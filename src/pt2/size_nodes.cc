@@ -114,8 +114,8 @@ class SizeNodes final : public ir::SymbolValues {
     return add("torch.sym_max", SymInt::max(left, right));
   }
   int32_t scale(int32_t a, double factor) override {
-    ir::Node* product = graph_.add_node("_operator.mul", {argument(a), factor},
-                                        {.before = next_, .origin = next_});
+    ir::Node* product =
+        graph_.add_node("_operator.mul", {argument(a), factor}, {.before = next_, .origin = next_});
     ir::Value* value = graph_.add_output(product, ir::ValueKind::kSymFloat, SymInt());
     return add_node("math.trunc", {value}, SymInt::scale(expression(a), factor));
   }
