@@ -185,7 +185,9 @@ std::vector<ResultGroup> results_by_schema(const ir::Node& node, const WriteOpti
     const auto list = std::find_if(groups.begin(), groups.end(),
                                    [](const ResultGroup& group) { return group.is_list; });
     if (list != groups.end() && count + 1 >= groups.size()) list->size = count + 1 - groups.size();
-    return groups;
+    size_t total = 0;
+    for (const ResultGroup& group : groups) total += group.size;
+    if (total == count) return groups;
   }
   const auto form = options.operators.find(node.op());
   if (form != options.operators.end() && form->second.gives_list) {
