@@ -30,6 +30,7 @@ struct EngineOption {
   bool is_for_models = false;    // has an effect on ONNX models, too
   bool is_for_machines = false;  // says where the engine's library is
   bool is_for_loading = false;   // LoadOptions has it, too: bytes, for what is compiled already
+  bool is_for_programs = false;  // has an effect on exported programs with engines alone
 };
 
 // As users name them, the default first.
@@ -72,8 +73,9 @@ enum class Output : uint8_t {
   // lowered for that engine, whose library need not be there, as those of its options say that are
   // for models.
   kEngineOnnx,
-  // An archive of torch.export (.pt2) of the program as it was read, but for its bounds, for
-  // PyTorch and for other compiles. The list of engines must be empty.
+  // An archive of torch.export (.pt2), for PyTorch and for other compiles: without engines the
+  // program as it was read, but for its bounds; with those of the one engine of the list in place
+  // of its parts, as another tool that PyTorch loads has them. Not every engine has such a tool.
   kArchive,
 };
 

@@ -1,7 +1,10 @@
 #include "base/base64.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <openssl/evp.h>
@@ -40,6 +43,40 @@ Status decode_base64(std::string_view text, const ByteSink& sink) {
     return invalid_file("it is not Base64, or cut short");
   }
   return give(count);
+}
+
+ByteSource encode_base64(ByteSource bytes) {
+  const uint64_t size = (bytes.size() + 2) / 3 * 4;
+  return {size, [bytes = std::move(bytes)](const ByteSink& sink) -> Status {
+            constexpr size_t kPiece = size_t{3} << 14;
+            std::vector<unsigned char> text(kPiece / 3 * 4 + 1);  // and OpenSSL's NUL
+            std::vector<std::byte> rest;                          // fewer than three bytes
+            const auto give = [&](std::span<const std::byte> piece) {
+              const int count =
+                  EVP_EncodeBlock(text.data(), reinterpret_cast<const unsigned char*>(piece.data()),
+                                  static_cast<int>(piece.size()));
+              return sink(std::as_bytes(std::span(text).first(static_cast<size_t>(count))));
+            };
+            SLIPWAY_RETURN_IF_ERROR(bytes.write([&](std::span<const std::byte> chunk) -> Status {
+              if (!rest.empty()) {
+                const size_t missing = std::min(3 - rest.size(), chunk.size());
+                rest.insert(rest.end(), chunk.begin(),
+                            chunk.begin() + static_cast<ptrdiff_t>(missing));
+                chunk = chunk.subspan(missing);
+                if (rest.size() < 3) return {};
+                SLIPWAY_RETURN_IF_ERROR(give(rest));
+                rest.clear();
+              }
+              while (chunk.size() >= 3) {
+                const size_t count = std::min(chunk.size() / 3 * 3, kPiece);
+                SLIPWAY_RETURN_IF_ERROR(give(chunk.first(count)));
+                chunk = chunk.subspan(count);
+              }
+              rest.assign(chunk.begin(), chunk.end());
+              return {};
+            }));
+            return rest.empty() ? Status() : give(rest);
+          }};
 }
 
 }  // namespace slipway

@@ -1,19 +1,76 @@
 #include "compile/archive.h"
 
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/try.h"
+#include "compile/compilers.h"
+#include "compile/functional.h"
 #include "compile/program_impl.h"
-#include "compile/symbol_bounds.h"
+#include "engine_list/compilers/registry.h"
+#include "passes/passes.h"
 #include "pt2/program_writer.h"
 
 namespace slipway {
 
+namespace {
+
+using Types = std::map<std::string, ir::TensorType>;
+
+Types types_of_inputs(const ir::Program& program) {
+  Types types;
+  for (const ir::Value* input : program.graph->inputs()) {
+    if (input->is_tensor()) types.emplace(input->name(), input->type());
+  }
+  return types;
+}
+
+// Functional programs have no strides; what the caller and the archive give has.
+void restore_strides(ir::Program& program, const Types& types) {
+  for (ir::Value* input : program.graph->inputs()) {
+    const auto type = types.find(input->name());
+    if (type == types.end() || !input->is_tensor()) continue;
+    if (input->sizes() == type->second.sizes && input->dtype() == type->second.dtype) {
+      input->set_type(type->second);
+    }
+  }
+}
+
+// Engines in place of parts of the program: the operators that call them.
+Result<pt2::WriteOptions> put_engines(ir::Program& program, const Compilers& compilers,
+                                      const CompileOptions& options) {
+  const Types types = types_of_inputs(program);
+  // Calls that are there already are operators like others.
+  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(program, {}, compilers, options));
+  if (options.on_step) options.on_step(kFitPyTorch);
+  SLIPWAY_RETURN_IF_ERROR(passes::for_pytorch(program));
+  const EngineChoice& engine = options.engines.front();
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const auto operators,
+      engine_list::find_compiler(engine.name)->put_engines(program, parts.engines, engine.options));
+  restore_strides(program, types);
+  SLIPWAY_RETURN_IF_ERROR(look_at(program, kFitPyTorch, options));
+  pt2::WriteOptions written;
+  for (const auto& [op, parameters] : operators) {
+    written.operators[op] = {.parameters = parameters, .gives_list = true};
+  }
+  return written;
+}
+
+}  // namespace
+
 Result<ByteSource> write_archive(const Program& program, const CompileOptions& options) {
   std::vector<ir::Program> programs = {Program::Impl::of(program).ir.clone()};
-  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds, options.on_warning));
+  SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
+  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
+  pt2::WriteOptions written;
+  if (!compilers.empty()) {
+    SLIPWAY_ASSIGN_OR_RETURN(written, put_engines(programs[0], compilers, options));
+  }
   if (options.on_step) options.on_step("describe the program");
-  return pt2::write_program(programs[0]);
+  return pt2::write_program(programs[0], written);
 }
 
 }  // namespace slipway

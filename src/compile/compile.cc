@@ -77,33 +77,11 @@ Status run_steps(std::span<const Step> steps, ir::Program& program, const Compil
   return {};
 }
 
-// What the user says of sizes. An engine serves those of its limits only, so the program does.
-Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compilers,
-                    const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds, options.on_warning));
-  for (const auto& compiler : compilers) {
-    SLIPWAY_RETURN_IF_ERROR(apply_size_limits(programs, compiler->size_limits()));
-  }
-  return {};
-}
-
-// The program with calls of engines in it, and then kernels.
-Result<ProgramEngines> take_parts(ir::Program& program, ProgramEngines found,
-                                  const Compilers& compilers, const CompileOptions& options) {
-  SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
-  if (!compilers.empty()) {
-    if (options.on_step) options.on_step(kPrepare);
-    SLIPWAY_RETURN_IF_ERROR(prepare_for_engines(program, compilers, options));
-    SLIPWAY_RETURN_IF_ERROR(look_at(program, kPrepare, options));
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
-                           build_engines(program, compilers, options, std::move(found)));
-  if (!compilers.empty()) SLIPWAY_RETURN_IF_ERROR(look_at(program, kBuild, options));
-  return parts;
-}
-
 Status check_steps(const CompileOptions& options) {
-  const std::vector<std::string> known = step_names(options.output);
+  // The program itself goes through none.
+  const bool is_plain_archive = options.output == Output::kArchive && options.engines.empty();
+  const std::vector<std::string> known =
+      is_plain_archive ? std::vector<std::string>() : step_names(options.output);
   for (const std::string& step : options.print_after) {
     if (std::find(known.begin(), known.end(), step) != known.end()) continue;
     return invalid_argument("option 'print_after': there is no step '{}'; there are {}", step,
@@ -187,6 +165,9 @@ Status compile_methods(const std::vector<std::pair<std::string, const Program*>>
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
     SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines found, take_engines(program));
+    for (const std::string& warning : found.warnings) {
+      if (options.on_warning) options.on_warning(warning);
+    }
     SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
                              take_parts(program, std::move(found), compilers,
                                         options_of(methods[i].first, methods.size(), options)));
@@ -261,13 +242,16 @@ Status bare_engine(const Program& program, const CompileOptions& options,
 
 std::vector<std::string> step_names(Output output) {
   std::vector<std::string> names;
-  if (output == Output::kArchive) return names;
   names.reserve(kFunctionalSteps.size() + 2 + kKernelSteps.size());
   for (const Step& step : kFunctionalSteps) names.emplace_back(step.name);
   names.emplace_back(kPrepare);
   if (is_onnx(output)) return names;
   names.emplace_back(kBuild);
   if (output == Output::kEngine) return names;
+  if (output == Output::kArchive) {
+    names.emplace_back(kFitPyTorch);
+    return names;
+  }
   for (const Step& step : kKernelSteps) names.emplace_back(step.name);
   return names;
 }
@@ -285,6 +269,29 @@ Status look_at(const ir::Program& program, const char* step, const CompileOption
 
 Status make_functional(ir::Program& program, const CompileOptions& options) {
   return run_steps(kFunctionalSteps, program, options);
+}
+
+Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compilers,
+                    const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(apply_bounds(programs, options.bounds, options.on_warning));
+  for (const auto& compiler : compilers) {
+    SLIPWAY_RETURN_IF_ERROR(apply_size_limits(programs, compiler->size_limits()));
+  }
+  return {};
+}
+
+Result<ProgramEngines> take_parts(ir::Program& program, ProgramEngines found,
+                                  const Compilers& compilers, const CompileOptions& options) {
+  SLIPWAY_RETURN_IF_ERROR(make_functional(program, options));
+  if (!compilers.empty()) {
+    if (options.on_step) options.on_step(kPrepare);
+    SLIPWAY_RETURN_IF_ERROR(prepare_for_engines(program, compilers, options));
+    SLIPWAY_RETURN_IF_ERROR(look_at(program, kPrepare, options));
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
+                           build_engines(program, compilers, options, std::move(found)));
+  if (!compilers.empty()) SLIPWAY_RETURN_IF_ERROR(look_at(program, kBuild, options));
+  return parts;
 }
 
 Status make_kernel_program(ir::Program& program, const CompileOptions& options) {

@@ -120,13 +120,20 @@ TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
         << artefact.error().message();
   };
   for (const Output output : {Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
-    expect_refused({.output = output, .exclude_ops = {"aten.cos"}}, "exclude_ops");
-    expect_refused({.output = output, .exclude_nodes = {"cos"}}, "exclude_nodes");
-    expect_refused({.output = output, .min_partition_size = 2}, "min_partition_size");
-    expect_refused({.output = output, .require_full = true}, "require_full");
-    expect_refused({.output = output, .check = EngineCheck::kFail}, "check");
-    expect_refused({.output = output, .cache = "folder"}, "cache");
-    expect_refused({.output = output, .dump_partitions = "folder"}, "dump_partitions");
+    std::vector<EngineChoice> engines = CompileOptions().engines;
+    if (output == Output::kArchive) engines.clear();
+    const auto expect = [&](CompileOptions options, const char* option) {
+      options.output = output;
+      options.engines = engines;
+      expect_refused(options, option);
+    };
+    expect({.exclude_ops = {"aten.cos"}}, "exclude_ops");
+    expect({.exclude_nodes = {"cos"}}, "exclude_nodes");
+    expect({.min_partition_size = 2}, "min_partition_size");
+    expect({.require_full = true}, "require_full");
+    expect({.check = EngineCheck::kFail}, "check");
+    expect({.cache = "folder"}, "cache");
+    expect({.dump_partitions = "folder"}, "dump_partitions");
   }
   for (const Output output : {Output::kOnnx, Output::kEngineOnnx}) {
     expect_refused({.output = output, .bounds = {{"s77", 4}}}, "bounds");
@@ -135,9 +142,17 @@ TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
        {Output::kEngine, Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
     expect_refused({.output = output, .alloc_graph_output = false}, "alloc_graph_output");
   }
-  for (const Output output : {Output::kOnnx, Output::kArchive}) {
-    expect_refused({.output = output, .allow_reduced_precision = true}, "allow_reduced_precision");
-  }
+  expect_refused({.output = Output::kOnnx, .allow_reduced_precision = true},
+                 "allow_reduced_precision");
+  expect_refused({.output = Output::kArchive, .engines = {}, .allow_reduced_precision = true},
+                 "allow_reduced_precision");
+  // Options of engines for other outputs.
+  expect_refused({.engines = {{"tensorrt", {{"cross_compile", "true"}}}}}, "cross_compile");
+  expect_refused({.output = Output::kEngine, .engines = {{"tensorrt", {{"platform", "x"}}}}},
+                 "platform");
+  expect_refused(
+      {.output = Output::kArchive, .engines = {{"tensorrt", {{"weight_streaming_total", "1GB"}}}}},
+      "weight_streaming_total");
   expect_refused({.output = Output::kOnnx, .engines = {{"tensorrt"}}}, "engines");
   expect_refused(
       {.output = Output::kEngineOnnx, .engines = {{"tensorrt", {{"tensorrt_lib", "/nowhere"}}}}},
@@ -182,8 +197,13 @@ TEST(CompileTest, AnArchiveHoldsNoEnginesOfOthers) {
   const auto artefact = compile(load("mlp.pt2"), {.output = Output::kArchive});
   ASSERT_FALSE(artefact.ok());
   EXPECT_EQ(artefact.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_NE(artefact.error().message().find("option 'engines': openvino builds no engines that"),
+  EXPECT_NE(artefact.error().message().find(
+                "holds no engines of openvino: ask for option 'engines' tensorrt"),
             std::string::npos);
+  const auto several = compile(
+      load("mlp.pt2"), {.output = Output::kArchive, .engines = {{"tensorrt"}, {"openvino"}}});
+  ASSERT_FALSE(several.ok());
+  EXPECT_NE(several.error().message().find("holds no engines of openvino"), std::string::npos);
 }
 
 TEST(CompileTest, EachOutputHasItsSteps) {

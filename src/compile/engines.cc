@@ -409,6 +409,8 @@ Result<ProgramEngines> take_engines(ir::Program& program) {
       parts.engines.push_back(std::move(one.engine));
       parts.nodes.push_back({std::move(one.node)});
       parts.passed_over.emplace_back();
+      if (one.warning.empty()) continue;
+      parts.warnings.push_back(fmt::format("{}: {}", program.source, one.warning));
     }
   }
   return parts;

@@ -22,6 +22,7 @@ struct ProgramEngines {
   std::vector<std::string> origins;  // of each outside: ir::Node::origin()
   // Of each engine: its nodes that engines before it in the list do not take, and why.
   std::vector<std::vector<engine::ManifestOutside>> passed_over;
+  std::vector<std::string> warnings;  // of what the program came with
 };
 
 // Takes the engines that the program came with, as the archive has it: the calls of all of them.

@@ -1,16 +1,21 @@
 #include "compile/output.h"
 
 #include <algorithm>
+#include <string>
+#include <vector>
+
+#include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/try.h"
+#include "engine_list/compilers/registry.h"
 
 namespace slipway {
 
 namespace {
 
-const char* title(Output output) {
-  switch (output) {
+const char* title(const CompileOptions& options) {
+  switch (options.output) {
     case Output::kPte:
       return "a .pte file";
     case Output::kEngine:
@@ -21,7 +26,7 @@ const char* title(Output output) {
     case Output::kArchive:
       break;
   }
-  return "an archive without engines";
+  return options.engines.empty() ? "an archive without engines" : "an archive";
 }
 
 struct Given {
@@ -44,14 +49,15 @@ Status check_without_effect(const CompileOptions& options) {
       {"min_partition_size", options.min_partition_size != defaults.min_partition_size},
       {"require_full", options.require_full}};
   const auto refuse = [&](const char* option) {
-    return invalid_argument("option '{}' has no effect on {}", option, title(options.output));
+    return invalid_argument("option '{}' has no effect on {}", option, title(options));
   };
   if (options.output != Output::kPte) {
     for (const Given& one : of_pte) {
       if (one.is_given) return refuse(one.option);
     }
   }
-  if (!is_onnx(options.output) && options.output != Output::kArchive) return {};
+  const bool is_plain_archive = options.output == Output::kArchive && options.engines.empty();
+  if (!is_onnx(options.output) && !is_plain_archive) return {};
   // Nothing is built.
   for (const Given& one : of_builds) {
     if (one.is_given) return refuse(one.option);
@@ -93,12 +99,37 @@ Status check_engines_of_model(const CompileOptions& options) {
   return {};
 }
 
+// The engines that an archive is to hold.
 Status check_engines_of_archive(const CompileOptions& options) {
-  if (options.engines.empty()) return {};
-  return invalid_argument(
-      "option 'engines': {} builds no engines that an archive of torch.export can hold: ask for "
-      "none, or write a .pte file",
-      options.engines[0].name);
+  std::vector<std::string> able;
+  for (const auto* compiler : engine_list::compilers()) {
+    if (compiler->put_engines != nullptr) able.emplace_back(compiler->name);
+  }
+  for (const EngineChoice& engine : options.engines) {
+    if (std::find(able.begin(), able.end(), engine.name) != able.end()) continue;
+    return invalid_argument(
+        "an archive of torch.export holds no engines of {}: ask for option 'engines' {}, for "
+        "option 'engines' none, which writes the program itself, or for a .pte file",
+        engine.name, fmt::join(able, " or "));
+  }
+  if (options.engines.size() <= 1) return {};
+  return invalid_argument("an archive holds engines of one kind, but {} are given",
+                          options.engines.size());
+}
+
+// Options of engines that are for other outputs.
+Status check_options_of_engines(const CompileOptions& options) {
+  const bool is_archive = options.output == Output::kArchive;
+  for (const EngineChoice& engine : options.engines) {
+    for (const EngineOption& known : engine_options(engine.name)) {
+      if (is_archive ? !known.is_for_loading : !known.is_for_programs) continue;
+      for (const auto& [name, value] : engine.options) {
+        if (name != known.name) continue;
+        return invalid_argument("option '{}' has no effect on {}", name, title(options));
+      }
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -107,15 +138,15 @@ bool is_onnx(Output output) { return output == Output::kOnnx || output == Output
 
 Status check_output(const CompileOptions& options, size_t methods) {
   SLIPWAY_RETURN_IF_ERROR(check_without_effect(options));
+  SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
   if (options.output == Output::kPte) return {};
   if (methods != 1) {
-    return invalid_argument("{} holds one program, but {} are given", title(options.output),
-                            methods);
+    return invalid_argument("{} holds one program, but {} are given", title(options), methods);
   }
   if (options.output == Output::kArchive) return check_engines_of_archive(options);
   if (is_onnx(options.output)) SLIPWAY_RETURN_IF_ERROR(check_engines_of_model(options));
   if (options.output == Output::kOnnx || options.engines.size() == 1) return {};
-  return invalid_argument("{} is {} one engine, but {} are given", title(options.output),
+  return invalid_argument("{} is {} one engine, but {} are given", title(options),
                           is_onnx(options.output) ? "lowered for" : "that of",
                           options.engines.size());
 }

@@ -43,8 +43,13 @@ class Compiler {
 // An engine that a program came with.
 struct FoundEngine {
   engine::Engine engine;
-  std::string node;  // what called it: "execute_engine (some.operator)"
+  std::string node;     // what called it: "execute_engine (some.operator)"
+  std::string warning;  // what the user should know of it; mostly empty
 };
+
+// The operators that call engines in an exported program, by target, and the names of their
+// parameters. They give lists of tensors.
+using CallOperators = std::map<std::string, std::vector<std::string>>;
 
 struct CompilerDescription {
   const char* name;  // as engine::Description has it
@@ -63,6 +68,14 @@ struct CompilerDescription {
   // is called by ir::kCallEngine `first_engine` + i afterwards. Null: nobody does that.
   Result<std::vector<FoundEngine>> (*take_engines)(ir::Program& program,
                                                    size_t first_engine) = nullptr;
+
+  // The counterpart, for a program that is written as an archive: calls of that tool's take the
+  // place of each ir::kCallEngine, which calls one of `engines` by index, and those that the
+  // program has already get the form that the options ask for. Null: archives hold no engines of
+  // this kind.
+  Result<CallOperators> (*put_engines)(ir::Program& program,
+                                       std::span<const engine::Engine> engines,
+                                       const OptionValues& options) = nullptr;
 
   // Command lines for the tool's help.
   std::span<const char* const> examples = {};

@@ -150,6 +150,7 @@ Json archive_json(const Program& loaded) {
                                {"node", parts->nodes[i].front()},
                                {"device", record.device},
                                {"target", record.target},
+                               {"library_version", record.library_version},
                                {"bytes", record.size},
                                {"sha256", record.sha256}});
   }
@@ -165,8 +166,10 @@ void append_engines(std::string& text, const Program& loaded) {
   if (!parts->engines.empty()) append(text, "engines:\n");
   for (size_t i = 0; i < parts->engines.size(); ++i) {
     const engine::EngineRecord& record = parts->engines[i].record;
-    append(text, "  {}  {} for {}{}, {}: {}\n", i, record.engine, printable(record.device),
-           record.target.empty() ? "" : " (" + printable(record.target) + ")",
+    const std::string library =
+        record.library_version.empty() ? "" : ", built by " + printable(record.library_version);
+    append(text, "  {}  {} for {}{}{}, {}: {}\n", i, record.engine, printable(record.device),
+           record.target.empty() ? "" : " (" + printable(record.target) + ")", library,
            format_bytes(record.size), printable(parts->nodes[i].front()));
   }
 }

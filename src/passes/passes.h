@@ -97,6 +97,11 @@ Status decompose_for_engine(ir::Program& program, const EngineChoice& engine);
 // before the elements are moved.
 Status read_masks_as_floats(ir::Program& program, const EngineChoice& engine);
 
+// A functional program becomes one that PyTorch runs to the same numbers: what needs tensors that
+// lie in one piece has them, and no output lies in the memory of an entry that the program writes
+// to at its end.
+Status for_pytorch(ir::Program& program);
+
 // Removes nodes, and then constants, that nothing uses.
 Status remove_dead_code(ir::Program& program);
 

@@ -40,6 +40,11 @@ SourceGraph::SourceGraph(JsonValue graph)
   for (JsonValue node : graph["nodes"].items()) {
     const JsonValue name = node.find("name");
     if (!name.is_none()) nodes_.try_emplace(name.to_string_view(), node);
+    const JsonValue modules = node.find("metadata").find("nn_module_stack");
+    if (outermost_module_.empty() && !modules.is_none()) {
+      outermost_module_ = modules.to_string_view();
+      outermost_module_ = outermost_module_.substr(0, outermost_module_.find(';'));
+    }
     for (JsonValue output : node["outputs"].items()) {
       const auto [tag, value] = output.to_union();
       if (tag == "as_tensor") nodes_.try_emplace(value["name"].to_string_view(), node);

@@ -29,6 +29,8 @@ class SourceGraph {
   JsonValue tensor_meta(const std::string& name) const { return find(tensors_, name); }
   JsonValue sym_float(const std::string& name) const { return find(sym_floats_, name); }
   JsonValue sym_bool(const std::string& name) const { return find(sym_bools_, name); }
+  // The "nn_module_stack" of what lies in no module but the whole model; "" where none is known.
+  std::string_view outermost_module() const { return outermost_module_; }
   // The class of a custom object, "" where it is not known.
   std::string object_type(const std::string& name) const;
 
@@ -43,6 +45,7 @@ class SourceGraph {
   Members sym_floats_;
   Members sym_bools_;
   Members objects_;
+  std::string_view outermost_module_;
 };
 
 // Not thread-safe.

@@ -210,13 +210,16 @@ bool is_metadata_of(const ir::Node& node, JsonValue metadata) {
          own_frame(trace.to_string_view()) == node.stack_trace();
 }
 
-void write_metadata(const ir::Node& node, JsonValue source, JsonWriter& json) {
+// What the archive does not have is given the module that PyTorch's unflatten asks for.
+void write_metadata(const ir::Node& node, JsonValue source, std::string_view outermost_module,
+                    JsonWriter& json) {
   const JsonValue metadata = source.find("metadata");
   if (!metadata.is_none() && is_metadata_of(node, metadata)) {
     json.copy(metadata);
     return;
   }
   json.begin_object();
+  if (!outermost_module.empty()) json.key("nn_module_stack").value(outermost_module);
   if (!node.stack_trace().empty()) json.key("stack_trace").value(node.stack_trace());
   json.end_object();
 }
@@ -319,7 +322,7 @@ Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
     }
   }
   json.end_array().key("metadata");
-  write_metadata(node, source, json);
+  write_metadata(node, source, source_.outermost_module(), json);
 
   // PyTorch names a node with one result after that, and others for themselves.
   const JsonValue is_single =

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -11,7 +10,9 @@
 #include "base/hash.h"
 #include "base/printable.h"
 #include "base/try.h"
-#include "pt2/object_pickle.h"
+#include "slipway/version.h"
+#include "tensorrt/archive/call_nodes.h"
+#include "tensorrt/archive/metadata.h"
 #include "tensorrt/archive/serialized_engine.h"
 #include "tensorrt/format/blob.h"
 #include "tensorrt/format/description.h"
@@ -20,66 +21,11 @@ namespace slipway::tensorrt {
 
 namespace {
 
-constexpr std::string_view kExecute = "tensorrt.execute_engine.default";
-constexpr std::string_view kPlaceholder = "tensorrt.no_op_placeholder_for_execute_engine.default";
-// As the C++ and the Python runtime of Torch-TensorRT keep engines.
-constexpr std::string_view kTypes[] = {
-    "__torch__.torch.classes.tensorrt.Engine",
-    "torch_tensorrt.dynamo.runtime._TRTEngine._reconstruct_trt_engine"};
-constexpr std::string_view kPlatform = "linux_x86_64";
-
-bool is_call(const ir::Node& node) { return node.op() == kExecute || node.op() == kPlaceholder; }
-
 // What several calls have in common is read once: an object by its record, a digest by its plan.
 struct Known {
-  std::map<const std::byte*, SerializedEngine> objects;
+  KnownObjects objects;
   std::map<const std::byte*, std::string> digests;
 };
-
-Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::Node& node,
-                                          Known& known) {
-  const auto* value = node.args().size() == 2 ? std::get_if<ir::Value*>(&node.arg(1)) : nullptr;
-  if (value == nullptr || *value == nullptr) {
-    return invalid_file("it takes a list of tensors and an engine, and is given something else");
-  }
-  const ir::Input* input = program.input_of(*value);
-  if (input == nullptr || input->kind != ir::InputKind::kCustomObject) {
-    return invalid_file("its engine, {}, is no object of the archive", (*value)->name());
-  }
-  const auto found = known.objects.find(input->object.bytes.data());
-  if (found != known.objects.end()) return found->second;
-  SLIPWAY_ASSIGN_OR_RETURN(const pt2::PickledObject object,
-                           pt2::read_object(input->object, kTypes, input->target));
-  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine engine,
-                           read_serialized_engine(object.state, object.owner));
-  known.objects.emplace(input->object.bytes.data(), engine);
-  return engine;
-}
-
-// The items are arguments: texts, but for the plan, which may be a tensor of the program.
-Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const ir::Node& node) {
-  std::vector<std::string_view> items;
-  OwnedSpan plan;
-  bool is_tensor = false;
-  for (size_t i = 1; i < node.args().size(); ++i) {
-    if (const auto* text = std::get_if<std::string>(&node.arg(i))) {
-      items.emplace_back(*text);
-      continue;
-    }
-    const auto* value = std::get_if<ir::Value*>(&node.arg(i));
-    const ir::Input* input = value && *value ? program.input_of(*value) : nullptr;
-    if (i != kPlanItem + 1 || input == nullptr || !input->data) {
-      return invalid_file("its argument {} is neither a text nor a tensor of the archive", i);
-    }
-    if (input->data->dtype != DType::kUInt8 || !input->data->is_contiguous()) {
-      return invalid_file("its engine, {}, is no list of bytes", input->target);
-    }
-    is_tensor = true;
-    plan = {input->data->bytes(), input->data->storage.owner};
-    items.emplace_back();
-  }
-  return read_serialized_engine(items, nullptr, is_tensor ? &plan : nullptr);
-}
 
 // What this machine's files can't hold or run.
 Status check_supported(const SerializedEngine& engine, bool is_placeholder) {
@@ -91,12 +37,7 @@ Status check_supported(const SerializedEngine& engine, bool is_placeholder) {
   if (engine.needs_several_devices) {
     return unsupported("its engine is for several GPUs, and a delegate runs on one");
   }
-  const std::string& platform = engine.target_platform;
-  if (is_placeholder || platform.empty() || platform == "unknown" || platform == kPlatform) {
-    return {};
-  }
-  return unsupported("its engine is for {}, and this is {}: compile it there",
-                     engine.target_platform, kPlatform);
+  return is_placeholder ? Status() : check_own_platform(engine);
 }
 
 Result<uint32_t> place_of(const std::string& name, const std::vector<std::string>& names) {
@@ -134,7 +75,11 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
   record.engine = kDescription.name;
   record.backend = kDescription.backend;
   record.device = serialized.device_name.empty() ? "GPU" : serialized.device_name;
-  if (!serialized.hardware_compatible) record.capabilities = record.target = serialized.capability;
+  const EngineNote note = note_of(serialized.metadata);
+  record.library_version = note.library_version;
+  record.target = note.target;
+  if (!serialized.hardware_compatible) record.capabilities = serialized.capability;
+  if (record.target.empty()) record.target = record.capabilities;
   record.options = {{kAbiOption, serialized.abi_version}};
   record.compile_specs = {{"target_device", fmt::format("cuda:{}", serialized.device_id)}};
   SLIPWAY_RETURN_IF_ERROR(describe(serialized.inputs, inputs, "inputs", record.inputs));
@@ -167,16 +112,22 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
   return engine;
 }
 
+// What another version of Slipway made is no error: it may know what this one does not.
+std::string difference(const std::string& metadata, const std::string& node) {
+  const std::string own = std::string("slipway ") + version();
+  const std::string made_by = note_of(metadata).tool_version;
+  if (made_by.empty() || made_by == own) return {};
+  return fmt::format("the engine of {} was made by {}, and this is {}", node, made_by, own);
+}
+
 Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& node, size_t number,
                                               Known& known) {
-  const bool is_placeholder = node.op() == kPlaceholder;
   const auto* inputs =
       node.args().empty() ? nullptr : std::get_if<std::vector<ir::Value*>>(&node.arg(0));
   if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
-  SLIPWAY_ASSIGN_OR_RETURN(
-      SerializedEngine serialized,
-      is_placeholder ? engine_of_arguments(program, node) : engine_of_object(program, node, known));
-  SLIPWAY_RETURN_IF_ERROR(check_supported(serialized, is_placeholder));
+  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine serialized, engine_of(program, node, known.objects));
+  SLIPWAY_RETURN_IF_ERROR(check_supported(serialized, node.op() == kPlaceholder));
+  const std::string serialized_metadata = serialized.metadata;
   SLIPWAY_ASSIGN_OR_RETURN(engine::Engine engine,
                            make_engine(std::move(serialized), *inputs, node.outputs(), known));
   ir::Node* call =
@@ -184,8 +135,9 @@ Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& no
                               {.before = &node, .origin = &node});
   const std::vector<ir::Value*> outputs = node.outputs();
   for (ir::Value* output : outputs) program.graph->move_output(output, call);
-  return engine_build::FoundEngine{std::move(engine),
-                                   fmt::format("{} ({})", node.name(), node.op())};
+  std::string name = fmt::format("{} ({})", node.name(), node.op());
+  std::string warning = difference(serialized_metadata, name);
+  return engine_build::FoundEngine{std::move(engine), std::move(name), std::move(warning)};
 }
 
 bool has_call(const ir::Graph& graph) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <utility>
 
+#include <fmt/ranges.h>
+
 #include "base/base64.h"
 #include "base/error.h"
 #include "base/printable.h"
@@ -59,6 +61,13 @@ Result<std::vector<std::string>> split(std::string_view text, char separator) {
   return parts;
 }
 
+const Abi* find_abi(std::string_view version) {
+  for (const Abi& known : kAbis) {
+    if (known.version == version) return &known;
+  }
+  return nullptr;
+}
+
 Result<bool> flag(std::string_view text, const char* what) {
   if (text == "0" || text == "1") return text == "1";
   return invalid_file("its {} is '{}', neither 0 nor 1", what, printable_start(text));
@@ -101,6 +110,13 @@ Status read_aliases(std::string_view text, SerializedEngine& engine) {
   return {};
 }
 
+// Older programs have other names of Windows.
+std::string platform_name(std::string text) {
+  constexpr std::string_view kOlder = "win_";
+  if (text.starts_with(kOlder)) text.replace(0, kOlder.size(), "windows_");
+  return text;
+}
+
 bool is_plan(std::string_view bytes) {
   return bytes.starts_with("ftrt") || bytes.starts_with("vtrt");
 }
@@ -113,6 +129,59 @@ Result<OwnedSpan> read_plan(std::string_view item, const std::shared_ptr<const v
   return spool.finish();
 }
 
+// Names with separators between them would be read as others.
+Result<std::string> join(const std::vector<std::string>& names, std::string_view separators) {
+  for (const std::string& name : names) {
+    if (name.empty() || name.find_first_of(separators) != std::string::npos) {
+      return invalid_argument(
+          "its binding '{}' can't be named in a program of Torch-TensorRT, which puts {} between "
+          "names: rename it in the model",
+          printable_start(name), fmt::join(separators, " and "));
+    }
+  }
+  return fmt::format("{}", fmt::join(names, "%"));
+}
+
+// id%major%minor%type%name; the type of a GPU is 0, and so is a capability that is not known.
+Result<std::string> write_device(const SerializedEngine& engine) {
+  if (engine.device_name.find('%') != std::string::npos) {
+    return invalid_argument("its GPU '{}' can't be named in a program of Torch-TensorRT",
+                            printable_start(engine.device_name));
+  }
+  int capability = 0;
+  if (const std::string_view text = engine.capability; text.starts_with("sm_")) {
+    std::from_chars(text.data() + 3, text.data() + text.size(), capability);
+  }
+  return fmt::format("{}%{}%{}%0%{}", engine.device_id, capability / 10, capability % 10,
+                     engine.device_name);
+}
+
+Result<std::string> write_aliases(const SerializedEngine& engine) {
+  std::vector<std::string> records;
+  for (const SerializedAlias& alias : engine.aliases) {
+    SLIPWAY_RETURN_IF_ERROR(join({alias.output, alias.input, alias.kind}, "%@"));
+    records.push_back(fmt::format("{}@{}@{}", alias.output, alias.input, alias.kind));
+  }
+  return fmt::format("{}", fmt::join(records, "%"));
+}
+
+Status check_fits(const SerializedEngine& engine, const Abi& abi) {
+  const auto lacks = [&](const char* what) {
+    return unsupported("it {}, which Torch-TensorRT's ABI {} has no item for: write ABI {}", what,
+                       abi.version, kNewestAbi);
+  };
+  if (engine.allocates_dynamically && abi.items <= kAllocationStrategy) {
+    return lacks("takes its scratch memory at each call");
+  }
+  if (engine.needs_several_devices && abi.items <= kSeveralDevices) {
+    return lacks("is for several GPUs");
+  }
+  if (!engine.aliases.empty() && abi.items <= kAliases) {
+    return lacks("writes an output into the memory of an input");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view> items,
@@ -121,10 +190,7 @@ Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view
   if (items.empty()) return invalid_file("it is empty");
   SerializedEngine engine;
   engine.abi_version = items[kAbiVersion];
-  const Abi* abi = nullptr;
-  for (const Abi& known : kAbis) {
-    if (known.version == items[kAbiVersion]) abi = &known;
-  }
+  const Abi* const abi = find_abi(items[kAbiVersion]);
   if (abi == nullptr) {
     return unsupported(
         "it is of Torch-TensorRT's ABI '{}', and Slipway reads {} to {}: export it again with a "
@@ -144,9 +210,13 @@ Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view
   SLIPWAY_ASSIGN_OR_RETURN(engine.hardware_compatible,
                            flag(item(kHardwareCompatible), "hardware compatibility"));
   engine.metadata = item(kMetadata);
-  engine.target_platform = printable_start(item(kTargetPlatform));
+  engine.target_platform = platform_name(printable_start(item(kTargetPlatform)));
   SLIPWAY_ASSIGN_OR_RETURN(engine.needs_output_allocator,
                            flag(item(kOutputAllocator), "need of an output allocator"));
+  if (abi->items > kAllocationStrategy) {
+    SLIPWAY_ASSIGN_OR_RETURN(engine.allocates_dynamically,
+                             flag(item(kAllocationStrategy), "allocation strategy"));
+  }
   if (abi->items > kSeveralDevices) {
     SLIPWAY_ASSIGN_OR_RETURN(engine.needs_several_devices,
                              flag(item(kSeveralDevices), "need of several devices"));
@@ -159,6 +229,36 @@ Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view
   }
   if (engine.plan.bytes.empty()) return invalid_file("it has no plan");
   return engine;
+}
+
+std::vector<std::string_view> known_abis() {
+  std::vector<std::string_view> versions;
+  for (const Abi& abi : kAbis) versions.push_back(abi.version);
+  return versions;
+}
+
+Result<std::vector<std::string>> write_serialized_engine(const SerializedEngine& engine) {
+  const Abi* const abi = find_abi(engine.abi_version);
+  if (abi == nullptr) {
+    return invalid_argument("Torch-TensorRT's ABI '{}' is not one of {}",
+                            printable_start(engine.abi_version), fmt::join(known_abis(), ", "));
+  }
+  SLIPWAY_RETURN_IF_ERROR(check_fits(engine, *abi));
+  std::vector<std::string> items(kAliases + 1);
+  items[kAbiVersion] = engine.abi_version;
+  items[kName] = engine.name;
+  SLIPWAY_ASSIGN_OR_RETURN(items[kDevice], write_device(engine));
+  SLIPWAY_ASSIGN_OR_RETURN(items[kInputs], join(engine.inputs, "%"));
+  SLIPWAY_ASSIGN_OR_RETURN(items[kOutputs], join(engine.outputs, "%"));
+  items[kHardwareCompatible] = engine.hardware_compatible ? "1" : "0";
+  items[kMetadata] = engine.metadata;
+  items[kTargetPlatform] = engine.target_platform;
+  items[kOutputAllocator] = engine.needs_output_allocator ? "1" : "0";
+  items[kAllocationStrategy] = engine.allocates_dynamically ? "1" : "0";
+  items[kSeveralDevices] = engine.needs_several_devices ? "1" : "0";
+  SLIPWAY_ASSIGN_OR_RETURN(items[kAliases], write_aliases(engine));
+  items.resize(abi->items);
+  return items;
 }
 
 }  // namespace slipway::tensorrt

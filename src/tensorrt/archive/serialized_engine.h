@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ struct SerializedEngine {
   std::string metadata;              // Torch-TensorRT's own
   std::string target_platform;       // "linux_x86_64"; empty where it is not said, and cut
   bool needs_output_allocator = false;
+  bool allocates_dynamically = false;  // scratch memory, for each call
   bool needs_several_devices = false;
   std::vector<SerializedAlias> aliases;
 };
@@ -47,5 +49,14 @@ inline constexpr size_t kPlanItem = 3;
 Result<SerializedEngine> read_serialized_engine(std::span<const std::string_view> items,
                                                 const std::shared_ptr<const void>& owner,
                                                 const OwnedSpan* plan = nullptr);
+
+// The ABI of Torch-TensorRT's newest version.
+inline constexpr std::string_view kNewestAbi = "10";
+// Those that are read and written.
+std::vector<std::string_view> known_abis();
+
+// The items of an engine of its ABI, in their order; that of the plan is left empty. kUnsupported
+// for what that ABI has no item for, kInvalidArgument for names that its separators are in.
+Result<std::vector<std::string>> write_serialized_engine(const SerializedEngine& engine);
 
 }  // namespace slipway::tensorrt

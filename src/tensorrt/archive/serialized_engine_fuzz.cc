@@ -1,7 +1,10 @@
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
+#include <string_view>
 #include <vector>
 
+#include "tensorrt/archive/metadata.h"
 #include "tensorrt/archive/serialized_engine.h"
 
 // The items, each ended by a zero.
@@ -12,6 +15,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     items.push_back(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  (void)slipway::tensorrt::read_serialized_engine(items, nullptr);
+  const auto engine = slipway::tensorrt::read_serialized_engine(items, nullptr);
+  if (!engine.ok()) return 0;
+  (void)slipway::tensorrt::note_of(engine->metadata);
+  // What can be written again is as large as it was.
+  const auto written = slipway::tensorrt::write_serialized_engine(*engine);
+  if (written.ok() && written->size() != items.size()) std::abort();
   return 0;
 }

@@ -130,5 +130,49 @@ TEST(SerializedEngine, NamesWhatIsWrong) {
   }
 }
 
+TEST(SerializedEngine, IsWrittenAsItIsRead) {
+  auto engine = read_serialized_engine(kItems, nullptr);
+  ASSERT_TRUE(engine.ok());
+  EXPECT_TRUE(engine->allocates_dynamically);
+  const auto written = write_serialized_engine(*engine);
+  ASSERT_TRUE(written.ok()) << written.error().message();
+  for (size_t i = 0; i < kItems.size(); ++i) {
+    EXPECT_EQ((*written)[i], i == kPlanItem ? "" : kItems[i]) << i;
+  }
+  engine->capability.clear();
+  EXPECT_EQ((*write_serialized_engine(*engine))[2], "2%0%0%0%NVIDIA RTX A6000");
+  engine->capability = "sm_120";
+  EXPECT_EQ((*write_serialized_engine(*engine))[2], "2%12%0%0%NVIDIA RTX A6000");
+}
+
+TEST(SerializedEngine, AnAbiHasNoItemForWhatCameLater) {
+  auto engine = *read_serialized_engine(kItems, nullptr);
+  const auto refusal = [&](const char* abi) {
+    engine.abi_version = abi;
+    const auto written = write_serialized_engine(engine);
+    return written.ok() ? "" : written.error().message();
+  };
+  EXPECT_THAT(refusal("9"), HasSubstr("writes an output into the memory of an input"));
+  engine.aliases.clear();
+  EXPECT_EQ(refusal("9"), "");
+  EXPECT_EQ(write_serialized_engine(engine)->size(), 12U);
+  engine.needs_several_devices = true;
+  EXPECT_THAT(refusal("8"), HasSubstr("is for several GPUs"));
+  engine.needs_several_devices = false;
+  EXPECT_EQ(write_serialized_engine(engine)->size(), 11U);
+  EXPECT_THAT(refusal("7"), HasSubstr("scratch memory at each call"));
+  engine.allocates_dynamically = false;
+  EXPECT_EQ(refusal("7"), "");
+  EXPECT_EQ(write_serialized_engine(engine)->size(), 10U);
+  EXPECT_THAT(refusal("6"), HasSubstr("is not one of 7, 8, 9, 10"));
+}
+
+TEST(SerializedEngine, OlderNamesOfWindowsAreRead) {
+  EXPECT_EQ(read_serialized_engine(with(8, "win_x86_64"), nullptr)->target_platform,
+            "windows_x86_64");
+  EXPECT_EQ(read_serialized_engine(with(8, "windows_arm64"), nullptr)->target_platform,
+            "windows_arm64");
+}
+
 }  // namespace
 }  // namespace slipway::tensorrt

@@ -181,6 +181,7 @@ class TensorRtBuilder : public engine_build::Builder {
         {"tf32", build_options_.allow_reduced_precision ? "on" : "off"},
         {"weight_streaming", options_.streams_weights() ? "on" : "off"},
         {"precision", precision_name(options_.precision)}};
+    if (options_.calls.platform != kOwnPlatform) options["platform"] = options_.calls.platform;
     if (options_.workspace) options["workspace"] = std::to_string(*options_.workspace);
     if (options_.optimization_level) {
       options["optimization_level"] = std::to_string(*options_.optimization_level);
@@ -246,6 +247,7 @@ class TensorRtBuilder : public engine_build::Builder {
     request.workspace = options_.workspace;
     request.optimization_level = options_.optimization_level;
     SLIPWAY_ASSIGN_OR_RETURN(request.capabilities, parse_target(target_));
+    request.for_windows = options_.calls.platform == kWindowsPlatform;
     SLIPWAY_ASSIGN_OR_RETURN(request.profiles, make_profiles(graph, options_.profiles));
     return request;
   }

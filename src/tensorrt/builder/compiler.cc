@@ -1,9 +1,12 @@
 #include "engine_build/compiler.h"
 
 #include <memory>
+#include <span>
 #include <utility>
 
+#include "base/error.h"
 #include "base/try.h"
+#include "tensorrt/archive/call_writer.h"
 #include "tensorrt/archive/calls.h"
 #include "tensorrt/builder/builder.h"
 #include "tensorrt/builder/job.h"
@@ -49,8 +52,20 @@ class TensorRtCompiler : public engine_build::Compiler {
 Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues& values,
                                                      const engine_build::BuildOptions& build) {
   SLIPWAY_ASSIGN_OR_RETURN(Options options, parse_options(values));
+  const std::string& platform = options.calls.platform;
+  if (platform != kOwnPlatform && platform != kWindowsPlatform) {
+    return unsupported("option 'platform' {}: TensorRT builds for {} and {} here", platform,
+                       kOwnPlatform, kWindowsPlatform);
+  }
   return std::unique_ptr<engine_build::Compiler>(
       std::make_unique<TensorRtCompiler>(std::move(options), build));
+}
+
+Result<engine_build::CallOperators> put(ir::Program& program,
+                                        std::span<const engine::Engine> engines,
+                                        const engine_build::OptionValues& values) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
+  return put_engines(program, engines, options.calls);
 }
 
 Result<std::string> check_machine(std::span<const std::byte> plan,
@@ -63,6 +78,7 @@ Result<std::string> check_machine(std::span<const std::byte> plan,
 constexpr const char* kExamples[] = {
     "slipway compile model.pt2 -o model.onnx --engine tensorrt --precision fp16",
     "slipway compile model.pt2 -o model.engine --engine tensorrt --target sm_86",
+    "slipway compile model.pt2 -o engines.pt2 --engine tensorrt --target sm_86",
 };
 constexpr const char* kExtensions[] = {".engine", ".trt"};
 
@@ -77,6 +93,7 @@ const engine_build::CompilerDescription kCompiler = {
     .process_for_each_engine = true,
     .bare_extensions = kExtensions,
     .take_engines = take_engines,
+    .put_engines = put,
     .examples = kExamples,
     .state = machine_state,
     .check_machine = check_machine,

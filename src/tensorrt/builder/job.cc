@@ -50,6 +50,7 @@ Json to_json(const BuildRequest& request) {
           {"workspace", optional_to_json(request.workspace)},
           {"optimization_level", optional_to_json(request.optimization_level)},
           {"capabilities", request.capabilities},
+          {"for_windows", request.for_windows},
           {"profiles", profiles}};
 }
 
@@ -63,6 +64,7 @@ BuildRequest request_from_json(const Json& json) {
   request.workspace = optional_from_json<uint64_t>(json.at("workspace"));
   request.optimization_level = optional_from_json<int>(json.at("optimization_level"));
   request.capabilities = json.at("capabilities").get<std::vector<int>>();
+  request.for_windows = json.at("for_windows");
   for (const Json& profile : json.at("profiles")) {
     auto& inputs = request.profiles.emplace_back();
     for (const Json& input : profile) {
@@ -154,6 +156,7 @@ Status configure(BuilderConfig& config, const BuildRequest& request) {
   if (request.optimization_level) {
     SLIPWAY_RETURN_IF_ERROR(config.set_optimization_level(*request.optimization_level));
   }
+  if (request.for_windows) SLIPWAY_RETURN_IF_ERROR(config.set_for_windows());
   if (request.capabilities.empty()) return {};
   return config.set_compute_capabilities(request.capabilities);
 }

@@ -25,6 +25,7 @@ struct BuildRequest {
   std::optional<uint64_t> workspace;
   std::optional<int> optimization_level;
   std::vector<int> capabilities;
+  bool for_windows = false;
   std::vector<std::vector<InputProfile>> profiles;
 };
 

@@ -1,9 +1,14 @@
 #include "tensorrt/builder/options.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <limits>
+#include <string_view>
 #include <utility>
+
+#include <fmt/ranges.h>
 
 #include "base/byte_count.h"
 #include "base/error.h"
@@ -52,7 +57,22 @@ const EngineOption kOptions[] = {
      .help = "An operator that stays in float32, such as aten.linear; may be repeated",
      .is_repeated = true,
      .is_for_models = true},
+    {.name = "torch_tensorrt_abi",
+     .value = "7|8|9|10",
+     .help = "In a .pt2: the ABI of the Torch-TensorRT that is to run it (default: the newest)",
+     .is_for_programs = true},
+    {.name = "cross_compile",
+     .help = "In a .pt2: engines as buffers, for another machine or for plans past 4 GiB",
+     .is_for_programs = true},
+    {.name = "platform",
+     .value = "PLATFORM",
+     .help = "With cross_compile: where it is to run, such as windows_x86_64",
+     .is_for_programs = true},
 };
+
+// As Torch-TensorRT names them.
+constexpr const char* kPlatforms[] = {"linux_x86_64", "linux_aarch64", "windows_x86_64",
+                                      "windows_arm64"};
 
 // Budgets are below 2^63: TensorRT counts them in an int64.
 Status parse(const std::string& text, std::optional<uint64_t>& out) {
@@ -110,6 +130,23 @@ Status parse(const std::string& text, std::map<std::string, std::vector<ProfileR
   return {};
 }
 
+Status parse_abi(const std::string& text, std::string& out) {
+  const std::vector<std::string_view> known = known_abis();
+  if (std::find(known.begin(), known.end(), text) == known.end()) {
+    return invalid_argument("expected one of {}, not '{}'", fmt::join(known, ", "), text);
+  }
+  out = text;
+  return {};
+}
+
+Status parse_platform(const std::string& text, std::string& out) {
+  if (std::find(std::begin(kPlatforms), std::end(kPlatforms), text) == std::end(kPlatforms)) {
+    return invalid_argument("expected one of {}, not '{}'", fmt::join(kPlatforms, ", "), text);
+  }
+  out = text;
+  return {};
+}
+
 Status parse_one(const std::string& name, const std::string& text, Options& options) {
   if (name == "tensorrt_lib") options.library = text;
   if (name == "target") options.targets.push_back(text);
@@ -120,6 +157,13 @@ Status parse_one(const std::string& name, const std::string& text, Options& opti
   if (name == "weight_streaming_total") return parse(text, options.weight_streaming_total);
   if (name == "workspace") return parse(text, options.workspace);
   if (name == "optimization_level") return parse(text, options.optimization_level);
+  if (name == "torch_tensorrt_abi") return parse_abi(text, options.calls.abi);
+  if (name == "platform") return parse_platform(text, options.calls.platform);
+  if (name == "cross_compile") {
+    std::optional<bool> given;
+    SLIPWAY_RETURN_IF_ERROR(parse(text, given));
+    options.calls.is_placeholder = *given;
+  }
   if (name == "precision") return parse(text, options.precision);
   return {};
 }
@@ -139,6 +183,10 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
   }
   const bool has_budget = options.weight_streaming_budget.has_value();
   const bool has_total = options.weight_streaming_total.has_value();
+  if (!options.calls.is_placeholder && options.calls.platform != kOwnPlatform) {
+    return invalid_argument("option 'platform' {} goes with option 'cross_compile'",
+                            options.calls.platform);
+  }
   if (has_budget && has_total) {
     return invalid_argument(
         "option 'weight_streaming_budget' (for each engine) and option 'weight_streaming_total' "

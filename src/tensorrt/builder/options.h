@@ -12,6 +12,7 @@
 #include "engine_build/compiler.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
+#include "tensorrt/archive/call_writer.h"
 
 namespace slipway::tensorrt {
 
@@ -39,6 +40,8 @@ struct Options {
   std::optional<int> optimization_level;
   Precision precision = Precision::kModel;
   std::set<std::string> keep_fp32;
+
+  CallForm calls;  // in exported programs
 
   bool streams_weights() const {
     return weight_streaming.value_or(weight_streaming_budget || weight_streaming_total);

@@ -56,6 +56,19 @@ TEST(TensorRtOptions, EachOfTheTableIsRead) {
   }
 }
 
+TEST(TensorRtOptions, SayHowAProgramCallsEngines) {
+  const auto newest = parse_options({});
+  EXPECT_EQ(newest->calls.abi, "10");
+  EXPECT_EQ(newest->calls.platform, "linux_x86_64");
+  EXPECT_FALSE(newest->calls.is_placeholder);
+  const auto given = parse_options(
+      {{"torch_tensorrt_abi", "8"}, {"cross_compile", "true"}, {"platform", "windows_arm64"}});
+  ASSERT_TRUE(given.ok()) << given.error().message();
+  EXPECT_EQ(given->calls.abi, "8");
+  EXPECT_EQ(given->calls.platform, "windows_arm64");
+  EXPECT_TRUE(given->calls.is_placeholder);
+}
+
 TEST(TensorRtOptions, WeightStreamingIsOnOffOrUndecided) {
   EXPECT_EQ(parse_options({{"weight_streaming", "true"}})->weight_streaming, true);
   EXPECT_EQ(parse_options({{"weight_streaming", "false"}})->weight_streaming, false);
@@ -73,6 +86,9 @@ TEST(TensorRtOptions, WrongOnesNameTheOption) {
       {{{"weight_streaming_total", "lots"}}, "option 'weight_streaming_total'"},
       {{{"workspace", "99999999999GB"}}, "option 'workspace'"},
       {{{"optimization_level", "6"}}, "from 0 to 5"},
+      {{{"torch_tensorrt_abi", "11"}}, "option 'torch_tensorrt_abi': expected one of 7, 8, 9, 10"},
+      {{{"platform", "amiga"}}, "expected one of linux_x86_64, linux_aarch64"},
+      {{{"platform", "linux_aarch64"}}, "goes with option 'cross_compile'"},
       {{{"profile", "s77"}}, "SYMBOL=MIN:OPT:MAX"},
       {{{"profile", "=1:2:3"}}, "SYMBOL=MIN:OPT:MAX"},
       {{{"profile", "s77=1:2"}}, "SYMBOL=MIN:OPT:MAX"},

@@ -177,6 +177,16 @@ void BuilderConfig::set_hardware_compatibility(HardwareCompatibility level) {
                                                              static_cast<int32_t>(level));
 }
 
+Status BuilderConfig::set_for_windows() {
+  constexpr int32_t kWindows = 1;
+  SLIPWAY_RETURN_IF_ERROR(require(version(), Method::VBuilderConfig_setRuntimePlatform));
+  session()->log->start();
+  call<Method::VBuilderConfig_setRuntimePlatform>(version(), object(), kWindows);
+  if (call<Method::VBuilderConfig_getRuntimePlatform>(version(), object()) == kWindows) return {};
+  return session()->log->error(ErrorCode::kUnsupported,
+                               fmt::format("{} does not build for Windows", version().name()));
+}
+
 Status BuilderConfig::set_compute_capabilities(std::span<const int> capabilities) {
   SLIPWAY_RETURN_IF_ERROR(require(version(), Method::VBuilderConfig_setNbComputeCapabilities));
   session()->log->start();

@@ -90,6 +90,9 @@ class BuilderConfig : public Part {
   // The engine's GPUs, such as {80, 86} for sm_80 and sm_86. Only TensorRT-RTX builds for others
   // than this machine's: kUnsupported from the rest.
   Status set_compute_capabilities(std::span<const int> capabilities);
+  // The engine runs on Windows on x86-64. kUnsupported from a library that builds for its own
+  // system alone.
+  Status set_for_windows();
   Status add_profile(const OptimizationProfile& profile);
 
  private:

@@ -1,8 +1,13 @@
 // Exported programs with engines of Torch-TensorRT in them, compiled and run.
+#include "base/piece_writer.h"
+#include "compile/program_impl.h"
+#include "pt2/program_writer.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "slipway/compile.h"
 #include "slipway/npy.h"
 #include "slipway/program.h"
+#include "tensorrt/archive/call_writer.h"
+#include "tensorrt/archive/calls.h"
 #include "tensorrt/delegate/delegate_test.h"
 
 namespace slipway::tensorrt {
@@ -17,7 +22,10 @@ const std::string kFolder = std::string(SLIPWAY_TEST_DATA) + "/engines/";
 class ArchiveTest : public DelegateTest {
  protected:
   static Result<Module> compiled(const std::string& name) {
-    const auto program = Program::load(kFolder + name + ".pt2");
+    return compiled_file(kFolder + name + ".pt2", name);
+  }
+  static Result<Module> compiled_file(const std::string& path, const std::string& name) {
+    const auto program = Program::load(path);
     if (!program.ok()) return program.error();
     const auto artefact = compile(*program, CompileOptions());
     if (!artefact.ok()) return artefact.error();
@@ -25,40 +33,90 @@ class ArchiveTest : public DelegateTest {
     if (!bytes.ok()) return bytes.error();
     return Module::load(*std::move(bytes), name + ".pte");
   }
+
+  // The archive with its calls as Slipway writes them, compiled. As new ones, which were taken out
+  // of it before, or in another form than they have.
+  static Result<Module> compiled_in_form(const std::string& name, const CallForm& form,
+                                         bool as_new) {
+    const auto loaded = Program::load(kFolder + name + ".pt2");
+    if (!loaded.ok()) return loaded.error();
+    ir::Program program = Program::Impl::of(*loaded).ir.clone();
+    std::vector<engine::Engine> engines;
+    if (as_new) {
+      auto found = take_engines(program, 0);
+      if (!found.ok()) return found.error();
+      for (auto& one : *found) engines.push_back(std::move(one.engine));
+    }
+    const auto parameters = put_engines(program, engines, form);
+    if (!parameters.ok()) return parameters.error();
+    pt2::WriteOptions options;
+    for (const auto& [op, names] : *parameters) {
+      options.operators[op] = {.parameters = names, .gives_list = true};
+    }
+    auto archive = pt2::write_program(program, options);
+    if (!archive.ok()) return archive.error();
+    PieceList pieces;
+    pieces.add(*std::move(archive));
+    const std::string path = testing::TempDir() + "archive_test." + name + ".pt2";
+    const Status written = write_file(path, pieces);
+    if (!written.ok()) return written.error();
+    return compiled_file(path, name);
+  }
+
+  void check_partial(const Result<Module>& module) {
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    std::vector<Value> inputs;
+    for (const char* name : {"partial.in0.npy", "partial.in1.npy"}) {
+      inputs.emplace_back(*read_npy(kFolder + name));
+    }
+    const int before = tensorrt.runs;
+    const auto outputs = module->method()->run(inputs);
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    EXPECT_EQ(tensorrt.runs, before + 1);
+    ASSERT_EQ(outputs->size(), 2U);
+    for (size_t i = 0; i < 2; ++i) {
+      const auto expected = read_npy(kFolder + "partial.out" + std::to_string(i) + ".npy");
+      ASSERT_TRUE(expected.ok());
+      EXPECT_EQ(pte::sizes_of((*outputs)[i]),
+                (std::vector<int64_t>(expected->sizes().begin(), expected->sizes().end())));
+      EXPECT_EQ(to_floats((*outputs)[i]), to_floats(Value(*expected)));
+    }
+  }
+
+  static void check_cache(const Result<Module>& module) {
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    const auto method = module->method();
+    for (int step = 1; step <= 3; ++step) {
+      const auto outputs = method->run({floats({3}, {1, 2, 3})});
+      ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+      EXPECT_EQ(to_floats(outputs->at(0)), (Floats{2, 4, 6}));
+      const auto add = static_cast<float>(step * 10);
+      EXPECT_EQ(to_floats(method->state()->at(0).second),
+                (Floats{add, 1 + add, 2 + add, 3 + add, 4 + add, 5 + add}));
+    }
+  }
 };
 
 TEST_F(ArchiveTest, AnEngineAmongOperatorsGivesWhatPyTorchGives) {
-  const auto module = compiled("partial");
-  ASSERT_TRUE(module.ok()) << module.error().message();
-  std::vector<Value> inputs;
-  for (const char* name : {"partial.in0.npy", "partial.in1.npy"}) {
-    inputs.emplace_back(*read_npy(kFolder + name));
-  }
-  const int before = tensorrt.runs;
-  const auto outputs = module->method()->run(inputs);
-  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
-  EXPECT_EQ(tensorrt.runs, before + 1);
-  ASSERT_EQ(outputs->size(), 2U);
-  for (size_t i = 0; i < 2; ++i) {
-    const auto expected = read_npy(kFolder + "partial.out" + std::to_string(i) + ".npy");
-    ASSERT_TRUE(expected.ok());
-    EXPECT_EQ(pte::sizes_of((*outputs)[i]),
-              (std::vector<int64_t>(expected->sizes().begin(), expected->sizes().end())));
-    EXPECT_EQ(to_floats((*outputs)[i]), to_floats(Value(*expected)));
-  }
+  check_partial(compiled("partial"));
 }
 
 TEST_F(ArchiveTest, ABufferThatAnEngineUpdatesIsTheProgramsState) {
-  const auto module = compiled("cache");
-  ASSERT_TRUE(module.ok()) << module.error().message();
-  const auto method = module->method();
-  for (int step = 1; step <= 3; ++step) {
-    const auto outputs = method->run({floats({3}, {1, 2, 3})});
-    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
-    EXPECT_EQ(to_floats(outputs->at(0)), (Floats{2, 4, 6}));
-    const auto add = static_cast<float>(step * 10);
-    EXPECT_EQ(to_floats(method->state()->at(0).second),
-              (Floats{add, 1 + add, 2 + add, 3 + add, 4 + add, 5 + add}));
+  check_cache(compiled("cache"));
+}
+
+TEST_F(ArchiveTest, WhatSlipwayWritesRunsAlike) {
+  for (const bool as_new : {false, true}) {
+    for (const char* abi : {"7", "8", "9", "10"}) {
+      SCOPED_TRACE(abi);
+      check_partial(compiled_in_form("partial", {.abi = abi}, as_new));
+    }
+    for (const char* abi : {"9", "10"}) {
+      SCOPED_TRACE(abi);
+      check_partial(compiled_in_form("partial", {.abi = abi, .is_placeholder = true}, as_new));
+    }
+    check_cache(compiled_in_form("cache", {}, as_new));
+    check_cache(compiled_in_form("cache", {.is_placeholder = true}, as_new));
   }
 }
 

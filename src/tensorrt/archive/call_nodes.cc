@@ -1,0 +1,79 @@
+#include "tensorrt/archive/call_nodes.h"
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "pt2/object_pickle.h"
+
+namespace slipway::tensorrt {
+
+namespace {
+
+Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::Node& node,
+                                          KnownObjects& known) {
+  const auto* value = node.args().size() == 2 ? std::get_if<ir::Value*>(&node.arg(1)) : nullptr;
+  if (value == nullptr || *value == nullptr) {
+    return invalid_file("it takes a list of tensors and an engine, and is given something else");
+  }
+  const ir::Input* input = program.input_of(*value);
+  if (input == nullptr || input->kind != ir::InputKind::kCustomObject) {
+    return invalid_file("its engine, {}, is no object of the archive", (*value)->name());
+  }
+  const auto found = known.find(input->object.bytes.data());
+  if (found != known.end()) return found->second;
+  constexpr std::string_view kTypes[] = {kEngineClass, kEngineFunction};
+  SLIPWAY_ASSIGN_OR_RETURN(const pt2::PickledObject object,
+                           pt2::read_object(input->object, kTypes, input->target));
+  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine engine,
+                           read_serialized_engine(object.state, object.owner));
+  known.emplace(input->object.bytes.data(), engine);
+  return engine;
+}
+
+// The items are arguments: texts, but for the plan, which may be a tensor of the program.
+Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const ir::Node& node) {
+  std::vector<std::string_view> items;
+  OwnedSpan plan;
+  bool is_tensor = false;
+  for (size_t i = 1; i < node.args().size(); ++i) {
+    if (const auto* text = std::get_if<std::string>(&node.arg(i))) {
+      items.emplace_back(*text);
+      continue;
+    }
+    const auto* value = std::get_if<ir::Value*>(&node.arg(i));
+    const ir::Input* input = value && *value ? program.input_of(*value) : nullptr;
+    if (i != kPlanItem + 1 || input == nullptr || !input->data) {
+      return invalid_file("its argument {} is neither a text nor a tensor of the archive", i);
+    }
+    if (input->data->dtype != DType::kUInt8 || !input->data->is_contiguous()) {
+      return invalid_file("its engine, {}, is no list of bytes", input->target);
+    }
+    is_tensor = true;
+    plan = {input->data->bytes(), input->data->storage.owner};
+    items.emplace_back();
+  }
+  return read_serialized_engine(items, nullptr, is_tensor ? &plan : nullptr);
+}
+
+}  // namespace
+
+bool is_call(const ir::Node& node) { return node.op() == kExecute || node.op() == kPlaceholder; }
+
+Result<SerializedEngine> engine_of(const ir::Program& program, const ir::Node& node,
+                                   KnownObjects& known) {
+  return node.op() == kPlaceholder ? engine_of_arguments(program, node)
+                                   : engine_of_object(program, node, known);
+}
+
+Status check_own_platform(const SerializedEngine& engine) {
+  const std::string& platform = engine.target_platform;
+  if (platform.empty() || platform == "unknown" || platform == kOwnPlatform) return {};
+  return unsupported("its engine is for {}, and this is {}: compile it there", platform,
+                     kOwnPlatform);
+}
+
+}  // namespace slipway::tensorrt

@@ -1,0 +1,296 @@
+#include "tensorrt/archive/call_writer.h"
+
+#include <utility>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/hash.h"
+#include "tensorrt/archive/calls.h"
+#include "tensorrt/archive/metadata.h"
+#include "tensorrt/format/description.h"
+
+namespace slipway::tensorrt {
+namespace {
+
+using engine_build::CallOperators;
+using ir::SymInt;
+using ir::Value;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+const ir::TensorType kType = {DType::kFloat32, {2, 4}, {}};
+
+engine::Engine engine_of_plan(const std::string& plan, std::vector<std::string> inputs,
+                              std::vector<std::string> outputs) {
+  engine::Engine engine;
+  engine.record.engine = kDescription.name;
+  engine.record.backend = kDescription.backend;
+  engine.record.library_version = "TensorRT-RTX 1.7.1";
+  engine.record.device = "cuda";
+  engine.record.target = "sm_86";
+  engine.record.compile_specs = {{"target_device", "cuda:0"}};
+  for (std::string& name : inputs) engine.record.inputs.push_back({std::move(name), "float32", {}});
+  for (std::string& name : outputs) {
+    engine.record.outputs.push_back({std::move(name), "float32", {}});
+  }
+  engine.bytes = own_bytes(std::string(plan));
+  engine.record.size = plan.size();
+  engine.record.sha256 = sha256_hex(engine.bytes.bytes);
+  return engine;
+}
+
+class CallWriterTest : public testing::Test {
+ protected:
+  CallWriterTest() { program_.source = "model.pt2"; }
+
+  Value* input(ir::InputKind kind, const std::string& name) {
+    ir::Input input;
+    input.kind = kind;
+    input.value = program_.graph->add_input(name, kType);
+    input.name = name;
+    if (kind != ir::InputKind::kUserInput) {
+      input.target = name;
+      input.data = {DType::kFloat32, {2, 4}, {4, 1}, 0, own_bytes(std::string(32, '\0'))};
+    }
+    program_.inputs.push_back(std::move(input));
+    return program_.inputs.back().value;
+  }
+  ir::Node* call(int64_t engine, std::vector<Value*> inputs, size_t outputs) {
+    ir::Node* node =
+        program_.graph->add_node(ir::kCallEngine, {SymInt(engine), std::move(inputs)}, {});
+    for (size_t i = 0; i < outputs; ++i) program_.graph->add_output(node, kType, "result");
+    return node;
+  }
+  void output(Value* value, ir::Output declared = {}) {
+    program_.graph->outputs().emplace_back(value);
+    program_.outputs.push_back(std::move(declared));
+  }
+
+  CallOperators put(const CallForm& form = {}) {
+    const auto parameters = put_engines(program_, engines_, form);
+    EXPECT_TRUE(parameters.ok()) << parameters.error().message();
+    const Status sound = ir::verify(program_);
+    EXPECT_TRUE(sound.ok()) << sound.error().message();
+    return parameters.ok() ? *parameters : CallOperators();
+  }
+  std::string error(const CallForm& form = {}) {
+    ir::Program copy = program_.clone();
+    const auto parameters = put_engines(copy, engines_, form);
+    return parameters.ok() ? "" : parameters.error().message();
+  }
+  std::vector<std::string> ops() const {
+    std::vector<std::string> ops;
+    for (const auto& node : program_.graph->nodes()) ops.push_back(node->op());
+    return ops;
+  }
+  std::vector<std::string> targets(ir::InputKind kind) const {
+    std::vector<std::string> targets;
+    for (const ir::Input& input : program_.inputs) {
+      if (input.kind == kind) targets.push_back(input.target);
+    }
+    return targets;
+  }
+  std::vector<engine_build::FoundEngine> take() {
+    auto found = take_engines(program_, 0);
+    EXPECT_TRUE(found.ok()) << found.error().message();
+    return found.ok() ? *std::move(found) : std::vector<engine_build::FoundEngine>();
+  }
+  static std::string text_of(const OwnedSpan& span) {
+    return {reinterpret_cast<const char*>(span.bytes.data()), span.bytes.size()};
+  }
+
+  ir::Program program_;
+  std::vector<engine::Engine> engines_;
+};
+
+TEST_F(CallWriterTest, WhatIsWrittenIsReadInEveryForm) {
+  engines_.push_back(engine_of_plan("ftrt plan", {"x", "y"}, {"a", "b"}));
+  const Value* x = input(ir::InputKind::kUserInput, "x");
+  ir::Node* node = call(0, {const_cast<Value*>(x), input(ir::InputKind::kParameter, "y")}, 2);
+  output(node->output(1));
+  const ir::Program original = program_.clone();
+  const CallForm forms[] = {{.abi = "7"},
+                            {.abi = "8"},
+                            {.abi = "9"},
+                            {.abi = "10"},
+                            {.abi = "9", .is_placeholder = true},
+                            {.abi = "10", .is_placeholder = true},
+                            {.is_placeholder = true, .platform = "windows_x86_64"}};
+  for (const CallForm& form : forms) {
+    program_ = original.clone();
+    const CallOperators parameters = put(form);
+    const ir::Node& written = *program_.graph->nodes().front();
+    ASSERT_EQ(parameters.size(), 1U);
+    EXPECT_EQ(parameters.begin()->first, written.op());
+    EXPECT_EQ(parameters.begin()->second.size(), written.args().size());
+    EXPECT_EQ(written.outputs().size(), 2U);
+    EXPECT_EQ(written.output(1), std::get<Value*>(program_.graph->outputs()[0]));
+    KnownObjects known;
+    const auto serialized = engine_of(program_, written, known);
+    ASSERT_TRUE(serialized.ok()) << serialized.error().message();
+    EXPECT_EQ(serialized->abi_version, form.abi);
+    EXPECT_EQ(serialized->name, "_run_on_acc_0_engine");
+    EXPECT_EQ(serialized->capability, "sm_86");
+    EXPECT_FALSE(serialized->hardware_compatible);
+    EXPECT_EQ(serialized->target_platform, form.platform);
+    EXPECT_EQ(text_of(serialized->plan), "ftrt plan");
+    const auto found = take();
+    ASSERT_EQ(found.size(), 1U);
+    const engine::EngineRecord& record = found[0].engine.record;
+    EXPECT_EQ(record.library_version, "TensorRT-RTX 1.7.1");
+    EXPECT_EQ(record.target, "sm_86");
+    EXPECT_EQ(record.inputs[1].name, "y");
+    EXPECT_EQ(record.outputs[0].name, "a");
+  }
+}
+
+TEST_F(CallWriterTest, EqualPlansAreOneBufferAndNamesAreFree) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  engines_.push_back(engine_of_plan("other", {"x"}, {"y"}));
+  Value* value = input(ir::InputKind::kUserInput, "x");
+  Value* taken = input(ir::InputKind::kBuffer, "_trt_engine.0");
+  for (int64_t i = 0; i < 3; ++i) value = call(i, {value}, 1)->output();
+  output(value);
+  output(taken);
+  const ir::Program original = program_.clone();
+  put({.is_placeholder = true});
+  EXPECT_THAT(targets(ir::InputKind::kBuffer),
+              ElementsAre("_trt_engine.0", "_trt_engine_1", "_trt_engine_2"));
+  const ir::Input& buffer = program_.inputs[2];
+  EXPECT_TRUE(buffer.persistent);
+  EXPECT_EQ(buffer.data->dtype, DType::kUInt8);
+  EXPECT_EQ(buffer.data->storage.bytes.data(), engines_[0].bytes.bytes.data()) << "not copied";
+
+  program_ = original.clone();
+  input(ir::InputKind::kParameter, "_run_on_acc.0_engine");
+  output(program_.inputs.back().value);
+  put();
+  EXPECT_THAT(targets(ir::InputKind::kCustomObject),
+              ElementsAre("_run_on_acc_1_engine", "_run_on_acc_2_engine", "_run_on_acc_3_engine"));
+}
+
+// A cache is written in its place, and anything else that an engine writes to is copied before.
+TEST_F(CallWriterTest, OnlyStateIsWrittenInItsPlace) {
+  engines_.push_back(engine_of_plan("plan", {"cache", "x"}, {"updated", "y"}));
+  engines_[0].record.aliases.push_back({0, 0, "kv_cache_update"});
+  Value* cache = input(ir::InputKind::kBuffer, "cache");
+  Value* x = input(ir::InputKind::kUserInput, "x");
+  ir::Node* node = call(0, {cache, x}, 2);
+  output(node->output(0), {ir::OutputKind::kBufferMutation, "cache"});
+  output(node->output(1));
+  const ir::Program original = program_.clone();
+  put();
+  EXPECT_THAT(ops(), ElementsAre(kExecute));
+  EXPECT_EQ(take()[0].engine.record.aliases.size(), 1U);
+
+  // Its old value is given out.
+  program_ = original.clone();
+  output(program_.inputs[0].value);
+  put();
+  EXPECT_THAT(ops(), ElementsAre("aten.clone.default", kExecute));
+
+  // It becomes something else.
+  program_ = original.clone();
+  program_.outputs[0].kind = ir::OutputKind::kUserOutput;
+  put();
+  EXPECT_THAT(ops(), ElementsAre("aten.clone.default", kExecute));
+
+  // The engine reads it beside.
+  program_ = original.clone();
+  std::get<std::vector<Value*>>(program_.graph->nodes().front()->args()[1])[1] =
+      program_.inputs[0].value;
+  put();
+  EXPECT_THAT(ops(), ElementsAre("aten.clone.default", kExecute));
+}
+
+TEST_F(CallWriterTest, CallsThatAreThereGetTheForm) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put({.is_placeholder = true});
+  engines_.clear();
+  put({.abi = "8"});
+  EXPECT_THAT(ops(), ElementsAre(kExecute));
+  EXPECT_THAT(targets(ir::InputKind::kBuffer), ElementsAre()) << "nothing uses it any more";
+  EXPECT_THAT(targets(ir::InputKind::kCustomObject), ElementsAre("_run_on_acc_0_engine"));
+  // As it is: nothing to do.
+  const OwnedSpan object = program_.inputs.back().object;
+  EXPECT_EQ(put({.abi = "8"}).size(), 0U);
+  EXPECT_EQ(program_.inputs.back().object.bytes.data(), object.bytes.data());
+  put({.is_placeholder = true});
+  EXPECT_THAT(ops(), ElementsAre(kPlaceholder));
+  EXPECT_EQ(text_of(take()[0].engine.bytes), "plan");
+}
+
+TEST_F(CallWriterTest, AnEngineMayTakeNothing) {
+  engines_.push_back(engine_of_plan("plan", {}, {"y"}));
+  output(call(0, {}, 1)->output());
+  put();
+  EXPECT_EQ(take()[0].engine.record.inputs.size(), 0U);
+}
+
+TEST_F(CallWriterTest, SeveralTargetsAreHardwareCompatible) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  engines_[0].record.target = "sm_86,sm_120";
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put();
+  KnownObjects known;
+  const auto serialized = engine_of(program_, *program_.graph->nodes().front(), known);
+  ASSERT_TRUE(serialized.ok());
+  EXPECT_TRUE(serialized->hardware_compatible);
+  EXPECT_EQ(serialized->capability, "sm_86");
+  EXPECT_EQ(take()[0].engine.record.target, "sm_86,sm_120") << "as Slipway's note has it";
+}
+
+TEST_F(CallWriterTest, WhatCannotBeSaidIsAnError) {
+  const engine::Engine good = engine_of_plan("plan", {"x"}, {"y"});
+  engines_.push_back(good);
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  EXPECT_THAT(error({.abi = "11"}), HasSubstr("ABI '11' is not one of 7, 8, 9, 10"));
+  EXPECT_THAT(error({.abi = "8", .is_placeholder = true}), HasSubstr("since ABI 9"));
+  for (const char* name : {"a%b", "", "%"}) {
+    engines_[0].record.inputs[0].name = name;
+    EXPECT_THAT(error(), HasSubstr("can't be named in a program of Torch-TensorRT")) << name;
+  }
+  engines_[0] = good;
+  engines_[0].record.aliases = {{0, 0, "user"}};
+  EXPECT_THAT(error({.abi = "9"}), HasSubstr("ABI 9 has no item for: write ABI 10"));
+  engines_[0].record.inputs[0].name = "a@b";
+  EXPECT_THAT(error(), HasSubstr("'a@b' can't be named"));
+  engines_[0] = good;
+  engines_[0].record.outputs.clear();
+  EXPECT_THAT(error(), HasSubstr("gives 0, and the program has 1 and 1 there"));
+  engines_[0] = good;
+  engines_[0].variants.push_back(good);
+  EXPECT_THAT(error(), HasSubstr("2 targets"));
+  engines_.clear();
+  EXPECT_THAT(error(), HasSubstr("calls an engine that is not there"));
+}
+
+TEST_F(CallWriterTest, WhatAnotherVersionMadeIsSaid) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put({.is_placeholder = true});
+  std::string& metadata = std::get<std::string>(program_.graph->nodes().front()->args()[8]);
+  const auto other = write_metadata({}, {}, {}, {"slipway 0.0.1", "TensorRT-RTX 1.7.1", "sm_86"});
+  ASSERT_TRUE(other.ok());
+  const std::string own = std::exchange(metadata, *other);
+  ir::Program made_by_other = program_.clone();
+  EXPECT_THAT(take_engines(made_by_other, 0)->at(0).warning,
+              HasSubstr("was made by slipway 0.0.1, and this is slipway "));
+  std::get<std::string>(program_.graph->nodes().front()->args()[8]) = own;
+  EXPECT_EQ(take()[0].warning, "");
+}
+
+TEST_F(CallWriterTest, AnEngineIsForOnePlatform) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put({.is_placeholder = true, .platform = "windows_arm64"});
+  EXPECT_THAT(error(), HasSubstr("its engine is for windows_arm64, and this is linux_x86_64"));
+  EXPECT_THAT(error({.is_placeholder = true, .platform = "linux_aarch64"}),
+              HasSubstr("it was built for windows_arm64, and not for linux_aarch64"));
+}
+
+}  // namespace
+}  // namespace slipway::tensorrt
