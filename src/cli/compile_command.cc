@@ -146,7 +146,9 @@ Result<CompileOptions> to_compile_options(const Options& options) {
   compile_options.on_program = [](const std::string& step, const std::string& program) {
     fmt::print("# after {}\n{}", step, printable_message(program));
   };
-  if (!is_onnx) compile_options.destination = options.output;
+  if (compile_options.output == Output::kPte || compile_options.output == Output::kEngine) {
+    compile_options.destination = options.output;
+  }
   compile_options.dump_partitions = options.dump_partitions;
   return compile_options;
 }

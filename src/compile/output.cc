@@ -42,7 +42,6 @@ Status check_without_effect(const CompileOptions& options) {
   const Given of_builds[] = {
       {"cache", !options.cache.empty()},
       {"check", options.check != defaults.check},
-      {"destination", !options.destination.empty()},
       {"dump_partitions", !options.dump_partitions.empty()},
       {"exclude_ops", !options.exclude_ops.empty()},
       {"exclude_nodes", !options.exclude_nodes.empty()},
@@ -56,6 +55,8 @@ Status check_without_effect(const CompileOptions& options) {
       if (one.is_given) return refuse(one.option);
     }
   }
+  const bool has_place = options.output == Output::kPte || options.output == Output::kEngine;
+  if (!has_place && !options.destination.empty()) return refuse("destination");
   const bool is_plain_archive = options.output == Output::kArchive && options.engines.empty();
   if (!is_onnx(options.output) && !is_plain_archive) return {};
   // Nothing is built.
