@@ -1,5 +1,6 @@
 // Reads symbolic integers as sympy's srepr prints them.
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -18,6 +19,14 @@ constexpr size_t kMaxArguments = 256;
 // Floats and divisions are exact fractions here, but for a float whose denominator is past this,
 // such as 0.1, of which PyTorch rounds the multiples.
 constexpr int64_t kMaxDenominator = int64_t{1} << 20;
+// As PyTorch names symbols. Nothing else gets into texts that Python evaluates.
+bool is_identifier(std::string_view text) {
+  if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
 // Of decimal fractions in place of rounded floats.
 constexpr int64_t kMaxDecimal = 10'000;
 
@@ -28,9 +37,12 @@ struct Fraction {
   SymInt denominator = 1;
   // Of which this is a multiple, by a whole number, that PyTorch rounds to a double.
   std::optional<double> factor = std::nullopt;
+  // A quotient that PyTorch rounds to a double, which changes none of the whole numbers that are
+  // made of it at once, and may change those of its multiples.
+  bool is_rounded = false;
 
   std::optional<SymInt> whole() const {
-    if (factor || denominator == SymInt(0)) return std::nullopt;
+    if (factor || is_rounded || denominator == SymInt(0)) return std::nullopt;
     if (denominator == SymInt(1)) return numerator;
     SymInt quotient = SymInt::floordiv(numerator, denominator);
     if (quotient * denominator == numerator) return quotient;
@@ -114,7 +126,7 @@ class Parser : Scanner {
   Result<Fraction> symbol() {
     const auto name = quoted();
     if (!name) return error("a quoted text is expected");
-    if (name->empty()) return error("a symbol has no name");
+    if (!is_identifier(*name)) return error("a symbol's name is no identifier");
     bool nonnegative = false;
     SLIPWAY_RETURN_IF_ERROR(keywords(&nonnegative));
     if (!nonnegative) all_nonnegative_ = false;
@@ -182,9 +194,14 @@ class Parser : Scanner {
   }
 
   Result<Fraction> call(std::string_view head, const std::vector<Fraction>& arguments) {
-    const auto is_rounded = [](const Fraction& argument) { return argument.factor.has_value(); };
-    if (std::any_of(arguments.begin(), arguments.end(), is_rounded)) {
+    const auto has_factor = [](const Fraction& argument) { return argument.factor.has_value(); };
+    if (std::any_of(arguments.begin(), arguments.end(), has_factor)) {
       return call_with_factor(head, arguments);
+    }
+    const auto is_rounded = [](const Fraction& argument) { return argument.is_rounded; };
+    const bool computes = arguments.size() > 1 || head == "Add" || head == "Mul";
+    if (computes && std::any_of(arguments.begin(), arguments.end(), is_rounded)) {
+      return unsupported_rounding();
     }
     if (head == "Add" || head == "Mul") {
       Fraction result{head == "Add" ? 0 : 1, 1};
@@ -229,11 +246,14 @@ class Parser : Scanner {
         return Fraction{SymInt::floordiv(a * fraction->numerator, fraction->denominator), 1};
       }
     }
+    return unsupported_rounding();
+  }
+
+  Error unsupported_rounding() {
     return unsupported(
         "symbolic expression \"{}\": it rounds to floating-point numbers in a way that Slipway "
-        "does "
-        "not know: int(size * factor) is known; give sizes, such as interpolate(size=...), "
-        "otherwise",
+        "does not know: int(size * factor) and int(size / size) are known; give sizes, such as "
+        "interpolate(size=...), otherwise",
         shown());
   }
 
@@ -276,7 +296,9 @@ class Parser : Scanner {
     if (head == "IntTrueDiv" || head == "FloatTrueDiv") {
       if (denominator == SymInt(0)) return error("a division by zero");
       Fraction result{numerator, denominator};
-      if (auto whole = result.whole()) result = {*whole, 1};
+      if (auto whole = result.whole()) return Fraction{*whole, 1};
+      const auto divisor = result.denominator.constant();
+      result.is_rounded = !divisor || !std::has_single_bit(static_cast<uint64_t>(*divisor));
       return result;
     }
     if (head == "FloorDiv" || head == "CleanDiv") {

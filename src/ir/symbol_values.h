@@ -45,7 +45,7 @@ class SymbolValues {
   // kMod only where neither operand can be negative.
   virtual int32_t binary(Operation operation, int32_t a, int32_t b) = 0;
   // SymInt::scale().
-  virtual int32_t scale(int32_t a, double factor) = 0;
+  virtual Result<int32_t> scale(int32_t a, double factor) = 0;
 
  private:
   // size == factor * symbol + offset, for dimension `dim` of `tensor`.

@@ -1,6 +1,8 @@
 #include "pt2/expression_writer.h"
 
+#include <algorithm>
 #include <optional>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -69,17 +71,42 @@ void ExpressionWriter::learn_sym_int(JsonValue sym_int) {
   }
 }
 
+void ExpressionWriter::fit_hints(const ir::SymbolRanges& ranges) {
+  for (auto& [symbol, hint] : hints_) {
+    const auto range = ranges.find(symbol);
+    if (range == ranges.end()) continue;
+    int64_t fitting = hint;
+    if (range->second.max) fitting = std::min(fitting, *range->second.max);
+    if (range->second.min) fitting = std::max(fitting, *range->second.min);
+    if (fitting != hint) moved_.insert(symbol);
+    hint = fitting;
+  }
+}
+
+bool ExpressionWriter::has_moved(std::span<const ir::SymInt> expressions) const {
+  if (moved_.empty()) return false;
+  return std::any_of(expressions.begin(), expressions.end(), [&](const ir::SymInt& expression) {
+    const std::vector<std::string> symbols = expression.symbols();
+    return std::any_of(symbols.begin(), symbols.end(),
+                       [&](const std::string& symbol) { return moved_.contains(symbol); });
+  });
+}
+
 void ExpressionWriter::write(const ir::SymInt& expression, JsonWriter& json) const {
   if (const auto number = expression.constant()) {
     json.begin_object().key("as_int").value(*number).end_object();
     return;
   }
-  if (const auto known = known_.find(expression); known != known_.end()) {
+  const auto known = known_.find(expression);
+  std::string text;
+  if (known == known_.end()) {
+    append(expression, text);
+  } else if (has_moved({&expression, 1})) {
+    text = known->second["as_expr"]["expr_str"].to_string();
+  } else {
     json.copy(known->second);
     return;
   }
-  std::string text;
-  append(expression, text);
   json.begin_object().key("as_expr").begin_object().key("expr_str").value(text).key("hint");
   if (const auto hint = expression.evaluate(hints_); hint.ok()) {
     json.begin_object().key("as_int").value(*hint).end_object();

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -20,6 +22,12 @@ class ExpressionWriter {
   // from, and of those within it. The document must outlive the writer.
   void learn(JsonValue graph);
 
+  // Moves hints of symbols into their ranges: PyTorch loads no archive that has others.
+  void fit_hints(const ir::SymbolRanges& ranges);
+  // Whether the hint of a symbol in them has moved, so that the archive's own texts are of no use.
+  bool has_moved(std::span<const ir::SymInt> expressions) const;
+  bool has_moved() const { return !moved_.empty(); }
+
   // {"as_int": 5} or {"as_expr": ...}: the archive's own text for an expression that it has.
   void write(const ir::SymInt& expression, JsonWriter& json) const;
 
@@ -33,6 +41,7 @@ class ExpressionWriter {
   std::map<ir::SymInt, JsonValue> known_;
   std::map<std::string, std::string> symbols_;  // by name: "Symbol('s0', positive=True, ...)"
   std::map<std::string, int64_t> hints_;        // of symbols
+  std::set<std::string> moved_;                 // those that have other hints than in the archive
 };
 
 }  // namespace slipway::pt2

@@ -372,15 +372,19 @@ void GraphWriter::write_tensor_meta(const ir::Value& value, JsonWriter& json) {
   const JsonValue source = source_.tensor_meta(value.name());
   const bool is_new =
       value.producer() != nullptr && context_.options.operators.contains(value.producer()->op());
+  auto strides = type.strides.empty() ? ir::contiguous_strides(type.sizes) : type.strides;
   if (!source.is_absent() && !is_new) {
     ir::TensorType known = context_.reader.read_tensor_type(source);
+    auto known_strides = known.strides;
     if (type.strides.empty()) known.strides.clear();
     if (known == type) {
-      json.copy(source);
-      return;
+      if (!context_.expressions.has_moved(type.sizes)) {
+        json.copy(source);
+        return;
+      }
+      if (!known_strides.empty()) strides = std::move(known_strides);
     }
   }
-  const auto strides = type.strides.empty() ? ir::contiguous_strides(type.sizes) : type.strides;
   const auto write_all = [&](const std::vector<ir::SymInt>& items) {
     json.begin_array();
     for (const ir::SymInt& item : items) context_.expressions.write(item, json);

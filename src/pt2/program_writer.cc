@@ -108,13 +108,12 @@ Status write_calls(const ir::Program& program, JsonValue source, const NameTable
 // models/model.json
 Result<std::string> write_model(const ir::Program& program, const SizeValues& sizes,
                                 const std::map<const ir::Input*, std::string>& targets,
-                                const ArchiveSource& source, const WriteOptions& options) {
+                                const ArchiveSource& source, const WriteOptions& options,
+                                const ExpressionWriter& expressions) {
   const std::vector<const ir::Input*> inputs = ordered_inputs(program);
   const JsonValue module = source.graph_module();
-  ExpressionWriter expressions;
   SourceGraph source_graph;
   if (!module.is_absent()) {
-    expressions.learn(module["graph"]);
     source_graph = SourceGraph(module["graph"]);
   }
   GraphWriterContext context{.sizes = sizes, .expressions = expressions, .options = options};
@@ -261,7 +260,12 @@ Result<ByteSource> write_program(const ir::Program& program, const WriteOptions&
   const auto sizes = add_size_nodes(written);
   if (!sizes.ok()) return sizes.error().with_context(program.source);
   const auto targets = target_names(written, source);
-  auto model = write_model(written, *sizes, targets, source, options);
+  ExpressionWriter expressions;
+  if (const JsonValue module = source.graph_module(); !module.is_absent()) {
+    expressions.learn(module["graph"]);
+    expressions.fit_hints(program.ranges);
+  }
+  auto model = write_model(written, *sizes, targets, source, options, expressions);
   if (!model.ok()) return model.error().with_context(program.source);
   if (const Status checked = ModelCheck(written, targets).check(*model); !checked.ok()) {
     return internal_error("{}: nothing is written, because it would be read otherwise: {}",
@@ -271,7 +275,9 @@ Result<ByteSource> write_program(const ir::Program& program, const WriteOptions&
   ZipWriter zip(options.root);
   write_payloads(written, targets, source, options.device, zip);
   zip.add("models/model.json", *std::move(model));
-  zip.add("data/sample_inputs/model.pt", ByteSource(source.sample_inputs()));
+  // Inputs of sizes that the program no longer takes are no examples of it.
+  zip.add("data/sample_inputs/model.pt",
+          expressions.has_moved() ? ByteSource() : ByteSource(source.sample_inputs()));
   zip.add("archive_format", std::string("pt2"));
   zip.add("archive_version", std::string("0"));
   std::map<std::string, OwnedSpan> extra(source.extra_files().begin(), source.extra_files().end());

@@ -65,7 +65,12 @@ class SizeNodes final : public ir::SymbolValues {
   }
   Status need(const SymInt& integer) {
     const auto number = value(integer);
-    return number.ok() ? Status() : number.error();
+    if (!number.ok()) return number.error();
+    // What was computed may have another form than what is asked for: mod(a, b) is a difference.
+    if (auto* const* computed = std::get_if<ir::Value*>(&numbers_[*number])) {
+      sizes_[&graph_].try_emplace(integer, *computed);
+    }
+    return {};
   }
 
   ir::Argument argument(int32_t number) const {
@@ -113,11 +118,10 @@ class SizeNodes final : public ir::SymbolValues {
     }
     return add("torch.sym_max", SymInt::max(left, right));
   }
-  int32_t scale(int32_t a, double factor) override {
-    ir::Node* product =
-        graph_.add_node("_operator.mul", {argument(a), factor}, {.before = next_, .origin = next_});
-    ir::Value* value = graph_.add_output(product, ir::ValueKind::kSymFloat, SymInt());
-    return add_node("math.trunc", {value}, SymInt::scale(expression(a), factor));
+  // The archive has no float of which it could say what it is.
+  Result<int32_t> scale(int32_t a, double factor) override {
+    return unsupported("it needs the size {}, which no value of the program holds",
+                       SymInt::scale(expression(a), factor).to_string());
   }
 
   ir::Graph& graph_;

@@ -254,6 +254,13 @@ def test_bounds_are_ranges(tmp_path):
     slipway_cli.call("compile", tmp_path / "model.pt2", "-o", tmp_path / "b.ep", "--engine", "none", "--bound", f"{symbol}=9")
     [bounds] = torch.export.load(tmp_path / "b.ep").range_constraints.values()
     assert bounds.upper == 9
+    # PyTorch loads nothing whose example is past a bound.
+    slipway_cli.call("compile", tmp_path / "model.pt2", "-o", tmp_path / "c.ep", "--engine", "none", "--bound", f"{symbol}=3")
+    again = torch.export.load(tmp_path / "c.ep")
+    [bounds] = again.range_constraints.values()
+    assert bounds.upper == 3
+    x = torch.randn(2)
+    assert torch.equal(again.module()(x), x.relu())
 
 
 def test_the_same_bytes_each_time(tmp_path):

@@ -339,10 +339,6 @@ bool reflects(const onnx::Node& node) {
 }
 
 void window_over_nothing(onnx::Graph& graph) {
-  const bool any = std::any_of(graph.ranges.begin(), graph.ranges.end(), [&](const auto& range) {
-    return may_be_empty(graph, ir::SymInt::symbol(range.first));
-  });
-  if (!any) return;
   rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
     const bool pools = is(node, {"MaxPool", "AveragePool"});
     if (!pools && !reflects(node)) return false;

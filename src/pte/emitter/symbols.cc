@@ -43,7 +43,7 @@ int32_t Symbols::binary(Operation operation, int32_t a, int32_t b) {
   return result;
 }
 
-int32_t Symbols::scale(int32_t a, double factor) {
+Result<int32_t> Symbols::scale(int32_t a, double factor) {
   const int32_t product = binary(Operation::kMul, a, plan_.real(factor));
   const int32_t result = plan_.add(int64_t{0});
   plan_.call("executorch_prim::trunc", "Scalar", {product, result});

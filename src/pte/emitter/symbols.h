@@ -18,7 +18,7 @@ class Symbols final : public ir::SymbolValues {
   int32_t constant(int64_t number) override { return plan_.integer(number); }
   int32_t size(int32_t tensor, int64_t dim) override;
   int32_t binary(Operation operation, int32_t a, int32_t b) override;
-  int32_t scale(int32_t a, double factor) override;
+  Result<int32_t> scale(int32_t a, double factor) override;
 
   PlanBuilder& plan_;
 };

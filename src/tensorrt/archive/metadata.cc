@@ -6,6 +6,8 @@
 #include <span>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/base64.h"
 #include "base/piece_writer.h"
 #include "base/printable.h"
@@ -23,22 +25,45 @@ constexpr std::string_view kNoteKey = "slipway";
 // Texts of a note are short.
 constexpr size_t kMostNote = 4096;
 
-void add_symbol(PickleWriter& pickle, const std::string& name) {
-  // torch.export has backed sizes positive, and says nothing of unbacked ones.
-  const bool is_backed = !name.starts_with('u');
+// Of what sympy reads, in text.
+void add_parsed(PickleWriter& pickle, std::string text) {
   pickle.add_global("sympy.core.sympify", "sympify");
   pickle.begin_tuple();
-  pickle.add_text("Symbol('" + name +
-                  (is_backed ? "', positive=True, integer=True)" : "', integer=True)"));
+  pickle.add_text(std::move(text));
   pickle.end_tuple();
   pickle.call();
 }
 
+void add_symbol(PickleWriter& pickle, const std::string& name) {
+  // torch.export has backed sizes positive, and says nothing of unbacked ones.
+  add_parsed(pickle, fmt::format("Symbol('{}', {}integer=True)", name,
+                                 name.starts_with('u') ? "" : "positive=True, "));
+}
+
 void add_expression(PickleWriter& pickle, const SymInt& expression);
+
+constexpr const char* kFunctions = "torch.utils._sympy.functions";
+
+// TruncToInt(factor * ToFloat(a)).
+void add_scale(PickleWriter& pickle, const SymInt::Factor& factor) {
+  pickle.add_global(kFunctions, "TruncToInt");
+  pickle.begin_tuple();
+  pickle.add_global("sympy.core.mul", "Mul");
+  pickle.begin_tuple();
+  add_parsed(pickle, fmt::format("Float('{:.17g}', precision=53)", factor.scale()));
+  pickle.add_global(kFunctions, "ToFloat");
+  pickle.begin_tuple();
+  add_expression(pickle, factor.arguments.at(0));
+  pickle.end_tuple();
+  pickle.call();
+  pickle.end_tuple();
+  pickle.call();
+  pickle.end_tuple();
+  pickle.call();
+}
 
 void add_factor(PickleWriter& pickle, const SymInt::Factor& factor) {
   if (factor.is_symbol()) return add_symbol(pickle, factor.symbol);
-  constexpr const char* kFunctions = "torch.utils._sympy.functions";
   switch (factor.function) {
     case SymInt::Function::kFloorDiv:
       pickle.add_global(kFunctions, "FloorDiv");
@@ -55,6 +80,8 @@ void add_factor(PickleWriter& pickle, const SymInt::Factor& factor) {
     case SymInt::Function::kPow:
       pickle.add_global(kFunctions, "PowByNatural");
       break;
+    case SymInt::Function::kScale:
+      return add_scale(pickle, factor);
   }
   pickle.begin_tuple();
   for (const SymInt& argument : factor.arguments) add_expression(pickle, argument);

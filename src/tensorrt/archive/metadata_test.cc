@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+
 namespace slipway::tensorrt {
 namespace {
 
@@ -21,6 +23,23 @@ TEST(Metadata, HasANote) {
   EXPECT_EQ(note_of("gAJ9KFgOAAAAaW5vdXRfc3ltZXhwcnN9KFgGAAAAaW5wdXRzXWUu"), EngineNote());
   EXPECT_EQ(note_of("bWV0YQ=="), EngineNote());
   EXPECT_EQ(note_of("no Base64"), EngineNote());
+}
+
+TEST(Metadata, SaysHowSizesAreScaled) {
+  ir::Graph graph;
+  const ir::SymInt size = ir::SymInt::scale(ir::SymInt::symbol("s77"), 0.57);
+  ir::Value* x = graph.add_input("x", {DType::kFloat32, {size}, {}});
+  const auto text = write_metadata({"x"}, {x}, {x}, kNote);
+  ASSERT_TRUE(text.ok());
+  std::string pickle;
+  ASSERT_TRUE(decode_base64(*text, [&](std::span<const std::byte> bytes) -> Status {
+                pickle.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+                return {};
+              }).ok());
+  for (const char* part : {"TruncToInt", "Mul", "Float('0.56999999999999995', precision=53)",
+                           "ToFloat", "Symbol('s77', positive=True, integer=True)"}) {
+    EXPECT_NE(pickle.find(part), std::string::npos) << part;
+  }
 }
 
 TEST(Metadata, TakesNoHarmFromDamage) {
