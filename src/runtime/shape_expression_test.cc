@@ -42,8 +42,8 @@ TEST(ShapeExpression, HasNoValueWhereArithmeticFails) {
 TEST(ShapeExpression, RefusesOtherText) {
   SymbolTable symbols;
   for (const char* text : {"", "a +", "(a", "a b", "f(a, b)", "min(a)", "1.5", "3x", "?",
-                           "99999999999999999999", "a // 2", "scale(a)", "scale(a, b)", "scale(a, nan)",
-                           "scale(a, inf)", "scale(a, 0.5", "scale(0.5, a)"}) {
+                           "99999999999999999999", "a // 2", "scale(a)", "scale(a, b)",
+                           "scale(a, nan)", "scale(a, inf)", "scale(a, 0.5", "scale(0.5, a)"}) {
     EXPECT_FALSE(ShapeExpression::parse(text, symbols)) << text;
   }
   EXPECT_FALSE(
