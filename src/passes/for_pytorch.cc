@@ -37,13 +37,16 @@ bool is_among(const std::string& op, std::span<const std::string_view> ops) {
   return std::find(ops.begin(), ops.end(), op) != ops.end();
 }
 
+// Calls of engines, and operators of others: what they give may lie anywhere.
+bool is_unknown(const Node& node) { return schema::find_operator(node.op()) == nullptr; }
+
 // Whether a result may lie in the memory of what the node is given.
 bool may_share_memory(const Node& node) {
   const std::string& op = node.op();
   if (op == "aten.clone.default" || op.substr(0, op.rfind('.')).ends_with("_copy")) return false;
   if (view_step(node, 0)) return true;
   const schema::Schema* schema = schema::find_operator(op);
-  return schema != nullptr &&
+  return schema == nullptr ||
          std::any_of(schema->returns.begin(), schema->returns.end(),
                      [](const schema::Type& type) { return !type.alias.empty(); });
 }
@@ -126,10 +129,12 @@ std::set<const Value*> changed_inputs(const ir::Program& program) {
 }
 
 // What is given out, and would be another after the program has written to its entries.
-void mind_outputs(Graph& graph, const std::function<bool(const Value*)>& changes) {
-  for (Argument& output : graph.outputs()) {
+void mind_outputs(Graph& graph, const std::function<bool(const Value*)>& changes,
+                  const std::function<bool(size_t, const Value*)>& is_kept) {
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    Argument& output = graph.outputs()[i];
     auto* const value = std::get_if<Value*>(&output);
-    if (value == nullptr || *value == nullptr) continue;
+    if (value == nullptr || *value == nullptr || is_kept(i, *value)) continue;
     const std::set<const Value*> behind = inputs_behind(*value);
     if (std::any_of(behind.begin(), behind.end(), changes)) output = copy(graph, *value);
   }
@@ -143,7 +148,15 @@ Status for_pytorch(ir::Program& program) {
   for_each_graph(*program.graph, [&](Graph& graph) {
     // A branch may not give out what it is given.
     const bool is_branch = &graph != program.graph.get();
-    mind_outputs(graph, [&](const Value* input) { return is_branch || changed.contains(input); });
+    // What an engine gives as the new value of an entry may be meant to lie in that one's memory.
+    const auto is_kept = [&](size_t output, const Value* value) {
+      const auto kind = is_branch ? ir::OutputKind::kUserOutput : program.outputs[output].kind;
+      return (kind == ir::OutputKind::kBufferMutation ||
+              kind == ir::OutputKind::kUserInputMutation) &&
+             value->producer() != nullptr && is_unknown(*value->producer());
+    };
+    mind_outputs(
+        graph, [&](const Value* input) { return is_branch || changed.contains(input); }, is_kept);
   });
   return {};
 }

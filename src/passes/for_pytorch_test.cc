@@ -66,6 +66,24 @@ TEST_F(ForPyTorchTest, WhatABufferHeldIsCopiedBeforeItIsWrittenTo) {
                                  "aten.clone.default"));
 }
 
+// It may write what it gives over what it takes, which is the buffer's at the next run.
+TEST_F(ForPyTorchTest, WhatAnEngineMayHaveInABufferIsCopied) {
+  Value* old = buffer("state", count({2, 3}, {3, 1}));
+  Value* x = input("x", type({2, 3}));
+  Value* next =
+      call(ir::kCallEngine, {SymInt(0), std::vector<Value*>{old, x}}, type({2, 3}), "next");
+  Value* part = call("aten.select.int", {next, SymInt(0), SymInt(0)}, type({3}), "part");
+  mutation(next, ir::OutputKind::kBufferMutation, "state");
+  output(next);
+  output(part);
+  run();
+  EXPECT_EQ(result(0), next);
+  for (const size_t i : {1, 2}) {
+    EXPECT_EQ(result(i)->producer()->op(), "aten.clone.default");
+    EXPECT_EQ(result(i)->producer()->value(0), i == 1 ? next : part);
+  }
+}
+
 TEST_F(ForPyTorchTest, EntriesThatChangePlacesAreCopied) {
   Value* a = input("a", type({2}));
   Value* b = input("b", type({2}));

@@ -109,10 +109,10 @@ Status ArchiveSource::read(ZipReader& archive) {
   if (archive.find(layout.sample_inputs) != nullptr) {
     SLIPWAY_ASSIGN_OR_RETURN(sample_inputs_, archive.read(layout.sample_inputs));
   }
-  const std::string extra = layout.root + "extra/";
+  // torch 2.7 has no folder around all.
+  const std::string extra = layout.root.empty() ? "extra_files/" : layout.root + "extra/";
   for (const ZipEntry& entry : archive.entries()) {
-    if (layout.root.empty() || !entry.name.starts_with(extra) || entry.name.ends_with('/'))
-      continue;
+    if (!entry.name.starts_with(extra) || entry.name.ends_with('/')) continue;
     SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan content, archive.read(entry));
     extra_files_.emplace_back(entry.name.substr(extra.size()), std::move(content));
   }

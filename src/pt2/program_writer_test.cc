@@ -236,6 +236,16 @@ TEST(ProgramWriter, EveryFunctionOfIntegersIsReadBack) {
   }
 }
 
+TEST(ProgramWriter, KeepsUserFilesOfTheOldestLayout) {
+  auto entries = entries_of(kData + "/golden/compat/v2.7.1_mlp.pt2");
+  entries.push_back({.name = "extra_files/notes/a.txt", .data = "a"});
+  const auto program = read_entries(entries);
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  auto zip = ZipReader::open(written(*program), "written.pt2");
+  ASSERT_TRUE(zip.ok());
+  EXPECT_EQ(text_of(*zip->read("model/extra/notes/a.txt")), "a");
+}
+
 // PyTorch's remainder follows the divisor, so that of what may be negative is a difference.
 TEST(ProgramWriter, ARemainderOfWhatMayBeNegativeIsReadBack) {
   const SymInt s = SymInt::symbol("s0");

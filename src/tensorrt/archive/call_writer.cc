@@ -117,6 +117,17 @@ class CallWriter {
     std::vector<Node*> calls;
     for (const auto& node : graph_.nodes()) {
       if (node->op() == ir::kCallEngine || is_call(*node)) calls.push_back(node.get());
+      bool is_inside = false;
+      for (const ir::Argument& argument : node->args()) {
+        ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& inner) {
+          is_inside = is_inside || has_call(*inner);
+        });
+      }
+      if (is_inside) {
+        return unsupported(
+            "{}: an engine is called in a branch or a loop ({}), where it stays as it is",
+            program_.source, node->name());
+      }
     }
     for (Node* node : calls) {
       const Status done = node->op() == ir::kCallEngine ? put(node) : convert(node);

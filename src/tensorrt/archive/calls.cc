@@ -140,6 +140,8 @@ Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& no
   return engine_build::FoundEngine{std::move(engine), std::move(name), std::move(warning)};
 }
 
+}  // namespace
+
 bool has_call(const ir::Graph& graph) {
   bool found = false;
   for (const auto& node : graph.nodes()) {
@@ -152,8 +154,6 @@ bool has_call(const ir::Graph& graph) {
   }
   return found;
 }
-
-}  // namespace
 
 Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program,
                                                             size_t first_engine) {
