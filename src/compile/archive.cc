@@ -1,8 +1,5 @@
 #include "compile/archive.h"
 
-#include <map>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "base/try.h"
@@ -17,31 +14,9 @@ namespace slipway {
 
 namespace {
 
-using Types = std::map<std::string, ir::TensorType>;
-
-Types types_of_inputs(const ir::Program& program) {
-  Types types;
-  for (const ir::Value* input : program.graph->inputs()) {
-    if (input->is_tensor()) types.emplace(input->name(), input->type());
-  }
-  return types;
-}
-
-// Functional programs have no strides; what the caller and the archive give has.
-void restore_strides(ir::Program& program, const Types& types) {
-  for (ir::Value* input : program.graph->inputs()) {
-    const auto type = types.find(input->name());
-    if (type == types.end() || !input->is_tensor()) continue;
-    if (input->sizes() == type->second.sizes && input->dtype() == type->second.dtype) {
-      input->set_type(type->second);
-    }
-  }
-}
-
 // Engines in place of parts of the program: the operators that call them.
 Result<pt2::WriteOptions> put_engines(ir::Program& program, const Compilers& compilers,
                                       const CompileOptions& options) {
-  const Types types = types_of_inputs(program);
   // Calls that are there already are operators like others.
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(program, {}, compilers, options));
   if (options.on_step) options.on_step(kFitPyTorch);
@@ -50,7 +25,6 @@ Result<pt2::WriteOptions> put_engines(ir::Program& program, const Compilers& com
   SLIPWAY_ASSIGN_OR_RETURN(
       const auto operators,
       engine_list::find_compiler(engine.name)->put_engines(program, parts.engines, engine.options));
-  restore_strides(program, types);
   SLIPWAY_RETURN_IF_ERROR(look_at(program, kFitPyTorch, options));
   pt2::WriteOptions written;
   for (const auto& [op, parameters] : operators) {

@@ -65,9 +65,10 @@ void ExpressionWriter::learn_sym_int(JsonValue sym_int) {
   const auto linear = expression->linear();
   const JsonValue hint = value.find("hint");
   if (!linear || hint.is_none()) return;
-  const int64_t offset = hint["as_int"].to_int() - linear->offset;
-  if (offset % linear->coefficient == 0) {
-    hints_.try_emplace(linear->symbol, offset / linear->coefficient);
+  const ir::SymInt difference = ir::SymInt(hint["as_int"].to_int()) - ir::SymInt(linear->offset);
+  const auto multiple = difference.overflowed() ? std::nullopt : difference.constant();
+  if (multiple && linear->coefficient > 0 && *multiple % linear->coefficient == 0) {
+    hints_.try_emplace(linear->symbol, *multiple / linear->coefficient);
   }
 }
 

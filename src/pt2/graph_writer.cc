@@ -121,12 +121,16 @@ std::vector<NamedInput> inputs_by_schema(const schema::Schema& schema, const ir:
   return inputs;
 }
 
-// The operator that a node which is no call of the archive's is written as. Where tensors have no
-// strides, passes took them to be contiguous, which PyTorch's views need not be: its view refuses
-// some of them, and its reshape none.
+// Whether PyTorch may refuse it: where tensors have no strides, passes took them to be contiguous,
+// and left out copies that made them so.
+bool needs_contiguous_input(const ir::Node& node) {
+  return (node.op() == "aten.view.default" || node.op() == "aten._unsafe_view.default") &&
+         node.value(0)->type().strides.empty();
+}
+
+// The operator that a node which is no call of the archive's is written as.
 std::string written_op(const ir::Node& node) {
-  const bool is_view = node.op() == "aten.view.default";
-  return is_view && node.value(0)->type().strides.empty() ? "aten.reshape.default" : node.op();
+  return needs_contiguous_input(node) ? "aten.reshape.default" : node.op();
 }
 
 Result<std::vector<NamedInput>> inputs_of(const ir::Node& node, JsonValue source,
@@ -181,7 +185,9 @@ std::vector<ResultGroup> results_by_schema(const ir::Node& node, const WriteOpti
     const auto list = std::find_if(groups.begin(), groups.end(),
                                    [](const ResultGroup& group) { return group.is_list; });
     if (list != groups.end() && count + 1 >= groups.size()) list->size = count + 1 - groups.size();
-    return groups;
+    size_t total = 0;
+    for (const ResultGroup& group : groups) total += group.size;
+    if (total == count) return groups;
   }
   const auto form = options.operators.find(node.op());
   if (form != options.operators.end() && form->second.gives_list) {
@@ -193,7 +199,7 @@ std::vector<ResultGroup> results_by_schema(const ir::Node& node, const WriteOpti
 std::vector<ResultGroup> results_of(const ir::Node& node, JsonValue source,
                                     const WriteOptions& options) {
   if (!source.is_absent() && places_of_inputs(node, source)) {
-    const auto groups = results_as_in(source);
+    auto groups = results_as_in(source);
     size_t count = 0;
     for (const ResultGroup& group : groups) count += group.size;
     const bool is_only_none = groups.size() == 1 && groups[0].is_none && node.outputs().empty();
@@ -294,7 +300,8 @@ Status GraphWriter::write_contents(bool is_single_tensor_return, JsonWriter& jso
 
 Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
   if (node.op().starts_with("slipway.")) return unsupported("archives have no such operator");
-  const JsonValue source = source_.node(node);
+  const JsonValue origin = source_.node(node);
+  const JsonValue source = needs_contiguous_input(node) ? JsonValue() : origin;
   const bool is_same_call = places_of_inputs(node, source).has_value();
   json.begin_object().key("target");
   json.value(is_same_call ? source["target"].to_string() : target_of(written_op(node)));
@@ -322,7 +329,7 @@ Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
     }
   }
   json.end_array().key("metadata");
-  write_metadata(node, source, source_.outermost_module(), json);
+  write_metadata(node, origin, source_.outermost_module(), json);
 
   // PyTorch names a node with one result after that, and others for themselves.
   const JsonValue is_single =

@@ -26,7 +26,7 @@ struct WriteOptions {
   // below extra/, and UTF-8 text.
   std::vector<std::pair<std::string, OwnedSpan>> extra_files = {};
   // Operators that neither Slipway's schemas nor the archive that was read know, by target
-  // ("library.operator.default").
+  // ("vendor.run_engine").
   std::map<std::string, OperatorForm> operators = {};
   // Of tensors that the archive that was read does not have.
   ir::Device device = {};

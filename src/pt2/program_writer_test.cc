@@ -22,7 +22,6 @@ namespace {
 using ir::SymInt;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::UnorderedElementsAre;
 
 const std::string kData = SLIPWAY_TEST_DATA;
 
@@ -272,7 +271,7 @@ TEST(ProgramWriter, ASymbolThatNothingDefinesIsAnError) {
 }
 
 // PyTorch's permute gives a view that its view does not take.
-TEST(ProgramWriter, ViewsThatPassesMadeAreReshapes) {
+TEST(ProgramWriter, ViewsOfFunctionalProgramsAreReshapes) {
   SmallProgram p;
   ir::Value* x = p.user_input("x", p.type({2, 3}));
   ir::Value* y =

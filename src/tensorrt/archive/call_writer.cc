@@ -174,11 +174,6 @@ class CallWriter {
                              describe(engine, inputs, node->outputs(), form_));
     serialized.name = free_name("_run_on_acc_", "_engine", next_engine_);
     copy_what_changes(engine.record, *node, inputs);
-    for (Value* output : node->outputs()) {
-      ir::TensorType type = output->type();
-      type.strides = ir::contiguous_strides(type.sizes);
-      output->set_type(std::move(type));
-    }
     return write(node, std::move(inputs), serialized, engine.record.sha256);
   }
 

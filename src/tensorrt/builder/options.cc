@@ -62,11 +62,11 @@ const EngineOption kOptions[] = {
      .help = "In a .pt2: the ABI of the Torch-TensorRT that is to run it (default: the newest)",
      .is_for_programs = true},
     {.name = "cross_compile",
-     .help = "In a .pt2: engines as buffers, for another machine or for plans past 4 GiB",
+     .help = "In a .pt2: engines as buffers of any size, for another machine",
      .is_for_programs = true},
     {.name = "platform",
      .value = "PLATFORM",
-     .help = "With cross_compile: where it is to run, such as windows_x86_64",
+     .help = "In a .pt2 for another machine: which, such as windows_x86_64",
      .is_for_programs = true},
 };
 
