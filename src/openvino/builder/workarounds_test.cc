@@ -129,6 +129,24 @@ TEST(Workarounds, ComparePlacesWithZeroInPlaceOfAConversionToBool) {
   }
 }
 
+TEST(Workarounds, AddAPictureWhereADerivedNumberOfThemMayBeNone) {
+  const ir::SymInt s = ir::SymInt::symbol("s");
+  for (const auto& [pictures, is_guarded] :
+       {std::pair(s - 2, true), {s - 1, false}, {ir::SymInt::floordiv(s, 4), true}}) {
+    onnx::Graph graph;
+    graph.ranges = {{"s", {2, 64}}};
+    graph.inputs = {{"x", DType::kFloat32, {pictures, 3, 8, 8}}, {"z", DType::kFloat32, {4}}};
+    graph.outputs = {{"y", DType::kFloat32, {pictures, 3, 4, 4}}, {"n", DType::kFloat32, {4}}};
+    graph.nodes = {node("MaxPool", {"x"}, "y"), node("Relu", {"z"}, "n")};
+    const onnx::Graph made = apply_to_graph(graph, {});
+    EXPECT_EQ(op_types(made), is_guarded
+                                  ? (Types{"Shape", "Gather", "Pad", "MaxPool", "Slice", "Relu"})
+                                  : (Types{"MaxPool", "Relu"}))
+        << pictures.to_string();
+    expect_sound(made);
+  }
+}
+
 TEST(Workarounds, FindTheOneColumnOfAWeightThatIsTransposed) {
   for (const int64_t columns : {1, 3}) {
     onnx::Graph graph;
