@@ -153,6 +153,10 @@ TEST_F(StartedFileTest, IsFinishedInPlace) {
 
 TEST_F(StartedFileTest, IsCopiedWhereItsBytesBelongElsewhere) {
   fs::create_directory(path("other"));
+  fs::create_directory_symlink(".", path("same"));
+  StartedFile linked = start("0123456789", "same/out");
+  ASSERT_TRUE(write_file(path("out"), pieces_of(linked.bytes, "head"), {}, {}, &linked).ok());
+  EXPECT_TRUE(linked.is_used) << "the folder by another name";
   for (const auto& [head, beside] :
        {std::pair("longer head", "out"), {"", "out"}, {"head", "other/out"}}) {
     StartedFile started = start("0123456789", beside);

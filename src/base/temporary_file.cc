@@ -278,7 +278,10 @@ Status TemporaryFile::replace(const std::string& target) {
 }
 
 bool TemporaryFile::is_beside(const std::string& target) const {
-  return folder_of(target) == folder_;
+  struct stat own = {};
+  struct stat other = {};
+  return ::stat(folder_.c_str(), &own) == 0 && ::stat(folder_of(target).c_str(), &other) == 0 &&
+         same_file(own, other);
 }
 
 void TemporaryFile::hide() {

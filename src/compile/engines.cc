@@ -228,7 +228,7 @@ class EngineStep {
       SLIPWAY_ASSIGN_OR_RETURN(const onnx::Graph prepared, builder->prepare(graph));
       SLIPWAY_RETURN_IF_ERROR(dump(prepared, name_of(part.engine)));
       auto outcome = engine_build::build_engine(*builder, prepared, cache_ ? &*cache_ : nullptr,
-                                                warn(), {options_.destination, offset_of_engine()});
+                                                warn(), {destination(), offset_of_engine()});
       if (!outcome.ok()) return outcome.error().with_context(program_.source);
       if (const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*outcome)) {
         SLIPWAY_RETURN_IF_ERROR(refuse(part, *builder, *refusals));
@@ -246,6 +246,12 @@ class EngineStep {
     built_[{part.engine, part.nodes}] = {std::move(first), std::move(inputs),
                                          std::move(graph.symbol_inputs)};
     return true;
+  }
+
+  // Wherever the process is when the rest of the file is written.
+  std::string destination() const {
+    return options_.destination.empty() ? std::string()
+                                        : std::filesystem::absolute(options_.destination).string();
   }
 
   // In the file that is compiled.

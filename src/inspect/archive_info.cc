@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -244,6 +245,10 @@ class ArchiveInfo : public FileInfo::Impl {
 
 Result<FileInfoImpl> read_archive(const std::string& path) {
   SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
+  // What is said of it is of one file.
+  const auto& loaded = Program::Impl::of(program);
+  std::ignore = loaded.source_sha256();
+  SLIPWAY_RETURN_IF_ERROR(loaded.file.check_unchanged());
   return FileInfoImpl(std::make_shared<const ArchiveInfo>(path, std::move(program)));
 }
 
