@@ -21,6 +21,7 @@
 #include "ir/op_builder.h"
 #include "pt2/object_writer.h"
 #include "slipway/version.h"
+#include "tensorrt/archive/calls.h"
 #include "tensorrt/archive/metadata.h"
 
 namespace slipway::tensorrt {
