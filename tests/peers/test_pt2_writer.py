@@ -212,7 +212,11 @@ class Infinite(torch.nn.Module):
 
 N = torch.export.Dim("n", min=2, max=64)
 INPUTS = {
-    "nested": (Nested(), (Pair(torch.ones(2), torch.zeros(2)), Record(torch.ones(2), torch.ones(2))), {"kwargs": {"from_here": torch.ones(1)}}),
+    "nested": (
+        Nested(),
+        (Pair(torch.ones(2), torch.zeros(2)), Record(torch.ones(2), torch.ones(2))),
+        {"kwargs": {"from_here": torch.ones(1)}},
+    ),
     "tied": (Tied(), (torch.randn(2, 4),), {}),
     "cache": (Cache(), (torch.randn(1, 4), torch.tensor([2])), {}),
     "sizes": (Sizes(), (torch.randn(8, 6), torch.tensor([1, 0, 3])), {"dynamic_shapes": ({0: 2 * N}, {0: torch.export.Dim("m")})}),
