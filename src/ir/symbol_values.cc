@@ -111,8 +111,8 @@ Result<int32_t> SymbolValues::compute_factor(const SymInt::Factor& factor) {
     case SymInt::Function::kMax:
       return binary(Operation::kMax, left, right);
     case SymInt::Function::kMod: {
-      // Not everybody's remainder is Python's where a sign is negative.
-      if (is_non_negative(a) && is_non_negative(b)) return binary(Operation::kMod, left, right);
+      const bool is_simple = has_pythons_remainder() || (is_non_negative(a) && is_non_negative(b));
+      if (is_simple) return binary(Operation::kMod, left, right);
       int32_t quotient = binary(Operation::kFloorDiv, left, right);
       return binary(Operation::kSub, left, binary(Operation::kMul, quotient, right));
     }

@@ -42,7 +42,9 @@ class SymbolValues {
  protected:
   virtual int32_t constant(int64_t number) = 0;
   virtual int32_t size(int32_t tensor, int64_t dim) = 0;
-  // kMod only where neither operand can be negative.
+  // Whether kMod is Python's where operands are negative, whose sign follows the divisor. Else it
+  // is asked for only where neither can be.
+  virtual bool has_pythons_remainder() const { return false; }
   virtual int32_t binary(Operation operation, int32_t a, int32_t b) = 0;
   // SymInt::scale().
   virtual Result<int32_t> scale(int32_t a, double factor) = 0;

@@ -65,12 +65,7 @@ class SizeNodes final : public ir::SymbolValues {
   }
   Status need(const SymInt& integer) {
     const auto number = value(integer);
-    if (!number.ok()) return number.error();
-    // What was computed may have another form than what is asked for: mod(a, b) is a difference.
-    if (auto* const* computed = std::get_if<ir::Value*>(&numbers_[*number])) {
-      sizes_[&graph_].try_emplace(integer, *computed);
-    }
-    return {};
+    return number.ok() ? Status() : number.error();
   }
 
   ir::Argument argument(int32_t number) const {
@@ -89,6 +84,7 @@ class SizeNodes final : public ir::SymbolValues {
     return handle(value);
   }
 
+  bool has_pythons_remainder() const override { return true; }
   int32_t constant(int64_t number) override { return handle(number); }
   int32_t size(int32_t tensor, int64_t dim) override {
     auto* value = std::get<ir::Value*>(numbers_[tensor]);
