@@ -107,7 +107,11 @@ class CallWriter {
       : program_(program), graph_(*program.graph), engines_(engines), form_(form) {
     for (const ir::Input& input : program.inputs) {
       taken_.insert(plain(input.name));
-      taken_.insert(plain(input.target));
+      // Its module's names, too: nothing else may have one of these.
+      for (size_t dot = 0; dot != std::string::npos;) {
+        dot = input.target.find('.', dot + 1);
+        taken_.insert(plain(input.target.substr(0, dot)));
+      }
     }
     for (const auto& node : graph_.nodes()) {
       for (const Value* output : node->outputs()) taken_.insert(plain(output->name()));

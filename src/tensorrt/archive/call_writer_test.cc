@@ -166,9 +166,11 @@ TEST_F(CallWriterTest, EqualPlansAreOneBufferAndNamesAreFree) {
   program_ = original.clone();
   input(ir::InputKind::kParameter, "_run_on_acc.0_engine");
   output(program_.inputs.back().value);
+  input(ir::InputKind::kParameter, "_run_on_acc_2_engine.weight");
+  output(program_.inputs.back().value);
   put();
   EXPECT_THAT(targets(ir::InputKind::kCustomObject),
-              ElementsAre("_run_on_acc_1_engine", "_run_on_acc_2_engine", "_run_on_acc_3_engine"));
+              ElementsAre("_run_on_acc_1_engine", "_run_on_acc_3_engine", "_run_on_acc_4_engine"));
 }
 
 // A cache is written in its place, and anything else that an engine writes to is copied before.
