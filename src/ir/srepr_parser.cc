@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/identifier.h"
 #include "base/scanner.h"
 #include "base/try.h"
 #include "ir/sym_int.h"
@@ -19,14 +20,6 @@ constexpr size_t kMaxArguments = 256;
 // Floats and divisions are exact fractions here, but for a float whose denominator is past this,
 // such as 0.1, of which PyTorch rounds the multiples.
 constexpr int64_t kMaxDenominator = int64_t{1} << 20;
-// As PyTorch names symbols. Nothing else gets into texts that Python evaluates.
-bool is_identifier(std::string_view text) {
-  if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
-}
-
 // Of decimal fractions in place of rounded floats.
 constexpr int64_t kMaxDecimal = 10'000;
 
@@ -126,6 +119,7 @@ class Parser : Scanner {
   Result<Fraction> symbol() {
     const auto name = quoted();
     if (!name) return error("a quoted text is expected");
+    // Nothing else gets into texts that Python evaluates.
     if (!is_identifier(*name)) return error("a symbol's name is no identifier");
     bool nonnegative = false;
     SLIPWAY_RETURN_IF_ERROR(keywords(&nonnegative));

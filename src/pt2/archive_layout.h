@@ -1,8 +1,10 @@
 // Where an archive of torch.export keeps the parts of a program.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "base/json.h"
 #include "pt2/zip_reader.h"
 #include "slipway/result.h"
 
@@ -21,5 +23,8 @@ struct ArchiveLayout {
 
 // An error for a zip file that torch.export.save did not write, and for versions other than its.
 Result<ArchiveLayout> find_layout(ZipReader& archive);
+
+// The document keeps nothing of the archive.
+Result<std::unique_ptr<JsonDocument>> read_json(ZipReader& archive, const std::string& entry);
 
 }  // namespace slipway::pt2

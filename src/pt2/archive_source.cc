@@ -2,18 +2,10 @@
 
 #include <unordered_set>
 
-#include <fmt/core.h>
-
 #include "base/try.h"
 
 namespace slipway::pt2 {
 namespace {
-
-Result<std::unique_ptr<JsonDocument>> read_json(ZipReader& archive, const std::string& entry) {
-  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(entry));
-  return JsonDocument::parse({reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()},
-                             fmt::format("{}: {}", archive.name(), entry));
-}
 
 // The names of all that is an input of the graph and has data.
 std::vector<std::string> input_targets(JsonValue signature) {

@@ -7,9 +7,8 @@
 #include <fmt/core.h>
 
 namespace slipway::pt2 {
-namespace {
 
-const char* head(ir::SymInt::Function function) {
+const char* sympy_function(ir::SymInt::Function function) {
   switch (function) {
     case ir::SymInt::Function::kFloorDiv:
       return "FloorDiv";
@@ -26,7 +25,14 @@ const char* head(ir::SymInt::Function function) {
   return "PowByNatural";
 }
 
-}  // namespace
+std::string sympy_symbol(const std::string& name) {
+  return fmt::format("Symbol('{}', {}integer=True)", name,
+                     name.starts_with('u') ? "" : "positive=True, ");
+}
+
+std::string sympy_float(double number) {
+  return fmt::format("Float('{:.17g}', precision=53)", number);
+}
 
 void ExpressionWriter::learn(JsonValue graph) {
   for (auto [name, meta] : graph["tensor_values"].members()) {
@@ -144,12 +150,12 @@ void ExpressionWriter::append(const ir::SymInt::Factor& factor, std::string& tex
     return;
   }
   if (factor.is_scale()) {
-    text += fmt::format("TruncToInt(Mul(Float('{:.17g}', precision=53), ToFloat(", factor.scale());
+    text += fmt::format("TruncToInt(Mul({}, ToFloat(", sympy_float(factor.scale()));
     append(factor.arguments.at(0), text);
     text += ")))";
     return;
   }
-  text += head(factor.function);
+  text += sympy_function(factor.function);
   text += '(';
   append(factor.arguments.at(0), text);
   text += ", ";
@@ -157,12 +163,9 @@ void ExpressionWriter::append(const ir::SymInt::Factor& factor, std::string& tex
   text += ')';
 }
 
-// PyTorch's sizes are positive, and integers out of data ("u0") are just that.
 std::string ExpressionWriter::symbol(const std::string& name) const {
   const auto known = symbols_.find(name);
-  if (known != symbols_.end()) return known->second;
-  return fmt::format("Symbol('{}', {}integer=True)", name,
-                     name.starts_with('u') ? "" : "positive=True, ");
+  return known == symbols_.end() ? sympy_symbol(name) : known->second;
 }
 
 }  // namespace slipway::pt2

@@ -15,6 +15,14 @@
 
 namespace slipway::pt2 {
 
+// PyTorch's name of a function of two integers, which kScale is not.
+const char* sympy_function(ir::SymInt::Function function);
+// "Symbol('s0', positive=True, integer=True)": torch.export has sizes of inputs positive, and says
+// nothing of integers out of data ("u0").
+std::string sympy_symbol(const std::string& name);
+// "Float('0.5', precision=53)"
+std::string sympy_float(double number);
+
 // Not thread-safe.
 class ExpressionWriter {
  public:

@@ -18,7 +18,6 @@
 namespace slipway::pt2 {
 namespace {
 
-constexpr int64_t kSchemaMajor = 8;
 // Every named tuple of a type has a copy of each.
 constexpr size_t kMaxFieldName = 1024;
 

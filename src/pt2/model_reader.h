@@ -1,6 +1,7 @@
 // The program in an archive's JSON.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/json.h"
@@ -9,6 +10,9 @@
 #include "slipway/result.h"
 
 namespace slipway::pt2 {
+
+// The one that is read and written.
+inline constexpr int64_t kSchemaMajor = 8;
 
 // That the document's schema is one that Slipway reads.
 Status check_schema_version(const JsonDocument& document);

@@ -3,8 +3,6 @@
 #include <string_view>
 #include <utility>
 
-#include <fmt/core.h>
-
 #include "base/error.h"
 #include "base/json.h"
 #include "base/try.h"
@@ -29,10 +27,7 @@ Result<ir::Program> read_program(OwnedSpan bytes, const std::string& name) {
   }
   SLIPWAY_ASSIGN_OR_RETURN(ZipReader archive, ZipReader::open(bytes, name));
   SLIPWAY_ASSIGN_OR_RETURN(const ArchiveLayout layout, find_layout(archive));
-  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(layout.model));
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const auto document,
-      JsonDocument::parse(as_text(text), fmt::format("{}: {}", name, layout.model)));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto document, read_json(archive, layout.model));
   SLIPWAY_RETURN_IF_ERROR(check_schema_version(*document));
 
   const auto read_weights = layout.pickled ? read_torch_save : read_payloads;

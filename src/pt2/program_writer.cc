@@ -25,7 +25,6 @@
 namespace slipway::pt2 {
 namespace {
 
-constexpr int kSchemaMajor = 8;
 constexpr int kSchemaMinor = 20;
 constexpr int kOperatorSet = 10;
 

@@ -1,12 +1,13 @@
 #include "pt2/range_reader.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include <fmt/core.h>
+
+#include "base/identifier.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -21,13 +22,6 @@ std::optional<int64_t> read_bound(JsonValue bound) {
   const int64_t value = bound.to_int();
   if (value >= kUnbounded || value <= -kUnbounded) return std::nullopt;
   return value;
-}
-
-bool is_symbol_name(std::string_view text) {
-  if (text.empty() || (text[0] >= '0' && text[0] <= '9')) return false;
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
 }
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
@@ -53,7 +47,7 @@ ir::SymbolRanges read_ranges(JsonValue constraints) {
       if (range.min) range.min = -floor_divide(-*range.min, factor);
       if (range.max) range.max = floor_divide(*range.max, factor);
     }
-    if (!is_symbol_name(symbol)) continue;
+    if (!is_identifier(symbol)) continue;
     tighten(ranges[std::string(symbol)], range);
   }
   for (const auto& [symbol, range] : ranges) {

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/try.h"
+#include "pt2/archive_layout.h"
 #include "pt2/pickle_reader.h"
 #include "pt2/tensor_meta.h"
 
@@ -36,11 +37,7 @@ bool is_object(std::string_view path) {
 
 Result<Weights> read_payloads(ZipReader& archive, const std::string& config,
                               const WeightFilter& filter) {
-  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(config));
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const auto document,
-      JsonDocument::parse({reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size()},
-                          fmt::format("{}: {}", archive.name(), config)));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto document, read_json(archive, config));
   const std::string folder = config.substr(0, config.rfind('/') + 1);
 
   Weights weights;

@@ -14,21 +14,15 @@
 #include "base/file_content.h"
 #include "base/hash.h"
 #include "base/try.h"
+#include "pt2/zip_format.h"
 
 namespace slipway::pt2 {
 namespace {
 
-constexpr uint32_t kLocalHeaderSignature = 0x04034b50;
-constexpr uint32_t kDirectorySignature = 0x02014b50;
-constexpr uint32_t kEndSignature = 0x06054b50;
-constexpr uint32_t kZip64EndSignature = 0x06064b50;
-constexpr uint32_t kZip64LocatorSignature = 0x07064b50;
-constexpr uint64_t kLocalHeaderSize = 30;
 constexpr uint64_t kDirectoryHeaderSize = 46;
 constexpr uint64_t kEndSize = 22;
 constexpr uint64_t kZip64EndSize = 56;
 constexpr uint64_t kZip64LocatorSize = 20;
-constexpr uint16_t kZip64ExtraId = 1;
 constexpr uint16_t kFlagSizesFollowData = 1U << 3;
 // Encryption in its three forms, and patch data.
 constexpr uint16_t kRefusedFlags = (1U << 0) | (1U << 5) | (1U << 6) | (1U << 13);

@@ -9,21 +9,14 @@
 
 #include "base/hash.h"
 #include "base/try.h"
+#include "pt2/zip_format.h"
 
 namespace slipway::pt2 {
 namespace {
 
-constexpr uint32_t kLocalHeader = 0x04034b50;
-constexpr uint32_t kDescriptor = 0x08074b50;
-constexpr uint32_t kDirectoryHeader = 0x02014b50;
-constexpr uint32_t kZip64End = 0x06064b50;
-constexpr uint32_t kZip64Locator = 0x07064b50;
-constexpr uint32_t kEnd = 0x06054b50;
-constexpr uint16_t kFlags = 0x808;  // names in UTF-8, sizes behind the data
-constexpr uint16_t kZip64Field = 1;
+constexpr uint16_t kFlags = 0x808;          // names in UTF-8, sizes behind the data
 constexpr uint16_t kPaddingField = 0x4246;  // "FB"
 constexpr uint64_t kAlignment = 64;
-constexpr uint64_t kLocalHeaderSize = 30;
 constexpr uint64_t kFieldHeaderSize = 4;
 constexpr uint64_t kIdDigits = 40;
 constexpr uint64_t kMax32 = 0xffffffff;
@@ -58,7 +51,7 @@ std::string zip64_field(uint64_t offset, uint64_t size, uint64_t stored) {
   if (size >= kMax32) numbers.u64(size).u64(stored);
   if (offset >= kMax32) numbers.u64(offset);
   if (numbers.size() == 0) return {};
-  return Record().u16(kZip64Field).u16(numbers.size()).text(numbers.bytes()).bytes();
+  return Record().u16(kZip64ExtraId).u16(numbers.size()).text(numbers.bytes()).bytes();
 }
 
 std::string local_header(const std::string& name, uint64_t offset, uint64_t size) {
@@ -67,7 +60,7 @@ std::string local_header(const std::string& name, uint64_t offset, uint64_t size
       offset + kLocalHeaderSize + name.size() + zip64.size() + kFieldHeaderSize;
   const uint64_t padding = (kAlignment - before_padding % kAlignment) % kAlignment;
   Record header;
-  header.u32(kLocalHeader).u16(0).u16(kFlags).u16(0).u16(0).u16(0).u32(0).u32(0).u32(0);
+  header.u32(kLocalHeaderSignature).u16(0).u16(kFlags).u16(0).u16(0).u16(0).u32(0).u32(0).u32(0);
   header.u16(name.size()).u16(zip64.size() + kFieldHeaderSize + padding).text(name).text(zip64);
   header.u16(kPaddingField).u16(padding).text(std::string(padding, 'Z'));
   return header.bytes();
@@ -77,7 +70,7 @@ bool is_zip64(uint64_t offset, uint64_t size) { return !zip64_field(offset, size
 
 std::string descriptor(uint64_t offset, uint64_t size, uint32_t crc) {
   Record record;
-  record.u32(kDescriptor).u32(crc);
+  record.u32(kDescriptorSignature).u32(crc);
   if (is_zip64(offset, size)) return record.u64(size).u64(size).bytes();
   return record.u32(size).u32(size).bytes();
 }
@@ -86,7 +79,7 @@ std::string directory_header(const std::string& name, uint64_t offset, uint64_t 
                              uint32_t crc) {
   const std::string zip64 = zip64_field(offset, size, size);
   Record header;
-  header.u32(kDirectoryHeader).u16(0).u16(0).u16(kFlags).u16(0).u16(0).u16(0).u32(crc);
+  header.u32(kDirectorySignature).u16(0).u16(0).u16(kFlags).u16(0).u16(0).u16(0).u32(crc);
   header.u32(clamp32(size)).u32(clamp32(size)).u16(name.size()).u16(zip64.size());
   header.u16(0).u16(0).u16(0).u32(0).u32(clamp32(offset)).text(name).text(zip64);
   return header.bytes();
@@ -94,11 +87,11 @@ std::string directory_header(const std::string& name, uint64_t offset, uint64_t 
 
 std::string end_records(uint64_t count, uint64_t directory, uint64_t directory_size) {
   Record record;
-  record.u32(kZip64End).u64(44).u16(0x031e).u16(45).u32(0).u32(0);
+  record.u32(kZip64EndSignature).u64(44).u16(0x031e).u16(45).u32(0).u32(0);
   record.u64(count).u64(count).u64(directory_size).u64(directory);
-  record.u32(kZip64Locator).u32(0).u64(directory + directory_size).u32(1);
+  record.u32(kZip64LocatorSignature).u32(0).u64(directory + directory_size).u32(1);
   const uint64_t count16 = std::min<uint64_t>(count, 0xffff);
-  record.u32(kEnd).u16(0).u16(0).u16(count16).u16(count16);
+  record.u32(kEndSignature).u16(0).u16(0).u16(count16).u16(count16);
   record.u32(clamp32(directory_size)).u32(clamp32(directory)).u16(0);
   return record.bytes();
 }

@@ -63,6 +63,18 @@ Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const i
 
 bool is_call(const ir::Node& node) { return node.op() == kExecute || node.op() == kPlaceholder; }
 
+bool has_inner_call(const ir::Node& node) {
+  bool found = false;
+  for (const ir::Argument& argument : node.args()) {
+    ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& graph) {
+      for (const auto& inner : graph->nodes()) {
+        found = found || is_call(*inner) || has_inner_call(*inner);
+      }
+    });
+  }
+  return found;
+}
+
 Result<SerializedEngine> engine_of(const ir::Program& program, const ir::Node& node,
                                    KnownObjects& known) {
   return node.op() == kPlaceholder ? engine_of_arguments(program, node)

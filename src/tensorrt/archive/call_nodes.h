@@ -27,6 +27,8 @@ inline constexpr std::string_view kOwnPlatform = "linux_x86_64";
 inline constexpr std::string_view kWindowsPlatform = "windows_x86_64";
 
 bool is_call(const ir::Node& node);
+// Whether there is a call in a graph that the node has, or within that.
+bool has_inner_call(const ir::Node& node);
 
 // Objects that were read, by their record, so that each is read once.
 using KnownObjects = std::map<const std::byte*, SerializedEngine>;

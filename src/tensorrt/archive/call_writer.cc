@@ -15,13 +15,13 @@
 #include "base/base64.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/identifier.h"
 #include "base/temporary_file.h"
 #include "base/try.h"
 #include "engine_build/spool.h"
 #include "ir/op_builder.h"
 #include "pt2/object_writer.h"
 #include "slipway/version.h"
-#include "tensorrt/archive/calls.h"
 #include "tensorrt/archive/metadata.h"
 
 namespace slipway::tensorrt {
@@ -122,13 +122,7 @@ class CallWriter {
     std::vector<Node*> calls;
     for (const auto& node : graph_.nodes()) {
       if (node->op() == ir::kCallEngine || is_call(*node)) calls.push_back(node.get());
-      bool is_inside = false;
-      for (const ir::Argument& argument : node->args()) {
-        ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& inner) {
-          is_inside = is_inside || has_call(*inner);
-        });
-      }
-      if (is_inside) {
+      if (has_inner_call(*node)) {
         return unsupported(
             "{}: an engine is called in a branch or a loop ({}), where it stays as it is",
             program_.source, node->name());
@@ -150,12 +144,6 @@ class CallWriter {
   static std::string plain(std::string name) {
     std::replace(name.begin(), name.end(), '.', '_');
     return name;
-  }
-
-  static bool is_identifier(std::string_view name) {
-    constexpr std::string_view kLetters =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
-    return !name.empty() && name.find_first_not_of(kLetters) == std::string_view::npos;
   }
 
   // "before<i>after" with the first number from `next` on that makes it free.

@@ -142,19 +142,6 @@ Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& no
 
 }  // namespace
 
-bool has_call(const ir::Graph& graph) {
-  bool found = false;
-  for (const auto& node : graph.nodes()) {
-    found = found || is_call(*node);
-    for (const ir::Argument& argument : node->args()) {
-      ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& inner) {
-        found = found || has_call(*inner);
-      });
-    }
-  }
-  return found;
-}
-
 Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program,
                                                             size_t first_engine) {
   std::vector<ir::Node*> calls;
@@ -172,7 +159,9 @@ Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program
     found.push_back(std::move(*engine));
     program.graph->erase(node);
   }
-  if (has_call(*program.graph)) {
+  const auto& nodes = program.graph->nodes();
+  if (std::any_of(nodes.begin(), nodes.end(),
+                  [](const auto& node) { return has_inner_call(*node); })) {
     return unsupported("{}: an engine is called in a branch or a loop, where delegates can't be",
                        program.source);
   }

@@ -20,7 +20,4 @@ inline constexpr const char* kAbiOption = "torch_tensorrt_abi";
 Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program,
                                                             size_t first_engine);
 
-// Whether there is a call in the graph, or in those within it.
-bool has_call(const ir::Graph& graph);
-
 }  // namespace slipway::tensorrt

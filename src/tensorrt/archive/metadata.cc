@@ -6,12 +6,11 @@
 #include <span>
 #include <utility>
 
-#include <fmt/format.h>
-
 #include "base/base64.h"
 #include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "pt2/expression_writer.h"
 #include "pt2/pickle_writer.h"
 
 namespace slipway::tensorrt {
@@ -34,12 +33,6 @@ void add_parsed(PickleWriter& pickle, std::string text) {
   pickle.call();
 }
 
-void add_symbol(PickleWriter& pickle, const std::string& name) {
-  // torch.export has backed sizes positive, and says nothing of unbacked ones.
-  add_parsed(pickle, fmt::format("Symbol('{}', {}integer=True)", name,
-                                 name.starts_with('u') ? "" : "positive=True, "));
-}
-
 void add_expression(PickleWriter& pickle, const SymInt& expression);
 
 constexpr const char* kFunctions = "torch.utils._sympy.functions";
@@ -50,7 +43,7 @@ void add_scale(PickleWriter& pickle, const SymInt::Factor& factor) {
   pickle.begin_tuple();
   pickle.add_global("sympy.core.mul", "Mul");
   pickle.begin_tuple();
-  add_parsed(pickle, fmt::format("Float('{:.17g}', precision=53)", factor.scale()));
+  add_parsed(pickle, pt2::sympy_float(factor.scale()));
   pickle.add_global(kFunctions, "ToFloat");
   pickle.begin_tuple();
   add_expression(pickle, factor.arguments.at(0));
@@ -63,26 +56,9 @@ void add_scale(PickleWriter& pickle, const SymInt::Factor& factor) {
 }
 
 void add_factor(PickleWriter& pickle, const SymInt::Factor& factor) {
-  if (factor.is_symbol()) return add_symbol(pickle, factor.symbol);
-  switch (factor.function) {
-    case SymInt::Function::kFloorDiv:
-      pickle.add_global(kFunctions, "FloorDiv");
-      break;
-    case SymInt::Function::kMod:
-      pickle.add_global(kFunctions, "PythonMod");
-      break;
-    case SymInt::Function::kMin:
-      pickle.add_global(kFunctions, "Min");
-      break;
-    case SymInt::Function::kMax:
-      pickle.add_global(kFunctions, "Max");
-      break;
-    case SymInt::Function::kPow:
-      pickle.add_global(kFunctions, "PowByNatural");
-      break;
-    case SymInt::Function::kScale:
-      return add_scale(pickle, factor);
-  }
+  if (factor.is_symbol()) return add_parsed(pickle, pt2::sympy_symbol(factor.symbol));
+  if (factor.is_scale()) return add_scale(pickle, factor);
+  pickle.add_global(kFunctions, pt2::sympy_function(factor.function));
   pickle.begin_tuple();
   for (const SymInt& argument : factor.arguments) add_expression(pickle, argument);
   pickle.end_tuple();
