@@ -15,6 +15,26 @@ def r(*sizes, dtype=torch.float32):
     return torch.randn(*sizes, dtype=dtype)
 
 
+class Model(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *values):
+        return self.function(*values)
+
+
+def check(function, inputs, tmp_path, core=False, example=None, dynamic_shapes=None):
+    """Holds the compiled function to PyTorch's results, from either dialect."""
+    program = torch.export.export(Model(function), tuple(example or inputs), dynamic_shapes=dynamic_shapes and (dynamic_shapes,))
+    if core:
+        program = program.run_decompositions()
+    outputs, _ = slipway_cli.run(slipway_cli.compile(program, tmp_path), inputs, tmp_path)
+    expected = torch.utils._pytree.tree_leaves(function(*inputs))
+    for ours, theirs in zip(outputs, expected, strict=True):
+        torch.testing.assert_close(torch.as_tensor(ours), theirs.resolve_conj(), atol=1e-5, rtol=1e-5, equal_nan=True)
+
+
 CASES = {
     "mul": (lambda x, y: x * y, c(3, 4), c(3, 4)),
     "mul_broadcast": (lambda x, y: x * y[0], c(3, 4), c(3, 4)),
@@ -98,25 +118,59 @@ CASES = {
     "correlate": (lambda x, y: torch.fft.irfft(torch.fft.rfft(x) * torch.fft.rfft(y).conj()), r(2, 8), r(2, 8)),
     "phase": (lambda x: torch.fft.irfft(torch.fft.rfft(x) / torch.fft.rfft(x).abs()), r(2, 8)),
 }
+F = torch.fft
+# Transforms, in both dialects: those of real signals by ExecuTorch's kernel, the rest from them.
+TRANSFORMS = {
+    "fft": (lambda x: F.fft(x), r(3, 6, 8)),
+    "fft_one": (lambda x: F.fft(x, dim=0), r(1, 4)),
+    "fft_odd": (lambda x: F.fft(x, n=7, dim=1, norm="forward"), r(3, 6, 8)),
+    "fft_double": (lambda x: F.fft(x, n=5, norm="ortho"), r(3, 8).double()),
+    "fft_complex": (lambda x: F.fft(x), c(3, 6, 7)),
+    "ifft": (lambda x: F.ifft(x).resolve_conj(), r(3, 6, 8)),
+    "ifft_complex": (lambda x: F.ifft(x, n=11, dim=1, norm="ortho"), c(3, 6, 8)),
+    "fft2": (lambda x: F.fft2(x), r(2, 5, 6)),
+    "ifft2": (lambda x: F.ifft2(x, s=(4, 9)), c(2, 5, 6)),
+    "fftn": (lambda x: F.fftshift(F.fftn(x)), c(2, 5, 6)),
+    "ifftn": (lambda x: F.ifftn(x, dim=(0, 2), norm="forward"), c(2, 5, 6)),
+    "rfft2": (lambda x: F.rfft2(x), r(2, 5, 6)),
+    "rfftn": (lambda x: F.rfftn(x, s=(5, 8), norm="ortho"), r(2, 5, 6)),
+    "irfft2": (lambda x: F.irfft2(x, s=(7, 12), norm="forward"), c(2, 6, 7)),
+    "irfftn": (lambda x: F.irfftn(x), c(3, 4, 5)),
+    "irfft_longer": (lambda x: F.irfft(x, n=13), c(3, 5)),
+    "hfft": (lambda x: F.hfft(x, norm="ortho"), c(3, 5)),
+    "ihfft": (lambda x: F.ihfft(x).resolve_conj(), r(3, 8)),
+    "filter": (lambda x, w: F.ifft2(F.fft2(x) * w).real, r(2, 5, 6), c(5, 6)),
+    "global_filter": (lambda x, w: F.irfft2(F.rfft2(x, dim=(1, 2), norm="ortho") * w, s=(6, 6), dim=(1, 2), norm="ortho"), r(2, 6, 6, 3), c(6, 4, 3)),
+    "frequencies": (lambda x: (x * F.fftfreq(8, 0.5), x[:, :5] * F.rfftfreq(8), x[:, :7] * F.fftfreq(7)), r(3, 8)),
+    "shifts": (lambda x: (F.fftshift(x), F.ifftshift(x, dim=1), F.ifftshift(x)), r(4, 7)),
+    "stft_two_sided": (lambda x: torch.stft(x, 16, 4, onesided=False, return_complex=True, window=torch.hann_window(16)), r(2, 48)),
+}
+
+
+@pytest.mark.parametrize("core", [False, True], ids=["training", "core"])
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_transform(name, core, tmp_path):
+    function, *inputs = TRANSFORMS[name]
+    check(function, inputs, tmp_path, core=core)
+
+
+def test_transforms_of_any_length(tmp_path):
+    """Also of one element, whose spectrum is itself."""
+    lengths = {1: torch.export.Dim("n", min=1, max=64)}
+    for size in (1, 2, 9):
+        x = r(2, size)
+        check(lambda x: (F.fft(x).abs(), F.rfft(x)), [x], tmp_path, dynamic_shapes=(lengths,), example=[r(2, 8)])
+
+
 # No kernel or rule computes these for complex numbers.
 REFUSED = {"sqrt", "prod"}
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_operator(name, tmp_path):
-    torch.manual_seed(0)
     function, *inputs = CASES[name]
-
-    class Model(torch.nn.Module):
-        def forward(self, *values):
-            return function(*values)
-
-    program = torch.export.export(Model(), tuple(inputs))
     if name in REFUSED:
         with pytest.raises(slipway_cli.ToolError, match="complex"):
-            slipway_cli.compile(program, tmp_path)
+            slipway_cli.compile(torch.export.export(Model(function), tuple(inputs)), tmp_path)
         return
-    outputs, _ = slipway_cli.run(slipway_cli.compile(program, tmp_path), inputs, tmp_path)
-    expected = torch.utils._pytree.tree_leaves(Model()(*inputs))
-    for ours, theirs in zip(outputs, expected, strict=True):
-        torch.testing.assert_close(torch.as_tensor(ours), theirs.resolve_conj(), atol=1e-5, rtol=1e-5, equal_nan=True)
+    check(function, inputs, tmp_path)

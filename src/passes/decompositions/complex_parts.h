@@ -10,6 +10,8 @@ namespace slipway::passes::decompositions {
 DType part_type(DType complex);
 DType complex_of(DType real);
 
+// The parts of a complex tensor: [..., 2].
+ir::Value* parts(Context& c, ir::Value* x);
 // The real (0) or the imaginary part (1) of a complex tensor.
 ir::Value* part(Context& c, ir::Value* x, int64_t i);
 // The complex tensor of two real ones of the same type and sizes.
