@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <variant>
@@ -126,6 +127,9 @@ bool passes_masks(const Node& node) {
   return moves_data(node) || node.op_type == "Add" || node.op_type == "Where";
 }
 
+// Bytes of a constant that is looked through for numbers that a half type lacks.
+constexpr size_t kMostLooked = size_t{4} << 20;
+
 class Chooser {
  public:
   Chooser(const Graph& graph, const ValueTypes& types, DType half,
@@ -188,7 +192,7 @@ class Chooser {
                        [this](const std::string& name) { return is_float(name); });
   }
 
-  bool is_kept(const Node& node) const {
+  bool is_kept(const Node& node) {
     const std::string_view target = schema::without_overload(node.target);
     if (kept_operators().contains(node.op_type) || kept_targets().contains(target)) return true;
     for (const std::string_view name :
@@ -198,8 +202,10 @@ class Chooser {
     const bool lacks_bfloat16 = node.op_type == "Compress" || node.op_type == "TopK";
     if ((lacks_bfloat16 && half_ == DType::kBFloat16) || is_scattered_sum(node)) return true;
     if (node.op_type != "Cast" && has_float_result(node) && float_inputs(node).empty()) return true;
-    return std::any_of(node.inputs.begin(), node.inputs.end(),
-                       [this](const std::string& name) { return loses_number(name); });
+    return std::any_of(node.inputs.begin(), node.inputs.end(), [&](const std::string& name) {
+      const Lost numbers = lost(node, name);
+      return numbers.to_zero || numbers.to_infinity;
+    });
   }
 
   // What a number made that the half type would turn into 0, as far as a quotient or a logarithm:
@@ -220,7 +226,7 @@ class Chooser {
       const bool takes_tiny = has(tiny);
       const bool is_source =
           std::any_of(node.inputs.begin(), node.inputs.end(),
-                      [&](const auto& name) { return lost_number(name) == Lost::kToZero; });
+                      [&](const auto& name) { return lost(node, name).to_zero; });
       const bool passes = kPassing.contains(node.op_type) || moves_data(node);
       const bool passes_large = has(large) && moves_data(node);
       if ((takes_tiny && (passes || kUsing.contains(node.op_type))) || has(large)) stays_[i] = true;
@@ -231,23 +237,36 @@ class Chooser {
     }
   }
 
-  enum class Lost { kNot, kToZero, kToInfinity };
+  // Whether numbers of a constant become 0, or infinite.
+  struct Lost {
+    bool to_zero = false;
+    bool to_infinity = false;
+  };
 
-  // Whether it is a number that becomes 0 or infinite.
-  bool loses_number(const std::string& name) const { return lost_number(name) != Lost::kNot; }
-
-  Lost lost_number(const std::string& name) const {
+  // A constant of a product or a convolution is weights if it is more than a number.
+  Lost lost(const Node& node, const std::string& name) {
     const auto found = initializers_.find(name);
-    if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return Lost::kNot;
+    if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return {};
     const auto* span = found->second->data.span();
-    float value = 0;
-    if (!span || span->bytes.size() != sizeof(value)) return Lost::kNot;
-    std::memcpy(&value, span->bytes.data(), sizeof(value));
-    if (value == 0 || !std::isfinite(value)) return Lost::kNot;
+    if (!span || span->bytes.size() > kMostLooked) return {};
+    if (is_contraction(node) && span->bytes.size() != sizeof(float)) return {};
+    const auto [known, is_new] = lost_.try_emplace(name);
+    if (is_new) known->second = look(span->bytes);
+    return known->second;
+  }
+
+  Lost look(std::span<const std::byte> bytes) const {
     const bool is_float16 = half_ == DType::kFloat16;
-    const int magnitude = (is_float16 ? to_float16(value) : to_bfloat16(value)) & 0x7fff;
-    if (magnitude == 0) return Lost::kToZero;
-    return magnitude == (is_float16 ? 0x7c00 : 0x7f80) ? Lost::kToInfinity : Lost::kNot;
+    Lost lost;
+    for (size_t at = 0; at + sizeof(float) <= bytes.size(); at += sizeof(float)) {
+      float value = 0;
+      std::memcpy(&value, bytes.data() + at, sizeof(value));
+      if (value == 0 || !std::isfinite(value)) continue;
+      const int magnitude = (is_float16 ? to_float16(value) : to_bfloat16(value)) & 0x7fff;
+      lost.to_zero = lost.to_zero || magnitude == 0;
+      lost.to_infinity = lost.to_infinity || magnitude == (is_float16 ? 0x7c00 : 0x7f80);
+    }
+    return lost;
   }
 
   // Keeps what the node's inputs come from, as far as `passes` says.
@@ -351,6 +370,7 @@ class Chooser {
   std::unordered_map<std::string, const Initializer*> initializers_;
   std::unordered_map<std::string, size_t> producers_;
   std::unordered_map<std::string, Sizes> sizes_;
+  std::unordered_map<std::string, Lost> lost_;
 };
 
 }  // namespace

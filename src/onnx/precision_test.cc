@@ -318,6 +318,15 @@ TEST(ConvertPrecision, KeepsNumbersThatHalvesLack) {
   EXPECT_FALSE(stays(0, DType::kFloat16));
 }
 
+// Weights of a product may be as small as they like.
+TEST(ConvertPrecision, TakesSmallWeights) {
+  const Lines product = text(
+      convert(chain({make("MatMul", {"x", "w"}, "y")}, {weight("w", {1.0F, 1e-12F, 1e9F, 1.0F})})));
+  EXPECT_TRUE(std::any_of(product.begin(), product.end(), [](const std::string& line) {
+    return line.starts_with("MatMul(x_fp16, w_fp16)");
+  })) << testing::PrintToString(product);
+}
+
 // As F.normalize has them, x / (s + 1e-8), and what is multiplied by one over such a sum.
 TEST(ConvertPrecision, KeepsEpsilonsUpToTheQuotient) {
   const auto lines = [](std::vector<Node> nodes, float epsilon) {
@@ -332,6 +341,9 @@ TEST(ConvertPrecision, KeepsEpsilonsUpToTheQuotient) {
                                        make("Div", {"x", "b"}, "y")};
   EXPECT_TRUE(has(lines(normalize, 1e-12F), "Div(x, b) -> y"));
   EXPECT_FALSE(has(lines(normalize, 1e-3F), "Div(x, b) -> y"));
+  // One for each row.
+  Graph rows = chain(normalize, {weight("eps", {1.0F, 1e-12F, 0.0F, 1.0F})});
+  EXPECT_TRUE(has(text(convert(std::move(rows))), "Div(x, b) -> y"));
   const std::vector<Node> inverse = {
       make("MatMul", {"x", "x"}, "s"), make("Add", {"s", "eps"}, "a"), make("Sqrt", {"a"}, "b"),
       make("Reciprocal", {"b"}, "c"),  make("Mul", {"x", "c"}, "d"),   make("Relu", {"d"}, "e"),

@@ -34,6 +34,8 @@ CASES = {
     "layer_norm_far_from_zero": (EVERY, lambda x: torch.nn.functional.layer_norm(x, [2], eps=0.0), [(FAR,)], None),
     "native_layer_norm_far_from_zero": (EVERY, lambda x: aten.native_layer_norm(x, [2], None, None, 0.0)[0], [(FAR,)], None),
     "rms_norm_of_bfloat16": (EVERY, lambda x: torch.nn.functional.rms_norm(x, [1]), [(torch.tensor([[0.0712890625], [1.0]], dtype=torch.bfloat16),)], None),
+    "threshold_between_halves": (EVERY, lambda x: (torch.nn.functional.threshold(x, 0.3, 0.2), torch.nn.functional.threshold(-x, -0.3, 7.0)), [(torch.tensor([0.3, 0.29, 0.31, -1, nan]).half(),)], None),
+    "half_beside_wider_number": (("none", "openvino"), lambda x: (x.half().mean() + x.mean(), x.bfloat16().mean() - x.mean(), torch.sub(x.half().sum(), x.double().sum(), alpha=2)), [(STEPS[:8],)], None),
     "norm_of_float16": (EVERY, lambda x: (x.norm(), torch.linalg.vector_norm(x), torch.dist(x, -x)), [(torch.full((40,), 60.0).half(),)], None),
     "dist_of_complex": (("none",), torch.dist, [(torch.tensor([1 + 2j, 3 - 1j]), torch.tensor([0.5j, 1 + 0j]))], None),
     "product_of_one_complex": (("none",), lambda x: torch.kron(x, x) * x[0], [(torch.tensor([1 + 2j]),)], None),

@@ -165,10 +165,14 @@ void softshrink(Context& c) {
   c.result(c.where(c.compare("LessOrEqual", c.op("Abs", {x}), limit), c.number_like(0, x), shrunk));
 }
 
+// PyTorch compares halves with a number that is none.
 void threshold(Context& c) {
   const Ref x = c.tensor(0);
-  c.result(c.where(c.op("LessOrEqual", {x, c.operand(1, c.dtype())}, {}, DType::kBool),
-                   c.operand(2, c.dtype()), x));
+  const bool is_half = c.dtype() == DType::kFloat16 || c.dtype() == DType::kBFloat16;
+  const DType compared = is_half ? DType::kFloat32 : c.dtype();
+  c.result(c.where(
+      c.op("LessOrEqual", {c.tensor(0, compared), c.operand(1, compared)}, {}, DType::kBool),
+      c.operand(2, c.dtype()), x));
 }
 
 void glu(Context& c) {

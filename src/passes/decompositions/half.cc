@@ -49,18 +49,16 @@ Values in_float32(Context& c) {
 std::optional<DType> common_half(Context& c) {
   std::optional<DType> common;
   for (const bool has_dims : {true, false}) {
-    for (size_t i = 0; i < c.node().args().size() && !common; ++i) {
+    if (common) break;
+    for (size_t i = 0; i < c.node().args().size(); ++i) {
       if (!c.is_tensor(i) || (c.tensor(i)->rank() > 0) != has_dims) continue;
-      if (is_floating_point(c.tensor(i)->dtype())) common = c.tensor(i)->dtype();
+      const DType dtype = c.tensor(i)->dtype();
+      if (!is_floating_point(dtype)) continue;
+      if (common && dtype != *common) return std::nullopt;
+      common = dtype;
     }
   }
-  if (!common || !is_half(*common)) return std::nullopt;
-  for (size_t i = 0; i < c.node().args().size(); ++i) {
-    if (!c.is_tensor(i) || c.tensor(i)->rank() == 0) continue;
-    const DType dtype = c.tensor(i)->dtype();
-    if (is_floating_point(dtype) && dtype != *common) return std::nullopt;
-  }
-  return common;
+  return common && is_half(*common) ? common : std::nullopt;
 }
 
 // PyTorch makes a number, and a tensor without dimensions, a half first, except where it multiplies
@@ -133,7 +131,8 @@ constexpr Entry kRules[] = {
      "aten.lgamma.default aten.special_gammaln.default aten.digamma.default "
      "aten.special_digamma.default aten.round.decimals aten.special_round.default "
      "aten.special_psi.default aten.erfc.default aten.special_erfc.default aten.erfinv.default "
-     "aten.special_erfinv.default aten.sinc.default aten.special_sinc.default",
+     "aten.special_erfinv.default aten.sinc.default aten.special_sinc.default "
+     "aten.threshold.default",
      in_float32},
 };
 

@@ -64,6 +64,28 @@ Value* without_padding(Context& c, Value* place, const SymInt& padding, const Sy
   return c.build.where(c.build.lt(inside, 0), c.build.remainder(inside, dilation), inside);
 }
 
+// [C, H, W] or [N, C, H, W] as images of one channel each, and back: the kernel takes no images
+// without channels, but none.
+bool may_lack_channels(Context& c, const Value* x) {
+  return c.may_be_empty(x->sizes().at(x->sizes().size() - 3));
+}
+std::pair<Value*, Value*> pool_each_channel(Context& c, Value* x, const Windows& w, bool ceil) {
+  const Sizes lead = without_last(x->sizes(), 2);
+  const Sizes image = last(x->sizes(), 2);
+  auto [values, indices] = c.build.max_pool2d_with_indices(
+      c.build.view(x, {ir::numel(lead), 1, image.at(0), image.at(1)}), w.kernel, w.stride,
+      w.padding, w.dilation, ceil);
+  Sizes sizes = lead;
+  const Sizes pooled = last(values->sizes(), 2);
+  sizes.insert(sizes.end(), pooled.begin(), pooled.end());
+  return {c.build.view(values, sizes), c.build.view(indices, sizes)};
+}
+
+std::pair<Value*, Value*> max_pool_kernel(Context& c, Value* x, const Windows& w, bool ceil) {
+  if (may_lack_channels(c, x)) return pool_each_channel(c, x, w, ceil);
+  return c.build.max_pool2d_with_indices(x, w.kernel, w.stride, w.padding, w.dilation, ceil);
+}
+
 // The kernel gives 0 for a window of padding alone, PyTorch the least number: there the image is
 // padded with that first.
 std::pair<Value*, Value*> max_pool(Context& c, Value* x, const Windows& w, bool ceil) {
@@ -72,15 +94,13 @@ std::pair<Value*, Value*> max_pool(Context& c, Value* x, const Windows& w, bool 
     c.unsupported(
         "ceil_mode with windows that may hold padding alone is not covered: leave it out");
   }
-  if (!pads_first) {
-    return c.build.max_pool2d_with_indices(x, w.kernel, w.stride, w.padding, w.dilation, ceil);
-  }
+  if (!pads_first) return max_pool_kernel(c, x, w, ceil);
   const SymInt width = last(x->sizes());
   const SymInt padded_width = width + w.padding.at(1) + w.padding.at(1);
   Value* padded = c.build.constant_pad_nd(
       x, {w.padding.at(1), w.padding.at(1), w.padding.at(0), w.padding.at(0)}, lowest(x->dtype()));
   const auto [values, indices] =
-      c.build.max_pool2d_with_indices(padded, w.kernel, w.stride, {0, 0}, w.dilation, ceil);
+      max_pool_kernel(c, padded, {w.kernel, w.stride, {0, 0}, w.dilation}, ceil);
   Value* row = c.build.div_mode(indices, padded_width, "floor");
   Value* column = c.build.sub(indices, c.build.mul(row, padded_width));
   row = without_padding(c, row, w.padding.at(0), w.dilation.at(0));
@@ -91,7 +111,7 @@ std::pair<Value*, Value*> max_pool(Context& c, Value* x, const Windows& w, bool 
 Values max_pool2d(Context& c) {
   const Windows w = windows(c, 2, true);
   if (c.op() == "aten.max_pool2d_with_indices.default" && is_complete(c, {1, 2, 3, 4}) &&
-      !may_miss(c, c.tensor(0), w)) {
+      !may_miss(c, c.tensor(0), w) && !may_lack_channels(c, c.tensor(0))) {
     return {};
   }
   const auto [values, indices] = max_pool(c, c.tensor(0), w, c.flag(5));
@@ -273,8 +293,7 @@ Values adaptive_max_pool2d(Context& c) {
   if (even(input.at(0), output.at(0)) && even(input.at(1), output.at(1))) {
     const Sizes kernel = {SymInt::floordiv(input.at(0), output.at(0)),
                           SymInt::floordiv(input.at(1), output.at(1))};
-    const auto [values, indices] =
-        c.build.max_pool2d_with_indices(x, kernel, kernel, {0, 0}, {1, 1}, false);
+    const auto [values, indices] = max_pool_kernel(c, x, {kernel, kernel, {0, 0}, {1, 1}}, false);
     return {values, indices};
   }
   return {adaptive_greatest(c, adaptive_greatest(c, x, -2, output.at(0)), -1, output.at(1)),
