@@ -145,6 +145,12 @@ double number(DType dtype, bool is_quantized, Fill fill, Random& random, const i
         return (unit * 2 - 1) * (dtype_size(dtype) == 2 ? 8 : 1000);
     }
   }
+  if (fill == Fill::kLarge && range.min && range.max) {
+    // All that it can be, both ends included.
+    const auto least = static_cast<double>(*range.min);
+    const auto most = static_cast<double>(*range.max);
+    return unit < 0.2 ? least : unit < 0.4 ? most : std::floor(least + unit * (most - least));
+  }
   if (fill != Fill::kZeros) {
     if (is_quantized) {
       value = std::floor(unit * 100) - (dtype == DType::kInt8 ? 50 : 0);

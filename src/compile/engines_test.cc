@@ -62,6 +62,10 @@ class StandIn : public engine_build::Builder {
     for (const Tensors& list : inputs) {
       Tensor result = *Tensor::zeros(DType::kFloat32, list[0].sizes());
       for (int64_t i = 0; i < result.numel(); ++i) {
+        if (list[0].dtype() == DType::kInt64) {
+          checked_integers.insert(list[0].data_as<int64_t>()[i]);
+          continue;
+        }
         float x = list[0].data_as<float>()[i];
         std::istringstream operators({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
         for (std::string op; operators >> op;) {
@@ -82,6 +86,7 @@ class StandIn : public engine_build::Builder {
   bool runs = false;
   std::set<std::string> computes_wrongly;
   mutable int checks = 0;
+  mutable std::set<int64_t> checked_integers;
   std::set<std::string> unsupported;
   std::set<std::string> refuses;
   std::function<bool(const std::string& operators)> fails = [](const auto&) { return false; };
@@ -363,6 +368,21 @@ TEST_F(BuildEngines, ChecksTheSizesThatAreSmallEnough) {
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_NE(warnings[0].find("with s0 = 2, 2 of 2 elements differ"), std::string::npos)
       << warnings[0];
+}
+
+TEST_F(BuildEngines, ChecksIndicesUpToTheLast) {
+  builder_.runs = true;
+  options_.check = EngineCheck::kOutside;
+  ir::ConstantData zeros = {.sizes = {1000}, .strides = {1}};
+  zeros.storage = own_bytes(std::vector<std::byte>(1000 * sizeof(float)));
+  ir::Value* table = program_.add_constant("table", std::move(zeros));
+  ir::Value* index = program_.graph->inputs()[0];
+  index->set_type({.dtype = DType::kInt64, .sizes = {64}, .strides = {}});
+  program_.graph->outputs()[0] = add("aten.index_select.default", {table, ir::SymInt(0), index});
+  ASSERT_TRUE(build_engines(program_, compilers_, options_).ok());
+  EXPECT_EQ(*builder_.checked_integers.begin(), 0);
+  EXPECT_EQ(*builder_.checked_integers.rbegin(), 999);
+  EXPECT_GT(builder_.checked_integers.size(), 10U);
 }
 
 TEST_F(BuildEngines, SaysWhatItDoesNotCheck) {
