@@ -1,6 +1,5 @@
 # The two libraries of `find_package(slipway)`, each one archive of its layers' objects; ExecuTorch's shared libraries lie beside
-# them, found by run paths relative to the program. So do libslipway_tensorrt.so and libslipway_openvino.so, which finds
-# OpenVINO's in openvino/ below it.
+# them, found by run paths relative to the program. So do the libraries of engines, libslipway_<engine>.so.
 
 include(GNUInstallDirs)
 
@@ -34,11 +33,7 @@ install(DIRECTORY include/slipway DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 list(TRANSFORM SLIPWAY_EXECUTORCH_LIBRARIES REPLACE "(.+)" "${SLIPWAY_EXECUTORCH}/lib/lib\\1.so"
      OUTPUT_VARIABLE shared_libraries)
 install(FILES ${shared_libraries} DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS slipway_openvino slipway_tensorrt DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(
-  DIRECTORY ${SLIPWAY_OPENVINO}/libs/
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/openvino
-  PATTERN libopenvino_c.so* EXCLUDE)
+install(TARGETS ${SLIPWAY_ENGINE_LIBRARIES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 
 # The licences of all that is installed: of the libraries beside ours as their wheels have them, and of those linked into ours as
 # Debian has them.

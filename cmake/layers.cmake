@@ -17,6 +17,7 @@ function(slipway_layer_files variable layer pattern)
 endfunction()
 
 set(SLIPWAY_LAYERS)
+set(SLIPWAY_ENGINES)  # those with a library of their own, slipway_<engine>, which cmake/<engine>.cmake defines
 foreach(row IN LISTS rows)
   string(REPLACE "|" ";" columns "${row}|||||")
   list(TRANSFORM columns STRIP)
@@ -26,6 +27,9 @@ foreach(row IN LISTS rows)
   list(GET columns 3 third_party)
   list(GET columns 4 tests)
   list(APPEND SLIPWAY_LAYERS ${layer})
+  if(NOT library MATCHES "^(runtime|compile|tool|delegate)$")
+    list(APPEND SLIPWAY_ENGINES ${library})
+  endif()
   string(REPLACE "/" "_" target slipway_${layer})
 
   set(folder ${PROJECT_SOURCE_DIR}/src/${layer})
@@ -44,10 +48,7 @@ foreach(row IN LISTS rows)
       # They leave long computations to the other layers and to engines: -O2 takes a quarter longer to compile them.
       target_compile_options(${target} PRIVATE ${SLIPWAY_SMALL_OPTIONS})
     endif()
-    # OpenVINO's headers may want the library's older ABI.
-    if(NOT layer STREQUAL "openvino/shim")
-      target_precompile_headers(${target} REUSE_FROM slipway_precompiled_${precompiled})
-    endif()
+    target_precompile_headers(${target} REUSE_FROM slipway_precompiled_${precompiled})
   else()
     set(scope INTERFACE)
     add_library(${target} INTERFACE)
@@ -88,6 +89,9 @@ foreach(row IN LISTS rows)
     slipway_embed(${layer} ${text} ${symbol})
   endforeach()
 endforeach()
+
+list(REMOVE_DUPLICATES SLIPWAY_ENGINES)
+list(TRANSFORM SLIPWAY_ENGINES PREPEND slipway_ OUTPUT_VARIABLE SLIPWAY_ENGINE_LIBRARIES)
 
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/base/version.cc PROPERTIES COMPILE_DEFINITIONS SLIPWAY_VERSION="${PROJECT_VERSION}")
 

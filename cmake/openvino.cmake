@@ -1,5 +1,7 @@
 # libslipway_openvino.so: OpenVINO's engine, opened on demand from beside the program, its libraries or by its run path.
 
+# OpenVINO's headers may want the library's older ABI.
+set_target_properties(slipway_openvino_shim PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
 target_compile_definitions(slipway_openvino_shim PRIVATE $<$<BOOL:${SLIPWAY_SANITIZE}>:SLIPWAY_SANITIZE>)
 
 add_library(slipway_openvino SHARED $<TARGET_OBJECTS:slipway_openvino_shim>
@@ -12,3 +14,9 @@ set(exports ${PROJECT_SOURCE_DIR}/cmake/openvino_exports.map)
 target_link_options(slipway_openvino PRIVATE LINKER:--version-script=${exports})
 set_target_properties(slipway_openvino PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${exports}
                                                   INSTALL_RPATH "$ORIGIN;$ORIGIN/openvino")
+
+include(GNUInstallDirs)
+install(
+  DIRECTORY ${SLIPWAY_OPENVINO}/libs/
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/openvino
+  PATTERN libopenvino_c.so* EXCLUDE)
