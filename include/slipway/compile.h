@@ -90,9 +90,10 @@ struct CompileOptions {
   // name) that stay on kernels.
   std::set<std::string> exclude_ops = {};
   std::set<std::string> exclude_nodes = {};
-  // Groups of fewer nodes than this stay on kernels.
+  // Groups of fewer nodes than this stay on kernels, also where a later engine would take them.
   size_t min_partition_size = 1;
-  // An error, which lists them, when nodes would stay on kernels.
+  // An error, which lists them, when nodes would stay on kernels. What may be left for those are
+  // copies of bytes: an output that is an input, a constant or another output.
   bool require_full = false;
   // The engine may compute types with less precision than their own (docs of the engine).
   bool allow_reduced_precision = false;
@@ -117,6 +118,7 @@ struct CompileOptions {
   std::function<void(const std::string& step, const std::string& program)> on_program = {};
   // A folder, made where it is missing, for what each builder is given: an ONNX model for each
   // partition, target and try, "<number>.<engine>.onnx", and for several methods in a folder each.
+  // Those of an earlier compile are removed from it.
   std::string dump_partitions = {};
   // Called as each step begins: "functionalize", "plan memory".
   std::function<void(const std::string&)> on_step = {};

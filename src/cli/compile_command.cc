@@ -103,7 +103,13 @@ Status check_output(const Options& options) {
 Status check_bare_engine(const Options& options, const std::vector<EngineChoice>& engines) {
   const auto* kind = bare_engine(extension_of(options));
   if (kind == nullptr) return {};
-  if (engines.size() != 1 || engines[0].name != kind->name) {
+  const bool has_it = std::any_of(engines.begin(), engines.end(),
+                                  [&](const auto& engine) { return engine.name == kind->name; });
+  if (has_it && engines.size() > 1) {
+    return invalid_argument("'{}' holds one engine: ask for --engine {} alone", options.output,
+                            kind->name);
+  }
+  if (!has_it) {
     return invalid_argument("'{}' is to hold a {} engine: add --engine {}", options.output,
                             engine_list::find_engine(kind->name)->title, kind->name);
   }

@@ -201,11 +201,6 @@ Status EngineOptions::check_for_models(const std::string& output) const {
 Result<CompileOptions> EngineOptions::to_compile_options() const {
   CompileOptions options;
   SLIPWAY_ASSIGN_OR_RETURN(options.engines, parse_engines(engine_));
-  if (options.engines.empty() && require_full_) {
-    return invalid_argument(
-        "--require-full needs an engine: with --engine none everything runs on "
-        "kernels");
-  }
   std::set<std::string> known;
   for (EngineChoice& engine : options.engines) {
     const std::vector<EngineOption> table = engine_options(engine.name);

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <string>
 
@@ -106,7 +107,25 @@ TEST_F(EngineOptionsTest, RequireFullFailsAndWritesNothing) {
   const std::string error = compile({"--require-full", "--exclude-op", "aten.relu"});
   EXPECT_THAT(error, HasSubstr("relu (aten.relu.default): "));
   EXPECT_FALSE(fs::exists(path("model.pte")));
-  EXPECT_THAT(compile({"--require-full", "--engine", "none"}), HasSubstr("needs an engine"));
+}
+
+TEST_F(EngineOptionsTest, OptionsOfEnginesNeedOne) {
+  const std::vector<std::vector<std::string>> options = {{"--require-full"},
+                                                         {"--check", "fail"},
+                                                         {"--exclude-op", "aten.relu"},
+                                                         {"--exclude-node", "relu"},
+                                                         {"--min-partition-size", "2"},
+                                                         {"--allow-reduced-precision"},
+                                                         {"--dump-partitions", path("dumped")}};
+  for (std::vector<std::string> arguments : options) {
+    const std::string message = arguments[0] + " has no effect on a .pte file without engines";
+    arguments.insert(arguments.end(), {"--engine", "none"});
+    EXPECT_THAT(compile(arguments), HasSubstr(message));
+  }
+  for (const char* step : {"prepare for engines", "build engines"}) {
+    EXPECT_THAT(compile({"--print-after", step, "--engine", "none"}),
+                HasSubstr("without engines there is no step"));
+  }
 }
 
 // The program counts its calls in an int64, which OpenVINO would keep in 32 bits.
@@ -180,6 +199,13 @@ TEST_F(EngineOptionsTest, PartitionsAreDumpedAsTheirBuildersGetThem) {
     EXPECT_GT(fs::file_size(entry.path()), 100u);
   }
   EXPECT_EQ(names, (std::set<std::string>{"000.openvino.onnx", "001.openvino.onnx"}));
+
+  // Of the next compile, and what the user has there.
+  std::ofstream(path("parts/mine.onnx")) << "x";
+  ASSERT_EQ(compile({"--dump-partitions", path("parts")}), "");
+  EXPECT_TRUE(fs::exists(path("parts/000.openvino.onnx")));
+  EXPECT_FALSE(fs::exists(path("parts/001.openvino.onnx")));
+  EXPECT_TRUE(fs::exists(path("parts/mine.onnx")));
   EXPECT_THAT(compile({"--dump-partitions", path("model.pte") + "/x"}),
               HasSubstr("--dump-partitions: "));
   EXPECT_THAT(compile({"--dump-partitions", path("parts")}, "model.onnx"),

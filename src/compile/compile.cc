@@ -65,7 +65,7 @@ constexpr std::array kKernelSteps = {
          [](ir::Program& program) { return passes::fold_constants(program, evaluate_constants); }},
     Step{"deduplicate", passes::deduplicate},
     Step{"keep the sizes of what is empty", passes::keep_empty_sizes},
-    Step{"remove dead code", passes::remove_dead_code},
+    Step{"remove what is left unused", passes::remove_dead_code},
 };
 
 Status run_steps(std::span<const Step> steps, ir::Program& program, const CompileOptions& options) {
@@ -78,14 +78,18 @@ Status run_steps(std::span<const Step> steps, ir::Program& program, const Compil
 }
 
 Status check_steps(const CompileOptions& options) {
-  // The program itself goes through none.
-  const bool is_plain_archive = options.output == Output::kArchive && options.engines.empty();
-  const std::vector<std::string> known =
-      is_plain_archive ? std::vector<std::string>() : step_names(options.output);
+  const std::vector<std::string> known = step_names(options.output);
+  // Without engines an archive is the program as it was read, and there is nothing to prepare.
+  const bool has_engines = !options.engines.empty();
+  const bool has_steps = has_engines || options.output != Output::kArchive;
   for (const std::string& step : options.print_after) {
-    if (std::find(known.begin(), known.end(), step) != known.end()) continue;
-    return invalid_argument("option 'print_after': there is no step '{}'; there are {}", step,
-                            fmt::join(known, ", "));
+    if (std::find(known.begin(), known.end(), step) == known.end()) {
+      return invalid_argument("option 'print_after': there is no step '{}'; there are {}", step,
+                              fmt::join(known, ", "));
+    }
+    const bool is_for_engines = step == kPrepare || step == kBuild;
+    if (has_steps && (has_engines || !is_for_engines || is_onnx(options.output))) continue;
+    return invalid_argument("option 'print_after': without engines there is no step '{}'", step);
   }
   return {};
 }

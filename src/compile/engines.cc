@@ -22,6 +22,7 @@
 #include "compile/check.h"
 #include "compile/culprit.h"
 #include "compile/large_values.h"
+#include "compile/partition_dump.h"
 #include "compile/program_impl.h"
 #include "engine_build/build_engine.h"
 #include "engine_build/builder.h"
@@ -156,10 +157,10 @@ class EngineStep {
                                   trace.empty() ? "" : "; from " + trace));
     }
     return unsupported(
-        "{}: {} node(s) would stay outside the engine, and option 'require_full' allows none; "
-        "change the "
-        "model there, or compile without it:\n  {}",
-        program_.source, plan->outside.size(), fmt::join(lines, "\n  "));
+        "{}: {} node(s) would stay outside the engine{}, and option 'require_full' allows none; "
+        "change the model there, or compile without it:\n  {}",
+        program_.source, plan->outside.size(), engines_.size() > 1 ? "s" : "",
+        fmt::join(lines, "\n  "));
   }
 
   std::optional<std::string> why_outside(const ir::Node& node, size_t place) {
@@ -179,19 +180,6 @@ class EngineStep {
   }
 
   const std::string& name_of(size_t engine) const { return options_.engines[engine].name; }
-
-  // For whoever wants to see what the builder is given.
-  Status dump(const onnx::Graph& graph, const std::string& engine) {
-    if (options_.dump_partitions.empty()) return {};
-    std::error_code error;
-    std::filesystem::create_directories(options_.dump_partitions, error);
-    if (error) {
-      return invalid_argument("option 'dump_partitions': {}: {}", options_.dump_partitions,
-                              error.message());
-    }
-    return onnx::save(graph,
-                      fmt::format("{}/{:03}.{}.onnx", options_.dump_partitions, dumped_++, engine));
-  }
 
   Result<onnx::Graph> lower(const partition::Partition& part) const {
     return onnx::lower(program_, {part.nodes, part.inputs, part.outputs},
@@ -226,7 +214,7 @@ class EngineStep {
                                                             engines.size() + 1, builders.size()));
       }
       SLIPWAY_ASSIGN_OR_RETURN(const onnx::Graph prepared, builder->prepare(graph));
-      SLIPWAY_RETURN_IF_ERROR(dump(prepared, name_of(part.engine)));
+      SLIPWAY_RETURN_IF_ERROR(dump_.write(prepared, name_of(part.engine)));
       auto outcome = engine_build::build_engine(*builder, prepared, cache_ ? &*cache_ : nullptr,
                                                 warn(), {destination(), offset_of_engine()});
       if (!outcome.ok()) return outcome.error().with_context(program_.source);
@@ -395,7 +383,7 @@ class EngineStep {
   std::optional<engine_build::EngineCache> cache_;
   std::map<NodeOf, std::string> refused_;
   int rounds_ = 0;
-  int dumped_ = 0;
+  PartitionDump dump_{options_};
   bool refused_by_name_ = false;
   int tries_left_ = kMostTries;
   std::map<NodeOf, std::optional<std::string>> answers_;

@@ -17,7 +17,7 @@ namespace {
 const char* title(const CompileOptions& options) {
   switch (options.output) {
     case Output::kPte:
-      return "a .pte file";
+      return options.engines.empty() ? "a .pte file without engines" : "a .pte file";
     case Output::kEngine:
       return "a bare engine";
     case Output::kOnnx:
@@ -40,8 +40,7 @@ Status check_without_effect(const CompileOptions& options) {
       {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output}};
   const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
   const Given of_builds[] = {
-      {"cache", !options.cache.empty()},
-      {"check", options.check != defaults.check},
+      {"check", options.check == EngineCheck::kOutside || options.check == EngineCheck::kFail},
       {"dump_partitions", !options.dump_partitions.empty()},
       {"exclude_ops", !options.exclude_ops.empty()},
       {"exclude_nodes", !options.exclude_nodes.empty()},
@@ -57,12 +56,12 @@ Status check_without_effect(const CompileOptions& options) {
   }
   const bool has_place = options.output == Output::kPte || options.output == Output::kEngine;
   if (!has_place && !options.destination.empty()) return refuse("destination");
-  const bool is_plain_archive = options.output == Output::kArchive && options.engines.empty();
-  if (!is_onnx(options.output) && !is_plain_archive) return {};
+  if (!is_onnx(options.output) && !options.engines.empty()) return {};
   // Nothing is built.
   for (const Given& one : of_builds) {
     if (one.is_given) return refuse(one.option);
   }
+  if (options.output != Output::kPte && !options.cache.empty()) return refuse("cache");
   // An ONNX model has its sizes symbolic.
   for (const Given& one : of_ranges) {
     if (one.is_given && is_onnx(options.output)) return refuse(one.option);

@@ -11,6 +11,7 @@
 
 #include "base/edit_distance.h"
 #include "base/error.h"
+#include "base/try.h"
 #include "schema/operator_name.h"
 
 namespace slipway::partition {
@@ -52,13 +53,18 @@ struct Excluded {
   std::string_view op;
   std::optional<size_t> engine;
 };
-Excluded read(std::string_view text, const Options& options) {
+Result<Excluded> read(std::string_view text, const Options& options) {
   const size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return {text, std::nullopt};
-  const auto engine =
-      std::find(options.engines.begin(), options.engines.end(), text.substr(0, colon));
-  if (engine == options.engines.end()) return {text, std::nullopt};
-  return {text.substr(colon + 1), static_cast<size_t>(engine - options.engines.begin())};
+  if (colon == std::string_view::npos || text.substr(colon).starts_with("::")) {
+    return Excluded{text, std::nullopt};
+  }
+  const std::string_view name = text.substr(0, colon);
+  const auto engine = std::find(options.engines.begin(), options.engines.end(), name);
+  if (engine == options.engines.end()) {
+    return invalid_argument("option 'exclude_ops' {}: '{}' is none of the engines ({})", text, name,
+                            fmt::join(options.engines, ", "));
+  }
+  return Excluded{text.substr(colon + 1), static_cast<size_t>(engine - options.engines.begin())};
 }
 
 }  // namespace
@@ -74,9 +80,10 @@ Status check_exclusions(const ir::Program& program, const Options& options) {
   };
   for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
   for (const std::string& text : options.exclude_ops) {
-    const std::string op(read(text, options).op);
+    SLIPWAY_ASSIGN_OR_RETURN(const Excluded excluded, read(text, options));
+    const std::string op(excluded.op);
     if (ops.contains(op)) continue;
-    return invalid_argument("option 'exclude_ops' {}: the program has no such operator{}", op,
+    return invalid_argument("option 'exclude_ops' {}: the program has no such operator{}", text,
                             suggestion(op, ops));
   }
   for (const std::string& name : options.exclude_nodes) {
@@ -93,9 +100,9 @@ std::optional<std::string> why_excluded(const Node& node, const Options& options
   visit_nodes(node, [&](const Node& inner) {
     if (reason) return;
     for (const std::string& text : options.exclude_ops) {
-      const Excluded excluded = read(text, options);
-      if (excluded.engine && excluded.engine != engine) continue;
-      if (schema::matches(inner.op(), excluded.op)) reason = "excluded by its operator, " + text;
+      const auto excluded = read(text, options);
+      if (!excluded.ok() || (excluded->engine && excluded->engine != engine)) continue;
+      if (schema::matches(inner.op(), excluded->op)) reason = "excluded by its operator, " + text;
     }
     for (const std::string& name : {inner.name(), inner.origin()}) {
       if (options.exclude_nodes.contains(name)) reason = "excluded by its name, " + name;

@@ -10,7 +10,8 @@
 
 namespace slipway::partition {
 
-// An error for an operator or node that the program lacks, with names that are near.
+// An error for an operator or node that the program lacks, with names that are near, and for an
+// engine that is not of the list.
 Status check_exclusions(const ir::Program& program, const Options& options);
 
 // "excluded by its operator, aten.cos"; nullopt for a node that is not excluded. One that holds

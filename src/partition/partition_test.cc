@@ -160,9 +160,17 @@ TEST(Plan, GivesEachNodeToTheFirstEngineThatTakesIt) {
   EXPECT_EQ(passed_over[0], "excluded by its operator, first:aten.mul");
 
   options.exclude_ops = {"third:aten.mul"};
-  EXPECT_FALSE(plan(program.program, why_not, options).ok());
+  EXPECT_EQ(check_exclusions(program.program, options).error().message(),
+            "option 'exclude_ops' third:aten.mul: 'third' is none of the engines (first, second)");
   options.exclude_ops = {"second:aten.mulx"};
-  EXPECT_FALSE(plan(program.program, why_not, options).ok());
+  EXPECT_EQ(check_exclusions(program.program, options).error().message(),
+            "option 'exclude_ops' second:aten.mulx: the program has no such operator; did you mean "
+            "aten.mul?");
+  options.exclude_ops = {"second:"};
+  EXPECT_TRUE(check_exclusions(program.program, options)
+                  .error()
+                  .message()
+                  .starts_with("option 'exclude_ops' second:: the program has no such operator"));
 }
 
 // x -> A (first) -> B (second) -> C (first), and A -> D (first): D may be with A or with C, but A

@@ -13,6 +13,7 @@
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "passes/view_step.h"
+#include "schema/operator_name.h"
 #include "schema/schema.h"
 
 namespace slipway::passes {
@@ -43,7 +44,7 @@ bool is_unknown(const Node& node) { return schema::find_operator(node.op()) == n
 // Whether a result may lie in the memory of what the node is given.
 bool may_share_memory(const Node& node) {
   const std::string& op = node.op();
-  if (op == "aten.clone.default" || op.substr(0, op.rfind('.')).ends_with("_copy")) return false;
+  if (op == "aten.clone.default" || schema::without_overload(op).ends_with("_copy")) return false;
   if (view_step(node, 0)) return true;
   const schema::Schema* schema = schema::find_operator(op);
   return schema == nullptr ||

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "ir/default_argument.h"
+#include "schema/operator_name.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -162,7 +163,7 @@ bool tells_numbers_from_tensors(const schema::Schema& schema,
 const schema::Schema* find_schema(std::string_view op, std::vector<NamedArgument>& given) {
   const schema::Schema* schema = schema::find_operator(op);
   if (schema == nullptr || tells_numbers_from_tensors(*schema, given)) return schema;
-  const std::string_view name = op.substr(0, op.rfind('.'));
+  const std::string_view name = schema::without_overload(op);
   for (const char* overload : {"Scalar", "Scalar_mode", "Tensor_Scalar", "ScalarOther",
                                "Scalar_Other", "ScalarSelf", "Scalar_Self", "Scalar_Tensor"}) {
     const auto* other = schema::find_operator(fmt::format("{}.{}", name, overload));

@@ -145,6 +145,7 @@ std::vector<std::string> options_without_effect(const pte::File& file, const std
                                                 const LoadOptions& options) {
   const std::pair<const char*, LoadOptions> each[] = {
       {"device", {.device = options.device}},
+      {"performance_hint", {.performance_hint = options.performance_hint}},
       {"weight_streaming_budget", {.weight_streaming_budget = options.weight_streaming_budget}},
       {"weight_streaming_total", {.weight_streaming_total = options.weight_streaming_total}},
       {"share_scratch", {.share_scratch = options.share_scratch}},
