@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 #include <set>
+#include <tuple>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -537,6 +539,30 @@ TEST(Supports, NoMoreWindowsThanHaveNodesOfTheirOwn) {
     small.program.graph->add_output(pool, TensorType{DType::kInt64, {1, 1, count}, {}}, "i");
     small.output(pool->output(0));
     EXPECT_EQ(supports(small.program, *pool, {}), count == 4096);
+  }
+}
+
+// A file may hold sizes that PyTorch would not have given.
+TEST(Supports, TrianglesOfTheSizesThatTheirArgumentsGive) {
+  const SymInt n = SymInt::symbol("s0");
+  const int64_t many = int64_t{1} << 21;
+  const std::tuple<std::vector<ir::Argument>, SymInt, bool> calls[] = {
+      {{SymInt(3), SymInt(4), SymInt(1)}, 6, true},
+      {{SymInt(3), SymInt(4), SymInt(1)}, 5, false},
+      {{SymInt(3), SymInt(4), SymInt(1)}, 7, false},
+      {{SymInt(3), SymInt(4), SymInt(1)}, n, false},
+      {{SymInt(-3), SymInt(4), SymInt(1)}, 0, false},
+      {{SymInt(3), n, SymInt(1)}, 6, false},
+      {{SymInt(0), SymInt(4), SymInt(0)}, 0, true},
+      {{SymInt(3), SymInt(4), SymInt(INT64_MAX)}, 0, true},
+      {{SymInt(3), SymInt(4), SymInt(INT64_MIN)}, 12, true},
+      {{SymInt(1), SymInt(many), SymInt(0)}, many, false},
+  };
+  for (const auto& [args, count, taken] : calls) {
+    Small small;
+    const Value* indices =
+        small.build.call("aten.triu_indices.default", args, DType::kInt64, {SymInt(2), count});
+    EXPECT_EQ(supports(small.program, *indices->producer(), {}), taken) << count.to_string();
   }
 }
 

@@ -321,6 +321,8 @@ TEST(IntegerRanges, FollowSizes) {
   EXPECT_EQ(p.result_of("aten.arange.default", {s}), between(0, 99));
   EXPECT_EQ(p.result_of("aten.arange.start", {SymInt(5), s * SymInt(2)}), between(5, 199));
   EXPECT_EQ(p.result_of("aten.arange.start_step", {s, SymInt(0), SymInt(-1)}), between(1, 100));
+  EXPECT_EQ(p.result_of("aten.triu_indices.default", {SymInt(3), SymInt(40)}), between(0, 39));
+  EXPECT_EQ(p.result_of("aten.tril_indices.default", {s, SymInt(40)}), between(0, 99));
   EXPECT_EQ(p.result_of("aten.full.default", {Ints{4}, s}), between(2, 100));
   EXPECT_EQ(p.result_of("aten.full.default", {Ints{4}, 1e300}), kUnknown);
   EXPECT_EQ(p.result_of("aten.full.default", {Ints{4}, 3.0}), between(3, 3));

@@ -297,6 +297,13 @@ Known nonzero(const Call& call) {
   for (const SymInt& size : self->sizes()) result = join(result, *place(call.intervals.of(size)));
   return result;
 }
+// A row or a column, of so many each.
+Known row_or_column(const Call& call) {
+  const Known rows = place(call.at(0));
+  const Known columns = place(call.at(1));
+  if (!rows || !columns) return std::nullopt;
+  return join(*rows, *columns);
+}
 Known count_nonzero(const Call& call) {
   const Known count = call.count(1);
   return count ? Known(Interval{0, count->max}) : std::nullopt;
@@ -391,7 +398,9 @@ const std::map<std::string_view, Rule> kRules = {
     {"subtract", sub},
     {"sum", sum},
     {"tril", any_of_or_zero<SIZE_MAX>},
+    {"tril_indices", row_or_column},
     {"triu", any_of_or_zero<SIZE_MAX>},
+    {"triu_indices", row_or_column},
     {"where", any_of<1, 2>},
     {"zeros", constant<0, 0>},
     {"zeros_like", constant<0, 0>},

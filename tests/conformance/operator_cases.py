@@ -252,6 +252,9 @@ case("full", lambda x: (torch.zeros(2, 3) + x, torch.ones(3, dtype=torch.int64) 
 case("full_dynamic", lambda x: (torch.zeros(x.shape[0], 2), torch.full((x.shape[0],), 7), torch.ones_like(x)), f(3, 4), dynamic=({0: DIM("n")},), more=[(f(5, 4),)])
 case("arange", lambda x: (torch.arange(5) + x, torch.arange(2, 9, 3) + x, torch.arange(0.0, 1.0, 0.1) + x, torch.arange(5, 0, -2) + x, torch.linspace(0, 1, 7) + x, torch.eye(3) + x), torch.tensor(0.0))
 case("arange_dynamic", lambda x: (torch.arange(x.shape[0]), torch.arange(1, x.shape[0], dtype=torch.float32), torch.arange(0, x.shape[0], 2), torch.eye(x.shape[0])), f(4), dynamic=({0: DIM.AUTO},), more=[(f(7),)])
+case("triangle_indices", lambda x: (x[tuple(torch.triu_indices(4, 5, 1))], x[tuple(torch.tril_indices(4, 5, -1, dtype=torch.int32).long())]), torch.arange(20.0).reshape(4, 5))
+TRIANGLES = [(4, 5), (5, 3, 2), (5, 3, -3), (3, 4, 7), (3, 4, -7), (0, 4), (3, 0), (1, 1), (1, 6, 1), (6, 1, -1)]
+case("triangle_sizes", lambda x: (-x, *(make(*sizes, dtype=x.dtype) for make in (torch.tril_indices, torch.triu_indices) for sizes in TRIANGLES)), torch.tensor(2))
 
 # ---- Attention.
 Q, K, V = f(2, 4, 5, 8), f(2, 4, 6, 8), f(2, 4, 6, 8)

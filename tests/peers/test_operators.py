@@ -208,6 +208,7 @@ case("windows", lambda x: (x[0] + torch.hann_window(8), x[0] + torch.hamming_win
 case("triangles", lambda x: (x.tril(), x.triu(), x.triu(1), x.tril(-1), x.triu(-1), torch.ones(3, 3).triu() + x[0, 0]), R(2, 3, 3))
 case("triangles_infinite", lambda x: torch.full((3, 3), -INF).triu(1) + x, R(3, 3))
 case("one_hot", lambda x: F.one_hot(x, 5), I(0, 5, 2, 3))
+case("triangle_indices", lambda x: (x[tuple(torch.triu_indices(3, 4, 1))], x[tuple(torch.tril_indices(3, 4))], torch.tril_indices(4, 3, -1, dtype=torch.int32), torch.triu_indices(3, 4, 7), torch.triu_indices(0, 4), torch.tril_indices(3, 0), torch.triu_indices(1, 1), torch.tril_indices(400, 500, 9)), torch.arange(12.0).reshape(3, 4))
 case("creation_dynamic", lambda x: (torch.zeros(x.shape[0], 2), torch.arange(x.shape[0]), torch.ones(x.shape[0], x.shape[0]).tril(), x.new_full((x.shape[0],), 2.0)), R(5, 4), R(9, 4), dynamic=DYN)
 case("size_as_number", lambda x: (x * x.shape[0], x + x.shape[0], x / x.shape[0], torch.full((2,), x.shape[0])), R(5, 4), R(9, 4), dynamic=DYN)
 case("size_arithmetic", lambda x: (x.new_zeros(x.shape[0] * 2 + 1, 2), x[: x.shape[0] - 2], x.repeat_interleave(2, 0)), R(5, 4), R(9, 4), dynamic=DYN)

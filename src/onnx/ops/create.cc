@@ -1,5 +1,9 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <functional>
+#include <iterator>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -36,13 +40,14 @@ double wrapped(double value, DType dtype) {
 }
 
 template <class F>
-Ref sequence(Context& c, int64_t count, DType dtype, F value) {
+Ref sequence(Context& c, std::vector<int64_t> sizes, DType dtype, F value) {
   std::vector<std::byte> bytes;
+  const int64_t count = std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies());
   for (int64_t i = 0; i < count; ++i) {
     const auto item = encode(value(i), dtype);
     bytes.insert(bytes.end(), item.begin(), item.end());
   }
-  return c.constant(dtype, {count}, std::move(bytes));
+  return c.constant(dtype, std::move(sizes), std::move(bytes));
 }
 
 // arange(end), arange.start(start, end), arange.start_step(start, end, step)
@@ -55,7 +60,7 @@ void arange(Context& c) {
   const auto start = has_start ? c.number(0) : 0.0;
   const auto step = has_step ? c.number(2) : 1.0;
   if (start && step && known && *known <= kMaxConstant) {
-    return c.result(sequence(c, *known, dtype, [&](int64_t i) {
+    return c.result(sequence(c, {*known}, dtype, [&](int64_t i) {
       return wrapped(*start + *step * static_cast<double>(i), dtype);
     }));
   }
@@ -77,7 +82,7 @@ void linspace(Context& c) {
   const int64_t steps = c.constant(2);
   if (steps < 0 || steps > kMaxConstant) return c.fail("it has too many steps");
   const double step = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
-  c.result(sequence(c, steps, c.dtype(), [&](int64_t i) {
+  c.result(sequence(c, {steps}, c.dtype(), [&](int64_t i) {
     return i < steps / 2 || steps == 1 ? start + step * static_cast<double>(i)
                                        : end - step * static_cast<double>(steps - 1 - i);
   }));
@@ -90,6 +95,30 @@ void eye(Context& c) {
   c.result(c.compare("Equal", row, column));
 }
 
+// tril_indices(row, col, offset) and triu_indices: the elements' rows, and their columns.
+void triangle_indices(Context& c) {
+  const int64_t rows = c.constant(0);
+  const int64_t columns = c.constant(1);
+  if (rows < 0 || columns < 0) return c.fail("its matrix has a negative size");
+  const int64_t count = c.known(c.sizes().at(1), "the number of its elements");
+  if (std::max({rows, columns, count}) > kMaxConstant) return c.fail("it has too many elements");
+  const int64_t offset = std::clamp(c.constant(2), -rows, columns);
+  const bool upper = base_name(c) == "triu_indices";
+  std::vector<int64_t> row_of;
+  std::vector<int64_t> column_of;
+  for (int64_t row = 0; row < rows && std::ssize(row_of) <= count; ++row) {
+    const int64_t first = upper ? std::max<int64_t>(row + offset, 0) : 0;
+    const int64_t end = upper ? columns : std::min(row + offset + 1, columns);
+    for (int64_t column = first; column < end; ++column) {
+      row_of.push_back(row);
+      column_of.push_back(column);
+    }
+  }
+  if (std::ssize(row_of) != count) return c.fail("its arguments give another number of elements");
+  const auto element = [&](int64_t i) { return i < count ? row_of[i] : column_of[i - count]; };
+  c.result(sequence(c, {2, count}, c.dtype(), element));
+}
+
 constexpr Entry kRules[] = {
     {"aten.zeros aten.zeros_like aten.new_zeros aten.empty.memory_format aten.empty_like "
      "aten.new_empty aten.empty_strided aten.new_empty_strided aten.empty_permuted aten.zero",
@@ -100,6 +129,7 @@ constexpr Entry kRules[] = {
     {"aten.arange aten.arange.start aten.arange.start_step", arange},
     {"aten.linspace", linspace, "steps that are known only at run time"},
     {"aten.eye aten.eye.m", eye},
+    {"aten.tril_indices aten.triu_indices", triangle_indices, "more than 1,048,576 of them"},
 };
 
 }  // namespace

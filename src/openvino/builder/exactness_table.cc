@@ -194,6 +194,7 @@ constexpr Exactness kTable[] = {
           "aten.ones aten.ones_like aten.new_ones aten.full aten.full_like aten.new_full "
           "aten.fill.Scalar aten.fill.Tensor aten.scalar_tensor aten.arange aten.arange.start "
           "aten.arange.start_step aten.linspace aten.eye aten.eye.m"),
+    taken("aten.tril_indices aten.triu_indices", kInt, Integers::kMoved),
 
     // Quantization.
     taken(

@@ -1,4 +1,5 @@
 // Tensors out of numbers, and numbers out of tensors.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -104,6 +105,23 @@ Values triu(Context& c) {
   return {c.build.masked_fill(x, below, 0)};
 }
 
+// The rows, and the columns, of a triangle's elements, which nonzero gives in the order that
+// PyTorch has.
+Values triangle_indices(Context& c) {
+  const int64_t rows = c.constant(0);
+  const int64_t columns = c.constant(1);
+  if (rows < 0 || columns < 0) return c.unsupported("its matrix has a negative size");
+  const bool upper = c.op() == "aten.triu_indices.default";
+  // Diagonals outside of the matrix are alike.
+  const int64_t diagonal = std::clamp(c.constant(2), -rows, columns);
+  Value* kept =
+      c.build.tril(c.build.ones({rows, columns}, DType::kBool), upper ? diagonal - 1 : diagonal);
+  if (upper) kept = c.build.logical_not(kept);
+  Value* places =
+      c.build.call("aten.nonzero.default", {kept}, DType::kInt64, {c.sizes().at(1), SymInt(2)});
+  return {c.build.to_dtype(c.build.permute(places, {1, 0}), c.dtype())};
+}
+
 Values copy(Context& c) {
   return {c.build.expand(c.build.to_dtype(c.tensor(1), c.dtype()), c.sizes())};
 }
@@ -151,6 +169,7 @@ constexpr Entry kRules[] = {
     {"aten.item.default", item},
     {"aten.one_hot.default", one_hot},
     {"aten.triu.default", triu},
+    {"aten.tril_indices.default aten.triu_indices.default", triangle_indices},
     {"aten.copy.default", copy},
 };
 
