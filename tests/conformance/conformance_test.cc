@@ -250,7 +250,8 @@ class CoverageCheck : public testing::Environment {
         EXPECT_NE(ran.types.contains(pair), reason.has_value())
             << pair
             << (reason ? " runs, although it is said that no program leads to it: "
-                       : " has no case ")
+                       : " has no case in tests/conformance, and no reason in engines.cc why there "
+                         "is none ")
             << reason.value_or("");
       }
     }

@@ -127,7 +127,9 @@ def check_operators(used):
     missing = documented - used
     wrong = sorted(missing ^ set(WITHOUT_CASE))
     if wrong:
-        sys.exit(f"{len(wrong)} of {len(documented)} operators: without a case, or wrongly said to be: {' '.join(wrong)}")
+        sys.exit(
+            f"{len(wrong)} of {len(documented)} operators have no case and no reason in WITHOUT_CASE, or both: {' '.join(wrong)}"
+        )
 
 
 def main():
