@@ -340,10 +340,7 @@ class Open:
 
 
 # A failure that one of these explains is counted and does not fail a run. A row goes with its defect.
-OPEN = [
-    Open("openvino", "run", r"must be float32\[1\], contiguous, and float32\[1, 1\] was given", (r"aten\.layer_norm\.default",), "a layer norm of a constant NaN of one element"),
-    Open("none", "run", r"Expected 3D or 4D \(batch mode\) tensor", (r"aten\.(adaptive_)?max_pool\w*\..*",), "ExecuTorch's pooling takes no picture without channels"),
-]
+OPEN = []
 
 
 # A compile that refuses a program is no failure where the message says one of these.
