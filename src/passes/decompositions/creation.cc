@@ -98,7 +98,7 @@ Values one_hot(Context& c) {
 // What tril of one diagonal less keeps is removed.
 Values triu(Context& c) {
   Value* x = c.tensor(0);
-  const int64_t diagonal = c.has(1) ? c.constant(1) : 0;
+  const int64_t diagonal = std::max(c.has(1) ? c.constant(1) : 0, -INT64_MAX);
   const std::vector<SymInt> matrix(x->sizes().end() - std::min<int64_t>(2, x->rank()),
                                    x->sizes().end());
   Value* below = c.build.tril(c.build.ones(matrix, DType::kBool), diagonal - 1);
