@@ -1,6 +1,7 @@
 #include "base/file_writer.h"
 
 #include <cerrno>
+#include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
 #include <system_error>
@@ -87,20 +88,20 @@ Status write_file(const std::string& path, const std::string& text) {
 }
 
 Result<FileIdentity> FileIdentity::of(const std::string& path) {
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0) return errno_error(errno, path + ": cannot be read");
   FileIdentity identity;
   identity.path_ = path;
-  identity.device_ = status.st_dev;
-  identity.inode_ = status.st_ino;
-  identity.size_ = status.st_size;
-  identity.modified_ = status.st_mtim;
+  // Nothing is read by it, so that pipes and files without permission have one, too.
+  identity.file_ = std::make_shared<const Descriptor>(::open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (identity.file_->number() < 0 || ::fstat(identity.file_->number(), &identity.status_) != 0) {
+    return errno_error(errno, path + ": cannot be read");
+  }
   return identity;
 }
 
 Status FileIdentity::check_not_output(const std::string& output) const {
   struct stat status = {};
-  if (::stat(output.c_str(), &status) != 0 || status.st_dev != device_ || status.st_ino != inode_) {
+  if (::stat(output.c_str(), &status) != 0 || status.st_dev != status_.st_dev ||
+      status.st_ino != status_.st_ino) {
     return {};
   }
   return invalid_argument("{} is {}, which is read: give the output another name", output,
@@ -109,11 +110,9 @@ Status FileIdentity::check_not_output(const std::string& output) const {
 
 Status FileIdentity::check_unchanged() const {
   struct stat status = {};
-  if (::stat(path_.c_str(), &status) != 0 || status.st_dev != device_ || status.st_ino != inode_) {
-    return {};
-  }
-  if (status.st_size == size_ && status.st_mtim.tv_sec == modified_.tv_sec &&
-      status.st_mtim.tv_nsec == modified_.tv_nsec) {
+  if (::fstat(file_->number(), &status) != 0) return errno_error(errno, path_);
+  if (status.st_size == status_.st_size && status.st_mtim.tv_sec == status_.st_mtim.tv_sec &&
+      status.st_mtim.tv_nsec == status_.st_mtim.tv_nsec) {
     return {};
   }
   return io_error("{} was changed after it was read: read it again", path_);

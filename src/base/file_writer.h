@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <ctime>
 #include <functional>
+#include <memory>
 #include <string>
-#include <sys/types.h>
+#include <sys/stat.h>
 
+#include "base/child_process.h"
 #include "base/mapped_file.h"
 #include "base/piece_writer.h"
 #include "base/temporary_file.h"
@@ -34,7 +35,8 @@ Result<std::string> resolve_target(const std::string& path);
 Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress,
                   const FileCheck& check, StartedFile* started = nullptr);
 
-// A file that was read and may still be mapped.
+// A file that was read and may still be mapped, by whatever name it goes later. Copies share a
+// descriptor.
 class FileIdentity {
  public:
   static Result<FileIdentity> of(const std::string& path);
@@ -47,10 +49,8 @@ class FileIdentity {
 
  private:
   std::string path_;
-  dev_t device_ = 0;
-  ino_t inode_ = 0;
-  off_t size_ = 0;
-  timespec modified_ = {};
+  std::shared_ptr<const Descriptor> file_;
+  struct stat status_ = {};
 };
 
 }  // namespace slipway

@@ -86,6 +86,13 @@ TEST_F(FileWriterTest, ChangesOfAFileAreNoticedButNotItsReplacement) {
   EXPECT_TRUE(third.check_unchanged().ok());
   fs::remove(path("in"));
   EXPECT_TRUE(third.check_unchanged().ok());
+  // Whoever mapped it sees what is done to it under another name.
+  ASSERT_TRUE(write_file(path("in"), std::string("0123456789")).ok());
+  const FileIdentity moved = identity();
+  fs::rename(path("in"), path("elsewhere"));
+  EXPECT_TRUE(moved.check_unchanged().ok());
+  std::fstream(path("elsewhere"), std::ios::in | std::ios::out) << "x";
+  EXPECT_FALSE(moved.check_unchanged().ok());
 }
 
 // A file on its way beside "out", with `text` from byte 4 on.
