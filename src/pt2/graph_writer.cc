@@ -121,24 +121,12 @@ std::vector<NamedInput> inputs_by_schema(const schema::Schema& schema, const ir:
   return inputs;
 }
 
-// Whether PyTorch may refuse it: where tensors have no strides, passes took them to be contiguous,
-// and left out copies that made them so.
-bool needs_contiguous_input(const ir::Node& node) {
-  return (node.op() == "aten.view.default" || node.op() == "aten._unsafe_view.default") &&
-         node.value(0)->type().strides.empty();
-}
-
-// The operator that a node which is no call of the archive's is written as.
-std::string written_op(const ir::Node& node) {
-  return needs_contiguous_input(node) ? "aten.reshape.default" : node.op();
-}
-
 Result<std::vector<NamedInput>> inputs_of(const ir::Node& node, JsonValue source,
                                           const WriteOptions& options) {
   if (const auto places = places_of_inputs(node, source)) {
     return inputs_as_in(source, *places, node);
   }
-  if (const schema::Schema* schema = schema::find_operator(written_op(node))) {
+  if (const schema::Schema* schema = schema::find_operator(node.op())) {
     return inputs_by_schema(*schema, node);
   }
   std::vector<NamedInput> inputs;
@@ -300,11 +288,10 @@ Status GraphWriter::write_contents(bool is_single_tensor_return, JsonWriter& jso
 
 Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
   if (node.op().starts_with("slipway.")) return unsupported("archives have no such operator");
-  const JsonValue origin = source_.node(node);
-  const JsonValue source = needs_contiguous_input(node) ? JsonValue() : origin;
+  const JsonValue source = source_.node(node);
   const bool is_same_call = places_of_inputs(node, source).has_value();
   json.begin_object().key("target");
-  json.value(is_same_call ? source["target"].to_string() : target_of(written_op(node)));
+  json.value(is_same_call ? source["target"].to_string() : target_of(node.op()));
   json.key("inputs").begin_array();
   SLIPWAY_RETURN_IF_ERROR(write_inputs(node, source, json));
   json.end_array().key("outputs").begin_array();
@@ -329,7 +316,7 @@ Status GraphWriter::write_node(const ir::Node& node, JsonWriter& json) {
     }
   }
   json.end_array().key("metadata");
-  write_metadata(node, origin, source_.outermost_module(), json);
+  write_metadata(node, source, source_.outermost_module(), json);
 
   // PyTorch names a node with one result after that, and others for themselves.
   const JsonValue is_single =

@@ -36,12 +36,12 @@ struct WriteOptions {
 // and options. Its weights stay where they lie and are read as it is written; tensors that share a
 // storage share a record.
 //
-// The program may come from read_program() and any pass after it. What it does not hold, such as
-// the modules that nodes belong to, is taken from the archive that it was read from
-// (ir::Program::archive), by the names of nodes and values. Its inputs are written in PyTorch's
-// order: tokens, parameters, buffers, constants, objects, and then the user's, whatever their order
-// in the program. An object is a record of its own: a pickle in a zip file ("custom_obj_N") or a
-// plain one ("opaque_obj_N").
+// The program may come from read_program() and any pass after it; PyTorch runs a functional one
+// after passes::for_pytorch(). What it does not hold, such as the modules that nodes belong to, is
+// taken from the archive that it was read from (ir::Program::archive), by the names of nodes and
+// values. Its inputs are written in PyTorch's order: tokens, parameters, buffers, constants,
+// objects, and then the user's, whatever their order in the program. An object is a record of its
+// own: a pickle in a zip file ("custom_obj_N") or a plain one ("opaque_obj_N").
 //
 // Integers that arguments need and no value holds become nodes. What an archive can't express is an
 // error that names it. What was made is read again: a signature that differs is an internal error.
