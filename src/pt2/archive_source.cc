@@ -2,6 +2,8 @@
 
 #include <unordered_set>
 
+#include <fmt/format.h>
+
 #include "base/try.h"
 
 namespace slipway::pt2 {
@@ -79,24 +81,19 @@ Result<ArchiveSource> ArchiveSource::open(const ir::Program& program) {
   ArchiveSource source;
   if (program.archive.bytes.empty()) return source;
   SLIPWAY_ASSIGN_OR_RETURN(ZipReader archive, ZipReader::open(program.archive, program.source));
-  SLIPWAY_RETURN_IF_ERROR(source.read(archive));
+  SLIPWAY_RETURN_IF_ERROR(source.read(archive, program));
   return source;
 }
 
-Status ArchiveSource::read(ZipReader& archive) {
+Status ArchiveSource::read(ZipReader& archive, const ir::Program& program) {
   SLIPWAY_ASSIGN_OR_RETURN(const ArchiveLayout layout, find_layout(archive));
   SLIPWAY_ASSIGN_OR_RETURN(model_, read_json(archive, layout.model));
-
   targets_ = input_targets(graph_module()["signature"]);
-  const std::unordered_set<std::string_view> inputs(targets_.begin(), targets_.end());
-  const WeightFilter is_other = [&](std::string_view name) { return !inputs.contains(name); };
-  const auto read_weights = layout.pickled ? read_torch_save : read_payloads;
-  SLIPWAY_ASSIGN_OR_RETURN(other_state_, read_weights(archive, layout.state, is_other));
-  SLIPWAY_ASSIGN_OR_RETURN(other_constants_, read_weights(archive, layout.constants, is_other));
   if (!layout.pickled) {
     SLIPWAY_RETURN_IF_ERROR(read_payloads_of(archive, layout.constants, constants_config_));
     SLIPWAY_RETURN_IF_ERROR(read_payloads_of(archive, layout.state, state_config_));
   }
+  SLIPWAY_RETURN_IF_ERROR(read_others(archive, layout, program));
 
   if (archive.find(layout.sample_inputs) != nullptr) {
     SLIPWAY_ASSIGN_OR_RETURN(sample_inputs_, archive.read(layout.sample_inputs));
@@ -109,6 +106,55 @@ Status ArchiveSource::read(ZipReader& archive) {
     extra_files_.emplace_back(entry.name.substr(extra.size()), std::move(content));
   }
   return model_->status();
+}
+
+Status ArchiveSource::read_others(ZipReader& archive, const ArchiveLayout& layout,
+                                  const ir::Program& program) {
+  // Where the data of each name lie. Pickled tensors are all read at once.
+  std::unordered_map<std::string, std::string> records;
+  if (layout.pickled) {
+    SLIPWAY_ASSIGN_OR_RETURN(other_state_, read_torch_save(archive, layout.state));
+    SLIPWAY_ASSIGN_OR_RETURN(other_constants_, read_torch_save(archive, layout.constants));
+    for (const Weights* weights : {&other_state_, &other_constants_}) {
+      for (const auto& [name, data] : weights->tensors) {
+        records[name] = fmt::format("{}", fmt::ptr(data.storage.bytes.data()));
+      }
+    }
+  } else {
+    for (const auto& [name, payload] : payloads_) {
+      records[std::string(name)] = payload["path_name"].to_string();
+    }
+  }
+
+  const std::unordered_set<std::string_view> read(targets_.begin(), targets_.end());
+  std::unordered_set<std::string_view> inputs;
+  std::unordered_set<std::string> kept;
+  for (const ir::Input& input : program.inputs) {
+    if (!read.contains(input.target)) continue;
+    inputs.insert(input.target);
+    if (const auto record = records.find(input.target); record != records.end()) {
+      kept.insert(record->second);
+    }
+  }
+  std::unordered_set<std::string> dropped;
+  for (const std::string& target : targets_) {
+    const auto record = records.find(target);
+    if (inputs.contains(target) || record == records.end()) continue;
+    if (!kept.contains(record->second)) dropped.insert(record->second);
+  }
+  const auto is_other = [&](std::string_view name) {
+    const auto record = records.find(std::string(name));
+    return !inputs.contains(name) && (record == records.end() || !dropped.contains(record->second));
+  };
+  if (layout.pickled) {
+    for (Weights* weights : {&other_state_, &other_constants_}) {
+      std::erase_if(weights->tensors, [&](const auto& entry) { return !is_other(entry.first); });
+    }
+    return {};
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(other_state_, read_payloads(archive, layout.state, is_other));
+  SLIPWAY_ASSIGN_OR_RETURN(other_constants_, read_payloads(archive, layout.constants, is_other));
+  return {};
 }
 
 Status ArchiveSource::read_payloads_of(ZipReader& archive, const std::string& config,

@@ -64,12 +64,14 @@ class ArchiveSource {
   const OwnedSpan& sample_inputs() const { return sample_inputs_; }
   // By their paths below extra/.
   const std::vector<std::pair<std::string, OwnedSpan>>& extra_files() const { return extra_files_; }
-  // What is stored without being an input of the graph, such as other names of tied weights.
+  // What is stored and no input of the program, such as other names of tied weights; without what
+  // only inputs that are gone shared its record with.
   const Weights& other_state() const { return other_state_; }
   const Weights& other_constants() const { return other_constants_; }
 
  private:
-  Status read(ZipReader& archive);
+  Status read(ZipReader& archive, const ir::Program& program);
+  Status read_others(ZipReader& archive, const ArchiveLayout& layout, const ir::Program& program);
   Status read_payloads_of(ZipReader& archive, const std::string& config,
                           std::unique_ptr<JsonDocument>& document);
 

@@ -272,7 +272,7 @@ Result<ByteSource> write_program(const ir::Program& program, const WriteOptions&
   }
 
   ZipWriter zip(options.root);
-  write_payloads(written, targets, source, options.device, zip);
+  write_payloads(written, targets, source, options, zip);
   zip.add("models/model.json", *std::move(model));
   // Inputs of sizes that the program no longer takes are no examples of it.
   zip.add("data/sample_inputs/model.pt",

@@ -390,6 +390,52 @@ TEST(ProgramWriter, BuffersThatNothingUsesAreGone) {
   EXPECT_EQ(read_back(archive).inputs.size(), 1U);
 }
 
+// (x) -> x + a.w + b.w, of which both are stored and lie in one place.
+SmallProgram tied() {
+  SmallProgram p;
+  ir::Value* y = p.user_input("x", p.type({2}));
+  const ir::ConstantData data = p.count({2}, {1});
+  for (const char* name : {"a.w", "b.w"}) {
+    ir::Value* w = p.stored(ir::InputKind::kParameter, name, data);
+    y = p.call("aten.add.Tensor", {y, w, SymInt(1)}, p.type({2}), "y");
+  }
+  p.user_output(y);
+  return p;
+}
+
+TEST(ProgramWriter, TiedWeightsThatBecomeOneKeepTheirNames) {
+  ir::Program program = read_back(written(tied().program));
+  ASSERT_TRUE(passes::deduplicate(program).ok());
+  ASSERT_EQ(program.inputs.size(), 2U);
+  const OwnedSpan archive = written(program);
+  EXPECT_EQ(read_back(archive).inputs.size(), 2U);
+  const auto config = json_of(archive, "data/weights/model_weights_config.json");
+  for (const char* name : {"a.w", "b.w"}) {
+    EXPECT_EQ(config->root()["config"][name]["path_name"].to_string(), "weight_0") << name;
+  }
+  EXPECT_TRUE(config->status().ok());
+}
+
+TEST(ProgramWriter, NewBuffersAreNotNamedAsWhatIsOnlyStored) {
+  ir::Program tied_program = read_back(written(tied().program));
+  ASSERT_TRUE(passes::deduplicate(tied_program).ok());
+  ir::Program program = read_back(written(tied_program));
+  ir::Input buffer;
+  buffer.kind = ir::InputKind::kBuffer;
+  buffer.target = "b.w";
+  buffer.name = "mine";
+  buffer.value = program.graph->add_input("mine", {DType::kUInt8, {4}, {}});
+  buffer.data = {DType::kUInt8, {4}, {1}, 0, own_bytes(std::string("plan"))};
+  program.inputs.push_back(buffer);
+  const OwnedSpan archive = written(program);
+  const ir::Program again = read_back(archive);
+  ASSERT_EQ(again.inputs.size(), 3U);
+  EXPECT_EQ(again.inputs[1].target, "b_w");
+  EXPECT_EQ(text_of(again.inputs[1].data->storage), "plan");
+  const auto config = json_of(archive, "data/weights/model_weights_config.json");
+  EXPECT_EQ(config->root()["config"]["b.w"]["path_name"].to_string(), "weight_0");
+}
+
 TEST(ProgramWriter, CallsOfUnknownOperatorsNeedNames) {
   SmallProgram p;
   ir::Value* x = p.user_input("x", p.type({2}));

@@ -73,9 +73,11 @@ std::map<const ir::Input*, std::string> target_names(const ir::Program& program,
     for (const auto& [name, data] : others->tensors) taken.insert(name);
     for (const auto& [name, record] : others->objects) taken.insert(name);
   }
+  // A program that was read from no archive has named its parameters and buffers itself.
   const auto is_own = [&](const ir::Input& input) {
-    return is_in_state(input) || input.kind == ir::InputKind::kBuffer ||
-           read.contains(input.target);
+    const bool has_archive = !source.root().is_absent();
+    return has_archive ? read.contains(input.target)
+                       : is_in_state(input) || input.kind == ir::InputKind::kBuffer;
   };
   for (const ir::Input& input : program.inputs) {
     if (has_target(input) && is_own(input)) take(input, input.target);

@@ -21,8 +21,8 @@ bool is_in_state(const ir::Input& input);
 std::vector<const ir::Input*> ordered_inputs(const ir::Program& program);
 
 // The names that whatever has data or is an object gets: those of the program, as far as each is
-// one of its own. A constant that a pass made is renamed where another has its name, or lies in a
-// module of that name.
+// one of its own. What a pass made is renamed where another has its name, or lies in a module of
+// that name; so is a constant of a program that was read from no archive.
 std::map<const ir::Input*, std::string> target_names(const ir::Program& program,
                                                      const ArchiveSource& source);
 

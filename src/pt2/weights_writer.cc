@@ -1,7 +1,7 @@
 #include "pt2/weights_writer.h"
 
 #include <algorithm>
-#include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -86,26 +86,14 @@ void PayloadWriter::finish(ZipWriter& zip) {
 
 void write_payloads(const ir::Program& program,
                     const std::map<const ir::Input*, std::string>& targets,
-                    const ArchiveSource& source, const ir::Device& device, ZipWriter& zip) {
+                    const ArchiveSource& source, const WriteOptions& options, ZipWriter& zip) {
   PayloadWriter state("data/weights/", "weight_", "model_weights_config.json");
   PayloadWriter constants("data/constants/", "tensor_", "model_constants_config.json");
   const JsonValue metas = source.graph_module()["graph"]["tensor_values"];
 
-  const auto path_of = [&](const std::string& name) {
-    const JsonValue path = source.payload(name).find("path_name");
-    return path.is_none() ? std::string() : path.to_string();
-  };
-  std::set<std::string> kept;
-  for (const ir::Input& input : program.inputs) kept.insert(path_of(input.target));
-  std::set<std::string> dropped;
-  for (const std::string& target : source.targets()) {
-    if (const std::string path = path_of(target); !kept.contains(path)) dropped.insert(path);
-  }
-  const auto is_dropped = [&](const std::string& name) { return dropped.contains(path_of(name)); };
   const auto add_others = [&](const Weights& others, PayloadWriter& folder) {
     for (const auto& [name, data] : others.tensors) {
-      if (is_dropped(name)) continue;
-      folder.add_tensor(name, data, properties_of(source.payload(name), {}, device), zip);
+      folder.add_tensor(name, data, properties_of(source.payload(name), {}, options.device), zip);
     }
   };
   const auto add_objects = [&] {
@@ -114,13 +102,14 @@ void write_payloads(const ir::Program& program,
       constants.add_object(targets.at(&input), input.object, zip);
     }
     for (const auto& [name, record] : source.other_constants().objects) {
-      if (!is_dropped(name)) constants.add_object(name, record, zip);
+      constants.add_object(name, record, zip);
     }
   };
   const auto add_inputs = [&](bool is_state, PayloadWriter& folder) {
     for (const ir::Input& input : program.inputs) {
       if (!input.data || is_in_state(input) != is_state) continue;
-      auto properties = properties_of(source.payload(input.target), metas.find(input.name), device);
+      auto properties =
+          properties_of(source.payload(input.target), metas.find(input.name), options.device);
       properties.is_parameter = input.kind == ir::InputKind::kParameter;
       folder.add_tensor(targets.at(&input), *input.data, properties, zip);
     }

@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "ir/program.h"
 #include "pt2/archive_source.h"
+#include "pt2/program_writer.h"
 #include "pt2/zip_writer.h"
 #include "slipway/result.h"
 
@@ -52,6 +53,6 @@ class PayloadWriter {
 // no storage with what the program does without. `targets` are the inputs' names in the archive.
 void write_payloads(const ir::Program& program,
                     const std::map<const ir::Input*, std::string>& targets,
-                    const ArchiveSource& source, const ir::Device& device, ZipWriter& zip);
+                    const ArchiveSource& source, const WriteOptions& options, ZipWriter& zip);
 
 }  // namespace slipway::pt2
