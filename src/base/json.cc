@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -14,20 +15,41 @@ using Kind = JsonValue::Kind;
 
 namespace {
 
-// What a text will take, found before anything is made of it.
-struct Extent {
-  size_t values = 1;   // at most
-  size_t strings = 0;  // their bytes, at most
-  size_t longest = 0;  // string or number
+// A string that stays where it lies.
+struct LongString {
+  size_t begin = 0;
+  size_t size = 0;
+  size_t number = 0;  // of the strings before it
 };
 
-Extent measure(std::string_view text) {
+// What a text will take, found before anything is made of it.
+struct Extent {
+  size_t values = 1;                          // at most
+  size_t strings = 0;                         // their bytes, at most
+  size_t longest = 0;                         // string or number
+  std::vector<LongString> long_strings = {};  // which are in neither of these
+};
+
+// Whether a string stands for itself.
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return c >= ' ' && c <= '~' && c != '\\' && c != '"'; });
+}
+
+// Strings of more than `most_held` bytes stay where they lie if they are plain.
+Extent measure(std::string_view text, size_t most_held) {
   Extent extent;
   size_t begin = 0;  // of what lies between two separators or quotes
+  size_t strings = 0;
   bool in_string = false;
   const auto end_token = [&](size_t end) {
-    extent.longest = std::max(extent.longest, end - begin);
-    if (in_string) extent.strings += end - begin;
+    const size_t size = end - begin;
+    if (in_string && size > most_held && is_plain(text.substr(begin, size))) {
+      extent.long_strings.push_back({begin, size, strings});
+    } else {
+      extent.longest = std::max(extent.longest, size);
+      if (in_string) extent.strings += size;
+    }
     begin = end + 1;
   };
   for (size_t i = 0; i < text.size(); ++i) {
@@ -37,6 +59,7 @@ Extent measure(std::string_view text) {
       if (c != '"') continue;
       end_token(i);
       in_string = false;
+      ++strings;
     } else if (c == '"') {
       end_token(i);
       in_string = true;
@@ -51,13 +74,29 @@ Extent measure(std::string_view text) {
   return extent;
 }
 
+// The text with nothing in the quotes of these strings.
+std::string without(std::string_view text, const std::vector<LongString>& strings) {
+  std::string rest;
+  size_t size = text.size();
+  for (const LongString& string : strings) size -= string.size;
+  rest.reserve(size);
+  size_t begin = 0;
+  for (const LongString& string : strings) {
+    rest += text.substr(begin, string.begin - begin);
+    begin = string.begin + string.size;
+  }
+  return rest += text.substr(begin);
+}
+
 }  // namespace
 
 // Receives nlohmann's events and appends to the document.
 class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
  public:
-  JsonBuilder(JsonDocument& document, size_t max_depth)
-      : document_(document), max_depth_(max_depth) {}
+  // Strings of these numbers are those of the text.
+  JsonBuilder(JsonDocument& document, size_t max_depth, std::string_view text,
+              const std::vector<LongString>& in_text)
+      : document_(document), max_depth_(max_depth), text_(text), in_text_(in_text) {}
 
   bool null() override { return add(Kind::kNull) != nullptr; }
   bool boolean(bool value) override { return add_integer(Kind::kBool, value ? 1 : 0); }
@@ -115,6 +154,13 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
   bool add_string(const std::string& value, bool is_element) {
     JsonDocument::Data* data = add(Kind::kString, is_element);
     if (data == nullptr) return false;
+    const size_t next = document_.in_text_.size();
+    if (next < in_text_.size() && in_text_[next].number == strings_++) {
+      if (!is_element) return fail(fmt::format("has a name of {} bytes", in_text_[next].size));
+      data->text = {static_cast<uint32_t>(next), JsonDocument::kInText};
+      document_.in_text_.push_back(text_.substr(in_text_[next].begin, in_text_[next].size));
+      return true;
+    }
     data->text = {static_cast<uint32_t>(document_.strings_.size()),
                   static_cast<uint32_t>(value.size())};
     document_.strings_ += value;
@@ -137,12 +183,29 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
 
   JsonDocument& document_;
   size_t max_depth_;
+  std::string_view text_;
+  const std::vector<LongString>& in_text_;
+  size_t strings_ = 0;  // so far
   std::vector<uint32_t> open_;
   std::string problem_;
 };
 
 Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text, std::string name,
                                                           const Limits& limits) {
+  return parse(text, std::move(name), limits, /*keeps_text=*/false);
+}
+
+Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(OwnedSpan text, std::string name,
+                                                          const Limits& limits) {
+  const std::string_view content(reinterpret_cast<const char*>(text.bytes.data()),
+                                 text.bytes.size());
+  auto document = parse(content, std::move(name), limits, /*keeps_text=*/true);
+  if (document.ok()) (*document)->text_ = std::move(text);
+  return document;
+}
+
+Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text, std::string name,
+                                                          const Limits& limits, bool keeps_text) {
   std::unique_ptr<JsonDocument> document(new JsonDocument);
   document->name_ = std::move(name);
   // A string's length must fit a node.
@@ -150,7 +213,8 @@ Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text,
     return invalid_file("{} is a JSON text of {} bytes, more than the {} that are allowed",
                         document->name_, text.size(), limits.text);
   }
-  const Extent extent = measure(text);
+  const Extent extent =
+      measure(text, keeps_text ? limits.token : std::numeric_limits<size_t>::max());
   const size_t most_values = limits.values + text.size() / limits.bytes_per_further_value;
   if (extent.values > most_values) {
     return invalid_file("{} has {} values in {} bytes of JSON, more than the {} that are allowed",
@@ -160,14 +224,21 @@ Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text,
     return invalid_file("{} has a string or number of {} bytes, more than the {} that are allowed",
                         document->name_, extent.longest, limits.token);
   }
-  JsonBuilder builder(*document, limits.depth);
+  JsonBuilder builder(*document, limits.depth, text, extent.long_strings);
   bool parsed = false;
   try {
     // Vectors that grow would hold a third more, and half as much again while they do.
     document->kinds_.reserve(extent.values);
     document->data_.reserve(extent.values);
     document->strings_.reserve(extent.strings);
-    parsed = nlohmann::json::sax_parse(text.data(), text.data() + text.size(), &builder);
+    std::string rest;
+    std::string_view parsed_text = text;
+    if (!extent.long_strings.empty()) {
+      rest = without(text, extent.long_strings);
+      parsed_text = rest;
+    }
+    parsed = nlohmann::json::sax_parse(parsed_text.data(), parsed_text.data() + parsed_text.size(),
+                                       &builder);
   } catch (const std::bad_alloc&) {
     return resource_exhausted("{}: not enough memory to read {} bytes of JSON", document->name_,
                               text.size());
@@ -231,7 +302,15 @@ double JsonValue::to_double() const {
 
 std::string_view JsonValue::to_string_view() const {
   if (!expect(Kind::kString, "a string")) return {};
+  if (document_->is_in_text(index_)) {
+    if (!document_->error_) fail(fmt::format("has {} bytes", document_->string(index_).size()));
+    return {};
+  }
   return document_->string(index_);
+}
+
+std::string_view JsonValue::to_long_string_view() const {
+  return expect(Kind::kString, "a string") ? document_->string(index_) : std::string_view();
 }
 
 std::vector<std::string> JsonValue::to_strings() const {

@@ -3,10 +3,12 @@
 // Parsing is by nlohmann-json's event interface, which does not recurse; depth, size, number of
 // values and length of each are capped, so that a hostile text is an error and no more: a document
 // takes at most 9 MiB and 2.25 times its text, besides 5 times the longest string that is allowed
-// while it is parsed. Looking at values is not:
-// wrong types and missing members don't return errors one by one. The first one is kept by the
-// document with its path ("graph.nodes[3].target is not a string"), the accessor answers with an
-// empty value, and whoever reads asks `status()` before it believes what it read.
+// while it is parsed. Longer strings, which data in Base64 are, stay in the text where that
+// outlives the document: they take nothing, and the rest of the text is copied for as long as it is
+// parsed. Looking at values is not capped: wrong types and missing members don't return errors one
+// by one. The first one is kept by the document with its path ("graph.nodes[3].target is not a
+// string"), the accessor answers with an empty value, and whoever reads asks `status()` before it
+// believes what it read.
 #pragma once
 
 #include <cstddef>
@@ -18,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mapped_file.h"
 #include "slipway/result.h"
 
 namespace slipway {
@@ -48,6 +51,8 @@ class JsonValue {
   uint64_t to_count() const;
   double to_double() const;
   std::string_view to_string_view() const;
+  // The same of a string that may be longer than Limits::token.
+  std::string_view to_long_string_view() const;
   std::string to_string() const { return std::string(to_string_view()); }
   // Lists of them.
   std::vector<std::string> to_strings() const;
@@ -94,7 +99,7 @@ class JsonDocument {
     // Programs have one value in eight bytes and more; members count twice, for their names.
     size_t values = size_t{1} << 20;
     size_t bytes_per_further_value = 4;
-    // Of a string or a number. Programs have none past some KiB.
+    // Of a string or a number. Programs have none past some KiB, but for data in Base64.
     size_t token = size_t{8} << 20;
   };
 
@@ -103,6 +108,14 @@ class JsonDocument {
                                                      const Limits& limits);
   static Result<std::unique_ptr<JsonDocument>> parse(std::string_view text, std::string name) {
     return parse(text, std::move(name), Limits());
+  }
+  // Of a text that the document keeps, or that outlives it where nobody owns it. A string past
+  // Limits::token of printable ASCII without escapes is left in it, and read from there, by
+  // to_long_string_view() alone; names of members are never so long.
+  static Result<std::unique_ptr<JsonDocument>> parse(OwnedSpan text, std::string name,
+                                                     const Limits& limits);
+  static Result<std::unique_ptr<JsonDocument>> parse(OwnedSpan text, std::string name) {
+    return parse(std::move(text), std::move(name), Limits());
   }
   JsonDocument(const JsonDocument&) = delete;
   JsonDocument& operator=(const JsonDocument&) = delete;
@@ -127,7 +140,7 @@ class JsonDocument {
       uint32_t size;  // its elements or members
     } items;
     struct {
-      uint32_t offset;  // in `strings_`
+      uint32_t offset;  // in `strings_`; with kInText for its size the index in `in_text_`
       uint32_t size;
     } text;
   };
@@ -136,15 +149,24 @@ class JsonDocument {
   uint32_t end(uint32_t index) const {
     return is_container(index) ? data_[index].items.end : index + 1;
   }
+  bool is_in_text(uint32_t index) const { return data_[index].text.size == kInText; }
   std::string_view string(uint32_t index) const {
-    return std::string_view(strings_).substr(data_[index].text.offset, data_[index].text.size);
+    const auto [offset, size] = data_[index].text;
+    return size == kInText ? in_text_[offset] : std::string_view(strings_).substr(offset, size);
   }
+  static Result<std::unique_ptr<JsonDocument>> parse(std::string_view text, std::string name,
+                                                     const Limits& limits, bool keeps_text);
+
+  // No length of a string in `strings_`.
+  static constexpr uint32_t kInText = UINT32_MAX;
 
   std::string name_;
   // Values in the text's order; a member is its key, a string, and then its value.
   std::vector<JsonValue::Kind> kinds_;
   std::vector<Data> data_;
   std::string strings_;
+  std::vector<std::string_view> in_text_;
+  OwnedSpan text_;  // where these are
   mutable std::optional<Error> error_;
 };
 

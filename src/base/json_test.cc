@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/mapped_file.h"
 #include "base/memory_limit_test.h"
 
 namespace slipway {
@@ -154,6 +155,45 @@ TEST(Json, TakesNoMoreMemoryThanItsTextDeserves) {
               "m.json has a string or number of 41943040 bytes, more than the 8388608 that are "
               "allowed");
     return testing::Test::HasFailure() ? "see above" : "";
+  });
+}
+
+// Data in Base64, which are left where they are.
+TEST(Json, LongStringsStayInTheText) {
+  const std::string data(9 * kMiB, 'x');
+  const auto text =
+      own_bytes(R"(["\u00e9", {"a b": ")" + data + R"("}, ")" + data + R"(", "end"])");
+  const auto document = JsonDocument::parse(text, "m.json");
+  ASSERT_TRUE(document.ok()) << document.error().message();
+  auto item = (*document)->root().items().begin();
+  EXPECT_EQ((*item).to_string_view(), "\xc3\xa9");
+  ++item;
+  const std::string_view first = (*item)["a b"].to_long_string_view();
+  EXPECT_EQ(first, data);
+  EXPECT_EQ(static_cast<const void*>(first.data()), text.bytes.data() + 20);
+  ++item;
+  EXPECT_EQ((*item).to_long_string_view(), data);
+  EXPECT_TRUE((*document)->status().ok());
+  EXPECT_EQ((*item).to_string_view(), "");
+  EXPECT_EQ((*document)->status().error().message(), "m.json: [2] has 9437184 bytes");
+  ++item;
+  EXPECT_EQ((*item).to_long_string_view(), "end");
+  // What they are not.
+  for (const std::string& other :
+       {"{\"" + data + "\": 1}", "[\"\\n" + data + "\"]", "[\"\xc3\xa9" + data + "\"]",
+        "[1" + data + "]", "[\"" + data + "\"", "\"" + data}) {
+    EXPECT_FALSE(JsonDocument::parse(own_bytes(other), "m.json").ok()) << other.substr(0, 8);
+  }
+  EXPECT_NE(problem_of("\"" + data + "\""), "") << "nobody keeps the text";
+}
+
+TEST(Json, LongStringsTakeNoMemory) {
+  if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
+  const auto text = own_bytes("[\"" + std::string(200 * kMiB, 'x') + "\", 1]");
+  in_child([&]() -> std::string {
+    if (!limit_data(2 * kMiB)) return "no limit";
+    const auto document = JsonDocument::parse(text, "m.json");
+    return document.ok() ? "" : document.error().message();
   });
 }
 

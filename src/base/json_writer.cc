@@ -87,7 +87,7 @@ JsonWriter& JsonWriter::copy(JsonValue from) {
     case JsonValue::Kind::kFloat:
       return value(from.to_double());
     case JsonValue::Kind::kString:
-      return value(from.to_string_view());
+      return value(from.to_long_string_view());
     case JsonValue::Kind::kArray:
       begin_array();
       for (JsonValue item : from.items()) copy(item);

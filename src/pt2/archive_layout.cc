@@ -102,8 +102,8 @@ Result<ArchiveLayout> find_layout(ZipReader& archive) {
 }
 
 Result<std::unique_ptr<JsonDocument>> read_json(ZipReader& archive, const std::string& entry) {
-  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan text, archive.read(entry));
-  return JsonDocument::parse(as_text(text), fmt::format("{}: {}", archive.name(), entry));
+  SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan text, archive.read(entry));
+  return JsonDocument::parse(std::move(text), fmt::format("{}: {}", archive.name(), entry));
 }
 
 }  // namespace slipway::pt2

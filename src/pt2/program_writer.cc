@@ -3,6 +3,7 @@
 #include <cmath>
 #include <map>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include <fmt/core.h>
@@ -172,6 +173,10 @@ void collect_weights(const ir::Program& program,
   }
 }
 
+OwnedSpan as_bytes(const std::string& text) {
+  return {std::as_bytes(std::span<const char>(text)), nullptr};
+}
+
 // Checks that a reader of the model finds the signature that was meant.
 class ModelCheck {
  public:
@@ -183,7 +188,7 @@ class ModelCheck {
     Weights constants;
     collect_weights(program_, targets_, state, constants);
     const std::string name = program_.source + " as it is written";
-    SLIPWAY_ASSIGN_OR_RETURN(const auto document, JsonDocument::parse(model, name));
+    SLIPWAY_ASSIGN_OR_RETURN(const auto document, JsonDocument::parse(as_bytes(model), name));
     SLIPWAY_ASSIGN_OR_RETURN(const ir::Program read, read_model(*document, name, state, constants));
     const std::vector<const ir::Input*> inputs = ordered_inputs(program_);
     if (read.inputs.size() != inputs.size() || read.outputs.size() != program_.outputs.size()) {
