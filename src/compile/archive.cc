@@ -1,11 +1,14 @@
 #include "compile/archive.h"
 
+#include <variant>
 #include <vector>
 
 #include "base/try.h"
 #include "compile/compilers.h"
+#include "compile/engines.h"
 #include "compile/functional.h"
 #include "compile/program_impl.h"
+#include "engine/record.h"
 #include "engine_list/compilers/registry.h"
 #include "passes/passes.h"
 #include "pt2/program_writer.h"
@@ -14,13 +17,27 @@ namespace slipway {
 
 namespace {
 
+// The tensor in whose memory a call of an engine has a result.
+passes::EngineMemory memory_of_results(const std::vector<engine::Engine>& engines) {
+  return [&](const ir::Value& result) -> const ir::Value* {
+    const ir::Node& call = *result.producer();
+    const auto index = std::get<ir::SymInt>(call.arg(0)).constant();
+    const auto& inputs = std::get<std::vector<ir::Value*>>(call.arg(1));
+    for (const engine::EngineAlias& alias :
+         engines.at(static_cast<size_t>(*index)).record.aliases) {
+      if (call.output(alias.output) == &result) return inputs.at(alias.input);
+    }
+    return nullptr;
+  };
+}
+
 // Engines in place of parts of the program: the operators that call them.
 Result<pt2::WriteOptions> put_engines(ir::Program& program, const Compilers& compilers,
                                       const CompileOptions& options) {
   // Calls that are there already are operators like others.
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(program, {}, compilers, options));
   if (options.on_step) options.on_step(kFitPyTorch);
-  SLIPWAY_RETURN_IF_ERROR(passes::for_pytorch(program));
+  SLIPWAY_RETURN_IF_ERROR(passes::for_pytorch(program, memory_of_results(parts.engines)));
   const EngineChoice& engine = options.engines.front();
   SLIPWAY_ASSIGN_OR_RETURN(
       const auto operators,

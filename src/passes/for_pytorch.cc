@@ -38,7 +38,7 @@ bool is_among(const std::string& op, std::span<const std::string_view> ops) {
   return std::find(ops.begin(), ops.end(), op) != ops.end();
 }
 
-// Calls of engines, and operators of others: what they give may lie anywhere.
+// Calls of engines, and operators of others: what they give may be meant to lie where it does.
 bool is_unknown(const Node& node) { return schema::find_operator(node.op()) == nullptr; }
 
 // Whether a result may lie in the memory of what the node is given.
@@ -53,7 +53,7 @@ bool may_share_memory(const Node& node) {
 }
 
 // The inputs of the graph in whose memory the value may lie.
-std::set<const Value*> inputs_behind(const Value* value) {
+std::set<const Value*> inputs_behind(const Value* value, const EngineMemory& memory_of) {
   std::set<const Value*> inputs;
   std::unordered_set<const Value*> seen;
   std::vector<const Value*> next = {value};
@@ -63,6 +63,8 @@ std::set<const Value*> inputs_behind(const Value* value) {
     if (!each->is_tensor() || !seen.insert(each).second) continue;
     if (each->producer() == nullptr) {
       inputs.insert(each);
+    } else if (each->producer()->op() == ir::kCallEngine) {
+      if (const Value* given = memory_of(*each)) next.push_back(given);
     } else if (may_share_memory(*each->producer())) {
       for (const Argument& argument : each->producer()->args()) {
         Graph::for_each_value(argument, [&](const Value* given) { next.push_back(given); });
@@ -130,20 +132,21 @@ std::set<const Value*> changed_inputs(const ir::Program& program) {
 }
 
 // What is given out, and would be another after the program has written to its entries.
-void mind_outputs(Graph& graph, const std::function<bool(const Value*)>& changes,
+void mind_outputs(Graph& graph, const EngineMemory& memory_of,
+                  const std::function<bool(const Value*)>& changes,
                   const std::function<bool(size_t, const Value*)>& is_kept) {
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
     Argument& output = graph.outputs()[i];
     auto* const value = std::get_if<Value*>(&output);
     if (value == nullptr || *value == nullptr || is_kept(i, *value)) continue;
-    const std::set<const Value*> behind = inputs_behind(*value);
+    const std::set<const Value*> behind = inputs_behind(*value, memory_of);
     if (std::any_of(behind.begin(), behind.end(), changes)) output = copy(graph, *value);
   }
 }
 
 }  // namespace
 
-Status for_pytorch(ir::Program& program) {
+Status for_pytorch(ir::Program& program, const EngineMemory& memory_of) {
   for_each_graph(*program.graph, mind_strides);
   const std::set<const Value*> changed = changed_inputs(program);
   for_each_graph(*program.graph, [&](Graph& graph) {
@@ -157,7 +160,8 @@ Status for_pytorch(ir::Program& program) {
              value->producer() != nullptr && is_unknown(*value->producer());
     };
     mind_outputs(
-        graph, [&](const Value* input) { return is_branch || changed.contains(input); }, is_kept);
+        graph, memory_of, [&](const Value* input) { return is_branch || changed.contains(input); },
+        is_kept);
   });
   return {};
 }

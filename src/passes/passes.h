@@ -99,8 +99,10 @@ Status read_masks_as_floats(ir::Program& program, const EngineChoice& engine);
 
 // A functional program becomes one that PyTorch runs to the same numbers: what needs tensors that
 // lie in one piece has them, and no output lies in the memory of an entry that the program writes
-// to at its end.
-Status for_pytorch(ir::Program& program);
+// to at its end. `memory_of` says of a result of ir::kCallEngine in the memory of which of the
+// call's inputs it is; null for one in memory of its own.
+using EngineMemory = std::function<const ir::Value*(const ir::Value& result)>;
+Status for_pytorch(ir::Program& program, const EngineMemory& memory_of);
 
 // Removes nodes, and then constants, that nothing uses.
 Status remove_dead_code(ir::Program& program);
