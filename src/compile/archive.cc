@@ -1,5 +1,6 @@
 #include "compile/archive.h"
 
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "compile/functional.h"
 #include "compile/program_impl.h"
 #include "engine/record.h"
+#include "engine_build/compiler.h"
 #include "engine_list/compilers/registry.h"
 #include "passes/passes.h"
 #include "pt2/program_writer.h"
@@ -32,22 +34,18 @@ passes::EngineMemory memory_of_results(const std::vector<engine::Engine>& engine
 }
 
 // Engines in place of parts of the program: the operators that call them.
-Result<pt2::WriteOptions> put_engines(ir::Program& program, const Compilers& compilers,
-                                      const CompileOptions& options) {
+Result<engine_build::ArchiveCalls> put_engines(ir::Program& program, const Compilers& compilers,
+                                               const CompileOptions& options) {
   // Calls that are there already are operators like others.
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, take_parts(program, {}, compilers, options));
   if (options.on_step) options.on_step(kFitPyTorch);
   SLIPWAY_RETURN_IF_ERROR(passes::for_pytorch(program, memory_of_results(parts.engines)));
   const EngineChoice& engine = options.engines.front();
   SLIPWAY_ASSIGN_OR_RETURN(
-      const auto operators,
+      auto calls,
       engine_list::find_compiler(engine.name)->put_engines(program, parts.engines, engine.options));
   SLIPWAY_RETURN_IF_ERROR(look_at(program, kFitPyTorch, options));
-  pt2::WriteOptions written;
-  for (const auto& [op, parameters] : operators) {
-    written.operators[op] = {.parameters = parameters, .gives_list = true};
-  }
-  return written;
+  return calls;
 }
 
 }  // namespace
@@ -58,7 +56,11 @@ Result<ByteSource> write_archive(const Program& program, const CompileOptions& o
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
   pt2::WriteOptions written;
   if (!compilers.empty()) {
-    SLIPWAY_ASSIGN_OR_RETURN(written, put_engines(programs[0], compilers, options));
+    SLIPWAY_ASSIGN_OR_RETURN(auto calls, put_engines(programs[0], compilers, options));
+    for (auto& [op, parameters] : calls.operators) {
+      written.operators[op] = {.parameters = std::move(parameters), .gives_list = true};
+    }
+    written.objects = std::move(calls.objects);
   }
   if (options.on_step) options.on_step("describe the program");
   return pt2::write_program(programs[0], written);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/byte_source.h"
 #include "engine/record.h"
 #include "engine_build/builder.h"
 #include "engine_build/job.h"
@@ -47,9 +48,14 @@ struct FoundEngine {
   std::string warning;  // what the user should know of it; mostly empty
 };
 
-// The operators that call engines in an exported program, by target, and the names of their
-// parameters. They give lists of tensors.
-using CallOperators = std::map<std::string, std::vector<std::string>>;
+// What writing an exported program takes besides it, where it calls engines.
+struct ArchiveCalls {
+  // The operators of the calls, by target, and the names of their parameters. They give lists of
+  // tensors.
+  std::map<std::string, std::vector<std::string>> operators;
+  // The records of engines that are custom objects, by ir::Input::target: made as they are written.
+  std::map<std::string, ByteSource> objects;
+};
 
 struct CompilerDescription {
   const char* name;  // as engine::Description has it
@@ -73,9 +79,8 @@ struct CompilerDescription {
   // place of each ir::kCallEngine, which calls one of `engines` by index, and those that the
   // program has already get the form that the options ask for. Null: archives hold no engines of
   // this kind.
-  Result<CallOperators> (*put_engines)(ir::Program& program,
-                                       std::span<const engine::Engine> engines,
-                                       const OptionValues& options) = nullptr;
+  Result<ArchiveCalls> (*put_engines)(ir::Program& program, std::span<const engine::Engine> engines,
+                                      const OptionValues& options) = nullptr;
 
   // Command lines for the tool's help.
   std::span<const char* const> examples = {};

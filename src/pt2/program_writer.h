@@ -28,6 +28,9 @@ struct WriteOptions {
   // Operators that neither Slipway's schemas nor the archive that was read know, by target
   // ("vendor.run_engine").
   std::map<std::string, OperatorForm> operators = {};
+  // The records of custom objects that are made as they are written, by ir::Input::target, in place
+  // of ir::Input::object.
+  std::map<std::string, ByteSource> objects = {};
   // Of tensors that the archive that was read does not have.
   ir::Device device = {};
 };

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <span>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <fmt/core.h>
 
+#include "base/error.h"
 #include "pt2/argument_writer.h"
 #include "pt2/signature_writer.h"
 #include "pt2/tensor_meta.h"
@@ -24,10 +26,15 @@ void write_ints(const std::vector<int64_t>& items, JsonWriter& json) {
   json.end_array();
 }
 
-bool is_zip(const OwnedSpan& record) {
-  const auto mark = std::as_bytes(std::span(kZipMark));
-  return record.bytes.size() >= mark.size() &&
-         std::equal(mark.begin(), mark.end(), record.bytes.begin());
+bool is_zip(const ByteSource& record) {
+  std::string start;
+  // Stops it where there is enough, which is no error here.
+  std::ignore = record.write([&](std::span<const std::byte> bytes) -> Status {
+    const auto* text = reinterpret_cast<const char*>(bytes.data());
+    start.append(text, std::min(bytes.size(), kZipMark.size() - start.size()));
+    return start.size() < kZipMark.size() ? Status() : internal_error("there is no more to read");
+  });
+  return start == kZipMark;
 }
 
 // Those of the archive that was read, or of a new tensor on `device`.
@@ -71,10 +78,10 @@ void PayloadWriter::add_tensor(const std::string& name, const ir::ConstantData& 
   json_.end_object().key("layout").value(kStridedLayout).end_object().end_object();
 }
 
-void PayloadWriter::add_object(const std::string& name, const OwnedSpan& record, ZipWriter& zip) {
+void PayloadWriter::add_object(const std::string& name, const ByteSource& record, ZipWriter& zip) {
   const std::string path = is_zip(record) ? fmt::format("custom_obj_{}", objects_++)
                                           : fmt::format("opaque_obj_{}", opaque_objects_++);
-  zip.add(folder_ + path, ByteSource(record));
+  zip.add(folder_ + path, record);
   json_.key(name).begin_object().key("path_name").value(path).key("is_param").value(false);
   json_.key("use_pickle").value(true).key("tensor_meta").null().end_object();
 }
@@ -99,7 +106,9 @@ void write_payloads(const ir::Program& program,
   const auto add_objects = [&] {
     for (const ir::Input& input : program.inputs) {
       if (input.kind != ir::InputKind::kCustomObject) continue;
-      constants.add_object(targets.at(&input), input.object, zip);
+      const auto made = options.objects.find(input.target);
+      constants.add_object(targets.at(&input),
+                           made == options.objects.end() ? input.object : made->second, zip);
     }
     for (const auto& [name, record] : source.other_constants().objects) {
       constants.add_object(name, record, zip);

@@ -5,6 +5,7 @@
 #include <string>
 #include <tuple>
 
+#include "base/byte_source.h"
 #include "base/json_writer.h"
 #include "ir/program.h"
 #include "pt2/archive_source.h"
@@ -34,7 +35,7 @@ class PayloadWriter {
   void add_tensor(const std::string& name, const ir::ConstantData& data,
                   const Properties& properties, ZipWriter& zip);
   // The record is a zip file with a pickle, or a plain pickle.
-  void add_object(const std::string& name, const OwnedSpan& record, ZipWriter& zip);
+  void add_object(const std::string& name, const ByteSource& record, ZipWriter& zip);
   // After all else.
   void finish(ZipWriter& zip);
 

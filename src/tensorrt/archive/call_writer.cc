@@ -16,9 +16,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/identifier.h"
-#include "base/temporary_file.h"
 #include "base/try.h"
-#include "engine_build/spool.h"
 #include "ir/op_builder.h"
 #include "pt2/object_writer.h"
 #include "slipway/version.h"
@@ -28,7 +26,7 @@ namespace slipway::tensorrt {
 
 namespace {
 
-using engine_build::CallOperators;
+using engine_build::ArchiveCalls;
 using ir::Node;
 using ir::Value;
 
@@ -118,7 +116,7 @@ class CallWriter {
     }
   }
 
-  Result<CallOperators> run() {
+  Result<ArchiveCalls> run() {
     std::vector<Node*> calls;
     for (const auto& node : graph_.nodes()) {
       if (node->op() == ir::kCallEngine || is_call(*node)) calls.push_back(node.get());
@@ -136,7 +134,7 @@ class CallWriter {
       }
     }
     program_.remove_unused_constants();
-    return std::move(parameters_);
+    return std::move(calls_);
   }
 
  private:
@@ -259,7 +257,7 @@ class CallWriter {
     SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::string> items, write_serialized_engine(engine));
     std::vector<ir::Argument> arguments = {std::move(inputs)};
     std::vector<std::string>& parameters =
-        parameters_[std::string(form_.is_placeholder ? kPlaceholder : kExecute)];
+        calls_.operators[std::string(form_.is_placeholder ? kPlaceholder : kExecute)];
     if (form_.is_placeholder) {
       if (is_before(form_.abi, kFirstWithTensor)) {
         return unsupported(
@@ -323,16 +321,13 @@ class CallWriter {
     } else {
       record = pt2::write_opaque_object(kEngineFunction, std::move(texts));
     }
-    engine_build::Spool spool({temporary_folder()});
-    SLIPWAY_RETURN_IF_ERROR(
-        record.write([&](std::span<const std::byte> bytes) { return spool.append(bytes); }));
+    calls_.objects[engine.name] = std::move(record);
     ir::Input input;
     input.kind = ir::InputKind::kCustomObject;
     input.target = engine.name;
     input.value = graph_.add_input(engine.name, ir::ValueKind::kCustomObject);
     input.name = input.value->name();
     input.object_type = kEngineClass;
-    SLIPWAY_ASSIGN_OR_RETURN(input.object, spool.finish());
     Value* value = input.value;
     program_.inputs.push_back(std::move(input));
     return value;
@@ -347,14 +342,14 @@ class CallWriter {
   size_t next_buffer_ = 0;
   std::map<std::string, Value*> buffers_;  // by digest of the plan
   KnownObjects known_;
-  CallOperators parameters_;
+  ArchiveCalls calls_;
 };
 
 }  // namespace
 
-Result<engine_build::CallOperators> put_engines(ir::Program& program,
-                                                std::span<const engine::Engine> engines,
-                                                const CallForm& form) {
+Result<engine_build::ArchiveCalls> put_engines(ir::Program& program,
+                                               std::span<const engine::Engine> engines,
+                                               const CallForm& form) {
   return CallWriter(program, engines, form).run();
 }
 

@@ -27,10 +27,10 @@ struct CallForm {
 //
 // Engines are named "_run_on_acc_<i>_engine", and buffers "_trt_engine_<i>", one for equal plans. A
 // tensor that an engine writes to, and that is not the state that it becomes, is copied before.
-// Plans are read where they lie; in an object's record they are Base64 in a temporary file. Errors
-// name the node.
-Result<engine_build::CallOperators> put_engines(ir::Program& program,
-                                                std::span<const engine::Engine> engines,
-                                                const CallForm& form);
+// Plans are read where they lie; in an object's record, which is made as it is written, they are
+// Base64. Errors name the node.
+Result<engine_build::ArchiveCalls> put_engines(ir::Program& program,
+                                               std::span<const engine::Engine> engines,
+                                               const CallForm& form);
 
 }  // namespace slipway::tensorrt

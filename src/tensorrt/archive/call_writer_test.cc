@@ -5,7 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
 #include "base/hash.h"
+#include "base/piece_writer.h"
+#include "pt2/program_reader.h"
+#include "pt2/program_writer.h"
 #include "tensorrt/archive/calls.h"
 #include "tensorrt/archive/metadata.h"
 #include "tensorrt/format/description.h"
@@ -13,7 +17,7 @@
 namespace slipway::tensorrt {
 namespace {
 
-using engine_build::CallOperators;
+using engine_build::ArchiveCalls;
 using ir::SymInt;
 using ir::Value;
 using testing::ElementsAre;
@@ -67,12 +71,20 @@ class CallWriterTest : public testing::Test {
     program_.outputs.push_back(std::move(declared));
   }
 
-  CallOperators put(const CallForm& form = {}) {
-    const auto parameters = put_engines(program_, engines_, form);
-    EXPECT_TRUE(parameters.ok()) << parameters.error().message();
+  // With the objects that an archive would have.
+  ArchiveCalls put(const CallForm& form = {}) {
+    auto calls = put_engines(program_, engines_, form);
+    EXPECT_TRUE(calls.ok()) << calls.error().message();
     const Status sound = ir::verify(program_);
     EXPECT_TRUE(sound.ok()) << sound.error().message();
-    return parameters.ok() ? *parameters : CallOperators();
+    if (!calls.ok()) return {};
+    for (ir::Input& input : program_.inputs) {
+      if (!calls->objects.contains(input.target)) continue;
+      PieceList pieces;
+      pieces.add(calls->objects.at(input.target));
+      input.object = own_bytes(*write_to_memory(pieces));
+    }
+    return *std::move(calls);
   }
   std::string error(const CallForm& form = {}) {
     ir::Program copy = program_.clone();
@@ -119,7 +131,7 @@ TEST_F(CallWriterTest, WhatIsWrittenIsReadInEveryForm) {
                             {.is_placeholder = true, .platform = "windows_x86_64"}};
   for (const CallForm& form : forms) {
     program_ = original.clone();
-    const CallOperators parameters = put(form);
+    const auto parameters = put(form).operators;
     const ir::Node& written = *program_.graph->nodes().front();
     ASSERT_EQ(parameters.size(), 1U);
     EXPECT_EQ(parameters.begin()->first, written.op());
@@ -218,11 +230,44 @@ TEST_F(CallWriterTest, CallsThatAreThereGetTheForm) {
   EXPECT_THAT(targets(ir::InputKind::kCustomObject), ElementsAre("_run_on_acc_0_engine"));
   // As it is: nothing to do.
   const OwnedSpan object = program_.inputs.back().object;
-  EXPECT_EQ(put({.abi = "8"}).size(), 0U);
+  EXPECT_EQ(put({.abi = "8"}).operators.size(), 0U);
   EXPECT_EQ(program_.inputs.back().object.bytes.data(), object.bytes.data());
   put({.is_placeholder = true});
   EXPECT_THAT(ops(), ElementsAre(kPlaceholder));
   EXPECT_EQ(text_of(take()[0].engine.bytes), "plan");
+}
+
+// As Torch-TensorRT up to 2.12 has it in programs for another machine.
+TEST_F(CallWriterTest, APlanMayBeALongText) {
+  const std::string plan = "ftrt" + std::string(size_t{12} << 20, 'p');
+  engines_.push_back(engine_of_plan(plan, {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  auto calls = put({.abi = "9", .is_placeholder = true});
+  PieceList encoded;
+  encoded.add(encode_base64(engines_[0].bytes));
+  program_.graph->nodes().front()->args()[kPlanItem + 1] =
+      text_of(own_bytes(*write_to_memory(encoded)));
+  program_.remove_unused_constants();
+  program_.dialect = "ATEN";
+  program_.input_tree.kind = Tree::Kind::kTuple;
+  program_.input_tree.children.resize(2);
+  program_.input_tree.children[0].kind = Tree::Kind::kTuple;
+  program_.input_tree.children[0].children.emplace_back();
+  program_.input_tree.children[1].kind = Tree::Kind::kDict;
+  program_.output_tree.kind = Tree::Kind::kTuple;
+  program_.output_tree.children.emplace_back();
+
+  pt2::WriteOptions options;
+  auto& [op, parameters] = *calls.operators.begin();
+  options.operators[op] = {.parameters = parameters, .gives_list = true};
+  const auto archive = pt2::write_program(program_, options);
+  ASSERT_TRUE(archive.ok()) << archive.error().message();
+  PieceList pieces;
+  pieces.add(*archive);
+  auto read = pt2::read_program(own_bytes(*write_to_memory(pieces)), "written.pt2");
+  ASSERT_TRUE(read.ok()) << read.error().message();
+  program_ = *std::move(read);
+  EXPECT_EQ(text_of(take().at(0).engine.bytes), plan);
 }
 
 TEST_F(CallWriterTest, AnEngineMayTakeNothing) {
@@ -283,6 +328,20 @@ TEST_F(CallWriterTest, WhatAnotherVersionMadeIsSaid) {
               HasSubstr("was made by slipway 0.0.1, and this is slipway "));
   std::get<std::string>(program_.graph->nodes().front()->args()[8]) = own;
   EXPECT_EQ(take()[0].warning, "");
+}
+
+TEST_F(CallWriterTest, HostileNamesOfEnginesAreReplaced) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put({.is_placeholder = true});
+  const ir::Program original = program_.clone();
+  for (const char* name : {"", "a.b", "../engine", "x", "import os\n", "0", "\xff"}) {
+    program_ = original.clone();
+    std::get<std::string>(program_.graph->nodes().front()->args()[2]) = name;
+    put();
+    EXPECT_THAT(targets(ir::InputKind::kCustomObject), ElementsAre("_run_on_acc_0_engine")) << name;
+    EXPECT_EQ(text_of(take()[0].engine.bytes), "plan");
+  }
 }
 
 TEST_F(CallWriterTest, AnEngineIsForOnePlatform) {

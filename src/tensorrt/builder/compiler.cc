@@ -61,9 +61,9 @@ Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionV
       std::make_unique<TensorRtCompiler>(std::move(options), build));
 }
 
-Result<engine_build::CallOperators> put(ir::Program& program,
-                                        std::span<const engine::Engine> engines,
-                                        const engine_build::OptionValues& values) {
+Result<engine_build::ArchiveCalls> put(ir::Program& program,
+                                       std::span<const engine::Engine> engines,
+                                       const engine_build::OptionValues& values) {
   SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
   return put_engines(program, engines, options.calls);
 }

@@ -47,10 +47,11 @@ class ArchiveTest : public DelegateTest {
       if (!found.ok()) return found.error();
       for (auto& one : *found) engines.push_back(std::move(one.engine));
     }
-    const auto parameters = put_engines(program, engines, form);
-    if (!parameters.ok()) return parameters.error();
+    auto calls = put_engines(program, engines, form);
+    if (!calls.ok()) return calls.error();
     pt2::WriteOptions options;
-    for (const auto& [op, names] : *parameters) {
+    options.objects = std::move(calls->objects);
+    for (const auto& [op, names] : calls->operators) {
       options.operators[op] = {.parameters = names, .gives_list = true};
     }
     auto archive = pt2::write_program(program, options);
