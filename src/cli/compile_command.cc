@@ -22,10 +22,12 @@
 #include "cli/model_file.h"
 #include "cli/step_times.h"
 #include "cli/text.h"
+#include "compile/artefact.h"
 #include "compile/program_impl.h"
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
 #include "inspect/pte_summary.h"
+#include "ir/queries.h"
 #include "slipway/compile.h"
 
 namespace slipway::cli {
@@ -116,19 +118,6 @@ Status check_bare_engine(const Options& options, const std::vector<EngineChoice>
   return {};
 }
 
-size_t count_nodes(const ir::Graph& graph) {
-  size_t count = 0;
-  for (const auto& node : graph.nodes()) {
-    ++count;
-    for (const ir::Argument& argument : node->args()) {
-      if (const auto* inner = std::get_if<std::shared_ptr<ir::Graph>>(&argument)) {
-        count += count_nodes(**inner);
-      }
-    }
-  }
-  return count;
-}
-
 // What the options ask for, in one place.
 Result<CompileOptions> to_compile_options(const Options& options) {
   const std::string extension = extension_of(options);
@@ -160,14 +149,22 @@ Result<CompileOptions> to_compile_options(const Options& options) {
 }
 
 // What became of `nodes` nodes.
-Result<std::string> summary_text(const Options& options, Output output, uint64_t size,
+Result<std::string> summary_text(const Options& options, Output output, const Artefact& artefact,
                                  size_t nodes) {
+  const uint64_t size = artefact.size();
   const std::string before = count_text(nodes, "node");
   if (output == Output::kEngine) {
     return fmt::format("{} became one engine of {}", before, format_bytes(size));
   }
   if (output == Output::kArchive) {
-    return fmt::format("archive of {}, file {}", before, format_bytes(size));
+    const auto& archive = Artefact::Impl::of(artefact);
+    if (archive.engines == 0) {
+      return fmt::format("archive of {}, file {}", count_text(archive.nodes, "node"),
+                         format_bytes(size));
+    }
+    return fmt::format("{} became {}; {} of {}, file {}", before, archive.nodes,
+                       count_text(archive.engines, "engine"), format_bytes(archive.engine_bytes),
+                       format_bytes(size));
   }
   if (output != Output::kPte) {
     return fmt::format("ONNX model of {}, file {}", before, format_bytes(size));
@@ -264,7 +261,7 @@ Status compile(const Options& options) {
     begin_step("reading " + path);
     SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
     if (options.print_program) fmt::print("{}", printable_message(program.to_string()));
-    nodes += count_nodes(*Program::Impl::of(program).ir.graph);
+    nodes += ir::count_nodes(*Program::Impl::of(program).ir.graph);
     programs.emplace_back(name, std::move(program));
   }
   std::vector<std::pair<std::string, const Program*>> methods;
@@ -278,7 +275,7 @@ Status compile(const Options& options) {
   if (options.time_steps) fmt::print("{}", times.table());
 
   SLIPWAY_ASSIGN_OR_RETURN(const std::string summary,
-                           summary_text(options, compile_options.output, artefact.size(), nodes));
+                           summary_text(options, compile_options.output, artefact, nodes));
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
   fmt::print("{}: {}; {:.2f} s\n", options.output, summary, taken.count());
   return {};

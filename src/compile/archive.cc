@@ -12,6 +12,7 @@
 #include "engine/record.h"
 #include "engine_build/compiler.h"
 #include "engine_list/compilers/registry.h"
+#include "ir/queries.h"
 #include "passes/passes.h"
 #include "pt2/program_writer.h"
 
@@ -50,10 +51,11 @@ Result<engine_build::ArchiveCalls> put_engines(ir::Program& program, const Compi
 
 }  // namespace
 
-Result<ByteSource> write_archive(const Program& program, const CompileOptions& options) {
+Result<ProgramArchive> write_archive(const Program& program, const CompileOptions& options) {
   std::vector<ir::Program> programs = {Program::Impl::of(program).ir.clone()};
   SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
+  ProgramArchive archive;
   pt2::WriteOptions written;
   if (!compilers.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(auto calls, put_engines(programs[0], compilers, options));
@@ -61,9 +63,13 @@ Result<ByteSource> write_archive(const Program& program, const CompileOptions& o
       written.operators[op] = {.parameters = std::move(parameters), .gives_list = true};
     }
     written.objects = std::move(calls.objects);
+    archive.engines = calls.engines;
+    archive.engine_bytes = calls.engine_bytes;
   }
+  archive.nodes = ir::count_nodes(*programs[0].graph);
   if (options.on_step) options.on_step("describe the program");
-  return pt2::write_program(programs[0], written);
+  SLIPWAY_ASSIGN_OR_RETURN(archive.bytes, pt2::write_program(programs[0], written));
+  return archive;
 }
 
 }  // namespace slipway

@@ -1,6 +1,7 @@
 // What an Artefact holds: the pieces of a file, or of two.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,7 @@ class Artefact::Impl {
   static Artefact make(Impl impl) {
     return Artefact(std::make_shared<const Impl>(std::move(impl)));
   }
+  static const Impl& of(const Artefact& artefact) { return *artefact.impl_; }
 
   // Makes it that of an ONNX model, in two files past `most_inline` bytes of constants.
   Status set_model(onnx::Graph graph, uint64_t most_inline = onnx::kMaxInline);
@@ -51,6 +53,10 @@ class Artefact::Impl {
 
   PieceList pieces;  // keeps the archives mapped
   bool is_pte = false;
+  // Of an archive: the nodes of its program, and the engines that it calls.
+  size_t nodes = 0;
+  size_t engines = 0;
+  uint64_t engine_bytes = 0;
   // Of a model in two files, which is written anew for each name: the graph, and how large the file
   // beside it is.
   std::shared_ptr<const onnx::Graph> model;

@@ -323,8 +323,11 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
     } else if (options.output == Output::kEngine) {
       SLIPWAY_RETURN_IF_ERROR(bare_engine(*methods[0].second, options, artefact));
     } else if (options.output == Output::kArchive) {
-      SLIPWAY_ASSIGN_OR_RETURN(ByteSource archive, write_archive(*methods[0].second, options));
-      artefact.pieces.add(std::move(archive));
+      SLIPWAY_ASSIGN_OR_RETURN(ProgramArchive archive, write_archive(*methods[0].second, options));
+      artefact.pieces.add(std::move(archive.bytes));
+      artefact.nodes = archive.nodes;
+      artefact.engines = archive.engines;
+      artefact.engine_bytes = archive.engine_bytes;
     } else {
       SLIPWAY_RETURN_IF_ERROR(compile_methods(methods, options, artefact));
     }

@@ -55,6 +55,9 @@ struct ArchiveCalls {
   std::map<std::string, std::vector<std::string>> operators;
   // The records of engines that are custom objects, by ir::Input::target: made as they are written.
   std::map<std::string, ByteSource> objects;
+  // What it calls, equal ones once.
+  size_t engines = 0;
+  uint64_t engine_bytes = 0;
 };
 
 struct CompilerDescription {

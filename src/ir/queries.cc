@@ -90,6 +90,16 @@ bool is_used(const Graph& graph, const Value* value) {
   return found;
 }
 
+size_t count_nodes(const Graph& graph) {
+  size_t count = graph.nodes().size();
+  for (const auto& node : graph.nodes()) {
+    for (const Argument& argument : node->args()) {
+      Graph::for_each_graph(argument, [&](const auto& inner) { count += count_nodes(*inner); });
+    }
+  }
+  return count;
+}
+
 std::unordered_map<const Node*, std::set<std::string>> symbols_made(const Graph& graph) {
   std::set<std::string> known;
   for (const Value* input : graph.inputs()) collect_symbols(*input, known);

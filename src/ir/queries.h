@@ -1,6 +1,7 @@
 // What passes and partitions ask of graphs and programs.
 #pragma once
 
+#include <cstddef>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -20,6 +21,9 @@ bool makes_scaled_size(const Node& node);
 
 // Whether a node of the graph takes the value, or the graph gives it out.
 bool is_used(const Graph& graph, const Value* value);
+
+// The nodes of a graph, and of those that its nodes have.
+size_t count_nodes(const Graph& graph);
 
 // The symbols that each node brings into being: numbers read from tensors, sizes that depend on
 // data. Nodes that make none have no entry.

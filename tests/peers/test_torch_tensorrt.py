@@ -7,6 +7,7 @@ import hashlib
 import json
 import pickle
 import pickletools
+import re
 import zipfile
 
 import pytest
@@ -271,6 +272,13 @@ def test_engines_go_on_without_being_built(form, tmp_path):
     slipway_cli.call("compile", file, "-o", tmp_path / "other.pt2", "--engine", "tensorrt", *other)
     again = engines_in(tmp_path / "other.pt2")
     assert [engine["sha256"] for engine in again] == [engine["sha256"] for engine in engines]
+
+
+def test_the_last_line_counts_engines(tmp_path):
+    archive, outside = export("mixed", "training", tmp_path)
+    excluded = [word for op in outside for word in ("--exclude-op", op)]
+    told = slipway_cli.call("compile", archive, "-o", tmp_path / "e.pt2", "--engine", "tensorrt", "--target", "sm_86", *excluded)
+    assert re.search(r"nodes became [0-9]+; 2 engines of [0-9.]+ KiB, file ", told), told
 
 
 def test_the_same_program_gives_the_same_bytes(tmp_path):

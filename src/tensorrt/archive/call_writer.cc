@@ -134,6 +134,8 @@ class CallWriter {
       }
     }
     program_.remove_unused_constants();
+    calls_.engines = plans_.size();
+    for (const auto& [digest, size] : plans_) calls_.engine_bytes += size;
     return std::move(calls_);
   }
 
@@ -165,6 +167,7 @@ class CallWriter {
                              describe(engine, inputs, node->outputs(), form_));
     serialized.name = free_name("_run_on_acc_", "_engine", next_engine_);
     copy_what_changes(engine.record, *node, inputs);
+    plans_[engine.record.sha256] = engine.bytes.bytes.size();
     return write(node, std::move(inputs), serialized, engine.record.sha256);
   }
 
@@ -184,6 +187,8 @@ class CallWriter {
                                 form_.platform);
       }
     }
+    const std::string digest = sha256_hex(serialized.plan.bytes);
+    plans_[digest] = serialized.plan.bytes.size();
     if (is_placeholder == form_.is_placeholder && serialized.abi_version == form_.abi) return {};
     serialized.abi_version = form_.abi;
     if (!is_identifier(serialized.name) || !taken_.insert(serialized.name).second) {
@@ -192,7 +197,6 @@ class CallWriter {
     const auto* inputs =
         node->args().empty() ? nullptr : std::get_if<std::vector<Value*>>(&node->arg(0));
     if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
-    const std::string digest = sha256_hex(serialized.plan.bytes);
     return write(node, *inputs, serialized, digest);
   }
 
@@ -340,6 +344,7 @@ class CallWriter {
   std::set<std::string> taken_;  // names, with dots as underscores
   size_t next_engine_ = 0;
   size_t next_buffer_ = 0;
+  std::map<std::string, uint64_t> plans_;  // sizes by digest
   std::map<std::string, Value*> buffers_;  // by digest of the plan
   KnownObjects known_;
   ArchiveCalls calls_;
