@@ -212,6 +212,21 @@ Status compile_methods(const std::vector<std::pair<std::string, const Program*>>
   return {};
 }
 
+// Whether an engine that the program came with takes the user's inputs and gives the outputs, all
+// of them in the program's order.
+bool is_whole_program(const ProgramEngines& found, const ir::Program& program) {
+  if (found.engines.size() != 1 || program.graph->nodes().size() != 1) return false;
+  const ir::Node& call = *program.graph->nodes().front();
+  std::vector<ir::Value*> inputs;
+  for (const ir::Input& input : program.inputs) {
+    if (input.kind != ir::InputKind::kUserInput) return false;
+    inputs.push_back(input.value);
+  }
+  const std::vector<ir::Argument> outputs(call.outputs().begin(), call.outputs().end());
+  return std::get<std::vector<ir::Value*>>(call.arg(1)) == inputs &&
+         program.graph->outputs() == outputs;
+}
+
 Status bare_engine(const Program& program, const CompileOptions& options,
                    Artefact::Impl& artefact) {
   std::vector<ir::Program> programs = {Program::Impl::of(program).ir.clone()};
@@ -219,10 +234,15 @@ Status bare_engine(const Program& program, const CompileOptions& options,
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
   const std::string& source = programs[0].source;
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines found, take_engines(programs[0]));
+  const std::string& engine = options.engines.front().name;
+  if (is_whole_program(found, programs[0]) && found.engines[0].record.engine == engine) {
+    artefact.pieces.add(found.engines[0].bytes);
+    return {};
+  }
   if (!found.engines.empty()) {
     return unsupported(
-        "{}: it came with {} engine(s) that are built already: compile it to .pte, or take one out "
-        "(`slipway extract`)",
+        "{}: it came with {} engine(s) that are built already, and that are not all of it: compile "
+        "it to .pte, or take one out (`slipway extract`)",
         source, found.engines.size());
   }
   SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts, take_parts(programs[0], {}, compilers, options));

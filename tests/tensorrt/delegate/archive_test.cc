@@ -121,17 +121,29 @@ TEST_F(ArchiveTest, WhatSlipwayWritesRunsAlike) {
   }
 }
 
-// What it is given may be the program's own, and is not in the engine.
-TEST_F(ArchiveTest, AProgramWithEnginesIsNoBareEngine) {
-  const auto program = Program::load(kFolder + "cache.pt2");
-  ASSERT_TRUE(program.ok());
+TEST_F(ArchiveTest, AProgramThatIsOneEngineIsABareEngine) {
   CompileOptions options;
   options.output = Output::kEngine;
-  const auto artefact = compile(*program, options);
-  ASSERT_FALSE(artefact.ok());
-  EXPECT_NE(artefact.error().message().find("it came with 1 engine(s) that are built already"),
-            std::string::npos)
-      << artefact.error().message();
+  options.engines = {{"tensorrt", {}}};
+  const auto whole = Program::load(SLIPWAY_TEST_DATA "/golden/engine_opaque.pt2");
+  ASSERT_TRUE(whole.ok());
+  const auto artefact = compile(*whole, options);
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  const auto bytes = artefact->to_memory();
+  ASSERT_TRUE(bytes.ok());
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()),
+            "ftrt-fake-engine-bytes");
+
+  // There are other nodes, or it is given what is the program's own and not in the engine.
+  for (const char* name : {"partial", "cache"}) {
+    const auto program = Program::load(kFolder + name + ".pt2");
+    ASSERT_TRUE(program.ok());
+    const auto refused = compile(*program, options);
+    ASSERT_FALSE(refused.ok()) << name;
+    EXPECT_NE(refused.error().message().find("it came with 1 engine(s) that are built already"),
+              std::string::npos)
+        << refused.error().message();
+  }
 }
 
 }  // namespace
