@@ -365,6 +365,22 @@ TEST(ProgramReader, ToleratesWhatTorchTolerates) {
   expect_read(changed);
 }
 
+TEST(ProgramReader, ObjectsAreFoundByTheirNamesAlone) {
+  const std::string file = "golden/engine_custom_obj.pt2";
+  const std::string name = R"("custom_obj_name": "engine")";
+  expect_contains(
+      problem_of(replaced(file, "models/model.json", name, R"("custom_obj_name": "engine_2")")),
+      "is \"engine_2\", and the archive's objects are: engine");
+  const std::string config = "constants/model_constants_config.json";
+  expect_contains(problem_of(replaced(
+                      file, config, R"("config": {)",
+                      R"("config": {"engine": {"path_name": "custom_obj_0", "is_param": false, )"
+                      R"("use_pickle": true, "tensor_meta": null}, )")),
+                  "is there twice");
+  expect_contains(problem_of(replaced(file, config, R"("engine")", R"("e")")),
+                  "is \"engine\", and the archive's objects are: e");
+}
+
 TEST(ProgramReader, RefusesArchivesWithoutTheirParts) {
   const Entries mlp = entries_of(kData + "/golden/mlp.pt2");
   expect_contains(problem_of({}), "not one of torch.export.save");

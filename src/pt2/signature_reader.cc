@@ -4,9 +4,10 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
 
 namespace slipway::pt2 {
@@ -154,7 +155,11 @@ class SignatureReader {
     input.object_type = body["arg"]["class_fqn"].to_string();
     const auto found = constants_.objects.find(input.target);
     if (found == constants_.objects.end()) {
-      name.fail(fmt::format("is \"{}\", of which the archive has no data", input.target));
+      std::vector<std::string> names;
+      for (const auto& [known, object] : constants_.objects)
+        names.push_back(printable_start(known));
+      name.fail(fmt::format("is \"{}\", and the archive's objects are: {}", input.target,
+                            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
       return;
     }
     input.object = found->second;

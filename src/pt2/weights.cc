@@ -59,7 +59,9 @@ Result<Weights> read_payloads(ZipReader& archive, const std::string& config,
       record = records.emplace(path, std::move(bytes)).first;
     }
     if (pickled) {
-      weights.objects.insert_or_assign(std::string(name), record->second);
+      if (!weights.objects.emplace(name, record->second).second) {
+        return payload.error(ErrorCode::kInvalidFile, "is there twice, as different objects");
+      }
       continue;
     }
     ir::ConstantData data = read_constant_meta(payload["tensor_meta"]);

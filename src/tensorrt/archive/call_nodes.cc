@@ -5,7 +5,10 @@
 #include <variant>
 #include <vector>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "pt2/object_pickle.h"
 
@@ -21,7 +24,13 @@ Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::
   }
   const ir::Input* input = program.input_of(*value);
   if (input == nullptr || input->kind != ir::InputKind::kCustomObject) {
-    return invalid_file("its engine, {}, is no object of the archive", (*value)->name());
+    std::vector<std::string> objects;
+    for (const ir::Input& each : program.inputs) {
+      if (each.kind == ir::InputKind::kCustomObject) objects.push_back(printable_start(each.name));
+    }
+    return invalid_file("its engine, {}, is none of the program's objects, which are: {}",
+                        printable_start((*value)->name()),
+                        objects.empty() ? "none" : fmt::format("{}", fmt::join(objects, ", ")));
   }
   const auto found = known.find(input->object.bytes.data());
   if (found != known.end()) return found->second;

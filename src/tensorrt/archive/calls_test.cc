@@ -177,6 +177,26 @@ TEST(EngineCalls, NameTheNodeThatIsWrong) {
   EXPECT_THAT(error_with(2, ir::Argument(1.5)), HasSubstr("its argument 2 is neither a text nor"));
 }
 
+TEST(EngineCalls, SayWhichObjectsThereAre) {
+  ir::Program program = read("golden/engine_opaque");
+  ir::Node& node = *program.graph->nodes().front();
+  node.args()[1] = std::get<std::vector<ir::Value*>>(node.arg(0)).at(0);
+  EXPECT_THAT(take_engines(program, 0).error().message(),
+              HasSubstr("its engine, x, is none of the program's objects, which are: obj_engine"));
+}
+
+// A part of a storage, as a view is stored.
+TEST(EngineCalls, APlanIsItsTensorsElements) {
+  ir::Program program = read("engines/partial");
+  ir::ConstantData& plan = *program.inputs.at(0).data;
+  plan.storage_offset = 2;
+  plan.sizes[0] -= 4;
+  const std::string whole = text_of(plan.storage);
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  EXPECT_EQ(text_of(found->at(0).engine.bytes), whole.substr(2, whole.size() - 4));
+}
+
 // A plan that several calls have is read and hashed once, and is one in the file.
 TEST(EngineCalls, MayShareAnEngine) {
   ir::Program program = read("golden/engine_custom_obj");
