@@ -5,9 +5,12 @@ import base64
 import copy
 import hashlib
 import json
+import pathlib
 import pickle
 import pickletools
 import re
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -254,6 +257,47 @@ def test_an_object_is_a_pickle(abi, items, tmp_path):
     assert given["shape_exprs"] == [symbol, 4] and got["shape_exprs"] == [symbol * 4, 2]
     version, library, target = metadata["slipway"]
     assert version.startswith("slipway ") and library == "TensorRT-RTX 1.7.1" and target == "sm_86"
+
+
+def test_torch_tensorrts_own_code_reads_them(tmp_path):
+    """Its operators, its shape propagation, and the constructors of its two runtimes, which then ask for a GPU."""
+    archive, outside = export("sizes", "core", tmp_path)
+    files = [tmp_path / "placeholder.pt2", tmp_path / "object.pt2"]
+    build(archive, files[0], "--cross-compile", outside=outside)
+    build(archive, files[1], outside=outside)
+    script = pathlib.Path(__file__).with_name("torch_tensorrt_runtime.py")
+    tensorrt = pathlib.Path(__file__).parents[2] / ".deps/tensorrt-rtx/libtensorrt_rtx.so.1"
+    done = subprocess.run([sys.executable, script, tensorrt, *files], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["schemas"] == {
+        "execute_engine": "tensorrt::execute_engine(Tensor[] input_tensors, __torch__.torch.classes.tensorrt.Engine engine)"
+        " -> Tensor[]",
+        "no_op_placeholder_for_execute_engine": "tensorrt::" + torch_tensorrt_program.PLACEHOLDER,
+    }
+    [symbol] = torch.export.load(archive).range_constraints
+    assert told["shapes"] == [[[f"4*{symbol}", "2"]]] * 2
+    slipway_cli.call("extract", files[1], "--engine", "0", "-o", tmp_path / "plan")
+    assert told["read"] == {
+        "version": "10",
+        "name": "_run_on_acc_0_engine",
+        "serialized_device_info": "0%8%6%0%",
+        "in_binding_names": ["x"],
+        "out_binding_names": ["view"],
+        "hardware_compatible": False,
+        "serialized_target_platform": "linux_x86_64",
+        "requires_output_allocator": False,
+        "resource_allocation_strategy": 0,
+        "requires_native_multidevice": False,
+        "aliased_io": {},
+        "target_device_id": 0,
+        "engine": (tmp_path / "plan").stat().st_size,
+        "outputs": [[f"4*{symbol}", "2"]],
+    }
+    # The C++ runtime has read the record before it asks for the driver: a damaged one is another error.
+    assert "Unable to deserializable program target device" in told["cpp_damaged"]
+    if not torch.cuda.is_available():
+        assert "CUDA driver" in told["cpp"] and "no NVIDIA driver" in told["python"]
 
 
 @pytest.mark.parametrize("form", [(), ("--cross-compile",), ("--torch-tensorrt-abi", "7")])
