@@ -352,6 +352,9 @@ def test_a_cache_is_a_declared_mutation(name, tmp_path):
         check_equal([module.keys, module.values], [reference.keys, reference.values])
 
 
+CROSS = ("--target", "sm_86", "--cross-compile", "--platform")
+
+
 @pytest.mark.parametrize(
     "options, problem",
     [
@@ -359,6 +362,8 @@ def test_a_cache_is_a_declared_mutation(name, tmp_path):
         ((), "--engine tensorrt"),
         (("--engine", "tensorrt", "--platform", "windows_x86_64"), "goes with --cross-compile"),
         (("--engine", "tensorrt", "--platform", "amiga", "--cross-compile"), "expected one of linux_x86_64"),
+        (("--engine", "tensorrt", *CROSS, "windows_x86_64"), "does not build for Windows"),
+        (("--engine", "tensorrt", *CROSS, "linux_aarch64"), "TensorRT builds for linux_x86_64"),
         (("--engine", "tensorrt", "--torch-tensorrt-abi", "6"), "expected one of 7, 8, 9, 10"),
         (("--engine", "tensorrt", "--torch-tensorrt-abi", "8", "--cross-compile"), "since ABI 9"),
         (("--engine", "tensorrt", "--weight-streaming-budget", "1MB"), "no effect on an archive"),
