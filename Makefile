@@ -56,6 +56,7 @@ test-peers:
 	@ninja -C build/release slipway program_driver
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
 	@.deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers
+	@PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_pt2_writer.py
 
 # Random programs against PyTorch: make fuzz-programs SEED=text MINUTES=60 (docs/fuzz_programs.md).
 SEED ?= $(shell date +%F)
