@@ -199,6 +199,8 @@ add_test(NAME check_exports_test
                  ${PROJECT_SOURCE_DIR}/tools/check_exports_test.py)
 add_test(NAME check_engine_names_test
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_engine_names_test.py)
+add_test(NAME check_compatibility
+         COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_compatibility.py)
 add_test(NAME check_test_data
          COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_test_data.py
                  ${PROJECT_SOURCE_DIR}/tests/data ${PROJECT_SOURCE_DIR}/tests/conformance)
