@@ -1,11 +1,14 @@
 #include "cli/model_file.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/progress.h"
 #include "base/try.h"
+#include "compile/bare_engine.h"
+#include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
 #include "slipway/compile.h"
 #include "slipway/inspect.h"
@@ -30,16 +33,48 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
   return bounds;
 }
 
+namespace {
+
+// As the program that it is.
+Result<Module> load_bare_engine(const std::string& path, LoadOptions options,
+                                const std::vector<std::string>& bounds,
+                                const EngineOptions& engine) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+  const engine::Description* kind = engine_list::find_bare_engine(file->bytes());
+  if (kind == nullptr) return invalid_file("{} changed while it was read", path);
+  const auto* compiler = engine_list::find_compiler(kind->name);
+  if (compiler == nullptr || compiler->open_bare == nullptr) {
+    return unsupported("{} is a bare {}: run it with {}", path, kind->bare_engine,
+                       kind->bare_engine_tools);
+  }
+  if (!bounds.empty()) {
+    return invalid_argument("{} is compiled already: --bound is for archives (.pt2)", path);
+  }
+  engine_build::OptionValues values;
+  SLIPWAY_ASSIGN_OR_RETURN(const bool is_all, engine.take_load_options(options));
+  if (!is_all) {
+    SLIPWAY_ASSIGN_OR_RETURN(const CompileOptions given, engine.to_compile_options());
+    const auto own =
+        std::find_if(given.engines.begin(), given.engines.end(),
+                     [&](const EngineChoice& choice) { return choice.name == kind->name; });
+    if (own == given.engines.end()) {
+      return invalid_argument("{} is a bare {}: of the options of engines it takes --engine {}'s",
+                              path, kind->bare_engine, kind->name);
+    }
+    values = own->options;
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const Artefact artefact,
+                           wrap_engine({file->bytes(), file}, path, *compiler, values));
+  SLIPWAY_ASSIGN_OR_RETURN(auto bytes, artefact.to_memory());
+  return Module::load(std::move(bytes), path, options);
+}
+
+}  // namespace
+
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
                            const std::vector<std::string>& bounds, const EngineOptions& engine) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));
-  if (kind == FileKind::kEngine) {
-    SLIPWAY_ASSIGN_OR_RETURN(auto file, MappedFile::open(path));
-    const engine::Description* engine = engine_list::find_bare_engine(file->bytes());
-    if (engine == nullptr) return invalid_file("{} changed while it was read", path);
-    return unsupported("{} is a bare {}: run it with {}", path, engine->bare_engine,
-                       engine->bare_engine_tools);
-  }
+  if (kind == FileKind::kEngine) return load_bare_engine(path, options, bounds, engine);
   if (kind == FileKind::kProgram) {
     LoadOptions load = options;
     SLIPWAY_ASSIGN_OR_RETURN(const bool is_all, engine.take_load_options(load));

@@ -60,6 +60,12 @@ struct ArchiveCalls {
   uint64_t engine_bytes = 0;
 };
 
+// A program that is one call of an engine, ir::kCallEngine 0.
+struct BareProgram {
+  ir::Program program;
+  engine::Engine engine;
+};
+
 struct CompilerDescription {
   const char* name;  // as engine::Description has it
   std::span<const EngineOption> options;
@@ -84,6 +90,10 @@ struct CompilerDescription {
   // this kind.
   Result<ArchiveCalls> (*put_engines)(ir::Program& program, std::span<const engine::Engine> engines,
                                       const OptionValues& options) = nullptr;
+
+  // The program that a bare engine is, which is to run on this machine. The options are those with
+  // EngineOption::is_for_machines. Null: a bare engine does not say what it takes.
+  Result<BareProgram> (*open_bare)(const OwnedSpan& engine, const OptionValues& options) = nullptr;
 
   // Command lines for the tool's help.
   std::span<const char* const> examples = {};

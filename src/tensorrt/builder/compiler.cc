@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "tensorrt/archive/call_writer.h"
 #include "tensorrt/archive/calls.h"
+#include "tensorrt/builder/bare_engine.h"
 #include "tensorrt/builder/builder.h"
 #include "tensorrt/builder/job.h"
 #include "tensorrt/builder/machine.h"
@@ -68,6 +69,12 @@ Result<engine_build::ArchiveCalls> put(ir::Program& program,
   return put_engines(program, engines, options.calls);
 }
 
+Result<engine_build::BareProgram> open_bare(const OwnedSpan& plan,
+                                            const engine_build::OptionValues& values) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
+  return program_of_plan(plan, options.library);
+}
+
 Result<std::string> check_machine(std::span<const std::byte> plan,
                                   const std::string& library_version,
                                   const engine_build::OptionValues& values) {
@@ -94,6 +101,7 @@ const engine_build::CompilerDescription kCompiler = {
     .bare_extensions = kExtensions,
     .take_engines = take_engines,
     .put_engines = put,
+    .open_bare = open_bare,
     .examples = kExamples,
     .state = machine_state,
     .check_machine = check_machine,

@@ -1,6 +1,8 @@
 // Exported programs with engines of Torch-TensorRT in them, compiled and run.
 #include "base/piece_writer.h"
+#include "compile/bare_engine.h"
 #include "compile/program_impl.h"
+#include "engine_list/compilers/registry.h"
 #include "pt2/program_writer.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "slipway/compile.h"
@@ -144,6 +146,33 @@ TEST_F(ArchiveTest, AProgramThatIsOneEngineIsABareEngine) {
               std::string::npos)
         << refused.error().message();
   }
+}
+
+// TensorRT says what it takes and gives, and which sizes.
+TEST_F(ArchiveTest, ABareEngineIsAProgramOfOneCall) {
+  const auto wrapped = [&](const std::string& plan) {
+    return wrap_engine(own_bytes(stand_in_plan(plan)), "x.engine",
+                       *engine_list::find_compiler("tensorrt"), {});
+  };
+  const auto artefact = wrapped(kDoubling);
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  auto bytes = artefact->to_memory();
+  ASSERT_TRUE(bytes.ok()) << bytes.error().message();
+  const auto module = Module::load(*std::move(bytes), "x.engine");
+  ASSERT_TRUE(module.ok()) << module.error().message();
+  const auto method = module->method();
+  for (const int64_t rows : {1, 2, 8}) {
+    const Floats x(static_cast<size_t>(rows) * 3, 4.0F);
+    const auto outputs = method->run({floats({rows, 3}, x)});
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    EXPECT_EQ(pte::sizes_of(outputs->at(0)), (std::vector<int64_t>{rows, 3}));
+    EXPECT_EQ(to_floats(outputs->at(0)), Floats(x.size(), 9.0F));
+  }
+  EXPECT_FALSE(method->run({floats({9, 3}, Floats(27))}).ok()) << "past the profile";
+  const auto damaged = wrapped("nonsense");
+  ASSERT_FALSE(damaged.ok());
+  EXPECT_NE(damaged.error().message().find("x.engine: "), std::string::npos)
+      << damaged.error().message();
 }
 
 }  // namespace
