@@ -12,6 +12,7 @@
 
 #include "passes/passes.h"
 #include "passes/program_test.h"
+#include "partition/exclusions.h"
 #include "pt2/program_reader.h"
 
 namespace slipway::partition {
