@@ -41,11 +41,16 @@ bool is_in_place(const StartedFile& started, uint64_t offset, std::span<const st
          bytes.data() == known.data() + (offset - started.offset);
 }
 
-}  // namespace
+// A file that is written and has not its name yet.
+struct Written {
+  TemporaryFile file;
+  std::string target;
+};
 
-Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress,
-                  const FileCheck& check, StartedFile* started) {
-  SLIPWAY_ASSIGN_OR_RETURN(const std::string target, resolve_target(path));
+Result<Written> write(const FileToWrite& wanted, const WriteProgress& progress) {
+  const PieceList& pieces = *wanted.pieces;
+  StartedFile* started = wanted.started;
+  SLIPWAY_ASSIGN_OR_RETURN(std::string target, resolve_target(wanted.path));
   // Elsewhere in the file the pieces would be written over those that are still to be read.
   if (started != nullptr && (!started->file.is_beside(target) ||
                              pieces.offset_of(started->bytes.bytes.data()) != started->offset)) {
@@ -66,11 +71,34 @@ Status write_file(const std::string& path, const PieceList& pieces, const WriteP
     if (progress) progress(written, pieces.size());
     return {};
   }));
-  if (check) {
+  if (wanted.check) {
     SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan bytes, file.map());
-    SLIPWAY_RETURN_IF_ERROR(check(bytes));
+    SLIPWAY_RETURN_IF_ERROR(wanted.check(bytes));
   }
-  return file.replace(target);
+  return Written{std::move(file), std::move(target)};
+}
+
+}  // namespace
+
+Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress,
+                  const FileCheck& check, StartedFile* started) {
+  return write_files({{path, &pieces, check, started}}, progress);
+}
+
+Status write_files(const std::vector<FileToWrite>& files, const WriteProgress& progress) {
+  uint64_t total = 0;
+  for (const FileToWrite& file : files) total += file.pieces->size();
+  std::vector<Written> written;
+  written.reserve(files.size());
+  uint64_t before = 0;
+  for (const FileToWrite& file : files) {
+    const WriteProgress of_all = [&](uint64_t done, uint64_t) { progress(before + done, total); };
+    SLIPWAY_ASSIGN_OR_RETURN(Written one, write(file, progress ? of_all : WriteProgress()));
+    written.push_back(std::move(one));
+    before += file.pieces->size();
+  }
+  for (Written& file : written) SLIPWAY_RETURN_IF_ERROR(file.file.replace(file.target));
+  return {};
 }
 
 Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <sys/stat.h>
+#include <vector>
 
 #include "base/child_process.h"
 #include "base/mapped_file.h"
@@ -34,6 +35,17 @@ Result<std::string> resolve_target(const std::string& path);
 // offset, and its file is beside `path`, it is finished and those bytes are not written again.
 Status write_file(const std::string& path, const PieceList& pieces, const WriteProgress& progress,
                   const FileCheck& check, StartedFile* started = nullptr);
+
+struct FileToWrite {
+  std::string path;
+  const PieceList* pieces = nullptr;
+  FileCheck check = {};
+  StartedFile* started = nullptr;
+};
+
+// Writes files that belong together: all of them are written and checked before the first gets its
+// name, in their order. `progress` is of all together.
+Status write_files(const std::vector<FileToWrite>& files, const WriteProgress& progress);
 
 // A file that was read and may still be mapped, by whatever name it goes later. Copies share a
 // descriptor.

@@ -46,6 +46,25 @@ TEST_F(FileWriterTest, WhatACheckRefusesReplacesNothing) {
   EXPECT_EQ(read("out"), "new");
 }
 
+TEST_F(FileWriterTest, OfFilesThatBelongTogetherAllAreReplacedOrNone) {
+  ASSERT_TRUE(write_file(path("a"), std::string("old")).ok());
+  PieceList a;
+  a.add(own_bytes(std::string("new a")));
+  PieceList b;
+  b.add(own_bytes(std::string("new b")));
+  const auto refuse = [](const OwnedSpan&) -> Status { return invalid_file("of no use"); };
+  EXPECT_FALSE(write_files({{path("a"), &a}, {path("b"), &b, refuse}}, {}).ok());
+  EXPECT_FALSE(write_files({{path("a"), &a}, {path("none/b"), &b}}, {}).ok());
+  EXPECT_EQ(read("a"), "old");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
+  std::pair<uint64_t, uint64_t> progress;
+  const auto note = [&](uint64_t done, uint64_t total) { progress = {done, total}; };
+  ASSERT_TRUE(write_files({{path("a"), &a}, {path("b"), &b}}, note).ok());
+  EXPECT_EQ(progress, (std::pair<uint64_t, uint64_t>{10, 10}));
+  EXPECT_EQ(read("a"), "new a");
+  EXPECT_EQ(read("b"), "new b");
+}
+
 TEST_F(FileWriterTest, AnInputIsKnownByAllItsNames) {
   ASSERT_TRUE(write_file(path("in"), std::string("x")).ok());
   ASSERT_TRUE(write_file(path("other"), std::string("x")).ok());

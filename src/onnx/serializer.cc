@@ -283,15 +283,10 @@ Status save(const Graph& graph, const std::string& path, uint64_t max_inline,
   const std::filesystem::path data = data_path(path);
   SLIPWAY_ASSIGN_OR_RETURN(const ModelFiles files,
                            serialize(graph, data.filename().string(), max_inline));
-  const uint64_t total = files.data.size() + files.model.size();
-  const auto progress_after = [&](uint64_t before) -> WriteProgress {
-    if (!progress) return {};
-    return [&progress, total, before](uint64_t done, uint64_t) { progress(before + done, total); };
-  };
-  if (files.data.size() > 0) {
-    SLIPWAY_RETURN_IF_ERROR(write_file(data, files.data, progress_after(0), check));
-  }
-  return write_file(path, files.model, progress_after(files.data.size()), check);
+  std::vector<FileToWrite> both;
+  if (files.data.size() > 0) both.push_back({data.string(), &files.data, check});
+  both.push_back({path, &files.model, check});
+  return write_files(both, progress);
 }
 
 }  // namespace slipway::onnx
