@@ -107,6 +107,18 @@ add_custom_command(
 add_custom_target(slipway_pte_schema DEPENDS ${generated}/program_generated.h ${generated}/scalar_type_generated.h)
 add_dependencies(slipway_pte_format slipway_pte_schema)
 
+# And of a data file: "ptd/flat_tensor_generated.h".
+set(generated ${PROJECT_BINARY_DIR}/generated/ptd)
+set(schema ${SLIPWAY_EXECUTORCH}/extension/flat_tensor/serialize)
+add_custom_command(
+  OUTPUT ${generated}/flat_tensor_generated.h ${generated}/scalar_type_generated.h
+  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${schema}/flat_tensor.fbs
+          ${schema}/scalar_type.fbs
+  DEPENDS ${schema}/flat_tensor.fbs ${schema}/scalar_type.fbs
+  COMMENT "Generating ptd/flat_tensor_generated.h")
+add_custom_target(slipway_ptd_schema DEPENDS ${generated}/flat_tensor_generated.h ${generated}/scalar_type_generated.h)
+add_dependencies(slipway_ptd slipway_ptd_schema)
+
 # And of what its delegate for XNNPACK is given: "xnnpack/format/xnnpack_generated.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/xnnpack/format)
 configure_file(${SLIPWAY_EXECUTORCH}/backends/xnnpack/serialization/runtime_schema.fbs ${generated}/xnnpack.fbs COPYONLY)
