@@ -29,7 +29,7 @@ struct EngineOption {
   bool is_repeated = false;      // may be given several times
   bool is_for_models = false;    // has an effect on ONNX models, too
   bool is_for_machines = false;  // says where the engine's library is
-  bool is_for_loading = false;   // LoadOptions has it, too: bytes, for what is compiled already
+  bool is_for_loading = false;   // LoadOptions has it, too, for what is compiled already
   bool is_for_programs = false;  // has an effect on exported programs with engines alone
 };
 
@@ -107,6 +107,10 @@ struct CompileOptions {
   // Where save() will write a .pte file or a bare engine, if that is known: without a cache, a
   // large engine is built there and not copied. Empty: engines are built in $TMPDIR, or /tmp.
   std::string destination = {};
+  // The name of a data file, "engines" or "engines.ptd", that save() writes beside a .pte file: the
+  // engines lie there, of the kinds whose delegates find them there, and not in the .pte. Empty:
+  // they are in the .pte.
+  std::string external_engines = {};
   // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
   // size is named by its symbol ("s77") or by a dimension of an input ("x.0").
   std::map<std::string, int64_t> bounds = {};
@@ -131,14 +135,15 @@ struct CompileOptions {
 // Immutable: may be saved by several threads at once. Copies share what they hold.
 class Artefact {
  public:
-  // Writes atomically; of two files the weights first, so that there is never a model without them.
+  // Writes atomically, of two files both or neither; the weights or engines get their name first,
+  // so that there is never a model without them.
   // `progress` receives the bytes written and the total.
   SLIPWAY_API Status save(const std::string& path,
                           const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
   // The bytes of the file; an error where save() writes two.
   SLIPWAY_API Result<std::vector<std::byte>> to_memory() const;
-  // The bytes that save() writes. Of two files it is their sum for the path "model.onnx", since a
-  // model names the file of its weights.
+  // The bytes that save() writes. Of two files it is their sum; of an ONNX model for the path
+  // "model.onnx", since it names the file of its weights.
   SLIPWAY_API uint64_t size() const;
 
   class Impl;

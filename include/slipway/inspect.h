@@ -56,6 +56,7 @@ struct EngineInfo {
   std::vector<std::string> other_targets;
   std::map<std::string, std::string> options;  // what it was built with
   std::string sha256;                          // without its header
+  std::string external_key;                    // in the data file; empty where it is in the program
   std::vector<std::string> nodes;              // "conv2d (aten.conv2d.default)"
   std::vector<NodeReason> passed_over;         // its nodes that engines of higher priority left
 };

@@ -41,7 +41,13 @@ struct LoadOptions {
   // Run files whose operators the checked reader does not know. The file's producer is then
   // trusted not to crash the process.
   bool trust = false;
-  // Compare every segment with the manifest's checksum before running: reads the whole file.
+  // The data file (.ptd) with the engines that are outside of the program. Without it the one that
+  // the program names, beside the program's file, or where it names none, that of the file's name
+  // with .ptd in place of .pte. A program that is in memory needs it. An error where no engine is
+  // outside.
+  std::string data_file = {};
+  // Compare every segment with the manifest's checksum before running, and what is in a data file:
+  // reads both files.
   bool verify_checksums = false;
   // Read the file into memory instead of mapping it. What is checked then is what runs, whatever
   // happens to the file. Of no effect on a program that is in memory already.

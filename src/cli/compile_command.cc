@@ -40,6 +40,7 @@ struct Options {
   EngineOptions engine;
   std::vector<std::string> bounds;
   bool no_alloc_graph_output = false;
+  std::string external_engines;
   bool verify_passes = false;
   bool print_program = false;
   std::vector<std::string> print_after;
@@ -136,6 +137,7 @@ Result<CompileOptions> to_compile_options(const Options& options) {
   }
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
   compile_options.alloc_graph_output = !options.no_alloc_graph_output;
+  compile_options.external_engines = options.external_engines;
   compile_options.verify_passes = options.verify_passes;
   compile_options.print_after = {options.print_after.begin(), options.print_after.end()};
   compile_options.on_program = [](const std::string& step, const std::string& program) {
@@ -307,6 +309,11 @@ void add_compile(const Command& tool, Action& action) {
       .one_at_a_time();
   command.add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
                    "Leave the outputs' memory to whoever runs the file, who must then bind it");
+  command
+      .add_option("--external-engines", options->external_engines,
+                  "Put the engines of a .pte into a second file of this name beside it (NAME.ptd), "
+                  "of the kinds whose delegates find them there")
+      .type_name("NAME");
   command.add_flag("--verify-passes", options->verify_passes, "Check the program after every pass");
   command.add_flag("--print-program", options->print_program,
                    "Print the program as the archive has it");

@@ -216,6 +216,11 @@ void add_run(const Command& tool, Action& action) {
       .add_option("--device", options->load.device,
                   "The device of engines that run on several, whatever the file says: cuda:1")
       .type_name("DEVICE");
+  command
+      .add_option("--data-file", options->load.data_file,
+                  "The .ptd with the engines that are outside of the program, where it lies "
+                  "elsewhere than beside it")
+      .type_name("FILE");
   command.add_flag("--cuda-graphs", options->cuda_graphs,
                    "Run engines of a GPU as CUDA graphs, which are recorded at the second run");
   command.add_flag("--copy", options->load.copy,

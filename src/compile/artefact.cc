@@ -1,10 +1,12 @@
 #include "compile/artefact.h"
 
+#include <filesystem>
 #include <utility>
 
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/try.h"
+#include "ptd/data_file.h"
 #include "pte/reader/reader.h"
 #include "runtime/plan.h"
 #include "runtime/signature.h"
@@ -53,9 +55,9 @@ Status Artefact::Impl::set_model(onnx::Graph graph, uint64_t most_inline) {
   SLIPWAY_ASSIGN_OR_RETURN(onnx::ModelFiles files,
                            onnx::serialize(graph, onnx::data_path("model.onnx"), most_inline));
   pieces = std::move(files.model);
-  data_size = files.data.size();
+  weights_size = files.data.size();
   max_inline = most_inline;
-  if (data_size > 0) model = std::make_shared<const onnx::Graph>(std::move(graph));
+  if (weights_size > 0) model = std::make_shared<const onnx::Graph>(std::move(graph));
   return {};
 }
 
@@ -69,6 +71,35 @@ Status Artefact::Impl::check(const OwnedSpan& bytes, const std::string& name) co
   return is_pte ? check_readable(bytes, name) : Status();
 }
 
+Status Artefact::Impl::save(const std::string& path, const WriteProgress& progress) const {
+  std::vector<FileToWrite> files;
+  const auto started_file = started ? started->take() : nullptr;
+  if (!data_file.empty()) {
+    const std::string data_path = std::filesystem::path(path).replace_filename(data_file).string();
+    if (std::filesystem::path(path).filename() == data_file) {
+      return invalid_argument(
+          "{} can't be both the program and its data file: give one another name", path);
+    }
+    for (const FileIdentity& source : sources) {
+      SLIPWAY_RETURN_IF_ERROR(source.check_not_output(data_path));
+    }
+    files.push_back({data_path, &data, [=](const OwnedSpan& bytes) -> Status {
+                       SLIPWAY_RETURN_IF_ERROR(ptd::DataFile::read(bytes, data_path));
+                       return {};
+                     }});
+  }
+  files.push_back({path, &pieces, [&](const OwnedSpan& bytes) { return check(bytes, path); }});
+  std::string path_of_started;
+  for (FileToWrite& file : files) {
+    if (!started_file || !file.pieces->offset_of(started_file->bytes.bytes.data())) continue;
+    file.started = started_file.get();
+    path_of_started = file.path;
+  }
+  SLIPWAY_RETURN_IF_ERROR(write_files(files, progress));
+  if (started_file && started_file->is_used) started->is_saved(path_of_started);
+  return {};
+}
+
 Status Artefact::save(const std::string& path,
                       const std::function<void(uint64_t, uint64_t)>& progress) const {
   return guarded(path, [&]() -> Status {
@@ -77,14 +108,9 @@ Status Artefact::save(const std::string& path,
       if (impl_->model) SLIPWAY_RETURN_IF_ERROR(source.check_not_output(onnx::data_path(path)));
     }
     SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
-    const auto check = [&](const OwnedSpan& bytes) { return impl_->check(bytes, path); };
-    if (!impl_->model) {
-      const auto started = impl_->started ? impl_->started->take() : nullptr;
-      SLIPWAY_RETURN_IF_ERROR(write_file(path, impl_->pieces, progress, check, started.get()));
-      if (started && started->is_used) impl_->started->is_saved(path);
-      return {};
-    }
-    return onnx::save(*impl_->model, path, impl_->max_inline, progress, check);
+    if (!impl_->model) return impl_->save(path, progress);
+    return onnx::save(*impl_->model, path, impl_->max_inline, progress,
+                      [&](const OwnedSpan& bytes) { return impl_->check(bytes, path); });
   });
 }
 
@@ -94,12 +120,19 @@ Result<std::vector<std::byte>> Artefact::to_memory() const {
         "the weights of this ONNX model are past the 2 GB of one message, so that it lies in two "
         "files: save it");
   }
+  if (!impl_->data_file.empty()) {
+    return unsupported(
+        "this program has its engines in a second file (option 'external_engines'): "
+        "save it");
+  }
   SLIPWAY_RETURN_IF_ERROR(impl_->check_sources());
   SLIPWAY_ASSIGN_OR_RETURN(auto bytes, write_to_memory(impl_->pieces));
   SLIPWAY_RETURN_IF_ERROR(impl_->check({bytes, nullptr}, "the compiled program"));
   return bytes;
 }
 
-uint64_t Artefact::size() const { return impl_->pieces.size() + impl_->data_size; }
+uint64_t Artefact::size() const {
+  return impl_->pieces.size() + impl_->data.size() + impl_->weights_size;
+}
 
 }  // namespace slipway

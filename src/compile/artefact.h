@@ -51,17 +51,23 @@ class Artefact::Impl {
   // Everything that a user of the written bytes would trip over is found here.
   Status check(const OwnedSpan& bytes, const std::string& name) const;
 
+  // Writes its one file, or the program behind its data file.
+  Status save(const std::string& path, const WriteProgress& progress) const;
+
   PieceList pieces;  // keeps the archives mapped
   bool is_pte = false;
   // Of an archive: the nodes of its program, and the engines that it calls.
   size_t nodes = 0;
   size_t engines = 0;
   uint64_t engine_bytes = 0;
+  // The engines of a .pte in a file beside it, and that file's name; empty: they are in the .pte.
+  PieceList data;
+  std::string data_file;
   // Of a model in two files, which is written anew for each name: the graph, and how large the file
   // beside it is.
   std::shared_ptr<const onnx::Graph> model;
   uint64_t max_inline = 0;
-  uint64_t data_size = 0;
+  uint64_t weights_size = 0;
   std::vector<FileIdentity> sources;
   std::shared_ptr<StartedEngine> started;  // may be null
 };

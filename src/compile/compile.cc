@@ -24,8 +24,11 @@
 #include "compile/program_impl.h"
 #include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
+#include "engine/manifest.h"
+#include "engine_list/registry.h"
 #include "ir/program.h"
 #include "passes/passes.h"
+#include "ptd/writer.h"
 #include "pte/emitter/emitter.h"
 #include "pte/format/limits.h"
 #include "slipway/version.h"
@@ -154,6 +157,38 @@ std::shared_ptr<StartedEngine> take_started(const std::vector<engine::Engine*>& 
   return largest ? std::make_shared<StartedEngine>(std::move(largest)) : nullptr;
 }
 
+// Puts the engines into the data file whose delegates find them there.
+Status take_out(const std::vector<engine::Engine*>& engines, const CompileOptions& options,
+                Artefact::Impl& artefact) {
+  std::vector<ptd::NamedBytes> entries;
+  std::set<std::string> keys;
+  for (engine::Engine* engine : engines) {
+    const engine::Description* known = engine_list::find_backend(engine->record.backend);
+    if (known == nullptr || known->external_header == nullptr) continue;
+    engine->external_key = engine::external_key(engine->record);
+    SLIPWAY_ASSIGN_OR_RETURN(engine->header,
+                             known->external_header(engine->header, engine->external_key));
+    if (!keys.insert(engine->external_key).second) continue;
+    entries.push_back({engine->external_key, engine->bytes});
+  }
+  if (entries.empty()) {
+    if (options.on_warning) {
+      options.on_warning(
+          "option 'external_engines' has no effect: the program has no engine that can be outside "
+          "of it");
+    }
+    return {};
+  }
+  // One that was built in its place is the largest.
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const auto& a, const auto& b) { return a.bytes.size() > b.bytes.size(); });
+  const bool is_large = entries.front().bytes.size() >= engine::kLargeEngine;
+  SLIPWAY_ASSIGN_OR_RETURN(artefact.data,
+                           ptd::lay_out(entries, is_large ? engine::kLargeEngineOffset : 0));
+  artefact.data_file = data_file_name(options);
+  return {};
+}
+
 Status compile_methods(const std::vector<std::pair<std::string, const Program*>>& methods,
                        const CompileOptions& options, Artefact::Impl& artefact) {
   std::vector<ir::Program> programs;
@@ -204,10 +239,14 @@ Status compile_methods(const std::vector<std::pair<std::string, const Program*>>
     }
     compilers[i]->finish(own);
   }
+  if (!options.external_engines.empty()) {
+    SLIPWAY_RETURN_IF_ERROR(take_out(all, options, artefact));
+  }
   if (options.on_step) options.on_step("plan memory");
   SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces,
                            pte::emit(emitted, {.tool_version = std::string("slipway ") + version(),
-                                               .alloc_graph_output = options.alloc_graph_output}));
+                                               .alloc_graph_output = options.alloc_graph_output,
+                                               .data_file = artefact.data_file}));
   artefact.is_pte = true;
   return {};
 }

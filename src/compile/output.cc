@@ -7,8 +7,11 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
+#include "engine/manifest.h"
 #include "engine_list/compilers/registry.h"
+#include "engine_list/registry.h"
 
 namespace slipway {
 
@@ -37,7 +40,8 @@ struct Given {
 Status check_without_effect(const CompileOptions& options) {
   const CompileOptions defaults;
   const Given of_pte[] = {
-      {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output}};
+      {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output},
+      {"external_engines", !options.external_engines.empty()}};
   const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
   const Given of_builds[] = {
       {"check", options.check == EngineCheck::kOutside || options.check == EngineCheck::kFail},
@@ -132,12 +136,43 @@ Status check_options_of_engines(const CompileOptions& options) {
   return {};
 }
 
+Status check_external_engines(const CompileOptions& options) {
+  // CUDA engines of ExecuTorch's own have theirs in a file of this name.
+  constexpr std::string_view kTaken = "aoti_cuda_blob.ptd";
+  const std::string name = data_file_name(options);
+  if (!engine::is_file_name(options.external_engines) || !engine::is_file_name(name) ||
+      name == kTaken) {
+    return invalid_argument(
+        "option 'external_engines' is '{}', and must be the plain name of a file beside the "
+        "program, such as 'engines'",
+        printable(options.external_engines));
+  }
+  const auto can = [](const EngineChoice& engine) {
+    const engine::Description* known = engine_list::find_engine(engine.name);
+    return known == nullptr || known->external_header != nullptr;
+  };
+  if (options.engines.empty() || std::any_of(options.engines.begin(), options.engines.end(), can)) {
+    return {};
+  }
+  return invalid_argument(
+      "option 'external_engines' has no effect on {}, whose delegate takes its engines from the "
+      "program alone",
+      options.engines[0].name);
+}
+
 }  // namespace
 
 bool is_onnx(Output output) { return output == Output::kOnnx || output == Output::kEngineOnnx; }
 
+std::string data_file_name(const CompileOptions& options) {
+  constexpr std::string_view kExtension = ".ptd";
+  const std::string& name = options.external_engines;
+  return name.ends_with(kExtension) ? name : name + std::string(kExtension);
+}
+
 Status check_output(const CompileOptions& options, size_t methods) {
   SLIPWAY_RETURN_IF_ERROR(check_without_effect(options));
+  if (!options.external_engines.empty()) SLIPWAY_RETURN_IF_ERROR(check_external_engines(options));
   SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
   if (options.output == Output::kPte) return {};
   if (methods != 1) {

@@ -77,8 +77,15 @@ struct Description {
   // The header of an engine whose record is complete; a multiple of kEngineHeaderAlignment. Null:
   // there is none.
   Result<std::vector<std::byte>> (*header)(const EngineRecord& record) = nullptr;
-  // The engine's bytes of a blob. Null: all of it.
+  // The engine's bytes of a blob, none where it is external. Null: all of it.
   Result<std::span<const std::byte>> (*engine_of)(std::span<const std::byte> blob) = nullptr;
+  // For a delegate that also finds an engine which is named data outside of the program, and
+  // compares its digest with that of the header before it uses it. What stands in place of the
+  // blob's header then, and is the whole blob; and the key that a blob has, empty where the engine
+  // is in it. Null: every engine is in its blob.
+  Result<std::vector<std::byte>> (*external_header)(std::span<const std::byte> header,
+                                                    const std::string& key) = nullptr;
+  Result<std::string> (*external_key)(std::span<const std::byte> blob) = nullptr;
   // What the header of a blob says. Null: nothing.
   Result<BlobSummary> (*summarize)(std::span<const std::byte> blob) = nullptr;
 

@@ -61,6 +61,7 @@ OrderedJson variant_to_json(const ManifestEngine& engine) {
   OrderedJson json = record_to_json(engine.record);
   json["segment"] = engine.segment;
   if (engine.header_size > 0) json["header_size"] = engine.header_size;
+  if (!engine.external_key.empty()) json["external_key"] = engine.external_key;
   return json;
 }
 
@@ -172,6 +173,7 @@ ManifestEngine read_variant(JsonValue json) {
   engine.record = read_record(json);
   engine.segment = read_index(json["segment"]);
   engine.header_size = json.find("header_size").to_count();
+  engine.external_key = json.find("external_key").to_string();
   return engine;
 }
 
@@ -250,6 +252,11 @@ Result<Manifest> read(std::string_view text) {
   Manifest manifest;
   manifest.tool_version = json["tool_version"].to_string();
   manifest.program_xxh3 = read_digits(json["program_xxh3"]);
+  const JsonValue data_file = json.find("data_file");
+  manifest.data_file = data_file.to_string();
+  if (!data_file.is_absent() && !is_file_name(manifest.data_file)) {
+    data_file.fail("is no name of a file");
+  }
   uint64_t expanded = 0;
   for (const JsonValue method : json["methods"].items()) {
     manifest.methods.push_back(read_method(method, expanded));
@@ -268,6 +275,17 @@ std::string variant_key(const EngineRecord& engine, std::string_view target) {
   return fmt::format("slipway.engine.{}.{}", engine.sha256.substr(0, 16), target);
 }
 
+std::string external_key(const EngineRecord& engine) {
+  return fmt::format("slipway.engine.{}", engine.sha256);
+}
+
+bool is_file_name(std::string_view name) {
+  constexpr std::string_view kSeparators("/\\\0", 3);
+  constexpr size_t kMostBytes = 255;
+  return !name.empty() && name.size() <= kMostBytes && name != "." && name != ".." &&
+         name.find_first_of(kSeparators) == std::string_view::npos;
+}
+
 const ManifestMethod* Manifest::method(std::string_view name) const {
   const auto found = std::find_if(methods.begin(), methods.end(),
                                   [&](const ManifestMethod& each) { return each.name == name; });
@@ -279,6 +297,7 @@ std::string write_manifest(const Manifest& manifest) {
   json["format"] = manifest.format;
   json["tool_version"] = manifest.tool_version;
   json["program_xxh3"] = digits_or_zeros(manifest.program_xxh3);
+  if (!manifest.data_file.empty()) json["data_file"] = manifest.data_file;
   json["methods"] = array_to_json(manifest.methods, method_to_json);
   json["segments"] = array_to_json(manifest.segments, segment_to_json);
   std::string text = dump_json(json);

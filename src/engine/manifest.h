@@ -20,6 +20,12 @@ inline constexpr int kManifestFormat = 1;
 // "slipway.engine.<the first 16 digits of the engine's SHA-256>.<target>".
 std::string variant_key(const EngineRecord& engine, std::string_view target);
 
+// That of an engine outside of the program: "slipway.engine.<its SHA-256>".
+std::string external_key(const EngineRecord& engine);
+
+// Whether it is a name that a file can have beside another one: no path.
+bool is_file_name(std::string_view name);
+
 // One flattened input or output of a method.
 struct ManifestValue {
   std::string name;
@@ -47,6 +53,8 @@ struct ManifestEngine {
   uint32_t segment = 0;            // that holds its header and bytes; methods may share it
   std::vector<std::string> nodes;  // of its partition: "conv2d (aten.conv2d.default)"
   uint64_t header_size = 0;        // of what is before its bytes in the segment
+  // The key of the data file under which its bytes are, where the segment has the header alone.
+  std::string external_key = {};
   // The same for other targets, in segments that are named data (variant_key); without nodes.
   std::vector<ManifestEngine> variants = {};
   // Those of them that engines before it in the list of engines do not take; each reason begins
@@ -82,6 +90,8 @@ struct Manifest {
   int format = kManifestFormat;
   std::string tool_version;
   std::string program_xxh3;  // of the file's bytes from 0 to the end of the program part
+  // The file beside this one that has the engines with an external_key; empty: there is none.
+  std::string data_file = {};
   std::vector<ManifestMethod> methods;
   std::vector<ManifestSegment> segments;  // all but the manifest's own
 

@@ -132,6 +132,35 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(write_manifest(*again), write_manifest(manifest));
 }
 
+TEST(ManifestTest, EnginesMayBeOutside) {
+  Manifest manifest = example();
+  EXPECT_EQ(write_manifest(manifest).find("external_key"), std::string::npos);
+  EXPECT_EQ(write_manifest(manifest).find("data_file"), std::string::npos);
+  manifest.data_file = "engines.ptd";
+  ManifestEngine& engine = manifest.methods[0].engines[1];
+  engine.external_key = external_key(engine.record);
+  engine.variants[0].external_key = "another";
+  const std::string text = write_manifest(manifest);
+  const auto again = read_manifest(text);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->data_file, "engines.ptd");
+  const ManifestEngine& read = again->methods[0].engines[1];
+  EXPECT_EQ(read.external_key, "slipway.engine." + std::string(64, 'd'));
+  EXPECT_EQ(read.variants[0].external_key, "another");
+  EXPECT_EQ(again->methods[0].engines[0].external_key, "");
+  const auto error_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text.substr(0, text.rfind(",\"xxh3\"")) + "}";
+    return error_of(with_checksum(changed.replace(changed.find(from), from.size(), to)));
+  };
+  for (const char* name : {"", ".", "..", "a/b", "/etc/x", "a\\\\b"}) {
+    EXPECT_NE(error_with("engines.ptd", name).find("data_file is no name of a file"),
+              std::string::npos)
+        << name;
+  }
+  EXPECT_NE(error_with("\"engines.ptd\"", "3"), "");
+  EXPECT_NE(error_with("\"another\"", "[]"), "");
+}
+
 TEST(ManifestTest, LengthIsKnownBeforeTheChecksums) {
   Manifest unknown = example();
   unknown.program_xxh3.clear();

@@ -62,6 +62,9 @@ struct Engine {
   OwnedSpan bytes;
   // What the delegate wants before the bytes, a multiple of kEngineHeaderAlignment; may be empty.
   std::vector<std::byte> header = {};
+  // The key under which the bytes are named data outside of the program, which the header has then;
+  // empty: they are behind the header.
+  std::string external_key = {};
   // The same part of the program for other targets, with inputs, outputs and aliases like this one,
   // and without variants of their own. `bytes` above is what a runtime that knows of no variants
   // takes.

@@ -1,6 +1,7 @@
 // An engine's bytes, for the library's own tools.
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "base/file_writer.h"
 #include "base/guard.h"
+#include "base/hash.h"
 #include "base/mapped_file.h"
 #include "base/piece_writer.h"
 #include "base/printable.h"
@@ -21,6 +23,7 @@
 #include "inspect/text.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/reader.h"
+#include "runtime/data_file.h"
 #include "slipway/inspect.h"
 
 namespace slipway {
@@ -39,6 +42,7 @@ std::string targets_of(const engine::ManifestEngine& engine) {
 
 // One that the manifest describes, checked against its checksum.
 Result<std::span<const std::byte>> described_engine(const pte::File& file,
+                                                    const std::optional<ptd::DataFile>& data,
                                                     const ExtractOptions& options,
                                                     const engine::ManifestEngine& engine) {
   const engine::ManifestEngine* chosen = &engine;
@@ -55,11 +59,16 @@ Result<std::span<const std::byte>> described_engine(const pte::File& file,
   }
   SLIPWAY_RETURN_IF_ERROR(file.verify_engine(chosen->segment));
   SLIPWAY_ASSIGN_OR_RETURN(const auto bytes, file.segment(chosen->segment));
-  return bytes.subspan(chosen->header_size);
+  if (chosen->external_key.empty()) return bytes.subspan(chosen->header_size);
+  const auto external = *data->find(chosen->external_key);
+  if (sha256_hex(external) == chosen->record.sha256) return external;
+  return invalid_file("{}: engine {} of {} does not have its SHA-256; the file is damaged",
+                      data->name(), options.engine, file.name());
 }
 
 // Of a file that another tool made.
 Result<std::span<const std::byte>> foreign_engine(const pte::File& file,
+                                                  const std::optional<ptd::DataFile>& data,
                                                   const ExtractOptions& options,
                                                   const fb::BackendDelegate& delegate) {
   if (!options.target.empty()) {
@@ -67,16 +76,23 @@ Result<std::span<const std::byte>> foreign_engine(const pte::File& file,
         "{} has no manifest that says what its engines are for: leave out option 'target'",
         file.name());
   }
-  const auto data = inspection::delegate_data(file, delegate);
+  const auto blob = file.blob(delegate);
   const engine::Description* known = engine_list::find_backend(delegate.id()->str());
-  if (known == nullptr || known->engine_of == nullptr) return data;
-  auto engine = known->engine_of(data);
+  if (known == nullptr || known->engine_of == nullptr) return blob;
+  const auto key = known->external_key == nullptr ? Result<std::string>(std::string())
+                                                  : known->external_key(blob);
+  if (key.ok() && !key->empty()) {
+    if (const auto named = file.named_data(*key)) return *named;
+    return *data->find(*key);
+  }
+  auto engine = known->engine_of(blob);
   if (engine.ok()) return engine;
   return engine.error().with_context(fmt::format("engine {} of {}", options.engine, file.name()));
 }
 
-Result<ExtractedEngine> extract_from(const pte::File& file, const std::string& output,
-                                     const ExtractOptions& options) {
+Result<ExtractedEngine> extract_from(const pte::File& file,
+                                     const std::optional<ptd::DataFile>& data,
+                                     const std::string& output, const ExtractOptions& options) {
   const fb::ExecutionPlan* plan = file.plan(options.method);
   if (plan == nullptr) {
     return not_found("{} has no method '{}'; `slipway inspect` lists them", file.name(),
@@ -91,9 +107,10 @@ Result<ExtractedEngine> extract_from(const pte::File& file, const std::string& o
       *plan->delegates()->Get(static_cast<uint32_t>(options.engine));
   const engine::ManifestMethod* described = file.described(options.method);
   SLIPWAY_ASSIGN_OR_RETURN(
-      const auto bytes, described == nullptr
-                            ? foreign_engine(file, options, delegate)
-                            : described_engine(file, options, described->engines[options.engine]));
+      const auto bytes,
+      described == nullptr
+          ? foreign_engine(file, data, options, delegate)
+          : described_engine(file, data, options, described->engines[options.engine]));
   SLIPWAY_RETURN_IF_ERROR(write_file(output, bytes));
   return ExtractedEngine{delegate.id()->str(), bytes.size()};
 }
@@ -133,7 +150,12 @@ Result<ExtractedEngine> extract(const std::string& path, const std::string& outp
     const auto bytes = mapped->bytes();
     SLIPWAY_ASSIGN_OR_RETURN(const pte::File file,
                              pte::File::read({bytes, std::move(mapped)}, path, {.trust = true}));
-    return extract_from(file, output, options);
+    SLIPWAY_ASSIGN_OR_RETURN(const auto data, runtime::open_data_file(file, path));
+    if (data) {
+      SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity data_input, FileIdentity::of(data->name()));
+      SLIPWAY_RETURN_IF_ERROR(data_input.check_not_output(output));
+    }
+    return extract_from(file, data, output, options);
   });
 }
 

@@ -1,5 +1,6 @@
 // docs/inspect.md has the members of the JSON, all of them and no others.
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -12,7 +13,9 @@
 
 #include "base/piece_writer.h"
 #include "base/test_folder.h"
+#include "slipway/compile.h"
 #include "slipway/inspect.h"
+#include "slipway/program.h"
 
 namespace slipway {
 namespace {
@@ -81,11 +84,20 @@ TEST(InspectPage, HasTheMembersOfTheJson) {
   const std::string plan = folder / "x.engine";
   ASSERT_TRUE(write_file(plan, std::string("ftrt and more")).ok());
 
-  const Members found =
-      members_of({data + "/runtime/engine.pte", data + "/runtime/tensorrt.pte",
-                  data + "/runtime/counter.pte", data + "/runtime/literals.pte",
-                  data + "/golden/mlp.pt2", data + "/golden/transformer_layer.pt2",
-                  data + "/engines/partial.pt2", data + "/engines/newer.pt2", plan});
+  const auto program = Program::load(data + "/engines/partial.pt2");
+  const auto external = compile(*program, {.engines = {}, .external_engines = "engines"});
+  ASSERT_TRUE(external.ok()) << external.error().message();
+  const std::string with_data = folder / "a.pte";
+  ASSERT_TRUE(external->save(with_data).ok());
+  std::filesystem::create_directory(folder / "alone");
+  const std::string without_data = folder / "alone/a.pte";
+  std::filesystem::copy_file(with_data, without_data);
+
+  const Members found = members_of(
+      {with_data, without_data, data + "/runtime/engine.pte", data + "/runtime/tensorrt.pte",
+       data + "/runtime/counter.pte", data + "/runtime/literals.pte", data + "/golden/mlp.pt2",
+       data + "/golden/transformer_layer.pt2", data + "/engines/partial.pt2",
+       data + "/engines/newer.pt2", plan});
   EXPECT_EQ(members_of_page(), found);
 }
 

@@ -84,6 +84,10 @@ void append_reasons(std::string& text, const std::string& heading,
   }
 }
 
+std::string place_of(const engine::ManifestEngine& engine) {
+  return engine.external_key.empty() ? fmt::format("segment {}", engine.segment) : "the data file";
+}
+
 void append_engine(std::string& text, size_t index, const MethodDetails& method,
                    const TextOptions& options) {
   const EngineInfo& engine = method.info.engines[index];
@@ -99,8 +103,8 @@ void append_engine(std::string& text, size_t index, const MethodDetails& method,
   const std::vector<std::string>& nodes = engine.nodes;
   const std::string version =
       record.library_version.empty() ? "" : " " + printable(record.library_version);
-  append(text, "  engine {}: {}{} for {}, {} in segment {}\n", index, printable(record.engine),
-         version, printable(record.device), format_bytes(engine.bytes), described->segment);
+  append(text, "  engine {}: {}{} for {}, {} in {}\n", index, printable(record.engine), version,
+         printable(record.device), format_bytes(engine.bytes), place_of(*described));
   if (options.graph) {
     append(text, "    {}:\n", count_text(nodes.size(), "node"));
     for (const std::string& node : nodes) append(text, "      {}\n", printable(node));
@@ -109,8 +113,8 @@ void append_engine(std::string& text, size_t index, const MethodDetails& method,
   }
   if (!record.target.empty()) append(text, "    target {}\n", printable(record.target));
   for (const engine::ManifestEngine& variant : described->variants) {
-    append(text, "    also for {}: {} in segment {}, sha256 {}\n", printable(variant.record.target),
-           format_bytes(variant.header_size + variant.record.size), variant.segment,
+    append(text, "    also for {}: {} in {}, sha256 {}\n", printable(variant.record.target),
+           format_bytes(variant.header_size + variant.record.size), place_of(variant),
            printable(variant.record.sha256));
   }
   append_header(text, header, true);
@@ -154,6 +158,7 @@ Json record_json(const engine::ManifestEngine& engine) {
   });
   json["header_size"] = engine.header_size;
   json["segment"] = engine.segment;
+  if (!engine.external_key.empty()) json["external_key"] = engine.external_key;
   return json;
 }
 

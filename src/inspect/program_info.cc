@@ -86,6 +86,14 @@ Json program_json(const PteSummary& summary) {
   for (const auto& [key, bytes] : summary.named_data) {
     json["named_data"].push_back({{"key", key}, {"bytes", bytes}});
   }
+  if (summary.data_file && !summary.data_file->error.empty()) {
+    json["data_file"] = {{"error", summary.data_file->error}};
+  } else if (summary.data_file) {
+    json["data_file"] = {{"path", summary.data_file->path}, {"entries", Json::array()}};
+    for (const auto& [key, bytes] : summary.data_file->entries) {
+      json["data_file"]["entries"].push_back({{"key", key}, {"bytes", bytes}});
+    }
+  }
   if (summary.manifest) {
     const engine::Manifest& manifest = *summary.manifest;
     Json entry;
@@ -167,6 +175,16 @@ std::string program_text(const std::string& path, const PteSummary& summary,
                     printable(summary.segments[i].content)});
   }
   if (rows.size() > 1) append(text, "{}", format_table(rows));
+  if (!summary.data_file) return text;
+  if (!summary.data_file->error.empty()) {
+    append(text, "data file: {}\n", printable(summary.data_file->error));
+    return text;
+  }
+  rows = {{"key", "size"}};
+  for (const auto& [key, bytes] : summary.data_file->entries) {
+    rows.push_back({printable(key), format_bytes(bytes)});
+  }
+  append(text, "data file {}:\n{}", printable(summary.data_file->path), format_table(rows));
   return text;
 }
 

@@ -11,6 +11,7 @@
 #include "pte/format/program_generated.h"
 #include "pte/format/scalar_types.h"
 #include "pte/reader/state.h"
+#include "runtime/data_file.h"
 #include "runtime/signature.h"
 
 namespace slipway::inspection {
@@ -78,6 +79,8 @@ void describe_engine(const engine::ManifestEngine& engine, EngineInfo& info) {
   }
   info.options = record.options;
   info.sha256 = record.sha256;
+  if (!engine.external_key.empty()) info.bytes += record.size;
+  info.external_key = engine.external_key;
   info.nodes = engine.nodes;
   info.passed_over = reasons(engine.passed_over);
 }
@@ -112,7 +115,7 @@ Result<MethodInfo> summarize_method(const pte::File& file, const fb::ExecutionPl
   }
   if (plan.delegates() != nullptr) {
     for (const fb::BackendDelegate* delegate : *plan.delegates()) {
-      const auto data = delegate_data(file, *delegate);
+      const auto data = file.blob(*delegate);
       EngineInfo& engine = method.engines.emplace_back();
       engine.backend = delegate->id()->str();
       engine.bytes = data.size();
@@ -167,6 +170,10 @@ void name_segments(const pte::File& file, PteSummary& summary) {
     }
   }
   for (const uint32_t engine : engines) summary.engine_bytes += summary.segments[engine].size;
+  std::set<std::string> external;
+  for (const runtime::ExternalEngine& engine : runtime::external_engines(file)) {
+    if (external.insert(engine.key).second) summary.engine_bytes += engine.size.value_or(0);
+  }
   if (program.named_data() != nullptr) {
     for (const fb::NamedData* named : *program.named_data()) {
       const std::string key = named->key()->str();
@@ -179,23 +186,22 @@ void name_segments(const pte::File& file, PteSummary& summary) {
 
 }  // namespace
 
-std::span<const std::byte> delegate_data(const pte::File& file,
-                                         const fb::BackendDelegate& delegate) {
-  const fb::BackendDelegateDataReference& data = *delegate.processed();
-  if (data.location() == fb::DataLocation::SEGMENT) {
-    const auto segment = file.segment(data.index());
-    return segment.ok() ? *segment : std::span<const std::byte>();
-  }
-  const auto* bytes = file.program().backend_delegate_data()->Get(data.index())->data();
-  return std::as_bytes(std::span(bytes->data(), bytes->size()));
-}
-
 Result<PteSummary> PteSummary::read(const std::string& path, bool trust) {
   SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
   const auto bytes = mapped->bytes();
   SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
                            pte::File::read({bytes, std::move(mapped)}, path, {.trust = trust}));
-  return of(file);
+  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, of(file));
+  auto data = runtime::open_data_file(file, path);
+  if (!data.ok()) {
+    summary.data_file = {"", data.error().message(), {}};
+  } else if (*data) {
+    summary.data_file = {(*data)->name(), "", {}};
+    for (const ptd::DataFile::Entry& entry : (*data)->entries()) {
+      summary.data_file->entries.emplace_back(entry.key, entry.bytes.size());
+    }
+  }
+  return summary;
 }
 
 Result<PteSummary> PteSummary::of(const pte::File& file) {

@@ -14,15 +14,7 @@
 #include "pte/reader/reader.h"
 #include "slipway/inspect.h"
 
-namespace executorch_flatbuffer {
-struct BackendDelegate;
-}  // namespace executorch_flatbuffer
-
 namespace slipway::inspection {
-
-// What the delegate is given: an engine with its header.
-std::span<const std::byte> delegate_data(const pte::File& file,
-                                         const executorch_flatbuffer::BackendDelegate& delegate);
 
 // What the header of an engine says, where there is one; or why it cannot be read.
 using EngineHeader = std::optional<Result<engine::BlobSummary>>;
@@ -54,15 +46,23 @@ struct PteSummary {
   uint64_t planned_bytes() const;
   size_t engine_count() const;
 
+  // The file with the engines that are outside of the program.
+  struct DataFile {
+    std::string path;
+    std::string error;  // why it can't be used, in place of the rest
+    std::vector<std::pair<std::string, uint64_t>> entries;  // key and bytes
+  };
+
   uint64_t file_size = 0;
   uint64_t program_size = 0;
   uint64_t constant_bytes = 0;
-  uint64_t engine_bytes = 0;  // of segments: methods may share one
+  uint64_t engine_bytes = 0;  // methods may share one
   std::vector<MethodInfo> methods;
   std::vector<std::vector<EngineHeader>> headers;  // of the engines of each method
   std::vector<Segment> segments;
   std::vector<std::pair<std::string, uint64_t>> named_data;  // key and bytes
   std::optional<engine::Manifest> manifest;
+  std::optional<DataFile> data_file;  // nothing where no engine is outside
 };
 
 }  // namespace slipway::inspection

@@ -1,6 +1,7 @@
 // Whether a file is sound, and whether this machine runs it.
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
 #include "pte/reader/reader.h"
+#include "runtime/data_file.h"
 #include "runtime/plan.h"
 #include "runtime/requirements.h"
 #include "slipway/inspect.h"
@@ -75,8 +77,9 @@ Check check_engine(const engine_build::CompilerDescription& compiler, std::strin
 }
 
 // Each engine of a method, and those for other targets: one that this machine runs is enough.
-void check_engines(const pte::File& file, const engine::ManifestMethod& method,
-                   const VerifyOptions& options, Checks& checks) {
+void check_engines(const pte::File& file, const std::optional<ptd::DataFile>& data,
+                   const engine::ManifestMethod& method, const VerifyOptions& options,
+                   Checks& checks) {
   for (size_t i = 0; i < method.engines.size(); ++i) {
     const engine::ManifestEngine& engine = method.engines[i];
     const auto* compiler = checker_of(engine.record.engine);
@@ -87,6 +90,13 @@ void check_engines(const pte::File& file, const engine::ManifestMethod& method,
       const std::string& target = candidate->record.target;
       std::string name =
           fmt::format("engine {} of {}{}{}", i, method.name, target.empty() ? "" : ", ", target);
+      if (!candidate->external_key.empty()) {
+        if (!data) continue;  // which is said
+        checks.push_back(check_engine(*compiler, std::move(name),
+                                      *data->find(candidate->external_key),
+                                      candidate->record.library_version, options));
+        continue;
+      }
       const auto bytes = file.segment(candidate->segment);
       if (!bytes.ok() || bytes->size() < candidate->header_size) {
         checks.push_back({std::move(name), Outcome::kFailed, "its segment is not in the file"});
@@ -99,7 +109,8 @@ void check_engines(const pte::File& file, const engine::ManifestMethod& method,
   }
 }
 
-void check_program(const pte::File& file, const VerifyOptions& options, Checks& checks) {
+void check_program(const pte::File& file, const std::optional<ptd::DataFile>& data,
+                   const VerifyOptions& options, Checks& checks) {
   for (const std::string& method : runtime::method_names(file)) {
     const Status status = runtime::check_requirements(file, method);
     checks.push_back(
@@ -111,7 +122,7 @@ void check_program(const pte::File& file, const VerifyOptions& options, Checks& 
   }
   if (!file.manifest()) return;
   for (const engine::ManifestMethod& method : file.manifest()->methods) {
-    check_engines(file, method, options, checks);
+    check_engines(file, data, method, options, checks);
   }
 }
 
@@ -123,6 +134,21 @@ Result<Checks> check_bare_engine(const std::string& path, const VerifyOptions& o
     return Checks{{"plan", Outcome::kSkipped, "nothing here can tell whether it runs"}};
   }
   return Checks{check_engine(*compiler, "plan", mapped->bytes(), "", options)};
+}
+
+// The data file of a program whose engines are outside of it, where it can be used.
+std::optional<ptd::DataFile> check_data_file(const pte::File& file, const std::string& path,
+                                             Checks& checks) {
+  auto data = runtime::open_data_file(file, path);
+  if (!data.ok()) {
+    checks.push_back({"data file", Outcome::kFailed, data.error().message()});
+    return std::nullopt;
+  }
+  if (*data) {
+    checks.push_back(
+        {"data file", Outcome::kPassed, (*data)->name() + " has the engines of the program"});
+  }
+  return *std::move(data);
 }
 
 Checks verify_program(const std::string& path, const VerifyOptions& options) {
@@ -137,7 +163,13 @@ Checks verify_program(const std::string& path, const VerifyOptions& options) {
     checks.push_back(
         passed_or_failed("checksums", checksums, "the program and every segment match"));
   }
-  check_program(*file, options, checks);
+  const auto data = check_data_file(*file, path, checks);
+  if (data) {
+    checks.push_back(passed_or_failed("checksums of the data file",
+                                      runtime::verify_data_file(*file, *data),
+                                      "every engine of the program has its SHA-256"));
+  }
+  check_program(*file, data, options, checks);
   return checks;
 }
 
@@ -188,7 +220,8 @@ Result<Checks> check_machine(const std::string& path, const VerifyOptions& optio
     if (kind == FileKind::kEngine) return check_bare_engine(path, options);
     SLIPWAY_ASSIGN_OR_RETURN(const pte::File file, read_program(path, options));
     Checks checks;
-    check_program(file, options, checks);
+    const auto data = check_data_file(file, path, checks);
+    check_program(file, data, options, checks);
     return checks;
   });
 }

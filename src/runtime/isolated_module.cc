@@ -25,8 +25,8 @@ bool is_mutated(const ValueInfo& info) {
 
 class IsolatedModule final : public Module::Impl {
  public:
-  IsolatedModule(pte::File checked, const LoadOptions& options, Descriptor descriptor)
-      : Impl(std::move(checked), options), descriptor_(std::move(descriptor)) {}
+  IsolatedModule(pte::File checked, const LoadOptions& options, Descriptors descriptors)
+      : Impl(std::move(checked), options), descriptors_(std::move(descriptors)) {}
 
   Status open() {
     SLIPWAY_RETURN_IF_ERROR(read_signatures());
@@ -70,8 +70,8 @@ class IsolatedModule final : public Module::Impl {
   Status check_inputs(size_t method, std::span<const Value> inputs);
   Status check_outputs(size_t method, const std::vector<Value>& outputs);
 
-  const Descriptor descriptor_;  // of the file
-  std::vector<Memory> memory_;   // of each method
+  const Descriptors descriptors_;
+  std::vector<Memory> memory_;  // of each method
   std::optional<ChildProcess> child_;
 };
 
@@ -101,7 +101,8 @@ Status IsolatedModule::start() {
   message.number<uint8_t>(options().share_scratch);
   message.number<int8_t>(options().cuda_graphs ? *options().cuda_graphs : -1);
   message.number<uint8_t>(options().require_same_environment);
-  const int descriptors[] = {descriptor_.number()};
+  std::vector<int> descriptors = {descriptors_.program.number()};
+  if (descriptors_.data) descriptors.push_back(descriptors_.data->number());
   const auto opened = converse(kOpen, message, descriptors);
   if (!opened.ok()) {
     child_.reset();
@@ -271,14 +272,9 @@ Result<uint64_t> IsolatedModule::weight_budget(size_t method, const LoadOptions&
 
 }  // namespace
 
-Result<std::unique_ptr<Module::Impl>> open_isolated(Descriptor descriptor, const std::string& name,
+Result<std::unique_ptr<Module::Impl>> open_isolated(pte::File file, Descriptors descriptors,
                                                     const LoadOptions& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::map(descriptor.number(), name));
-  const auto bytes = mapped->bytes();
-  SLIPWAY_ASSIGN_OR_RETURN(
-      pte::File file, pte::File::read({bytes, std::move(mapped)}, name, {.trust = options.trust}));
-  if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
-  auto module = std::make_unique<IsolatedModule>(std::move(file), options, std::move(descriptor));
+  auto module = std::make_unique<IsolatedModule>(std::move(file), options, std::move(descriptors));
   SLIPWAY_RETURN_IF_ERROR(module->open());
   return std::unique_ptr<Module::Impl>(std::move(module));
 }

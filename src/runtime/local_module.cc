@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/try.h"
+#include "runtime/data_file.h"
 #include "runtime/method.h"
 #include "runtime/module_impl.h"
 #include "runtime/plan.h"
@@ -15,8 +16,12 @@ namespace {
 
 class LocalModule final : public Module::Impl {
  public:
-  LocalModule(pte::File opened, const LoadOptions& options)
-      : Impl(std::move(opened), options), loader_(file().bytes().data(), file().bytes().size()) {}
+  LocalModule(pte::File opened, std::optional<ptd::DataFile> data, const LoadOptions& options)
+      : Impl(std::move(opened), options),
+        data_(std::move(data)),
+        loader_(file().bytes().data(), file().bytes().size()) {
+    if (data_) map_.emplace(*data_);
+  }
 
   Status open();
 
@@ -44,6 +49,8 @@ class LocalModule final : public Module::Impl {
  private:
   Result<LoadedMethod*> prepared(size_t method);
 
+  const std::optional<ptd::DataFile> data_;
+  std::optional<DataMap> map_;  // of data_
   executorch::extension::BufferDataLoader loader_;
   std::optional<et::Program> program_;
   std::vector<std::unique_ptr<LoadedMethod>> loaded_;  // null until its first use
@@ -69,22 +76,20 @@ Result<LoadedMethod*> LocalModule::prepared(size_t method) {
   if (loaded != nullptr && loaded->broken()) loaded.reset();
   if (loaded == nullptr) {
     auto& [name, signature] = methods()[method];
-    SLIPWAY_ASSIGN_OR_RETURN(
-        loaded, guarded(file().name(), [&, &name = name, &signature = signature] {
-          return LoadedMethod::load(file(), *program_, name, signature, options());
-        }));
+    SLIPWAY_ASSIGN_OR_RETURN(loaded,
+                             guarded(file().name(), [&, &name = name, &signature = signature] {
+                               return LoadedMethod::load(file(), *program_, map_ ? &*map_ : nullptr,
+                                                         name, signature, options());
+                             }));
   }
   return loaded.get();
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Module::Impl>> open_here(OwnedSpan bytes, const std::string& name,
+Result<std::unique_ptr<Module::Impl>> open_here(pte::File file, std::optional<ptd::DataFile> data,
                                                 const LoadOptions& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
-                           pte::File::read(std::move(bytes), name, {.trust = options.trust}));
-  if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
-  auto module = std::make_unique<LocalModule>(std::move(file), options);
+  auto module = std::make_unique<LocalModule>(std::move(file), std::move(data), options);
   SLIPWAY_RETURN_IF_ERROR(module->open());
   return std::unique_ptr<Module::Impl>(std::move(module));
 }

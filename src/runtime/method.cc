@@ -47,11 +47,9 @@ std::string LoadedMethod::description() const {
   return fmt::format("{} of {}", name_, file_.name());
 }
 
-Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
-                                                         const et::Program& program,
-                                                         const std::string& name,
-                                                         Signature& signature,
-                                                         const LoadOptions& options) {
+Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
+    const pte::File& file, const et::Program& program, const et::NamedDataMap* data,
+    const std::string& name, Signature& signature, const LoadOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(file.verify_engines(name));
   SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
   for (const std::string& difference : environment_differences(file, name)) {
@@ -65,7 +63,7 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(const pte::File& file,
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
   SLIPWAY_RETURN_IF_ERROR(loaded->check_memory(options));
-  SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, options));
+  SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, data, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
   SLIPWAY_RETURN_IF_ERROR(loaded->prepare_inputs());
   return loaded;
@@ -86,7 +84,8 @@ Status LoadedMethod::check_memory(const LoadOptions& options) const {
       description(), total / kMiB, limit / kMiB);
 }
 
-Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& options) {
+Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap* data,
+                              const LoadOptions& options) {
   for (const uint64_t size : plan_.planned_sizes) {
     SLIPWAY_ASSIGN_OR_RETURN(
         Memory memory, Memory::allocate(size, fmt::format("planned memory of {}", description())));
@@ -102,8 +101,8 @@ Status LoadedMethod::allocate(const et::Program& program, const LoadOptions& opt
   try {
     BackendSettings settings(options, program_id());
     const et::LoadBackendOptionsMap map = settings.map();
-    auto method = program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr,
-                                      /*named_data_map=*/nullptr, &map);
+    auto method =
+        program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr, data, &map);
     if (!method.ok()) return translate(method.error(), context, log.text());
     method_.emplace(std::move(*method));
     std::string said = log.text();

@@ -29,10 +29,11 @@ namespace slipway::runtime {
 // Belongs to one thread at a time.
 class LoadedMethod {
  public:
-  // `file`, `program` and `signature` must outlive the result. The error names the operators
-  // without a kernel, or the backend, that this machine lacks.
+  // `file`, `program`, `data`, which may be null, and `signature` must outlive the result. The
+  // error names the operators without a kernel, or the backend, that this machine lacks.
   static Result<std::unique_ptr<LoadedMethod>> load(const pte::File& file,
                                                     const et::Program& program,
+                                                    const et::NamedDataMap* data,
                                                     const std::string& name, Signature& signature,
                                                     const LoadOptions& options);
 
@@ -70,7 +71,8 @@ class LoadedMethod {
 
   LoadedMethod(const pte::File& file, std::string name, Signature& signature);
   Status check_memory(const LoadOptions& options) const;
-  Status allocate(const et::Program& program, const LoadOptions& options);
+  Status allocate(const et::Program& program, const et::NamedDataMap* data,
+                  const LoadOptions& options);
   Status bind_outputs();
   Status prepare_inputs();
   Status set_literal(size_t index, const Value& literal);

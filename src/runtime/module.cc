@@ -8,6 +8,7 @@
 #include "base/guard.h"
 #include "base/shared_memory.h"
 #include "base/try.h"
+#include "runtime/data_file.h"
 #include "runtime/module_impl.h"
 #include "runtime/plan.h"
 
@@ -18,23 +19,64 @@ Error moved_from() {
   return invalid_argument("this Module holds no program any more, since it was moved from");
 }
 
-Result<OwnedSpan> map_file(const std::string& path) {
-  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
+// A file's bytes, and what another process has them by, where the module runs in one.
+struct Opened {
+  OwnedSpan bytes;
+  Descriptor file;
+};
+
+Result<OwnedSpan> map(int file, const std::string& name) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::map(file, name));
   const auto bytes = mapped->bytes();
   return OwnedSpan{bytes, std::move(mapped)};
 }
 
-Result<Descriptor> open_file(const std::string& path) {
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.number() < 0) return errno_error(errno, path + ": cannot be opened");
-  return file;
+// Of bytes in memory.
+Result<Opened> hold(OwnedSpan bytes, const LoadOptions& options) {
+  if (!options.isolate) return Opened{std::move(bytes), {}};
+  SLIPWAY_ASSIGN_OR_RETURN(const auto memory, SharedMemory::create(bytes.bytes.size()));
+  SLIPWAY_RETURN_IF_ERROR(write_at(memory->descriptor().number(), bytes.bytes, 0, "shared memory"));
+  Opened opened;
+  opened.file = Descriptor(::fcntl(memory->descriptor().number(), F_DUPFD_CLOEXEC, 3));
+  SLIPWAY_ASSIGN_OR_RETURN(opened.bytes, map(opened.file.number(), "shared memory"));
+  return opened;
 }
 
-// As a file, which another process can map, too.
-Result<Descriptor> file_of(std::span<const std::byte> bytes) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto memory, SharedMemory::create(bytes.size()));
-  SLIPWAY_RETURN_IF_ERROR(write_at(memory->descriptor().number(), bytes, 0, "shared memory"));
-  return Descriptor(::fcntl(memory->descriptor().number(), F_DUPFD_CLOEXEC, 3));
+Result<Opened> open(const std::string& path, const LoadOptions& options) {
+  if (options.copy) {
+    SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, read_file(path));
+    return hold(std::move(bytes), options);
+  }
+  Opened opened;
+  opened.file = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (opened.file.number() < 0) return errno_error(errno, path + ": cannot be opened");
+  SLIPWAY_ASSIGN_OR_RETURN(opened.bytes, map(opened.file.number(), path));
+  return opened;
+}
+
+// `path` is where its data file is looked for.
+Result<std::unique_ptr<Module::Impl>> open_module(Opened program, const std::string& name,
+                                                  const std::string& path,
+                                                  const LoadOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(
+      pte::File file, pte::File::read(std::move(program.bytes), name, {.trust = options.trust}));
+  if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
+  runtime::Descriptors descriptors = {std::move(program.file), std::nullopt};
+  std::optional<ptd::DataFile> data;
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string data_path,
+                           runtime::find_data_file(file, path, options.data_file));
+  if (!data_path.empty()) {
+    auto opened = open(data_path, options);
+    if (!opened.ok()) return runtime::missing_data_file(file, opened.error());
+    descriptors.data = std::move(opened->file);
+    SLIPWAY_ASSIGN_OR_RETURN(data,
+                             runtime::read_data_file(std::move(opened->bytes), data_path, file));
+    if (options.verify_checksums) {
+      SLIPWAY_RETURN_IF_ERROR(runtime::verify_data_file(file, *data));
+    }
+  }
+  return options.isolate ? runtime::open_isolated(std::move(file), std::move(descriptors), options)
+                         : runtime::open_here(std::move(file), std::move(data), options);
 }
 
 }  // namespace
@@ -63,20 +105,8 @@ Module::~Module() = default;
 
 Result<Module> Module::load(const std::string& path, const LoadOptions& options) {
   return guarded(path, [&]() -> Result<Module> {
-    std::unique_ptr<Impl> impl;
-    if (!options.isolate) {
-      SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, options.copy ? read_file(path) : map_file(path));
-      SLIPWAY_ASSIGN_OR_RETURN(impl, runtime::open_here(std::move(bytes), path, options));
-      return Module(std::move(impl));
-    }
-    Descriptor file;
-    if (options.copy) {
-      SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan bytes, read_file(path));
-      SLIPWAY_ASSIGN_OR_RETURN(file, file_of(bytes.bytes));
-    } else {
-      SLIPWAY_ASSIGN_OR_RETURN(file, open_file(path));
-    }
-    SLIPWAY_ASSIGN_OR_RETURN(impl, runtime::open_isolated(std::move(file), path, options));
+    SLIPWAY_ASSIGN_OR_RETURN(Opened program, open(path, options));
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open_module(std::move(program), path, path, options));
     return Module(std::move(impl));
   });
 }
@@ -84,14 +114,8 @@ Result<Module> Module::load(const std::string& path, const LoadOptions& options)
 Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& name,
                             const LoadOptions& options) {
   return guarded(name, [&]() -> Result<Module> {
-    std::unique_ptr<Impl> impl;
-    if (options.isolate) {
-      SLIPWAY_ASSIGN_OR_RETURN(Descriptor file, file_of(bytes));
-      SLIPWAY_ASSIGN_OR_RETURN(impl, runtime::open_isolated(std::move(file), name, options));
-    } else {
-      SLIPWAY_ASSIGN_OR_RETURN(impl,
-                               runtime::open_here(own_bytes(std::move(bytes)), name, options));
-    }
+    SLIPWAY_ASSIGN_OR_RETURN(Opened program, hold(own_bytes(std::move(bytes)), options));
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open_module(std::move(program), name, "", options));
     return Module(std::move(impl));
   });
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "base/child_process.h"
 #include "base/mapped_file.h"
+#include "ptd/data_file.h"
 #include "pte/reader/reader.h"
 #include "runtime/signature.h"
 #include "slipway/module.h"
@@ -54,12 +56,16 @@ class Module::Impl {
 
 namespace runtime {
 
-// Checks the file, and runs it in this process.
-Result<std::unique_ptr<Module::Impl>> open_here(OwnedSpan bytes, const std::string& name,
+// Runs a file in this process, with its data file where it has one.
+Result<std::unique_ptr<Module::Impl>> open_here(pte::File file, std::optional<ptd::DataFile> data,
                                                 const LoadOptions& options);
 
-// Checks the file, which `descriptor` is open on, and runs it in a process of its own.
-Result<std::unique_ptr<Module::Impl>> open_isolated(Descriptor descriptor, const std::string& name,
+// Runs it in a process of its own. The descriptors are open on the two files.
+struct Descriptors {
+  Descriptor program;
+  std::optional<Descriptor> data;
+};
+Result<std::unique_ptr<Module::Impl>> open_isolated(pte::File file, Descriptors descriptors,
                                                     const LoadOptions& options);
 
 }  // namespace runtime

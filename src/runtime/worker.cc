@@ -8,6 +8,7 @@
 #include "base/guard.h"
 #include "base/shared_library.h"
 #include "base/try.h"
+#include "runtime/data_file.h"
 #include "runtime/module_impl.h"
 #include "runtime/platform.h"
 #include "runtime/worker_messages.h"
@@ -17,6 +18,12 @@ namespace slipway::runtime {
 namespace {
 
 Error unreadable() { return internal_error("the worker can't read what it is asked"); }
+
+Result<OwnedSpan> map(const Descriptor& file, const std::string& name) {
+  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::map(file.number(), name));
+  const auto bytes = mapped->bytes();
+  return OwnedSpan{bytes, std::move(mapped)};
+}
 
 // What is said in answer, and the descriptor that goes with it.
 struct Answer {
@@ -75,10 +82,17 @@ Status Worker::open(MessageReader& message, std::vector<Descriptor>& descriptors
   if (const auto graphs = message.number<int8_t>(); graphs >= 0) options.cuda_graphs = graphs != 0;
   options.require_same_environment = message.number<uint8_t>() != 0;
   options.on_warning = [this](const std::string& warning) { warnings_.push_back(warning); };
-  if (!message.ok() || descriptors.size() != 1) return unreadable();
-  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::map(descriptors.front().number(), name));
-  const auto bytes = mapped->bytes();
-  SLIPWAY_ASSIGN_OR_RETURN(module_, open_here({bytes, std::move(mapped)}, name, options));
+  if (!message.ok() || descriptors.empty() || descriptors.size() > 2) return unreadable();
+  SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, map(descriptors[0], name));
+  SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
+                           pte::File::read(std::move(bytes), name, {.trust = options.trust}));
+  std::optional<ptd::DataFile> data;
+  if (descriptors.size() == 2) {
+    const std::string data_name = "the data file of " + name;
+    SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan data_bytes, map(descriptors[1], data_name));
+    SLIPWAY_ASSIGN_OR_RETURN(data, read_data_file(std::move(data_bytes), data_name, file));
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(module_, open_here(std::move(file), std::move(data), options));
   memory_.resize(module_->methods().size());
   return {};
 }
@@ -207,7 +221,7 @@ int serve(Channel& channel) {
 
 }  // namespace
 
-std::string worker_version() { return std::string("slipway-worker ") + version() + ", protocol 3"; }
+std::string worker_version() { return std::string("slipway-worker ") + version() + ", protocol 4"; }
 
 int run_worker(int argc, char** argv) {
   constexpr int kWrongUse = 2;

@@ -21,7 +21,7 @@ namespace slipway::runtime {
 // Asked, and then the answers. Each has what Writer put for it, in this order:
 enum MessageKind : uint32_t {
   kOpen,  // version, file's name, trust, time and memory limits, threads, hint, device, budgets of
-          // weights, what is shared, same versions; and the file
+          // weights, what is shared, same versions; and the file, and its data file
   kPrepare,     // method
   kRun,         // method, inputs; and memory for these, where it is new
   kState,       // method

@@ -50,6 +50,7 @@ engine::ManifestEngine describe(const engine::Engine& engine) {
   engine::ManifestEngine result;
   result.record = engine.record;
   result.header_size = engine.header.size();
+  result.external_key = engine.external_key;
   for (const engine::Engine& variant : engine.variants) {
     result.variants.push_back(describe(variant));
   }

@@ -44,6 +44,8 @@ struct Method {
 struct EmitOptions {
   std::string tool_version;
   bool alloc_graph_output = true;
+  // The name of the file beside it with the engines that have an external_key, for the manifest.
+  std::string data_file = {};
 };
 
 // The file as pieces, in order; the manifest is last, because it holds the checksums of what comes

@@ -61,7 +61,7 @@ uint32_t store(const engine::Engine& engine, FileData& data) {
     stored_engine.header_size = engine.header.size();
     PieceList& pieces = stored_engine.pieces;
     pieces.add(own_bytes(engine.header));
-    pieces.add(engine.bytes);
+    if (engine.external_key.empty()) pieces.add(engine.bytes);
   }
   return stored->second;
 }

@@ -11,9 +11,9 @@ namespace slipway::pte {
 namespace {
 
 bool is_stored(const Tables& tables, const engine::ManifestEngine& engine) {
+  const uint64_t own_size = engine.external_key.empty() ? engine.record.size : 0;
   return engine.segment < tables.segments.size() &&
-         checked_add(engine.header_size, engine.record.size) ==
-             tables.segments[engine.segment].size;
+         checked_add(engine.header_size, own_size) == tables.segments[engine.segment].size;
 }
 
 Status check_engine(const Tables& tables, const fb::BackendDelegate& delegate,

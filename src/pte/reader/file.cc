@@ -131,6 +131,16 @@ Result<std::span<const std::byte>> File::segment(size_t index) const {
   return bytes().subspan(segment_base_ + segment.offset(), segment.size());
 }
 
+std::span<const std::byte> File::blob(const fb::BackendDelegate& delegate) const {
+  const fb::BackendDelegateDataReference& data = *delegate.processed();
+  if (data.location() == fb::DataLocation::SEGMENT) {
+    const auto bytes = segment(data.index());
+    return bytes.ok() ? *bytes : std::span<const std::byte>();
+  }
+  const auto* bytes = program_->backend_delegate_data()->Get(data.index())->data();
+  return std::as_bytes(std::span(bytes->data(), bytes->size()));
+}
+
 std::optional<std::span<const std::byte>> File::named_data(const std::string& key) const {
   for (size_t i = 0; i < count(program_->named_data()); ++i) {
     const fb::NamedData& entry =

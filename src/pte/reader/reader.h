@@ -21,6 +21,7 @@
 namespace executorch_flatbuffer {
 struct Program;
 struct ExecutionPlan;
+struct BackendDelegate;
 }  // namespace executorch_flatbuffer
 
 namespace slipway::pte {
@@ -48,6 +49,8 @@ class File {
   size_t program_size() const { return program_size_; }
   // A segment's bytes; the index is checked.
   Result<std::span<const std::byte>> segment(size_t index) const;
+  // What one of its delegates is given: an engine with its header.
+  std::span<const std::byte> blob(const executorch_flatbuffer::BackendDelegate& delegate) const;
   // Named data by key, or nothing.
   std::optional<std::span<const std::byte>> named_data(const std::string& key) const;
   // Absent in files that other tools made.

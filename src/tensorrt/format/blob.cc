@@ -159,6 +159,14 @@ Status check_header(const Header& header, uint64_t size) {
   return {};
 }
 
+Result<Metadata> read_metadata(const Header& header, std::span<const std::byte> bytes) {
+  SLIPWAY_RETURN_IF_ERROR(check_header(header, bytes.size()));
+  const auto text = bytes.subspan(header.metadata_offset, header.metadata_size);
+  auto metadata = read_metadata({reinterpret_cast<const char*>(text.data()), text.size()});
+  if (!metadata.ok()) return metadata.error().with_context("its metadata");
+  return metadata;
+}
+
 }  // namespace
 
 // In the order in which Torch-TensorRT's reader looks for the fields.
@@ -211,14 +219,23 @@ Result<std::vector<std::byte>> write_header(const Metadata& metadata, uint64_t p
   return bytes;
 }
 
+Result<std::vector<std::byte>> write_external_header(std::span<const std::byte> header,
+                                                     const std::string& key) {
+  Header fields;
+  if (header.size() < sizeof fields) return invalid_file("it is cut short");
+  std::memcpy(&fields, header.data(), sizeof fields);
+  fields.plan_size = 0;
+  SLIPWAY_ASSIGN_OR_RETURN(Metadata metadata, read_metadata(fields, header));
+  metadata.engine_key = key;
+  return write_header(metadata, 0);
+}
+
 Result<Blob> read_blob(std::span<const std::byte> bytes) {
   Header header;
   if (bytes.size() < sizeof header) return invalid_file("it is cut short");
   std::memcpy(&header, bytes.data(), sizeof header);
-  SLIPWAY_RETURN_IF_ERROR(check_header(header, bytes.size()));
-  const auto text = bytes.subspan(header.metadata_offset, header.metadata_size);
-  auto metadata = read_metadata({reinterpret_cast<const char*>(text.data()), text.size()});
-  if (!metadata.ok()) return metadata.error().with_context("its metadata");
+  auto metadata = read_metadata(header, bytes);
+  if (!metadata.ok()) return metadata.error();
   // The other way round is written too: aliases behind TR01.
   const std::string_view magic(header.magic, sizeof header.magic);
   if ((header.plan_size == 0) == metadata->engine_key.empty()) {

@@ -53,6 +53,10 @@ struct Metadata {
 // read_blob would not give back: kInvalidArgument.
 Result<std::vector<std::byte>> write_header(const Metadata& metadata, uint64_t plan_size);
 
+// The same header for a plan that is named data under `key`. `header` is what write_header() gave.
+Result<std::vector<std::byte>> write_external_header(std::span<const std::byte> header,
+                                                     const std::string& key);
+
 struct Blob {
   Metadata metadata;
   std::span<const std::byte> plan;  // of the bytes that were given; empty with an engine_key

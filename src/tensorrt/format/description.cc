@@ -39,9 +39,12 @@ Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
 
 Result<std::span<const std::byte>> plan_of(std::span<const std::byte> bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
-  if (blob.metadata.engine_key.empty()) return blob.plan;
-  return unsupported("its plan is not in it: it is named data under the key '{}'",
-                     printable(blob.metadata.engine_key));
+  return blob.plan;
+}
+
+Result<std::string> key_of(std::span<const std::byte> bytes) {
+  SLIPWAY_ASSIGN_OR_RETURN(Blob blob, read_blob(bytes));
+  return std::move(blob.metadata.engine_key);
 }
 
 Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
@@ -131,6 +134,8 @@ const engine::Description kDescription = {
     .weight_budget = kBudgetOption,
     .header = header,
     .engine_of = plan_of,
+    .external_header = write_external_header,
+    .external_key = key_of,
     .summarize = summarize,
     .is_bare_engine = is_plan,
     .bare_engine = "TensorRT plan",

@@ -77,8 +77,23 @@ TEST(TensorRtDescription, FindsThePlanAndTellsOfIt) {
   ASSERT_TRUE(elsewhere.ok()) << elsewhere.error().message();
   EXPECT_THAT(kDescription.summarize(*elsewhere)->lines,
               testing::Contains("the plan is named data: k"));
-  EXPECT_THAT(kDescription.engine_of(*elsewhere).error().message(),
-              HasSubstr("its plan is not in it"));
+  EXPECT_TRUE(kDescription.engine_of(*elsewhere)->empty());
+  EXPECT_EQ(*kDescription.external_key(*elsewhere), "k");
+  EXPECT_EQ(*kDescription.external_key(bytes), "");
+  EXPECT_FALSE(kDescription.external_key({}).ok());
+}
+
+TEST(TensorRtDescription, AHeaderMayBeOfAPlanElsewhere) {
+  const auto bytes = blob();
+  const auto header = std::span(bytes).first(bytes.size() - 3);
+  const auto external = kDescription.external_header(header, "k");
+  ASSERT_TRUE(external.ok()) << external.error().message();
+  Metadata expected = read_blob(bytes)->metadata;
+  expected.engine_key = "k";
+  EXPECT_EQ(read_blob(*external)->metadata, expected);
+  EXPECT_FALSE(kDescription.external_header(header.first(20), "k").ok());
+  EXPECT_FALSE(kDescription.external_header(header.first(64), "k").ok());
+  EXPECT_FALSE(kDescription.external_header(header, "").ok());
 }
 
 TEST(TensorRtDescription, GivesTheDelegateBudgetsAsTexts) {
