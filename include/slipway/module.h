@@ -129,6 +129,28 @@ class Module {
   std::shared_ptr<Impl> impl_;
 };
 
+// A run that goes on while its caller does something else (Method::run_async). For one thread at a
+// time, but for is_done().
+class PendingRun {
+ public:
+  SLIPWAY_API PendingRun(PendingRun&&) noexcept;
+  SLIPWAY_API PendingRun& operator=(PendingRun&&) noexcept;
+  // Waits.
+  SLIPWAY_API ~PendingRun();
+
+  // Whether wait() would return at once. Any thread may ask.
+  SLIPWAY_API bool is_done() const;
+  // Waits for the run, and gives what Method::run() would have given, error or outputs; after that
+  // the Module can be used again. A second call is an error.
+  SLIPWAY_API Result<std::vector<Value>> wait();
+
+ private:
+  friend class Method;
+  struct State;
+  explicit PendingRun(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
 // A handle to a method, cheap to copy: all copies are the same method, with one state. It keeps
 // what its Module holds (file, memory, process), and works as before when the Module is moved or
 // gone.
@@ -167,6 +189,12 @@ class Method {
   SLIPWAY_API Result<std::vector<Value>> run(std::initializer_list<Value> inputs) const;
   // Inputs by name; a tensor that is missing is an error, a literal may be left out.
   SLIPWAY_API Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs) const;
+
+  // Starts a run in a thread of its own and returns. It sees what the guards of slipway/cuda.h
+  // chose in this thread. Until PendingRun::wait() has returned, or the PendingRun is gone: inputs
+  // must stay where they are and as they are, what the run writes to must not be read, and whatever
+  // else is asked of the Module or its Methods, but what they are like, is kInvalidArgument.
+  SLIPWAY_API Result<PendingRun> run_async(std::span<const Value> inputs) const;
 
   // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
   // module's memory; writing to one sets the state.

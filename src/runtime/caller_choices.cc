@@ -46,6 +46,16 @@ cuda::ProfileGuard::ProfileGuard(int chosen)
 
 cuda::ProfileGuard::~ProfileGuard() { profile = {before_, was_chosen_}; }
 
+runtime::CallerChoices::CallerChoices() {
+  if (stream.is_chosen) stream_ = stream.value;
+  if (profile.is_chosen) profile_ = profile.value;
+}
+
+void runtime::CallerChoices::adopt() const {
+  stream = {stream_.value_or(nullptr), stream_.has_value()};
+  profile = {profile_.value_or(0), profile_.has_value()};
+}
+
 void runtime::share_caller_choices(void* library) {
   share(library, "slipway_use_caller_stream", &caller_stream);
   share(library, "slipway_use_caller_profile", &caller_profile);

@@ -1,6 +1,8 @@
 // What the guards of slipway/cuda.h chose in this thread, for the delegates that look at it.
 #pragma once
 
+#include <optional>
+
 namespace slipway::runtime {
 
 // Hands it to the delegate in an opened library, if that wants it: one that has the functions
@@ -8,5 +10,17 @@ namespace slipway::runtime {
 //   extern "C" void slipway_use_caller_profile(bool (*get)(int* profile));
 // `get` gives false where this thread's caller chose none. Any thread may call it, and `get`.
 void share_caller_choices(void* library);
+
+// What this thread's caller chose, for the calls of another one.
+class CallerChoices {
+ public:
+  CallerChoices();  // Those of this thread.
+  // Makes them those of this thread, until it ends.
+  void adopt() const;
+
+ private:
+  std::optional<void*> stream_;
+  std::optional<int> profile_;
+};
 
 }  // namespace slipway::runtime

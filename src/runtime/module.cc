@@ -2,12 +2,14 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <future>
 
 #include "base/error.h"
 #include "base/file_reader.h"
 #include "base/guard.h"
 #include "base/shared_memory.h"
 #include "base/try.h"
+#include "runtime/caller_choices.h"
 #include "runtime/data_file.h"
 #include "runtime/module_impl.h"
 #include "runtime/plan.h"
@@ -79,6 +81,13 @@ Result<std::unique_ptr<Module::Impl>> open_module(Opened program, const std::str
                          : runtime::open_here(std::move(file), std::move(data), options);
 }
 
+Status check_idle(const Module::Impl& module) {
+  if (!module.is_running) return {};
+  return invalid_argument(
+      "{} is running (Method::run_async): wait for that first (PendingRun::wait)",
+      module.file().name());
+}
+
 }  // namespace
 
 Status Module::Impl::read_signatures() {
@@ -120,6 +129,33 @@ Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& nam
   });
 }
 
+struct PendingRun::State {
+  ~State() {
+    if (result.valid()) result.wait();
+    module->is_running = false;
+  }
+
+  std::shared_ptr<Module::Impl> module;
+  std::future<Result<std::vector<Value>>> result;  // invalid once it was given
+};
+
+PendingRun::PendingRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PendingRun::PendingRun(PendingRun&&) noexcept = default;
+PendingRun& PendingRun::operator=(PendingRun&&) noexcept = default;
+PendingRun::~PendingRun() = default;
+
+bool PendingRun::is_done() const {
+  return state_ == nullptr ||
+         state_->result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+Result<std::vector<Value>> PendingRun::wait() {
+  if (state_ == nullptr) return invalid_argument("this run was waited for already");
+  Result<std::vector<Value>> result = state_->result.get();
+  state_.reset();
+  return result;
+}
+
 std::vector<std::string> Module::method_names() const {
   std::vector<std::string> names;
   if (impl_ == nullptr) return names;
@@ -159,9 +195,13 @@ std::vector<std::vector<int64_t>> Method::example_sizes() const {
   return module_->methods()[index_].signature.example_sizes();
 }
 
-Status Method::prepare() const { return module_->prepare(index_); }
+Status Method::prepare() const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+  return module_->prepare(index_);
+}
 
 Result<std::vector<Value>> Method::run(std::span<const Value> inputs) const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->run(index_, inputs);
 }
 
@@ -180,22 +220,45 @@ Result<std::vector<Value>> Method::run(const std::map<std::string, Value>& input
   return run(ordered);
 }
 
+Result<PendingRun> Method::run_async(std::span<const Value> inputs) const {
+  return guarded(module_->file().name(), [&]() -> Result<PendingRun> {
+    SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+    auto state = std::make_unique<PendingRun::State>();
+    state->module = module_;
+    module_->is_running = true;
+    state->result = std::async(
+        std::launch::async, [module = module_, index = index_, choices = runtime::CallerChoices(),
+                             values = std::vector<Value>(inputs.begin(), inputs.end())] {
+          choices.adopt();
+          return guarded(module->file().name(), [&] { return module->run(index, values); });
+        });
+    return PendingRun(std::move(state));
+  });
+}
+
 Result<std::vector<std::pair<std::string, Tensor>>> Method::state() const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->state(index_);
 }
 
 Result<uint64_t> Method::weight_streaming_budget() const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->weight_budget(index_, {});
 }
 
 Result<uint64_t> Method::set_weight_streaming_budget(uint64_t bytes) const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->weight_budget(index_, {.weight_streaming_budget = bytes});
 }
 
 Result<uint64_t> Method::set_weight_streaming_total(uint64_t bytes) const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->weight_budget(index_, {.weight_streaming_total = bytes});
 }
 
-Status Method::reset_state() const { return module_->reset_state(index_); }
+Status Method::reset_state() const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+  return module_->reset_state(index_);
+}
 
 }  // namespace slipway

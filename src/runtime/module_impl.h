@@ -2,6 +2,7 @@
 // process or in another.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,6 +33,8 @@ class Module::Impl {
   const pte::File& file() const { return file_; }
   const LoadOptions& options() const { return options_; }
   std::vector<Entry>& methods() { return methods_; }
+  // Whether a PendingRun is there, whose thread the Module belongs to.
+  std::atomic<bool> is_running{false};
   // Its position, or an error that names those there are.
   Result<size_t> find(const std::string& name) const;
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "pte/emitter/emitted_program_test.h"
+#include "slipway/cuda.h"
 #include "tensorrt/delegate/delegate_test.h"
 #include "tensorrt/format/description.h"
 
@@ -279,6 +280,26 @@ TEST_F(ModuleTest, AnEngineRunsAsACudaGraphWhereTheLoaderSaysSo) {
   p.engines[0].record.compile_specs["use_cuda_graphs"] = "1";
   EXPECT_EQ(graphs({.cuda_graphs = false}), 0);
   EXPECT_EQ(graphs({.isolate = true, .cuda_graphs = true}), 0) << "not in this process";
+}
+
+TEST_F(ModuleTest, ARunInAThreadOfItsOwnHasItsCallersChoices) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  const auto loaded = module();
+  const auto method = loaded->method();
+  const std::vector<Value> inputs = {floats({1, 3}, {1, 2, 3})};
+  {
+    const cuda::ProfileGuard guard(-1);
+    auto run = method->run_async(inputs);
+    ASSERT_TRUE(run.ok()) << run.error().message();
+    const auto outputs = run->wait();
+    ASSERT_FALSE(outputs.ok());
+    EXPECT_THAT(outputs.error().message(), HasSubstr("profile -1"));
+  }
+  auto run = method->run_async(inputs);
+  ASSERT_TRUE(run.ok()) << run.error().message();
+  const auto outputs = run->wait();
+  ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+  EXPECT_EQ(to_floats((*outputs)[0]), (Floats{3, 5, 7}));
 }
 
 TEST_F(ModuleTest, TheFilesEngineForThisGpuIsTaken) {
