@@ -166,15 +166,20 @@ std::vector<std::string> EngineOptions::given() const {
 bool EngineOptions::is_set() const { return !given().empty(); }
 
 Result<bool> EngineOptions::take_load_options(LoadOptions& options) const {
-  const std::map<std::string, std::optional<uint64_t>*> fields = {
+  const std::map<std::string, std::optional<uint64_t>*> budgets = {
       {"weight_streaming_budget", &options.weight_streaming_budget},
       {"weight_streaming_total", &options.weight_streaming_total}};
+  const std::map<std::string, std::optional<bool>*> flags = {{"cuda_graphs", &options.cuda_graphs}};
   std::vector<std::string> others = given();
   for (const std::string& engine : engine_names()) {
     for (const EngineOption& option : engine_options(engine)) {
       if (!option.is_for_loading) continue;
       for (const auto& [name, text] : of_engines_.values({&option, 1})) {
-        SLIPWAY_ASSIGN_OR_RETURN(*fields.at(name), parse_byte_count(text));
+        if (const auto flag = flags.find(name); flag != flags.end()) {
+          *flag->second = text == "true";
+        } else {
+          SLIPWAY_ASSIGN_OR_RETURN(*budgets.at(name), parse_byte_count(text));
+        }
         std::erase(others, flag_of(name));
       }
     }

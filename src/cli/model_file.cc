@@ -81,7 +81,7 @@ Result<Module> load_module(const std::string& path, const LoadOptions& options,
     if (bounds.empty() && is_all) return Module::load(path, load);
     return invalid_argument(
         "{} is compiled already: --bound and the options of engines are for archives (.pt2), but "
-        "for --weight-streaming-budget and --weight-streaming-total",
+        "for --weight-streaming-budget, --weight-streaming-total and --cuda-graphs",
         path);
   }
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, engine.to_compile_options());

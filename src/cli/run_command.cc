@@ -36,7 +36,6 @@ struct Options {
   std::string output_dir;
   std::string state_dir;
   LoadOptions load;
-  bool cuda_graphs = false;
   std::string performance_hint;
   std::optional<double> timeout;         // seconds
   std::optional<uint64_t> memory_limit;  // MiB
@@ -128,7 +127,6 @@ Status run(const Options& options) {
   }
   if (options.memory_limit) load.memory_limit = *options.memory_limit << 20;
   const auto load_started = std::chrono::steady_clock::now();
-  if (options.cuda_graphs) load.cuda_graphs = true;
   load.on_warning = print_warning;
   SLIPWAY_ASSIGN_OR_RETURN(const Module module,
                            load_module(options.file, load, options.bounds, options.engine));
@@ -221,8 +219,6 @@ void add_run(const Command& tool, Action& action) {
                   "The .ptd with the engines that are outside of the program, where it lies "
                   "elsewhere than beside it")
       .type_name("FILE");
-  command.add_flag("--cuda-graphs", options->cuda_graphs,
-                   "Run engines of a GPU as CUDA graphs, which are recorded at the second run");
   command.add_flag("--copy", options->load.copy,
                    "Read the file into memory, so that changes of it meanwhile do no harm");
   command

@@ -10,10 +10,10 @@
 #include "tensorrt/archive/calls.h"
 #include "tensorrt/builder/bare_engine.h"
 #include "tensorrt/builder/builder.h"
+#include "tensorrt/builder/compile_specs.h"
 #include "tensorrt/builder/job.h"
 #include "tensorrt/builder/machine.h"
 #include "tensorrt/builder/options.h"
-#include "tensorrt/builder/weight_streaming.h"
 
 namespace slipway::tensorrt {
 
@@ -43,7 +43,7 @@ class TensorRtCompiler : public engine_build::Compiler {
   }
 
   void finish(const std::vector<engine::Engine*>& engines) const override {
-    set_weight_streaming_budgets(engines, options_);
+    set_compile_specs(engines, options_);
   }
 
  private:

@@ -43,6 +43,9 @@ const EngineOption kOptions[] = {
      .value = "BYTES",
      .help = "The same for all engines together, shared out by the size of their weights",
      .is_for_loading = true},
+    {.name = "cuda_graphs",
+     .help = "Run engines as CUDA graphs, which are recorded at the second call",
+     .is_for_loading = true},
     {.name = "workspace",
      .value = "BYTES",
      .help = "The most memory that a layer may use, such as 1GiB"},
@@ -155,6 +158,7 @@ Status parse_one(const std::string& name, const std::string& text, Options& opti
   if (name == "weight_streaming") return parse(text, options.weight_streaming);
   if (name == "weight_streaming_budget") return parse(text, options.weight_streaming_budget);
   if (name == "weight_streaming_total") return parse(text, options.weight_streaming_total);
+  if (name == "cuda_graphs") return parse(text, options.cuda_graphs);
   if (name == "workspace") return parse(text, options.workspace);
   if (name == "optimization_level") return parse(text, options.optimization_level);
   if (name == "torch_tensorrt_abi") return parse_abi(text, options.calls.abi);

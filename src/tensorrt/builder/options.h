@@ -36,6 +36,8 @@ struct Options {
   std::optional<uint64_t> weight_streaming_budget;
   std::optional<uint64_t> weight_streaming_total;
 
+  std::optional<bool> cuda_graphs;
+
   std::optional<uint64_t> workspace;
   std::optional<int> optimization_level;
   Precision precision = Precision::kModel;

@@ -26,6 +26,7 @@ TEST(TensorRtOptions, AreRead) {
                                 {"profile", "s77=1:8:64"},
                                 {"profile", "s77=1:1:1"},
                                 {"weight_streaming_total", "2GiB"},
+                                {"cuda_graphs", "false"},
                                 {"workspace", "512MB"},
                                 {"optimization_level", "0"},
                                 {"precision", "bf16"},
@@ -37,6 +38,7 @@ TEST(TensorRtOptions, AreRead) {
   EXPECT_EQ(options->profiles.at("s77")[0].opt, 8);
   EXPECT_EQ(options->profiles.at("s77")[1].opt, 1);
   EXPECT_EQ(options->weight_streaming_total, uint64_t{2} << 30);
+  EXPECT_EQ(options->cuda_graphs, false);
   EXPECT_EQ(options->workspace, 512'000'000u);
   EXPECT_EQ(options->optimization_level, 0);
   EXPECT_EQ(options->precision, Precision::kBFloat16);

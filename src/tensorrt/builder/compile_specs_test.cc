@@ -1,4 +1,4 @@
-#include "tensorrt/builder/weight_streaming.h"
+#include "tensorrt/builder/compile_specs.h"
 
 #include <limits>
 #include <string>
@@ -14,10 +14,10 @@ std::vector<engine::Engine> engines_of(const std::vector<uint64_t>& weights) {
   return engines;
 }
 
-void set_budgets(std::vector<engine::Engine>& engines, const Options& options) {
+void set_specs(std::vector<engine::Engine>& engines, const Options& options) {
   std::vector<engine::Engine*> pointers;
   for (engine::Engine& engine : engines) pointers.push_back(&engine);
-  set_weight_streaming_budgets(pointers, options);
+  set_compile_specs(pointers, options);
 }
 
 uint64_t spec(const engine::Engine& engine, const char* key) {
@@ -26,15 +26,28 @@ uint64_t spec(const engine::Engine& engine, const char* key) {
 
 TEST(WeightStreaming, LeavesEnginesAloneWithoutABudget) {
   auto engines = engines_of({1, 2});
-  set_budgets(engines, {});
+  set_specs(engines, {});
   EXPECT_TRUE(engines[0].record.compile_specs.empty());
+}
+
+TEST(CudaGraphs, AreAsked) {
+  auto engines = engines_of({1});
+  engines[0].variants.resize(1);
+  Options options;
+  options.cuda_graphs = true;
+  set_specs(engines, options);
+  EXPECT_EQ(engines[0].record.compile_specs.at("use_cuda_graphs"), "1");
+  EXPECT_EQ(engines[0].variants[0].record.compile_specs.at("use_cuda_graphs"), "1");
+  options.cuda_graphs = false;
+  set_specs(engines, options);
+  EXPECT_EQ(engines[0].record.compile_specs.at("use_cuda_graphs"), "0");
 }
 
 TEST(WeightStreaming, GivesEachEngineItsBudget) {
   auto engines = engines_of({1, 2});
   Options options;
   options.weight_streaming_budget = 0;
-  set_budgets(engines, options);
+  set_specs(engines, options);
   EXPECT_EQ(spec(engines[1], "weight_streaming_budget"), 0u);
   EXPECT_FALSE(engines[1].record.compile_specs.contains("weight_streaming_total"));
 }
@@ -44,7 +57,7 @@ TEST(WeightStreaming, SharesATotalOutByWeights) {
   engines[2].variants.resize(1);
   Options options;
   options.weight_streaming_total = 1000;
-  set_budgets(engines, options);
+  set_specs(engines, options);
   EXPECT_EQ(spec(engines[0], "weight_streaming_budget"), 250u);
   EXPECT_EQ(spec(engines[1], "weight_streaming_budget"), 0u);
   EXPECT_EQ(spec(engines[2], "weight_streaming_budget"), 750u);
@@ -58,7 +71,7 @@ TEST(WeightStreaming, LeavesSharesOfOthersEnginesToTheRuntime) {
   engines[1].record.options["torch_tensorrt_abi"] = "10";
   Options options;
   options.weight_streaming_total = 1000;
-  set_budgets(engines, options);
+  set_specs(engines, options);
   EXPECT_EQ(spec(engines[0], "weight_streaming_budget"), 1000u);
   EXPECT_FALSE(engines[1].record.compile_specs.contains("weight_streaming_budget"));
   EXPECT_EQ(spec(engines[1], "weight_streaming_total"), 1000u);
@@ -72,7 +85,7 @@ TEST(WeightStreaming, NeverGivesMoreThanTheTotal) {
       auto engines = engines_of(weights);
       Options options;
       options.weight_streaming_total = total;
-      set_budgets(engines, options);
+      set_specs(engines, options);
       uint64_t sum = 0;
       for (const engine::Engine& engine : engines) sum += spec(engine, "weight_streaming_budget");
       EXPECT_LE(sum, total);
