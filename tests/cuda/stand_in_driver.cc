@@ -149,7 +149,11 @@ int cuDeviceGetName(char* name, int size, int device) {
   return 0;
 }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
-  *value = attribute == 75 ? state.capability / 10 : attribute == 76 ? state.capability % 10 : 0;
+  *value = attribute == 75    ? state.capability / 10
+           : attribute == 76  ? state.capability % 10
+           : attribute == 18  ? +state.is_integrated
+           : attribute == 100 ? +state.has_host_pages
+                              : 0;
   return 0;
 }
 int cuDevicePrimaryCtxRetain(void** context, int device) {

@@ -94,6 +94,15 @@ bool is_on_device(const void* address) {
   return code == 0 && type == 2;
 }
 
+bool is_readable(const void* address) {
+  int device = 0;
+  int integrated = 0;
+  return is_on_device(address) ||
+         (driver<int (*)(int*, int)>("cuDeviceGet")(&device, 0) == 0 &&
+          driver<int (*)(int*, int, int)>("cuDeviceGetAttribute")(&integrated, 18, device) == 0 &&
+          integrated != 0);
+}
+
 Kernels::~Kernels() {
   if (module_ != nullptr) driver<int (*)(void*)>("cuModuleUnload")(module_);
 }

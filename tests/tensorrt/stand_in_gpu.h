@@ -18,6 +18,8 @@ Function driver(const char* name) {
 uint64_t allocate(size_t size, bool* ok);
 void release(uint64_t address);
 bool is_on_device(const void* address);
+// Whether kernels read it: on an integrated GPU memory of the host, too.
+bool is_readable(const void* address);
 
 // The kernels in the current context; none with the stand-in for the driver.
 class Kernels {

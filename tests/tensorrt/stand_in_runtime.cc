@@ -313,7 +313,7 @@ bool enqueue(Context* self, void* stream) {
     bool known = false;
     const auto sizes = known_shape(self, tensor, &known);
     const auto address = self->addresses.find(tensor.name);
-    if (!known || address == self->addresses.end() || !is_on_device(address->second)) {
+    if (!known || address == self->addresses.end() || !is_readable(address->second)) {
       self->engine->runtime->log("stand-in: " + tensor.name +
                                  " has no shape, or no memory of the device");
       return false;

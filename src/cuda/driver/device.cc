@@ -10,6 +10,7 @@ namespace {
 
 // CUDA's numbers of attributes and flags.
 constexpr int kIntegrated = 18;
+constexpr int kHostPages = 100;
 constexpr int kMajorCapability = 75;
 constexpr int kMinorCapability = 76;
 constexpr unsigned kStreamNonBlocking = 1;
@@ -24,17 +25,20 @@ Result<DeviceInfo> describe_device(const Driver& driver, int index, int* device)
   int major = 0;
   int minor = 0;
   int integrated = 0;
+  int host_pages = 0;
   SLIPWAY_RETURN_IF_ERROR(driver.check(call.device(device, index), what));
   SLIPWAY_RETURN_IF_ERROR(driver.check(
       call.device_name(name.data(), static_cast<int>(name.size()) - 1, *device), what));
   for (const auto& [attribute, value] : {std::pair(kMajorCapability, &major),
                                          {kMinorCapability, &minor},
-                                         {kIntegrated, &integrated}}) {
+                                         {kIntegrated, &integrated},
+                                         {kHostPages, &host_pages}}) {
     SLIPWAY_RETURN_IF_ERROR(driver.check(call.device_attribute(value, attribute, *device), what));
   }
   info.name = name.data();
   info.capability = major * 10 + minor;
   info.is_integrated = integrated != 0;
+  info.has_host_pages = host_pages != 0;
   return info;
 }
 

@@ -17,6 +17,8 @@ struct DeviceInfo {
   std::string name;
   int capability = 0;          // 90 for compute capability 9.0
   bool is_integrated = false;  // its memory is the machine's
+  // It reads and writes all memory of the host, by the host's page tables.
+  bool has_host_pages = false;
 };
 
 // Of all GPUs that the driver sees; no context is made.

@@ -21,6 +21,8 @@ struct StandInDriver {
   std::atomic<int> devices{2};
   std::atomic<int> capability{86};              // of all
   std::atomic<size_t> memory{size_t{1} << 30};  // SIZE_MAX: as much as there is
+  std::atomic<bool> is_integrated{false};       // likewise; not on a GPU
+  std::atomic<bool> has_host_pages{false};      // likewise
   std::atomic<int> work_error{0};               // of the next wait for a stream
   std::atomic<int> captured{0};                 // whether streams are being captured by somebody
   std::atomic<int> graph_errors{0};             // so many graphs can't be made

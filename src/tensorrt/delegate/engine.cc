@@ -225,7 +225,27 @@ et::Error LoadedEngine::resize_outputs(Values values) {
   return et::Error::Ok;
 }
 
-et::Error LoadedEngine::locate(size_t index, const aten::Tensor& tensor) {
+// A discrete GPU would fetch each line over the bus, when it is read.
+bool LoadedEngine::is_read_in_place(const void* data, bool is_pinned) const {
+  const cuda::DeviceInfo& info = device_->info();
+  return info.is_integrated && (info.has_host_pages || is_pinned) &&
+         reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
+}
+
+// Of an output in the memory of an input, and of that: where the two are apart, one is copied.
+bool LoadedEngine::is_with_its_alias(size_t index, Values values) const {
+  const size_t inputs = ports_.inputs.size();
+  for (size_t i = 0; i < ports_.aliases.size(); ++i) {
+    const auto alias = ports_.aliases[i];
+    if (!alias || (*alias != index && inputs + i != index)) continue;
+    return values[*alias]->toTensor().const_data_ptr() ==
+           values[inputs + i]->toTensor().const_data_ptr();
+  }
+  return true;
+}
+
+et::Error LoadedEngine::locate(size_t index, Values values) {
+  const aten::Tensor& tensor = values[index]->toTensor();
   Argument& slot = slots_[index];
   slot.host = nullptr;
   slot.bytes = tensor.nbytes();
@@ -244,8 +264,12 @@ et::Error LoadedEngine::locate(size_t index, const aten::Tensor& tensor) {
     slot.address = reinterpret_cast<cuda::Address>(data);
     return et::Error::Ok;
   }
-  slot.host = data;
   slot.is_pinned = place->kind == cuda::Place::Kind::kPinned;
+  if (is_read_in_place(data, slot.is_pinned) && is_with_its_alias(index, values)) {
+    slot.address = reinterpret_cast<cuda::Address>(data);
+    return et::Error::Ok;
+  }
+  slot.host = data;
   // An output in the memory of an input needs none of its own.
   if (!is_input(index) && ports_.aliases[index - ports_.inputs.size()]) return et::Error::Ok;
   const Status reserved = slot.staging.reserve(slot.bytes);
@@ -256,7 +280,7 @@ et::Error LoadedEngine::locate(size_t index, const aten::Tensor& tensor) {
 
 et::Error LoadedEngine::bind(Values values) {
   for (size_t i = 0; i < values.size(); ++i) {
-    const et::Error located = locate(i, values[i]->toTensor());
+    const et::Error located = locate(i, values);
     if (located != et::Error::Ok) return located;
     const auto alias = is_input(i) ? std::nullopt : ports_.aliases[i - ports_.inputs.size()];
     if (alias && slots_[*alias].bytes != slots_[i].bytes) {

@@ -85,7 +85,10 @@ class LoadedEngine final : public delegate::Engine {
   EtError set_profile(const cuda::Stream& stream);
   EtError set_shapes(const cuda::Stream& stream, Values values);
   EtError resize_outputs(Values values);
-  EtError locate(size_t index, const executorch::aten::Tensor& tensor);
+  EtError locate(size_t index, Values values);
+  bool is_with_its_alias(size_t index, Values values) const;
+  // Whether the GPU works in such memory of the host where it is.
+  bool is_read_in_place(const void* data, bool is_pinned) const;
   EtError bind(Values values);
   void use_graphs();
   Status enqueue(const cuda::Stream& stream);
