@@ -38,6 +38,9 @@ struct BlobSurroundings {
 
 inline constexpr const char* kProgramOption = "program";
 inline constexpr const char* kFinishOption = "finish_program";
+// A load option beside kProgramOption, true or false: what is in the program has been compared with
+// the checksums of its manifest.
+inline constexpr const char* kCheckedOption = "checksums_match";
 
 // What the header before an engine's bytes says.
 struct BlobSummary {

@@ -83,7 +83,8 @@ std::string settings_of(const engine::Description& engine) {
 
 }  // namespace
 
-BackendSettings::BackendSettings(const LoadOptions& options, const std::string& program) {
+BackendSettings::BackendSettings(const LoadOptions& options, const std::string& program,
+                                 bool is_checked) {
   for (const engine::Description* engine : engine_list::descriptions()) {
     if (engine->load_settings == nullptr) continue;
     auto& own = settings_.emplace_back(engine->backend, std::vector<et::BackendOption>()).second;
@@ -92,6 +93,7 @@ BackendSettings::BackendSettings(const LoadOptions& options, const std::string& 
     }
     if (engine->weight_budget != nullptr) {
       own.push_back(to_executorch({engine::kProgramOption, program}));
+      own.push_back(to_executorch({engine::kCheckedOption, is_checked}));
     }
   }
 }

@@ -21,7 +21,8 @@ namespace slipway::runtime {
 // it.
 class BackendSettings {
  public:
-  BackendSettings(const LoadOptions& options, const std::string& program);
+  // `is_checked`: engine::kCheckedOption.
+  BackendSettings(const LoadOptions& options, const std::string& program, bool is_checked);
   // Valid as long as this is.
   executorch::runtime::LoadBackendOptionsMap map();
 

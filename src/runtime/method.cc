@@ -99,7 +99,8 @@ Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap
   const std::string context = fmt::format("{} can't be prepared", description());
   LogCapture log;
   try {
-    BackendSettings settings(options, program_id());
+    // load() has compared the engines of a file with a manifest.
+    BackendSettings settings(options, program_id(), file_.manifest().has_value());
     const et::LoadBackendOptionsMap map = settings.map();
     auto method =
         program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr, data, &map);

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -61,6 +62,9 @@ struct Request {
   std::string program;
   bool shares_engine = true;
   bool shares_scratch = false;
+  // The plan is still to be compared with its SHA-256, and is known to be undamaged by another
+  // checksum: that may be done beside TensorRT's work.
+  bool is_digest_open = false;
 };
 
 // Of engines that are loaded from now on without a load option for it. Any thread may set it.
@@ -128,12 +132,15 @@ Result<Blob> read_whole(std::span<const std::byte> blob_bytes, const et::NamedDa
     bytes.emplace(*std::move(data));
     blob->plan = bytes_of(*bytes);
   }
-  const std::string& sha256 = blob->metadata.engine_sha256;
-  if (!sha256.empty() && sha256_hex(blob->plan) != sha256) {
-    return invalid_file(
-        "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
-  }
   return blob;
+}
+
+// Nothing to compare where the blob has no digest.
+Status check_digest(const Blob& blob) {
+  const std::string& sha256 = blob.metadata.engine_sha256;
+  if (sha256.empty() || sha256_hex(blob.plan) == sha256) return {};
+  return invalid_file(
+      "its plan is damaged: it does not have the SHA-256 that its blob says. Get the file again");
 }
 
 Result<Request> read_request(const et::BackendInitContext& context,
@@ -147,6 +154,10 @@ Result<Request> read_request(const et::BackendInitContext& context,
   SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
   SLIPWAY_ASSIGN_OR_RETURN(const auto program, text_of(options, engine::kProgramOption));
   request.program = program.value_or(std::string());
+  SLIPWAY_ASSIGN_OR_RETURN(const auto is_checked, flag_of(options, engine::kCheckedOption));
+  // What is outside of the program has no other checksum.
+  request.is_digest_open = is_checked.value_or(false) && !request.bytes;
+  if (!request.is_digest_open) SLIPWAY_RETURN_IF_ERROR(check_digest(request.blob));
   SLIPWAY_ASSIGN_OR_RETURN(const auto shares_engine, flag_of(options, kShareEnginesOption));
   SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, flag_of(options, kShareScratchOption));
   request.shares_engine = shares_engine.value_or(true);
@@ -189,6 +200,9 @@ Status choose_plan(Request& request, const et::NamedDataMap* map, const Runtime&
     std::optional<et::FreeableBuffer> plan_bytes;
     auto blob = read_whole(bytes_of(bytes), map, plan_bytes);
     if (!blob.ok()) return blob.error().with_context(fmt::format("for {}", variant.targets));
+    const Status intact = check_digest(*blob);
+    if (!intact.ok()) return intact.error().with_context(fmt::format("for {}", variant.targets));
+    request.is_digest_open = false;
     request.blob = *std::move(blob);
     request.bytes.emplace(plan_bytes ? std::move(*plan_bytes) : std::move(bytes));
     return check_header(runtime, request.blob.plan);
@@ -220,9 +234,22 @@ et::Result<std::shared_ptr<Plan>> load_plan(const Request& request,
   PlanId id = {metadata.engine_sha256, bytes.size(), request.device, runtime.get()};
   if (request.shares_engine) {
     if (id.sha256.empty()) id.sha256 = sha256_hex(bytes);
-    if (auto known = Programs::get().find_plan(id, request.budget)) return known;
+    if (auto known = Programs::get().find_plan(id, request.budget)) {
+      if (!request.is_digest_open) return known;
+      const Status intact = check_digest(request.blob);
+      if (!intact.ok()) return refuse(intact.error());
+      return known;
+    }
+  }
+  std::future<Status> digest;
+  if (request.is_digest_open) {
+    digest = std::async([&] { return check_digest(request.blob); });
   }
   auto engine = runtime->runtime().deserialize(bytes);
+  if (digest.valid()) {
+    const Status intact = digest.get();
+    if (!intact.ok()) return refuse(intact.error());
+  }
   if (engine.ok()) {
     return std::make_shared<Plan>(runtime, device, *std::move(engine), std::move(id),
                                   request.budget, request.shares_engine);

@@ -382,6 +382,28 @@ TEST_F(ModuleTest, ADamagedEngineIsRefused) {
   EXPECT_EQ(tensorrt.deserialized, before);
 }
 
+// Its SHA-256 is computed beside TensorRT's work then.
+TEST_F(ModuleTest, APlanWithoutItsDigestIsRefusedUnderARightChecksum) {
+  p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
+  engine::Engine& engine = p.engines[0];
+  const auto loaded = module();
+  ASSERT_TRUE(loaded->method()->prepare().ok());
+  // Another plan of that size, which claims to be the one that is loaded already.
+  std::string other(reinterpret_cast<const char*>(engine.bytes.bytes.data()),
+                    engine.bytes.bytes.size());
+  other[other.find(" 2.0")] = '\t';
+  engine.bytes = own_bytes(other);
+  const auto prepare = [&] {
+    const Status prepared = module()->method()->prepare();
+    return prepared.ok() ? std::string() : prepared.error().message();
+  };
+  EXPECT_THAT(prepare(), HasSubstr("its plan is damaged: it does not have the SHA-256"));
+  engine.record.sha256 = std::string(64, '0');
+  engine.header = *kDescription.header(engine.record);
+  EXPECT_THAT(prepare(), HasSubstr("its plan is damaged: it does not have the SHA-256"));
+  EXPECT_EQ(tensorrt.live_engines, 1) << "the one that is right";
+}
+
 TEST_F(ModuleTest, ALackOfMemoryIsOne) {
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
   const auto loaded = module();
