@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <system_error>
 #include <thread>
 
 #include "base/error.h"
+#include "base/guard.h"
 #include "base/try.h"
+#include "cuda/driver/lanes.h"
 
 namespace slipway::cuda {
 namespace {
@@ -93,9 +95,19 @@ Status PinnedBuffer::reserve(size_t size) {
 
 Status Staging::reserve(size_t size) { return on_device_.reserve(size); }
 
+// Two chunks for each, as to wake a thread takes its time; docs/benchmarks.md has the figures.
+size_t Staging::lanes_of(size_t size) {
+  constexpr size_t kFew = 4;
+  const size_t chunks = (size + kChunk - 1) / kChunk;
+  const size_t wanted = std::min(chunks, std::max(chunks / 2, kFew));
+  return std::clamp<size_t>(std::min<size_t>(std::thread::hardware_concurrency(), wanted), 1,
+                            kLanes);
+}
+
 Status Staging::prepare(size_t size) {
-  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(is_large(size) ? kPinned : size));
-  while (is_large(size) && through_.size() < 2 * kLanes) {
+  const size_t chunks = 2 * lanes_of(size);
+  SLIPWAY_RETURN_IF_ERROR(pinned_.reserve(is_large(size) ? chunks * kChunk : size));
+  while (is_large(size) && through_.size() < chunks) {
     SLIPWAY_ASSIGN_OR_RETURN(Event event, Event::create(device_));
     through_.push_back(std::move(event));
   }
@@ -104,35 +116,19 @@ Status Staging::prepare(size_t size) {
 
 // One thread's copies are a fifth of what the bus takes.
 Status Staging::in_lanes(size_t size, const Stream& stream,
-                         const std::function<Status(size_t, Range)>& copy) const {
-  const size_t chunks = (size + kChunk - 1) / kChunk;
-  size_t count = std::clamp<size_t>(
-      std::min<size_t>(std::thread::hardware_concurrency(), chunks / 4), 1, kLanes);
+                         const std::function<Status(size_t, const Next&)>& copy) const {
   // Which is another stream in each thread.
-  if (reinterpret_cast<uintptr_t>(stream.handle()) == kStreamPerThread) count = 1;
-  const size_t each = (chunks + count - 1) / count * kChunk;
+  const bool is_of_thread = reinterpret_cast<uintptr_t>(stream.handle()) == kStreamPerThread;
+  const size_t count = is_of_thread ? 1 : lanes_of(size);
+  std::atomic<size_t> taken{0};
+  const Next next = [&] { return taken++; };
   std::vector<Status> results(count);
-  const auto work = [&](size_t lane) {
-    const size_t begin = std::min(size, lane * each);
-    results[lane] = copy(lane, {begin, std::min(size, begin + each)});
-  };
-  std::vector<std::jthread> threads;
-  for (size_t lane = 1; lane < count; ++lane) {
-    try {
-      threads.emplace_back([&, lane] {
-        const auto current = device_->make_current();
-        if (current.ok()) {
-          work(lane);
-        } else {
-          results[lane] = current.error();
-        }
-      });
-    } catch (const std::system_error&) {  // There are no more threads.
-      work(lane);
-    }
-  }
-  work(0);
-  threads.clear();  // Once they are through.
+  Lanes::get().run(count, [&](size_t lane) {
+    results[lane] = guarded("a tensor's copy", [&]() -> Status {
+      SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
+      return copy(lane, next);
+    });
+  });
   for (Status& result : results) SLIPWAY_RETURN_IF_ERROR(result);
   return {};
 }
@@ -141,8 +137,8 @@ Status Staging::upload(const void* data, size_t size, const Stream& stream) {
   if (size == 0) return {};
   SLIPWAY_RETURN_IF_ERROR(prepare(size));
   if (is_large(size)) {
-    return in_lanes(size, stream, [&](size_t lane, Range range) {
-      return upload_range(static_cast<const std::byte*>(data), lane, range, stream);
+    return in_lanes(size, stream, [&](size_t lane, const Next& next) {
+      return upload_chunks(static_cast<const std::byte*>(data), size, lane, next, stream);
     });
   }
   std::memcpy(pinned_.data(), data, size);
@@ -150,16 +146,17 @@ Status Staging::upload(const void* data, size_t size, const Stream& stream) {
 }
 
 // A chunk is copied by the processor while the one before it is on its way.
-Status Staging::upload_range(const std::byte* data, size_t lane, Range range,
-                             const Stream& stream) const {
-  for (size_t begin = range.first, i = 0; begin < range.second; begin += kChunk, ++i) {
-    const size_t size = std::min(kChunk, range.second - begin);
+Status Staging::upload_chunks(const std::byte* data, size_t size, size_t lane, const Next& next,
+                              const Stream& stream) const {
+  for (size_t i = 0;; ++i) {
+    const size_t begin = next() * kChunk;
+    if (begin >= size) return {};
+    const size_t bytes = std::min(kChunk, size - begin);
     if (i >= 2) SLIPWAY_RETURN_IF_ERROR(through(lane, i).wait());
-    std::memcpy(chunk(lane, i), data + begin, size);
-    SLIPWAY_RETURN_IF_ERROR(queue_upload(chunk(lane, i), begin, size, stream));
+    std::memcpy(chunk(lane, i), data + begin, bytes);
+    SLIPWAY_RETURN_IF_ERROR(queue_upload(chunk(lane, i), begin, bytes, stream));
     SLIPWAY_RETURN_IF_ERROR(through(lane, i).record(stream));
   }
-  return {};
 }
 
 Status Staging::upload_pinned(const void* data, size_t size, const Stream& stream) {
@@ -183,8 +180,8 @@ Status Staging::download(Address from, size_t size, const Stream& stream) {
 
 Status Staging::finish_download(void* data, size_t size, const Stream& stream) {
   if (is_large(size)) {
-    return in_lanes(size, stream, [&](size_t lane, Range range) {
-      return download_range(static_cast<std::byte*>(data), lane, range, stream);
+    return in_lanes(size, stream, [&](size_t lane, const Next& next) {
+      return download_chunks(static_cast<std::byte*>(data), size, lane, next, stream);
     });
   }
   if (size > 0) std::memcpy(data, pinned_.data(), size);
@@ -192,19 +189,23 @@ Status Staging::finish_download(void* data, size_t size, const Stream& stream) {
 }
 
 // A chunk is on its way while the processor copies the one before it.
-Status Staging::download_range(std::byte* data, size_t lane, Range range,
-                               const Stream& stream) const {
-  const auto size_at = [&](size_t begin) { return std::min(kChunk, range.second - begin); };
-  const auto queue = [&](size_t begin, size_t i) -> Status {
-    if (begin >= range.second) return {};
+Status Staging::download_chunks(std::byte* data, size_t size, size_t lane, const Next& next,
+                                const Stream& stream) const {
+  const auto size_at = [&](size_t begin) { return std::min(kChunk, size - begin); };
+  // Where the chunk begins that is on its way then.
+  const auto queue = [&](size_t i) -> Result<size_t> {
+    const size_t begin = next() * kChunk;
+    if (begin >= size) return begin;
     SLIPWAY_RETURN_IF_ERROR(download_pinned(chunk(lane, i), from_ + begin, size_at(begin), stream));
-    return through(lane, i).record(stream);
+    SLIPWAY_RETURN_IF_ERROR(through(lane, i).record(stream));
+    return begin;
   };
-  SLIPWAY_RETURN_IF_ERROR(queue(range.first, 0));
-  for (size_t begin = range.first, i = 0; begin < range.second; begin += kChunk, ++i) {
-    SLIPWAY_RETURN_IF_ERROR(queue(begin + kChunk, i + 1));
+  SLIPWAY_ASSIGN_OR_RETURN(size_t begin, queue(0));
+  for (size_t i = 0; begin < size; ++i) {
+    SLIPWAY_ASSIGN_OR_RETURN(const size_t after, queue(i + 1));
     SLIPWAY_RETURN_IF_ERROR(through(lane, i).wait());
     std::memcpy(data + begin, chunk(lane, i), size_at(begin));
+    begin = after;
   }
   return {};
 }

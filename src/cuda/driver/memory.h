@@ -74,8 +74,8 @@ class PinnedBuffer {
 // one thread at a time, whose current context is the device's.
 class Staging {
  public:
-  static constexpr size_t kChunk = size_t{1} << 19;
-  static constexpr size_t kLanes = 16;                    // threads, at most
+  static constexpr size_t kChunk = size_t{1} << 20;
+  static constexpr size_t kLanes = 12;                    // threads, at most
   static constexpr size_t kPinned = 2 * kLanes * kChunk;  // at most so much is pinned
 
   explicit Staging(DevicePointer device) : device_(device), on_device_(device), pinned_(device) {}
@@ -95,9 +95,11 @@ class Staging {
   Status download_pinned(void* data, Address from, size_t size, const Stream& stream) const;
 
  private:
-  using Range = std::pair<size_t, size_t>;  // of a tensor's bytes: begin and end
+  using Next = std::function<size_t()>;  // the chunk that nobody has taken
 
-  static bool is_large(size_t size) { return size > kPinned / kLanes; }
+  static bool is_large(size_t size) { return size > kChunk; }
+  // How many threads copy so many bytes.
+  static size_t lanes_of(size_t size);
   // The pinned memory and events of `size` bytes.
   Status prepare(size_t size);
   // Of two of a lane's, in turn.
@@ -105,11 +107,13 @@ class Staging {
     return static_cast<std::byte*>(pinned_.data()) + (2 * lane + i % 2) * kChunk;
   }
   const Event& through(size_t lane, size_t i) const { return through_[2 * lane + i % 2]; }
-  // Copies all of a large tensor, each lane a range of its own.
+  // Copies all of a large tensor, each lane the chunks that it takes.
   Status in_lanes(size_t size, const Stream& stream,
-                  const std::function<Status(size_t lane, Range range)>& copy) const;
-  Status upload_range(const std::byte* data, size_t lane, Range range, const Stream& stream) const;
-  Status download_range(std::byte* data, size_t lane, Range range, const Stream& stream) const;
+                  const std::function<Status(size_t lane, const Next& next)>& copy) const;
+  Status upload_chunks(const std::byte* data, size_t size, size_t lane, const Next& next,
+                       const Stream& stream) const;
+  Status download_chunks(std::byte* data, size_t size, size_t lane, const Next& next,
+                         const Stream& stream) const;
   Status queue_upload(const void* data, size_t begin, size_t size, const Stream& stream) const;
 
   DevicePointer device_;
