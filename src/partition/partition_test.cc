@@ -10,9 +10,9 @@
 
 #include <gtest/gtest.h>
 
+#include "partition/exclusions.h"
 #include "passes/passes.h"
 #include "passes/program_test.h"
-#include "partition/exclusions.h"
 #include "pt2/program_reader.h"
 
 namespace slipway::partition {
