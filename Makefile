@@ -49,7 +49,7 @@ test:
 test-peers:
 	$(call step,1/3 set-up)
 	@$(MAKE) --no-print-directory setup
-	@tools/setup_peers.sh
+	@tools/setup_peers.sh torch215
 	@tools/setup_tensorrt.sh
 	$(call step,2/3 building the tool)
 	@$(MAKE) --no-print-directory build/release/build.ninja

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Makes .deps/peers, the Python environment of tests/peers, and .deps/peers215, a folder with a newer PyTorch that stands before
-# it in PYTHONPATH, from their pinned requirements.
+# Makes .deps/peers, the Python environment of tests/peers, from its pinned requirements; with the argument torch215 also
+# .deps/peers215, a folder with a newer PyTorch that stands before it in PYTHONPATH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,6 +30,7 @@ if ! cmp -s $requirements $stamp; then
   cp $requirements $stamp
 fi
 
+[ "${1:-}" = torch215 ] || exit 0
 requirements=tests/peers/requirements_torch215.txt
 stamp=.deps/peers215/requirements.txt
 if ! cmp -s $requirements $stamp; then
