@@ -142,6 +142,7 @@ Values of_complex(Context& c, const Extent& e, bool forward) {
 
 // rfft, and ihfft, which goes back.
 Values of_real(Context& c, const Extent& e, bool forward) {
+  if (e.dims.empty()) return {};
   if (is_complex(c.tensor(0)->dtype())) return c.unsupported("its input is complex");
   const int64_t norm = normalization(c.text(3), forward);
   Value* x = signal(c, c.tensor(0)).real;
@@ -160,6 +161,7 @@ Values of_real(Context& c, const Extent& e, bool forward) {
 
 // irfft, and hfft, which goes forward: of its conjugate.
 Values to_real(Context& c, const Extent& e, bool is_hermitian) {
+  if (e.dims.empty()) return {};
   const int64_t norm = normalization(c.text(3), is_hermitian);
   Value* given = c.tensor(0);
   const int64_t last = e.dims.back();
