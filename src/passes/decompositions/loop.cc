@@ -3,12 +3,11 @@
 #include <utility>
 
 #include "ir/scan.h"
+#include "passes/decompositions/loops.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
 namespace {
-
-using List = std::vector<ir::Value*>;
 
 // The lists that follow the body; null and unsupported() where they are not so many.
 std::vector<const List*> lists(Context& c, size_t count) {

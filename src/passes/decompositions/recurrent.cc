@@ -1,8 +1,7 @@
 // Recurrent layers: a loop over the steps of the sequence, or a few of them one after the other.
-#include <memory>
 #include <string>
 
-#include "ir/scan.h"
+#include "passes/decompositions/loops.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -10,7 +9,6 @@ namespace {
 
 using ir::SymInt;
 using ir::Value;
-using List = std::vector<Value*>;
 
 // Steps that are as fast one after the other, and no more.
 constexpr int64_t kMostUnrolled = 16;
@@ -83,46 +81,27 @@ Sequence unrolled(Context& c, Cell cell, const Weights& w, Value* from_input, in
   return {c.build.stack(outputs, 0), state};
 }
 
-Sequence loop(Context& c, Cell cell, const Weights& w, Value* from_input, bool reversed,
-              const State& state) {
-  const SymInt steps = from_input->sizes().at(0);
-  auto body = std::make_shared<ir::Graph>();
-  const auto input = [&body](const std::string& name, const ir::TensorType& type) {
-    return body->add_input(name, type);
+Sequence looped(Context& c, Cell cell, const Weights& w, Value* from_input, bool reversed,
+                const State& state) {
+  LoopValues values{{state.hidden}, {from_input}, {w.hidden}};
+  if (state.cell) values.state.push_back(state.cell);
+  if (w.hidden_bias) values.given.push_back(w.hidden_bias);
+  if (w.projection) values.given.push_back(w.projection);
+  const auto body = [&](ir::OpBuilder& build, const LoopValues& now) -> LoopResults {
+    Weights inside{nullptr, now.given.at(0)};
+    if (w.hidden_bias) inside.hidden_bias = now.given.at(1);
+    if (w.projection) inside.projection = now.given.back();
+    State before{now.state.at(0)};
+    if (state.cell) before.cell = now.state.at(1);
+    const State after = step(build, cell, inside, now.scanned.at(0), before);
+    LoopResults results{{after.hidden}, {after.hidden}};
+    if (after.cell) results.state.push_back(after.cell);
+    return results;
   };
-  List states = {state.hidden};
-  State before{input("hidden", state.hidden->type())};
-  if (state.cell) {
-    states.push_back(state.cell);
-    before.cell = input("cell", state.cell->type());
-  }
-  ir::TensorType element = from_input->type();
-  element.sizes.erase(element.sizes.begin());
-  Value* now = input("input", element);
-  List given;
-  const auto give = [&](Value* value) {
-    if (!value) return value;
-    given.push_back(value);
-    return input("weight", value->type());
-  };
-  const Weights inside{nullptr, give(w.hidden), nullptr, give(w.hidden_bias), give(w.projection)};
-  ir::OpBuilder build(*body, nullptr, &c.node());
-  const State after = step(build, cell, inside, now, before);
-  if (!build.status().ok()) c.build.fail(build.status().error());
-  body->outputs().emplace_back(after.hidden);
-  if (after.cell) body->outputs().emplace_back(after.cell);
-  body->outputs().emplace_back(after.hidden);
-
-  ir::Node* node =
-      c.build.node(ir::kScan, {body, states, List{from_input}, reversed, std::move(given)});
-  const auto result = [&](const ir::TensorType& type) {
-    return c.build.graph().add_output(node, type);
-  };
-  State end{result(state.hidden->type())};
-  if (state.cell) end.cell = result(state.cell->type());
-  ir::TensorType stacked = state.hidden->type();
-  stacked.sizes.insert(stacked.sizes.begin(), steps);
-  return {result(stacked), end};
+  const LoopResults results = loop(c, values, reversed, body);
+  State end{results.state.at(0)};
+  if (state.cell) end.cell = results.state.at(1);
+  return {results.stacked.at(0), end};
 }
 
 // One direction of one layer over x, [steps, batch, features].
@@ -131,7 +110,7 @@ Sequence sequence(Context& c, Cell cell, const Weights& w, Value* x, bool revers
   // What the input adds does not wait for the state: one product for all steps.
   Value* from_input = c.build.linear(x, w.input, w.input_bias);
   const auto steps = x->sizes().at(0).constant();
-  if (!steps || *steps > kMostUnrolled) return loop(c, cell, w, from_input, reversed, state);
+  if (!steps || *steps > kMostUnrolled) return looped(c, cell, w, from_input, reversed, state);
   return unrolled(c, cell, w, from_input, *steps, reversed, state);
 }
 
