@@ -12,7 +12,6 @@ namespace {
 constexpr std::array kNoKernel = {
     Exception{"core_grid_sampler_3d", "no kernel computes it and no rule expresses it by others"},
     Exception{"embedding_bag_2", "mode 'max' is not covered"},
-    Exception{"scatter_operation", "its index is smaller than the tensor outside of dim"},
 };
 
 constexpr std::array kNanLostByKernels = {

@@ -233,8 +233,18 @@ case("index_copy", lambda x, i, s: (x.index_copy(0, i, s), x.index_add(0, i, s, 
 case("index_copy_inner", lambda x, i, s: (x.index_copy(1, i, s), x.index_add(1, i, s)), (R(3, 4), J.clone(), R(3, 2)))
 case("scatter", lambda x, i, s: (x.scatter(1, i, s), x.scatter(1, i, 2.5), x.scatter_add(1, i, s)), (R(3, 4), I(0, 4, 3, 2), R(3, 2)))
 case("scatter_old_reduce", lambda x, i, s: (x.scatter(1, i, s, reduce="add"), x.scatter(1, i, s, reduce="multiply")), (R(3, 4), I(0, 4, 3, 2), R(3, 2)))
+MANY = torch.export.Dim("many", max=16)
 for how in ("sum", "mean", "amax", "amin", "prod"):
     case(f"scatter_reduce_{how}", lambda x, i, s, how=how: (x.scatter_reduce(1, i, s, how), x.scatter_reduce(1, i, s, how, include_self=False)), (R(3, 4), I(0, 4, 3, 5), R(3, 5)))
+    case(f"scatter_reduce_{how}_small", lambda x, i, s, how=how: (x.scatter_reduce(0, i, s, how), x.scatter_reduce(0, i, s, how, include_self=False)), (ODD.view(4, 3).clone(), I(0, 4, 7, 2), ODD.repeat(2)[:21].view(7, 3)), (R(4, 3), I(3, 4, 7, 2), R(7, 3)))
+    if how != "sum":
+        reduced = lambda x, i, s, how=how: tuple(x.index_reduce(1, i, s, how, include_self=keep) for keep in (True, False))  # noqa: E731
+        case(f"index_reduce_{how}", reduced, (R(3, 4, 2), I(0, 4, 9), R(3, 9, 2)), (R(3, 4, 2), I(2, 3, 9), R(3, 9, 2)))
+        case(f"index_reduce_{how}_types", lambda x, i, s, how=how: (x.index_reduce(0, i.int(), s, how), x.double().index_reduce(0, i, s.double(), how, include_self=False), x.half().index_reduce(0, i, s.half(), how)), (R(5), I(0, 5, 3), R(3)))
+        case(f"index_reduce_{how}_int", lambda x, i, s, how=how: (x.index_reduce(-1, i, s, how), x.int().index_reduce(-1, i, s.int(), how, include_self=False)), (I(-9, 9, 2, 3), I(0, 3, 8), I(-4, 4, 2, 8)))
+        case(f"index_reduce_{how}_dynamic", lambda x, i, s, how=how: (x.index_reduce(0, i, s, how), x.index_reduce(0, i, s, how, include_self=False)), (R(3, 2), I(0, 3, 5), R(5, 2)), (R(3, 2), I(0, 3, 16), R(16, 2)), (R(3, 2), I(0, 3, 0), R(0, 2)), (R(3, 2), I(1, 2, 1), R(1, 2)), dynamic=(None, {0: MANY}, {0: MANY}))
+case("index_reduce_odd", lambda x, i, s: tuple(x.index_reduce(0, i, s, how) for how in ("amax", "amin", "prod", "mean")), (ODD.clone(), I(0, 12, 24), ODD.repeat(2)))
+case("index_reduce_0dim", lambda x, i, s: (x.index_reduce(0, i, s, "amax"), x.index_reduce(0, i, s, "prod", include_self=False)), (R(()), I(0, 1, 1), R(())))
 case("slice_scatter", lambda x, s: (x.slice_scatter(s, 1, 1, 3), x.select_scatter(s[:, 0], 1, 2), x.slice_scatter(s, 1, 0, 4, 2)), (R(3, 4), R(3, 2)))
 case("diagonal_scatter", lambda x, s: (x.diagonal_scatter(s), x.diagonal_scatter(s[:2], 1)), (R(3, 3), R(3)))
 case("embedding", nn.Embedding(10, 4, padding_idx=1), I(0, 10, 2, 3), I(0, 10, 2, 3))
@@ -610,6 +620,16 @@ def dynamic_shapes(case):
         return None
     shapes = list(case.dynamic) + [None] * (len(case.inputs[0]) - len(case.dynamic))
     return (tuple(shapes),) if isinstance(case.module, Function) else tuple(shapes)
+
+
+def test_indices_outside_are_errors(tmp_path):
+    def reduced(x, i, s):
+        return x.index_reduce(0, i, s, "amax", include_self=False)
+
+    file = slipway_cli.compile(torch.export.export(Function(reduced), (R(3), I(0, 3, 4), R(4))), tmp_path)
+    for wrong in (3, 4, -1):
+        with pytest.raises(slipway_cli.ToolError):
+            slipway_cli.run(file, [R(3), torch.tensor([0, wrong, wrong, 1]), R(4)], tmp_path)
 
 
 def test_what_bincount_does_not_count_is_an_error(tmp_path):

@@ -1,5 +1,5 @@
 // Writing by index into a tensor's elements, and writing slices.
-#include <limits>
+#include <algorithm>
 
 #include "passes/decompositions/registry.h"
 
@@ -62,64 +62,115 @@ Values scatter_add(Context& c) {
   return shaped(c, c.build.scatter_add(self, dim, index, at_least_1d(c, c.tensor(3))));
 }
 
-// The largest, smallest or product of all that is written to a place: for each place of the
-// dimension, the entries that do not go there are replaced by what changes nothing.
-Value* reduce_by_mask(Context& c, Operands o, Value* src, const std::string& how,
-                      bool include_self) {
-  const auto [self, dim, index] = o;
-  for (int64_t d = 0; d < self->rank(); ++d) {
-    if (d != dim && self->sizes().at(d) != index->sizes().at(d)) {
-      c.unsupported("its index is smaller than the tensor outside of dim: slice the tensor first");
-      return self;
+// Entries on their way to the places of self along dim: an index for each of them, or one for each
+// slice of src across dim.
+struct Entries {
+  Operands to;
+  Value* src;
+  bool by_slice;
+
+  // Along which dimension of the index they lie one after the other.
+  int64_t index_dim() const { return by_slice ? 0 : to.dim; }
+
+  Value* read(Context& c, Value* x, Value* index) const {
+    return by_slice ? c.build.index_select(x, to.dim, index) : c.build.gather(x, to.dim, index);
+  }
+  Value* write(Context& c, Value* x, Value* index, Value* values) const {
+    if (!by_slice) return c.build.scatter(x, to.dim, index, values);
+    std::vector<Value*> list(to.dim, nullptr);
+    list.push_back(index);
+    return c.build.index_put(x, list, values);
+  }
+};
+
+// More do not fit into memory.
+constexpr int64_t kMostEntries = int64_t{1} << 48;
+
+Value* combine(Context& c, const std::string& how, Value* a, Value* b) {
+  return how == "prod"   ? c.build.mul(a, b)
+         : how == "amax" ? c.build.maximum(a, b)
+                         : c.build.minimum(a, b);
+}
+
+// The largest, smallest or product of all that is written to a place. The entries are sorted by
+// place; each is combined with those before it that go to the same one, by steps that double, and
+// the last one of each place is written.
+Value* reduce_by_sorting(Context& c, Entries entries, const std::string& how, bool include_self) {
+  const SymInt count = entries.to.index->sizes().at(entries.index_dim());
+  const auto most = c.bounds(count).max;
+  if (!most) {
+    c.unsupported("its number of indices has no upper bound: give it one, by option 'bounds'");
+    return entries.to.self;
+  }
+  const auto [index, order] = c.build.topk(entries.to.index, count, entries.index_dim(), false);
+  Value* values = entries.read(c, entries.src, order);
+  Value* position = c.build.arange(count);
+  Sizes line(index->sizes().size(), 1);
+  line.at(entries.index_dim()) = count;
+  const auto neighbour = [&](Value* x, int64_t dim, int64_t distance) {
+    Value* place = c.build.clamp(c.build.add(position, SymInt(distance)), SymInt(0), count - 1);
+    return c.build.index_select(x, dim, place);
+  };
+  // Where nothing before a slice goes to its place, it is combined with what changes nothing:
+  // itself, or 1 behind the last one.
+  const bool is_product = how == "prod";
+  Sizes slice = values->sizes();
+  slice.at(entries.to.dim) = 1;
+  Value* one = is_product && entries.by_slice ? c.build.ones(slice, values->dtype()) : nullptr;
+  Value* unchanged = one ? c.build.full_like(position, count) : position;
+  for (int64_t distance = 1; distance < std::min(*most, kMostEntries); distance *= 2) {
+    Value* same =
+        c.build.logical_and(c.build.eq(index, neighbour(index, entries.index_dim(), -distance)),
+                            c.build.view(c.build.ge(position, SymInt(distance)), line));
+    if (entries.by_slice) {
+      Value* from = c.build.where(same, c.build.sub(position, SymInt(distance)), unchanged);
+      Value* all = one ? c.build.cat({values, one}, entries.to.dim) : values;
+      values = combine(c, how, entries.read(c, all, from), values);
+    } else {
+      Value* before = neighbour(values, entries.to.dim, -distance);
+      values = c.build.where(same, combine(c, how, before, values), values);
     }
   }
-  const DType dtype = self->dtype();
-  if (!is_floating_point(dtype) && how != "prod") {
-    c.unsupported("it is covered for floating point tensors only: convert before and after");
-    return self;
-  }
+  // What does not count is written behind the last place, and an index that is out of range to
+  // where it is an error.
+  const auto [self, dim, unsorted] = entries.to;
   const SymInt places = self->sizes().at(dim);
-  Sizes line(self->sizes().size() + 1, 1);
-  line.at(dim) = places;
-  Value* goes_here =
-      c.build.eq(c.build.unsqueeze(index, dim), c.build.view(c.build.arange(places), line));
-  const double infinity = std::numeric_limits<double>::infinity();
-  const double neutral = how == "prod" ? 1.0 : how == "amax" ? -infinity : infinity;
-  Value* entries = c.build.where(goes_here, c.build.unsqueeze(src, dim),
-                                 how == "prod" ? c.build.scalar_tensor(SymInt(1), dtype)
-                                               : c.build.scalar_tensor(neutral, dtype));
-  Value* best = how == "prod"   ? c.build.prod(entries, dim + 1)
-                : how == "amax" ? c.build.amax(entries, {dim + 1})
-                                : c.build.amin(entries, {dim + 1});
-  best = c.build.to_dtype(best, dtype);
-  if (include_self) {
-    return how == "prod"   ? c.build.mul(self, best)
-           : how == "amax" ? c.build.maximum(self, best)
-                           : c.build.minimum(self, best);
-  }
-  return c.build.where(c.build.any(goes_here, dim + 1), best, self);
+  Value* last = c.build.logical_or(c.build.ne(index, neighbour(index, entries.index_dim(), 1)),
+                                   c.build.view(c.build.eq(position, count - 1), line));
+  Value* is_outside = c.build.logical_or(c.build.ge(index, places), c.build.lt(index, 0));
+  Value* goes_to = c.build.where(is_outside, c.build.full_like(index, places + 1), index);
+  goes_to = c.build.where(last, goes_to, c.build.full_like(index, places));
+  if (include_self) values = combine(c, how, entries.read(c, self, index), values);
+  Sizes one_more = self->sizes();
+  one_more.at(dim) = 1;
+  Value* result = c.build.cat({self, c.build.zeros(one_more, self->dtype())}, dim);
+  return c.build.narrow(entries.write(c, result, goes_to, values), dim, 0, places);
+}
+
+Value* total(Context& c, const Operands& o, Value* src, bool include_self) {
+  const auto [self, dim, index] = o;
+  Value* start = include_self ? self : c.build.scatter_value(self, dim, index, SymInt(0));
+  return c.build.scatter_add(start, dim, index, src);
+}
+
+Values mean(Context& c, const Operands& o, Value* src, bool include_self) {
+  Value* sum = total(c, o, src, include_self);
+  Value* ones = c.build.full_like(src, SymInt(1));
+  Operands of_ones = o;
+  of_ones.self = c.build.full_like(o.self, SymInt(1));
+  Value* count = total(c, of_ones, ones, include_self);
+  return shaped(c, is_floating_point(o.self->dtype()) ? c.build.div(sum, count)
+                                                      : c.build.div_mode(sum, count, "floor"));
 }
 
 Values reduce(Context& c, std::string how, bool include_self, Value* src) {
   const Operands o = operands(c);
-  const auto [self, dim, index] = o;
   if (how == "add") how = "sum";
   if (how == "multiply") how = "prod";
-  src = covered(c, src, index);
-  if (how != "sum" && how != "mean") {
-    return shaped(c, reduce_by_mask(c, o, src, how, include_self));
-  }
-  Value* start = include_self ? self : c.build.scatter_value(self, dim, index, SymInt(0));
-  Value* total = c.build.scatter_add(start, dim, index, src);
-  if (how == "mean") {
-    Value* ones = c.build.full_like(src, SymInt(1));
-    Value* count = c.build.full_like(self, SymInt(1));
-    if (!include_self) count = c.build.scatter_value(count, dim, index, SymInt(0));
-    count = c.build.scatter_add(count, dim, index, ones);
-    total = is_floating_point(self->dtype()) ? c.build.div(total, count)
-                                             : c.build.div_mode(total, count, "floor");
-  }
-  return shaped(c, total);
+  src = covered(c, src, o.index);
+  if (how == "mean") return mean(c, o, src, include_self);
+  if (how == "sum") return shaped(c, total(c, o, src, include_self));
+  return shaped(c, reduce_by_sorting(c, {o, src, false}, how, include_self));
 }
 
 Values scatter_reduce(Context& c) {
@@ -129,6 +180,23 @@ Values scatter_reduce(Context& c) {
 Values scatter_with_reduce(Context& c) {
   if (c.is_tensor(3)) return reduce(c, c.text(4), true, c.tensor(3));
   return reduce(c, c.text(4), true, c.build.full(c.tensor(2)->sizes(), c.scalar(3), c.dtype()));
+}
+
+// (self, dim, index, source, reduce, include_self): as scatter_reduce with one index for each slice
+// of the source.
+Values index_reduce(Context& c) {
+  const Operands o = operands(c);
+  const std::string how = c.text(4);
+  const bool include_self = c.flag(5);
+  Value* src = c.tensor(3);
+  if (src->rank() < o.self->rank()) src = c.build.unsqueeze(src, o.dim);
+  if (how == "mean") {
+    Sizes line(src->sizes().size(), 1);
+    line.at(o.dim) = o.index->sizes().at(0);
+    Value* index = c.build.expand(c.build.view(o.index, line), src->sizes());
+    return mean(c, {o.self, o.dim, index}, src, include_self);
+  }
+  return shaped(c, reduce_by_sorting(c, {o, src, true}, how, include_self));
 }
 
 Values slice_scatter(Context& c) {
@@ -204,6 +272,7 @@ constexpr Entry kRules[] = {
     {"aten.scatter_add.default", scatter_add},
     {"aten.scatter_reduce.two", scatter_reduce},
     {"aten.scatter.reduce aten.scatter.value_reduce", scatter_with_reduce},
+    {"aten.index_reduce.default", index_reduce},
     {"aten.slice_scatter.default", slice_scatter},
     {"aten.select_scatter.default", select_scatter},
     {"aten.diagonal_scatter.default", diagonal_scatter},
