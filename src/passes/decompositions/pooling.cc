@@ -352,6 +352,18 @@ Values im2col(Context& c) {
   return {c.build.view(c.build.stack(parts, 2), c.sizes())};
 }
 
+// (self, indices, output_size, ...): each element goes to its place in the picture of its channel.
+Values max_unpool(Context& c, int64_t dims) {
+  Value* x = c.tensor(0);
+  const Sizes before = without_last(x->sizes(), dims);
+  const auto as_rows = [&](Value* tensor) {
+    return c.build.view(tensor, {ir::numel(before), ir::numel(last(tensor->sizes(), dims))});
+  };
+  Value* places = as_rows(c.build.to_dtype(c.tensor(1), DType::kInt64));
+  Value* empty = c.build.zeros({ir::numel(before), ir::numel(last(c.sizes(), dims))}, c.dtype());
+  return {c.build.view(c.build.scatter(empty, 1, places, as_rows(x)), c.sizes())};
+}
+
 // (self, output_size, kernel, dilation, padding, stride): the sum of the windows that cover a
 // place. Each place of the kernel gives one image with zeros between its entries.
 Values col2im(Context& c) {
@@ -411,6 +423,8 @@ constexpr Entry kRules[] = {
     {"aten.adaptive_max_pool1d.default", [](Context& c) { return adaptive_max_pool(c, 1); }},
     {"aten.adaptive_max_pool2d.default", adaptive_max_pool2d},
     {"aten.adaptive_max_pool3d.default", [](Context& c) { return adaptive_max_pool(c, 3); }},
+    {"aten.max_unpool2d.default", [](Context& c) { return max_unpool(c, 2); }},
+    {"aten.max_unpool3d.default", [](Context& c) { return max_unpool(c, 3); }},
     {"aten.im2col.default", im2col},
     {"aten.col2im.default", col2im},
 };
