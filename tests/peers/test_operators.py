@@ -257,6 +257,12 @@ case("isin", lambda x: torch.isin(x, torch.tensor([1, 3])), I(0, 5, 6))
 case("isin_number", lambda x, y: (torch.isin(x, 3), torch.isin(x, 2.5, invert=True), torch.isin(y, -0.0), torch.isin(2, x), torch.isin(NAN, y), torch.isin(1.0, x, invert=True)), (I(0, 5, 2, 3), ODD.clone()))
 case("isin_nothing", lambda x: (torch.isin(1.0, x), torch.isin(x, 2.0)), R(5), torch.zeros(0), dynamic=({0: torch.export.Dim("n", max=8)},))
 
+# ---- Bits
+case("bits_of_integers", lambda x: (x.view(torch.uint8), x.view(torch.int16), x.view(torch.int32), x.view(torch.int64), x.view(torch.uint8).view(torch.int8)), I(-(1 << 62), 1 << 62, 2, 3), torch.tensor([[-1, 0, 1], [-(1 << 63), (1 << 63) - 1, 255]]))
+case("integers_of_bits", lambda x: (x.view(torch.int16), x.view(torch.int32), x.view(torch.int64), x.view(torch.int8).view(torch.int16)), I(0, 256, 3, 16).byte(), torch.full((3, 16), 255).byte())
+case("bits_of_bools", lambda x: (x.view(torch.uint8), x.view(torch.int8)), B(2, 8))
+case("bits_of_complex", lambda x: (torch.view_as_real(x.view(torch.complex64)) * 2, torch.view_as_complex(x.view(3, 2, 2)).view(torch.float32) + 1), R(3, 4))
+
 # ---- Counts
 PLACES = ({0: torch.export.Dim("n", max=16)},)
 
@@ -635,6 +641,12 @@ def test_indices_outside_are_errors(tmp_path):
     for wrong in (3, 4, -1):
         with pytest.raises(slipway_cli.ToolError):
             slipway_cli.run(file, [R(3), torch.tensor([0, wrong, wrong, 1]), R(4)], tmp_path)
+
+
+def test_bits_of_floating_point_numbers_are_refused(tmp_path):
+    program = torch.export.export(Function(lambda x: x.view(torch.int32)), (R(3),))
+    with pytest.raises(slipway_cli.ToolError, match="no kernel reads the bits of float32 as int32"):
+        slipway_cli.compile(program, tmp_path)
 
 
 def test_what_bincount_does_not_count_is_an_error(tmp_path):

@@ -15,13 +15,13 @@ const Table& table() {
   static const auto* const kTable = [] {
     auto* table = new Table;
     for (const auto family :
-         {activation_rules(),  attention_rules(),     binary_rules(),    complex_rules(),
-          convolution_rules(), counting_rules(),      creation_rules(),  difference_rules(),
-          fourier_rules(),     index_rules(),         loop_rules(),      loss_rules(),
-          matmul_rules(),      normalization_rules(), pad_rules(),       pooling_rules(),
-          quantized_rules(),   recurrent_rules(),     reduction_rules(), resize_rules(),
-          scatter_rules(),     shape_rules(),         sort_rules(),      special_rules(),
-          unary_rules()}) {
+         {activation_rules(), attention_rules(),   binary_rules(),        bit_rules(),
+          complex_rules(),    convolution_rules(), counting_rules(),      creation_rules(),
+          difference_rules(), fourier_rules(),     index_rules(),         loop_rules(),
+          loss_rules(),       matmul_rules(),      normalization_rules(), pad_rules(),
+          pooling_rules(),    quantized_rules(),   recurrent_rules(),     reduction_rules(),
+          resize_rules(),     scatter_rules(),     shape_rules(),         sort_rules(),
+          special_rules(),    unary_rules()}) {
       table->add(family);
     }
     return table;
@@ -33,6 +33,7 @@ const Table& complex_table() {
   static const auto* const kTable = [] {
     auto* table = new Table;
     table->add(complex_arithmetic_rules());
+    table->add(bit_rules());
     return table;
   }();
   return *kTable;

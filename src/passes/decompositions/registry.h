@@ -29,6 +29,7 @@ struct Entry {
 std::span<const Entry> activation_rules();
 std::span<const Entry> attention_rules();
 std::span<const Entry> binary_rules();
+std::span<const Entry> bit_rules();
 std::span<const Entry> complex_rules();
 std::span<const Entry> complex_arithmetic_rules();
 std::span<const Entry> convolution_rules();
