@@ -11,6 +11,8 @@ import torch
 import torch.ao.quantization.fx._decomposed  # noqa: F401
 from executorch.extension.pybindings import portable_lib
 
+import test_grouped_products  # noqa: F401
+
 SCHEMAS = pathlib.Path(__file__).parents[2] / "src" / "schema"
 
 

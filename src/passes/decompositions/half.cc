@@ -116,7 +116,9 @@ constexpr Entry kRules[] = {
      "aten.greater_equal.Tensor aten.greater_equal.Scalar",
      with_half_numbers},
     {"aten.convolution.default aten.mm.default aten.bmm.default aten.addmm.default "
-     "aten.baddbmm.default aten.linear.default aten.sum.default aten.sum.dim_IntList "
+     "aten.baddbmm.default aten._grouped_mm.default transformers.grouped_mm_fallback.default "
+     "aten.linear.default aten.sum.default "
+     "aten.sum.dim_IntList "
      "aten.mean.default aten.mean.dim aten.var.default aten.var.dim aten.var.correction "
      "aten.std.default aten.std.dim aten.std.correction aten.var_mean.correction "
      "aten._softmax.default aten._log_softmax.default aten.logsumexp.default "

@@ -37,6 +37,7 @@ std::span<const Entry> counting_rules();
 std::span<const Entry> creation_rules();
 std::span<const Entry> difference_rules();
 std::span<const Entry> fourier_rules();
+std::span<const Entry> grouped_product_rules();
 std::span<const Entry> half_rules();
 std::span<const Entry> index_rules();
 std::span<const Entry> loop_rules();
