@@ -26,6 +26,12 @@ What `choose_qparams` and its kin choose, and what quantizes and dequantizes by 
 PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers. float8 numbers are
 read as constants, which become float16, and as what the program converts to them, rounded as
 PyTorch rounds; of operators, only conversions and views take them.
+Matrices are factorized, and equations solved, in float64, whatever their type is: PyTorch's float32
+results differ from these by as much as the condition of the matrix has it. Their size, of at most
+1024, is known before the run. What PyTorch finds to be an error in the numbers, such as a singular
+matrix, is one when the program runs, and else the `info` of those that give one; what they give
+beside an `info` that is not 0 is left open.
+
 
 | operator | by |
 | --- | --- |

@@ -48,6 +48,7 @@ struct Step {
 // What happens to a program between the archive and the file: until it is functional, ...
 constexpr std::array kFunctionalSteps = {
     Step{"inline regions", passes::inline_regions},
+    Step{"merge checks", passes::merge_checks},
     Step{"functionalize", passes::functionalize},
     Step{"remove no-ops", passes::remove_no_ops},
     Step{"expand float8", passes::expand_float8},

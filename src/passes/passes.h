@@ -15,6 +15,10 @@ namespace slipway::passes {
 // makes.
 Status inline_regions(ir::Program& program);
 
+// Checks of what a factorization says of its errors, which PyTorch keeps in order by tokens, become
+// an argument of the factorization.
+Status merge_checks(ir::Program& program);
+
 // In-place operators and mutations through views become functional operators; what a buffer or a
 // user input holds at the end becomes a declared mutation output. Afterwards no operator aliases or
 // mutates as far as the graph can tell: views are functions of their input, strides are empty

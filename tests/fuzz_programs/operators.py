@@ -33,7 +33,10 @@ LEFT_OUT = {
     "complex numbers (make_complex has them)": "imag view_as_real view_as_real_copy",
     "CUDA's": "_scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention",
     "written for training": "native_dropout _batch_norm_impl_index native_batch_norm _native_batch_norm_legit_functional _batch_norm_no_update "
-    "_native_batch_norm_legit feature_dropout alpha_dropout dropout",
+    "operands that fit each other (tests/peers has them)": "index_reduce max_unpool2d max_unpool3d _grouped_mm view.dtype view_copy.dtype "
+    "linalg_inv inverse linalg_inv_ex linalg_solve linalg_solve_ex _linalg_solve_ex linalg_solve_triangular triangular_solve linalg_lu_factor "
+    "linalg_lu_factor_ex linalg_lu linalg_lu_solve linalg_det det _linalg_det linalg_slogdet slogdet _linalg_slogdet logdet linalg_cholesky "
+    "linalg_cholesky_ex cholesky_solve cholesky_inverse linalg_qr",
     "only numbers that PyTorch's own quantizer gives are defined": "choose_qparams choose_qparams_per_token_asymmetric quantize_per_token dequantize_per_token "
     "dequantize_per_channel_group "
     "embedding_2bit embedding_4bit embedding_byte mixed_linear mixed_mm add.quantized",

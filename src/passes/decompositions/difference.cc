@@ -154,13 +154,16 @@ Values matrix_power(Context& c) {
   Value* x = c.tensor(0);
   const int64_t n = c.constant(1);
   constexpr int64_t kMost = 65536;
-  if (n < 1 || n > kMost) return c.unsupported("only powers from 1 to 65536 are computed");
+  if (n == 0 || n < -kMost || n > kMost) {
+    return c.unsupported("only powers from 1 to 65536, and of the inverse, are computed");
+  }
+  if (n < 0) x = c.build.call("aten.linalg_inv.default", {x}, c.dtype(), c.sizes());
   const auto product = [&](Value* a, Value* b) {
     return c.build.call("aten.matmul.default", {a, b}, c.dtype(), c.sizes());
   };
   Value* result = nullptr;
   Value* square = x;
-  for (int64_t bits = n; bits > 0; bits >>= 1) {
+  for (int64_t bits = n < 0 ? -n : n; bits > 0; bits >>= 1) {
     if (bits & 1) result = result ? product(result, square) : square;
     if (bits > 1) square = product(square, square);
   }

@@ -26,6 +26,7 @@ const Table& table() {
                               fourier_rules(),
                               grouped_product_rules(),
                               index_rules(),
+                              linear_algebra_rules(),
                               loop_rules(),
                               loss_rules(),
                               matmul_rules(),

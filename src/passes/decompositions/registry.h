@@ -40,6 +40,7 @@ std::span<const Entry> fourier_rules();
 std::span<const Entry> grouped_product_rules();
 std::span<const Entry> half_rules();
 std::span<const Entry> index_rules();
+std::span<const Entry> linear_algebra_rules();
 std::span<const Entry> loop_rules();
 std::span<const Entry> loss_rules();
 std::span<const Entry> matmul_rules();

@@ -50,6 +50,7 @@ TEST(Registry, NamesNoTargetTwice) {
                             fourier_rules(),
                             grouped_product_rules(),
                             index_rules(),
+                            linear_algebra_rules(),
                             loop_rules(),
                             loss_rules(),
                             matmul_rules(),
