@@ -114,6 +114,9 @@ struct CompileOptions {
   // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
   // size is named by its symbol ("s77") or by a dimension of an input ("x.0").
   std::map<std::string, int64_t> bounds = {};
+  // Where the random numbers begin that the program draws: a module gives the same ones each time
+  // that it is loaded, and others at each run.
+  uint64_t seed = 0;
   // Check the program after every pass; a failure is an internal error that names the pass.
   bool verify_passes = false;
   // on_program is called after each of these steps (step_names() of the output) with the program as

@@ -39,6 +39,7 @@ struct Options {
   std::string format;
   EngineOptions engine;
   std::vector<std::string> bounds;
+  uint64_t seed = CompileOptions().seed;
   bool no_alloc_graph_output = false;
   std::string external_engines;
   bool verify_passes = false;
@@ -136,6 +137,7 @@ Result<CompileOptions> to_compile_options(const Options& options) {
     compile_options.output = Output::kEngine;
   }
   SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
+  compile_options.seed = options.seed;
   compile_options.alloc_graph_output = !options.no_alloc_graph_output;
   compile_options.external_engines = options.external_engines;
   compile_options.verify_passes = options.verify_passes;
@@ -307,6 +309,8 @@ void add_compile(const Command& tool, Action& action) {
           "first dimension of input x; may be repeated")
       .type_name("SIZE=LARGEST")
       .one_at_a_time();
+  command.add_option("--seed", options->seed,
+                     "Where the random numbers begin that the program draws");
   command.add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
                    "Leave the outputs' memory to whoever runs the file, who must then bind it");
   command

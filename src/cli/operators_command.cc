@@ -18,14 +18,19 @@ Made by `slipway operators` from the tables that the compiler itself reads.
 - **rule**: it is expressed by other operators; with both, the arguments decide.
 
 In-place operators and views become the functional operators below first. Arithmetic on sizes and
-other numbers, `item()` and `torch.cond` compile to instructions; dropout, detach and assertions
-disappear. What is not listed here is refused, in one message that names each such operator with its
+other numbers, `item()` and `torch.cond` compile to instructions; dropout in inference, detach and
+assertions disappear. What is not listed here is refused, in one message that names each such operator with its
 place in the source.
 
 What `choose_qparams` and its kin choose, and what quantizes and dequantizes by it, is written as
 PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers. float8 numbers are
 read as constants, which become float16, and as what the program converts to them, rounded as
 PyTorch rounds; of operators, only conversions and views take them.
+
+Random numbers are drawn where the program is, but in branches and loops, of PyTorch's distributions;
+the numbers are not PyTorch's own. A module gives other ones at each run and the same ones each time
+that it is loaded. Where they begin is the compile's option `seed` (`--seed`), 0 unless it is given.
+
 Matrices are factorized, and equations solved, in float64, whatever their type is: PyTorch's float32
 results differ from these by as much as the condition of the matrix has it. Their size, of at most
 1024, is known before the run. What PyTorch finds to be an error in the numbers, such as a singular

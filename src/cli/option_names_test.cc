@@ -24,7 +24,7 @@ TEST_F(Tool, HasTheFlagsThatMessagesName) {
   const std::string help = run({"compile", "--help"}).out + run({"run", "--help"}).out;
   for (const char* option :
        {"allow_reduced_precision", "bounds", "check", "engines", "exclude_nodes", "exclude_ops",
-        "memory_limit", "require_full", "time_limit", "trust"}) {
+        "memory_limit", "require_full", "seed", "time_limit", "trust"}) {
     EXPECT_TRUE(contains(help, flag_of(option) + " ")) << option;
   }
 }

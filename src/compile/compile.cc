@@ -58,6 +58,8 @@ constexpr std::array kFunctionalSteps = {
     Step{"remove dead code", passes::remove_dead_code},
     Step{"bound counts", passes::bound_counts},
 };
+// ... with random numbers as arithmetic, ...
+constexpr const char* kDraw = "draw random numbers";
 // ... between these, where there are engines, ...
 constexpr const char* kBuild = "build engines";
 // ... and, once engines have taken their parts, until kernels run the rest.
@@ -306,8 +308,9 @@ Status bare_engine(const Program& program, const CompileOptions& options,
 
 std::vector<std::string> step_names(Output output) {
   std::vector<std::string> names;
-  names.reserve(kFunctionalSteps.size() + 2 + kKernelSteps.size());
+  names.reserve(kFunctionalSteps.size() + 3 + kKernelSteps.size());
   for (const Step& step : kFunctionalSteps) names.emplace_back(step.name);
+  if (output == Output::kPte) names.emplace_back(kDraw);
   names.emplace_back(kPrepare);
   if (is_onnx(output)) return names;
   names.emplace_back(kBuild);
@@ -332,7 +335,12 @@ Status look_at(const ir::Program& program, const char* step, const CompileOption
 }
 
 Status make_functional(ir::Program& program, const CompileOptions& options) {
-  return run_steps(kFunctionalSteps, program, options);
+  SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
+  // The others have no state of their own.
+  if (options.output != Output::kPte) return {};
+  if (options.on_step) options.on_step(kDraw);
+  SLIPWAY_RETURN_IF_ERROR(passes::draw_random_numbers(program, options.seed));
+  return look_at(program, kDraw, options);
 }
 
 Status apply_limits(std::vector<ir::Program>& programs, const Compilers& compilers,

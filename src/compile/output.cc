@@ -41,7 +41,8 @@ Status check_without_effect(const CompileOptions& options) {
   const CompileOptions defaults;
   const Given of_pte[] = {
       {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output},
-      {"external_engines", !options.external_engines.empty()}};
+      {"external_engines", !options.external_engines.empty()},
+      {"seed", options.seed != defaults.seed}};
   const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
   const Given of_builds[] = {
       {"check", options.check == EngineCheck::kOutside || options.check == EngineCheck::kFail},

@@ -30,8 +30,8 @@ constexpr int kMaxDepth = 16;
 
 std::string remedy(const std::string& op, bool is_training) {
   if (is_random(op)) {
-    return "random numbers are not drawn inside a compiled program: draw them outside and pass "
-           "them in as an input";
+    return "of the operators that draw random numbers it is none that is compiled: draw them "
+           "outside and pass them in as an input";
   }
   if (op.starts_with("higher_order.")) {
     return "of the operators that hold a sub-graph it is none that is compiled: move it out of the "

@@ -304,19 +304,10 @@ class Functionalizer {
     SLIPWAY_ASSIGN_OR_RETURN(const bool in_place, is_in_place(*node));
     if (in_place) return process_in_place(node);
     if (node->op() == "aten.as_strided_scatter.default") return process_as_strided_scatter(node);
-    const bool draws_in_training = (is_dropout(node->op()) && !is_inactive_dropout(*node) &&
-                                    !is_inactive_native_dropout(*node)) ||
-                                   node->op().starts_with("aten.rrelu_with_noise.");
-    if (draws_in_training) {
+    if (!program_ && draws_random_numbers(*node)) {
       return unsupported(
-          "{} draws random numbers, which Slipway does not support; export the model after "
-          "model.eval()",
-          describe(*node));
-    }
-    if (is_random(node->op())) {
-      return unsupported(
-          "{} draws random numbers, which is not done inside a compiled program: draw them outside "
-          "and pass them in as an input",
+          "{} draws random numbers in a branch or a loop, which is done outside of these alone: "
+          "draw them before, and pass them in",
           describe(*node));
     }
     if (view_step(*node, 0) && shares_memory(*node, view_of_.at(node->value(0))->type)) {
@@ -333,12 +324,6 @@ class Functionalizer {
       if (output->is_tensor()) add_root(output, node)->storage->opaque = opaque;
     }
     return {};
-  }
-
-  static bool is_inactive_native_dropout(const Node& node) {
-    if (node.op() != "aten.native_dropout.default") return false;
-    const auto* train = std::get_if<bool>(&node.arg(2));
-    return train && !*train;
   }
 
   // Whether a result is declared to share memory with an argument. Where view_step knows how, and

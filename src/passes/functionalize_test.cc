@@ -414,15 +414,35 @@ TEST_F(FunctionalizeTest, RefusesWhatItCannotDo) {
             std::string::npos);
 }
 
-TEST_F(FunctionalizeTest, RefusesRandomNumbers) {
+TEST_F(FunctionalizeTest, KeepsDropoutInTraining) {
   output(call("aten.dropout.default", {x_, 0.5, true}, x_->type(), "dropped"));
-  EXPECT_NE(refusal().find("random"), std::string::npos);
+  ASSERT_TRUE(apply(functionalize).ok());
+  EXPECT_EQ(ops(), Ops({"aten.dropout.default"}));
 }
 
-TEST_F(FunctionalizeTest, RefusesRandomNumbersInPlace) {
+TEST_F(FunctionalizeTest, DrawsWhatWasDrawnInPlace) {
   Value* y = own();
-  output(call("aten.uniform_.default", {y}, y->type(), "noise"));
-  EXPECT_NE(refusal().find("random"), std::string::npos);
+  const size_t before = ops().size();
+  call("aten.uniform_.default", {y}, y->type(), "uniform");
+  call("aten.bernoulli_.float", {y}, y->type(), "bernoulli");
+  call("aten.normal_.default", {y}, y->type(), "normal");
+  output(call("aten.dropout_.default", {y, 0.5, true}, y->type(), "dropped"));
+  ASSERT_TRUE(apply(functionalize).ok());
+  const Ops all = ops();
+  EXPECT_EQ(Ops(all.begin() + static_cast<std::ptrdiff_t>(before), all.end()),
+            Ops({"aten.uniform.default", "aten.bernoulli.p", "aten.normal_functional.default",
+                 "aten.dropout.default"}));
+}
+
+TEST_F(FunctionalizeTest, RefusesRandomNumbersInBranches) {
+  auto branch = std::make_shared<ir::Graph>();
+  Value* y = branch->add_input("y", x_->type());
+  ir::OpBuilder build(*branch, nullptr, nullptr);
+  branch->outputs().emplace_back(build.call("aten.rand_like.default", {y}, y->type()));
+  Value* condition = input("condition", type({}, DType::kBool));
+  output(call("higher_order.cond", {condition, branch, branch, std::vector<Value*>{x_}}, x_->type(),
+              "cond"));
+  EXPECT_NE(refusal().find("draws random numbers in a branch or a loop"), std::string::npos);
 }
 
 TEST_F(FunctionalizeTest, RefusesBatchNormalizationThatLearns) {

@@ -71,6 +71,8 @@ const std::map<std::string_view, std::string_view> kFunctions = {
     {"aten.float_power_.Scalar", "aten.float_power.Tensor_Scalar"},
     {"aten.floor_divide_.Tensor", "aten.floor_divide.default"},
     {"aten.ldexp_.default", "aten.ldexp.Tensor"},
+    {"aten.bernoulli_.float", "aten.bernoulli.p"},
+    {"aten.normal_.default", "aten.normal_functional.default"},
     {"aten.__iand__.Scalar", "aten.bitwise_and.Scalar"},
     {"aten.__iand__.Tensor", "aten.bitwise_and.Tensor"},
     {"aten.__ior__.Scalar", "aten.bitwise_or.Scalar"},
@@ -143,13 +145,7 @@ Result<Value*> fill_diagonal(const Node& node, OpBuilder& builder) {
 Result<Value*> compute(const Node& node, OpBuilder& builder) {
   const std::string_view name = schema::base_name(node.op());
   Value* self = node.value(0);
-  if (is_random(node.op()) || (is_dropout(node.op()) && !is_inactive_dropout(node))) {
-    return unsupported(
-        "{} draws random numbers, which Slipway does not support; export the model after "
-        "model.eval()",
-        describe(node));
-  }
-  if (is_dropout(node.op())) return self;
+  if (is_dropout(node.op()) && is_inactive_dropout(node)) return self;
   if (name == "zero_") return builder.full(self->sizes(), 0, self->dtype());
   if (name == "copy_" || name == "fill_") {
     if (auto scalar = ir::to_scalar(node.arg(1))) {

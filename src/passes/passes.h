@@ -2,7 +2,9 @@
 // program that ir::verify accepts.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "ir/program.h"
@@ -54,6 +56,12 @@ Status shrink_products(ir::Program& program);
 // is counted, or by the bins that are read, where others are not asked for. Numbers past these are
 // then counted in one bin behind them.
 Status bound_counts(ir::Program& program);
+
+// Random numbers become arithmetic of a state of the program's, which begins with the seed and
+// changes at each run; operators on them that it does not know stay.
+Status draw_random_numbers(ir::Program& program, uint64_t seed);
+// Whether it knows the operator ("aten.rand.default").
+bool is_drawn(std::string_view op);
 
 // What ExecuTorch's kernels don't run becomes what they run. Afterwards each node is either an
 // operator with a kernel (schema::kernel_for), a symbolic operator (_operator.*, sym_*), control

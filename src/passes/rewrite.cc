@@ -6,7 +6,9 @@
 
 #include <fmt/core.h>
 
+#include "ir/arguments.h"
 #include "ir/scan.h"
+#include "passes/view_step.h"
 #include "schema/traits.h"
 
 namespace slipway::passes {
@@ -45,6 +47,11 @@ bool is_control_flow(std::string_view op) {
 }
 
 bool is_random(std::string_view op) { return schema::trait_of(op) == schema::Trait::kRandom; }
+
+bool draws_random_numbers(const Node& node) {
+  if (node.op() == "aten.native_dropout.default") return ir::Arguments(node).flag(2).value_or(true);
+  return is_random(node.op()) || (is_dropout(node.op()) && !is_inactive_dropout(node));
+}
 
 bool is_pure(const Node& node) {
   const schema::Trait trait = schema::trait_of(node.op());

@@ -24,6 +24,8 @@ std::vector<ir::Graph*> sub_graphs(const ir::Node& node);
 bool is_control_flow(std::string_view op);
 // A random operator gives other numbers at each run.
 bool is_random(std::string_view op);
+// Whether a node's numbers are drawn: by such an operator, or by dropout in training.
+bool draws_random_numbers(const ir::Node& node);
 // Whether the node may be removed when nothing uses its results, and made once instead of twice.
 bool is_pure(const ir::Node& node);
 

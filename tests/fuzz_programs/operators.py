@@ -25,7 +25,8 @@ PAGES = pathlib.Path(__file__).parents[2] / "docs"
 
 # Operators that are not drawn by themselves, and why.
 LEFT_OUT = {
-    "random or uninitialized results": "empty empty_like empty_permuted empty_strided new_empty new_empty_strided rrelu rrelu_with_noise_functional",
+    "random or uninitialized results": "empty empty_like empty_permuted empty_strided new_empty new_empty_strided rrelu rrelu_with_noise_functional "
+    "rand rand_like randn randn_like randint randint_like randperm bernoulli normal normal_functional log_normal uniform exponential multinomial",
     "sizes that depend on data (conformance has them)": "argwhere nonzero nonzero_numpy masked_select repeat_interleave.Tensor repeat_interleave.self_Tensor "
     "item _local_scalar_dense bincount _unique2 unique_consecutive unique_dim",
     "made by torch.export alone": "lift lift_fresh lift_fresh_copy sym_numel sym_size alias detach _conj_physical resolve_neg where.default",
@@ -33,6 +34,7 @@ LEFT_OUT = {
     "complex numbers (make_complex has them)": "imag view_as_real view_as_real_copy",
     "CUDA's": "_scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention",
     "written for training": "native_dropout _batch_norm_impl_index native_batch_norm _native_batch_norm_legit_functional _batch_norm_no_update "
+    "_native_batch_norm_legit feature_dropout alpha_dropout feature_alpha_dropout dropout",
     "operands that fit each other (tests/peers has them)": "index_reduce max_unpool2d max_unpool3d _grouped_mm view.dtype view_copy.dtype "
     "linalg_inv inverse linalg_inv_ex linalg_solve linalg_solve_ex _linalg_solve_ex linalg_solve_triangular triangular_solve linalg_lu_factor "
     "linalg_lu_factor_ex linalg_lu linalg_lu_solve linalg_det det _linalg_det linalg_slogdet slogdet _linalg_slogdet logdet linalg_cholesky "
