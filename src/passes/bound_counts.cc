@@ -66,22 +66,40 @@ std::optional<int64_t> bins_read(const Graph& graph, const Value* counts) {
   return only_first ? std::optional(most) : std::nullopt;
 }
 
+void bound_bins(Graph& graph, Node& node, ir::SymbolRanges& ranges) {
+  ir::Range& range = ranges[node.output()->sizes()[0].symbol_name()];
+  const auto least = ir::Arguments(node).integer(2);
+  const auto at_least = least ? least->bounds(ranges).max : std::nullopt;
+  if (range.max || !at_least) return;
+  auto largest = greatest(node.value(0)->dtype());
+  if (!largest) {
+    // One bin more holds all that is not read.
+    largest = bins_read(graph, node.output());
+    if (!largest) return;
+    ir::OpBuilder build(graph, &node, &node);
+    node.args()[0] = build.clamp(node.value(0), std::nullopt, SymInt(*largest));
+  }
+  range.max = std::max(*largest + 1, *at_least);
+}
+
+// As many boxes stay as there are, and not at least two, as PyTorch has it.
+void bound_boxes(const Node& node, ir::SymbolRanges& ranges) {
+  const Value* boxes = ir::Arguments(node).tensor(0);
+  ir::Range& range = ranges[node.output()->sizes()[0].symbol_name()];
+  range.min = 0;
+  if (!range.max && boxes && boxes->rank() > 0) range.max = boxes->sizes()[0].bounds(ranges).max;
+}
+
 void bound(Graph& graph, ir::SymbolRanges& ranges) {
   for (const auto& node : graph.nodes()) {
-    if (node->op() != "aten.bincount.default" || !node->output()->sizes()[0].is_symbol()) continue;
-    ir::Range& range = ranges[node->output()->sizes()[0].symbol_name()];
-    const auto least = ir::Arguments(*node).integer(2);
-    const auto at_least = least ? least->bounds(ranges).max : std::nullopt;
-    if (range.max || !at_least) continue;
-    auto largest = greatest(node->value(0)->dtype());
-    if (!largest) {
-      // One bin more holds all that is not read.
-      largest = bins_read(graph, node->output());
-      if (!largest) continue;
-      ir::OpBuilder build(graph, node.get(), node.get());
-      node->args()[0] = build.clamp(node->value(0), std::nullopt, SymInt(*largest));
+    const bool counts = node->op() == "aten.bincount.default";
+    if (!counts && node->op() != "torchvision.nms.default") continue;
+    if (node->output()->rank() != 1 || !node->output()->sizes()[0].is_symbol()) continue;
+    if (counts) {
+      bound_bins(graph, *node, ranges);
+    } else {
+      bound_boxes(*node, ranges);
     }
-    range.max = std::max(*largest + 1, *at_least);
   }
 }
 

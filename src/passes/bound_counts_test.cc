@@ -51,6 +51,15 @@ TEST_F(BoundCountsTest, TakesTheBoundOfTheType) {
   EXPECT_EQ(counts->producer()->value(0), x_);
 }
 
+TEST_F(BoundCountsTest, LeavesNoMoreBoxesThanThereAre) {
+  const SymInt s0 = SymInt::symbol("s0");
+  program.ranges = {{"s0", {0, 100}}, {"u0", {2, std::nullopt}}};
+  Value* boxes = input("boxes", type({s0, 4}));
+  output(call("torchvision.nms.default", {boxes, input("scores", type({s0})), 0.5},
+              type({u0}, DType::kInt64), "nms"));
+  EXPECT_EQ(bounds(), (Range{0, 100}));
+}
+
 TEST_F(BoundCountsTest, KeepsABoundThatIsGiven) {
   Value* counts = count_bins(DType::kInt64);
   program.ranges["u0"].max = 64;

@@ -54,7 +54,7 @@ Status shrink_products(ir::Program& program);
 
 // The number of bins that bincount gives gets an upper bound where it has none: by the type of what
 // is counted, or by the bins that are read, where others are not asked for. Numbers past these are
-// then counted in one bin behind them.
+// then counted in one bin behind them. The number of boxes that nms leaves gets that of all boxes.
 Status bound_counts(ir::Program& program);
 
 // Random numbers become arithmetic of a state of the program's, which begins with the seed and

@@ -14,34 +14,15 @@ using Table = schema::TargetIndex<Entry>;
 const Table& table() {
   static const auto* const kTable = [] {
     auto* table = new Table;
-    for (const auto family : {activation_rules(),
-                              attention_rules(),
-                              binary_rules(),
-                              bit_rules(),
-                              complex_rules(),
-                              convolution_rules(),
-                              counting_rules(),
-                              creation_rules(),
-                              difference_rules(),
-                              fourier_rules(),
-                              grouped_product_rules(),
-                              index_rules(),
-                              linear_algebra_rules(),
-                              loop_rules(),
-                              loss_rules(),
-                              matmul_rules(),
-                              normalization_rules(),
-                              pad_rules(),
-                              pooling_rules(),
-                              quantized_rules(),
-                              recurrent_rules(),
-                              reduction_rules(),
-                              resize_rules(),
-                              scatter_rules(),
-                              shape_rules(),
-                              sort_rules(),
-                              special_rules(),
-                              unary_rules()}) {
+    for (const auto family :
+         {activation_rules(), attention_rules(),      binary_rules(),    bit_rules(),
+          complex_rules(),    convolution_rules(),    counting_rules(),  creation_rules(),
+          detection_rules(),  difference_rules(),     fourier_rules(),   grouped_product_rules(),
+          index_rules(),      linear_algebra_rules(), loop_rules(),      loss_rules(),
+          matmul_rules(),     normalization_rules(),  pad_rules(),       pooling_rules(),
+          quantized_rules(),  recurrent_rules(),      reduction_rules(), resize_rules(),
+          scatter_rules(),    shape_rules(),          sort_rules(),      special_rules(),
+          unary_rules()}) {
       table->add(family);
     }
     return table;

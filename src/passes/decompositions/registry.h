@@ -35,6 +35,7 @@ std::span<const Entry> complex_arithmetic_rules();
 std::span<const Entry> convolution_rules();
 std::span<const Entry> counting_rules();
 std::span<const Entry> creation_rules();
+std::span<const Entry> detection_rules();
 std::span<const Entry> difference_rules();
 std::span<const Entry> fourier_rules();
 std::span<const Entry> grouped_product_rules();

@@ -38,34 +38,15 @@ void add_targets(std::span<const Entry> family, std::set<std::string>& known) {
 
 TEST(Registry, NamesNoTargetTwice) {
   std::set<std::string> known;
-  for (const auto family : {activation_rules(),
-                            attention_rules(),
-                            binary_rules(),
-                            bit_rules(),
-                            complex_rules(),
-                            convolution_rules(),
-                            counting_rules(),
-                            creation_rules(),
-                            difference_rules(),
-                            fourier_rules(),
-                            grouped_product_rules(),
-                            index_rules(),
-                            linear_algebra_rules(),
-                            loop_rules(),
-                            loss_rules(),
-                            matmul_rules(),
-                            normalization_rules(),
-                            pad_rules(),
-                            pooling_rules(),
-                            quantized_rules(),
-                            recurrent_rules(),
-                            reduction_rules(),
-                            resize_rules(),
-                            scatter_rules(),
-                            shape_rules(),
-                            sort_rules(),
-                            special_rules(),
-                            unary_rules()}) {
+  for (const auto family :
+       {activation_rules(), attention_rules(),      binary_rules(),    bit_rules(),
+        complex_rules(),    convolution_rules(),    counting_rules(),  creation_rules(),
+        detection_rules(),  difference_rules(),     fourier_rules(),   grouped_product_rules(),
+        index_rules(),      linear_algebra_rules(), loop_rules(),      loss_rules(),
+        matmul_rules(),     normalization_rules(),  pad_rules(),       pooling_rules(),
+        quantized_rules(),  recurrent_rules(),      reduction_rules(), resize_rules(),
+        scatter_rules(),    shape_rules(),          sort_rules(),      special_rules(),
+        unary_rules()}) {
     add_targets(family, known);
   }
   for (const auto family : {complex_arithmetic_rules(), half_rules()}) {
