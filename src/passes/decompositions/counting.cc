@@ -1,11 +1,14 @@
 // Counting equal elements: bins, and distinct ones. How many there are is data: a mask over as many
 // as there can be selects them.
 #include <cmath>
+#include <functional>
+#include <optional>
 #include <tuple>
 #include <utility>
 
 #include <fmt/core.h>
 
+#include "passes/decompositions/loops.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -88,19 +91,28 @@ Values histc(Context& c) {
   return {add_up(c, place, c.build.to_dtype(inside, c.dtype()), bins)};
 }
 
-// The first of each run of equal elements; where each element's run is among them, as `places` say
-// where elements were (null: where they are); how long the runs are.
-Values runs(Context& c, Value* x, Value* places) {
-  const std::vector<SymInt> flat = x->sizes();
-  Value* index = c.build.arange(flat.at(0));
-  Value* before = c.build.index_select(x, 0, c.build.clamp(c.build.sub(index, 1), 0, std::nullopt));
-  Value* first = c.build.logical_or(c.build.ne(x, before), c.build.eq(index, 0));
+// What runs of equal elements are made of: where each element's run is among them, as `places` say
+// where elements were (null: where they are), and how long the runs are. `first` says of each
+// element whether it is the first of its run.
+struct Runs {
+  Value* inverse;
+  Value* counts;
+};
+
+// Whether each element, by `differs` from the one before it, is the first of its run.
+Value* is_first(Context& c, const SymInt& count, const std::function<Value*(Value*)>& differs) {
+  Value* index = c.build.arange(count);
+  Value* before = c.build.clamp(c.build.sub(index, 1), 0, std::nullopt);
+  return c.build.logical_or(differs(before), c.build.eq(index, 0));
+}
+
+Runs runs(Context& c, Value* first, Value* places, const SymInt& selected) {
+  const std::vector<SymInt> flat = first->sizes();
   Value* run = c.build.sub(c.build.cumsum(c.build.to_dtype(first, DType::kInt64), 0), 1);
   Value* inverse =
       places ? c.build.scatter(c.build.zeros(flat, DType::kInt64), 0, places, run) : run;
   Value* counts = add_up(c, run, c.build.ones(flat, DType::kInt64), flat.at(0));
-  return {select(c, x, first, c.sizes()), inverse,
-          select(c, counts, c.build.gt(counts, 0), c.sizes())};
+  return {inverse, select(c, counts, c.build.gt(counts, 0), {selected})};
 }
 
 // All elements in a row, or sorted: then with their places.
@@ -113,26 +125,66 @@ Values distinct(Context& c, bool is_sorted, bool returns_inverse, bool returns_c
     if (dtype == DType::kBool) x = c.build.to_dtype(x, DType::kUInt8);
     std::tie(x, places) = c.build.topk(x, x->sizes().at(0), 0, false);
   }
-  Values results = runs(c, x, places);
-  results.at(0) = c.build.to_dtype(results.at(0), dtype);
-  results.at(1) = returns_inverse ? c.build.view(results.at(1), sizes) : nullptr;
-  if (!returns_counts) results.at(2) = nullptr;
-  return results;
+  Value* first = is_first(c, x->sizes().at(0), [&](Value* before) {
+    return c.build.ne(x, c.build.index_select(x, 0, before));
+  });
+  const Runs of = runs(c, first, places, c.sizes().at(0));
+  return {c.build.to_dtype(select(c, x, first, c.sizes()), dtype),
+          returns_inverse ? c.build.view(of.inverse, sizes) : nullptr,
+          returns_counts ? of.counts : nullptr};
 }
 
-bool is_along_rows(Context& c) { return c.tensor(0)->rank() != 1; }
+// The order of rows by their first element, then by the second, ...: sorted by the last one first,
+// which the others leave as it is where they are equal.
+Value* order_of_rows(Context& c, Value* rows) {
+  const SymInt count = rows->sizes().at(0);
+  const auto turn = [&](ir::OpBuilder& build, const LoopValues& now) -> LoopResults {
+    Value* order = now.state.at(0);
+    Value* column = build.index_select(now.scanned.at(0), 0, order);
+    ir::Node* sorted = build.node("aten.argsort.stable", {column, true, SymInt(0), false});
+    Value* within = build.graph().add_output(sorted, order->type());
+    return {{build.index_select(order, 0, within)}, {}};
+  };
+  return loop(c, {{c.build.arange(count)}, {c.build.transpose(rows, 0, 1)}, {}}, true, turn)
+      .state.at(0);
+}
+
+// The same of what lies along a dimension, each compared as a whole.
+Values distinct_along(Context& c, int64_t dim, bool is_sorted, bool returns_inverse,
+                      bool returns_counts) {
+  Value* x = c.build.transpose(c.tensor(0), 0, dim);
+  const SymInt count = x->sizes().at(0);
+  const std::vector<SymInt> rest = last(x->sizes(), x->sizes().size() - 1);
+  if (c.may_be_empty(ir::numel(rest))) return c.unsupported("its rows may be without elements");
+  Value* rows = c.build.view(x, {count, ir::numel(rest)});
+  if (rows->dtype() == DType::kBool) rows = c.build.to_dtype(rows, DType::kUInt8);
+  Value* places = nullptr;
+  if (is_sorted) {
+    places = order_of_rows(c, rows);
+    rows = c.build.index_select(rows, 0, places);
+    x = c.build.index_select(x, 0, places);
+  }
+  Value* first = is_first(c, count, [&](Value* before) {
+    return c.build.any(c.build.ne(rows, c.build.index_select(rows, 0, before)), 1);
+  });
+  const SymInt& selected = c.sizes().at(dim);
+  const Runs of = runs(c, first, places, selected);
+  Value* chosen = select(c, c.build.arange(count), first, {selected});
+  return {c.build.transpose(c.build.index_select(x, 0, chosen), 0, dim),
+          returns_inverse ? of.inverse : nullptr, returns_counts ? of.counts : nullptr};
+}
 
 Values unique(Context& c) { return distinct(c, true, c.flag(2), c.flag(3)); }
 
 Values unique_consecutive(Context& c) {
-  if (c.has(3) && is_along_rows(c))
-    return c.unsupported("it compares numbers, not rows: leave dim out");
-  return distinct(c, false, c.flag(1), c.flag(2));
+  if (!c.has(3) || c.tensor(0)->rank() == 1) return distinct(c, false, c.flag(1), c.flag(2));
+  return distinct_along(c, c.dim(c.constant(3), c.tensor(0)->rank()), false, c.flag(1), c.flag(2));
 }
 
+// Sorted, whatever it is asked for.
 Values unique_dim(Context& c) {
-  if (is_along_rows(c)) return c.unsupported("it compares numbers, not rows: leave dim out");
-  return distinct(c, true, c.flag(3), c.flag(4));
+  if (c.tensor(0)->rank() == 1) return distinct(c, true, c.flag(3), c.flag(4));
+  return distinct_along(c, c.dim(c.constant(1), c.tensor(0)->rank()), true, c.flag(3), c.flag(4));
 }
 
 constexpr Entry kRules[] = {
