@@ -221,7 +221,7 @@ TEST(Delegate, TellsItsVersionAndTheProcessors) {
 TEST(Delegate, TakesThreadsAndAHintWhenItLoads) {
   const auto blob = compile(doubling({4}));
   const auto load = [&](LoadOptions options) {
-    runtime::BackendSettings settings(options, "");
+    runtime::BackendSettings settings(options, "", false);
     const auto given = settings.map().get_options("OpenvinoBackend");
     return Loaded(blob, {}, {given.data(), given.size()}).error();
   };
