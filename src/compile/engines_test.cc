@@ -373,7 +373,7 @@ TEST_F(BuildEngines, ChecksTheSizesThatAreSmallEnough) {
 TEST_F(BuildEngines, ChecksIndicesUpToTheLast) {
   builder_.runs = true;
   options_.check = EngineCheck::kOutside;
-  ir::ConstantData zeros = {.sizes = {1000}, .strides = {1}};
+  ir::ConstantData zeros = {.sizes = {1000}, .strides = {1}, .storage = {}};
   zeros.storage = own_bytes(std::vector<std::byte>(1000 * sizeof(float)));
   ir::Value* table = program_.add_constant("table", std::move(zeros));
   ir::Value* index = program_.graph->inputs()[0];
