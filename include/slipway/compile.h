@@ -109,7 +109,8 @@ struct CompileOptions {
   std::string destination = {};
   // The name of a data file, "engines" or "engines.ptd", that save() writes beside a .pte file: the
   // engines lie there, of the kinds whose delegates find them there, and not in the .pte. Empty:
-  // they are in the .pte.
+  // they are in the .pte. Programs in one folder need names of their own: a data file replaces one
+  // of the same name.
   std::string external_engines = {};
   // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
   // size is named by its symbol ("s77") or by a dimension of an input ("x.0").
@@ -138,8 +139,8 @@ struct CompileOptions {
 // Immutable: may be saved by several threads at once. Copies share what they hold.
 class Artefact {
  public:
-  // Writes atomically, of two files both or neither; the weights or engines get their name first,
-  // so that there is never a model without them.
+  // Writes atomically. Two files are both written and checked before either replaces an older one;
+  // the weights or engines get their name first, so that there is never a new model without them.
   // `progress` receives the bytes written and the total.
   SLIPWAY_API Status save(const std::string& path,
                           const std::function<void(uint64_t, uint64_t)>& progress = {}) const;

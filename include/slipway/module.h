@@ -12,6 +12,7 @@
 // of its own, and is started without a fork of this one.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -46,8 +47,8 @@ struct LoadOptions {
   // with .ptd in place of .pte. A program that is in memory needs it. An error where no engine is
   // outside.
   std::string data_file = {};
-  // Compare every segment with the manifest's checksum before running, and what is in a data file:
-  // reads both files.
+  // Compare every segment with the manifest's checksum before running: reads the whole file. What
+  // is in a data file its delegate compares when a method is prepared.
   bool verify_checksums = false;
   // Read the file into memory instead of mapping it. What is checked then is what runs, whatever
   // happens to the file. Of no effect on a program that is in memory already.
@@ -138,7 +139,8 @@ class PendingRun {
   // Waits.
   SLIPWAY_API ~PendingRun();
 
-  // Whether wait() would return at once. Any thread may ask.
+  // Whether the run has come to its end, so that wait() returns at once. Any thread may ask, also
+  // while another waits.
   SLIPWAY_API bool is_done() const;
   // Waits for the run, and gives what Method::run() would have given, error or outputs; after that
   // the Module can be used again. A second call is an error.
@@ -147,8 +149,9 @@ class PendingRun {
  private:
   friend class Method;
   struct State;
-  explicit PendingRun(std::unique_ptr<State> state);
+  PendingRun(std::unique_ptr<State> state, std::shared_ptr<std::atomic<bool>> is_done);
   std::unique_ptr<State> state_;
+  std::shared_ptr<std::atomic<bool>> is_done_;
 };
 
 // A handle to a method, cheap to copy: all copies are the same method, with one state. It keeps

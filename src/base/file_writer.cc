@@ -97,6 +97,13 @@ Status write_files(const std::vector<FileToWrite>& files, const WriteProgress& p
     written.push_back(std::move(one));
     before += file.pieces->size();
   }
+  for (size_t i = 1; i < written.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      if (written[i].target != written[k].target) continue;
+      return invalid_argument("{} and {} are one file, {}: give one of them another name",
+                              files[k].path, files[i].path, written[i].target);
+    }
+  }
   for (Written& file : written) SLIPWAY_RETURN_IF_ERROR(file.file.replace(file.target));
   return {};
 }

@@ -44,7 +44,8 @@ struct FileToWrite {
 };
 
 // Writes files that belong together: all of them are written and checked before the first gets its
-// name, in their order. `progress` is of all together.
+// name, in their order. Where a later one is not given its name (a disk is full, a folder forbids
+// it), those before it are the new ones already. `progress` is of all together.
 Status write_files(const std::vector<FileToWrite>& files, const WriteProgress& progress);
 
 // A file that was read and may still be mapped, by whatever name it goes later. Copies share a

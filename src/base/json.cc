@@ -200,7 +200,7 @@ Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(OwnedSpan text, std::s
   const std::string_view content(reinterpret_cast<const char*>(text.bytes.data()),
                                  text.bytes.size());
   auto document = parse(content, std::move(name), limits, /*keeps_text=*/true);
-  if (document.ok()) (*document)->text_ = std::move(text);
+  if (document.ok() && !(*document)->in_text_.empty()) (*document)->text_ = std::move(text);
   return document;
 }
 

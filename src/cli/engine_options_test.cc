@@ -14,6 +14,7 @@
 #include "base/test_folder.h"
 #include "cli/commands.h"
 #include "pte/reader/reader.h"
+#include "slipway/inspect.h"
 
 namespace slipway::cli {
 namespace {
@@ -107,6 +108,17 @@ TEST_F(EngineOptionsTest, RequireFullFailsAndWritesNothing) {
   const std::string error = compile({"--require-full", "--exclude-op", "aten.relu"});
   EXPECT_THAT(error, HasSubstr("relu (aten.relu.default): "));
   EXPECT_FALSE(fs::exists(path("model.pte")));
+}
+
+// Two outputs are views of one value, and an input is an output.
+TEST_F(EngineOptionsTest, RequireFullLeavesCopiesAlone) {
+  ASSERT_EQ(compile({"--require-full"}, "model.pte", "alias_strides.pt2"), "");
+  const auto info = inspect(path("model.pte"));
+  ASSERT_TRUE(info.ok()) << info.error().message();
+  for (const auto& [name, count] : info->methods().at(0).operators) {
+    EXPECT_EQ(name, "aten::alias_copy.out");
+  }
+  EXPECT_FALSE(info->methods().at(0).operators.empty());
 }
 
 TEST_F(EngineOptionsTest, OptionsOfEnginesNeedOne) {

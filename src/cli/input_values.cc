@@ -8,8 +8,8 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/try.h"
-#include "engine_build/parse_json.h"
 #include "slipway/npy.h"
 
 namespace slipway::cli {
@@ -116,8 +116,11 @@ Result<Value> parse_value(const std::string& text) {
   if (const auto integer = parse_number<int64_t>(text)) return Value(*integer);
   if (const auto real = parse_number<double>(text)) return Value(*real);
   if (text.starts_with('"')) {
-    const auto json = engine_build::parse_json(text);
-    if (json.ok() && json->is_string()) return Value(json->get<std::string>());
+    const auto json = JsonDocument::parse(text, "the string");
+    if (json.ok()) {
+      std::string value = (*json)->root().to_string();
+      if ((*json)->status().ok()) return Value(std::move(value));
+    }
     return invalid_argument("{} is not a complete string", text);
   }
   if (!text.ends_with(".npy")) {

@@ -20,6 +20,7 @@
 #include "compile/functional.h"
 #include "ir/queries.h"
 #include "pte/emitter/emitter.h"
+#include "schema/operator_name.h"
 #include "slipway/module.h"
 
 namespace slipway {
@@ -161,6 +162,27 @@ double number(DType dtype, bool is_quantized, Fill fill, Random& random, const i
   if (range.min) value = std::max(value, static_cast<double>(*range.min));
   if (range.max) value = std::min(value, static_cast<double>(*range.max));
   return value;
+}
+
+// The places of the table that a part looks up by an index, if their number is static.
+std::optional<int64_t> places_of(const partition::Partition& part, const ir::Value* index) {
+  std::optional<int64_t> least;
+  for (const ir::Node* node : part.nodes) {
+    const std::string_view op = schema::without_overload(node->op());
+    const bool is_embedding = op == "aten.embedding";
+    if (!is_embedding && op != "aten.index_select" && op != "aten.gather") continue;
+    const auto& args = node->args();
+    if (args.size() < (is_embedding ? 2 : 3)) continue;
+    const auto* const* looked_up = std::get_if<ir::Value*>(&args.at(is_embedding ? 1 : 2));
+    const auto* const* table = std::get_if<ir::Value*>(&args.at(0));
+    if (!looked_up || *looked_up != index || !table || (*table)->rank() == 0) continue;
+    const auto* given = is_embedding ? nullptr : std::get_if<ir::SymInt>(&args.at(1));
+    int64_t dim = given ? given->constant().value_or(0) : 0;
+    if (dim < 0) dim += (*table)->rank();
+    const auto size = (*table)->sizes().at(static_cast<size_t>(dim)).constant();
+    if (size && *size > 0) least = std::min(least.value_or(*size), *size);
+  }
+  return least;
 }
 
 // Whether all that a part makes of its input of 8 bits is floating point.
@@ -338,7 +360,8 @@ Result<Run> make_run(const EngineOfPart& engine, const partition::IntegerRanges&
       SLIPWAY_ASSIGN_OR_RETURN(sizes.emplace_back(), size.evaluate(symbols));
     }
     SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, Tensor::zeros(value->dtype(), sizes));
-    const ir::Range range = ranges.of(value);
+    ir::Range range = ranges.of(value);
+    if (const auto places = places_of(engine.part, value)) range = {0, *places - 1};
     const bool quantized = is_quantized(engine.part, value);
     for (int64_t i = 0; i < tensor.numel(); ++i) {
       set_element(tensor, i, number(tensor.dtype(), quantized, fill.fill, random, range));

@@ -276,6 +276,9 @@ Status bare_engine(const Program& program, const CompileOptions& options,
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
   const std::string& source = programs[0].source;
   SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines found, take_engines(programs[0]));
+  for (const std::string& warning : found.warnings) {
+    if (options.on_warning) options.on_warning(warning);
+  }
   const std::string& engine = options.engines.front().name;
   if (is_whole_program(found, programs[0]) && found.engines[0].record.engine == engine) {
     artefact.pieces.add(found.engines[0].bytes);

@@ -101,6 +101,7 @@ class EngineStep {
   }
 
   Result<ProgramEngines> run() {
+    SLIPWAY_RETURN_IF_ERROR(dump_.begin());
     if (!options_.cache.empty()) cache_.emplace(options_.cache, warn());
     while (rounds_ < kMostRounds) {
       refused_by_name_ = false;

@@ -378,8 +378,11 @@ TEST_F(BuildEngines, ChecksIndicesUpToTheLast) {
   ir::Value* table = program_.add_constant("table", std::move(zeros));
   ir::Value* index = program_.graph->inputs()[0];
   index->set_type({.dtype = DType::kInt64, .sizes = {64}, .strides = {}});
-  program_.graph->outputs()[0] = add("aten.index_select.default", {table, ir::SymInt(0), index});
+  ir::Value* found = add("aten.index_select.default", {table, ir::SymInt(0), index});
+  found->set_type({.dtype = DType::kFloat32, .sizes = {64}, .strides = {}});
+  program_.graph->outputs()[0] = found;
   ASSERT_TRUE(build_engines(program_, compilers_, options_).ok());
+  ASSERT_FALSE(builder_.checked_integers.empty());
   EXPECT_EQ(*builder_.checked_integers.begin(), 0);
   EXPECT_EQ(*builder_.checked_integers.rbegin(), 999);
   EXPECT_GT(builder_.checked_integers.size(), 10U);

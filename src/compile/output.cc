@@ -127,7 +127,12 @@ Status check_options_of_engines(const CompileOptions& options) {
   const bool is_archive = options.output == Output::kArchive;
   for (const EngineChoice& engine : options.engines) {
     for (const EngineOption& known : engine_options(engine.name)) {
-      if (is_archive ? !known.is_for_loading : !known.is_for_programs) continue;
+      // A bare engine has nothing but its bytes.
+      const bool is_without_effect = is_archive ? known.is_for_loading
+                                     : options.output == Output::kEngine
+                                         ? known.is_for_programs || known.is_for_loading
+                                         : known.is_for_programs;
+      if (!is_without_effect) continue;
       for (const auto& [name, value] : engine.options) {
         if (name != known.name) continue;
         return invalid_argument("option '{}' has no effect on {}", name, title(options));

@@ -15,12 +15,11 @@ class PartitionDump {
  public:
   explicit PartitionDump(const CompileOptions& options) : options_(options) {}
 
-  // The first call makes the folder, and removes what an earlier compile dumped there.
+  // Makes the folder, and removes what an earlier compile dumped there.
+  Status begin() const;
   Status write(const onnx::Graph& graph, const std::string& engine);
 
  private:
-  Status begin() const;
-
   const CompileOptions& options_;
   int written_ = 0;
 };

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "engine/json.h"
 #include "engine/record_json.h"
@@ -283,6 +284,7 @@ bool is_file_name(std::string_view name) {
   constexpr std::string_view kSeparators("/\\\0", 3);
   constexpr size_t kMostBytes = 255;
   return !name.empty() && name.size() <= kMostBytes && name != "." && name != ".." &&
+         is_utf8(name) && printable(name) == name &&
          name.find_first_of(kSeparators) == std::string_view::npos;
 }
 

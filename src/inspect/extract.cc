@@ -90,6 +90,18 @@ Result<std::span<const std::byte>> foreign_engine(const pte::File& file,
   return engine.error().with_context(fmt::format("engine {} of {}", options.engine, file.name()));
 }
 
+// Whether the engine that is asked for is not in the program, as far as a manifest says that.
+bool may_be_outside(const pte::File& file, const ExtractOptions& options) {
+  const engine::ManifestMethod* described = file.described(options.method);
+  if (described == nullptr || options.engine >= described->engines.size()) return true;
+  const engine::ManifestEngine& engine = described->engines[options.engine];
+  const auto is_outside = [](const engine::ManifestEngine& each) {
+    return !each.external_key.empty();
+  };
+  return is_outside(engine) ||
+         std::any_of(engine.variants.begin(), engine.variants.end(), is_outside);
+}
+
 Result<ExtractedEngine> extract_from(const pte::File& file,
                                      const std::optional<ptd::DataFile>& data,
                                      const std::string& output, const ExtractOptions& options) {
@@ -150,7 +162,10 @@ Result<ExtractedEngine> extract(const std::string& path, const std::string& outp
     const auto bytes = mapped->bytes();
     SLIPWAY_ASSIGN_OR_RETURN(const pte::File file,
                              pte::File::read({bytes, std::move(mapped)}, path, {.trust = true}));
-    SLIPWAY_ASSIGN_OR_RETURN(const auto data, runtime::open_data_file(file, path));
+    std::optional<ptd::DataFile> data;
+    if (may_be_outside(file, options)) {
+      SLIPWAY_ASSIGN_OR_RETURN(data, runtime::open_data_file(file, path));
+    }
     if (data) {
       SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity data_input, FileIdentity::of(data->name()));
       SLIPWAY_RETURN_IF_ERROR(data_input.check_not_output(output));

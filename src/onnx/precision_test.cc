@@ -452,7 +452,7 @@ TEST(ConvertPrecision, AttentionKeepsItsSoftmax) {
 TEST(ConvertPrecision, ConvertsWeightsInPiecesOfAnySize) {
   const size_t count = 300'000;
   std::vector<float> values(count);
-  for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i) * 0.37F - 5000;
+  for (size_t i = 0; i < count; ++i) values[i] = static_cast<float>(i) * 0.21F - 5000;
   Initializer large = weight("w", values);
   const OwnedSpan span = *large.data.span();
   const auto expected = [&] {

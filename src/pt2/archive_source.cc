@@ -117,6 +117,7 @@ Status ArchiveSource::read_others(ZipReader& archive, const ArchiveLayout& layou
     SLIPWAY_ASSIGN_OR_RETURN(other_constants_, read_torch_save(archive, layout.constants));
     for (const Weights* weights : {&other_state_, &other_constants_}) {
       for (const auto& [name, data] : weights->tensors) {
+        if (data.storage.bytes.empty()) continue;
         records[name] = fmt::format("{}", fmt::ptr(data.storage.bytes.data()));
       }
     }

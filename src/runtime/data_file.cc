@@ -2,11 +2,9 @@
 
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <utility>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "base/printable.h"
 #include "base/try.h"
 #include "engine_list/registry.h"
@@ -83,12 +81,11 @@ Result<std::string> find_data_file(const pte::File& file, const std::string& pat
   return beside.replace_extension(".ptd").string();
 }
 
-Error missing_data_file(const pte::File& file, const Error& error) {
+Error missing_data_file(const pte::File& file, const Error& error, const char* remedy) {
   return Error(error.code(),
                fmt::format("{} has engines outside of it: {}; put the file there that "
-                           "was written with it, or say where it is (option "
-                           "'data_file')",
-                           file.name(), error.message()));
+                           "was written with it{}",
+                           file.name(), error.message(), remedy));
 }
 
 Result<ptd::DataFile> read_data_file(OwnedSpan bytes, const std::string& name,
@@ -115,26 +112,11 @@ Result<std::optional<ptd::DataFile>> open_data_file(const pte::File& file,
   SLIPWAY_ASSIGN_OR_RETURN(const std::string found, find_data_file(file, path, ""));
   if (found.empty()) return std::optional<ptd::DataFile>();
   auto mapped = MappedFile::open(found);
-  if (!mapped.ok()) return missing_data_file(file, mapped.error());
+  if (!mapped.ok()) return missing_data_file(file, mapped.error(), "");
   const auto bytes = (*mapped)->bytes();
   SLIPWAY_ASSIGN_OR_RETURN(ptd::DataFile data,
                            read_data_file({bytes, *std::move(mapped)}, found, file));
   return std::optional(std::move(data));
-}
-
-Status verify_data_file(const pte::File& file, const ptd::DataFile& data) {
-  std::map<std::string, std::string> digests;  // of keys
-  for (const ExternalEngine& engine : external_engines(file)) {
-    if (engine.sha256.empty()) continue;
-    std::string& digest = digests[engine.key];
-    if (digest.empty()) digest = sha256_hex(*data.find(engine.key));
-    if (digest == engine.sha256) continue;
-    return invalid_file(
-        "{}: {} of {} does not have its SHA-256; the file is damaged: copy it again, or compile "
-        "the model again",
-        data.name(), engine.name, file.name());
-  }
-  return {};
 }
 
 // Engines are no tensors.

@@ -37,11 +37,8 @@ Result<ptd::DataFile> read_data_file(OwnedSpan bytes, const std::string& name,
                                      const pte::File& file);
 // Maps it first. For a program at `path`, nothing where no engine is outside of it.
 Result<std::optional<ptd::DataFile>> open_data_file(const pte::File& file, const std::string& path);
-// An error about the file that find_data_file() gave, and what helps.
-Error missing_data_file(const pte::File& file, const Error& error);
-
-// Compares the engines with the manifest's digests: reads them.
-Status verify_data_file(const pte::File& file, const ptd::DataFile& data);
+// An error about the file that find_data_file() gave, and what helps; `remedy` says what else does.
+Error missing_data_file(const pte::File& file, const Error& error, const char* remedy);
 
 // A data file as ExecuTorch wants it. The file must outlive it.
 class DataMap final : public executorch::runtime::NamedDataMap {

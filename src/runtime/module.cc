@@ -69,13 +69,13 @@ Result<std::unique_ptr<Module::Impl>> open_module(Opened program, const std::str
                            runtime::find_data_file(file, path, options.data_file));
   if (!data_path.empty()) {
     auto opened = open(data_path, options);
-    if (!opened.ok()) return runtime::missing_data_file(file, opened.error());
+    if (!opened.ok()) {
+      return runtime::missing_data_file(file, opened.error(),
+                                        ", or say where it is (option 'data_file')");
+    }
     descriptors.data = std::move(opened->file);
     SLIPWAY_ASSIGN_OR_RETURN(data,
                              runtime::read_data_file(std::move(opened->bytes), data_path, file));
-    if (options.verify_checksums) {
-      SLIPWAY_RETURN_IF_ERROR(runtime::verify_data_file(file, *data));
-    }
   }
   return options.isolate ? runtime::open_isolated(std::move(file), std::move(descriptors), options)
                          : runtime::open_here(std::move(file), std::move(data), options);
@@ -139,15 +139,13 @@ struct PendingRun::State {
   std::future<Result<std::vector<Value>>> result;  // invalid once it was given
 };
 
-PendingRun::PendingRun(std::unique_ptr<State> state) : state_(std::move(state)) {}
+PendingRun::PendingRun(std::unique_ptr<State> state, std::shared_ptr<std::atomic<bool>> is_done)
+    : state_(std::move(state)), is_done_(std::move(is_done)) {}
 PendingRun::PendingRun(PendingRun&&) noexcept = default;
 PendingRun& PendingRun::operator=(PendingRun&&) noexcept = default;
 PendingRun::~PendingRun() = default;
 
-bool PendingRun::is_done() const {
-  return state_ == nullptr ||
-         state_->result.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
-}
+bool PendingRun::is_done() const { return is_done_ == nullptr || *is_done_; }
 
 Result<std::vector<Value>> PendingRun::wait() {
   if (state_ == nullptr) return invalid_argument("this run was waited for already");
@@ -226,13 +224,16 @@ Result<PendingRun> Method::run_async(std::span<const Value> inputs) const {
     auto state = std::make_unique<PendingRun::State>();
     state->module = module_;
     module_->is_running = true;
+    auto is_done = std::make_shared<std::atomic<bool>>(false);
     state->result = std::async(
         std::launch::async, [module = module_, index = index_, choices = runtime::CallerChoices(),
-                             values = std::vector<Value>(inputs.begin(), inputs.end())] {
+                             values = std::vector<Value>(inputs.begin(), inputs.end()), is_done] {
           choices.adopt();
-          return guarded(module->file().name(), [&] { return module->run(index, values); });
+          auto result = guarded(module->file().name(), [&] { return module->run(index, values); });
+          *is_done = true;
+          return result;
         });
-    return PendingRun(std::move(state));
+    return PendingRun(std::move(state), std::move(is_done));
   });
 }
 

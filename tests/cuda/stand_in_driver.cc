@@ -263,6 +263,8 @@ int cuPointerGetAttributes(unsigned count, int* attributes, void** values,
   for (unsigned i = 0; i < count; ++i) {
     if (attributes[i] == 2) {
       *static_cast<unsigned*>(values[i]) = device ? 2 : host ? 1 : 0;
+    } else if (attributes[i] == 3) {
+      *static_cast<unsigned long long*>(values[i]) = device || host ? address : 0;
     } else if (attributes[i] == 8) {
       *static_cast<unsigned*>(values[i]) = 0;
     } else if (attributes[i] == 9) {

@@ -19,6 +19,7 @@ constexpr uintptr_t kStreamPerThread = 2;  // CUDA's handle
 
 // CUDA's numbers.
 constexpr int kMemoryType = 2;
+constexpr int kDevicePointer = 3;
 constexpr int kIsManaged = 8;
 constexpr int kDeviceOrdinal = 9;
 constexpr unsigned kTypeHost = 1;
@@ -39,15 +40,17 @@ Result<Place> find_place(const Driver& driver, const void* data) {
   unsigned type = 0;  // Left so for memory that the driver does not know.
   unsigned managed = 0;
   int device = 0;
-  std::array<int, 3> attributes = {kMemoryType, kIsManaged, kDeviceOrdinal};
-  std::array<void*, 3> values = {&type, &managed, &device};
+  Address on_device = 0;
+  std::array<int, 4> attributes = {kMemoryType, kIsManaged, kDeviceOrdinal, kDevicePointer};
+  std::array<void*, 4> values = {&type, &managed, &device, &on_device};
   SLIPWAY_RETURN_IF_ERROR(
       driver.check(driver.call().pointer_attributes(attributes.size(), attributes.data(),
                                                     values.data(), reinterpret_cast<Address>(data)),
                    "an address can't be looked up"));
+  const bool has_one_address = on_device == reinterpret_cast<Address>(data);
   if (type == 0) return Place{};
-  if (type == kTypeHost && managed == 0) return Place{Place::Kind::kPinned, 0};
-  return Place{Place::Kind::kDevice, device};
+  if (type == kTypeHost && managed == 0) return Place{Place::Kind::kPinned, 0, has_one_address};
+  return Place{Place::Kind::kDevice, device, has_one_address};
 }
 
 DeviceBuffer::~DeviceBuffer() { release(); }
@@ -119,7 +122,10 @@ Status Staging::in_lanes(size_t size, const Stream& stream,
                          const std::function<Status(size_t, const Next&)>& copy) const {
   // Which is another stream in each thread.
   const bool is_of_thread = reinterpret_cast<uintptr_t>(stream.handle()) == kStreamPerThread;
-  const size_t count = is_of_thread ? 1 : lanes_of(size);
+  // How many there may be follows the processors that the process may use, which may change: no
+  // more than prepare() made room for.
+  const size_t room = std::min(through_.size(), pinned_.size() / kChunk) / 2;
+  const size_t count = is_of_thread ? 1 : std::min(lanes_of(size), room);
   std::atomic<size_t> taken{0};
   const Next next = [&] { return taken++; };
   std::vector<Status> results(count);

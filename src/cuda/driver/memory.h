@@ -20,6 +20,8 @@ struct Place {
   };
   Kind kind = Kind::kHost;
   int device = 0;  // its index, where it is a device's
+  // Whether devices know the memory by the same address.
+  bool has_one_address = false;
 };
 Result<Place> find_place(const Driver& driver, const void* data);
 

@@ -226,9 +226,9 @@ et::Error LoadedEngine::resize_outputs(Values values) {
 }
 
 // A discrete GPU would fetch each line over the bus, when it is read.
-bool LoadedEngine::is_read_in_place(const void* data, bool is_pinned) const {
+bool LoadedEngine::is_read_in_place(const void* data, const cuda::Place& place) const {
   const cuda::DeviceInfo& info = device_->info();
-  return info.is_integrated && (info.has_host_pages || is_pinned) &&
+  return info.is_integrated && (info.has_host_pages || place.has_one_address) &&
          reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
 }
 
@@ -265,7 +265,7 @@ et::Error LoadedEngine::locate(size_t index, Values values) {
     return et::Error::Ok;
   }
   slot.is_pinned = place->kind == cuda::Place::Kind::kPinned;
-  if (is_read_in_place(data, slot.is_pinned) && is_with_its_alias(index, values)) {
+  if (is_read_in_place(data, *place) && is_with_its_alias(index, values)) {
     slot.address = reinterpret_cast<cuda::Address>(data);
     return et::Error::Ok;
   }

@@ -88,7 +88,7 @@ class LoadedEngine final : public delegate::Engine {
   EtError locate(size_t index, Values values);
   bool is_with_its_alias(size_t index, Values values) const;
   // Whether the GPU works in such memory of the host where it is.
-  bool is_read_in_place(const void* data, bool is_pinned) const;
+  bool is_read_in_place(const void* data, const cuda::Place& place) const;
   EtError bind(Values values);
   void use_graphs();
   Status enqueue(const cuda::Stream& stream);
