@@ -183,13 +183,21 @@ Values rand(const Draw& d) { return {d.uniform(d.c.sizes(), d.c.dtype())}; }
 
 Values randn(const Draw& d) { return {d.normal(d.c.sizes(), d.c.dtype())}; }
 
+// Remainders of 2^53 numbers are as likely as each other, but for one in some thousand.
+constexpr double kMostDrawn = 0x1p40;
+
 // (high, ...) or (low, high, ...), after self for those of a tensor's sizes
 Values randint(const Draw& d) {
   const bool is_like = d.c.op().starts_with("aten.randint_like.");
   const bool has_low = d.c.op().find(".low") != std::string::npos;
   const size_t first = is_like ? 1 : 0;
   const SymInt low = has_low ? d.c.integer(first) : SymInt(0);
-  const SymInt range = d.c.integer(has_low ? first + 1 : first) - low;
+  const SymInt high = d.c.integer(has_low ? first + 1 : first);
+  if (low.constant() && high.constant() &&
+      static_cast<double>(*high.constant()) - static_cast<double>(*low.constant()) > kMostDrawn) {
+    return d.c.unsupported("integers are drawn from at most 2^40: draw from fewer");
+  }
+  const SymInt range = high - low;
   // Of fewer numbers than are drawn, by far, the remainders are as likely.
   const auto most = d.c.bounds(range).max;
   const bool is_small = most && *most <= (int64_t{1} << 20);
@@ -218,10 +226,25 @@ Values normal_like(const Draw& d) {
   return result(d, d.c.op() == "aten.log_normal.default" ? d.b.exp(x) : x);
 }
 
+// Of the type.
+double largest_below(double high, double low, DType dtype) {
+  const double size = high == 0 ? high - low : std::fabs(high);
+  for (int digits = 53; digits > 1; --digits) {
+    const double below = decompositions::rounded_to(high - std::ldexp(size, -digits), dtype);
+    if (below < high) return std::max(below, low);
+  }
+  return low;
+}
+
 Values uniform(const Draw& d) {
   const double low = d.c.real(1);
+  const double high = decompositions::rounded_to(d.c.real(2), d.c.dtype());
   Value* x = d.uniform(d.c.sizes(), d.c.dtype());
-  return result(d, d.b.add(d.b.mul(x, d.c.real(2) - low), low));
+  x = d.b.add(d.b.mul(x, d.c.real(2) - low), low);
+  if (!(low < high)) return result(d, x);
+  // The sum may be rounded up to what is excluded.
+  Value* is_end = d.b.ge(x, high);
+  return result(d, d.b.masked_fill(x, is_end, largest_below(high, low, d.c.dtype())));
 }
 
 Values exponential(const Draw& d) {
@@ -332,8 +355,14 @@ Status draw_random_numbers(ir::Program& program, uint64_t seed) {
     for (ir::Argument& argument : node->args()) replacements.resolve(argument);
     Context context(graph, node, program.ranges);
     Values values;
+    if (is_complex(node->output(0)->dtype())) {
+      context.unsupported(
+          "complex random numbers are not drawn: draw the real and the imaginary part, and make "
+          "them "
+          "one (torch.complex)");
+    }
     try {
-      values = rule({context, source});
+      if (!context.reason()) values = rule({context, source});
     } catch (const std::logic_error&) {
       context.unsupported("its arguments are inconsistent");
     }

@@ -245,6 +245,8 @@ class CoverageCheck : public testing::Environment {
         ADD_FAILURE() << engine.name << ": nothing is named " << stale;
       }
       for (const std::string& pair : engine.declared()) {
+        // What is gone before engines are asked, or is never exported.
+        if (!ran.operators.contains(pair.substr(0, pair.find(' ')))) continue;
         auto reason = find(engine.without_case, pair);
         if (!reason) reason = find(engine.without_case, pair.substr(0, pair.find(' ')));
         EXPECT_NE(ran.types.contains(pair), reason.has_value())

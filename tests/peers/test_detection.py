@@ -46,6 +46,17 @@ def test_nms(tmp_path):
     check(tmp_path, function, *several, equal, at_limit, dynamic=(({0: BOXES}, {0: BOXES}),))
 
 
+def test_nms_of_scores_that_are_nan(tmp_path):
+    scores = torch.where(torch.arange(40) % 2 == 0, torch.nan, torch.rand(40))
+    check(tmp_path, lambda boxes, scores: ops.nms(boxes, scores, 0.1), (boxes(40), scores))
+
+
+def test_points_outside_a_picture_are_not_read(tmp_path):
+    x = torch.zeros(1, 1, 3, 3)
+    x[0, 0, 2, 2] = torch.inf
+    check(tmp_path, lambda x, offset: ops.deform_conv2d(x, offset, torch.ones(1, 1, 1, 1)), (x, torch.full((1, 2, 3, 3), 9.0)))
+
+
 def test_nms_of_classes(tmp_path):
     def function(boxes, scores, classes):
         kept = ops.batched_nms(boxes, scores, classes, 0.4)

@@ -60,6 +60,8 @@ CASES = {
     "qr": (lambda a: (*L.qr(a), *L.qr(a, "complete"), L.qr(a, "r")[1]), SQUARE),
     "qr_tall": (lambda a: (*L.qr(a), *L.qr(a, "complete")), TALL),
     "qr_wide": (lambda a: (*L.qr(a), *L.qr(a, "complete")), WIDE),
+    "qr_tiny": (lambda a: (*L.qr(a), *L.qr(a * 1e300 * 1e40)), torch.tensor([[3e-170, 1e-170], [4e-170, -2e-170]], dtype=torch.float64)),
+    "triangle_for_a_batch": (lambda a, b: L.solve_triangular(a, b, upper=True), (torch.eye(3) * 2).expand(3, 3, 3).contiguous(), torch.ones(3, 3).tril()),
     "qr_zeros": (lambda a: (*L.qr(a),), torch.diag(torch.tensor([1.0, -2.0, 0.0]))),
 }
 

@@ -176,3 +176,22 @@ def test_each_method_has_a_state_of_its_own(tmp_path):
     for name in ("a", "b"):
         first, second = (slipway_cli.run(file, [torch.zeros(100)], tmp_path, "--method", name, "--repeat", runs)[0][0] for runs in ("1", "2"))
         assert first.min() >= 0 and first.max() < 1 and (first != second).all()
+
+
+def test_the_end_of_a_range_is_not_drawn(tmp_path):
+    def function(x):
+        return x.clone().uniform_(1000, 1001) >= 1001, x.half().uniform_(100, 101) >= 101, x.bfloat16().uniform_(-1, 0) >= 0, x.clone().uniform_(2, 2) == 2
+
+    [out] = draw(tmp_path, function, torch.zeros(100_000))
+    assert [each.any() for each in out[:3]] == [False] * 3
+    assert out[3].all()
+
+
+@pytest.mark.parametrize(("function", "message"), [
+    (lambda x: torch.randn(5, dtype=torch.complex64).real + x, "complex random numbers"),
+    (lambda x: torch.randint(0, 2**62, (5,)) + x, "at most 2\\^40"),
+    (lambda x: torch.randint(-(2**63), 2**63 - 1, (5,)) + x, "at most 2\\^40"),
+])  # fmt: skip
+def test_what_is_not_drawn_is_refused(tmp_path, function, message):
+    with pytest.raises(slipway_cli.ToolError, match=message):
+        slipway_cli.compile(torch.export.export(Function(function), (torch.zeros(5),)), tmp_path)

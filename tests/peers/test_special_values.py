@@ -35,6 +35,8 @@ CASES = {
     "native_layer_norm_far_from_zero": (EVERY, lambda x: aten.native_layer_norm(x, [2], None, None, 0.0)[0], [(FAR,)], None),
     "rms_norm_of_bfloat16": (EVERY, lambda x: torch.nn.functional.rms_norm(x, [1]), [(torch.tensor([[0.0712890625], [1.0]], dtype=torch.bfloat16),)], None),
     "threshold_between_halves": (EVERY, lambda x: (torch.nn.functional.threshold(x, 0.3, 0.2), torch.nn.functional.threshold(-x, -0.3, 7.0)), [(torch.tensor([0.3, 0.29, 0.31, -1, nan]).half(),)], None),
+    "stable_order_of_nan": (("none",), lambda x: (torch.argsort(x, stable=True), torch.sort(x, stable=True, descending=True)[1]), [(torch.tensor([nan, 1, nan, 0, nan, -0.0, 0]),)], None),
+    "scattered_sums_of_halves": (("none", "openvino"), lambda x: (x.half().scatter_add(0, torch.zeros(3, dtype=torch.int64), torch.ones(3).half()), (x / 8).bfloat16().scatter_reduce(0, torch.zeros(3, dtype=torch.int64), torch.ones(3).bfloat16(), "mean")), [(torch.tensor([2048.0]),)], None),
     "half_beside_wider_number": (("none", "openvino"), lambda x: (x.half().mean() + x.mean(), x.bfloat16().mean() - x.mean(), torch.sub(x.half().sum(), x.double().sum(), alpha=2)), [(STEPS[:8],)], None),
     "norm_of_float16": (EVERY, lambda x: (x.norm(), torch.linalg.vector_norm(x), torch.dist(x, -x)), [(torch.full((40,), 60.0).half(),)], None),
     "dist_of_complex": (("none",), torch.dist, [(torch.tensor([1 + 2j, 3 - 1j]), torch.tensor([0.5j, 1 + 0j]))], None),

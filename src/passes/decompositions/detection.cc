@@ -68,6 +68,7 @@ Values nms(Context& c) {
 struct Between {
   Value* places;
   Value* weights;
+  Value* is_inside = nullptr;
 };
 
 Between beside(OpBuilder& b, Value* low, Value* high, Value* high_weight, Value* is_inside) {
@@ -154,8 +155,7 @@ Between within(OpBuilder& b, Value* x, const SymInt& size) {
   Value* low = b.to_dtype(floor, DType::kInt64);
   const Between both = beside(b, low, b.add(low, 1), b.sub(x, floor), b.eq(x, x));
   Value* is_inside = b.logical_and(b.ge(both.places, 0), b.lt(both.places, size));
-  Value* weights = b.masked_fill(both.weights, b.logical_not(is_inside), 0.0);
-  return {b.clamp(both.places, SymInt(0), size - 1), weights};
+  return {b.clamp(both.places, SymInt(0), size - 1), both.weights, is_inside};
 }
 
 // (input, weight, offset, mask, bias, stride_h, stride_w, pad_h, pad_w, dilation_h, dilation_w,
@@ -207,7 +207,12 @@ Values deform_conv2d(Context& c) {
       place = b.view(place, {batch, offset_groups, 1, points_in_all});
       Value* part = b.mul(b.select(rows.weights, -1, i), b.select(columns.weights, -1, j));
       part = b.view(part, {batch, offset_groups, 1, points_in_all});
+      // What lies outside is not read, whatever the pixel at the border is.
+      Value* is_inside =
+          b.logical_and(b.select(rows.is_inside, -1, i), b.select(columns.is_inside, -1, j));
+      is_inside = b.view(is_inside, {batch, offset_groups, 1, points_in_all});
       part = b.mul(b.gather(pixels, 3, b.expand(place, gathered)), part);
+      part = b.where(is_inside, part, b.scalar_tensor(0.0, part->dtype()));
       sum = sum ? b.add(sum, part) : part;
     }
   }

@@ -302,6 +302,10 @@ Values stft(Context& c) {
   }
   // Frequencies come before pieces, and only real numbers are moved.
   pieces = c.build.transpose(pieces, 1, 2);
+  if (is_complex(pieces->dtype())) {
+    return c.unsupported(
+        "it is that of a complex signal: save the exported program's `.run_decompositions()`");
+  }
   const int64_t norm = c.flag(after) ? 1 : 0;
   const bool is_half = !c.has(after + 1) || c.flag(after + 1);
   Value* result = is_half ? half_spectrum(c, pieces, 1, norm)

@@ -134,7 +134,7 @@ constexpr Entry kRules[] = {
      "aten.special_digamma.default aten.round.decimals aten.special_round.default "
      "aten.special_psi.default aten.erfc.default aten.special_erfc.default aten.erfinv.default "
      "aten.special_erfinv.default aten.sinc.default aten.special_sinc.default "
-     "aten.threshold.default",
+     "aten.threshold.default aten.scatter_add.default aten.scatter_reduce.two",
      in_float32},
 };
 

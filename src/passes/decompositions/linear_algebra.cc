@@ -142,9 +142,13 @@ QrFactors qr_factors(Context& c, const Matrices& a) {
     Value* k = now.scanned.at(0);
     Value* rows = now.given.at(0);
     const auto [r, q] = std::pair(now.state.at(0), now.state.at(1));
+    // By its largest number, so that no square leaves the type; what follows is relative to that.
     Value* column = column_at(b, r, k);
+    Value* zero = b.scalar_tensor(0.0, DType::kFloat64);
+    Value* largest = b.amax(b.abs(b.where(b.ge(rows, k), column, zero)), {1}, true);
+    column = b.div(column, b.where(b.gt(largest, 0.0), largest, b.full_like(largest, 1.0)));
     Value* first = row_at(b, column, k);
-    Value* rest = b.where(b.gt(rows, k), column, b.scalar_tensor(0.0, DType::kFloat64));
+    Value* rest = b.where(b.gt(rows, k), column, zero);
     Value* squares = b.sum(b.mul(rest, rest), {1}, true);
     // Nothing to reflect: what it would divide by is 1.
     Value* done = b.eq(squares, 0.0);

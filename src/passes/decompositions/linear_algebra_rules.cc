@@ -82,10 +82,11 @@ struct Equations {
   Value* result(Context& c, Value* x) const { return as_output(c, 0, left ? x : transposed(c, x)); }
 };
 
-Equations equations(Context& c, Value* a, Value* b, bool left) {
+// `takes_vectors`: b may be one vector for each matrix.
+Equations equations(Context& c, Value* a, Value* b, bool left, bool takes_vectors) {
   const Sizes before = without_last(a->sizes(), 1);
   const bool is_vector = b->rank() == 1 || (a->rank() == b->rank() + 1 && b->sizes() == before);
-  if (is_vector) b = c.build.unsqueeze(b, -1);
+  if (is_vector && takes_vectors) b = c.build.unsqueeze(b, -1);
   auto batch = ir::broadcast_sizes(without_last(a->sizes(), 2), without_last(b->sizes(), 2));
   if (!batch.ok()) {
     c.unsupported(batch.error().message());
@@ -108,7 +109,7 @@ Value* right_side(Context& c, Value* b) {
 
 // (A, B, left, check_errors) -> (result, info), (result, LU, pivots, info) or the result alone
 Values solve(Context& c, bool checks) {
-  const Equations both = equations(c, c.tensor(0), c.tensor(1), !c.has(2) || c.flag(2));
+  const Equations both = equations(c, c.tensor(0), c.tensor(1), !c.has(2) || c.flag(2), true);
   const Matrices a = matrices(c, both.a);
   if (!is_square(c, a)) return {};
   const LuFactors factors = lu_factors(c, a);
@@ -128,7 +129,7 @@ Values solve(Context& c, bool checks) {
 // (A, B, upper, left, unitriangular)
 Values solve_triangular(Context& c) {
   const bool left = !c.has(3) || c.flag(3);
-  const Equations both = equations(c, c.tensor(0), c.tensor(1), left);
+  const Equations both = equations(c, c.tensor(0), c.tensor(1), left, false);
   const Matrices a = matrices(c, both.a);
   if (!is_square(c, a)) return {};
   const bool upper = c.flag(2) == left;
@@ -140,7 +141,7 @@ Values triangular_solve(Context& c) {
   Value* matrix = c.tensor(1);
   const bool transposes = c.flag(3);
   if (transposes) matrix = c.build.transpose(matrix, -1, -2);
-  const Equations both = equations(c, matrix, c.tensor(0), true);
+  const Equations both = equations(c, matrix, c.tensor(0), true, false);
   const Matrices a = matrices(c, both.a);
   if (!is_square(c, a)) return {};
   const bool upper = (!c.has(2) || c.flag(2)) != transposes;
@@ -262,7 +263,7 @@ Value* solve_by_cholesky(Context& c, Matrices l, Value* b, bool upper) {
 
 // (b, factor, upper)
 Values cholesky_solve(Context& c) {
-  const Equations both = equations(c, c.tensor(1), c.tensor(0), true);
+  const Equations both = equations(c, c.tensor(1), c.tensor(0), true, false);
   const Matrices a = matrices(c, both.a);
   if (!is_square(c, a)) return {};
   return {both.result(c, solve_by_cholesky(c, a, right_side(c, both.b), c.flag(2)))};

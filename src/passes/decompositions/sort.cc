@@ -20,8 +20,13 @@ Pair stabilized(Context& c, const Pair& sorted, int64_t dim) {
   const SymInt size = values->sizes().at(dim);
   const bool may_be_empty = c.may_be_empty(size);
   const SymInt length = may_be_empty ? SymInt::max(size, 1) : size;
-  Value* changes = c.build.ne(c.build.narrow(values, dim, 1, length - 1),
-                              c.build.narrow(values, dim, 0, length - 1));
+  Value* after = c.build.narrow(values, dim, 1, length - 1);
+  Value* before = c.build.narrow(values, dim, 0, length - 1);
+  Value* changes = c.build.ne(after, before);
+  if (is_floating_point(values->dtype())) {
+    Value* is_number = c.build.logical_or(c.build.eq(after, after), c.build.eq(before, before));
+    changes = c.build.logical_and(changes, is_number);
+  }
   std::vector<SymInt> first = values->sizes();
   first[dim] = 1;
   changes = c.build.cat(
