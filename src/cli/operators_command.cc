@@ -30,6 +30,8 @@ PyTorch rounds; of operators, only conversions and views take them.
 Random numbers are drawn where the program is, but in branches and loops, of PyTorch's distributions;
 the numbers are not PyTorch's own. A module gives other ones at each run and the same ones each time
 that it is loaded. Where they begin is the compile's option `seed` (`--seed`), 0 unless it is given.
+Probabilities and weights that PyTorch refuses (NaN, below 0, all 0) are no error: what is drawn with
+them is left open.
 
 Matrices are factorized, and equations solved, in float64, whatever their type is: PyTorch's float32
 results differ from these by as much as the condition of the matrix has it. Their size, of at most
