@@ -184,7 +184,7 @@ Values rand(const Draw& d) { return {d.uniform(d.c.sizes(), d.c.dtype())}; }
 Values randn(const Draw& d) { return {d.normal(d.c.sizes(), d.c.dtype())}; }
 
 // Remainders of 2^53 numbers are as likely as each other, but for one in some thousand.
-constexpr double kMostDrawn = 0x1p40;
+constexpr double kMostDrawn = 0x1p42;
 
 // (high, ...) or (low, high, ...), after self for those of a tensor's sizes
 Values randint(const Draw& d) {
@@ -195,7 +195,7 @@ Values randint(const Draw& d) {
   const SymInt high = d.c.integer(has_low ? first + 1 : first);
   if (low.constant() && high.constant() &&
       static_cast<double>(*high.constant()) - static_cast<double>(*low.constant()) > kMostDrawn) {
-    return d.c.unsupported("integers are drawn from at most 2^40: draw from fewer");
+    return d.c.unsupported("integers are drawn from at most 2^42: draw from fewer");
   }
   const SymInt range = high - low;
   // Of fewer numbers than are drawn, by far, the remainders are as likely.

@@ -465,17 +465,3 @@ def test_state_of_several_runs(tmp_path):
     assert state["count"] >= 3
     np.testing.assert_allclose(state["total"], X34.sum(0).numpy() * state["count"])
     np.testing.assert_allclose(outputs[0], X34.sum(0).numpy())
-
-
-@pytest.mark.parametrize(
-    "body, message",
-    [
-        (lambda x: F.dropout(x, 0.5, True), "random"),
-        (lambda x: x + torch.rand(4), "random"),
-    ],
-    ids=["dropout", "rand"],
-)
-def test_refused(body, message, tmp_path):
-    model, inputs = function(body, X34)
-    with pytest.raises(slipway_cli.ToolError, match=message):
-        slipway_cli.compile(torch.export.export(model, inputs), tmp_path)

@@ -189,8 +189,8 @@ def test_the_end_of_a_range_is_not_drawn(tmp_path):
 
 @pytest.mark.parametrize(("function", "message"), [
     (lambda x: torch.randn(5, dtype=torch.complex64).real + x, "complex random numbers"),
-    (lambda x: torch.randint(0, 2**62, (5,)) + x, "at most 2\\^40"),
-    (lambda x: torch.randint(-(2**63), 2**63 - 1, (5,)) + x, "at most 2\\^40"),
+    (lambda x: torch.randint(0, 2**62, (5,)) + x, "at most 2\\^42"),
+    (lambda x: torch.randint(-(2**63), 2**63 - 1, (5,)) + x, "at most 2\\^42"),
 ])  # fmt: skip
 def test_what_is_not_drawn_is_refused(tmp_path, function, message):
     with pytest.raises(slipway_cli.ToolError, match=message):
