@@ -95,29 +95,25 @@ list(TRANSFORM SLIPWAY_ENGINES PREPEND slipway_ OUTPUT_VARIABLE SLIPWAY_ENGINE_L
 
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/base/version.cc PROPERTIES COMPILE_DEFINITIONS SLIPWAY_VERSION="${PROJECT_VERSION}")
 
-# The tables of a .pte file, from the schema that came with ExecuTorch: "pte/format/program_generated.h".
-set(generated ${PROJECT_BINARY_DIR}/generated/pte/format)
-set(schema ${SLIPWAY_EXECUTORCH}/schema)
-add_custom_command(
-  OUTPUT ${generated}/program_generated.h ${generated}/scalar_type_generated.h
-  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${schema}/program.fbs
-          ${schema}/scalar_type.fbs
-  DEPENDS ${schema}/program.fbs ${schema}/scalar_type.fbs
-  COMMENT "Generating pte/format/program_generated.h")
-add_custom_target(slipway_pte_schema DEPENDS ${generated}/program_generated.h ${generated}/scalar_type_generated.h)
-add_dependencies(slipway_pte_format slipway_pte_schema)
-
-# And of a data file: "ptd/flat_tensor_generated.h".
-set(generated ${PROJECT_BINARY_DIR}/generated/ptd)
-set(schema ${SLIPWAY_EXECUTORCH}/extension/flat_tensor/serialize)
-add_custom_command(
-  OUTPUT ${generated}/flat_tensor_generated.h ${generated}/scalar_type_generated.h
-  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${schema}/flat_tensor.fbs
-          ${schema}/scalar_type.fbs
-  DEPENDS ${schema}/flat_tensor.fbs ${schema}/scalar_type.fbs
-  COMMENT "Generating ptd/flat_tensor_generated.h")
-add_custom_target(slipway_ptd_schema DEPENDS ${generated}/flat_tensor_generated.h ${generated}/scalar_type_generated.h)
-add_dependencies(slipway_ptd slipway_ptd_schema)
+# slipway_tables(<layer> <schema>): the headers of ExecuTorch's schema and of the scalar types beside it, "<layer>/<name>_generated.h".
+function(slipway_tables layer schema)
+  string(REPLACE "/" "_" target slipway_${layer})
+  string(REPLACE "_format" "" schema_target ${target})
+  cmake_path(GET schema PARENT_PATH folder)
+  cmake_path(GET schema STEM name)
+  set(generated ${PROJECT_BINARY_DIR}/generated/${layer})
+  set(headers ${generated}/${name}_generated.h ${generated}/scalar_type_generated.h)
+  add_custom_command(
+    OUTPUT ${headers}
+    COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${schema} ${folder}/scalar_type.fbs
+    DEPENDS ${schema} ${folder}/scalar_type.fbs
+    COMMENT "Generating ${layer}/${name}_generated.h")
+  add_custom_target(${schema_target}_schema DEPENDS ${headers})
+  add_dependencies(${target} ${schema_target}_schema)
+endfunction()
+# Of a .pte file, and of a data file.
+slipway_tables(pte/format ${SLIPWAY_EXECUTORCH}/schema/program.fbs)
+slipway_tables(ptd ${SLIPWAY_EXECUTORCH}/extension/flat_tensor/serialize/flat_tensor.fbs)
 
 # And of what its delegate for XNNPACK is given: "xnnpack/format/xnnpack_generated.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/xnnpack/format)

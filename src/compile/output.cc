@@ -125,14 +125,13 @@ Status check_engines_of_archive(const CompileOptions& options) {
 // Options of engines that are for other outputs.
 Status check_options_of_engines(const CompileOptions& options) {
   const bool is_archive = options.output == Output::kArchive;
+  // It has nothing but its bytes.
+  const bool is_bare = options.output == Output::kEngine;
   for (const EngineChoice& engine : options.engines) {
     for (const EngineOption& known : engine_options(engine.name)) {
-      // A bare engine has nothing but its bytes.
-      const bool is_without_effect = is_archive ? known.is_for_loading
-                                     : options.output == Output::kEngine
-                                         ? known.is_for_programs || known.is_for_loading
-                                         : known.is_for_programs;
-      if (!is_without_effect) continue;
+      const bool lacks_program = known.is_for_programs && !is_archive;
+      const bool lacks_place = known.is_for_loading && (is_archive || is_bare);
+      if (!lacks_program && !lacks_place) continue;
       for (const auto& [name, value] : engine.options) {
         if (name != known.name) continue;
         return invalid_argument("option '{}' has no effect on {}", name, title(options));

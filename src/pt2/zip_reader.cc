@@ -1,7 +1,6 @@
 #include "pt2/zip_reader.h"
 
 #include <algorithm>
-#include <cstring>
 #include <libdeflate.h>
 #include <limits>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "base/file_content.h"
 #include "base/hash.h"
+#include "base/load.h"
 #include "base/try.h"
 #include "pt2/zip_format.h"
 
@@ -36,12 +36,6 @@ constexpr uint64_t kInflatedAllowance = uint64_t{8} << 20;
 constexpr uint64_t kInflatedRatio = 4;
 
 // Little-endian numbers at a place that was checked to lie within the archive.
-template <class T>
-T load(std::span<const std::byte> bytes, uint64_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
 uint16_t u16(std::span<const std::byte> bytes, uint64_t offset) {
   return load<uint16_t>(bytes, offset);
 }

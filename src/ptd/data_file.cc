@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file_content.h"
+#include "base/load.h"
 #include "base/printable.h"
 #include "base/try.h"
 #include "ptd/flat_tensor_generated.h"
@@ -30,13 +30,6 @@ struct Header {
   uint64_t segment_base = 0;
   uint64_t segment_end = 0;
 };
-
-template <class T>
-T load(std::span<const std::byte> bytes, size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof value);
-  return value;
-}
 
 Result<Header> read_header(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

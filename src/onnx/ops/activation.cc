@@ -168,8 +168,7 @@ void softshrink(Context& c) {
 // PyTorch compares halves with a number that is none.
 void threshold(Context& c) {
   const Ref x = c.tensor(0);
-  const bool is_half = c.dtype() == DType::kFloat16 || c.dtype() == DType::kBFloat16;
-  const DType compared = is_half ? DType::kFloat32 : c.dtype();
+  const DType compared = is_half(c.dtype()) ? DType::kFloat32 : c.dtype();
   c.result(c.where(
       c.op("LessOrEqual", {c.tensor(0, compared), c.operand(1, compared)}, {}, DType::kBool),
       c.operand(2, c.dtype()), x));

@@ -65,8 +65,7 @@ void rms_norm(Context& c) {
                          {{"axis", axis}, {"epsilon", static_cast<float>(eps)}}));
   }
   // Half types are computed in float32, as PyTorch does.
-  const bool is_half = x.dtype == DType::kFloat16 || x.dtype == DType::kBFloat16;
-  const Ref wide = is_half ? c.cast(x, DType::kFloat32) : x;
+  const Ref wide = is_half(x.dtype) ? c.cast(x, DType::kFloat32) : x;
   const Ref square = c.reduce("ReduceMean", c.mul(wide, wide), iota(count, axis), true);
   Ref y = c.mul(wide, c.op("Reciprocal", {c.op("Sqrt", {c.add(square, eps)})}));
   c.result(affine(c, y, weight.present() ? c.cast(weight, wide.dtype) : weight, {}));

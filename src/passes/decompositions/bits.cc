@@ -50,15 +50,12 @@ Values bits(Context& c) {
   const DType from = x->dtype();
   const DType to = c.dtype();
   if (from == to) return {x};
-  if (is_complex(from) && part_type(from) == to) {
-    Value* parts = c.build.stack({part(c, x, 0), part(c, x, 1)}, -1);
-    return {c.build.view(parts, c.sizes())};
-  }
+  if (is_complex(from) && part_type(from) == to) return {c.build.view(parts(c, x), c.sizes())};
   if (is_complex(to) && part_type(to) == from) {
     Sizes sizes = c.sizes();
     sizes.emplace_back(2);
-    Value* parts = c.build.view(x, sizes);
-    return {complex_from(c, c.build.select(parts, -1, 0), c.build.select(parts, -1, 1))};
+    x = c.build.view(x, sizes);
+    return {complex_from(c, c.build.select(x, -1, 0), c.build.select(x, -1, 1))};
   }
   const bool is_byte = to == DType::kUInt8 || to == DType::kInt8;
   if (from == DType::kBool && is_byte) return {c.build.to_dtype(x, to)};

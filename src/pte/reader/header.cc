@@ -1,26 +1,15 @@
 #include "pte/reader/header.h"
 
-#include <cstring>
 #include <string>
 #include <string_view>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file_content.h"
+#include "base/load.h"
 #include "pte/format/layout.h"
 
 namespace slipway::pte {
-namespace {
-
-template <class T>
-T load(std::span<const std::byte> bytes, size_t offset) {
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof value);
-  return value;
-}
-
-}  // namespace
-
 Result<Header> read_header(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (bytes.size() < kHeaderOffset) return invalid_file("not an ExecuTorch program: too short");

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/load.h"
 #include "base/try.h"
 #include "pte/format/limits.h"
 #include "pte/format/vectors.h"
@@ -41,22 +42,15 @@ struct Parts {
   std::optional<std::span<const std::byte>> constants;
 };
 
-template <class T>
-T number_at(std::span<const std::byte> bytes, size_t offset) {
-  T number;
-  std::memcpy(&number, bytes.data() + offset, sizeof number);
-  return number;
-}
-
 Result<Parts> split(std::span<const std::byte> blob) {
   constexpr size_t kHeader = 30;
   if (blob.size() < kHeader) return invalid_file("it is cut short");
   if (std::memcmp(blob.data() + kIdentifier, "XH00", 4) != 0) return Parts{blob, std::nullopt};
-  const auto graph = number_at<uint32_t>(blob, 10);
-  const auto graph_size = number_at<uint32_t>(blob, 14);
-  const auto constants = number_at<uint32_t>(blob, 18);
-  const auto constants_size = number_at<uint64_t>(blob, 22);
-  if (number_at<uint16_t>(blob, 8) != kHeader || graph < kHeader ||
+  const auto graph = load<uint32_t>(blob, 10);
+  const auto graph_size = load<uint32_t>(blob, 14);
+  const auto constants = load<uint32_t>(blob, 18);
+  const auto constants_size = load<uint64_t>(blob, 22);
+  if (load<uint16_t>(blob, 8) != kHeader || graph < kHeader ||
       !range_fits(graph, graph_size, blob.size()) ||
       !range_fits(constants, constants_size, blob.size()) ||
       constants < uint64_t{graph} + graph_size) {
