@@ -25,6 +25,18 @@ if(TARGET slipway)
   install(TARGETS slipway DESTINATION ${CMAKE_INSTALL_BINDIR})
   set_target_properties(slipway PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
 endif()
+# What the tool prints of itself: completion for shells, and the manual.
+if(TARGET slipway)
+  set(prints "bash-completion/completions/slipway=completion bash" "zsh/site-functions/_slipway=completion zsh"
+             "fish/vendor_completions.d/slipway.fish=completion fish" "man/man1/slipway.1=manual")
+  foreach(print IN LISTS prints)
+    string(REGEX MATCH "(.*)=(.*)" print "${print}")
+    set(file "${CMAKE_INSTALL_DATADIR}/${CMAKE_MATCH_1}")
+    install(CODE "
+      execute_process(COMMAND $<TARGET_FILE:slipway> ${CMAKE_MATCH_2} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+      file(WRITE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${file}\" \"\${text}\")")
+  endforeach()
+endif()
 foreach(program slipway-build-engine slipway-worker)
   install(TARGETS ${program} DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/slipway)
   set_target_properties(${program} PROPERTIES INSTALL_RPATH "$ORIGIN/../../${CMAKE_INSTALL_LIBDIR}")

@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include <optional>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 
@@ -80,6 +81,56 @@ std::vector<std::string> Command::given() const {
     if (option->count() > 0) names.push_back(option->get_name());
   }
   return names;
+}
+
+namespace {
+
+// "TEXT:{off,small}" is the type of an option that takes one of these.
+std::vector<std::string> choices_of(const std::string& type) {
+  const size_t begin = type.find(":{");
+  const size_t end = type.rfind('}');
+  if (begin == std::string::npos || end == std::string::npos) return {};
+  std::vector<std::string> choices;
+  std::stringstream list(type.substr(begin + 2, end - begin - 2));
+  for (std::string choice; std::getline(list, choice, ',');) choices.push_back(choice);
+  return choices;
+}
+
+OptionRow row_of(const CLI::Option& option) {
+  OptionRow row;
+  for (const std::string& name : option.get_snames()) row.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) row.names.push_back("--" + name);
+  if (row.names.empty()) row.names.push_back(option.get_name());
+  row.help = option.get_description();
+  if (option.get_expected_max() == 0) return row;
+  const std::string type = option.get_type_name();
+  row.choices = choices_of(type);
+  row.value = row.choices.empty() ? type : type.substr(type.find('{'));
+  return row;
+}
+
+// Groups of options have no name.
+void add_rows(const CLI::App& app, CommandRow& row) {
+  for (const CLI::Option* option : app.get_options()) row.options.push_back(row_of(*option));
+  for (const CLI::App* inner : app.get_subcommands({})) {
+    if (inner->get_name().empty()) {
+      add_rows(*inner, row);
+    } else {
+      CommandRow& command = row.commands.emplace_back();
+      command.name = inner->get_name();
+      command.description = inner->get_description();
+      command.footer = inner->get_footer();
+      add_rows(*inner, command);
+    }
+  }
+}
+
+}  // namespace
+
+CommandRow Command::table() const {
+  CommandRow row{app_->get_name(), app_->get_description(), app_->get_footer(), {}, {}};
+  add_rows(*app_, row);
+  return row;
 }
 
 #define SLIPWAY_OPTION_OF(...)                                                     \

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_table.h"
+
 namespace CLI {
 class App;
 class Option;
@@ -56,6 +58,8 @@ class Command {
 
   // Those of its options that were given: "--engine".
   std::vector<std::string> given() const;
+  // All of it, with the commands below it.
+  CommandRow table() const;
 
  private:
   CLI::App* app_;

@@ -21,6 +21,7 @@ void add_verify(const Command& tool, Action& action);
 void add_operators(const Command& tool, Action& action);
 void add_cache(const Command& tool, Action& action);
 void add_doctor(const Command& tool, Action& action);
+void add_completion(const Command& tool, Action& action);
 
 // The whole tool. The exit code: 0 done, 1 the work failed, 2 wrong use.
 int run_tool(int argc, const char* const* argv);

@@ -122,6 +122,7 @@ int run_tool(int argc, const char* const* argv) {
   add_operators(tool, action);
   add_cache(tool, action);
   add_doctor(tool, action);
+  add_completion(tool, action);
   if (const char* unknown = unknown_subcommand(app, argc, argv)) {
     std::vector<std::string> commands;
     for (const CLI::App* known : app.get_subcommands({})) commands.push_back(known->get_name());

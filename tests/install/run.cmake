@@ -60,6 +60,13 @@ foreach(name LICENSE licenses/executorch/LICENSE licenses/openvino/LICENSE)
     message(FATAL_ERROR "${name} is not installed")
   endif()
 endforeach()
+# So are what shells and man read.
+foreach(name man/man1/slipway.1 bash-completion/completions/slipway zsh/site-functions/_slipway fish/vendor_completions.d/slipway.fish)
+  file(READ ${WORK}/installed/share/${name} text)
+  if(NOT text MATCHES "require[\\-]+full")
+    message(FATAL_ERROR "${name} has no --require-full: ${text}")
+  endif()
+endforeach()
 # So are the delegates, and none of the libraries that tests have in place of others.
 file(GLOB stand_ins ${WORK}/installed/lib/*stand_in*)
 if(stand_ins OR NOT EXISTS ${WORK}/installed/lib/libslipway_tensorrt.so)
