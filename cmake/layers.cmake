@@ -126,6 +126,17 @@ add_custom_command(
 add_custom_target(slipway_xnnpack_schema DEPENDS ${generated}/xnnpack_generated.h)
 add_dependencies(slipway_xnnpack_format slipway_xnnpack_schema)
 
+# And of the table of an engine for NVIDIA GPUs, with the objects that a writer fills: "cuda/format/engine_generated.h".
+set(generated ${PROJECT_BINARY_DIR}/generated/cuda/format)
+set(schema ${PROJECT_SOURCE_DIR}/src/cuda/format/engine.fbs)
+add_custom_command(
+  OUTPUT ${generated}/engine_generated.h
+  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums --gen-object-api -o ${generated} ${schema}
+  DEPENDS ${schema}
+  COMMENT "Generating cuda/format/engine_generated.h")
+add_custom_target(slipway_cuda_schema DEPENDS ${generated}/engine_generated.h)
+add_dependencies(slipway_cuda_format slipway_cuda_schema)
+
 # ONNX's messages, in a namespace of our own so that no engine's copy of them is met: "onnx/model.pb.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/onnx)
 file(READ ${ONNX_PROTO} messages)

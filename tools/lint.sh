@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_onnx_proto >/dev/null
+ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_onnx_proto >/dev/null
 python3 tools/check_includes.py build/release/build.ninja
 python3 tools/check_engine_names.py
 python3 tools/check_exports.py

@@ -1,0 +1,238 @@
+#include "cuda/format/check.h"
+
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/identifier.h"
+#include "base/printable.h"
+#include "base/try.h"
+#include "cuda/format/blob.h"
+
+namespace slipway::cuda {
+namespace {
+
+using table::EngineT;
+
+constexpr size_t kMostDimensions = 16;     // ExecuTorch's
+constexpr uint64_t kMostThreads = 1024;    // of a block
+constexpr uint32_t kMostShared = 232'448;  // bytes of shared memory that a block of any GPU has
+constexpr size_t kMostFlags = 4096;
+constexpr int8_t kLong = 4;
+
+Status check_index(uint64_t index, size_t count, std::string_view what) {
+  if (index < count) return {};
+  return invalid_file("it names {} {} of {}", what, index, count);
+}
+
+template <class Indices>
+Status check_indices(const Indices& indices, size_t count, std::string_view what) {
+  for (const auto index : indices) SLIPWAY_RETURN_IF_ERROR(check_index(index, count, what));
+  return {};
+}
+
+bool is_target(std::string_view text) {
+  if (text == "host") return true;  // of the stand-in for the driver, which tests use
+  for (const std::string_view prefix : {"sm_", "compute_"}) {
+    if (!text.starts_with(prefix)) continue;
+    text.remove_prefix(prefix.size());
+    int number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number >= 10 &&
+           number < 1000;
+  }
+  return false;
+}
+
+Status check_images(const EngineT& engine, uint64_t image_bytes) {
+  for (const auto& image : engine.images) {
+    if (!is_target(image->target)) {
+      return invalid_file("it has an image for '{}'", printable_start(image->target));
+    }
+    if (image->size == 0 || !range_fits(image->offset, image->size, image_bytes)) {
+      return invalid_file("the image for {} goes past the end", image->target);
+    }
+  }
+  for (const std::string& kernel : engine.kernels) {
+    if (!is_identifier(kernel))
+      return invalid_file("a kernel has the name '{}'", printable_start(kernel));
+  }
+  if (engine.images.empty() && !engine.kernels.empty()) {
+    return invalid_file("it has kernels, and no image that they are in");
+  }
+  return {};
+}
+
+Status check_number(const EngineT& engine, size_t index) {
+  const table::NumberT& number = *engine.numbers[index];
+  switch (number.kind) {
+    case table::NumberKind::Constant:
+      return {};
+    case table::NumberKind::Dimension:
+      SLIPWAY_RETURN_IF_ERROR(check_index(number.a, engine.inputs.size(), "input"));
+      return check_index(number.b, engine.inputs[number.a]->sizes.size(), "dimension");
+    case table::NumberKind::Element:
+      SLIPWAY_RETURN_IF_ERROR(check_index(number.a, engine.inputs.size(), "input"));
+      if (engine.inputs[number.a]->type == kLong) return {};
+      return invalid_file("a number is an element of input {}, which is not int64", number.a);
+    case table::NumberKind::Scale:
+      return check_index(number.a, index, "earlier number");
+    case table::NumberKind::Add:
+    case table::NumberKind::Multiply:
+    case table::NumberKind::FloorDivide:
+    case table::NumberKind::Modulo:
+    case table::NumberKind::Minimum:
+    case table::NumberKind::Maximum:
+    case table::NumberKind::Power:
+      SLIPWAY_RETURN_IF_ERROR(check_index(number.a, index, "earlier number"));
+      return check_index(number.b, index, "earlier number");
+  }
+  return invalid_file("a number is of the unknown kind {}", static_cast<int>(number.kind));
+}
+
+Status check_constant(const EngineT& engine, const table::BufferT& buffer) {
+  const table::NumberT& bytes = *engine.numbers[buffer.bytes];
+  if (bytes.kind != table::NumberKind::Constant || bytes.value < 0) {
+    return invalid_file("the size of a constant is not known");
+  }
+  if (buffer.offset % kAlignment != 0 ||
+      !range_fits(buffer.offset, static_cast<uint64_t>(bytes.value), engine.constant_bytes)) {
+    return invalid_file("a constant of {} bytes at {} does not lie within the {} bytes of them",
+                        bytes.value, buffer.offset, engine.constant_bytes);
+  }
+  return {};
+}
+
+Status check_buffer(const EngineT& engine, const table::BufferT& buffer) {
+  SLIPWAY_RETURN_IF_ERROR(check_index(buffer.bytes, engine.numbers.size(), "number"));
+  switch (buffer.home) {
+    case table::Home::Input:
+      return check_index(buffer.position, engine.inputs.size(), "input");
+    case table::Home::Output:
+      return check_index(buffer.position, engine.outputs.size(), "output");
+    case table::Home::Constant:
+      return check_constant(engine, buffer);
+    case table::Home::Scratch:
+    case table::Home::Flags:
+      return {};
+  }
+  return invalid_file("a buffer is in the unknown place {}", static_cast<int>(buffer.home));
+}
+
+bool is_writable(const EngineT& engine, uint32_t buffer) {
+  const table::Home home = engine.buffers[buffer]->home;
+  return home != table::Home::Input && home != table::Home::Constant;
+}
+
+Status check_launch(const EngineT& engine, const table::LaunchT& launch) {
+  SLIPWAY_RETURN_IF_ERROR(check_index(launch.kernel, engine.kernels.size(), "kernel"));
+  if (launch.grid.size() != 3 || launch.block.size() != 3) {
+    return invalid_file("a launch has a grid or a block without three sizes");
+  }
+  SLIPWAY_RETURN_IF_ERROR(check_indices(launch.grid, engine.numbers.size(), "number"));
+  uint64_t threads = 1;
+  for (const uint32_t size : launch.block) {
+    if (size == 0 || size > kMostThreads) return invalid_file("a block has the size {}", size);
+    threads *= size;
+  }
+  if (threads > kMostThreads) return invalid_file("a block has {} threads", threads);
+  if (launch.shared_bytes > kMostShared) {
+    return invalid_file("a block has {} bytes of shared memory", launch.shared_bytes);
+  }
+  SLIPWAY_RETURN_IF_ERROR(check_indices(launch.reads, engine.buffers.size(), "buffer"));
+  SLIPWAY_RETURN_IF_ERROR(check_indices(launch.writes, engine.buffers.size(), "buffer"));
+  for (const uint32_t written : launch.writes) {
+    if (!is_writable(engine, written)) return invalid_file("a launch writes an input or constant");
+  }
+  std::vector<uint32_t> named = launch.reads;
+  named.insert(named.end(), launch.writes.begin(), launch.writes.end());
+  std::sort(named.begin(), named.end());
+  for (const table::Argument& argument : launch.arguments) {
+    if (argument.kind() == table::ArgumentKind::Number) {
+      SLIPWAY_RETURN_IF_ERROR(check_index(argument.index(), engine.numbers.size(), "number"));
+      continue;
+    }
+    if (argument.kind() != table::ArgumentKind::Buffer) {
+      return invalid_file("a kernel's argument is of an unknown kind");
+    }
+    SLIPWAY_RETURN_IF_ERROR(check_index(argument.index(), engine.buffers.size(), "buffer"));
+    if (!std::binary_search(named.begin(), named.end(), argument.index())) {
+      return invalid_file("a kernel is given a buffer that it neither reads nor writes");
+    }
+  }
+  return {};
+}
+
+Status check_copy(const EngineT& engine, const table::CopyT& copy) {
+  SLIPWAY_RETURN_IF_ERROR(check_index(copy.from, engine.buffers.size(), "buffer"));
+  SLIPWAY_RETURN_IF_ERROR(check_index(copy.to, engine.buffers.size(), "buffer"));
+  SLIPWAY_RETURN_IF_ERROR(check_index(copy.bytes, engine.numbers.size(), "number"));
+  if (!is_writable(engine, copy.to)) return invalid_file("a copy writes an input or constant");
+  return {};
+}
+
+Status check_step(const EngineT& engine, const table::StepUnion& step) {
+  if (const table::LaunchT* launch = step.AsLaunch()) return check_launch(engine, *launch);
+  if (const table::CopyT* copy = step.AsCopy()) return check_copy(engine, *copy);
+  return invalid_file("a step is of an unknown kind");
+}
+
+Status check_port(const EngineT& engine, const table::PortT& port) {
+  if (element_bytes(port.type) == 0) {
+    return invalid_file("'{}' is of the unknown type {}", printable_start(port.name),
+                        static_cast<int>(port.type));
+  }
+  if (port.sizes.size() > kMostDimensions) {
+    return invalid_file("'{}' has {} dimensions", printable_start(port.name), port.sizes.size());
+  }
+  return check_indices(port.sizes, engine.numbers.size(), "number");
+}
+
+}  // namespace
+
+uint64_t element_bytes(int8_t type) {
+  // By torch's ScalarType, as ExecuTorch numbers it.
+  switch (type) {
+    case 0:   // uint8
+    case 1:   // int8
+    case 11:  // bool
+      return 1;
+    case 2:   // int16
+    case 5:   // float16
+    case 15:  // bfloat16
+    case 27:  // uint16
+      return 2;
+    case 3:   // int32
+    case 6:   // float32
+    case 28:  // uint32
+      return 4;
+    case kLong:
+    case 7:   // float64
+    case 29:  // uint64
+      return 8;
+    default:
+      return 0;
+  }
+}
+
+Status check_engine(const EngineT& engine, uint64_t image_bytes) {
+  SLIPWAY_RETURN_IF_ERROR(check_images(engine, image_bytes));
+  for (const auto* ports : {&engine.inputs, &engine.outputs}) {
+    for (const auto& port : *ports) SLIPWAY_RETURN_IF_ERROR(check_port(engine, *port));
+  }
+  for (size_t i = 0; i < engine.numbers.size(); ++i) {
+    SLIPWAY_RETURN_IF_ERROR(check_number(engine, i));
+  }
+  for (const auto& buffer : engine.buffers) SLIPWAY_RETURN_IF_ERROR(check_buffer(engine, *buffer));
+  for (const auto& step : engine.steps) SLIPWAY_RETURN_IF_ERROR(check_step(engine, step));
+  if (engine.flags.size() > kMostFlags) {
+    return invalid_file("it has {} flags", engine.flags.size());
+  }
+  return {};
+}
+
+}  // namespace slipway::cuda

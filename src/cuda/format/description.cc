@@ -1,0 +1,51 @@
+#include "cuda/format/description.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/printable.h"
+#include "base/try.h"
+#include "cuda/format/blob.h"
+
+namespace slipway::cuda {
+
+namespace {
+
+std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
+  std::vector<engine::Description::Setting> settings;
+  if (!options.device.empty()) settings.emplace_back(kDeviceOption, options.device);
+  if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
+  return settings;
+}
+
+Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
+  engine::BlobSummary summary;
+  size_t launches = 0;
+  for (const auto& step : blob.engine.steps) launches += step.type == table::Step::Launch ? 1 : 0;
+  summary.lines.push_back(fmt::format("{} kernels, {} launches a call, {} bytes of constants",
+                                      blob.engine.kernels.size(), launches, blob.constants.size()));
+  for (const auto& image : blob.engine.images) {
+    summary.lines.push_back(fmt::format("{}: {} bytes", printable(image->target), image->size));
+  }
+  return summary;
+}
+
+}  // namespace
+
+const engine::Description kDescription = {
+    .name = "cuda",
+    .title = "CUDA",
+    .backend = kBackend,
+    .library = "libslipway_cuda.so",
+    .remedy =
+        "it comes with Slipway and lies beside ExecuTorch's libraries or the program: install it "
+        "there",
+    .load_settings = load_settings,
+    .summarize = summarize,
+};
+
+}  // namespace slipway::cuda
