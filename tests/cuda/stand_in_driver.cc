@@ -1,5 +1,6 @@
-// A stand-in for NVIDIA's driver: its "devices" are memory of the host. What is queued on a stream
-// is done when the stream is waited for, so that a result which is read too early is a wrong one.
+// A stand-in for NVIDIA's driver: its "devices" are memory of the host, and its modules C++. What
+// is queued on a stream is done when the stream is waited for, so that a result which is read too
+// early is a wrong one.
 
 #include <cstdint>
 #include <cstdio>
@@ -8,10 +9,12 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "cuda/driver/stand_in_driver_test.h"
+#include "cuda/host_kernels.h"
 
 namespace slipway::cuda {
 namespace {
@@ -22,6 +25,7 @@ constexpr int kNoDevice = 100;
 constexpr int kInvalidDevice = 101;
 constexpr int kInvalidContext = 201;
 constexpr int kInvalidHandle = 400;
+constexpr int kNotFound = 500;
 constexpr int kIllegalAddress = 700;
 constexpr int kCaptureUnsupported = 900;
 
@@ -125,6 +129,9 @@ int cuGetErrorName(int error, const char** name) {
           : error == kInvalidDevice  ? "CUDA_ERROR_INVALID_DEVICE"
           : error == kInvalidContext ? "CUDA_ERROR_INVALID_CONTEXT"
           : error == kIllegalAddress ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+          : error == kLaunchFailed   ? "CUDA_ERROR_LAUNCH_FAILED"
+          : error == kNoBinary       ? "CUDA_ERROR_NO_BINARY_FOR_GPU"
+          : error == kInvalidPtx     ? "CUDA_ERROR_INVALID_PTX"
                                      : nullptr;
   return *name == nullptr ? kInvalidValue : 0;
 }
@@ -348,6 +355,53 @@ int cuGraphExecDestroy(void* executable) {
 int cuStreamWaitEvent(void*, void* event, unsigned) {
   Queue* const queue = static_cast<Mark*>(event)->queue;
   return queue == nullptr ? 0 : drain(queue);
+}
+int cuMemsetD8Async(unsigned long long to, unsigned char value, size_t size, void* stream) {
+  if (!is_on_device(to, size)) return kInvalidValue;
+  return queue_work(stream, [=] {
+    std::memset(reinterpret_cast<void*>(to), value, size);
+    return 0;
+  });
+}
+int cuModuleLoadDataEx(void** module, const void* image, unsigned count, int* options,
+                       void** values) {
+  if (current.empty()) return kInvalidContext;
+  if (state.module_error != 0) return state.module_error;
+  std::string log;
+  const int code = load_host_module(static_cast<const char*>(image), module, log);
+  if (code == 0) ++state.live_modules;
+  for (unsigned i = 0; i + 1 < count; ++i) {
+    // CU_JIT_ERROR_LOG_BUFFER, and its size behind it.
+    if (options[i] != 5 || options[i + 1] != 6) continue;
+    std::snprintf(static_cast<char*>(values[i]), reinterpret_cast<size_t>(values[i + 1]), "%s",
+                  log.c_str());
+  }
+  return code;
+}
+int cuModuleUnload(void* module) {
+  if (current.empty()) return kInvalidContext;
+  unload_host_module(module);
+  --state.live_modules;
+  return 0;
+}
+int cuModuleGetFunction(void** function, void* module, const char* name) {
+  if (current.empty()) return kInvalidContext;
+  *function = find_host_kernel(module, name);
+  return *function == nullptr ? kNotFound : 0;
+}
+int cuFuncSetAttribute(void* function, int attribute, int value) {
+  if (current.empty()) return kInvalidContext;
+  return attribute == 8 && allow_shared_bytes(function, value) ? 0 : kInvalidValue;
+}
+int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                   void* stream, void** parameters, void**) {
+  const Shape shape = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes};
+  if (!can_launch(function, shape)) return kInvalidValue;
+  ++state.launches;
+  return queue_work(stream, [function, shape, values = arguments_of(function, parameters)] {
+    return launch_host_kernel(function, shape, values);
+  });
 }
 int cuEventCreate(void** event, unsigned) {
   if (current.empty()) return kInvalidContext;

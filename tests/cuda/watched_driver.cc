@@ -147,6 +147,21 @@ int cuGraphLaunch(void* executable, void* stream) {
 int cuGraphExecDestroy(void* executable) {
   return counted(REAL(cuGraphExecDestroy)(executable), state.live_graphs, -1);
 }
+int cuModuleLoadDataEx(void** module, const void* image, unsigned count, int* options,
+                       void** values) {
+  return counted(REAL(cuModuleLoadDataEx)(module, image, count, options, values),
+                 state.live_modules);
+}
+int cuModuleUnload(void* module) {
+  return counted(REAL(cuModuleUnload)(module), state.live_modules, -1);
+}
+int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                   void* stream, void** parameters, void** extra) {
+  return counted(REAL(cuLaunchKernel)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z,
+                                      shared_bytes, stream, parameters, extra),
+                 state.launches);
+}
 int cuEventCreate(void** event, unsigned flags) {
   return counted(REAL(cuEventCreate)(event, flags), state.live_events);
 }

@@ -38,6 +38,7 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(copy_to_host, cuMemcpyDtoHAsync_v2, void* to, Address from, size_t size, void* stream) \
   FUNCTION(copy_on_device, cuMemcpyDtoDAsync_v2, Address to, Address from, size_t size,           \
            void* stream)                                                                          \
+  FUNCTION(fill, cuMemsetD8Async, Address to, unsigned char value, size_t size, void* stream)     \
   FUNCTION(pointer_attributes, cuPointerGetAttributes, unsigned count, int* attributes,           \
            void** values, Address address)                                                        \
   FUNCTION(create_stream, cuStreamCreate, void** stream, unsigned flags)                          \
@@ -52,6 +53,14 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(destroy_graph, cuGraphDestroy, void* graph)                                            \
   FUNCTION(launch_graph, cuGraphLaunch, void* executable, void* stream)                           \
   FUNCTION(destroy_executable_graph, cuGraphExecDestroy, void* executable)                        \
+  FUNCTION(load_module, cuModuleLoadDataEx, void** module, const void* image, unsigned count,     \
+           int* options, void** values)                                                           \
+  FUNCTION(unload_module, cuModuleUnload, void* module)                                           \
+  FUNCTION(find_function, cuModuleGetFunction, void** function, void* module, const char* name)   \
+  FUNCTION(set_function, cuFuncSetAttribute, void* function, int attribute, int value)            \
+  FUNCTION(launch, cuLaunchKernel, void* function, unsigned grid_x, unsigned grid_y,              \
+           unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,                 \
+           unsigned shared_bytes, void* stream, void** parameters, void** extra)                  \
   FUNCTION(create_event, cuEventCreate, void** event, unsigned flags)                             \
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \

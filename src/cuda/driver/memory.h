@@ -85,6 +85,8 @@ class Staging {
   // Memory for so many bytes, which address() is then. Not while a copy is queued.
   Status reserve(size_t size);
   Address address() const { return on_device_.address(); }
+  // The memory of the device, which is no longer this one's. While no copy is queued.
+  DeviceBuffer take() { return std::move(on_device_); }
   // Queues the copy to the device; `data` may be changed once this returns.
   Status upload(const void* data, size_t size, const Stream& stream);
   // The same from pinned memory, which stays as it is until the stream is through.

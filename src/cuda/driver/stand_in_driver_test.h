@@ -26,6 +26,7 @@ struct StandInDriver {
   std::atomic<int> work_error{0};               // of the next wait for a stream
   std::atomic<int> captured{0};                 // whether streams are being captured by somebody
   std::atomic<int> graph_errors{0};             // so many graphs can't be made
+  std::atomic<int> module_error{0};             // of modules; not on a GPU
 
   // What it counts.
   std::atomic<size_t> used{0};  // bytes of device memory
@@ -38,6 +39,8 @@ struct StandInDriver {
   std::atomic<int> graphs{0};  // that were made
   std::atomic<int> graph_launches{0};
   std::atomic<int> live_graphs{0};
+  std::atomic<int> launches{0};  // of kernels
+  std::atomic<int> live_modules{0};
   std::atomic<int> live_contexts{0};
   std::atomic<int> live_streams{0};
   std::atomic<int> live_events{0};

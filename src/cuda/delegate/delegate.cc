@@ -1,0 +1,106 @@
+// The backend "SlipwayCudaBackend" of ExecuTorch: runs engines of generated kernels
+// (docs/formats/cuda_engine.md).
+//
+// It registers itself when libslipway_cuda.so is opened, which does not open NVIDIA's driver: the
+// first engine does. Tensors are bound by position, inputs first.
+//
+// Compile specs, and load options before them: "target_device" ("cuda:0") says which GPU, where
+// both are missing the first one, and "use_cuda_graphs" whether calls are repeated as CUDA graphs;
+// set_option() takes the second for all engines that are loaded later.
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <executorch/runtime/backend/interface.h>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "cuda/delegate/engine.h"
+#include "cuda/delegate/refuse.h"
+#include "cuda/format/description.h"
+#include "cuda/options/options.h"
+#include "delegate/backend.h"
+#include "delegate/registration.h"
+
+namespace slipway::cuda {
+namespace {
+
+namespace et = executorch::runtime;
+
+struct Request {
+  Blob blob;
+  int device = 0;
+  bool with_graphs = false;
+};
+
+Result<Request> read_request(const et::BackendInitContext& context,
+                             const et::FreeableBuffer& processed, CompileSpecs specs) {
+  Request request;
+  const auto given = context.runtime_specs();
+  const BackendOptions options(given.data(), given.size());
+  SLIPWAY_ASSIGN_OR_RETURN(const auto device, device_of(specs, options, kDeviceOption));
+  request.device = device.value_or(0);
+  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(specs, options, kGraphsOption));
+  auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});
+  if (!blob.ok()) return blob.error().with_context("its bytes can't be read");
+  request.blob = *std::move(blob);
+  return request;
+}
+
+Result<std::unique_ptr<LoadedEngine>> load_on(Request request) {
+  SLIPWAY_ASSIGN_OR_RETURN(const DevicePointer device, Device::open(request.device));
+  SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
+  return LoadedEngine::load(device, std::move(request.blob), request.with_graphs);
+}
+
+class Delegate final : public delegate::Backend {
+ public:
+  Delegate() : Backend(kTitle) {}
+
+ private:
+  et::Result<std::unique_ptr<delegate::Engine>> load(et::BackendInitContext& context,
+                                                     const et::FreeableBuffer& processed,
+                                                     CompileSpecs specs) const override {
+    auto request = read_request(context, processed, specs);
+    if (!request.ok()) return refuse(request.error());
+    auto loaded = load_on(*std::move(request));
+    if (loaded.ok()) return std::unique_ptr<delegate::Engine>(*std::move(loaded));
+    return refuse(loaded.error());
+  }
+
+  et::Error set_option(et::BackendOptionContext& /*context*/,
+                       const et::Span<et::BackendOption>& given) override {
+    const BackendOptions options(given.data(), given.size());
+    for (const et::BackendOption& option : options) {
+      if (std::string_view(option.key) == kGraphsOption) continue;
+      return refuse(
+          invalid_argument("it has no option '{}' that can be set after loading", option.key));
+    }
+    const auto graphs = flag_of(options, kGraphsOption);
+    if (!graphs.ok()) return refuse(graphs.error());
+    if (*graphs) set_graphs(**graphs);
+    return et::Error::Ok;
+  }
+
+  // "capabilities": of the first GPU, "sm_90". What built an engine does not matter to it.
+  std::optional<Setting> setting(std::string_view key) const override {
+    if (key != "capabilities") return std::nullopt;
+    const auto driver = Driver::open();
+    if (!driver.ok()) return std::nullopt;
+    const auto devices = list_devices(**driver);
+    if (!devices.ok() || devices->empty()) return std::nullopt;
+    return fmt::format("sm_{}", devices->front().capability);
+  }
+};
+
+[[maybe_unused]] const bool registered =
+    delegate::register_delegate(kBackend, std::make_unique<Delegate>());
+
+}  // namespace
+}  // namespace slipway::cuda

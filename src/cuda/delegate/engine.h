@@ -1,0 +1,92 @@
+// One engine in memory: its kernels and constants on a device, and the memory that calls of it
+// need.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <executorch/runtime/core/error.h>
+#include <executorch/runtime/core/evalue.h>
+#include <executorch/runtime/core/span.h>
+
+#include "cuda/delegate/scratch_plan.h"
+#include "cuda/driver/call_memory.h"
+#include "cuda/driver/graphs.h"
+#include "cuda/driver/module.h"
+#include "cuda/format/blob.h"
+#include "cuda/format/numbers.h"
+#include "delegate/arguments.h"
+#include "delegate/backend.h"
+
+namespace slipway::cuda {
+
+class LoadedEngine final : public delegate::Engine {
+ public:
+  // Loads the kernels and copies the constants. The device is the current one.
+  static Result<std::unique_ptr<LoadedEngine>> load(const DevicePointer& device, Blob blob,
+                                                    bool with_graphs);
+
+  // Tensors of the device are bound where they lie, those of the host are copied there and back.
+  // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
+  executorch::runtime::Error run(
+      executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
+
+ private:
+  using Values = executorch::runtime::Span<executorch::runtime::EValue*>;
+  using EtError = executorch::runtime::Error;
+
+  // What follows from the sizes of a call's inputs.
+  struct Sizes {
+    static constexpr size_t kMost = 8;  // that are known at once, the latest ones
+
+    CallSizes inputs;
+    std::vector<int64_t> numbers;
+    ScratchPlan scratch;
+    uint64_t id = 0;
+  };
+
+  LoadedEngine(const DevicePointer& device, table::EngineT engine, std::optional<Module> module,
+               Stream stream);
+
+  Status find_functions();
+  Status copy_constants(std::span<const std::byte> constants);
+  Status run_on(const Stream& stream, Values values, EtError& refused);
+  EtError read_inputs(Values values, CallSizes& sizes);
+  Status read_elements(Values values, CallSizes& sizes, const Stream& stream);
+  Status set_sizes(CallSizes sizes);
+  Status check_numbers(const std::vector<int64_t>& numbers) const;
+  Status check_inputs() const;
+  EtError resize_outputs(Values values);
+  EtError bind(size_t index, Values values);
+  Status check_buffers() const;
+  Address address_of(uint32_t buffer) const;
+  Status queue_all(const Stream& stream);
+  Status queue_steps(const Stream& stream);
+  Status queue(const table::LaunchT& launch, const Stream& stream);
+  Status queue(const table::CopyT& copy, const Stream& stream);
+  Status check_flags() const;
+  Error with_memory(const Error& error) const;
+
+  DevicePointer device_;
+  table::EngineT engine_;
+  std::optional<Module> module_;
+  std::vector<Function> functions_;        // of engine_.kernels
+  std::optional<DeviceBuffer> constants_;  // nothing where there are none
+  DeviceBuffer flags_;
+  PinnedBuffer flags_on_host_;
+  DeviceBuffer scratch_;
+  DeviceBuffer nothing_;  // the memory of tensors without elements
+  Stream stream_;
+  delegate::Arguments arguments_;
+  std::vector<CallMemory> memory_;  // of the arguments
+  std::vector<bool> has_element_;   // of each input, whether a number is its one element
+  std::list<Sizes> known_;          // the latest one first, which is the call's
+  uint64_t next_id_ = 0;
+  std::optional<Graphs> graphs_;  // of its runs; nothing where they are queued singly
+};
+
+}  // namespace slipway::cuda

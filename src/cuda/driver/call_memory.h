@@ -1,0 +1,42 @@
+// The memory of a tensor that a call gives: as it is where the device works in it, and else with
+// a copy on the device.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "cuda/driver/memory.h"
+
+namespace slipway::cuda {
+
+// Kept for the next call, with its memory. For one thread at a time, whose current context is the
+// device's.
+class CallMemory {
+ public:
+  // Addresses of devices' memory that is given out are multiples of this.
+  static constexpr size_t kAlignment = 256;
+
+  explicit CallMemory(const DevicePointer& device) : device_(device), staging_(device) {}
+
+  // Of `bytes` bytes at `data`. Where there are none, address() is `otherwise`. kInvalidArgument
+  // for the memory of another device; `label` says whose.
+  Status bind(const std::string& label, void* data, size_t bytes, Address otherwise);
+
+  Address address() const { return address_; }
+  size_t bytes() const { return bytes_; }
+  // Queues what has to be copied there before the work, and back behind it.
+  Status upload(const Stream& stream);
+  Status download(const Stream& stream);
+  // Once the stream is through.
+  Status finish(const Stream& stream);
+
+ private:
+  DevicePointer device_;
+  Staging staging_;
+  void* host_ = nullptr;    // to copy from or to; null where nothing is copied
+  bool is_pinned_ = false;  // the host's memory, which then needs no other
+  Address address_ = 0;
+  size_t bytes_ = 0;
+};
+
+}  // namespace slipway::cuda
