@@ -1,0 +1,226 @@
+#include "cuda/compiler/nvrtc.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <dlfcn.h>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/printable.h"
+#include "base/shared_library.h"
+#include "base/try.h"
+
+namespace slipway::cuda {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The newest first.
+constexpr std::array<const char*, 2> kNames = {"libnvrtc.so.13", "libnvrtc.so.12"};
+constexpr const char* kRemedy =
+    "get it by `make setup-cuda` or `pip install nvidia-cuda-nvrtc==13.0.88`, and name its file or "
+    "folder with the environment variable";
+
+bool is_there(const fs::path& path) {
+  std::error_code error;
+  return fs::exists(path, error);
+}
+
+// The library in a folder; empty if there is none.
+std::string in_folder(const fs::path& folder) {
+  for (const char* name : kNames) {
+    if (is_there(folder / name)) return folder / name;
+  }
+  return "";
+}
+
+// What a person named: a file, or a folder with a library.
+Result<std::string> named_file(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) {
+    if (is_there(path)) return path;
+    return not_found("{}, which is to be NVRTC, does not exist", printable(path));
+  }
+  std::string file = in_folder(path);
+  if (!file.empty()) return file;
+  return not_found("{}, which is to hold NVRTC, has none of {}", printable(path),
+                   fmt::join(kNames, ", "));
+}
+
+// Folders that may have it where the loader does not look.
+std::vector<fs::path> other_folders() {
+  std::vector<fs::path> folders;
+  for (fs::path folder = program_folder(); folder.has_relative_path();
+       folder = folder.parent_path()) {
+    if (folder.filename() == "build") folders.push_back(folder.parent_path() / ".deps/nvrtc");
+  }
+  // As wheels have it, of CUDA 13 and 12.
+  std::string_view paths = std::getenv("PYTHONPATH") == nullptr ? "" : std::getenv("PYTHONPATH");
+  while (!paths.empty()) {
+    const size_t end = std::min(paths.find(':'), paths.size());
+    const fs::path folder = paths.substr(0, end);
+    if (!folder.empty()) {
+      folders.push_back(folder / "nvidia/cu13/lib");
+      folders.push_back(folder / "nvidia/cuda_nvrtc/lib");
+    }
+    paths.remove_prefix(std::min(end + 1, paths.size()));
+  }
+  folders.emplace_back("/usr/local/cuda/lib64");
+  return folders;
+}
+
+// What the loader finds; else the first file that is in one of the folders.
+Result<std::string> find_file() {
+  std::string reason;
+  for (const char* name : kNames) {
+    if (::dlopen(name, RTLD_NOW | RTLD_LOCAL) != nullptr) return std::string(name);
+    // The loader says so of a library that is there and does not open, too.
+    const std::string error = ::dlerror();
+    if (error.find("cannot open shared object file: No such file") == std::string::npos) {
+      reason = fmt::format(" ({})", error);
+    }
+  }
+  for (const fs::path& folder : other_folders()) {
+    std::string file = in_folder(folder);
+    if (!file.empty()) return file;
+  }
+  return unavailable("there is no NVRTC on this machine: neither {} nor {} opens{}: {} {}",
+                     kNames[0], kNames[1], reason, kRemedy, kNvrtcVariable);
+}
+
+// "sm_90" is {90, false}, and "compute_90" {90, true}; nothing for other texts.
+std::optional<std::pair<int, bool>> read_target(std::string_view text) {
+  const bool is_ptx = text.starts_with("compute_");
+  if (!is_ptx && !text.starts_with("sm_")) return std::nullopt;
+  text.remove_prefix(text.find('_') + 1);
+  int capability = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), capability);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;
+  return std::pair(capability, is_ptx);
+}
+
+}  // namespace
+
+Result<const Nvrtc*> Nvrtc::open(const std::string& path) {
+  static std::mutex mutex;
+  // Never destroyed: programs may end later than static destructors run.
+  static auto* const opened = new std::map<std::string, const Nvrtc*>;
+  const char* const variable = std::getenv(kNvrtcVariable);
+  const std::string named = !path.empty() ? path : variable != nullptr ? variable : "";
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string file, named.empty() ? find_file() : named_file(named));
+  const std::lock_guard<std::mutex> lock(mutex);
+  const auto known = opened->find(file);
+  if (known != opened->end()) return known->second;
+  SLIPWAY_ASSIGN_OR_RETURN(const Nvrtc* nvrtc, load(file));
+  opened->emplace(file, nvrtc);
+  return nvrtc;
+}
+
+Status Nvrtc::find_functions(void* library, const std::string& file) {
+  Status status;
+  const auto find = [&](auto& member, const char* name) {
+    member = reinterpret_cast<std::remove_reference_t<decltype(member)>>(::dlsym(library, name));
+    if (member == nullptr && status.ok()) {
+      status = unavailable("{} lacks {}: it is not NVRTC, or one that is too old", file, name);
+    }
+  };
+  find(call_.error_text, "nvrtcGetErrorString");
+  find(call_.version, "nvrtcVersion");
+  find(call_.count_capabilities, "nvrtcGetNumSupportedArchs");
+  find(call_.capabilities, "nvrtcGetSupportedArchs");
+  find(call_.create, "nvrtcCreateProgram");
+  find(call_.destroy, "nvrtcDestroyProgram");
+  find(call_.compile, "nvrtcCompileProgram");
+  find(call_.log_size, "nvrtcGetProgramLogSize");
+  find(call_.log, "nvrtcGetProgramLog");
+  find(call_.ptx_size, "nvrtcGetPTXSize");
+  find(call_.ptx, "nvrtcGetPTX");
+  find(call_.cubin_size, "nvrtcGetCUBINSize");
+  find(call_.cubin, "nvrtcGetCUBIN");
+  return status;
+}
+
+Result<const Nvrtc*> Nvrtc::load(const std::string& file) {
+  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
+  std::unique_ptr<Nvrtc> nvrtc(new Nvrtc());
+  SLIPWAY_RETURN_IF_ERROR(nvrtc->find_functions(library, file));
+  Dl_info info;
+  const bool is_known = ::dladdr(reinterpret_cast<const void*>(nvrtc->call_.version), &info) != 0 &&
+                        info.dli_fname != nullptr;
+  nvrtc->path_ = is_known ? info.dli_fname : file;
+  int count = 0;
+  const Functions& call = nvrtc->call_;
+  int code = call.version(&nvrtc->major_, &nvrtc->minor_);
+  if (code == 0) code = call.count_capabilities(&count);
+  nvrtc->capabilities_.resize(static_cast<size_t>(std::max(count, 0)));
+  if (code == 0 && count > 0) code = call.capabilities(nvrtc->capabilities_.data());
+  if (code != 0) {
+    return unavailable("{} does not say what it compiles for: {}", file, call.error_text(code));
+  }
+  std::sort(nvrtc->capabilities_.begin(), nvrtc->capabilities_.end());
+  return nvrtc.release();
+}
+
+std::string Nvrtc::version() const { return fmt::format("{}.{}", major_, minor_); }
+
+Status Nvrtc::check_target(const std::string& target) const {
+  const auto read = read_target(target);
+  if (read && std::binary_search(capabilities_.begin(), capabilities_.end(), read->first)) {
+    return {};
+  }
+  return unsupported("NVRTC {} does not compile for '{}': it knows sm_{}", version(),
+                     printable(target), fmt::join(capabilities_, ", sm_"));
+}
+
+std::string Nvrtc::log_of(Program program) const {
+  size_t size = 0;
+  if (call_.log_size(program, &size) != 0 || size <= 1) return "";
+  std::string log(size, '\0');
+  if (call_.log(program, log.data()) != 0) return "";
+  log.resize(size - 1);
+  return log;
+}
+
+Result<std::string> Nvrtc::compile(const std::string& source, const std::string& target) const {
+  SLIPWAY_RETURN_IF_ERROR(check_target(target));
+  const bool is_ptx = read_target(target)->second;
+  Program program = nullptr;
+  int code = call_.create(&program, source.c_str(), "kernels.cu", 0, nullptr, nullptr);
+  if (code != 0) {
+    return internal_error("NVRTC {} takes no source: {}", version(), call_.error_text(code));
+  }
+  const std::unique_ptr<Program, int (*)(Program*)> owner(&program, call_.destroy);
+  const std::string architecture = "--gpu-architecture=" + target;
+  const std::array<const char*, 3> options = {architecture.c_str(), "--std=c++17",
+                                              "--disable-warnings"};
+  code = call_.compile(program, static_cast<int>(options.size()), options.data());
+  if (code != 0) {
+    return internal_error("NVRTC {} does not compile kernels for {}: {}\n{}", version(), target,
+                          call_.error_text(code), printable_message(log_of(program)));
+  }
+  size_t size = 0;
+  code = is_ptx ? call_.ptx_size(program, &size) : call_.cubin_size(program, &size);
+  std::string image(size, '\0');
+  if (code == 0) {
+    code = is_ptx ? call_.ptx(program, image.data()) : call_.cubin(program, image.data());
+  }
+  if (code != 0 || image.empty()) {
+    return internal_error("NVRTC {} gives no code for {}: {}", version(), target,
+                          call_.error_text(code));
+  }
+  return image;
+}
+
+}  // namespace slipway::cuda
