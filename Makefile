@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt release demo install test test-peers fuzz-programs bench format lint clean
+.PHONY: setup setup-tensorrt setup-cuda release demo install test test-peers fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -13,6 +13,10 @@ setup:
 # Proprietary, so never for `make` or `make test`: see what it prints.
 setup-tensorrt:
 	@tools/setup_tensorrt.sh
+
+# Likewise: what compiles the kernels of the engine `cuda`.
+setup-cuda:
+	@tools/setup_cuda.sh
 
 build/%/build.ninja: CMakePresets.json | setup
 	@$(CMAKE) --preset $* --log-level=WARNING

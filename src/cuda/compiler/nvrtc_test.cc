@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,12 +25,6 @@ extern "C" __global__ void twice(const float* x, float* y, long long n) {
 }
 )";
 
-class NvrtcTest : public testing::Test {
- protected:
-  void SetUp() override { ::unsetenv(kNvrtcVariable); }
-  void TearDown() override { ::unsetenv(kNvrtcVariable); }
-};
-
 // What is on this machine; tests that need it say so and pass without it.
 const Nvrtc* here() {
   const auto nvrtc = Nvrtc::open();
@@ -38,7 +34,7 @@ const Nvrtc* here() {
   const Nvrtc* const nvrtc = here(); \
   if (nvrtc == nullptr) GTEST_SKIP() << Nvrtc::open().error().message()
 
-TEST_F(NvrtcTest, WhatIsNamedIsTakenOrIsAnError) {
+TEST(Nvrtc, WhatIsNamedIsTakenOrIsAnError) {
   const TestFolder folder;
   const auto missing = Nvrtc::open(folder / "nothing");
   ASSERT_FALSE(missing.ok());
@@ -47,20 +43,25 @@ TEST_F(NvrtcTest, WhatIsNamedIsTakenOrIsAnError) {
   ASSERT_FALSE(empty.ok());
   EXPECT_THAT(empty.error().message(), HasSubstr("libnvrtc.so.13"));
   std::ofstream(folder / "libnvrtc.so.13") << "no library";
+  const char* const before = std::getenv(kNvrtcVariable);
+  const std::optional<std::string> kept =
+      before == nullptr ? std::nullopt : std::optional<std::string>(before);
   ::setenv(kNvrtcVariable, folder.path().c_str(), 1);
   const auto broken = Nvrtc::open();
+  ::unsetenv(kNvrtcVariable);
+  if (kept) ::setenv(kNvrtcVariable, kept->c_str(), 1);
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.error().code(), ErrorCode::kUnavailable);
   EXPECT_THAT(broken.error().message(), HasSubstr("does not open"));
 }
 
-TEST_F(NvrtcTest, AnotherLibraryIsNotNvrtc) {
+TEST(Nvrtc, AnotherLibraryIsNotNvrtc) {
   const auto other = Nvrtc::open("/lib/x86_64-linux-gnu/libm.so.6");
   ASSERT_FALSE(other.ok());
   EXPECT_THAT(other.error().message(), HasSubstr("lacks nvrtc"));
 }
 
-TEST_F(NvrtcTest, MakesMachineCodeAndPtxForWhatItKnows) {
+TEST(Nvrtc, MakesMachineCodeAndPtxForWhatItKnows) {
   REQUIRE_NVRTC();
   ASSERT_FALSE(nvrtc->capabilities().empty());
   for (const int capability : {nvrtc->capabilities().front(), nvrtc->capabilities().back()}) {
@@ -75,7 +76,19 @@ TEST_F(NvrtcTest, MakesMachineCodeAndPtxForWhatItKnows) {
   }
 }
 
-TEST_F(NvrtcTest, RefusesTargetsThatItDoesNotKnow) {
+TEST(Nvrtc, OfSetUpCompilesForTheTargetsThatAreBuiltUnasked) {
+  const std::string folder = SLIPWAY_TEST_DATA "/../../.deps/nvrtc";
+  if (!std::filesystem::exists(folder)) GTEST_SKIP() << "`make setup-cuda` has not been run";
+  const auto nvrtc = Nvrtc::open(folder);
+  ASSERT_TRUE(nvrtc.ok()) << nvrtc.error().message();
+  EXPECT_EQ((*nvrtc)->version(), "13.0");
+  for (const char* target : {"sm_80", "sm_90", "sm_120", "compute_80"}) {
+    const auto code = (*nvrtc)->compile(kKernel, target);
+    EXPECT_TRUE(code.ok()) << code.error().message();
+  }
+}
+
+TEST(Nvrtc, RefusesTargetsThatItDoesNotKnow) {
   REQUIRE_NVRTC();
   for (const char* target : {"sm_1", "sm_", "gpu", "", "compute_9999", "sm_90\n"}) {
     const auto code = nvrtc->compile(kKernel, target);
@@ -85,7 +98,7 @@ TEST_F(NvrtcTest, RefusesTargetsThatItDoesNotKnow) {
   }
 }
 
-TEST_F(NvrtcTest, ShowsTheMessagesOfAWrongSource) {
+TEST(Nvrtc, ShowsTheMessagesOfAWrongSource) {
   REQUIRE_NVRTC();
   const auto code = nvrtc->compile("__global__ void f() { nowhere(); }", "compute_90");
   ASSERT_FALSE(code.ok());
