@@ -71,7 +71,9 @@ class Delegate final : public delegate::Backend {
     if (!request.ok()) return refuse(request.error());
     auto loaded = load_on(*std::move(request));
     if (loaded.ok()) return std::unique_ptr<delegate::Engine>(*std::move(loaded));
-    return refuse(loaded.error());
+    return loaded.error().code() == ErrorCode::kUnsupported
+               ? refuse(loaded.error(), et::Error::DelegateInvalidCompatibility)
+               : refuse(loaded.error());
   }
 
   et::Error set_option(et::BackendOptionContext& /*context*/,

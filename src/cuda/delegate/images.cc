@@ -48,7 +48,7 @@ Result<Module> load_image(const DevicePointer& device, const Blob& blob) {
     if (module.ok() || module.error().code() != ErrorCode::kUnsupported) return module;
     why += fmt::format("; {}: {}", image.target, module.error().message());
   }
-  return unavailable(
+  return unsupported(
       "the engine has kernels for {}, and here is {}: compile the model for sm_{}, too (option "
       "'target'){}",
       has, describe(device->info()), capability, why);
