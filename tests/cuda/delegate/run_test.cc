@@ -113,7 +113,7 @@ TEST_F(CudaRun, SizesThatInputsShareAreHeld) {
 // y = arange(n), whose size is a number that the call gives.
 EngineMaker arange() {
   EngineMaker maker;
-  maker.input({}, aten::ScalarType::Long);
+  maker.input({}, kLong);
   const uint32_t n = maker.number(table::NumberKind::Element, 0, 0);
   maker.output({n});
   const uint32_t bytes = maker.number(table::NumberKind::Multiply, n, maker.number(4));

@@ -1,0 +1,204 @@
+// An engine's bytes: written and read again, and refused where they are damaged.
+#include "cuda/format/blob.h"
+
+#include <cstring>
+#include <functional>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cuda/format/check.h"
+#include "cuda/format/description.h"
+#include "cuda/format/engine_maker_test.h"
+
+namespace slipway::cuda {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string error_of(std::span<const std::byte> bytes) {
+  const auto blob = read_blob(bytes);
+  return blob.ok() ? "" : blob.error().message();
+}
+
+TEST(CudaBlob, IsReadAsItWasWritten) {
+  EngineMaker maker = affine();
+  maker.constant({7, 8});
+  maker.engine.flags = {"an index is out of range"};
+  maker.images.emplace_back("sm_90", "machine code");
+  const auto bytes = maker.blob();
+  const auto blob = read_blob(bytes);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  const table::EngineT& engine = blob->engine;
+  EXPECT_THAT(engine.kernels, ElementsAre("scale", "shift"));
+  EXPECT_THAT(engine.flags, ElementsAre("an index is out of range"));
+  EXPECT_EQ(engine.steps.size(), 2u);
+  EXPECT_EQ(engine.steps.at(0).AsLaunch()->origin, "aten.mul.Tensor");
+  EXPECT_EQ(engine.numbers.size(), maker.engine.numbers.size());
+  const table::ImageT& image = *engine.images.at(1);
+  EXPECT_EQ(image.target, "sm_90");
+  EXPECT_EQ(std::memcmp(blob->images.data() + image.offset, "machine code", image.size), 0);
+  EXPECT_EQ(blob->constants.size(), 256u + 2 * sizeof(float));
+  EXPECT_EQ((blob->constants.data() - bytes.data()) % kConstantsAlignment, 0);
+  const Floats second = {7, 8};
+  EXPECT_EQ(std::memcmp(blob->constants.data() + 256, second.data(), 8), 0);
+}
+
+TEST(CudaBlob, MayLieAtAnyAddress) {
+  const auto bytes = affine().blob();
+  for (size_t shift = 1; shift < 9; ++shift) {
+    std::vector<std::byte> moved(shift);
+    moved.insert(moved.end(), bytes.begin(), bytes.end());
+    EXPECT_TRUE(read_blob(std::span(moved).subspan(shift)).ok()) << shift;
+  }
+}
+
+TEST(CudaBlob, CutShortIsRefused) {
+  const auto bytes = affine().blob();
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    ASSERT_NE(error_of(std::span(bytes).first(size)), "") << size;
+  }
+}
+
+// What is read of a damaged engine lies within its bytes; most damage is noticed.
+TEST(CudaBlob, WithAChangedByteIsRefusedOrSound) {
+  const auto bytes = affine().blob();
+  const size_t end = bytes.size() - 12;  // the constants
+  size_t refused = 0;
+  for (size_t at = 0; at < std::min<size_t>(end, 3000); ++at) {
+    for (const unsigned mask : {0x01u, 0x80u, 0xffu}) {
+      auto damaged = bytes;
+      damaged[at] ^= static_cast<std::byte>(mask);
+      const auto blob = read_blob(damaged);
+      refused += blob.ok() ? 0 : 1;
+      if (!blob.ok()) continue;
+      EXPECT_TRUE(check_engine(blob->engine, blob->images.size()).ok());
+    }
+  }
+  EXPECT_GT(refused, 300u);
+}
+
+TEST(CudaBlob, OfAnotherVersionSaysSo) {
+  auto bytes = affine().blob();
+  bytes[8] = std::byte{2};
+  EXPECT_THAT(error_of(bytes),
+              HasSubstr("it is of version 2, and this version of Slipway reads 1"));
+  bytes[0] = std::byte{'X'};
+  EXPECT_THAT(error_of(bytes), HasSubstr("SLIPCUDA"));
+  EXPECT_FALSE(begins_blob(bytes));
+}
+
+// Each wrong in one way: the writer refuses to write it, as the reader would to read it.
+TEST(CudaBlob, WhatIsWrongInTheTableIsNamed) {
+  using Change = std::function<void(table::EngineT&)>;
+  const std::vector<std::pair<const char*, Change>> cases = {
+      {"kernel 9", [](auto& e) { e.steps[0].AsLaunch()->kernel = 9; }},
+      {"number 99", [](auto& e) { e.steps[0].AsLaunch()->grid[2] = 99; }},
+      {"without three sizes", [](auto& e) { e.steps[0].AsLaunch()->grid.pop_back(); }},
+      {"without three sizes", [](auto& e) { e.steps[0].AsLaunch()->block.push_back(1); }},
+      {"the size 0", [](auto& e) { e.steps[0].AsLaunch()->block[1] = 0; }},
+      {"the size 1025", [](auto& e) { e.steps[0].AsLaunch()->block[1] = 1025; }},
+      {"2048 threads", [](auto& e) { e.steps[0].AsLaunch()->block[1] = 64; }},
+      {"shared memory", [](auto& e) { e.steps[0].AsLaunch()->shared_bytes = 300'000; }},
+      {"buffer 77", [](auto& e) { e.steps[0].AsLaunch()->reads[0] = 77; }},
+      {"buffer 78", [](auto& e) { e.steps[0].AsLaunch()->writes[0] = 78; }},
+      {"writes an input", [](auto& e) { e.steps[0].AsLaunch()->writes[0] = 0; }},
+      {"writes an input or constant", [](auto& e) { e.steps[0].AsLaunch()->writes[0] = 1; }},
+      {"neither reads nor writes", [](auto& e) { e.steps[0].AsLaunch()->reads.pop_back(); }},
+      {"number 55",
+       [](auto& e) {
+         e.steps[0].AsLaunch()->arguments[0] = {table::ArgumentKind::Number, 55};
+       }},
+      {"unknown kind",
+       [](auto& e) {
+         e.steps[0].AsLaunch()->arguments[0] = {static_cast<table::ArgumentKind>(7), 0};
+       }},
+      {"a step is of an unknown kind", [](auto& e) { e.steps[0].Reset(); }},
+      {"earlier number 2", [](auto& e) { e.numbers[2]->a = 2; }},
+      {"earlier number 40", [](auto& e) { e.numbers[2]->b = 40; }},
+      {"unknown kind 33", [](auto& e) { e.numbers[1]->kind = static_cast<table::NumberKind>(33); }},
+      {"input 4", [](auto& e) { e.numbers[0]->a = 4; }},
+      {"dimension 2", [](auto& e) { e.numbers[0]->b = 2; }},
+      {"not int64", [](auto& e) { e.numbers[0]->kind = table::NumberKind::Element; }},
+      {"number 66", [](auto& e) { e.buffers[0]->bytes = 66; }},
+      {"input 3", [](auto& e) { e.buffers[0]->position = 3; }},
+      {"output 3", [](auto& e) { e.buffers[3]->position = 3; }},
+      {"unknown place", [](auto& e) { e.buffers[0]->home = static_cast<table::Home>(9); }},
+      {"size of a constant", [](auto& e) { e.buffers[1]->bytes = 0; }},
+      {"does not lie within", [](auto& e) { e.buffers[1]->offset = 256; }},
+      {"does not lie within", [](auto& e) { e.buffers[1]->offset = 8; }},
+      {"does not lie within", [](auto& e) { e.numbers[e.buffers[1]->bytes]->value = 13; }},
+      {"unknown type 99", [](auto& e) { e.inputs[0]->type = 99; }},
+      {"17 dimensions", [](auto& e) { e.outputs[0]->sizes.resize(17); }},
+      {"number 44", [](auto& e) { e.outputs[0]->sizes[0] = 44; }},
+      {"an image for 'gpu'", [](auto& e) { e.images[0]->target = "gpu"; }},
+      {"an image for 'sm_'", [](auto& e) { e.images[0]->target = "sm_"; }},
+      {"an image for 'sm_90a'", [](auto& e) { e.images[0]->target = "sm_90a"; }},
+      {"the name 'a b'", [](auto& e) { e.kernels[0] = "a b"; }},
+      {"5000 flags", [](auto& e) { e.flags.resize(5000); }},
+  };
+  for (const auto& [why, change] : cases) {
+    EngineMaker maker = affine();
+    static_cast<void>(maker.blob());  // The images' places, and the constants' size.
+    change(maker.engine);
+    const Status checked = check_engine(maker.engine, 1 << 20);
+    ASSERT_FALSE(checked.ok()) << why;
+    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidFile);
+    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+    const std::vector<std::string> images = {"x"};
+    EXPECT_EQ(write_blob(maker.engine, images, maker.constants, [](auto) { return Status(); })
+                  .error()
+                  .code(),
+              ErrorCode::kInternal)
+        << why;
+  }
+}
+
+// A list that many launches share takes no room, and would be copied for each.
+TEST(CudaBlob, WhoseListsAreSharedIsRefused) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto many = builder.CreateVector(std::vector<uint32_t>(1000));
+  const auto launch = table::CreateLaunch(builder, 0, many, many);
+  const std::vector<table::Step> types(100, table::Step::Launch);
+  const auto types_offset =
+      builder.CreateVector(reinterpret_cast<const uint8_t*>(types.data()), types.size());
+  const auto steps =
+      builder.CreateVector(std::vector<flatbuffers::Offset<void>>(100, launch.Union()));
+  table::EngineBuilder engine(builder);
+  engine.add_steps_type(flatbuffers::Offset<flatbuffers::Vector<table::Step>>(types_offset.o));
+  engine.add_steps(steps);
+  table::FinishEngineBuffer(builder, engine.Finish());
+
+  auto bytes = affine().blob();
+  const uint64_t place[2] = {bytes.size(), builder.GetSize()};
+  std::memcpy(bytes.data() + 16, place, sizeof place);
+  const auto* const table = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+  bytes.insert(bytes.end(), table, table + builder.GetSize());
+  EXPECT_THAT(error_of(bytes), HasSubstr("describes"));
+}
+
+TEST(CudaDescription, ShowsWhatAnEngineHolds) {
+  const auto bytes = affine().blob();
+  const auto summary = kDescription.summarize(bytes);
+  ASSERT_TRUE(summary.ok()) << summary.error().message();
+  EXPECT_THAT(summary->lines.at(0), HasSubstr("2 kernels, 2 launches a call"));
+  EXPECT_THAT(summary->lines.at(1), HasSubstr("compute_10"));
+  EXPECT_FALSE(kDescription.summarize(std::span(bytes).first(100)).ok());
+}
+
+TEST(CudaDescription, TellsTheDelegateTheOptionsThatItTakes) {
+  LoadOptions options;
+  EXPECT_TRUE(kDescription.load_settings(options).empty());
+  options.device = "cuda:1";
+  options.cuda_graphs = false;
+  const auto settings = kDescription.load_settings(options);
+  ASSERT_EQ(settings.size(), 2u);
+  EXPECT_STREQ(settings[0].first, kDeviceOption);
+  EXPECT_EQ(std::get<std::string>(settings[0].second), "cuda:1");
+  EXPECT_STREQ(settings[1].first, kGraphsOption);
+  EXPECT_FALSE(std::get<bool>(settings[1].second));
+}
+
+}  // namespace
+}  // namespace slipway::cuda
