@@ -7,13 +7,15 @@ import sys
 
 LIST = 'src/engine_list/list.inc'
 ENTRY = re.compile(r'^SLIPWAY_(?:ENGINE|DELEGATE|ENGINE_OF_TESTS)\((\w+)\)', re.MULTILINE)
+# An engine that is called as NVIDIA's platform and PyTorch's device are: what is said of those names no engine. These do.
+OWN = {'cuda': r'[=!]= "cuda"|\("cuda"|\bcuda/(?:format|compiler|delegate|builder)/|\bcuda::k(?:Description|Compiler)\b|SlipwayCudaBackend|libslipway_cuda'}
 TEST = re.compile(r'_(test|fuzz|benchmark)\.(cc|h)$')
 
 
 def check(root):
     """All complaints about the tree at `root`, each 'file:line: why'."""
     engines = ENTRY.findall((root / LIST).read_text())
-    pattern = re.compile('|'.join(engines), re.IGNORECASE)
+    patterns = {engine: re.compile(OWN.get(engine, engine), re.IGNORECASE) for engine in engines}
     complaints = []
     for path in sorted([*root.glob('src/**/*'), *root.glob('include/**/*')]):
         file = path.relative_to(root)
@@ -21,9 +23,8 @@ def check(root):
             continue
         home = file.parts[1] if file.parts[0] == 'src' else ''
         for number, line in enumerate(path.read_text().splitlines(), 1):
-            for match in pattern.finditer(line):
-                if match.group().lower() != home:
-                    complaints.append(f'{file}:{number}: names the engine {match.group()}')
+            found = [(match.start(), match.group()) for engine, pattern in patterns.items() if engine != home for match in pattern.finditer(line)]
+            complaints += [f'{file}:{number}: names the engine {text}' for _, text in sorted(found)]
     return complaints
 
 

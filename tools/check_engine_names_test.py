@@ -34,6 +34,15 @@ class CheckEngineNames(unittest.TestCase):
                           'src/warp/builder/builder.cc:1: names the engine WEFT'],
                          found)
 
+    def test_platform(self):
+        found = self.check({
+            check_engine_names.LIST: 'SLIPWAY_ENGINE(cuda)\n',
+            'src/cuda/format/description.cc': '"cuda" SlipwayCudaBackend\n',
+            'src/runtime/module.cc': '"cuda:0" a CUDA stream, device = "cuda"\n#include "cuda/driver/driver.h"\ncuda::Device\nif (name == "cuda")\n',
+            'src/compile/engines.cc': '#include "cuda/format/description.h"\ncuda::kCompiler\n'})
+        self.assertEqual(['src/compile/engines.cc:1: names the engine cuda/format/', 'src/compile/engines.cc:2: names the engine cuda::kCompiler',
+                          'src/runtime/module.cc:4: names the engine == "cuda"'], found)
+
 
 if __name__ == '__main__':
     unittest.main()

@@ -202,9 +202,8 @@ Result<std::string> Nvrtc::compile(const std::string& source, const std::string&
     return internal_error("NVRTC {} takes no source: {}", version(), call_.error_text(code));
   }
   const std::unique_ptr<Program, int (*)(Program*)> owner(&program, call_.destroy);
-  const std::string architecture = "--gpu-architecture=" + target;
-  const std::array<const char*, 3> options = {architecture.c_str(), "--std=c++17",
-                                              "--disable-warnings"};
+  const std::string architecture = "-arch=" + target;
+  const std::array<const char*, 3> options = {architecture.c_str(), "-std=c++17", "-w"};
   code = call_.compile(program, static_cast<int>(options.size()), options.data());
   if (code != 0) {
     return internal_error("NVRTC {} does not compile kernels for {}: {}\n{}", version(), target,
