@@ -17,7 +17,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <future>
 #include <memory>
 #include <optional>
@@ -32,12 +31,12 @@
 #include "base/hash.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "cuda/options/options.h"
 #include "delegate/backend.h"
 #include "delegate/registration.h"
 #include "engine/description.h"
 #include "tensorrt/delegate/budget.h"
 #include "tensorrt/delegate/engine.h"
-#include "tensorrt/delegate/graphs_option.h"
 #include "tensorrt/delegate/programs.h"
 #include "tensorrt/delegate/refuse.h"
 #include "tensorrt/delegate/variants.h"
@@ -69,54 +68,6 @@ struct Request {
 
 // Of engines that are loaded from now on without a load option for it. Any thread may set it.
 std::atomic<bool> all_share_scratch{false};
-
-// An option that is true or false; nothing where it is not there.
-Result<std::optional<bool>> flag_of(et::ArrayRef<et::BackendOption> options, std::string_view key) {
-  for (const et::BackendOption& option : options) {
-    if (key != option.key) continue;
-    const bool* const flag = std::get_if<bool>(&option.value);
-    if (flag == nullptr) return invalid_argument("the option {} must be true or false", key);
-    return std::optional<bool>(*flag);
-  }
-  return std::optional<bool>();
-}
-
-// The text of an option; nothing where it is not there.
-Result<std::optional<std::string>> text_of(et::ArrayRef<et::BackendOption> options,
-                                           std::string_view key) {
-  for (const et::BackendOption& option : options) {
-    if (key != option.key) continue;
-    const auto* text = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&option.value);
-    if (text == nullptr) return invalid_argument("the option {} must be a text", key);
-    return std::optional(std::string(text->data(), ::strnlen(text->data(), text->size())));
-  }
-  return std::optional<std::string>();
-}
-
-Result<int> device_of(const Metadata& metadata, et::ArrayRef<et::CompileSpec> specs,
-                      et::ArrayRef<et::BackendOption> options) {
-  std::optional<std::string> named;
-  for (const et::CompileSpec& spec : specs) {
-    if (std::string_view(spec.key) != kDeviceOption) continue;
-    if (named) return invalid_file("the file has the compile spec {} twice", kDeviceOption);
-    named.emplace(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(const auto option, text_of(options, kDeviceOption));
-  if (option) named = option;
-  if (!named) return static_cast<int>(metadata.device_id);
-  std::string_view text = *named;
-  if (text == "cuda") return 0;
-  int index = -1;
-  if (text.starts_with("cuda:")) {
-    text.remove_prefix(std::string_view("cuda:").size());
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) index = -1;
-  }
-  if (index >= 0) return index;
-  return invalid_file("the {} {} is '{}', and must be such as 'cuda:0'",
-                      option ? "load option" : "file's compile spec", kDeviceOption,
-                      printable(*named));
-}
 
 // Where its plan is named data, that of `map`, which `bytes` keeps.
 Result<Blob> read_whole(std::span<const std::byte> blob_bytes, const et::NamedDataMap* map,
@@ -151,18 +102,19 @@ Result<Request> read_request(const et::BackendInitContext& context,
       request.blob, read_whole(bytes_of(processed), context.get_named_data_map(), request.bytes));
   const auto given = context.runtime_specs();
   const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
-  SLIPWAY_ASSIGN_OR_RETURN(request.device, device_of(request.blob.metadata, specs, options));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto program, text_of(options, engine::kProgramOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto device, cuda::device_of(specs, options, kDeviceOption));
+  request.device = device.value_or(static_cast<int>(request.blob.metadata.device_id));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto program, cuda::text_of(options, engine::kProgramOption));
   request.program = program.value_or(std::string());
-  SLIPWAY_ASSIGN_OR_RETURN(const auto is_checked, flag_of(options, engine::kCheckedOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto is_checked, cuda::flag_of(options, engine::kCheckedOption));
   // What is outside of the program has no other checksum.
   request.is_digest_open = is_checked.value_or(false) && !request.bytes;
   if (!request.is_digest_open) SLIPWAY_RETURN_IF_ERROR(check_digest(request.blob));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_engine, flag_of(options, kShareEnginesOption));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, flag_of(options, kShareScratchOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_engine, cuda::flag_of(options, kShareEnginesOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto shares_scratch, cuda::flag_of(options, kShareScratchOption));
   request.shares_engine = shares_engine.value_or(true);
   request.shares_scratch = shares_scratch.value_or(all_share_scratch);
-  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(context, specs));
+  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, cuda::wants_graphs(specs, options, kGraphsOption));
   SLIPWAY_ASSIGN_OR_RETURN(request.budget,
                            requested_budget(context, specs, !request.program.empty()));
   return request;
@@ -315,7 +267,7 @@ class Delegate final : public delegate::Backend {
   et::Error set_option(et::BackendOptionContext& /*context*/,
                        const et::Span<et::BackendOption>& given) override {
     const et::ArrayRef<et::BackendOption> options(given.data(), given.size());
-    const auto program = text_of(options, engine::kProgramOption);
+    const auto program = cuda::text_of(options, engine::kProgramOption);
     if (!program.ok()) return refuse(program.error());
     bool finishes = false;
     for (const et::BackendOption& option : options) {
@@ -329,11 +281,11 @@ class Delegate final : public delegate::Backend {
     }
     const auto budget = budget_of_options(options);
     if (!budget.ok()) return refuse(budget.error(), et::Error::InvalidArgument);
-    const auto shares_scratch = flag_of(options, kShareScratchOption);
+    const auto shares_scratch = cuda::flag_of(options, kShareScratchOption);
     if (!shares_scratch.ok()) return refuse(shares_scratch.error());
-    const auto graphs = flag_of(options, kGraphsOption);
+    const auto graphs = cuda::flag_of(options, kGraphsOption);
     if (!graphs.ok()) return refuse(graphs.error());
-    if (*graphs) set_graphs(**graphs);
+    if (*graphs) cuda::set_graphs(**graphs);
     if (*shares_scratch) all_share_scratch = **shares_scratch;
     if (finishes && *program) {
       const Status started = Programs::get().start(**program);
@@ -346,7 +298,7 @@ class Delegate final : public delegate::Backend {
 
   et::Error get_option(et::BackendOptionContext& context,
                        et::Span<et::BackendOption>& options) override {
-    const auto program = text_of({options.data(), options.size()}, engine::kProgramOption);
+    const auto program = cuda::text_of({options.data(), options.size()}, engine::kProgramOption);
     if (!program.ok()) return refuse(program.error());
     for (et::BackendOption& option : options) {
       const std::string_view key = option.key;
