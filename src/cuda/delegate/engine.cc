@@ -39,6 +39,10 @@ std::vector<delegate::Port> to_ports(const table::EngineT& engine,
   return made;
 }
 
+Status first_error(const Status& first, const Status& second) {
+  return first.ok() ? second : first;
+}
+
 std::string text_of_step(const std::string& kernel, const std::string& origin) {
   return origin.empty() ? fmt::format("kernel {}", kernel)
                         : fmt::format("kernel {} (from {})", kernel, printable(origin));
@@ -105,9 +109,7 @@ Status LoadedEngine::copy_constants(std::span<const std::byte> constants) {
   SLIPWAY_RETURN_IF_ERROR(staging.reserve(constants.size()));
   const Status queued = staging.upload(constants.data(), constants.size(), stream_);
   // What was queued reads the memory that goes with `staging`.
-  const Status done = stream_.wait();
-  SLIPWAY_RETURN_IF_ERROR(queued);
-  SLIPWAY_RETURN_IF_ERROR(done);
+  SLIPWAY_RETURN_IF_ERROR(first_error(queued, stream_.wait()));
   constants_.emplace(staging.take());
   return {};
 }
@@ -152,9 +154,7 @@ Status LoadedEngine::read_elements(Values values, CallSizes& sizes, const Stream
     Staging staging(device_);
     const Status queued =
         staging.download(reinterpret_cast<Address>(data), sizeof(int64_t), stream);
-    const Status done = stream.wait();
-    SLIPWAY_RETURN_IF_ERROR(queued);
-    SLIPWAY_RETURN_IF_ERROR(done);
+    SLIPWAY_RETURN_IF_ERROR(first_error(queued, stream.wait()));
     SLIPWAY_RETURN_IF_ERROR(staging.finish_download(&sizes.elements[i], sizeof(int64_t), stream));
   }
   return {};
@@ -251,7 +251,7 @@ et::Error LoadedEngine::bind(size_t index, Values values) {
   const et::Error found = arguments_.find_memory(index, tensor, &data);
   if (found != et::Error::Ok) return found;
   const Status bound =
-      memory_[index].bind(arguments_.label(index), data, tensor.nbytes(), nothing_.address());
+      memory_[index].bind(arguments_.label(index), data, tensor.nbytes(), nothing_.address(), {});
   return bound.ok() ? et::Error::Ok : refuse(with_memory(bound.error()));
 }
 
@@ -365,7 +365,7 @@ Status LoadedEngine::queue_all(const Stream& stream) {
         "flags don't come from the device"));
   }
   for (size_t i = inputs; i < memory_.size(); ++i) {
-    SLIPWAY_RETURN_IF_ERROR(memory_[i].download(stream));
+    SLIPWAY_RETURN_IF_ERROR(memory_[i].download(memory_[i].address(), stream));
   }
   return {};
 }
@@ -415,9 +415,7 @@ Status LoadedEngine::run_on(const Stream& stream, Values values, et::Error& refu
     throw;
   }
   // After an error too: what was queued uses memory that the next call will.
-  const Status done = stream.wait();
-  SLIPWAY_RETURN_IF_ERROR(queued);
-  SLIPWAY_RETURN_IF_ERROR(done);
+  SLIPWAY_RETURN_IF_ERROR(first_error(queued, stream.wait()));
   SLIPWAY_RETURN_IF_ERROR(check_flags());
   for (size_t i = engine_.inputs.size(); i < memory_.size(); ++i) {
     SLIPWAY_RETURN_IF_ERROR(memory_[i].finish(stream));

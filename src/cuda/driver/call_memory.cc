@@ -7,7 +7,8 @@
 
 namespace slipway::cuda {
 
-Status CallMemory::bind(const std::string& label, void* data, size_t bytes, Address otherwise) {
+Status CallMemory::bind(const std::string& label, void* data, size_t bytes, Address otherwise,
+                        Use use) {
   host_ = nullptr;
   bytes_ = bytes;
   address_ = otherwise;
@@ -27,8 +28,12 @@ Status CallMemory::bind(const std::string& label, void* data, size_t bytes, Addr
   const bool is_read_in_place = info.is_integrated &&
                                 (info.has_host_pages || place.has_one_address) &&
                                 reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
-  if (is_read_in_place) {
+  if (is_read_in_place && use.may_be_in_place) {
     address_ = reinterpret_cast<Address>(data);
+    return {};
+  }
+  if (!use.needs_copy) {
+    host_ = data;
     return {};
   }
   SLIPWAY_RETURN_IF_ERROR(staging_.reserve(bytes));
@@ -43,10 +48,10 @@ Status CallMemory::upload(const Stream& stream) {
                     : staging_.upload(host_, bytes_, stream);
 }
 
-Status CallMemory::download(const Stream& stream) {
+Status CallMemory::download(Address from, const Stream& stream) {
   if (host_ == nullptr) return {};
-  return is_pinned_ ? staging_.download_pinned(host_, address_, bytes_, stream)
-                    : staging_.download(address_, bytes_, stream);
+  return is_pinned_ ? staging_.download_pinned(host_, from, bytes_, stream)
+                    : staging_.download(from, bytes_, stream);
 }
 
 Status CallMemory::finish(const Stream& stream) {

@@ -18,15 +18,21 @@ class CallMemory {
 
   explicit CallMemory(const DevicePointer& device) : device_(device), staging_(device) {}
 
+  struct Use {
+    bool may_be_in_place = true;  // in memory of the host that the device works in
+    bool needs_copy = true;       // false: the work does not look at address()
+  };
   // Of `bytes` bytes at `data`. Where there are none, address() is `otherwise`. kInvalidArgument
   // for the memory of another device; `label` says whose.
-  Status bind(const std::string& label, void* data, size_t bytes, Address otherwise);
+  Status bind(const std::string& label, void* data, size_t bytes, Address otherwise, Use use);
 
   Address address() const { return address_; }
   size_t bytes() const { return bytes_; }
-  // Queues what has to be copied there before the work, and back behind it.
+  // Whether it is of the host and the device does not work in it.
+  bool is_copied() const { return host_ != nullptr; }
+  // Queues what has to be copied there before the work, and back behind it, from `from`.
   Status upload(const Stream& stream);
-  Status download(const Stream& stream);
+  Status download(Address from, const Stream& stream);
   // Once the stream is through.
   Status finish(const Stream& stream);
 

@@ -225,13 +225,6 @@ et::Error LoadedEngine::resize_outputs(Values values) {
   return et::Error::Ok;
 }
 
-// A discrete GPU would fetch each line over the bus, when it is read.
-bool LoadedEngine::is_read_in_place(const void* data, const cuda::Place& place) const {
-  const cuda::DeviceInfo& info = device_->info();
-  return info.is_integrated && (info.has_host_pages || place.has_one_address) &&
-         reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
-}
-
 // Of an output in the memory of an input, and of that: where the two are apart, one is copied.
 bool LoadedEngine::is_with_its_alias(size_t index, Values values) const {
   const size_t inputs = ports_.inputs.size();
@@ -246,36 +239,15 @@ bool LoadedEngine::is_with_its_alias(size_t index, Values values) const {
 
 et::Error LoadedEngine::locate(size_t index, Values values) {
   const aten::Tensor& tensor = values[index]->toTensor();
-  Argument& slot = slots_[index];
-  slot.host = nullptr;
-  slot.bytes = tensor.nbytes();
-  slot.address = nothing_.address();
   void* data = nullptr;
   const et::Error found = arguments_.find_memory(index, tensor, &data);
-  if (found != et::Error::Ok || data == nullptr) return found;
-  const auto place = cuda::find_place(device_->driver(), data);
-  if (!place.ok()) return refuse(place.error());
-  if (place->kind == cuda::Place::Kind::kDevice) {
-    if (place->device != device_->info().index) {
-      return refuse(invalid_argument("{} is on cuda:{}, and the engine on cuda:{}",
-                                     arguments_.label(index), place->device,
-                                     device_->info().index));
-    }
-    slot.address = reinterpret_cast<cuda::Address>(data);
-    return et::Error::Ok;
-  }
-  slot.is_pinned = place->kind == cuda::Place::Kind::kPinned;
-  if (is_read_in_place(data, *place) && is_with_its_alias(index, values)) {
-    slot.address = reinterpret_cast<cuda::Address>(data);
-    return et::Error::Ok;
-  }
-  slot.host = data;
+  if (found != et::Error::Ok) return found;
   // An output in the memory of an input needs none of its own.
-  if (!is_input(index) && ports_.aliases[index - ports_.inputs.size()]) return et::Error::Ok;
-  const Status reserved = slot.staging.reserve(slot.bytes);
-  if (!reserved.ok()) return refuse(reserved.error());
-  slot.address = slot.staging.address();
-  return et::Error::Ok;
+  const bool has_alias = !is_input(index) && ports_.aliases[index - ports_.inputs.size()];
+  const Status bound = slots_[index].memory.bind(
+      arguments_.label(index), data, tensor.nbytes(), nothing_.address(),
+      {.may_be_in_place = is_with_its_alias(index, values), .needs_copy = !has_alias});
+  return bound.ok() ? et::Error::Ok : refuse(bound.error());
 }
 
 et::Error LoadedEngine::bind(Values values) {
@@ -283,11 +255,11 @@ et::Error LoadedEngine::bind(Values values) {
     const et::Error located = locate(i, values);
     if (located != et::Error::Ok) return located;
     const auto alias = is_input(i) ? std::nullopt : ports_.aliases[i - ports_.inputs.size()];
-    if (alias && slots_[*alias].bytes != slots_[i].bytes) {
+    if (alias && slots_[*alias].memory.bytes() != slots_[i].memory.bytes()) {
       return refuse(invalid_file("{} is in the memory of {}, and of another size",
                                  arguments_.label(i), arguments_.label(*alias)));
     }
-    const cuda::Address address = alias ? slots_[*alias].address : slots_[i].address;
+    const cuda::Address address = slots_[alias.value_or(i)].memory.address();
     const Status bound = context_->set_address(tensor(i).name, reinterpret_cast<void*>(address));
     if (!bound.ok()) return report(bound);
   }
@@ -302,7 +274,7 @@ Status LoadedEngine::enqueue(const cuda::Stream& stream) {
   std::vector<int64_t> shapes = {profile_};
   std::vector<uint64_t> parameters = {scratch_ == nullptr ? 0 : scratch_->memory.address()};
   for (const Argument& slot : slots_) {
-    parameters.push_back(slot.address);
+    parameters.push_back(slot.memory.address());
     shapes.insert(shapes.end(), slot.sizes.begin(), slot.sizes.end());
   }
   if (shapes != graphs_shapes_) {
@@ -316,26 +288,17 @@ Status LoadedEngine::enqueue(const cuda::Stream& stream) {
 
 Status LoadedEngine::queue_all(const cuda::Stream& stream) {
   const size_t inputs = ports_.inputs.size();
-  for (size_t i = 0; i < inputs; ++i) {
-    Argument& slot = slots_[i];
-    if (slot.host == nullptr) continue;
-    SLIPWAY_RETURN_IF_ERROR(slot.is_pinned
-                                ? slot.staging.upload_pinned(slot.host, slot.bytes, stream)
-                                : slot.staging.upload(slot.host, slot.bytes, stream));
-  }
+  for (size_t i = 0; i < inputs; ++i) SLIPWAY_RETURN_IF_ERROR(slots_[i].memory.upload(stream));
   SLIPWAY_RETURN_IF_ERROR(enqueue(stream));
   for (size_t i = inputs; i < slots_.size(); ++i) {
-    Argument& slot = slots_[i];
-    const auto alias = ports_.aliases[i - inputs];
-    const cuda::Address written = alias ? slots_[*alias].address : slot.address;
-    if (slot.host != nullptr) {
-      SLIPWAY_RETURN_IF_ERROR(
-          slot.is_pinned ? slot.staging.download_pinned(slot.host, written, slot.bytes, stream)
-                         : slot.staging.download(written, slot.bytes, stream));
-    } else if (slot.address != written && slot.bytes > 0) {
+    cuda::CallMemory& memory = slots_[i].memory;
+    const cuda::Address written = slots_[ports_.aliases[i - inputs].value_or(i)].memory.address();
+    if (memory.is_copied()) {
+      SLIPWAY_RETURN_IF_ERROR(memory.download(written, stream));
+    } else if (memory.address() != written && memory.bytes() > 0) {
       SLIPWAY_RETURN_IF_ERROR(
           device_->driver().check(device_->driver().call().copy_on_device(
-                                      slot.address, written, slot.bytes, stream.handle()),
+                                      memory.address(), written, memory.bytes(), stream.handle()),
                                   [&] { return arguments_.label(i) + " does not get its value"; }));
     }
   }
@@ -397,9 +360,7 @@ et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
   if (!queued.ok()) return report(queued);
   if (!done.ok()) return report(done);
   for (size_t i = ports_.inputs.size(); i < slots_.size(); ++i) {
-    Argument& slot = slots_[i];
-    if (slot.host == nullptr || slot.is_pinned) continue;
-    const Status got = slot.staging.finish_download(slot.host, slot.bytes, stream);
+    const Status got = slots_[i].memory.finish(stream);
     if (!got.ok()) return report(got);
   }
   return et::Error::Ok;

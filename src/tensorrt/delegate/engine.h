@@ -13,6 +13,7 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "cuda/driver/call_memory.h"
 #include "cuda/driver/graphs.h"
 #include "cuda/driver/memory.h"
 #include "delegate/arguments.h"
@@ -62,12 +63,8 @@ class LoadedEngine final : public delegate::Engine {
  private:
   // What a call does with an argument.
   struct Argument {
-    explicit Argument(const cuda::DevicePointer& device) : staging(device) {}
-    cuda::Staging staging;
-    void* host = nullptr;       // to copy from or to; null where it is bound or has no elements
-    bool is_pinned = false;     // the host's memory, which then needs no other
-    cuda::Address address = 0;  // as TensorRT is told
-    size_t bytes = 0;
+    explicit Argument(const cuda::DevicePointer& device) : memory(device) {}
+    cuda::CallMemory memory;
     std::vector<int64_t> sizes;  // of an input whose sizes are dynamic
   };
   using Values = executorch::runtime::Span<executorch::runtime::EValue*>;
@@ -87,8 +84,6 @@ class LoadedEngine final : public delegate::Engine {
   EtError resize_outputs(Values values);
   EtError locate(size_t index, Values values);
   bool is_with_its_alias(size_t index, Values values) const;
-  // Whether the GPU works in such memory of the host where it is.
-  bool is_read_in_place(const void* data, const cuda::Place& place) const;
   EtError bind(Values values);
   void use_graphs();
   Status enqueue(const cuda::Stream& stream);
