@@ -1,5 +1,6 @@
 #include "cuda/host_kernels.h"
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -68,26 +69,32 @@ std::string host_source(const std::string& image) {
   return source + "\n";
 }
 
+#ifdef __clang__
+constexpr const char* kOptions = "";
+#else
+constexpr const char* kOptions = "-fno-gnu-unique ";  // Else libraries would share what is static.
+#endif
+
 // The library of the source, which is compiled unless it has been before.
 std::string compile(const std::string& source, std::string& log) {
   static const std::string prelude = read_file(SLIPWAY_HOST_PRELUDE);
+  static std::atomic<int> compiles{0};
+  const std::string command = std::string("\"" SLIPWAY_HOST_COMPILER "\" ") + kOptions +
+                              "-std=c++17 -O1 -w -fPIC -shared -ffp-contract=off "
+                              "-fno-strict-aliasing -fno-exceptions -fno-rtti "
+                              "-fvisibility=hidden -include \"" SLIPWAY_HOST_PRELUDE "\" -lm -o ";
   const std::filesystem::path folder = SLIPWAY_HOST_KERNELS;
   char name[64];
-  std::snprintf(name, sizeof name, "%016zx_%zx", std::hash<std::string>()(prelude + source),
-                source.size());
+  std::snprintf(name, sizeof name, "%016zx_%zx",
+                std::hash<std::string>()(command + prelude + source), source.size());
   const std::filesystem::path library = folder / (std::string(name) + ".so");
   if (std::filesystem::exists(library)) return library;
   std::filesystem::create_directories(folder);
-  const std::string own =
-      (folder / (name + std::string("_") + std::to_string(::getpid()))).string();
+  const std::string own = (folder / (std::string(name) + "_" + std::to_string(::getpid()) + "_" +
+                                     std::to_string(compiles++)))
+                              .string();
   std::ofstream(own + ".cc") << source;
-  const std::string command =
-      "\"" SLIPWAY_HOST_COMPILER
-      "\" -std=c++17 -O1 -w -fPIC -shared -ffp-contract=off "
-      "-fno-strict-aliasing -fno-exceptions -fno-rtti -fno-gnu-unique -fvisibility=hidden -include "
-      "\"" SLIPWAY_HOST_PRELUDE "\" -o " +
-      own + ".so " + own + ".cc -lm 2> " + own + ".log";
-  const int code = std::system(command.c_str());
+  const int code = std::system((command + own + ".so " + own + ".cc 2> " + own + ".log").c_str());
   log = read_file(own + ".log");
   std::filesystem::remove(own + ".log");
   std::filesystem::remove(own + ".cc");
@@ -173,7 +180,8 @@ int launch_host_kernel(void* handle, const Shape& shape, std::vector<uint64_t> a
   for (uint64_t& argument : arguments) places.push_back(&argument);
   std::vector<uint64_t> shared(shape.shared_bytes / sizeof(uint64_t) + 1);
   environment.shared = shared.data();
-  const auto& [grid, block, bytes] = shape;
+  const std::array<unsigned, 3>& grid = shape.grid;
+  const std::array<unsigned, 3>& block = shape.block;
   for (size_t i = 0; i < 3; ++i) {
     environment.grid_size[i] = grid[i];
     environment.block_size[i] = block[i];

@@ -304,16 +304,21 @@ inline int __syncthreads_or(int predicate) {
 }
 
 // A kernel as cuLaunchKernel() calls it: with the addresses of its arguments.
-template <class... A>
-struct SlipwayKernel {
-  template <class... I>
-  static void call(void (*kernel)(A...), void** arguments, I... i) {
-    kernel(*static_cast<A*>(arguments[i])...);
-  }
+template <unsigned... I>
+struct SlipwayIndices {};
+template <unsigned N, unsigned... I>
+struct SlipwayCount : SlipwayCount<N - 1, N - 1, I...> {};
+template <unsigned... I>
+struct SlipwayCount<0, I...> {
+  using Type = SlipwayIndices<I...>;
 };
+template <class... A, unsigned... I>
+inline void slipway_call_with(void (*kernel)(A...), void** arguments, SlipwayIndices<I...>) {
+  kernel(*static_cast<A*>(arguments[I])...);
+}
 template <class... A>
 inline void slipway_call_kernel(void (*kernel)(A...), void** arguments) {
-  SlipwayKernel<A...>::call(kernel, arguments, __integer_pack(sizeof...(A))...);
+  slipway_call_with(kernel, arguments, typename SlipwayCount<sizeof...(A)>::Type());
 }
 template <class... A>
 constexpr unsigned long slipway_count(void (*)(A...)) {

@@ -1,0 +1,117 @@
+// What the stand-in for NVIDIA's driver makes of kernels, since all that is built is tested by it.
+#include "cuda/delegate/delegate_test.h"
+#include "cuda/driver/module.h"
+
+namespace slipway::cuda {
+namespace {
+
+using testing::HasSubstr;
+
+class HostKernels : public CudaDelegateTest {
+ protected:
+  void SetUp() override {
+    CudaDelegateTest::SetUp();
+    if (driver.is_real) GTEST_SKIP() << "a GPU takes no C++";
+  }
+
+  // What the kernel `run` of the source leaves of these numbers; its error where it fails.
+  static Result<Floats> run(const std::string& source, Floats values, unsigned threads,
+                            unsigned blocks = 1) {
+    const DevicePointer device = *Device::open(0);
+    const auto current = device->make_current();
+    Stream stream = *Stream::create(device);
+    auto module = Module::load(device, std::as_bytes(std::span(source)));
+    if (!module.ok()) return module.error();
+    const auto function = module->find("run");
+    if (!function.ok()) return function.error();
+    Staging memory(device);
+    const size_t bytes = values.size() * sizeof(float);
+    EXPECT_TRUE(memory.reserve(bytes).ok());
+    EXPECT_TRUE(memory.upload(values.data(), bytes, stream).ok());
+    uint64_t address = memory.address();
+    void* argument = &address;
+    const Driver& driver = device->driver();
+    const int code = driver.call().launch(*function, blocks, 1, 1, threads, 1, 1, 0,
+                                          stream.handle(), &argument, nullptr);
+    EXPECT_TRUE(memory.download(memory.address(), bytes, stream).ok());
+    const Status done = stream.wait();
+    const Status launched = driver.check(code, "launch");
+    if (!launched.ok()) return launched.error();
+    if (!done.ok()) return done.error();
+    EXPECT_TRUE(memory.finish_download(values.data(), bytes, stream).ok());
+    return values;
+  }
+};
+
+TEST_F(HostKernels, WaitForTheBlockAndForTheWarp) {
+  const auto sums = run(R"(
+template <class T>
+__device__ T warp_sum(T x) {
+  for (int d = 16; d > 0; d /= 2) x += __shfl_xor_sync(0xffffffffu, x, d);
+  return x;
+}
+extern "C" __global__ void __launch_bounds__(64) run(float* x) {
+  __shared__ float parts[2];
+  float s = warp_sum(x[blockIdx.x * 64 + threadIdx.x]);
+  if (threadIdx.x % 32 == 0) parts[threadIdx.x / 32] = s;
+  __syncthreads();
+  x[blockIdx.x * 64 + threadIdx.x] = parts[0] + 1000 * parts[1];
+}
+)",
+                        Floats(128, 1), 64, 2);
+  ASSERT_TRUE(sums.ok()) << sums.error().message();
+  EXPECT_EQ(*sums, Floats(128, 32032));
+}
+
+TEST_F(HostKernels, ThatWaitForNobodyFail) {
+  const auto stuck = run(R"(
+extern "C" __global__ void run(float* x) {
+  if (threadIdx.x < 16) { x[0] = __shfl_sync(0xffffffffu, 1.0f, 0); } else { __syncthreads(); }
+}
+)",
+                         Floats(32), 32);
+  ASSERT_FALSE(stuck.ok());
+  EXPECT_THAT(stuck.error().message(), HasSubstr("CUDA_ERROR_LAUNCH_FAILED"));
+  const auto late = run(R"(
+extern "C" __global__ void run(float* x) { if (threadIdx.x == 3) __syncthreads(); }
+)",
+                        Floats(32), 32);
+  EXPECT_FALSE(late.ok()) << "the first thread does not wait, and another does";
+}
+
+TEST_F(HostKernels, ThatLeaveEarlyDoNotHoldTheOthersUp) {
+  const auto left = run(R"(
+extern "C" __global__ void run(float* x) {
+  if (threadIdx.x == 7) return;
+  x[threadIdx.x] = 1;
+  __syncthreads();
+  x[threadIdx.x] += x[(threadIdx.x + 1) % 8];
+}
+)",
+                        Floats(8, 5), 8);
+  ASSERT_TRUE(left.ok()) << left.error().message();
+  EXPECT_EQ(left->at(7), 5);
+  EXPECT_EQ(left->at(6), 6);
+}
+
+TEST_F(HostKernels, SharedMemoryIsOfALaunchAndGridsAreHeld) {
+  const std::string source = R"(
+extern "C" __global__ void run(float* x) { x[0] = 1; }
+)";
+  EXPECT_FALSE(run(source, Floats(1), 2048).ok()) << "no GPU has blocks of 2,048 threads";
+  EXPECT_FALSE(run(source, Floats(1), 1, 0).ok());
+  EXPECT_TRUE(run(source, Floats(1), 1024).ok());
+}
+
+TEST_F(HostKernels, MessagesOfTheCompilerAreTheErrors) {
+  const auto wrong =
+      run("extern \"C\" __global__ void run(float* x) { nowhere(x); }", Floats(1), 1);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(wrong.error().message(), HasSubstr("nowhere"));
+  EXPECT_THAT(run("\177ELF of a GPU", Floats(1), 1).error().message(),
+              HasSubstr("CUDA_ERROR_NO_BINARY_FOR_GPU"));
+}
+
+}  // namespace
+}  // namespace slipway::cuda
