@@ -165,7 +165,11 @@ Ref Context::rounded(const Ref& x, DType half) {
       found != halves_.end() && (found->second & bit_of(half)) != 0) {
     return x;
   }
-  if (!options_.round_halves) return convert(convert(x, half), DType::kFloat32);
+  if (!options_.round_halves || fused("Cast")) {
+    const Ref result = convert(convert(x, half), DType::kFloat32);
+    halves_[result.name] = bit_of(half);
+    return result;
+  }
   const auto number = [&](double value) { return scalar(value, DType::kFloat32); };
   const auto unit = [&](double factor, double limit) {
     const Ref y = op("Clip", {mul(op("Abs", {x}), number(factor)), number(0), number(limit)});

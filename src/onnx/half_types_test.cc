@@ -32,13 +32,15 @@ struct Single {
     program.inputs.push_back(entry);
     return entry.value;
   }
-  Graph lower(const std::string& op, std::vector<Argument> args, DType dtype, bool round_halves) {
+  Graph lower(const std::string& op, std::vector<Argument> args, DType dtype, bool round_halves,
+              bool by_casts = false) {
     ir::Node* node = program.graph->add_node(op, std::move(args), {});
     program.graph->outputs().emplace_back(
         program.graph->add_output(node, ir::TensorType{dtype, {4}, {}}));
     program.outputs.push_back({});
     LoweringOptions options;
     options.round_halves = round_halves;
+    if (by_casts) options.fused.insert("Cast");
     auto graph = onnx::lower(program, options);
     EXPECT_TRUE(graph.ok()) << (graph.ok() ? "" : graph.error().message());
     return graph.ok() ? std::move(*graph) : Graph{};
@@ -86,6 +88,15 @@ void expect_rounded(const Graph& graph, DType half, float x) {
     EXPECT_TRUE(std::isnan(found)) << x;
   } else {
     EXPECT_EQ(std::bit_cast<uint32_t>(found), std::bit_cast<uint32_t>(expected)) << x;
+  }
+}
+
+TEST(RoundHalves, RoundsByConversionsWhereTheEngineKeepsThem) {
+  for (const DType half : {DType::kFloat16, DType::kBFloat16}) {
+    Single single;
+    Value* x = single.input("x", half);
+    const Graph graph = single.lower("aten.exp.default", {x}, half, true, true);
+    EXPECT_EQ(op_types(graph), (Ops{"Cast", "Exp", "Cast", "Cast", "Cast"}));
   }
 }
 

@@ -31,10 +31,10 @@ enum class QuantizedValues : uint8_t {
 struct LoweringOptions {
   // Of the graph; at least kBaselineOpset, and what the fused operators need.
   int64_t opset = kBaselineOpset;
-  // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish,
-  // GroupNormalization (opset 21), RMSNormalization (23), Attention (23), TensorScatter (24; where
-  // it changes a buffer that nothing else reads, [batch, heads, positions, width]). Others are
-  // written as their parts.
+  // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish, Cast
+  // (that to a half type, by which round_halves rounds), GroupNormalization (opset 21),
+  // RMSNormalization (23), Attention (23), TensorScatter (24; where it changes a buffer that
+  // nothing else reads, [batch, heads, positions, width]). Others are written as their parts.
   std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
   // But for kAsGiven, QuantizeLinear is used for these values alone: it rounds halves otherwise
   // than PyTorch, whose steps are written for values that are read otherwise.
