@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "base/printable.h"
 #include "base/try.h"
@@ -21,6 +22,18 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
   return settings;
 }
 
+std::string as_json(const Blob& blob, size_t launches) {
+  nlohmann::ordered_json json;
+  json["kernels"] = blob.engine.kernels.size();
+  json["launches"] = launches;
+  json["constant_bytes"] = blob.constants.size();
+  json["images"] = nlohmann::ordered_json::array();
+  for (const auto& image : blob.engine.images) {
+    json["images"].push_back({{"target", printable(image->target)}, {"bytes", image->size}});
+  }
+  return json.dump();
+}
+
 Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
   engine::BlobSummary summary;
@@ -31,6 +44,7 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   for (const auto& image : blob.engine.images) {
     summary.lines.push_back(fmt::format("{}: {} bytes", printable(image->target), image->size));
   }
+  summary.json = as_json(blob, launches);
   return summary;
 }
 
