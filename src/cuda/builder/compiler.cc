@@ -1,28 +1,46 @@
 #include "engine_build/compiler.h"
 
-#include "base/error.h"
+#include <memory>
+#include <utility>
+
+#include "base/try.h"
+#include "cuda/builder/builder.h"
+#include "cuda/builder/images.h"
+#include "cuda/builder/options.h"
 #include "cuda/format/description.h"
 
 namespace slipway::cuda {
 
 namespace {
 
-Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues&,
+class CudaCompiler : public engine_build::Compiler {
+ public:
+  explicit CudaCompiler(const Options& options) { builders_.push_back(make_builder(options)); }
+};
+
+Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues& values,
                                                      const engine_build::BuildOptions&) {
-  return unavailable("this version makes no engines of generated kernels");
+  SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
+  return std::unique_ptr<engine_build::Compiler>(std::make_unique<CudaCompiler>(options));
 }
 
 std::vector<std::pair<std::string, std::string>> state() {
-  return {{"engine cuda", "its engines run, and are not made by this version"}};
+  const auto version = compiler_version({});
+  return {{"engine cuda", version.ok() ? *version : version.error().message()}};
 }
+
+constexpr const char* kExamples[] = {
+    "slipway compile model.pt2 -o model.pte --engine cuda --target sm_90",
+};
 
 }  // namespace
 
 extern const engine_build::CompilerDescription kCompiler;
 const engine_build::CompilerDescription kCompiler = {
     .name = kDescription.name,
-    .options = {},
+    .options = option_table(),
     .make = make,
+    .examples = kExamples,
     .state = state,
 };
 

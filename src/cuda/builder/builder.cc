@@ -1,0 +1,119 @@
+#include "cuda/builder/builder.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/ranges.h>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "cuda/builder/generator.h"
+#include "cuda/builder/images.h"
+#include "cuda/format/blob.h"
+#include "cuda/format/description.h"
+#include "engine_build/constants.h"
+#include "schema/operator_name.h"
+
+namespace slipway::cuda {
+
+namespace {
+
+// Changes with what the generator writes for a graph.
+constexpr int kGenerator = 1;
+
+constexpr const char* kSizesOfData = "its result has sizes that data decides";
+constexpr std::pair<std::string_view, const char*> kKept[] = {
+    {"aten.nonzero", kSizesOfData},
+    {"aten.masked_select", kSizesOfData},
+    {"higher_order.cond", "which branch it takes is decided by data"},
+};
+
+std::optional<std::string> why_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat8E4M3FN:
+    case DType::kFloat8E5M2:
+    case DType::kFloat8E4M3FNUZ:
+    case DType::kFloat8E5M2FNUZ:
+    case DType::kFloat8E8M0:
+    case DType::kComplex32:
+    case DType::kComplex64:
+    case DType::kComplex128:
+      return fmt::format("it has no kernels of {}", dtype_name(dtype));
+    default:
+      return std::nullopt;
+  }
+}
+
+class CudaBuilder : public engine_build::Builder {
+ public:
+  explicit CudaBuilder(Options options) : options_(std::move(options)) {}
+
+  Result<std::string> fingerprint() const override {
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string compiler, compiler_version(options_));
+    return fmt::format("generator {}, {}, target {}", kGenerator, compiler,
+                       fmt::join(options_.targets, ","));
+  }
+
+  onnx::LoweringOptions lowering() const override {
+    onnx::LoweringOptions options;
+    options.fused = {"Gelu", "HardSwish",          "LayerNormalization", "Mish",
+                     "Cast", "GroupNormalization", "RMSNormalization"};
+    options.opset = 23;
+    options.round_halves = true;
+    return options;
+  }
+
+  std::optional<std::string> why_unsupported(const ir::Program&, const ir::Node& node,
+                                             const partition::IntegerRanges&) const override {
+    for (const auto& [op, reason] : kKept) {
+      if (schema::matches(node.op(), op)) return reason;
+    }
+    std::optional<std::string> reason;
+    const auto look = [&](const ir::Value* value) {
+      if (value && value->is_tensor() && !reason) reason = why_type(value->dtype());
+    };
+    for (const ir::Argument& argument : node.args()) ir::Graph::for_each_value(argument, look);
+    for (const ir::Value* output : node.outputs()) look(output);
+    return reason;
+  }
+
+  Result<engine_build::Outcome> build(const onnx::Graph& graph,
+                                      const ByteSink& sink) const override {
+    SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
+                             engine_build::Constants::of(graph));
+    Generator generator(graph, constants);
+    if (auto refusals = generator.run(); !refusals.empty()) {
+      return engine_build::Outcome(std::move(refusals));
+    }
+    table::EngineT table = generator.take_engine();
+    std::vector<std::string> images;
+    SLIPWAY_ASSIGN_OR_RETURN(images, make_images(options_, generator.source(), table));
+    PieceList pieces;
+    for (const Generator::Constant& constant : generator.constants()) {
+      pieces.pad_to(constant.offset);
+      pieces.add(OwnedSpan{constants.bytes(*constant.initializer), nullptr});
+    }
+    pieces.pad_to(table.constant_bytes);
+    SLIPWAY_RETURN_IF_ERROR(write_blob(table, images, pieces, sink));
+    engine::EngineRecord record = engine_build::record_of(kDescription, graph, constants);
+    SLIPWAY_ASSIGN_OR_RETURN(const std::string compiler, compiler_version(options_));
+    record.library_version = fmt::format("generator {}, {}", kGenerator, compiler);
+    record.device = "cuda";
+    record.target = fmt::format("{}", fmt::join(options_.targets, ","));
+    return engine_build::Outcome(std::move(record));
+  }
+
+ private:
+  const Options options_;
+};
+
+}  // namespace
+
+std::unique_ptr<engine_build::Builder> make_builder(const Options& options) {
+  return std::make_unique<CudaBuilder>(options);
+}
+
+}  // namespace slipway::cuda

@@ -1,0 +1,115 @@
+// Changes of the element type.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cuda/builder/rule.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+// From real numbers to integers as x86-64 does it, by way of 32 or 64 bits.
+std::string to_integer(const std::string& x, DType to) {
+  const bool is_wide = to == DType::kInt64 || to == DType::kUInt64 || to == DType::kUInt32;
+  return fmt::format("({}){}({})", c_type(to), is_wide ? "s_to_int64" : "s_to_int32", x);
+}
+
+std::string converted(const std::string& x, DType from, DType to) {
+  if (from == to) return x;
+  if (to == DType::kBool) return fmt::format("({} != 0)", x);
+  if (to == DType::kFloat16) return fmt::format("s_round_float16((float){})", x);
+  if (to == DType::kBFloat16) return fmt::format("s_round_bfloat16((float){})", x);
+  if (is_floating_point(from) && !is_floating_point(to)) return to_integer(x, to);
+  return fmt::format("({}){}", c_type(to), x);
+}
+
+void cast(Rule& r) {
+  Value* x = &r.input(0);
+  const DType from = x->dtype;
+  const DType to = r.dtype();
+  if (x->ints && to == DType::kInt64) return void(r.define_integers(0, x->sizes, *x->ints));
+  if (x->scaled && to == DType::kInt64) {
+    const auto& [size, factor] = *x->scaled;
+    return void(r.define_integers(0, x->sizes, {SymInt::scale(size, factor)}));
+  }
+  Value& y =
+      r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 1,
+               [=](Kernel& k, const Indices& at) { return converted(k.read(*x, at), from, to); });
+  if (x->ints && x->ints->size() == 1 && to == DType::kFloat64) y.scaled = {x->ints->front(), 1};
+}
+
+void identity(Rule& r) {
+  Value* x = &r.input(0);
+  if (x->ints) return void(r.define_integers(0, x->sizes, *x->ints));
+  r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
+           [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
+}
+
+// Of scales and zero points: one, or one for each element of a dimension.
+std::string along(Kernel& k, const Value& numbers, const Indices& at, size_t axis) {
+  return k.read(numbers, numbers.sizes.empty() ? Indices() : Indices{at.at(axis)});
+}
+
+size_t quantized_axis(Rule& r, const Value& x) {
+  if (r.input(1).sizes.empty()) return 0;
+  return r.axis(r.attribute("axis", int64_t{1}), x.sizes.size());
+}
+
+void quantize(Rule& r) {
+  Value* x = &r.input(0);
+  Value* scale = &r.input(1);
+  Value* zero = r.has(2) ? &r.input(2) : nullptr;
+  const size_t axis = quantized_axis(r, *x);
+  const DType to = r.dtype();
+  int64_t min = 0;
+  int64_t max = 255;
+  if (to == DType::kInt8) {
+    min = -128;
+    max = 127;
+  } else if (to != DType::kUInt8) {
+    return r.fail(fmt::format("it quantizes to {}", dtype_name(to)));
+  }
+  std::vector<Value*> operands = {x, scale};
+  if (zero) operands.push_back(zero);
+  r.define(0, x->sizes, operands, Rule::Kind::kPointwise, 6, [=](Kernel& k, const Indices& at) {
+    // PyTorch multiplies by the inverse.
+    std::string steps =
+        fmt::format("s_rint({} * (1.0f / {}))", k.read(*x, at), along(k, *scale, at, axis));
+    if (zero) steps = fmt::format("({} + (float){})", steps, along(k, *zero, at, axis));
+    return fmt::format("({})s_to_int32(s_min(s_max({}, {}.0f), {}.0f))", c_type(to), steps, min,
+                       max);
+  });
+}
+
+void dequantize(Rule& r) {
+  Value* x = &r.input(0);
+  Value* scale = &r.input(1);
+  Value* zero = r.has(2) ? &r.input(2) : nullptr;
+  const size_t axis = quantized_axis(r, *x);
+  const DType to = r.dtype();
+  std::vector<Value*> operands = {x, scale};
+  if (zero) operands.push_back(zero);
+  r.define(0, x->sizes, operands, Rule::Kind::kPointwise, 2, [=](Kernel& k, const Indices& at) {
+    std::string steps = fmt::format("({}){}", c_type(to), k.read(*x, at));
+    if (zero) steps = fmt::format("({} - ({}){})", steps, c_type(to), along(k, *zero, at, axis));
+    return fmt::format("({} * {})", steps, along(k, *scale, at, axis));
+  });
+}
+
+constexpr Entry kRules[] = {
+    {"Cast", cast},
+    {"Identity", identity},
+    {"QuantizeLinear", quantize},
+    {"DequantizeLinear", dequantize},
+};
+
+}  // namespace
+
+std::span<const Entry> conversion_rules() { return kRules; }
+
+}  // namespace slipway::cuda

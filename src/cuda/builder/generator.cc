@@ -1,0 +1,372 @@
+#include "cuda/builder/generator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/half.h"
+#include "cuda/builder/rule.h"
+
+namespace slipway::cuda {
+
+namespace builder {
+extern const std::string_view kPrelude;
+}
+
+using ir::SymInt;
+
+namespace {
+
+// Integers of initializers up to this many may be sizes.
+constexpr int64_t kMostIntegers = 64;
+constexpr uint64_t kAlignment = 256;
+
+bool has_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat8E4M3FN:
+    case DType::kFloat8E5M2:
+    case DType::kFloat8E4M3FNUZ:
+    case DType::kFloat8E5M2FNUZ:
+    case DType::kFloat8E8M0:
+      return false;
+    default:
+      return !is_complex(dtype);
+  }
+}
+
+// torch's ScalarType, as ExecuTorch numbers it.
+int8_t scalar_type(DType dtype) {
+  switch (dtype) {
+    case DType::kUInt8:
+      return 0;
+    case DType::kInt8:
+      return 1;
+    case DType::kInt16:
+      return 2;
+    case DType::kInt32:
+      return 3;
+    case DType::kInt64:
+      return 4;
+    case DType::kFloat16:
+      return 5;
+    case DType::kFloat32:
+      return 6;
+    case DType::kFloat64:
+      return 7;
+    case DType::kBool:
+      return 11;
+    case DType::kBFloat16:
+      return 15;
+    case DType::kUInt16:
+      return 27;
+    case DType::kUInt32:
+      return 28;
+    case DType::kUInt64:
+      return 29;
+    default:
+      return -1;  // There are no kernels of it.
+  }
+}
+
+template <class T>
+T first(std::span<const std::byte> bytes) {
+  T value = {};
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+std::string literal_of(DType dtype, std::span<const std::byte> bytes) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return real_literal(first<float>(bytes), dtype);
+    case DType::kFloat64:
+      return real_literal(first<double>(bytes), dtype);
+    case DType::kFloat16:
+      return real_literal(from_float16(first<uint16_t>(bytes)), dtype);
+    case DType::kBFloat16:
+      return real_literal(from_bfloat16(first<uint16_t>(bytes)), dtype);
+    case DType::kInt64:
+    case DType::kUInt64:
+      return integer_literal(first<int64_t>(bytes), dtype);
+    case DType::kInt32:
+      return integer_literal(first<int32_t>(bytes), dtype);
+    case DType::kUInt32:
+      return integer_literal(first<uint32_t>(bytes), dtype);
+    case DType::kInt16:
+      return integer_literal(first<int16_t>(bytes), dtype);
+    case DType::kUInt16:
+      return integer_literal(first<uint16_t>(bytes), dtype);
+    case DType::kInt8:
+      return integer_literal(first<int8_t>(bytes), dtype);
+    default:
+      return integer_literal(first<uint8_t>(bytes), dtype);
+  }
+}
+
+}  // namespace
+
+Generator::Generator(const onnx::Graph& graph, const engine_build::Constants& constants)
+    : graph_(graph), constants_(constants), types_(onnx::value_types(graph)), numbers_(graph) {
+  for (const auto* list : {&graph.values, &graph.outputs}) {
+    for (const onnx::ValueType& type : *list) declared_[type.name] = &type.sizes;
+  }
+  for (const onnx::Initializer& initializer : graph.initializers) {
+    Value& made = value(initializer.name);
+    made.dtype = initializer.dtype;
+    made.sizes.assign(initializer.sizes.begin(), initializer.sizes.end());
+    made.initializer = &initializer;
+    const auto count = cuda::numel(made.sizes).constant().value_or(0);
+    if (made.dtype != DType::kInt64 || made.sizes.size() > 1 || count > kMostIntegers) continue;
+    const auto data = bytes(initializer);
+    made.ints.emplace();
+    for (int64_t i = 0; i < count; ++i) {
+      made.ints->push_back(first<int64_t>(data.subspan(static_cast<size_t>(i) * 8)));
+    }
+  }
+  add_inputs();
+  for (uint32_t i = 0; i < graph.outputs.size(); ++i) value(graph.outputs[i].name).output = i;
+  count_readers();
+}
+
+void Generator::add_inputs() {
+  const size_t tensors = graph_.inputs.size() - graph_.symbol_inputs.size();
+  for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+    const onnx::ValueType& type = graph_.inputs[i];
+    Value& input = value(type.name);
+    input.dtype = type.dtype;
+    input.sizes = type.sizes;
+    if (i >= tensors) {
+      input.ints = {SymInt::symbol(graph_.symbol_inputs[i - tensors])};
+      continue;
+    }
+    const SymInt bytes = cuda::numel(type.sizes) * static_cast<int64_t>(dtype_size(type.dtype));
+    if (numbers_.of(bytes)) {
+      input.buffer = add_buffer(table::Home::Input, static_cast<uint32_t>(i), 0, bytes);
+    }
+  }
+}
+
+void Generator::count_readers() {
+  for (const onnx::Node& node : graph_.nodes) {
+    if (node.op_type == "Shape" || node.op_type == "Size") continue;
+    const std::set<std::string> inputs(node.inputs.begin(), node.inputs.end());
+    for (const std::string& input : inputs) {
+      if (!input.empty()) ++value(input).readers;
+    }
+  }
+}
+
+std::vector<engine_build::Refusal> Generator::run() {
+  std::vector<engine_build::Refusal> refusals;
+  for (const onnx::Node& node : graph_.nodes) {
+    node_ = &node;
+    reason_.reset();
+    bool is_refused = false;
+    for (const std::string& input : node.inputs) {
+      is_refused = is_refused || (!input.empty() && value(input).is_refused);
+    }
+    if (!is_refused) {
+      lower(node);
+      if (reason_) refusals.push_back({node.origin, *reason_});
+    }
+    if (!is_refused && !reason_) continue;
+    for (const std::string& output : node.outputs) value(output).is_refused = true;
+  }
+  node_ = nullptr;
+  for (const onnx::ValueType& output : graph_.outputs) {
+    reason_.reset();
+    for (const SymInt& size : output.sizes) static_cast<void>(number(size));
+    if (!reason_) continue;
+    const auto makes = [&](const onnx::Node& node) {
+      return std::find(node.outputs.begin(), node.outputs.end(), output.name) != node.outputs.end();
+    };
+    const auto maker = std::find_if(graph_.nodes.begin(), graph_.nodes.end(), makes);
+    refusals.push_back({maker == graph_.nodes.end() ? "" : maker->origin, *reason_});
+  }
+  return refusals;
+}
+
+void Generator::lower(const onnx::Node& node) {
+  const Entry* entry = find_entry(node.op_type);
+  if (!entry) return fail(fmt::format("no kernel computes {}", node.op_type));
+  for (const auto* names : {&node.inputs, &node.outputs}) {
+    for (const std::string& name : *names) {
+      const auto type = types_.find(name);
+      if (type != types_.end() && !has_type(type->second)) {
+        return fail(fmt::format("it has no kernels of {}", dtype_name(type->second)));
+      }
+    }
+  }
+  for (const std::string& name : node.inputs) {
+    const Value* input = name.empty() ? nullptr : find(name);
+    if (!input || input->ints || input->buffer || input->initializer || input->define) continue;
+    return fail(fmt::format("the sizes of {} are known only from data", name));
+  }
+  Rule rule(*this, node);
+  try {
+    entry->rule(rule);
+  } catch (const std::exception&) {  // out of range, an attribute of another type
+    fail(fmt::format("its {} has another form than is known here", node.op_type));
+  }
+}
+
+void Generator::fail(std::string reason) {
+  if (!reason_) reason_ = std::move(reason);
+}
+
+Value& Generator::value(const std::string& name) {
+  std::unique_ptr<Value>& made = values_[name];
+  if (!made) {
+    made = std::make_unique<Value>();
+    made->name = name;
+  }
+  return *made;
+}
+
+const Value* Generator::find(const std::string& name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? nullptr : found->second.get();
+}
+
+const Sizes* Generator::declared_sizes(const std::string& name) const {
+  const auto found = declared_.find(name);
+  return found == declared_.end() ? nullptr : found->second;
+}
+
+uint32_t Generator::number(const SymInt& number) {
+  const auto found = numbers_.of(number);
+  if (!found) {
+    fail(fmt::format("the size {} is known only from data", number.to_string()));
+    return numbers_.of(int64_t{0});
+  }
+  return *found;
+}
+
+std::pair<uint32_t, uint32_t> Generator::flag(const std::string& text) {
+  auto found = std::find(engine_.flags.begin(), engine_.flags.end(), text);
+  const auto place = static_cast<uint32_t>(found - engine_.flags.begin());
+  if (found == engine_.flags.end()) engine_.flags.push_back(text);
+  if (!flags_) flags_ = add_buffer(table::Home::Flags, 0, 0, 0);
+  return {*flags_, place};
+}
+
+std::optional<std::string> Generator::literal(const Value& value) const {
+  if (cuda::numel(value.sizes) != SymInt(1)) return std::nullopt;
+  return literal_of(value.dtype, bytes(*value.initializer));
+}
+
+uint32_t Generator::constant(const Value& value) {
+  const auto [it, is_new] = constant_buffers_.try_emplace(value.initializer, 0);
+  if (is_new) {
+    const auto size = bytes(*value.initializer).size();
+    const uint64_t offset = engine_.constant_bytes;
+    constant_list_.push_back({value.initializer, offset});
+    engine_.constant_bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
+    it->second = add_buffer(table::Home::Constant, 0, offset, static_cast<int64_t>(size));
+  }
+  return it->second;
+}
+
+uint32_t Generator::add_buffer(table::Home home, uint32_t position, uint64_t offset,
+                               const SymInt& bytes) {
+  auto buffer = std::make_unique<table::BufferT>();
+  buffer->home = home;
+  buffer->position = position;
+  buffer->offset = offset;
+  buffer->bytes = number(bytes);
+  engine_.buffers.push_back(std::move(buffer));
+  return static_cast<uint32_t>(engine_.buffers.size() - 1);
+}
+
+void Generator::allocate(Value& value) {
+  const SymInt bytes = cuda::numel(value.sizes) * static_cast<int64_t>(dtype_size(value.dtype));
+  value.buffer = value.output ? add_buffer(table::Home::Output, *value.output, 0, bytes)
+                              : add_buffer(table::Home::Scratch, 0, 0, bytes);
+}
+
+void Generator::materialize(Value& value) {
+  if (value.buffer || (value.initializer && !value.output)) return;
+  Kernel kernel(*this);
+  allocate(value);
+  const uint32_t buffer = *value.buffer;
+  // What is in memory is read there: the value is so once it is written.
+  const auto computed = [&](Kernel& k, const Indices& at) {
+    value.buffer.reset();
+    const std::string element = k.read(value, at);
+    value.buffer = buffer;
+    return element;
+  };
+  if (value.root) {
+    const std::shared_ptr<Root> root = value.root;
+    root->emit(kernel, [&](Kernel& k, const Indices& at, const std::string& expression) {
+      k.bind(*root->value, at, expression);
+      k.store(value, at, computed(k, at));
+    });
+  } else {
+    const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
+    const Indices at = kernel.unravel(thread, value.sizes);
+    kernel.store(value, at, computed(kernel, at));
+  }
+  launch(kernel);
+  value.define = nullptr;
+  value.root = nullptr;
+  value.weight = 0;
+}
+
+void Generator::launch(const Kernel& kernel) {
+  const auto [it, is_new] =
+      kernels_.try_emplace(kernel.source(), static_cast<uint32_t>(sources_.size()));
+  if (is_new) {
+    sources_.push_back(&it->first);
+    engine_.kernels.push_back(fmt::format("k{}", it->second));
+  }
+  table::LaunchT launch;
+  launch.kernel = it->second;
+  for (const SymInt& size : kernel.grid()) launch.grid.push_back(number(size));
+  launch.block = {static_cast<uint32_t>(kernel.block()), 1, 1};
+  for (const Kernel::Argument& argument : kernel.arguments()) {
+    launch.arguments.emplace_back(
+        argument.is_number ? table::ArgumentKind::Number : table::ArgumentKind::Buffer,
+        argument.index);
+  }
+  launch.reads = kernel.reads();
+  launch.writes = kernel.writes();
+  launch.origin = node_ ? node_->origin : "";
+  table::StepUnion step;
+  step.Set(std::move(launch));
+  engine_.steps.push_back(std::move(step));
+}
+
+std::string Generator::source() const {
+  std::string text(builder::kPrelude);
+  for (size_t i = 0; i < sources_.size(); ++i) {
+    text += fmt::format("\nextern \"C\" __global__ void k{}{}", i, *sources_[i]);
+  }
+  return text;
+}
+
+table::PortT Generator::port(const onnx::ValueType& type) {
+  table::PortT port;
+  port.name = type.name;
+  port.type = scalar_type(type.dtype);
+  for (const SymInt& size : type.sizes) port.sizes.push_back(number(size));
+  return port;
+}
+
+table::EngineT Generator::take_engine() {
+  for (const onnx::ValueType& type : graph_.inputs) {
+    engine_.inputs.push_back(std::make_unique<table::PortT>(port(type)));
+  }
+  for (const onnx::ValueType& type : graph_.outputs) {
+    engine_.outputs.push_back(std::make_unique<table::PortT>(port(type)));
+  }
+  for (table::NumberT& number : numbers_.take()) {
+    engine_.numbers.push_back(std::make_unique<table::NumberT>(std::move(number)));
+  }
+  return std::move(engine_);
+}
+
+}  // namespace slipway::cuda

@@ -1,0 +1,97 @@
+// From a lowered graph to the source of its kernels, and the order of their launches.
+//
+// A value is defined by the C expression of its element (value.h). What is only pointwise or moves
+// elements has no kernel of its own: it is written into the kernels of its readers, unless that
+// would compute much more than once. Reductions, products and the like are roots: what is pointwise
+// behind them is written into their kernels.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cuda/builder/kernel.h"
+#include "cuda/builder/number_table.h"
+#include "cuda/builder/value.h"
+#include "engine_build/builder.h"
+#include "engine_build/constants.h"
+#include "onnx/graph.h"
+#include "onnx/value_types.h"
+#include "slipway/result.h"
+
+namespace slipway::cuda {
+
+class Generator {
+ public:
+  Generator(const onnx::Graph& graph, const engine_build::Constants& constants);
+
+  // All nodes, or those that it refuses.
+  std::vector<engine_build::Refusal> run();
+
+  // What run() made. `images` of the engine are left to the caller.
+  table::EngineT take_engine();
+  // Of all kernels, as CUDA C++.
+  std::string source() const;
+  // At the offsets that the engine's buffers have, each a multiple of 256.
+  struct Constant {
+    const onnx::Initializer* initializer;
+    uint64_t offset;
+  };
+  const std::vector<Constant>& constants() const { return constant_list_; }
+
+  // ---- For kernels.
+  uint32_t number(const ir::SymInt& value);
+  // The buffer of flags, and the place of this one.
+  std::pair<uint32_t, uint32_t> flag(const std::string& text);
+  // The one element of an initializer that has no more.
+  std::optional<std::string> literal(const Value& value) const;
+  uint32_t constant(const Value& value);
+
+  // ---- For rules.
+  Value& value(const std::string& name);
+  const Value* find(const std::string& name) const;
+  const onnx::Graph& graph() const { return graph_; }
+  const onnx::ValueTypes& types() const { return types_; }
+  std::span<const std::byte> bytes(const onnx::Initializer& initializer) const {
+    return constants_.bytes(initializer);
+  }
+  const Sizes* declared_sizes(const std::string& name) const;
+  // Gives it memory; whoever asks has to write it by a kernel.
+  void allocate(Value& value);
+  // Writes the kernel that computes the value into memory, if none has.
+  void materialize(Value& value);
+  void launch(const Kernel& kernel);
+  // Why the node at hand is not taken. The first reason stays.
+  void fail(std::string reason);
+  bool failed() const { return reason_.has_value(); }
+
+ private:
+  void add_inputs();
+  void count_readers();
+  void lower(const onnx::Node& node);
+  uint32_t add_buffer(table::Home home, uint32_t position, uint64_t offset,
+                      const ir::SymInt& bytes);
+  table::PortT port(const onnx::ValueType& type);
+
+  const onnx::Graph& graph_;
+  const engine_build::Constants& constants_;
+  const onnx::ValueTypes types_;
+  NumberTable numbers_;
+  std::unordered_map<std::string, std::unique_ptr<Value>> values_;
+  std::unordered_map<std::string, const Sizes*> declared_;
+  table::EngineT engine_;
+  std::map<std::string, uint32_t> kernels_;  // by text
+  std::vector<const std::string*> sources_;
+  std::map<const onnx::Initializer*, uint32_t> constant_buffers_;
+  std::vector<Constant> constant_list_;
+  std::optional<uint32_t> flags_;
+  const onnx::Node* node_ = nullptr;
+  std::optional<std::string> reason_;
+};
+
+}  // namespace slipway::cuda

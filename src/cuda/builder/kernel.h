@@ -1,0 +1,115 @@
+// The source text of one kernel while it is written.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "cuda/builder/value.h"
+
+namespace slipway::cuda {
+
+class Generator;
+
+// How the kernels have a type: half types are floats there, which have been rounded.
+const char* c_type(DType dtype);
+// And in memory.
+const char* memory_type(DType dtype);
+bool is_half(DType dtype);
+std::string real_literal(double value, DType dtype);
+std::string integer_literal(int64_t value, DType dtype);
+
+// Of 64-bit integers, with what is known of them folded.
+std::string plus(const std::string& a, const std::string& b);
+std::string minus(const std::string& a, const std::string& b);
+std::string times(const std::string& a, const std::string& b);
+
+class Kernel {
+ public:
+  static constexpr int kBlock = 256;
+
+  struct Argument {
+    bool is_number = false;
+    uint32_t index = 0;
+    bool operator==(const Argument&) const = default;
+  };
+
+  explicit Kernel(Generator& generator) : generator_(generator) { scopes_.emplace_back(); }
+
+  Generator& generator() { return generator_; }
+
+  // ---- Statements.
+  void line(std::string_view text);
+  // "text {", and what is named within ends with it.
+  void open(std::string_view text);
+  void close();
+  // A constant of the type; a name or a literal is given back as it is.
+  std::string let(const char* type, const std::string& expression);
+  std::string fresh(std::string_view prefix);
+  // The value of the first choice whose condition holds, else of the last one, without condition.
+  struct Choice {
+    std::string condition;
+    std::function<std::string()> value;
+  };
+  std::string choose(const char* type, const std::vector<Choice>& choices);
+
+  // ---- What it reads and writes.
+  std::string number(const ir::SymInt& value);
+  std::string buffer(uint32_t index, DType dtype, bool writes);
+  // An address of the flag with this text.
+  std::string flag(const std::string& text);
+  std::string read(const Value& value, const Indices& at);
+  // From now on, reads of the value there give the expression.
+  void bind(const Value& value, const Indices& at, const std::string& expression);
+  void store(const Value& value, const Indices& at, const std::string& expression);
+  std::string load(uint32_t buffer, DType dtype, const std::string& place);
+  void store(uint32_t buffer, DType dtype, const std::string& place, const std::string& expression);
+
+  // ---- Places.
+  Indices unravel(const std::string& place, const Sizes& sizes);
+  std::string ravel(const Indices& at, const Sizes& sizes);
+  // An index that data gives, from -size on: sets a flag where it is out of range. `ok` is a name
+  // that then says whether it is in range.
+  std::string checked(const std::string& index, const ir::SymInt& size, std::string& ok);
+
+  // ---- The launch.
+  // A thread for each of `count`, whose number is given back; those beyond return.
+  std::string thread_of(const ir::SymInt& count);
+  void set_grid(const ir::SymInt& x, const ir::SymInt& y = 1, const ir::SymInt& z = 1);
+  void set_block(int threads) { block_ = threads; }
+
+  const Sizes& grid() const { return grid_; }
+  int block() const { return block_; }
+  const std::vector<Argument>& arguments() const { return arguments_; }
+  const std::vector<uint32_t>& reads() const { return reads_; }
+  const std::vector<uint32_t>& writes() const { return writes_; }
+  // Without its name: "(const float* b0, ...) {...}".
+  std::string source() const;
+
+ private:
+  const std::string* find(const std::string& key) const;
+  void remember(const std::string& key, const std::string& text) { scopes_.back()[key] = text; }
+  std::string argument(bool is_number, uint32_t index, const std::string& declaration,
+                       std::string_view prefix);
+
+  Generator& generator_;
+  std::string body_;
+  int depth_ = 1;
+  int names_ = 0;
+  std::vector<std::unordered_map<std::string, std::string>> scopes_;
+  std::vector<Argument> arguments_;
+  std::vector<std::string> argument_names_;
+  std::vector<std::string> types_;
+  std::vector<uint32_t> reads_;
+  std::vector<uint32_t> writes_;
+  Sizes grid_ = {1, 1, 1};
+  int block_ = kBlock;
+};
+
+}  // namespace slipway::cuda

@@ -1,0 +1,73 @@
+#include "cuda/builder/options.h"
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/try.h"
+
+namespace slipway::cuda {
+
+namespace {
+
+constexpr const char* kDefaultTargets = "sm_80,sm_90,sm_120,compute_80";
+
+const EngineOption kOptions[] = {
+    {.name = "target",
+     .value = "SM,SM,...",
+     .help = "The GPUs that an engine has machine code for, and PTX that newer ones can take "
+             "(default: sm_80,sm_90,sm_120,compute_80)"},
+    {.name = "nvrtc_lib",
+     .value = "PATH",
+     .help = "NVRTC's library, or the folder that it is in (default: SLIPWAY_NVRTC, what `make "
+             "setup-cuda` brought, the loader's path)",
+     .is_for_machines = true},
+};
+
+bool is_target(std::string_view name) {
+  for (const std::string_view prefix : {"sm_", "compute_"}) {
+    if (!name.starts_with(prefix)) continue;
+    name.remove_prefix(prefix.size());
+    const bool is_number =
+        std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+    return is_number && (name.size() == 2 || name.size() == 3);
+  }
+  return false;
+}
+
+Status parse_targets(const std::string& text, std::vector<std::string>& targets) {
+  targets.clear();
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    std::string name = text.substr(start, end - start);
+    if (!is_target(name)) {
+      return invalid_argument(
+          "option 'target' {}: expected compute capabilities of GPUs, such as sm_80,sm_90, or "
+          "compute_80 for PTX",
+          text);
+    }
+    if (std::find(targets.begin(), targets.end(), name) != targets.end()) {
+      return invalid_argument("option 'target' {}: {} is given twice", text, name);
+    }
+    targets.push_back(std::move(name));
+    start = end + 1;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::span<const EngineOption> option_table() { return kOptions; }
+
+Result<Options> parse_options(const engine_build::OptionValues& values) {
+  Options options;
+  SLIPWAY_RETURN_IF_ERROR(parse_targets(kDefaultTargets, options.targets));
+  for (const auto& [name, text] : values) {
+    if (name == "target") SLIPWAY_RETURN_IF_ERROR(parse_targets(text, options.targets));
+    if (name == "nvrtc_lib") options.nvrtc = text;
+  }
+  return options;
+}
+
+}  // namespace slipway::cuda

@@ -1,0 +1,24 @@
+// The options that a compile gives to the engine of generated kernels.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine_build/compiler.h"
+#include "slipway/compile.h"
+#include "slipway/result.h"
+
+namespace slipway::cuda {
+
+struct Options {
+  // "sm_90": machine code; "compute_80": PTX.
+  std::vector<std::string> targets;
+  std::string nvrtc;  // NVRTC's library, or its folder; empty: it is looked for
+};
+
+std::span<const EngineOption> option_table();
+// Errors begin with "option '<name>'".
+Result<Options> parse_options(const engine_build::OptionValues& values);
+
+}  // namespace slipway::cuda

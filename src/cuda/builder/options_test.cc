@@ -1,0 +1,42 @@
+#include "cuda/builder/options.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace slipway::cuda {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(OptionsTest, WithoutOptionsThreeKindsOfGpuAndPtxAreTargets) {
+  const auto options = parse_options({});
+  ASSERT_TRUE(options.ok());
+  EXPECT_THAT(options->targets, ElementsAre("sm_80", "sm_90", "sm_120", "compute_80"));
+}
+
+TEST(OptionsTest, ReadsTargets) {
+  const auto options = parse_options({{"target", "sm_86,compute_75"}, {"nvrtc_lib", "/lib"}});
+  ASSERT_TRUE(options.ok()) << options.error().message();
+  EXPECT_THAT(options->targets, ElementsAre("sm_86", "compute_75"));
+  EXPECT_EQ(options->nvrtc, "/lib");
+}
+
+TEST(OptionsTest, RefusesWhatIsNoTarget) {
+  for (const char* text : {"", "sm_", "sm_9", "sm_9000", "90", "sm_90,", "compute_x0", "host"}) {
+    const auto options = parse_options({{"target", text}});
+    ASSERT_FALSE(options.ok()) << text;
+    EXPECT_EQ(options.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_THAT(options.error().message(), HasSubstr("option 'target'"));
+    EXPECT_THAT(options.error().message(), HasSubstr("sm_80,sm_90"));
+  }
+  const auto twice = parse_options({{"target", "sm_80,sm_80"}});
+  ASSERT_FALSE(twice.ok());
+  EXPECT_THAT(twice.error().message(), HasSubstr("sm_80 is given twice"));
+}
+
+}  // namespace
+}  // namespace slipway::cuda

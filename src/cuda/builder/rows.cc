@@ -1,0 +1,65 @@
+#include "cuda/builder/rows.h"
+
+#include <fmt/format.h>
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+// Up to this many elements a thread takes a row alone.
+constexpr int64_t kShort = 64;
+
+}  // namespace
+
+Rows::Form Rows::form_for(const SymInt& length) {
+  const auto known = length.constant();
+  return known && *known <= kShort ? Form::kThread : Form::kBlock;
+}
+
+Rows::Rows(Kernel& kernel, const Sizes& sizes, Form form) : kernel_(kernel), form_(form) {
+  const SymInt count = ir::numel(sizes);
+  if (form == Form::kThread) {
+    row_ = kernel.thread_of(count);
+  } else {
+    kernel.set_grid(count);
+    kernel.set_block(Kernel::kBlock);
+    row_ = kernel.let("Index", "(Index)blockIdx.x + 0");
+  }
+  at_ = kernel.unravel(row_, sizes);
+}
+
+std::string Rows::reduce(const std::string& type, const std::string& initial, const char* combine,
+                         const SymInt& length,
+                         const std::function<std::string(const std::string&)>& element) {
+  const std::string sum = kernel_.fresh("a");
+  kernel_.line(fmt::format("{} {} = {};", type, sum, initial));
+  each(length, [&](const std::string& i) {
+    const std::string value = element(i);
+    kernel_.line(fmt::format("{} = {}()({}, {});", sum, combine, sum, value));
+  });
+  if (form_ == Form::kBlock) {
+    kernel_.line(fmt::format("S_BLOCK_REDUCE({}, {}, {}, {}())", type, sum, sum, combine));
+  }
+  return sum;
+}
+
+void Rows::each(const SymInt& length, const std::function<void(const std::string&)>& body) {
+  const std::string i = kernel_.fresh("i");
+  const std::string count = kernel_.number(length);
+  const bool is_block = form_ == Form::kBlock;
+  kernel_.open(fmt::format("for (Index {0} = {1}; {0} < {2}; {0} += {3})", i,
+                           is_block ? "threadIdx.x" : "0", count, is_block ? Kernel::kBlock : 1));
+  body(i);
+  kernel_.close();
+}
+
+void Rows::once(const std::function<void()>& body) {
+  if (form_ == Form::kThread) return body();
+  kernel_.open("if (threadIdx.x == 0)");
+  body();
+  kernel_.close();
+}
+
+}  // namespace slipway::cuda

@@ -1,0 +1,40 @@
+// A kernel in which a thread, or a block of threads, works on each of many rows.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "cuda/builder/kernel.h"
+#include "cuda/builder/value.h"
+
+namespace slipway::cuda {
+
+class Rows {
+ public:
+  enum class Form { kThread, kBlock };
+  // A row for each index of `sizes`.
+  Rows(Kernel& kernel, const Sizes& sizes, Form form);
+  // Blocks for rows that are long, or may be.
+  static Form form_for(const ir::SymInt& length);
+
+  const Indices& at() const { return at_; }
+  // The place of the row among all.
+  const std::string& row() const { return row_; }
+
+  // All elements of a row, combined: `element` gives what enters, of the type, for a position.
+  std::string reduce(const std::string& type, const std::string& initial, const char* combine,
+                     const ir::SymInt& length,
+                     const std::function<std::string(const std::string&)>& element);
+  // Once for each position.
+  void each(const ir::SymInt& length, const std::function<void(const std::string&)>& body);
+  // Once for the row.
+  void once(const std::function<void()>& body);
+
+ private:
+  Kernel& kernel_;
+  const Form form_;
+  std::string row_;
+  Indices at_;
+};
+
+}  // namespace slipway::cuda

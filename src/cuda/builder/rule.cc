@@ -1,0 +1,229 @@
+#include "cuda/builder/rule.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/half.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+// What has more readers is computed once where an element takes more operations than this.
+constexpr int kCheap = 4;
+// Expressions do not grow above this many operations.
+constexpr int kMostOperations = 120;
+
+template <class T>
+std::vector<double> read(std::span<const std::byte> bytes) {
+  std::vector<T> elements(bytes.size() / sizeof(T));
+  if (!elements.empty()) std::memcpy(elements.data(), bytes.data(), elements.size() * sizeof(T));
+  return {elements.begin(), elements.end()};
+}
+
+bool is_in_memory(const Value& value) { return value.buffer || value.initializer || value.ints; }
+
+}  // namespace
+
+SymInt numel(const Sizes& sizes) { return ir::numel(sizes); }
+
+Sizes broadcast(const Sizes& a, const Sizes& b) {
+  Sizes result = a.size() >= b.size() ? a : b;
+  const Sizes& other = a.size() >= b.size() ? b : a;
+  const size_t shift = result.size() - other.size();
+  for (size_t i = 0; i < other.size(); ++i) {
+    SymInt& size = result[i + shift];
+    const bool takes_other = size == SymInt(1) || (!size.is_constant() && other[i].is_constant() &&
+                                                   other[i] != SymInt(1));
+    if (takes_other) size = other[i];
+  }
+  return result;
+}
+
+Indices aligned(const Indices& at, const Value& operand) {
+  const size_t shift = at.size() - operand.sizes.size();
+  Indices result;
+  for (size_t i = 0; i < operand.sizes.size(); ++i) {
+    result.push_back(operand.sizes[i] == SymInt(1) ? "0" : at.at(i + shift));
+  }
+  return result;
+}
+
+std::vector<SymInt> Rule::integers(size_t i) {
+  const Value& value = input(i);
+  if (value.ints) return *value.ints;
+  std::vector<SymInt> result;
+  const auto numbers =
+      value.initializer && !is_floating_point(value.dtype) ? reals(i) : std::nullopt;
+  if (!numbers)
+    give_up(fmt::format("input {} of its {} is known only from data", i, node_.op_type));
+  for (const double number : *numbers) result.emplace_back(static_cast<int64_t>(number));
+  return result;
+}
+
+std::vector<int64_t> Rule::constants(size_t i) {
+  std::vector<int64_t> result;
+  for (const SymInt& number : integers(i)) {
+    const auto known = number.constant();
+    if (!known) give_up(fmt::format("input {} of its {} depends on sizes", i, node_.op_type));
+    result.push_back(*known);
+  }
+  return result;
+}
+
+void Rule::give_up(std::string reason) {
+  fail(std::move(reason));
+  // The generator makes it the node's refusal.
+  throw std::out_of_range(node_.op_type);
+}
+
+std::optional<std::vector<double>> Rule::reals(size_t i) {
+  const Value& value = input(i);
+  if (!value.initializer) return std::nullopt;
+  const auto bytes = generator_.bytes(*value.initializer);
+  switch (value.dtype) {
+    case DType::kFloat32:
+      return read<float>(bytes);
+    case DType::kFloat64:
+      return read<double>(bytes);
+    case DType::kInt64:
+      return read<int64_t>(bytes);
+    case DType::kInt32:
+      return read<int32_t>(bytes);
+    case DType::kInt8:
+      return read<int8_t>(bytes);
+    case DType::kUInt8:
+      return read<uint8_t>(bytes);
+    default:
+      return std::nullopt;
+  }
+}
+
+int64_t Rule::attribute(std::string_view name, int64_t otherwise) const {
+  const auto* found = find<int64_t>(name);
+  return found ? *found : otherwise;
+}
+
+float Rule::attribute(std::string_view name, float otherwise) const {
+  const auto* found = find<float>(name);
+  return found ? *found : otherwise;
+}
+
+std::string Rule::attribute(std::string_view name, const char* otherwise) const {
+  const auto* found = find<std::string>(name);
+  return found ? *found : otherwise;
+}
+
+std::vector<int64_t> Rule::attribute(std::string_view name, std::vector<int64_t> otherwise) const {
+  const auto* found = find<std::vector<int64_t>>(name);
+  return found ? *found : std::move(otherwise);
+}
+
+std::vector<std::string> Rule::texts(std::string_view name) const {
+  const auto* found = find<std::vector<std::string>>(name);
+  return found ? *found : std::vector<std::string>();
+}
+
+size_t Rule::axis(int64_t axis, size_t rank) {
+  const auto count = static_cast<int64_t>(rank);
+  if (axis < -count || axis >= std::max<int64_t>(count, 1)) fail("it has no such dimension");
+  return static_cast<size_t>(axis < 0 ? axis + count : axis);
+}
+
+Sizes Rule::declared(size_t i, Sizes otherwise) const {
+  const Sizes* sizes = generator_.declared_sizes(node_.outputs.at(i));
+  return sizes && sizes->size() == otherwise.size() ? *sizes : std::move(otherwise);
+}
+
+Value& Rule::result(size_t i, Sizes sizes) {
+  Value& value = generator_.value(node_.outputs.at(i));
+  value.dtype = dtype(i);
+  value.sizes = declared(i, std::move(sizes));
+  return value;
+}
+
+void Rule::settle(const std::vector<Value*>& operands, const std::vector<Value*>& again) {
+  for (Value* operand : operands) {
+    const bool is_computed_again =
+        operand->weight > 1 && std::find(again.begin(), again.end(), operand) != again.end();
+    if (is_in_memory(*operand)) continue;
+    if (operand->root || is_computed_again) generator_.materialize(*operand);
+  }
+}
+
+Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind kind, int weight,
+                    Definition definition) {
+  Value& value = result(i, std::move(sizes));
+  const Value* carrier = nullptr;
+  for (Value* operand : operands) {
+    if (is_in_memory(*operand) || operand == carrier) continue;
+    const bool joins = operand->root && kind == Kind::kPointwise && !carrier &&
+                       operand->readers == 1 && operand->sizes == value.sizes;
+    if (joins) {
+      carrier = operand;
+      value.root = operand->root;
+    } else if (operand->root) {
+      generator_.materialize(*operand);
+    }
+    if (!is_in_memory(*operand)) weight += operand->weight;
+  }
+  value.weight = weight;
+  value.define = std::move(definition);
+  const bool is_shared = value.readers > 1 && (weight > kCheap || value.root);
+  if (value.output || is_shared || weight > kMostOperations) generator_.materialize(value);
+  return value;
+}
+
+Value& Rule::define_root(size_t i, Sizes sizes, const std::vector<Value*>& operands,
+                         const std::vector<Value*>& again,
+                         std::function<void(Kernel&, const Store&)> emit) {
+  settle(operands, again);
+  Value& value = result(i, std::move(sizes));
+  value.root = std::make_shared<Root>(Root{&value, std::move(emit)});
+  value.define = [](Kernel&, const Indices&) { return std::string("#error"); };
+  if (value.output || value.readers > 1) generator_.materialize(value);
+  return value;
+}
+
+Value& Rule::define_memory(size_t i, Sizes sizes, const std::vector<Value*>& operands,
+                           const std::vector<Value*>& again) {
+  settle(operands, again);
+  Value& value = result(i, std::move(sizes));
+  generator_.allocate(value);
+  return value;
+}
+
+Value& Rule::define_integers(size_t i, Sizes sizes, std::vector<SymInt> elements) {
+  Value& value = result(i, std::move(sizes));
+  value.ints = std::move(elements);
+  if (value.output) generator_.materialize(value);
+  return value;
+}
+
+const Entry* find_entry(const std::string& op_type) {
+  static const std::map<std::string, const Entry*> kEntries = [] {
+    std::map<std::string, const Entry*> entries;
+    for (const auto rules :
+         {pointwise_rules(), conversion_rules(), size_rules(), move_rules(), index_rules(),
+          scatter_rules(), reduction_rules(), row_rules(), sort_rules(), product_rules(),
+          window_rules(), resampling_rules(), recurrent_rules()}) {
+      for (const Entry& entry : rules) {
+        std::istringstream names(entry.op_types);
+        for (std::string name; names >> name;) entries[name] = &entry;
+      }
+    }
+    return entries;
+  }();
+  const auto found = kEntries.find(op_type);
+  return found == kEntries.end() ? nullptr : found->second;
+}
+
+}  // namespace slipway::cuda

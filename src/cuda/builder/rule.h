@@ -1,0 +1,110 @@
+// What the rules of ONNX operators work with: one node at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cuda/builder/generator.h"
+#include "cuda/builder/kernel.h"
+#include "cuda/builder/value.h"
+#include "onnx/graph.h"
+
+namespace slipway::cuda {
+
+class Rule {
+ public:
+  Rule(Generator& generator, const onnx::Node& node) : generator_(generator), node_(node) {}
+
+  Generator& generator() { return generator_; }
+  const onnx::Node& node() const { return node_; }
+  void fail(std::string reason) { generator_.fail(std::move(reason)); }
+
+  // ---- The node's inputs.
+  size_t input_count() const { return node_.inputs.size(); }
+  bool has(size_t i) const { return i < node_.inputs.size() && !node_.inputs[i].empty(); }
+  Value& input(size_t i) { return generator_.value(node_.inputs.at(i)); }
+  // Integers that are known before a call, or from sizes; where they aren't, the rule ends and the
+  // node is refused.
+  std::vector<ir::SymInt> integers(size_t i);
+  std::vector<int64_t> constants(size_t i);
+  // The elements of a constant.
+  std::optional<std::vector<double>> reals(size_t i);
+
+  // ---- Its attributes.
+  int64_t attribute(std::string_view name, int64_t otherwise) const;
+  float attribute(std::string_view name, float otherwise) const;
+  std::string attribute(std::string_view name, const char* otherwise) const;
+  std::vector<int64_t> attribute(std::string_view name, std::vector<int64_t> otherwise) const;
+  std::vector<std::string> texts(std::string_view name) const;
+  // Counted from the front.
+  size_t axis(int64_t axis, size_t rank);
+
+  // ---- Its results.
+  bool is_used(size_t i) const { return i < node_.outputs.size() && !node_.outputs[i].empty(); }
+  DType dtype(size_t i = 0) const { return generator_.types().at(node_.outputs.at(i)); }
+  // The sizes that the program says it has, where these are known.
+  Sizes declared(size_t i, Sizes otherwise) const;
+  // Result i, by an expression of its element. `operands` are what it reads. A pointwise one reads
+  // operands of its own sizes at its own indices only.
+  enum class Kind { kPointwise, kMove };
+  Value& define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind kind, int weight,
+                Definition definition);
+  // By a kernel. `again`: those of the operands of which elements are read many times.
+  Value& define_root(size_t i, Sizes sizes, const std::vector<Value*>& operands,
+                     const std::vector<Value*>& again,
+                     std::function<void(Kernel&, const Store&)> emit);
+  // By kernels that the rule launches itself.
+  Value& define_memory(size_t i, Sizes sizes, const std::vector<Value*>& operands,
+                       const std::vector<Value*>& again);
+  Value& define_integers(size_t i, Sizes sizes, std::vector<ir::SymInt> elements);
+
+ private:
+  [[noreturn]] void give_up(std::string reason);
+  Value& result(size_t i, Sizes sizes);
+  void settle(const std::vector<Value*>& operands, const std::vector<Value*>& again);
+  template <class T>
+  const T* find(std::string_view name) const {
+    for (const auto& [key, value] : node_.attributes) {
+      if (key == name) return std::get_if<T>(&value);
+    }
+    return nullptr;
+  }
+
+  Generator& generator_;
+  const onnx::Node& node_;
+};
+
+Sizes broadcast(const Sizes& a, const Sizes& b);
+// Of an operand that is broadcast to the sizes that `at` is for.
+Indices aligned(const Indices& at, const Value& operand);
+ir::SymInt numel(const Sizes& sizes);
+
+// Add, Sub, Mul, Div, Mod, Min, Max and Pow of what is in memory.
+void compute_pointwise(Rule& r);
+
+struct Entry {
+  const char* op_types;  // separated by spaces
+  void (*rule)(Rule&);
+};
+std::span<const Entry> pointwise_rules();
+std::span<const Entry> conversion_rules();
+std::span<const Entry> size_rules();
+std::span<const Entry> move_rules();
+std::span<const Entry> index_rules();
+std::span<const Entry> scatter_rules();
+std::span<const Entry> reduction_rules();
+std::span<const Entry> row_rules();
+std::span<const Entry> sort_rules();
+std::span<const Entry> product_rules();
+std::span<const Entry> window_rules();
+std::span<const Entry> resampling_rules();
+std::span<const Entry> recurrent_rules();
+
+const Entry* find_entry(const std::string& op_type);
+
+}  // namespace slipway::cuda

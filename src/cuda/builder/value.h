@@ -1,0 +1,55 @@
+// The values of a graph while kernels are made of them.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ir/sym_int.h"
+#include "onnx/graph.h"
+#include "slipway/tensor.h"
+
+namespace slipway::cuda {
+
+class Kernel;
+struct Value;
+
+using Sizes = std::vector<ir::SymInt>;
+// Where an element lies: a C expression for each dimension.
+using Indices = std::vector<std::string>;
+// Writes what computes an element into the kernel, and gives the C expression of it.
+using Definition = std::function<std::string(Kernel&, const Indices&)>;
+// Takes an element of a root, in the kernel that computes it.
+using Store = std::function<void(Kernel&, const Indices&, const std::string&)>;
+
+// A value that takes a kernel of its own: a reduction, a product. `emit` writes that kernel, and
+// calls its Store once for each element.
+struct Root {
+  const Value* value = nullptr;
+  std::function<void(Kernel&, const Store&)> emit;
+};
+
+struct Value {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  Sizes sizes;
+  // The elements of a short vector of integers, or of a single one, that is known from sizes.
+  std::optional<std::vector<ir::SymInt>> ints;
+  // What a float64 is: a size times a factor.
+  std::optional<std::pair<ir::SymInt, double>> scaled;
+  const onnx::Initializer* initializer = nullptr;
+  Definition define;  // null for what is in memory only
+  std::optional<uint32_t> buffer;
+  // The root that `define` reads at its own indices, and which has no kernel yet.
+  std::shared_ptr<Root> root;
+  int weight = 0;   // how many operations an element takes, of those that no buffer holds
+  int readers = 0;  // nodes
+  std::optional<uint32_t> output;  // of the graph, by position
+  bool is_refused = false;
+};
+
+}  // namespace slipway::cuda

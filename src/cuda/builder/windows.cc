@@ -1,0 +1,300 @@
+// Convolutions and pools.
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cuda/builder/product.h"
+#include "cuda/builder/rows.h"
+#include "cuda/builder/rule.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+struct Window {
+  size_t count = 0;  // of dimensions
+  std::vector<int64_t> strides;
+  std::vector<int64_t> dilations;
+  std::vector<int64_t> pads;  // starts, then ends
+};
+
+Window window_of(Rule& r) {
+  Window w;
+  w.count = r.input(0).sizes.size() - 2;
+  w.strides = r.attribute("strides", std::vector<int64_t>(w.count, 1));
+  w.dilations = r.attribute("dilations", std::vector<int64_t>(w.count, 1));
+  w.pads = r.attribute("pads", std::vector<int64_t>(2 * w.count, 0));
+  return w;
+}
+
+// Where a tap of a window lies in the operand: places from the third dimension on, and a condition
+// that holds for those within it.
+std::string tap(Kernel& k, const Window& w, const Sizes& sizes, const Indices& out,
+                const Indices& taps, Indices& at) {
+  std::string condition;
+  for (size_t i = 0; i < w.count; ++i) {
+    const std::string place =
+        k.let("Index", minus(plus(times(out.at(i), std::to_string(w.strides.at(i))),
+                                  times(taps.at(i), std::to_string(w.dilations.at(i)))),
+                             std::to_string(w.pads.at(i))));
+    at.push_back(place);
+    condition += fmt::format("{}{} >= 0 && {} < {}", condition.empty() ? "" : " && ", place, place,
+                             k.number(sizes.at(i + 2)));
+  }
+  return condition.empty() ? "true" : condition;
+}
+
+// As tap(), for a window that is spread over the result.
+std::string tap_of_transposed(Kernel& k, const Window& w, const Sizes& sizes, const Indices& out,
+                              const Indices& taps, Indices& at) {
+  std::string condition;
+  for (size_t i = 0; i < w.count; ++i) {
+    const std::string stride = std::to_string(w.strides.at(i));
+    const std::string far =
+        k.let("Index", minus(plus(out.at(i), std::to_string(w.pads.at(i))),
+                             times(taps.at(i), std::to_string(w.dilations.at(i)))));
+    const std::string place = k.let("Index", fmt::format("{} / {}", far, stride));
+    at.push_back(place);
+    condition +=
+        fmt::format("{0}{1} >= 0 && {1} % {2} == 0 && {3} < {4}", condition.empty() ? "" : " && ",
+                    far, stride, place, k.number(sizes.at(i + 2)));
+  }
+  return condition.empty() ? "true" : condition;
+}
+
+Sizes tail(const Sizes& sizes, size_t start) {
+  return {sizes.begin() + static_cast<std::ptrdiff_t>(start), sizes.end()};
+}
+
+void convolve(Rule& r) {
+  Value* x = &r.input(0);
+  Value* weight = &r.input(1);
+  Value* bias = r.has(2) ? &r.input(2) : nullptr;
+  const bool is_transposed = r.node().op_type == "ConvTranspose";
+  const Window w = window_of(r);
+  const int64_t groups = r.attribute("group", int64_t{1});
+  const Sizes kernel = tail(weight->sizes, 2);
+  const SymInt inner = SymInt::floordiv(x->sizes.at(1), groups);
+  const SymInt outer =
+      is_transposed ? weight->sizes.at(1) : SymInt::floordiv(weight->sizes.at(0), groups);
+  const auto extra = r.attribute("output_padding", std::vector<int64_t>(w.count, 0));
+  Sizes sizes = {x->sizes[0], outer * groups};
+  for (size_t i = 0; i < w.count; ++i) {
+    const SymInt reach = (kernel[i] - 1) * w.dilations[i] + 1;
+    const SymInt padding = w.pads[i] + w.pads[i + w.count];
+    sizes.push_back(is_transposed
+                        ? (x->sizes[i + 2] - 1) * w.strides[i] + reach - padding + extra.at(i)
+                        : SymInt::floordiv(x->sizes[i + 2] + padding - reach, w.strides[i]) + 1);
+  }
+  sizes = r.declared(0, sizes);
+  const Sizes places = tail(sizes, 2);
+  Sizes taps = {inner};
+  taps.insert(taps.end(), kernel.begin(), kernel.end());
+  const DType dtype = r.dtype();
+
+  Product p;
+  p.batch = {sizes[0], groups};
+  p.m = outer;
+  p.n = numel(places);
+  p.k = numel(taps);
+  p.dtype = dtype;
+  const auto channel = [](Kernel& k, const Indices& batch, const SymInt& each,
+                          const std::string& i) {
+    return k.let("Index", plus(times(batch.at(1), k.number(each)), i));
+  };
+  p.a = [=](Kernel& k, const Indices& batch, const std::string& m, const std::string& i) {
+    const Indices t = k.unravel(i, taps);
+    Indices at = is_transposed ? Indices{channel(k, batch, inner, t[0]), m}
+                               : Indices{channel(k, batch, outer, m), t[0]};
+    at.insert(at.end(), t.begin() + 1, t.end());
+    return k.read(*weight, at);
+  };
+  p.b = [=](Kernel& k, const Indices& batch, const std::string& i, const std::string& n) {
+    const Indices t = k.unravel(i, taps);
+    Indices at = {batch.at(0), channel(k, batch, inner, t[0])};
+    const Indices out = k.unravel(n, places);
+    const Indices within(t.begin() + 1, t.end());
+    const std::string inside = is_transposed ? tap_of_transposed(k, w, x->sizes, out, within, at)
+                                             : tap(k, w, x->sizes, out, within, at);
+    return k.choose(c_type(dtype), {{inside, [&] { return k.read(*x, at); }},
+                                    {"", [&] { return fmt::format("({})0", c_type(dtype)); }}});
+  };
+  std::vector<Value*> operands = {x, weight};
+  if (bias) operands.push_back(bias);
+  r.define_root(0, sizes, operands, {x, weight}, [=](Kernel& k, const Store& store) {
+    Product product = p;
+    product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
+                        const std::string& n, const std::string& sum) {
+      Indices at = {batch.at(0), channel(kernel, batch, outer, m)};
+      const Indices out = kernel.unravel(n, places);
+      at.insert(at.end(), out.begin(), out.end());
+      const std::string added = bias ? kernel.read(*bias, {at[1]}) : "0";
+      store(kernel, at, fmt::format("({} + {})", sum, added));
+    };
+    emit_product(k, product);
+  });
+}
+
+struct Pool {
+  Window window;
+  Sizes kernel;
+  Sizes sizes;  // of the result
+};
+
+Pool pool_of(Rule& r) {
+  Pool pool;
+  pool.window = window_of(r);
+  const Sizes& from = r.input(0).sizes;
+  pool.sizes = {from.at(0), from.at(1)};
+  const auto kernel = r.attribute("kernel_shape", std::vector<int64_t>());
+  if (r.attribute("ceil_mode", int64_t{0}) != 0) r.fail("its pool has a ceil mode");
+  for (size_t i = 0; i < pool.window.count; ++i) {
+    pool.kernel.emplace_back(kernel.at(i));
+    const SymInt reach = (kernel[i] - 1) * pool.window.dilations[i] + 1;
+    const SymInt padding = pool.window.pads[i] + pool.window.pads[i + pool.window.count];
+    pool.sizes.push_back(
+        SymInt::floordiv(from.at(i + 2) + padding - reach, pool.window.strides[i]) + 1);
+  }
+  return pool;
+}
+
+// The largest element, the first of equals, and where it lies in the whole tensor.
+void max_pool(Rule& r) {
+  Value* x = &r.input(0);
+  const Pool pool = pool_of(r);
+  const DType dtype = x->dtype;
+  const auto emit = [=](Kernel& k, bool places, const Store& store) {
+    Rows rows(k, pool.sizes, Rows::Form::kThread);
+    const Indices& out = rows.at();
+    const std::string type = fmt::format("s_placed<{}>", c_type(dtype));
+    const std::string best = k.fresh("a");
+    k.line(fmt::format("{} {} = {{0, -1}};", type, best));
+    rows.each(numel(pool.kernel), [&](const std::string& i) {
+      Indices at = {out[0], out[1]};
+      const Indices spatial(out.begin() + 2, out.end());
+      const std::string inside =
+          tap(k, pool.window, x->sizes, spatial, k.unravel(i, pool.kernel), at);
+      k.open(fmt::format("if ({})", inside));
+      const std::string element = k.read(*x, at);
+      k.line(fmt::format("{0} = s_first_maximum()({0}, {1}{{{2}, {3}}});", best, type, element,
+                         k.ravel(at, x->sizes)));
+      k.close();
+    });
+    const std::string lowest =
+        is_floating_point(dtype) ? real_literal(-__builtin_inf(), dtype) : "0";
+    store(k, out,
+          places ? fmt::format("(long long){}.place", best)
+                 : fmt::format("({0}.place < 0 ? {1} : {0}.value)", best, lowest));
+  };
+  for (const bool places : {false, true}) {
+    if (!r.is_used(places ? 1 : 0)) continue;
+    r.define_root(places ? 1 : 0, pool.sizes, {x}, {x},
+                  [=](Kernel& k, const Store& store) { emit(k, places, store); });
+  }
+}
+
+void average_pool(Rule& r) {
+  Value* x = &r.input(0);
+  const Pool pool = pool_of(r);
+  const bool includes_pads = r.attribute("count_include_pad", int64_t{0}) != 0;
+  const char* type = c_type(r.dtype());
+  r.define_root(0, pool.sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
+    Rows rows(k, pool.sizes, Rows::Form::kThread);
+    const Indices& out = rows.at();
+    const std::string sum = k.fresh("a");
+    const std::string count = k.fresh("c");
+    k.line(fmt::format("{} {} = 0;", type, sum));
+    k.line(fmt::format("int {} = 0;", count));
+    rows.each(numel(pool.kernel), [&](const std::string& i) {
+      Indices at = {out[0], out[1]};
+      const Indices spatial(out.begin() + 2, out.end());
+      const std::string inside =
+          tap(k, pool.window, x->sizes, spatial, k.unravel(i, pool.kernel), at);
+      k.open(fmt::format("if ({})", inside));
+      const std::string element = k.read(*x, at);
+      k.line(fmt::format("{} += {};", sum, element));
+      k.line(fmt::format("++{};", count));
+      k.close();
+    });
+    const std::string divisor = includes_pads ? k.number(numel(pool.kernel)) : count;
+    store(k, out, fmt::format("({} / ({}){})", sum, type, divisor));
+  });
+}
+
+void global_average_pool(Rule& r) {
+  Value* x = &r.input(0);
+  const Sizes within = tail(x->sizes, 2);
+  Sizes sizes = x->sizes;
+  for (size_t i = 2; i < sizes.size(); ++i) sizes[i] = 1;
+  const std::string type = c_type(r.dtype());
+  r.define_root(0, sizes, {x}, {}, [=](Kernel& k, const Store& store) {
+    const SymInt count = numel(within);
+    Rows rows(k, sizes, Rows::form_for(count));
+    const std::string sum = rows.reduce(type, "0", "s_sum", count, [&](const std::string& i) {
+      Indices at = {rows.at()[0], rows.at()[1]};
+      const Indices inner = k.unravel(i, within);
+      at.insert(at.end(), inner.begin(), inner.end());
+      return k.read(*x, at);
+    });
+    rows.once(
+        [&] { store(k, rows.at(), fmt::format("({} / ({}){})", sum, type, k.number(count))); });
+  });
+}
+
+// Adds up columns, one for each place of a window: [batch, channels * taps, places].
+void columns_to_image(Rule& r) {
+  Value* x = &r.input(0);
+  const std::vector<SymInt> image = r.integers(1);
+  const std::vector<int64_t> kernel = r.constants(2);
+  Window w;
+  w.count = image.size();
+  w.strides = r.attribute("strides", std::vector<int64_t>(w.count, 1));
+  w.dilations = r.attribute("dilations", std::vector<int64_t>(w.count, 1));
+  w.pads = r.attribute("pads", std::vector<int64_t>(2 * w.count, 0));
+  const Sizes taps(kernel.begin(), kernel.end());
+  // As many windows as a convolution has; in a tensor of its own sizes.
+  Sizes windows = {1, 1};
+  for (size_t i = 0; i < w.count; ++i) {
+    const SymInt reach = (taps.at(i) - 1) * w.dilations[i] + 1;
+    windows.push_back(
+        SymInt::floordiv(image[i] + (w.pads[i] + w.pads[i + w.count]) - reach, w.strides[i]) + 1);
+  }
+  const Sizes places = tail(windows, 2);
+  Sizes sizes = {x->sizes.at(0), SymInt::floordiv(x->sizes.at(1), numel(taps))};
+  sizes.insert(sizes.end(), image.begin(), image.end());
+  const char* type = c_type(r.dtype());
+  r.define_root(0, sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
+    Rows rows(k, sizes, Rows::Form::kThread);
+    const Indices& out = rows.at();
+    const std::string sum = k.fresh("a");
+    k.line(fmt::format("{} {} = 0;", type, sum));
+    rows.each(numel(taps), [&](const std::string& i) {
+      Indices at;
+      const Indices spatial(out.begin() + 2, out.end());
+      const std::string inside = tap_of_transposed(k, w, windows, spatial, k.unravel(i, taps), at);
+      k.open(fmt::format("if ({})", inside));
+      const std::string row = k.let("Index", plus(times(out[1], k.number(numel(taps))), i));
+      const std::string element = k.read(*x, {out[0], row, k.ravel(at, places)});
+      k.line(fmt::format("{0} = s_add({0}, {1});", sum, element));
+      k.close();
+    });
+    store(k, out, fmt::format("({})", sum));
+  });
+}
+
+constexpr Entry kRules[] = {
+    {"Conv ConvTranspose", convolve}, {"MaxPool", max_pool},
+    {"AveragePool", average_pool},    {"GlobalAveragePool", global_average_pool},
+    {"Col2Im", columns_to_image},
+};
+
+}  // namespace
+
+std::span<const Entry> window_rules() { return kRules; }
+
+}  // namespace slipway::cuda
