@@ -154,10 +154,14 @@ if(sources)
 endif()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/conformance/*.cc)
 slipway_tests(conformance_test "${sources}" slipway_stand_in ${everything})
-# It takes the longest by far: OpenVINO's column is a test by itself, so that two cores share the work.
+# It takes the longest by far: the columns of OpenVINO and of generated kernels are tests by themselves, so that cores share the work.
 get_property(environment TEST conformance_test PROPERTY ENVIRONMENT)
-set_tests_properties(conformance_test PROPERTIES ENVIRONMENT "${environment};GTEST_FILTER=-OpenVino/*")
+set_tests_properties(conformance_test PROPERTIES ENVIRONMENT "${environment};GTEST_FILTER=-OpenVino/*:Cuda/*")
 add_test(NAME conformance_openvino_test COMMAND conformance_test --gtest_brief=1)
+add_test(NAME conformance_cuda_test COMMAND conformance_test --gtest_brief=1)
+# The host's compiler is started for each program: every fourth one is enough here.
+set_tests_properties(conformance_cuda_test PROPERTIES TIMEOUT 1800
+                     ENVIRONMENT "${environment};GTEST_FILTER=Cuda/*;GTEST_TOTAL_SHARDS=4;GTEST_SHARD_INDEX=0")
 set(environment "${environment};GTEST_FILTER=OpenVino/*")
 # OpenVINO is not instrumented: under sanitizers every fourth program shows what ours does around it.
 if(SLIPWAY_SANITIZE)

@@ -13,6 +13,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "cuda/builder/images.h"
+#include "cuda/driver/stand_in_driver_test.h"
 #include "engine/manifest.h"
 #include "executorch_module.h"
 #include "ir/program.h"
@@ -44,7 +46,7 @@ std::vector<Archive> archives() {
   for (const auto& [name, model] : manifest()["models"].items()) {
     if (model["cases"].empty()) continue;
     for (const auto& [ir, file] : model["files"].items()) {
-      for (const char* engine : {"openvino", "none"}) {
+      for (const char* engine : {"openvino", "none", "cuda"}) {
         result.push_back({name, file, engine});
       }
     }
@@ -155,6 +157,11 @@ void expect_pytorchs_results(const Method& method, const std::string& model) {
 class GoldenTest : public testing::TestWithParam<Archive> {};
 
 TEST_P(GoldenTest, GivesWhatPyTorchGave) {
+  // Its kernels run on the host's processor.
+  if (GetParam().engine == "cuda") {
+    cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
+    cuda::set_source_as_image(true);
+  }
   auto program = Program::load(folder() + GetParam().file);
   ASSERT_TRUE(program.ok()) << program.error().message();
   CompileOptions options;

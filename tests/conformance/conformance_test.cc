@@ -99,9 +99,10 @@ void note_coverage(const Program& program, const std::vector<std::byte>& bytes,
   }
 }
 
-Result<Method> prepare(const Program& program, const std::string& engine, const std::string& name) {
+Result<Method> prepare(const Program& program, const Engine& engine, const std::string& name) {
   CompileOptions options;
-  options.engines = *parse_engines(engine);
+  options.engines = *parse_engines(engine.name);
+  for (EngineChoice& choice : options.engines) choice.options = engine.options;
   options.verify_passes = true;
   for (const auto& [symbol, range] : Program::Impl::of(program).ir.ranges) {
     if (!range.max || *range.max > kMaxSize) options.bounds[symbol] = kMaxSize;
@@ -110,7 +111,7 @@ Result<Method> prepare(const Program& program, const std::string& engine, const 
   if (!artefact.ok()) return artefact.error();
   auto bytes = artefact->to_memory();
   if (!bytes.ok()) return bytes.error();
-  note_coverage(program, *bytes, coverage(engine));
+  note_coverage(program, *bytes, coverage(engine.name));
   auto module = Module::load(std::move(*bytes), name, {.verify_checksums = true});
   if (!module.ok()) return module.error();
   auto method = module->method();
@@ -149,7 +150,7 @@ void compare(const std::vector<Value>& found, const std::vector<Value>& expected
 Outcome run(const Engine& engine, const Case& test) {
   Outcome outcome;
   auto program = load_program(test);
-  auto method = program.ok() ? prepare(*program, engine.name, test.name) : program.error();
+  auto method = program.ok() ? prepare(*program, engine, test.name) : program.error();
   if (!method.ok()) outcome.error = method.error();
   for (size_t i = 0; i < test.runs.size() && !outcome.error; ++i) {
     SCOPED_TRACE("inputs " + std::to_string(i));
@@ -267,6 +268,7 @@ std::string name_of(const testing::TestParamInfo<Parameter>& info) { return info
 INSTANTIATE_TEST_SUITE_P(None, ConformanceTest, testing::ValuesIn(cases_of(none())), name_of);
 INSTANTIATE_TEST_SUITE_P(OpenVino, ConformanceTest, testing::ValuesIn(cases_of(openvino())),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(Cuda, ConformanceTest, testing::ValuesIn(cases_of(cuda())), name_of);
 INSTANTIATE_TEST_SUITE_P(StandIn, ConformanceTest, testing::ValuesIn(cases_of(stand_in())),
                          name_of);
 

@@ -1,8 +1,11 @@
 #include "engines.h"
 
 #include <array>
+#include <cstdlib>
 #include <utility>
 
+#include "cuda/builder/images.h"
+#include "cuda/driver/stand_in_driver_test.h"
 #include "openvino/builder/exactness.h"
 #include "stand_in/builder/builder.h"
 
@@ -135,6 +138,17 @@ Engine openvino() {
 
 Engine stand_in() {
   return {"stand_in", kNoKernel, kNanLostByKernels, {}, declared_by_stand_in, {}};
+}
+
+Engine cuda() {
+  Engine engine = {"cuda", {}, {}, {}, [] { return std::set<std::string>(); }, {}};
+  if (const char* target = std::getenv("SLIPWAY_CONFORMANCE_GPU")) {
+    engine.options = {{"target", target}};
+  } else {
+    slipway::cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
+    slipway::cuda::set_source_as_image(true);
+  }
+  return engine;
 }
 
 std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test) {

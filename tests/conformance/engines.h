@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "slipway/compile.h"
 #include "slipway/tensor.h"
@@ -29,11 +31,17 @@ struct Engine {
   std::set<std::string> (*declared)();
   // The declared operators, or operators with a type, that no program leads to.
   std::span<const Exception> without_case;
+  // Of every compile.
+  std::vector<std::pair<std::string, std::string>> options = {};
 };
 
 Engine none();
 Engine openvino();
 Engine stand_in();
+// Its kernels are compiled as C++ and run by the stand-in for NVIDIA's driver (tests/cuda), but
+// where the environment variable SLIPWAY_CONFORMANCE_GPU names a target, such as sm_90: then NVRTC
+// compiles them for it, and the driver of the machine runs them.
+Engine cuda();
 
 std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test);
 
