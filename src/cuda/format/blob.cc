@@ -76,6 +76,7 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
 }
 
 Result<table::EngineT> read_table(std::span<const std::byte> bytes) {
+  if (bytes.empty()) return invalid_file("it has no table");
   // Where it lies may follow from the file that it is in.
   std::vector<uint64_t> aligned((bytes.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t));
   std::memcpy(aligned.data(), bytes.data(), bytes.size());

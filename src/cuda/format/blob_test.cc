@@ -1,6 +1,7 @@
 // An engine's bytes: written and read again, and refused where they are damaged.
 #include "cuda/format/blob.h"
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 
@@ -79,11 +80,15 @@ TEST(CudaBlob, WithAChangedByteIsRefusedOrSound) {
   EXPECT_GT(refused, 300u);
 }
 
-TEST(CudaBlob, OfAnotherVersionSaysSo) {
+TEST(CudaBlob, OfAnotherVersionOrWithoutATableSaysSo) {
   auto bytes = affine().blob();
   bytes[8] = std::byte{2};
   EXPECT_THAT(error_of(bytes),
               HasSubstr("it is of version 2, and this version of Slipway reads 1"));
+  bytes[8] = std::byte{1};
+  const auto table_bytes = std::span(bytes).subspan(24, 8);
+  std::fill(table_bytes.begin(), table_bytes.end(), std::byte{0});
+  EXPECT_THAT(error_of(bytes), HasSubstr("it has no table"));
   bytes[0] = std::byte{'X'};
   EXPECT_THAT(error_of(bytes), HasSubstr("SLIPCUDA"));
   EXPECT_FALSE(begins_blob(bytes));
