@@ -27,7 +27,7 @@ PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers.
 read as constants, which become float16, and as what the program converts to them, rounded as
 PyTorch rounds; of operators, only conversions and views take them.
 
-Random numbers are drawn where the program is, but in branches and loops, of PyTorch's distributions;
+Random numbers are drawn where the program is, but in loops, of PyTorch's distributions;
 the numbers are not PyTorch's own. A module gives other ones at each run and the same ones each time
 that it is loaded. Where they begin is the compile's option `seed` (`--seed`), 0 unless it is given.
 Probabilities and weights that PyTorch refuses (NaN, below 0, all 0) are no error: what is drawn with

@@ -1,9 +1,11 @@
 // Random numbers by arithmetic: of the number of the run, which the program keeps as state, of the
 // place of the operator in the program, and of the element's place.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,8 +13,12 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/core.h>
+
 #include "base/error.h"
+#include "base/try.h"
 #include "ir/op_builder.h"
+#include "ir/queries.h"
 #include "passes/decompositions/context.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -69,6 +75,35 @@ struct Keys {
   Value* second;
 };
 
+// A branch that is drawn in, of a torch.cond.
+struct Branch {
+  Node* cond;
+  ir::Graph* graph;
+
+  // A value from outside as one within; whatever the other branches do with it.
+  Value* give(Value* outside) const {
+    if (auto* operands = std::get_if<Values>(&cond->args().back())) {
+      operands->push_back(outside);
+    } else {
+      cond->args().emplace_back(Values{outside});
+    }
+    Value* inside = nullptr;
+    std::set<ir::Graph*> seen;
+    for (ir::Graph* each : sub_graphs(*cond)) {
+      if (!seen.insert(each).second) continue;
+      Value* input = each->add_input("random_numbers", outside->type());
+      if (each == graph) inside = input;
+    }
+    return inside;
+  }
+  // Whether the symbol is none outside.
+  bool makes(const std::string& symbol) const {
+    const auto made = ir::symbols_made(*graph);
+    return std::any_of(made.begin(), made.end(),
+                       [&](const auto& each) { return each.second.contains(symbol); });
+  }
+};
+
 // Where one program's numbers come from.
 class Source {
  public:
@@ -76,19 +111,27 @@ class Source {
 
   bool is_used() const { return state_ != nullptr; }
 
-  // `count` numbers that no other call gives.
+  void enter(const Branch& branch) { path_.push_back(branch); }
+  void leave() { path_.pop_back(); }
+
+  // `count` numbers that no other call gives. Those of a branch are made outside, whichever is
+  // taken: the state is there.
   Value* numbers(OpBuilder& b, const SymInt& count) {
-    begin(b);
-    ++calls_;
-    uint64_t call = calls_;
-    const auto key = [&](Value* of_run) {
-      const auto of_call = static_cast<int64_t>(split_mix(call) >> kBits);
-      return mixed(b, bitwise(b, "xor", of_run, of_call));
-    };
-    Value* first = key(of_run_.first);
-    Value* second = key(of_run_.second);
-    Value* x = mixed(b, bitwise(b, "xor", b.arange(count), first));
-    return mixed(b, bitwise(b, "xor", x, second));
+    if (path_.empty()) return made(b, count);
+    for (const Branch& branch : path_) {
+      for (const std::string& symbol : count.symbols()) {
+        if (!branch.makes(symbol)) continue;
+        b.fail(
+            Error(ErrorCode::kUnsupported,
+                  fmt::format("how many numbers it draws ({}) is known in a branch of torch.cond "
+                              "alone: draw as many as there can be, and take some of them",
+                              count.to_string())));
+      }
+    }
+    OpBuilder outside(*program_.graph, path_.front().cond, path_.front().cond);
+    Value* x = made(outside, count);
+    for (const Branch& branch : path_) x = branch.give(x);
+    return x;
   }
 
   // The next run is another one.
@@ -102,6 +145,20 @@ class Source {
   }
 
  private:
+  Value* made(OpBuilder& b, const SymInt& count) {
+    begin(b);
+    ++calls_;
+    uint64_t call = calls_;
+    const auto key = [&](Value* of_run) {
+      const auto of_call = static_cast<int64_t>(split_mix(call) >> kBits);
+      return mixed(b, bitwise(b, "xor", of_run, of_call));
+    };
+    Value* first = key(of_run_.first);
+    Value* second = key(of_run_.second);
+    Value* x = mixed(b, bitwise(b, "xor", b.arange(count), first));
+    return mixed(b, bitwise(b, "xor", x, second));
+  }
+
   // The state, two numbers made of the seed and that of the run, and what every call begins with.
   void begin(OpBuilder& b) {
     if (state_) return;
@@ -122,6 +179,7 @@ class Source {
   ir::Program& program_;
   uint64_t seed_;
   uint64_t calls_ = 0;
+  std::vector<Branch> path_;  // to what is drawn in now, from outside
   Value* state_ = nullptr;
   Keys of_run_ = {};
 };
@@ -339,45 +397,62 @@ Rule find(std::string_view op) {
   return rule == kRules->end() ? nullptr : rule->second;
 }
 
-}  // namespace
+// What the node draws.
+Result<Values> drawn(Context& context, Source& source, Rule rule) {
+  Values values;
+  if (is_complex(context.output()->dtype())) {
+    context.unsupported(
+        "complex random numbers are not drawn: draw the real and the imaginary part, and make "
+        "them one (torch.complex)");
+  }
+  try {
+    if (!context.reason()) values = rule({context, source});
+  } catch (const std::logic_error&) {
+    context.unsupported("its arguments are inconsistent");
+  }
+  const Node& node = context.node();
+  if (context.reason()) return unsupported("{}: {}", describe(node), *context.reason());
+  if (!context.build.status().ok()) {
+    return context.build.status().error().with_context(describe(node));
+  }
+  if (values.size() != node.outputs().size()) {
+    return internal_error("{}: it has other results than drawn", describe(node));
+  }
+  return values;
+}
 
-bool is_drawn(std::string_view op) { return find(op) != nullptr; }
-
-Status draw_random_numbers(ir::Program& program, uint64_t seed) {
-  ir::Graph& graph = *program.graph;
-  Source source(program, seed);
+Status draw_in(ir::Graph& graph, const ir::SymbolRanges& ranges, Source& source) {
   Replacements replacements;
   std::vector<Node*> replaced;
   for (const auto& owned : graph.nodes()) {
     Node* node = owned.get();
+    if (node->op() == "higher_order.cond") {
+      for (ir::Graph* branch : sub_graphs(*node)) {
+        source.enter({node, branch});
+        SLIPWAY_RETURN_IF_ERROR(draw_in(*branch, ranges, source));
+        source.leave();
+      }
+    }
     const Rule rule = draws_random_numbers(*node) ? find(node->op()) : nullptr;
     if (!rule) continue;
     for (ir::Argument& argument : node->args()) replacements.resolve(argument);
-    Context context(graph, node, program.ranges);
-    Values values;
-    if (is_complex(node->output(0)->dtype())) {
-      context.unsupported(
-          "complex random numbers are not drawn: draw the real and the imaginary part, and make "
-          "them "
-          "one (torch.complex)");
-    }
-    try {
-      if (!context.reason()) values = rule({context, source});
-    } catch (const std::logic_error&) {
-      context.unsupported("its arguments are inconsistent");
-    }
-    if (context.reason()) return unsupported("{}: {}", describe(*node), *context.reason());
-    if (!context.build.status().ok()) {
-      return context.build.status().error().with_context(describe(*node));
-    }
-    if (values.size() != node->outputs().size()) {
-      return internal_error("{}: it has other results than drawn", describe(*node));
-    }
+    Context context(graph, node, ranges);
+    SLIPWAY_ASSIGN_OR_RETURN(const Values values, drawn(context, source, rule));
     for (size_t i = 0; i < values.size(); ++i) replacements.add(node->output(i), values[i]);
     replaced.push_back(node);
   }
   replacements.apply(graph);
   for (auto it = replaced.rbegin(); it != replaced.rend(); ++it) graph.erase(*it);
+  return {};
+}
+
+}  // namespace
+
+bool is_drawn(std::string_view op) { return find(op) != nullptr; }
+
+Status draw_random_numbers(ir::Program& program, uint64_t seed) {
+  Source source(program, seed);
+  SLIPWAY_RETURN_IF_ERROR(draw_in(*program.graph, program.ranges, source));
   if (source.is_used()) source.finish();
   return {};
 }

@@ -72,8 +72,9 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& dims) {
 
 class Functionalizer {
  public:
-  // `program` is null for a sub-graph.
-  Functionalizer(Graph& graph, ir::Program* program) : graph_(graph), program_(program) {}
+  // `program` is null for a sub-graph; `may_draw`: whether random numbers are drawn in it.
+  Functionalizer(Graph& graph, ir::Program* program, bool may_draw = true)
+      : graph_(graph), program_(program), may_draw_(may_draw) {}
 
   Status run() {
     for (Value* input : graph_.inputs()) {
@@ -298,16 +299,17 @@ class Functionalizer {
 
   Status process(Node* node) {
     for (Graph* inner : sub_graphs(*node)) {
-      SLIPWAY_RETURN_IF_ERROR(Functionalizer(*inner, nullptr).run());
+      const bool may_draw = may_draw_ && node->op() == "higher_order.cond";
+      SLIPWAY_RETURN_IF_ERROR(Functionalizer(*inner, nullptr, may_draw).run());
     }
     if (is_in_place_view(node->op())) return add_views(node, false);
     SLIPWAY_ASSIGN_OR_RETURN(const bool in_place, is_in_place(*node));
     if (in_place) return process_in_place(node);
     if (node->op() == "aten.as_strided_scatter.default") return process_as_strided_scatter(node);
-    if (!program_ && draws_random_numbers(*node)) {
+    if (!may_draw_ && draws_random_numbers(*node)) {
       return unsupported(
-          "{} draws random numbers in a branch or a loop, which is done outside of these alone: "
-          "draw them before, and pass them in",
+          "{} draws random numbers in a loop, which is done outside of loops alone: draw them "
+          "before, and pass them in",
           describe(*node));
     }
     if (view_step(*node, 0) && shares_memory(*node, view_of_.at(node->value(0))->type)) {
@@ -524,6 +526,7 @@ class Functionalizer {
 
   Graph& graph_;
   ir::Program* program_;
+  bool may_draw_;
   std::vector<std::unique_ptr<Storage>> storages_;
   std::vector<std::unique_ptr<View>> views_;
   std::unordered_map<const Value*, View*> view_of_;

@@ -434,15 +434,22 @@ TEST_F(FunctionalizeTest, DrawsWhatWasDrawnInPlace) {
                  "aten.dropout.default"}));
 }
 
-TEST_F(FunctionalizeTest, RefusesRandomNumbersInBranches) {
-  auto branch = std::make_shared<ir::Graph>();
-  Value* y = branch->add_input("y", x_->type());
-  ir::OpBuilder build(*branch, nullptr, nullptr);
-  branch->outputs().emplace_back(build.call("aten.rand_like.default", {y}, y->type()));
+TEST_F(FunctionalizeTest, RefusesRandomNumbersInLoops) {
+  const auto random = [&] {
+    auto graph = std::make_shared<ir::Graph>();
+    Value* y = graph->add_input("y", x_->type());
+    ir::OpBuilder build(*graph, nullptr, nullptr);
+    graph->outputs().emplace_back(build.call("aten.rand_like.default", {y}, y->type()));
+    return graph;
+  };
   Value* condition = input("condition", type({}, DType::kBool));
-  output(call("higher_order.cond", {condition, branch, branch, std::vector<Value*>{x_}}, x_->type(),
-              "cond"));
-  EXPECT_NE(refusal().find("draws random numbers in a branch or a loop"), std::string::npos);
+  output(call("higher_order.cond", {condition, random(), random(), std::vector<Value*>{x_}},
+              x_->type(), "cond"));
+  ASSERT_TRUE(apply(functionalize).ok());
+  auto body = random();
+  output(call("higher_order.while_loop", {condition, body, std::vector<Value*>{x_}}, x_->type(),
+              "loop"));
+  EXPECT_NE(refusal().find("draws random numbers in a loop"), std::string::npos);
 }
 
 TEST_F(FunctionalizeTest, RefusesBatchNormalizationThatLearns) {

@@ -147,12 +147,31 @@ def test_sizes_that_vary_and_types(tmp_path):
     check_distribution(out[1].astype(np.float64) + 2.0**-12, uniform_cdf)
 
 
-def test_draws_in_branches_and_loops_are_refused_with_what_helps(tmp_path):
+@pytest.mark.parametrize("decomposed", (False, True))
+def test_draws_in_branches(tmp_path, decomposed):
     def function(x):
-        return torch.cond(x.sum() > 0, lambda x: x + torch.rand_like(x), lambda x: x * 2, (x,))
+        def inner(x):
+            return torch.cond(x.sum() > 1, lambda x: F.dropout(x, 0.5) + torch.randn_like(x), lambda x: x + torch.rand_like(x), (x,))
+
+        return torch.cond(x.sum() > 0, inner, lambda x: x.clone(), (x,))
+
+    dynamic = (({0: torch.export.Dim("n", max=COUNT)},),)
+    program = torch.export.export(Function(function), (torch.ones(10),), dynamic_shapes=dynamic)
+    file = slipway_cli.compile(program.run_decompositions() if decomposed else program, tmp_path)
+    first, second = again(tmp_path, file, torch.full((COUNT,), 2.0), runs=2)
+    check_distribution(first[0], lambda x: (normal_cdf(x) + normal_cdf(x - 4)) / 2)
+    assert (first[0] != second[0]).all()
+    little = torch.full((COUNT,), 0.5 / COUNT)
+    check_distribution(again(tmp_path, file, little)[0][0], uniform_cdf)
+    assert (again(tmp_path, file, -torch.ones(5))[0][0] == -1).all()
+
+
+def test_draws_in_loops_are_refused_with_what_helps(tmp_path):
+    def function(x):
+        return torch._higher_order_ops.while_loop(lambda i, x: i < 3, lambda i, x: (i + 1, x + torch.rand_like(x)), (torch.tensor(0), x))
 
     program = torch.export.export(Function(function), (torch.ones(3),))
-    with pytest.raises(slipway_cli.ToolError, match="in a branch or a loop.*draw them before"):
+    with pytest.raises(slipway_cli.ToolError, match="in a loop.*draw them before"):
         slipway_cli.compile(program, tmp_path)
 
 
