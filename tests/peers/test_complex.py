@@ -133,6 +133,7 @@ TRANSFORMS = {
     "fftn": (lambda x: F.fftshift(F.fftn(x)), c(2, 5, 6)),
     "ifftn": (lambda x: F.ifftn(x, dim=(0, 2), norm="forward"), c(2, 5, 6)),
     "rfft2": (lambda x: F.rfft2(x), r(2, 5, 6)),
+    "fftn_of_nothing": (lambda x, y: (F.fftn(x, dim=()), F.ifftn(y, dim=())), r(2, 5), c(2, 5)),
     "rfftn": (lambda x: F.rfftn(x, s=(5, 8), norm="ortho"), r(2, 5, 6)),
     "irfft2": (lambda x: F.irfft2(x, s=(7, 12), norm="forward"), c(2, 6, 7)),
     "irfftn": (lambda x: F.irfftn(x), c(3, 4, 5)),

@@ -115,6 +115,7 @@ case("atleast", lambda x, y: (*torch.atleast_1d(x, y), *torch.atleast_2d(x, y), 
 case("sum_to_size", lambda x: (x.sum_to_size(3, 1), x.sum_to_size(1), x.sum_to_size(2, 3, 4), x.int().sum_to_size(2, 3, 4), x.int().sum_to_size(4)), R(2, 3, 4))
 case("linalg_diagonal", lambda x: (torch.linalg.diagonal(x), torch.linalg.diagonal(x, offset=1, dim1=0)), R(2, 3, 4))
 case("matrix_power", lambda x: (torch.linalg.matrix_power(x, 1), torch.linalg.matrix_power(x, 5), x.matrix_power(2)), R(2, 3, 3) / 2)
+case("matrix_power_0", lambda x: (x.matrix_power(0), torch.linalg.matrix_power(x.double(), 0)), R(2, 3, 3), R(7, 3, 3), dynamic=({0: torch.export.Dim("n", max=8)},))
 case("isreal", lambda x: torch.isreal(x), R(2, 3))
 
 # ---- Losses.
@@ -152,6 +153,24 @@ for reduction in ("none", "mean", "sum"):
     case(f"classes_of_images_{reduction}", lambda x, t, w, r=reduction: (F.cross_entropy(x, t, reduction=r), F.cross_entropy(x, t, w, reduction=r, label_smoothing=0.1), F.nll_loss(x, t, w, reduction=r)), IMAGES)
     case(f"one_class_{reduction}", lambda x, t, r=reduction: (F.cross_entropy(x, t, reduction=r), F.nll_loss(x, t, reduction=r)), (R(5), torch.tensor(3)))
 case("all_ignored", lambda x, t: F.cross_entropy(x, t), (R(2, 5), torch.tensor([-100, -100])))
+
+# ---- Where maxima lie. Of equal elements the first counts.
+def pooled(x):
+    return (
+        F.max_pool3d(x, 2, return_indices=True), F.max_pool3d(x, (2, 3, 2), (1, 2, 2), (0, 1, 1), return_indices=True),
+        F.max_pool3d(x, 2, 1, 1, 2, return_indices=True), F.max_pool3d(x, 3, 2, 1, ceil_mode=True, return_indices=True),
+        F.adaptive_max_pool3d(x, (2, 3, 4), return_indices=True), F.adaptive_max_pool3d(x, (1, None, 3), return_indices=True),
+    )  # fmt: skip
+
+
+def pooled_adaptively(x):
+    return F.adaptive_max_pool2d(x, (3, 4), return_indices=True), F.adaptive_max_pool2d(x, (None, 5), return_indices=True), F.adaptive_max_pool1d(x[0], 4, return_indices=True), F.adaptive_max_pool1d(x[0], 1, return_indices=True)
+
+
+case("places_of_maxima_3d", pooled, R(1, 2, 5, 6, 7), R(1, 2, 5, 6, 7).round())
+case("places_of_maxima_dynamic", lambda x: F.max_pool3d(x, 2, return_indices=True), R(2, 4, 4, 6), R(5, 4, 4, 6).round(), dynamic=({0: torch.export.Dim("channels", max=9)},))
+case("places_of_maxima_adaptive", pooled_adaptively, R(2, 3, 5, 7), R(2, 3, 5, 7).round())
+case("max_unpool3d", lambda x: F.max_unpool3d(*F.max_pool3d(x, 2, return_indices=True), 2), R(1, 2, 4, 6, 4))
 
 # ---- Special functions: roots, poles and what lies far out, too.
 LINE = torch.tensor([-INF, -1e30, -35.5, -3.0, -2.5, -2.457, -1.9999, -1.0, -0.6, -0.5, -0.01, -1e-20, -0.0, 0.0, 1e-20, 0.01, 0.3, 0.5, 1.0, 1.4616321, 1.99, 2.0, 3.7, 12.0, 171.5, 1e5, 1e30, INF, NAN])

@@ -671,6 +671,12 @@ def test_bins_without_a_bound_are_refused_with_what_helps(tmp_path):
     assert counts.tolist() == [0, 4, 0, 0, 0, 0, 0, 0, 0, 2]
 
 
+def test_distinct_rows_along_a_negative_dimension_are_refused_with_what_helps(tmp_path):
+    program = torch.export.export(Function(lambda x: torch.unique_consecutive(x, dim=-1)), (I(0, 2, 3, 4),))
+    with pytest.raises(slipway_cli.ToolError, match="count dim from the front"):
+        slipway_cli.compile(program, tmp_path)
+
+
 def test_unsupported_operators_are_listed_once_each(tmp_path):
     def forward(x):
         return torch.special.bessel_j0(torch.special.i1(x) + torch.special.i1(x * 2))

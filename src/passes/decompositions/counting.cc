@@ -178,6 +178,11 @@ Values unique(Context& c) { return distinct(c, true, c.flag(2), c.flag(3)); }
 
 Values unique_consecutive(Context& c) {
   if (!c.has(3) || c.tensor(0)->rank() == 1) return distinct(c, false, c.flag(1), c.flag(2));
+  if (c.output()->rank() != c.tensor(0)->rank()) {
+    return c.unsupported(
+        "PyTorch exports a wrong shape of what it gives where dim is negative: count dim from the "
+        "front");
+  }
   return distinct_along(c, c.dim(c.constant(3), c.tensor(0)->rank()), false, c.flag(1), c.flag(2));
 }
 

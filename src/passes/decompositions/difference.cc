@@ -154,8 +154,14 @@ Values matrix_power(Context& c) {
   Value* x = c.tensor(0);
   const int64_t n = c.constant(1);
   constexpr int64_t kMost = 65536;
-  if (n == 0 || n < -kMost || n > kMost) {
-    return c.unsupported("only powers from 1 to 65536, and of the inverse, are computed");
+  if (n < -kMost || n > kMost) {
+    return c.unsupported("only powers up to 65536, and of the inverse, are computed");
+  }
+  if (n == 0) {
+    const SymInt size = last(x->sizes());
+    Value* down = c.build.view(c.build.arange(size), {size, 1});
+    Value* one = c.build.to_dtype(c.build.eq(down, c.build.arange(size)), c.dtype());
+    return {c.build.expand(one, c.sizes())};
   }
   if (n < 0) x = c.build.call("aten.linalg_inv.default", {x}, c.dtype(), c.sizes());
   const auto product = [&](Value* a, Value* b) {

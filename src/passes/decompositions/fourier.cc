@@ -121,7 +121,6 @@ Extent extent(Context& c, int64_t rank, bool two) {
   for (size_t i = 0; i < std::min(lengths.size(), e.lengths.size()); ++i) {
     if (lengths[i] != SymInt(-1)) e.lengths[i] = lengths[i];
   }
-  if (e.dims.empty()) c.unsupported("it transforms along no dimension");
   return e;
 }
 Extent one_dimension(Context& c, int64_t rank) {
@@ -142,7 +141,7 @@ Values of_complex(Context& c, const Extent& e, bool forward) {
 
 // rfft, and ihfft, which goes back.
 Values of_real(Context& c, const Extent& e, bool forward) {
-  if (e.dims.empty()) return {};
+  if (e.dims.empty()) return c.unsupported("it transforms along no dimension");
   if (is_complex(c.tensor(0)->dtype())) return c.unsupported("its input is complex");
   const int64_t norm = normalization(c.text(3), forward);
   Value* x = signal(c, c.tensor(0)).real;
@@ -161,7 +160,7 @@ Values of_real(Context& c, const Extent& e, bool forward) {
 
 // irfft, and hfft, which goes forward: of its conjugate.
 Values to_real(Context& c, const Extent& e, bool is_hermitian) {
-  if (e.dims.empty()) return {};
+  if (e.dims.empty()) return c.unsupported("it transforms along no dimension");
   const int64_t norm = normalization(c.text(3), is_hermitian);
   Value* given = c.tensor(0);
   const int64_t last = e.dims.back();

@@ -129,30 +129,35 @@ Values max_pool1d(Context& c) {
   return results;
 }
 
+// Values, and where each lies in the picture; null for what has no place.
+using Pooled = std::pair<Value*, Value*>;
+
 // [N, C, D, H, W] or [C, D, H, W]: first over the planes, then over the depth.
 template <class Pool>
-Value* in_two_steps(Context& c, Value* x, Pool pool) {
-  const int64_t rank = x->rank();
-  const Sizes s = x->sizes();
-  const Sizes lead = without_last(s, 3);
+Pooled in_two_steps(Context& c, Value* x, Pool pool) {
+  auto& b = c.build;
+  const Sizes lead = without_last(x->sizes(), 3);
+  const Sizes s = last(x->sizes(), 3);
   const SymInt images = ir::numel(lead);
-  Value* planes =
-      pool(c.build.view(x, {images, s.at(rank - 3), s.at(rank - 2), s.at(rank - 1)}), false);
-  const SymInt height = planes->sizes().at(2);
-  const SymInt width = planes->sizes().at(3);
-  Value* lines = pool(c.build.view(planes, {images, 1, s.at(rank - 3), height * width}), true);
+  const Pooled planes = pool(b.view(x, {images, s.at(0), s.at(1), s.at(2)}), false);
+  const Sizes plane = last(planes.first->sizes(), 2);
+  const Sizes as_lines = {images, 1, s.at(0), ir::numel(plane)};
+  Pooled pooled = pool(b.view(planes.first, as_lines), true);
   Sizes sizes = lead;
-  sizes.push_back(lines->sizes().at(2));
-  sizes.push_back(height);
-  sizes.push_back(width);
-  return c.build.view(lines, sizes);
+  sizes.push_back(pooled.first->sizes().at(2));
+  sizes.insert(sizes.end(), plane.begin(), plane.end());
+  if (planes.second) {
+    Value* depth = b.div_mode(pooled.second, ir::numel(plane), "floor");
+    Value* within = b.gather(b.view(planes.second, as_lines), 2, depth);
+    pooled.second = b.view(b.add(b.mul(depth, s.at(1) * s.at(2)), within), sizes);
+  }
+  return {b.view(pooled.first, sizes), pooled.second};
 }
 
 Values max_pool3d(Context& c) {
   const Windows w = windows(c, 3, true);
   const bool ceil = c.flag(5);
-  Values results(c.output_count(), nullptr);
-  results.at(0) = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
+  const auto [values, indices] = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
     const Windows part = depth ? Windows{{w.kernel.at(0), 1},
                                          {w.stride.at(0), 1},
                                          {w.padding.at(0), 0},
@@ -161,9 +166,9 @@ Values max_pool3d(Context& c) {
                                          {w.stride.at(1), w.stride.at(2)},
                                          {w.padding.at(1), w.padding.at(2)},
                                          {w.dilation.at(1), w.dilation.at(2)}};
-    return max_pool(c, x, part, ceil).first;
+    return max_pool(c, x, part, ceil);
   });
-  return results;
+  return c.output_count() == 1 ? Values{values} : Values{values, indices};
 }
 
 Values avg_pool2d(Context& c) {
@@ -184,13 +189,16 @@ Values avg_pool1d(Context& c) {
 }
 
 Value* avg_pool3d_of(Context& c, Value* x, const Windows& w, std::optional<int64_t> divisor) {
-  return in_two_steps(c, x, [&](Value* part, bool depth) {
-    return depth ? c.build.avg_pool2d(part, {w.kernel.at(0), 1}, {w.stride.at(0), 1},
-                                      {w.padding.at(0), 0}, c.flag(4), c.flag(5), divisor)
-                 : c.build.avg_pool2d(
-                       part, {w.kernel.at(1), w.kernel.at(2)}, {w.stride.at(1), w.stride.at(2)},
-                       {w.padding.at(1), w.padding.at(2)}, c.flag(4), c.flag(5), divisor);
-  });
+  const auto pool = [&](Value* part, const Sizes& kernel, const Sizes& stride,
+                        const Sizes& padding) {
+    return Pooled(c.build.avg_pool2d(part, kernel, stride, padding, c.flag(4), c.flag(5), divisor),
+                  nullptr);
+  };
+  const auto in_step = [&](Value* part, bool depth) {
+    return depth ? pool(part, {w.kernel.at(0), 1}, {w.stride.at(0), 1}, {w.padding.at(0), 0})
+                 : pool(part, last(w.kernel, 2), last(w.stride, 2), last(w.padding, 2));
+  };
+  return in_two_steps(c, x, in_step).first;
 }
 
 // A window's count is the product of its counts along the dimensions, so averages of averages are
@@ -217,25 +225,41 @@ Values avg_pool3d(Context& c) {
   return {c.build.div_mode(sum, ir::numel(w.kernel), "trunc")};
 }
 
-// What `reduce` makes of each of `count` windows along a dimension, of PyTorch's uneven widths.
+// Part of a dimension.
+struct Span {
+  SymInt start;
+  SymInt length;
+};
+
+// PyTorch's `count` windows of uneven widths; none after unsupported().
+std::vector<Span> adaptive_windows(Context& c, const SymInt& whole, const SymInt& count) {
+  if (count == SymInt(1)) return {{0, whole}};
+  const int64_t size = c.known(whole, "the size of a pooled dimension");
+  const int64_t windows = c.known(count, "the number of windows");
+  if (!c.may_unroll(windows, "windows along a dimension",
+                    "pool by windows of one width, or parts of the dimension by themselves")) {
+    return {};
+  }
+  std::vector<Span> spans;
+  for (int64_t i = 0; i < windows; ++i) {
+    const int64_t start = i * size / windows;
+    const int64_t end = ((i + 1) * size + windows - 1) / windows;
+    spans.push_back({start, end - start});
+  }
+  return spans;
+}
+
+// What `reduce` makes of each of `count` windows along a dimension.
 template <class Reduce>
 Value* adaptively(Context& c, Value* x, int64_t dim, const SymInt& count, Reduce reduce) {
   dim = c.dim(dim, x->rank());
   if (x->sizes().at(dim) == count) return x;
   if (count == SymInt(1)) return reduce(x, dim);
-  const int64_t size = c.known(x->sizes().at(dim), "the size of a pooled dimension");
-  const int64_t windows = c.known(count, "the number of windows");
-  if (!c.may_unroll(windows, "windows along a dimension",
-                    "pool by windows of one width, or parts of the dimension by themselves")) {
-    return x;
-  }
   std::vector<Value*> parts;
-  for (int64_t i = 0; i < windows; ++i) {
-    const int64_t start = i * size / windows;
-    const int64_t end = ((i + 1) * size + windows - 1) / windows;
-    parts.push_back(reduce(c.build.narrow(x, dim, start, end - start), dim));
+  for (const Span& span : adaptive_windows(c, x->sizes().at(dim), count)) {
+    parts.push_back(reduce(c.build.narrow(x, dim, span.start, span.length), dim));
   }
-  return c.build.cat(parts, dim);
+  return parts.empty() ? x : c.build.cat(parts, dim);
 }
 
 Value* adaptive_greatest(Context& c, Value* x, int64_t dim, const SymInt& count) {
@@ -275,10 +299,46 @@ Values adaptive_avg_pool2d(Context& c) {
 
 Values adaptive_avg_pool3d(Context& c) {
   const Sizes output = last(c.sizes(), 3);
-  return {in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
-    return adaptive_average(
-        c, x, depth ? Sizes{output.at(0), x->sizes().at(3)} : Sizes{output.at(1), output.at(2)});
-  })};
+  const auto in_step = [&](Value* x, bool depth) {
+    const Sizes size =
+        depth ? Sizes{output.at(0), x->sizes().at(3)} : Sizes{output.at(1), output.at(2)};
+    return Pooled(adaptive_average(c, x, size), nullptr);
+  };
+  return {in_two_steps(c, c.tensor(0), in_step).first};
+}
+
+// Where the greatest elements lie in the pictures of the last n dimensions. Along the last one
+// first: of equal ones, the first in the picture counts.
+Value* adaptive_places(Context& c, int64_t n) {
+  auto& b = c.build;
+  Value* x = c.tensor(0);
+  const int64_t rank = x->rank();
+  Value* places = b.full_like(x, 0, DType::kInt64);
+  SymInt stride = 1;
+  for (int64_t d = rank - 1; d >= rank - n; --d) {
+    const SymInt size = x->sizes().at(d);
+    const SymInt count = c.sizes().at(d);
+    std::vector<Value*> values;
+    std::vector<Value*> parts;
+    if (size == count) {
+      Sizes along(rank, 1);
+      along.at(d) = size;
+      values = {x};
+      parts = {b.add(places, b.view(b.mul(b.arange(size), stride), along))};
+    } else {
+      for (const Span& span : adaptive_windows(c, size, count)) {
+        const auto [greatest, at] = b.max_dim(b.narrow(x, d, span.start, span.length), d, true);
+        Value* before = b.gather(b.narrow(places, d, span.start, span.length), d, at);
+        values.push_back(greatest);
+        parts.push_back(b.add(before, b.mul(b.add(at, span.start), stride)));
+      }
+    }
+    if (parts.empty()) return nullptr;
+    x = b.cat(values, d);
+    places = b.cat(parts, d);
+    stride = stride * size;
+  }
+  return places;
 }
 
 // Where the windows are of one width they are plain ones, whose kernel gives indices too.
@@ -297,7 +357,7 @@ Values adaptive_max_pool2d(Context& c) {
     return {values, indices};
   }
   return {adaptive_greatest(c, adaptive_greatest(c, x, -2, output.at(0)), -1, output.at(1)),
-          nullptr};
+          adaptive_places(c, 2)};
 }
 
 Values adaptive_max_pool(Context& c, int64_t n) {
@@ -305,7 +365,7 @@ Values adaptive_max_pool(Context& c, int64_t n) {
   for (int64_t d = -n; d < 0; ++d) {
     x = adaptive_greatest(c, x, d, c.sizes().at(c.sizes().size() + d));
   }
-  return {x, nullptr};
+  return {x, adaptive_places(c, n)};
 }
 
 // How many windows fit along a dimension.
