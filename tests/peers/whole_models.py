@@ -29,7 +29,7 @@ def compare(got, expected):
 
 
 def check(tmp_path, model, *runs, dynamic=None, options=(), one_engine=False, core=True):
-    """On each set of inputs. `core`: whether PyTorch itself makes the core dialect of it."""
+    """On each set of inputs. `core`: whether in the core dialect, too."""
     with torch.no_grad():
         expected = [model(*inputs) for inputs in runs]
         program = torch.export.export(model, runs[0], dynamic_shapes=dynamic)
