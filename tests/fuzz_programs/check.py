@@ -12,7 +12,7 @@ import operators
 import oracle
 from driver import Crash, Failure
 from exemptions import REFUSED
-from program import export, inputs_of
+from program import Refused, export, inputs_of
 
 
 @dataclass
@@ -27,6 +27,30 @@ class Finding:
     def text(self):
         place = f", output {self.output} with inputs {self.index}" if self.output >= 0 else f", inputs {self.index}" if self.index >= 0 else ""
         return f"{self.engine}, {self.dialect}: {self.kind}{place}: {self.message}"
+
+
+class Archive:
+    """A batch as a file, the program that each of its nodes belongs to, and the programs that were refused."""
+
+    def __init__(self, path, exported, programs):
+        torch.export.save(exported, str(path))
+        self.path, self.owners, self.refused = path, {}, set()
+        output = next(iter(reversed(exported.graph.nodes)))
+        for result, k in zip(output.args[0], [k for k, program in enumerate(programs) for _ in program.outputs]):
+            waiting = [result]
+            while waiting:
+                node = waiting.pop()
+                if isinstance(node, torch.fx.Node) and node.name not in self.owners:
+                    self.owners[node.name] = k
+                    waiting += node.all_input_nodes
+
+    def refusals(self, message):
+        """The operators that a message of a compile names, by the number of the program."""
+        found = {}
+        for name, node in re.findall(r"((?:aten|prims)\.[\w.]+), (?:once|\d+ times, first): node (\w+) \(", message):
+            if node in self.owners:
+                found.setdefault(self.owners[node], set()).add(name)
+        return found
 
 
 class NotExported(Exception):
@@ -44,6 +68,8 @@ class Checker:
         engines = engines or self.engines
         try:
             exported, expected = self.oracle(programs, dialect, count)
+        except Refused as refused:
+            return self.without_refused(programs, refused, dialect, engines, count)
         except NotExported as error:
             return self.without_guilty(programs, dialect, engines, count, str(error))
         if misstated := self.misstated(programs, expected):
@@ -51,15 +77,28 @@ class Checker:
             static = [k for k in misstated if count and programs[k].dynamic]
             for k in static:
                 programs[k].make_static()
-            return self.without(programs, set() if static else misstated, dialect, engines, count, "PyTorch gives other sizes than torch.export records")
-        archive = self.driver.path / "program.pt2"
-        torch.export.save(exported, str(archive))
+            messages = {} if static else dict.fromkeys(misstated, "PyTorch gives other sizes than torch.export records")
+            return self.without(programs, messages, dialect, engines, count)
+        archive = Archive(self.driver.path / "program.pt2", exported, programs)
         findings = [[] for _ in programs]
         for engine in engines:
             wanted = [k for k, program in enumerate(programs) if engine != "onnx" or lowered(program)]
-            for k, found in self.on_engine(programs, wanted, dialect, engine, archive, expected, count) if wanted else ():
-                findings[k].append(found)
+            # What one engine refuses another does, too, mostly after it has built the engines of all others.
+            doubtful = [k for k in wanted if k in archive.refused]
+            for group in ([k for k in wanted if k not in archive.refused], doubtful):
+                for k, found in self.on_engine(programs, group, dialect, engine, archive, expected, count) if group else ():
+                    findings[k].append(found)
         return findings
+
+    def without_refused(self, programs, refused, dialect, engines, count):
+        """Exports again: with static sizes what torch.export makes static, and without what it refuses."""
+        messages = dict(refused.messages)
+        for k in refused.static:
+            if count:
+                programs[k].make_static()
+            else:
+                messages[k] = "a size is made static"
+        return self.without(programs, messages, dialect, engines, count)
 
     def without_guilty(self, programs, dialect, engines, count, message):
         """Exports again without those programs that torch.export names; without a name, in halves."""
@@ -75,11 +114,12 @@ class Checker:
         if not guilty:
             middle = len(programs) // 2
             return self.check(programs[:middle], dialect, engines, count) + self.check(programs[middle:], dialect, engines, count)
-        return self.without(programs, guilty, dialect, engines, count, message)
+        return self.without(programs, dict.fromkeys(guilty, message), dialect, engines, count)
 
-    def without(self, programs, guilty, dialect, engines, count, message):
-        if count and guilty:
-            self.not_exported[re.sub(r"\d+", "N", message.splitlines()[0])[:120]] += len(guilty)
+    def without(self, programs, guilty, dialect, engines, count):
+        """`guilty`: messages by the number of the program."""
+        if count:
+            self.not_exported.update(re.sub(r"\d+", "N", message.splitlines()[0])[:120] for message in guilty.values())
         others = [program for k, program in enumerate(programs) if k not in guilty]
         found = iter(self.check(others, dialect, engines, count) if others else [])
         return [None if k in guilty else next(found) for k in range(len(programs))]
@@ -91,6 +131,8 @@ class Checker:
                 exported = exported.run_decompositions()
             sets = max(program.sets for program in programs)
             expected = [oracle.expected(exported, self.inputs(programs, index), index * 100, self.exempted if count else None) for index in range(sets)]
+        except Refused:
+            raise
         except Exception as error:  # noqa: BLE001: whatever torch.export throws
             raise NotExported(f"{type(error).__name__}: {error}".strip()) from None
         self.leave_out_changed(programs, expected)
@@ -126,13 +168,16 @@ class Checker:
         sets = [self.inputs(programs, index) for index in range(len(expected))]
         try:
             if len(wanted) < len(programs):
-                results = self.driver.run(engine, with_outputs(archive, self.driver.path / "part" / "program.pt2", outputs_at), sets)
+                results = self.driver.run(engine, with_outputs(archive.path, self.driver.path / "part" / "program.pt2", outputs_at), sets)
             else:
-                results = self.driver.run(engine, archive, sets)
+                results = self.driver.run(engine, archive.path, sets)
             failed = any(isinstance(each, str) for each in results) or bool(self.driver.refusals)
         except (Crash, Failure) as error:
             results, failed = error, True
         if failed and len(wanted) > 1:
+            if named := self.named(results, wanted, engine, archive):
+                others = [k for k in wanted if k not in named]
+                return self.on_engine(programs, others, dialect, engine, archive, expected, count) if others else []
             middle = len(wanted) // 2
             return [each for half in (wanted[:middle], wanted[middle:])
                     for each in self.on_engine(programs, half, dialect, engine, archive, expected, count)]
@@ -155,6 +200,15 @@ class Checker:
                             found.append((k, Finding(engine, dialect, "wrong", problem, number, index)))
                     place += 1
         return found
+
+    def named(self, error, wanted, engine, archive):
+        """Those of the programs that a compile refuses by name, which are counted here."""
+        if engine == "onnx" or not isinstance(error, Failure) or not any(re.search(pattern, str(error)) for pattern in REFUSED):
+            return {}
+        refusals = {k: names for k, names in archive.refusals(str(error)).items() if k in wanted}
+        self.refused.update(" ".join(sorted(names)) for names in refusals.values())
+        archive.refused.update(refusals)
+        return refusals
 
     def refusal(self, k, error, dialect, engine):
         if isinstance(error, Crash):

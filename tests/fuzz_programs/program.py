@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+import sympy
 import torch
 import torch.ao.quantization.fx._decomposed  # noqa: F401: registers quantized_decomposed
 import torch.nn.functional as F
@@ -156,14 +157,25 @@ def number(value):
     return f"complex({value.real!r}, {value.imag!r})" if isinstance(value, complex) else repr(value)
 
 
+class Refused(Exception):
+    """What torch.export refuses of a batch: messages by the number of the program, and the programs of which it makes sizes static."""
+
+    def __init__(self, messages, static):
+        super().__init__("; ".join(messages.values()) or "a size is made static")
+        self.messages, self.static = messages, static
+
+
 class Batch(torch.nn.Module):
-    """Programs as one module: its inputs and outputs are theirs, one after the other."""
+    """Programs as one module: its inputs and outputs are theirs, one after the other.
+
+    All that is refused is found in one trace, since exporting takes most of the time.
+    """
 
     def __init__(self, programs):
         super().__init__()
-        lines, arguments, results = [], [], []
+        self.programs, self.functions = programs, []
         for k, program in enumerate(programs):
-            names = {}
+            prefix = {}
             for each in program.constants:
                 attribute = f"p{k}_{each.name}"
                 value = each.value.clone()
@@ -173,19 +185,40 @@ class Batch(torch.nn.Module):
                     setattr(self, attribute, torch.nn.Parameter(value, requires_grad=False))
                 else:
                     setattr(self, attribute, value)
-                names[each.name] = f"self.p{k}_"
-            for each in [*program.inputs, *program.nodes]:
-                names[each.name] = f"p{k}_"
-            arguments += [f"p{k}_{each.name}" for each in program.inputs]
-            lines += [f"    p{k}_{node.name} = {node.expression(names)}" for node in program.nodes]
-            results += [names[base(name)] + name for name in program.outputs]
-        source = f"def forward(self, {', '.join(arguments)}):\n" + "\n".join(lines) + f"\n    return ({', '.join(results)},)\n"
-        scope = dict(NAMES)
-        exec(source.replace("self, )", "self)"), scope)  # noqa: S102
-        self.function = scope["forward"]
+                prefix[each.name] = f"self.p{k}_"
+            lines = [f"    {node.name} = {node.expression(prefix)}" for node in program.nodes]
+            results = [prefix.get(base(name), "") + name for name in program.outputs]
+            scope = dict(NAMES)
+            exec("\n".join([f"def forward(self, {', '.join(each.name for each in program.inputs)}):", *lines, f"    return [{', '.join(results)}]"]), scope)  # noqa: S102
+            self.functions.append(scope["forward"])
 
     def forward(self, *inputs):
-        return self.function(self, *inputs)
+        results, messages, static = [], {}, set()
+        sizes = [size for each in inputs for size in each.shape if isinstance(size, torch.SymInt)]
+        guards = sizes[0].node.shape_env.guards if sizes else []
+        for k, (program, function) in enumerate(zip(self.programs, self.functions)):
+            own, inputs, known = inputs[:len(program.inputs)], inputs[len(program.inputs):], len(guards)
+            try:
+                results += function(self, *own)
+            except Exception as error:  # noqa: BLE001: whatever PyTorch throws
+                messages[k] = f"{type(error).__name__}: {error}".strip()
+                continue
+            if program.symbols and makes_static(program, own, [guard.expr for guard in guards[known:]]):
+                static.add(k)
+        if messages or static:
+            raise Refused(messages, static)
+        return tuple(results)
+
+
+def makes_static(program, inputs, guards):
+    """Whether what torch.export has learnt of the sizes does not hold for all that a symbol may be."""
+    sizes = [(size, found) for each, value in zip(program.inputs, inputs) for size, found in zip(each.sizes, value.shape) if isinstance(size, str)]
+    if any(not isinstance(found, torch.SymInt) or found.node.maybe_as_int() is not None for _, found in sizes):
+        return True
+    ends = {found.node.expr: max(program.symbols[size]) + 1 for size, found in sizes}
+    # torch.export takes no size for 0 or 1. What joins two sizes it judges itself.
+    return any(guard.xreplace({symbol: sympy.Integer(size)}) == sympy.false
+               for guard in guards for symbol in guard.free_symbols if len(guard.free_symbols) == 1 and symbol in ends for size in range(2, ends[symbol] + 1))
 
 
 def inputs_of(programs, index):

@@ -16,8 +16,10 @@ MACHINE, DRIVER = ROOT / "tests/fuzz_programs", ROOT / "build/release/fuzz_progr
 sys.path.insert(0, str(MACHINE))
 
 import campaign  # noqa: E402
+import check  # noqa: E402
 from check import Checker  # noqa: E402
 from driver import Driver  # noqa: E402
+from program import Input, Node, Program, export  # noqa: E402
 
 # Of each rule: what is drawn, the batch of the seed "rules", and a program of it that is right with the rule alone.
 FOUND = {
@@ -51,6 +53,33 @@ def test_finds_a_fault_without_its_rule(rule, tmp_path):
         wrong.append([each.text() for each in found if not campaign.explained(each, programs[place])])
     assert not wrong[0]
     assert wrong[1]
+
+
+def test_tells_apart_what_is_refused_at_once(tmp_path, monkeypatch):
+    exported, compiled = [], []
+
+    def exporting(programs):
+        exported.append(len(programs))
+        return export(programs)
+
+    class Compiling(Driver):
+        def run(self, *arguments):
+            compiled.append(arguments[0])
+            return super().run(*arguments)
+
+    def program(text):
+        sizes = [0, 2, 5, 2]
+        return Program("", {"n": sizes}, 4, [Input("x0", ("n",), [torch.arange(n) + 0.5 for n in sizes])], [], [Node("v0", text, ["x0"], text)], ["v0"])
+
+    monkeypatch.setattr(check, "export", exporting)
+    programs = [program(each) for each in ("{0}.relu()", "aten.__rshift__.Scalar({0} > 1, 1)", "{0} + (1 if {0}.shape[0] > 3 else 2)", "aten.cumprod.default({0}, 0)", "{0}.sin()")]
+    with contextlib.closing(Compiling(DRIVER, tmp_path)) as driver:
+        checker = Checker(driver, ["none"])
+        assert checker.check(programs, "training") == [[], None, [], [], []]
+    assert exported == [5, 4] and compiled == ["none", "none"]
+    assert [each.dynamic for each in programs] == [True, True, False, True, True]
+    assert dict(checker.refused) == {"aten.cumprod.default": 1}
+    assert [message.split(":")[0] for message in checker.not_exported] == ["RuntimeError"]
 
 
 def machine(folder, *options):
