@@ -465,3 +465,40 @@ def test_state_of_several_runs(tmp_path):
     assert state["count"] >= 3
     np.testing.assert_allclose(state["total"], X34.sum(0).numpy() * state["count"])
     np.testing.assert_allclose(outputs[0], X34.sum(0).numpy())
+
+
+class CachedAttention(torch.nn.Module):
+    """As Hugging Face exports a StaticCache: its tensors are buffers, too, but the program writes to those of the cache."""
+
+    class Cache:
+        def __init__(self):
+            self.keys = torch.zeros(1, 2, 8, 4)
+
+        def update(self, keys, position):
+            self.keys.index_copy_(2, position, keys)
+            return self.keys
+
+    def __init__(self):
+        super().__init__()
+        self.cache = self.Cache()
+        self.register_buffer("key_cache_0", self.cache.keys, persistent=False)
+        self.projection = torch.nn.Linear(4, 4).requires_grad_(False)
+
+    def forward(self, x, position):
+        keys = self.cache.update(self.projection(x), position)
+        return (x @ keys.mT).softmax(-1) @ keys, self.key_cache_0.sum()
+
+
+# PyTorch 2.14 fails to decompose it.
+@pytest.mark.parametrize("engine", ["none", "openvino"])
+def test_buffer_that_is_also_a_constant_is_one_state(engine, tmp_path):
+    torch.manual_seed(0)
+    model, inputs = CachedAttention().eval(), (torch.randn(1, 2, 1, 4), torch.tensor([3]))
+    program = torch.export.export(copy.deepcopy(model), inputs)
+    assert [each.kind.name for each in program.graph_signature.input_specs].count("CONSTANT_TENSOR") == 1
+    compiled = slipway_cli.compile(program, tmp_path, engine=engine)
+    assert [each["name"] for each in slipway_cli.inspect(compiled)["state"]] == ["key_cache_0"]
+    outputs, state = slipway_cli.run(compiled, inputs, tmp_path)
+    for found, expected in zip(outputs, model(*inputs), strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+    np.testing.assert_allclose(state["key_cache_0"], model.key_cache_0.numpy(), atol=1e-6)
