@@ -133,7 +133,7 @@ std::string times(const std::string& a, const std::string& b) {
 }
 
 void Kernel::line(std::string_view text) {
-  body_.append(static_cast<size_t>(2 * depth_), ' ');
+  body_.append(2 * static_cast<size_t>(depth_), ' ');
   body_ += text;
   body_ += '\n';
 }
@@ -156,7 +156,7 @@ std::string Kernel::let(const char* type, const std::string& expression) {
   if (is_name(expression)) return expression;
   const std::string key = fmt::format("let {} {}", type, expression);
   if (const std::string* name = find(key)) return *name;
-  const std::string name = fresh("t");
+  std::string name = fresh("t");
   line(fmt::format("const {} {} = {};", type, name, expression));
   remember(key, name);
   return name;
@@ -164,7 +164,7 @@ std::string Kernel::let(const char* type, const std::string& expression) {
 
 std::string Kernel::choose(const char* type, const std::vector<Choice>& choices) {
   if (choices.size() == 1) return choices.front().value();
-  const std::string name = fresh("t");
+  std::string name = fresh("t");
   line(fmt::format("{} {};", type, name));
   for (size_t i = 0; i < choices.size(); ++i) {
     const bool is_last = i + 1 == choices.size();
@@ -255,7 +255,7 @@ void Kernel::bind(const Value& value, const Indices& at, const std::string& expr
 }
 
 std::string Kernel::load(uint32_t index, DType dtype, const std::string& place) {
-  const std::string element = fmt::format("{}[{}]", buffer(index, dtype, false), place);
+  std::string element = fmt::format("{}[{}]", buffer(index, dtype, false), place);
   if (dtype == DType::kFloat16) return fmt::format("s_from_float16({})", element);
   if (dtype == DType::kBFloat16) return fmt::format("s_from_bfloat16({})", element);
   return element;
@@ -318,8 +318,7 @@ std::string Kernel::checked(const std::string& index, const ir::SymInt& size, st
 std::string Kernel::thread_of(const ir::SymInt& count) {
   block_ = kBlock;
   set_grid(ir::SymInt::floordiv(count + (kBlock - 1), kBlock));
-  const std::string thread =
-      let("Index", fmt::format("(Index)blockIdx.x * {} + threadIdx.x", kBlock));
+  std::string thread = let("Index", fmt::format("(Index)blockIdx.x * {} + threadIdx.x", kBlock));
   line(fmt::format("if ({} >= {}) return;", thread, number(count)));
   return thread;
 }

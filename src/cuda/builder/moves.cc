@@ -64,6 +64,7 @@ void unsqueeze(Rule& r) {
   Sizes sizes = r.input(0).sizes;
   const std::vector<int64_t> given = r.constants(1);
   std::vector<size_t> axes;
+  axes.reserve(given.size());
   for (const int64_t axis : given) axes.push_back(r.axis(axis, sizes.size() + given.size()));
   std::sort(axes.begin(), axes.end());
   for (const size_t axis : axes) {
@@ -189,6 +190,7 @@ void slice(Rule& r) {
 
 void concat(Rule& r) {
   std::vector<Value*> parts;
+  parts.reserve(r.input_count());
   for (size_t i = 0; i < r.input_count(); ++i) parts.push_back(&r.input(i));
   Sizes sizes = parts.front()->sizes;
   const size_t axis = r.axis(r.attribute("axis", int64_t{0}), sizes.size());
@@ -202,6 +204,7 @@ void concat(Rule& r) {
     return void(r.define_integers(0, {count}, std::move(all)));
   }
   std::vector<SymInt> ends;
+  ends.reserve(parts.size());
   SymInt end = 0;
   for (const Value* part : parts) ends.push_back(end = end + part->sizes.at(axis));
   sizes[axis] = end;
