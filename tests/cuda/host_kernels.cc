@@ -177,6 +177,7 @@ int launch_host_kernel(void* handle, const Shape& shape, std::vector<uint64_t> a
   const Kernel& kernel = *static_cast<const Kernel*>(handle);
   Environment& environment = *kernel.environment;
   std::vector<void*> places;
+  places.reserve(arguments.size());
   for (uint64_t& argument : arguments) places.push_back(&argument);
   std::vector<uint64_t> shared(shape.shared_bytes / sizeof(uint64_t) + 1);
   environment.shared = shared.data();

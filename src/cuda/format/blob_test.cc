@@ -42,8 +42,9 @@ TEST(CudaBlob, IsReadAsItWasWritten) {
   EXPECT_EQ(std::memcmp(blob->images.data() + image.offset, "machine code", image.size), 0);
   EXPECT_EQ(blob->constants.size(), 256u + 2 * sizeof(float));
   EXPECT_EQ((blob->constants.data() - bytes.data()) % kConstantsAlignment, 0);
-  const Floats second = {7, 8};
-  EXPECT_EQ(std::memcmp(blob->constants.data() + 256, second.data(), 8), 0);
+  Floats second(2);
+  std::memcpy(second.data(), blob->constants.data() + 256, 8);
+  EXPECT_EQ(second, (Floats{7, 8}));
 }
 
 TEST(CudaBlob, MayLieAtAnyAddress) {
