@@ -1,6 +1,8 @@
 #include "tensorrt/archive/call_nodes.h"
 
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -43,14 +45,23 @@ Result<SerializedEngine> engine_of_object(const ir::Program& program, const ir::
   return engine;
 }
 
+std::string_view own_text(const std::string& text, std::shared_ptr<const void>& owner) {
+  auto copy = std::make_shared<const std::string>(text);
+  owner = copy;
+  return *copy;
+}
+
 // The items are arguments: texts, but for the plan, which may be a tensor of the program.
 Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const ir::Node& node) {
   std::vector<std::string_view> items;
+  std::shared_ptr<const void> owner;
   OwnedSpan plan;
   bool is_tensor = false;
   for (size_t i = 1; i < node.args().size(); ++i) {
     if (const auto* text = std::get_if<std::string>(&node.arg(i))) {
       items.emplace_back(*text);
+      // The node may be gone before the plan.
+      if (i == kPlanItem + 1) items.back() = own_text(*text, owner);
       continue;
     }
     const auto* value = std::get_if<ir::Value*>(&node.arg(i));
@@ -65,7 +76,7 @@ Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const i
     plan = {input->data->bytes(), input->data->storage.owner};
     items.emplace_back();
   }
-  return read_serialized_engine(items, nullptr, is_tensor ? &plan : nullptr);
+  return read_serialized_engine(items, owner, is_tensor ? &plan : nullptr);
 }
 
 }  // namespace

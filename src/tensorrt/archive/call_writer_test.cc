@@ -1,5 +1,7 @@
 #include "tensorrt/archive/call_writer.h"
 
+#include <cstddef>
+#include <sys/mman.h>
 #include <utility>
 
 #include <gmock/gmock.h>
@@ -107,6 +109,11 @@ class CallWriterTest : public testing::Test {
     auto found = take_engines(program_, 0);
     EXPECT_TRUE(found.ok()) << found.error().message();
     return found.ok() ? *std::move(found) : std::vector<engine_build::FoundEngine>();
+  }
+  // In the place of that of the only call.
+  void set_plan(ir::Argument plan) {
+    program_.graph->nodes().front()->args()[kPlanItem + 1] = std::move(plan);
+    program_.remove_unused_constants();
   }
   static std::string text_of(const OwnedSpan& span) {
     return {reinterpret_cast<const char*>(span.bytes.data()), span.bytes.size()};
@@ -270,6 +277,17 @@ TEST_F(CallWriterTest, APlanMayBeALongText) {
   EXPECT_EQ(text_of(take().at(0).engine.bytes), plan);
 }
 
+// The plan may be there longer than the node that has it as a text.
+TEST_F(CallWriterTest, APlanMayBeAShortTextAsItIs) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put({.is_placeholder = true});
+  set_plan(std::string("ftrt, and no Base64"));
+  const auto found = take();
+  program_ = ir::Program();
+  EXPECT_EQ(text_of(found.at(0).engine.bytes), "ftrt, and no Base64");
+}
+
 TEST_F(CallWriterTest, AnEngineMayTakeNothing) {
   engines_.push_back(engine_of_plan("plan", {}, {"y"}));
   output(call(0, {}, 1)->output());
@@ -313,6 +331,26 @@ TEST_F(CallWriterTest, WhatCannotBeSaidIsAnError) {
   EXPECT_THAT(error(), HasSubstr("2 targets"));
   engines_.clear();
   EXPECT_THAT(error(), HasSubstr("calls an engine that is not there"));
+}
+
+// Objects of TorchScript hold 4 GiB of Base64: of what is larger the error names the other forms.
+TEST_F(CallWriterTest, APlanPastTheLimitOfAnObjectIsWrittenInOtherForms) {
+  constexpr size_t kSize = size_t{4} << 30;
+  // It is never looked at.
+  void* const start =
+      ::mmap(nullptr, kSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ASSERT_NE(start, MAP_FAILED);
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  engines_[0].bytes = {{static_cast<const std::byte*>(start), kSize}, nullptr};
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  for (const char* abi : {"7", "8", "9"}) {
+    EXPECT_THAT(error({.abi = abi}),
+                HasSubstr("write it as a buffer (option 'cross_compile'), or in ABI 10 (option "
+                          "'torch_tensorrt_abi')"));
+  }
+  EXPECT_EQ(error(), "");
+  EXPECT_EQ(error({.abi = "9", .is_placeholder = true}), "");
+  ::munmap(start, kSize);
 }
 
 TEST_F(CallWriterTest, WhatAnotherVersionMadeIsSaid) {
