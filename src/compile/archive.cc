@@ -8,6 +8,7 @@
 #include "compile/compilers.h"
 #include "compile/engines.h"
 #include "compile/functional.h"
+#include "compile/output.h"
 #include "compile/program_impl.h"
 #include "engine/record.h"
 #include "engine_build/compiler.h"
@@ -45,6 +46,7 @@ Result<engine_build::ArchiveCalls> put_engines(ir::Program& program, const Compi
   SLIPWAY_ASSIGN_OR_RETURN(
       auto calls,
       engine_list::find_compiler(engine.name)->put_engines(program, parts.engines, engine.options));
+  warn_of_built(options, engine.name, calls.found, program.source);
   SLIPWAY_RETURN_IF_ERROR(look_at(program, kFitPyTorch, options));
   return calls;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <span>
 #include <utility>
@@ -210,6 +211,11 @@ Status compile_methods(const std::vector<std::pair<std::string, const Program*>>
     for (const std::string& warning : found.warnings) {
       if (options.on_warning) options.on_warning(warning);
     }
+    std::map<std::string, size_t> built;
+    for (const engine::Engine& engine : found.engines) ++built[engine.record.engine];
+    for (const auto& [engine, count] : built) {
+      warn_of_built(options, engine, count, program.source);
+    }
     SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
                              take_parts(program, std::move(found), compilers,
                                         options_of(methods[i].first, methods.size(), options)));
@@ -281,6 +287,7 @@ Status bare_engine(const Program& program, const CompileOptions& options,
   }
   const std::string& engine = options.engines.front().name;
   if (is_whole_program(found, programs[0]) && found.engines[0].record.engine == engine) {
+    SLIPWAY_RETURN_IF_ERROR(check_nothing_is_built(options, source));
     artefact.pieces.add(found.engines[0].bytes);
     return {};
   }

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -158,6 +160,70 @@ TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
   expect_refused(
       {.output = Output::kEngineOnnx, .engines = {{"tensorrt", {{"tensorrt_lib", "/nowhere"}}}}},
       "tensorrt_lib");
+}
+
+// An engine that is there already is not built: what asks for a build has no effect on it.
+TEST(CompileTest, WhatIsBuiltAlreadyHasNoOptionsOfBuilds) {
+  const Program program = load("engine_opaque.pt2");
+  const auto refused = [&](CompileOptions options, const char* option) {
+    options.output = Output::kEngine;
+    if (options.engines.front().name != "tensorrt") options.engines = {{"tensorrt"}};
+    const auto artefact = compile(program, options);
+    ASSERT_FALSE(artefact.ok()) << option;
+    EXPECT_EQ(artefact.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(artefact.error().message(), "option '" + std::string(option) + "' has no effect on " +
+                                              golden("engine_opaque.pt2") +
+                                              ", which is an engine that is built already");
+  };
+  refused({.engines = {{"tensorrt", {{"precision", "fp16"}}}}}, "precision");
+  refused({.engines = {{"tensorrt", {{"target", "sm_86"}}}}}, "target");
+  refused({.exclude_ops = {"aten.cos"}}, "exclude_ops");
+  refused({.allow_reduced_precision = true}, "allow_reduced_precision");
+  refused({.check = EngineCheck::kFail}, "check");
+  EXPECT_TRUE(compile(program, {.output = Output::kEngine,
+                                .engines = {{"tensorrt", {{"tensorrt_lib", "/nowhere"}}}},
+                                .require_full = true})
+                  .ok());
+
+  // In a program others may be built, too.
+  std::vector<std::string> warnings;
+  CompileOptions options = {.engines = {{"tensorrt",
+                                         {{"optimization_level", "0"},
+                                          {"keep_fp32", "aten.linear"},
+                                          {"precision", "fp16"},
+                                          {"keep_fp32", "aten.conv2d"},
+                                          {"tensorrt_lib", "/nowhere"},
+                                          {"cuda_graphs", "true"}}}}};
+  options.on_warning = [&](const std::string& message) { warnings.push_back(message); };
+  EXPECT_TRUE(compile(program, options).ok()) << "and needs no library";
+  const std::string rest = " has no effect on the 1 engine(s) that " + golden("engine_opaque.pt2") +
+                           " came with, which are built already";
+  EXPECT_EQ(warnings,
+            (std::vector<std::string>{"option 'optimization_level'" + rest,
+                                      "option 'keep_fp32'" + rest, "option 'precision'" + rest}));
+  warnings.clear();
+  options.engines = {{"openvino"}};
+  EXPECT_TRUE(compile(program, options).ok());
+  EXPECT_EQ(warnings, std::vector<std::string>());
+
+  // And written in another form.
+  options.output = Output::kArchive;
+  options.engines = {
+      {"tensorrt",
+       {{"tensorrt_lib", "/nowhere"}, {"torch_tensorrt_abi", "8"}, {"workspace", "1GB"}}}};
+  const auto archive = compile(program, options);
+  ASSERT_TRUE(archive.ok()) << archive.error().message();
+  EXPECT_EQ(warnings, std::vector<std::string>{"option 'workspace'" + rest});
+  const auto again = pt2::read_program(own_bytes(*archive->to_memory()), "again.pt2");
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->inputs.at(0).kind, ir::InputKind::kCustomObject);
+
+  // What there is to be built does.
+  options.engines[0].options.pop_back();
+  const auto missing = compile(load("mlp.pt2"), options);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_NE(missing.error().message().find("/nowhere"), std::string::npos)
+      << missing.error().message();
 }
 
 TEST(CompileTest, AnArchiveIsTheProgramAsItWasRead) {

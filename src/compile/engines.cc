@@ -101,15 +101,17 @@ class EngineStep {
   }
 
   Result<ProgramEngines> run() {
+    SLIPWAY_ASSIGN_OR_RETURN(partition::Plan plan, make_plan());
+    SLIPWAY_RETURN_IF_ERROR(check_libraries(plan));
     SLIPWAY_RETURN_IF_ERROR(dump_.begin());
     if (!options_.cache.empty()) cache_.emplace(options_.cache, warn());
     while (rounds_ < kMostRounds) {
       refused_by_name_ = false;
-      SLIPWAY_ASSIGN_OR_RETURN(partition::Plan plan, make_plan());
       SLIPWAY_ASSIGN_OR_RETURN(const bool all_built, build(plan));
       if (all_built) return finish(std::move(plan));
       // Others come to an end by themselves: each leaves out a node more.
       if (refused_by_name_) ++rounds_;
+      SLIPWAY_ASSIGN_OR_RETURN(plan, make_plan());
     }
     return unsupported(
         "{}: after {} rounds the engine still refuses nodes: leave their operators outside with "
@@ -178,6 +180,19 @@ class EngineStep {
       }
     }
     return known->second;
+  }
+
+  // Before any work, so that a missing library is the first thing to be said. What nothing is built
+  // by may be missing: the program came with its engines.
+  Status check_libraries(const partition::Plan& plan) const {
+    std::set<size_t> used;
+    for (const partition::Partition& part : plan.partitions) used.insert(part.engine);
+    for (const size_t engine : used) {
+      for (const auto& builder : engines_[engine].builders) {
+        SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());
+      }
+    }
+    return {};
   }
 
   const std::string& name_of(size_t engine) const { return options_.engines[engine].name; }
@@ -419,12 +434,6 @@ Result<ProgramEngines> engines_of(const Program& program) {
 Result<ProgramEngines> build_engines(ir::Program& program, const Compilers& compilers,
                                      const CompileOptions& options, ProgramEngines found) {
   if (compilers.empty()) return found;
-  // Before any work, so that a missing library is the first thing to be said.
-  for (const auto& compiler : compilers) {
-    for (const auto& builder : compiler->builders()) {
-      SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());
-    }
-  }
   return EngineStep(program, compilers, options, std::move(found)).run();
 }
 

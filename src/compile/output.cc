@@ -37,6 +37,33 @@ struct Given {
   bool is_given;
 };
 
+// What says how a program is cut, and what is done with the parts.
+std::vector<Given> of_partitions(const CompileOptions& options) {
+  return {
+      {"check", options.check == EngineCheck::kOutside || options.check == EngineCheck::kFail},
+      {"dump_partitions", !options.dump_partitions.empty()},
+      {"exclude_ops", !options.exclude_ops.empty()},
+      {"exclude_nodes", !options.exclude_nodes.empty()},
+      {"min_partition_size", options.min_partition_size != CompileOptions().min_partition_size}};
+}
+
+// What is given of an engine that only its builds ask for.
+std::vector<std::string> options_of_builds(const EngineChoice& engine) {
+  const std::vector<EngineOption> known = engine_options(engine.name);
+  std::vector<std::string> names;
+  for (const auto& given : engine.options) {
+    const std::string& name = given.first;
+    const bool is_of_builds =
+        std::any_of(known.begin(), known.end(), [&](const EngineOption& option) {
+          return option.name == name && !option.is_for_machines && !option.is_for_loading &&
+                 !option.is_for_programs;
+        });
+    const bool is_new = std::find(names.begin(), names.end(), name) == names.end();
+    if (is_of_builds && is_new) names.push_back(name);
+  }
+  return names;
+}
+
 Status check_without_effect(const CompileOptions& options) {
   const CompileOptions defaults;
   const Given of_pte[] = {
@@ -44,13 +71,6 @@ Status check_without_effect(const CompileOptions& options) {
       {"external_engines", !options.external_engines.empty()},
       {"seed", options.seed != defaults.seed}};
   const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
-  const Given of_builds[] = {
-      {"check", options.check == EngineCheck::kOutside || options.check == EngineCheck::kFail},
-      {"dump_partitions", !options.dump_partitions.empty()},
-      {"exclude_ops", !options.exclude_ops.empty()},
-      {"exclude_nodes", !options.exclude_nodes.empty()},
-      {"min_partition_size", options.min_partition_size != defaults.min_partition_size},
-      {"require_full", options.require_full}};
   const auto refuse = [&](const char* option) {
     return invalid_argument("option '{}' has no effect on {}", option, title(options));
   };
@@ -63,9 +83,10 @@ Status check_without_effect(const CompileOptions& options) {
   if (!has_place && !options.destination.empty()) return refuse("destination");
   if (!is_onnx(options.output) && !options.engines.empty()) return {};
   // Nothing is built.
-  for (const Given& one : of_builds) {
+  for (const Given& one : of_partitions(options)) {
     if (one.is_given) return refuse(one.option);
   }
+  if (options.require_full) return refuse("require_full");
   if (options.output != Output::kPte && !options.cache.empty()) return refuse("cache");
   // An ONNX model has its sizes symbolic.
   for (const Given& one : of_ranges) {
@@ -166,6 +187,36 @@ Status check_external_engines(const CompileOptions& options) {
 }
 
 }  // namespace
+
+Status check_nothing_is_built(const CompileOptions& options, const std::string& source) {
+  std::vector<std::string> given;
+  for (const EngineChoice& engine : options.engines) {
+    for (std::string& name : options_of_builds(engine)) given.push_back(std::move(name));
+  }
+  for (const Given& one : of_partitions(options)) {
+    if (one.is_given) given.emplace_back(one.option);
+  }
+  if (!options.bounds.empty()) given.emplace_back("bounds");
+  if (options.allow_reduced_precision) given.emplace_back("allow_reduced_precision");
+  if (given.empty()) return {};
+  return invalid_argument(
+      "option '{}' has no effect on {}, which is an engine that is built already", given.front(),
+      source);
+}
+
+void warn_of_built(const CompileOptions& options, const std::string& engine, size_t count,
+                   const std::string& source) {
+  if (count == 0 || !options.on_warning) return;
+  for (const EngineChoice& choice : options.engines) {
+    if (choice.name != engine) continue;
+    for (const std::string& name : options_of_builds(choice)) {
+      options.on_warning(
+          fmt::format("option '{}' has no effect on the {} engine(s) that {} came with, which are "
+                      "built already",
+                      name, count, source));
+    }
+  }
+}
 
 bool is_onnx(Output output) { return output == Output::kOnnx || output == Output::kEngineOnnx; }
 

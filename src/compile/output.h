@@ -15,6 +15,13 @@ bool is_onnx(Output output);
 // have no effect on it.
 Status check_output(const CompileOptions& options, size_t methods);
 
+// An error for options that decide about what is built, where `source` is one engine that is there.
+Status check_nothing_is_built(const CompileOptions& options, const std::string& source);
+
+// A warning for each such option of an engine, by its name, of which `source` came with `count`.
+void warn_of_built(const CompileOptions& options, const std::string& engine, size_t count,
+                   const std::string& source);
+
 // The whole name that CompileOptions::external_engines stands for.
 std::string data_file_name(const CompileOptions& options);
 

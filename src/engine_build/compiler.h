@@ -55,6 +55,8 @@ struct ArchiveCalls {
   std::map<std::string, std::vector<std::string>> operators;
   // The records of engines that are custom objects, by ir::Input::target: made as they are written.
   std::map<std::string, ByteSource> objects;
+  // Calls that the program had already.
+  size_t found = 0;
   // What it calls, equal ones once.
   size_t engines = 0;
   uint64_t engine_bytes = 0;

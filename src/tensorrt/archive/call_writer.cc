@@ -187,6 +187,7 @@ class CallWriter {
                                 form_.platform);
       }
     }
+    ++calls_.found;
     const std::string digest = sha256_hex(serialized.plan.bytes);
     plans_[digest] = serialized.plan.bytes.size();
     if (is_placeholder == form_.is_placeholder && serialized.abi_version == form_.abi) return {};

@@ -237,7 +237,9 @@ TEST_F(CallWriterTest, CallsThatAreThereGetTheForm) {
   EXPECT_THAT(targets(ir::InputKind::kCustomObject), ElementsAre("_run_on_acc_0_engine"));
   // As it is: nothing to do.
   const OwnedSpan object = program_.inputs.back().object;
-  EXPECT_EQ(put({.abi = "8"}).operators.size(), 0U);
+  const ArchiveCalls same = put({.abi = "8"});
+  EXPECT_EQ(same.operators.size(), 0U);
+  EXPECT_EQ(same.found, 1U);
   EXPECT_EQ(program_.inputs.back().object.bytes.data(), object.bytes.data());
   put({.is_placeholder = true});
   EXPECT_THAT(ops(), ElementsAre(kPlaceholder));
