@@ -58,29 +58,46 @@ SLIPWAY_API Result<size_t> contiguous_nbytes(DType dtype, std::span<const int64_
 // "float32[2, 3]"
 SLIPWAY_API std::string format_type(DType dtype, std::span<const int64_t> sizes);
 
-// A contiguous (row-major) tensor in host memory that it owns or borrows. Copies share the memory.
-// Not synchronised: several threads may read one tensor, or one may write it.
+// Where memory is: the host's, or that of a CUDA device, by its index.
+struct Device {
+  enum class Type : uint8_t { kCpu, kCuda };
+  Type type = Type::kCpu;
+  int index = 0;
+
+  bool is_cpu() const { return type == Type::kCpu; }
+  bool operator==(const Device&) const = default;
+};
+// As in PyTorch: "cpu", "cuda:1".
+SLIPWAY_API std::string format_device(const Device& device);
+
+// A contiguous (row-major) tensor that it owns or borrows. Copies share the memory. Not
+// synchronised: several threads may read one tensor, or one may write it.
 class Tensor {
  public:
   Tensor() = default;
   // Owned memory, 64-byte aligned, zeroed.
   SLIPWAY_API static Result<Tensor> zeros(DType dtype, std::vector<int64_t> sizes);
   // The caller keeps `data` valid for as long as the tensor or a copy of it is used. `nbytes` must
-  // be the exact size.
+  // be the exact size. Where the device is a CUDA one, `data` is an address of its memory
+  // (cudaMalloc), which nothing here reads.
   SLIPWAY_API static Result<Tensor> borrow(void* data, size_t nbytes, DType dtype,
-                                           std::vector<int64_t> sizes);
+                                           std::vector<int64_t> sizes, Device device = {});
   // As borrow, but keeps `owner` alive.
   SLIPWAY_API static Result<Tensor> share(std::shared_ptr<const void> owner, void* data,
-                                          size_t nbytes, DType dtype, std::vector<int64_t> sizes);
+                                          size_t nbytes, DType dtype, std::vector<int64_t> sizes,
+                                          Device device = {});
 
   DType dtype() const { return dtype_; }
   const std::vector<int64_t>& sizes() const { return sizes_; }
   SLIPWAY_API int64_t numel() const;
   size_t nbytes() const { return nbytes_; }
+  const Device& device() const { return device_; }
+  // Of the device's memory, where it is on one.
   void* data() { return data_; }
   const void* data() const { return data_; }
+  // None where it is not in the host's memory.
   std::span<const std::byte> bytes() const {
-    return {static_cast<const std::byte*>(data_), nbytes_};
+    return {static_cast<const std::byte*>(data_), device_.is_cpu() ? nbytes_ : 0};
   }
   // T must have the element's size.
   template <class T>
@@ -97,13 +114,14 @@ class Tensor {
   std::vector<int64_t> sizes_;
   void* data_ = nullptr;
   size_t nbytes_ = 0;
+  Device device_;
   std::shared_ptr<const void> owner_;
 };
 
 // One flattened input or output of a program: None, a tensor or a literal.
 using Value = std::variant<std::monostate, Tensor, int64_t, double, bool, std::string>;
 
-// "None", "float32[2, 3]", "int 3", "str \"a\"".
+// "None", "float32[2, 3]", "float32[2, 3] on cuda:0", "int 3", "str \"a\"".
 SLIPWAY_API std::string format_value_type(const Value& value);
 
 }  // namespace slipway

@@ -229,6 +229,10 @@ Result<Tensor> read_npy(const std::string& path) {
 }
 
 Result<PieceList> npy_pieces(const Tensor& tensor) {
+  if (!tensor.device().is_cpu()) {
+    return invalid_argument("the tensor is in the memory of {}: copy it to the host's first",
+                            format_device(tensor.device()));
+  }
   const auto* row = std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeRow& candidate) {
     return candidate.dtype == tensor.dtype();
   });

@@ -110,12 +110,17 @@ Result<Tensor> Tensor::zeros(DType dtype, std::vector<int64_t> sizes) {
   return share(std::shared_ptr<void>(data, std::free), data, nbytes, dtype, std::move(sizes));
 }
 
-Result<Tensor> Tensor::borrow(void* data, size_t nbytes, DType dtype, std::vector<int64_t> sizes) {
-  return share(nullptr, data, nbytes, dtype, std::move(sizes));
+std::string format_device(const Device& device) {
+  return device.is_cpu() ? "cpu" : fmt::format("cuda:{}", device.index);
+}
+
+Result<Tensor> Tensor::borrow(void* data, size_t nbytes, DType dtype, std::vector<int64_t> sizes,
+                              Device device) {
+  return share(nullptr, data, nbytes, dtype, std::move(sizes), device);
 }
 
 Result<Tensor> Tensor::share(std::shared_ptr<const void> owner, void* data, size_t nbytes,
-                             DType dtype, std::vector<int64_t> sizes) {
+                             DType dtype, std::vector<int64_t> sizes, Device device) {
   SLIPWAY_ASSIGN_OR_RETURN(size_t expected, contiguous_nbytes(dtype, sizes));
   if (nbytes != expected) {
     return invalid_argument("{} takes {} bytes, but {} are given", format_type(dtype, sizes),
@@ -126,6 +131,7 @@ Result<Tensor> Tensor::share(std::shared_ptr<const void> owner, void* data, size
   tensor.sizes_ = std::move(sizes);
   tensor.data_ = data;
   tensor.nbytes_ = nbytes;
+  tensor.device_ = device;
   tensor.owner_ = std::move(owner);
   return tensor;
 }
@@ -139,7 +145,8 @@ std::string format_value_type(const Value& value) {
         if constexpr (std::is_same_v<T, std::monostate>) {
           return "None";
         } else if constexpr (std::is_same_v<T, Tensor>) {
-          return format_type(held.dtype(), held.sizes());
+          const std::string type = format_type(held.dtype(), held.sizes());
+          return held.device().is_cpu() ? type : type + " on " + format_device(held.device());
         } else if constexpr (std::is_same_v<T, int64_t>) {
           return fmt::format("int {}", held);
         } else if constexpr (std::is_same_v<T, double>) {

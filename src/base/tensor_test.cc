@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "slipway/npy.h"
 #include "slipway/tree.h"
 
 namespace slipway {
@@ -127,6 +128,24 @@ TEST(TreeTest, LeavesHavePaths) {
   EXPECT_EQ(example_tree().leaf_paths(),
             (std::vector<std::string>{"[0]['mask']", "[0]['b'][0]", "[2].x"}));
   EXPECT_EQ(leaf().leaf_paths(), std::vector<std::string>{""});
+}
+
+TEST(TensorTest, MayBeOnADevice) {
+  int number = 7;  // stands for memory that the host does not read
+  const Tensor host = *Tensor::borrow(&number, 4, DType::kInt32, {1});
+  const Tensor there = *Tensor::borrow(&number, 4, DType::kInt32, {1}, {Device::Type::kCuda, 1});
+  EXPECT_TRUE(host.device().is_cpu());
+  EXPECT_EQ(host.bytes().size(), 4U);
+  EXPECT_EQ(format_device(host.device()), "cpu");
+  EXPECT_EQ(there.device(), (Device{Device::Type::kCuda, 1}));
+  EXPECT_EQ(there.nbytes(), 4U);
+  EXPECT_EQ(there.data(), &number);
+  EXPECT_TRUE(there.bytes().empty());
+  EXPECT_EQ(format_value_type(host), "int32[1]");
+  EXPECT_EQ(format_value_type(there), "int32[1] on cuda:1");
+  const Status written = write_npy("never.npy", there);
+  ASSERT_FALSE(written.ok());
+  EXPECT_NE(written.error().message().find("in the memory of cuda:1"), std::string::npos);
 }
 
 }  // namespace
