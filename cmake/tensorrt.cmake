@@ -2,6 +2,7 @@
 # NVIDIA's driver are opened at run time: nothing here is linked with them. Then tests around TensorRT that need more than sources.
 
 add_library(slipway_tensorrt SHARED $<TARGET_OBJECTS:slipway_tensorrt_delegate> $<TARGET_OBJECTS:slipway_cuda_options>
+                                    $<TARGET_OBJECTS:slipway_cuda_allocator>
                                     $<TARGET_OBJECTS:slipway_delegate>)
 # What these need of the layers below, out of their archives.
 target_link_libraries(slipway_tensorrt PRIVATE slipway_tensorrt_format slipway_tensorrt_library slipway_cuda_driver slipway_engine
