@@ -42,6 +42,10 @@ inline constexpr const char* kFinishOption = "finish_program";
 // the checksums of its manifest.
 inline constexpr const char* kCheckedOption = "checksums_match";
 
+// An option that a delegate tells, an int: the index of the CUDA device that all engines of
+// kProgramOption run on. Not told where there are several.
+inline constexpr const char* kCudaDeviceOption = "cuda_device";
+
 // What the header before an engine's bytes says.
 struct BlobSummary {
   std::vector<std::string> lines;  // for people
@@ -71,6 +75,11 @@ struct Description {
   // once all are loaded, set_option() gets it with kFinishOption: only then they run. Null: it has
   // none.
   const char* weight_budget = nullptr;
+
+  // Whether tensors of a call may be in the memory of the CUDA device that the engine runs on. The
+  // delegate tells that device under kCudaDeviceOption, and its library has
+  //   extern "C" executorch::runtime::DeviceAllocator* slipway_cuda_allocator();
+  bool takes_cuda_memory = false;
 
   // For a delegate that trusts its blob: what the blob's calls give and get, or why it is refused.
   // Null: the delegate checks it itself.

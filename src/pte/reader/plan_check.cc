@@ -6,6 +6,7 @@
 #include "base/try.h"
 #include "pte/format/layout.h"
 #include "pte/reader/blob_check.h"
+#include "pte/reader/device_uses.h"
 #include "pte/reader/engine_check.h"
 #include "pte/reader/flow_check.h"
 #include "pte/reader/value_check.h"
@@ -41,10 +42,17 @@ Status check_memories(const Tables& tables, const fb::ExecutionPlan& plan) {
     if (size < 0) return invalid_file("its planned memory has {} bytes", size);
   }
   if (plan.non_const_buffer_device() == nullptr) return {};
+  SLIPWAY_RETURN_IF_ERROR(count_steps(tables, plan.non_const_buffer_device()->size()));
+  std::vector<bool> known(plan.non_const_buffer_sizes()->size(), false);
   for (const fb::NonConstBufferDevice* device : *plan.non_const_buffer_device()) {
-    if (device->device_type() != fb::DeviceType::CPU || device->device_index() != 0) {
-      return unsupported("it plans memory on another device than the CPU, which is not supported");
+    const int32_t index = device->buffer_idx();
+    if (index <= 0 || static_cast<size_t>(index) >= known.size() ||
+        known[static_cast<size_t>(index)]) {
+      return invalid_file("it says twice where memory is, or of memory {} of {}", index,
+                          known.size());
     }
+    known[static_cast<size_t>(index)] = true;
+    SLIPWAY_RETURN_IF_ERROR(check_device(device->device_type(), device->device_index()));
   }
   return {};
 }
@@ -149,6 +157,29 @@ Status check_ends(const fb::ExecutionPlan& plan, const std::vector<ValueFacts>& 
   return {};
 }
 
+// What is in a device's memory is used by engines of devices, and by copies.
+Status check_device_memory(const Tables& tables, const fb::ExecutionPlan& plan,
+                           const std::vector<ValueFacts>& values) {
+  const auto is_there = [](const ValueFacts& facts) { return facts.tensor.on_device; };
+  if (tables.trust || std::none_of(values.begin(), values.end(), is_there)) return {};
+  const DeviceUses uses(plan);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!is_there(values[i])) continue;
+    const std::string obstacle = uses.obstacle(i);
+    if (obstacle.empty()) continue;
+    return unsupported("value {} is in a device's memory, and {} uses it in the host's", i,
+                       obstacle);
+  }
+  for (const int32_t input : *plan.inputs()) {
+    if (!is_there(values[static_cast<size_t>(input)])) continue;
+    return unsupported(
+        "its input, value {}, is planned in a device's memory, where ExecuTorch's runtime can't "
+        "put it",
+        input);
+  }
+  return {};
+}
+
 }  // namespace
 
 Status check_plan(const Tables& tables, const fb::ExecutionPlan& plan) {
@@ -160,7 +191,8 @@ Status check_plan(const Tables& tables, const fb::ExecutionPlan& plan) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto values, check_values(tables, plan));
   SLIPWAY_RETURN_IF_ERROR(check_spare_memory(plan, values));
   SLIPWAY_RETURN_IF_ERROR(check_ends(plan, values));
-  return check_flow(tables, plan, values);
+  SLIPWAY_RETURN_IF_ERROR(check_flow(tables, plan, values));
+  return check_device_memory(tables, plan, values);
 }
 
 }  // namespace slipway::pte

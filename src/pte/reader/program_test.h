@@ -146,6 +146,8 @@ class TestProgram {
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
   std::vector<int64_t> memories = {0, 1024};
+  // Which of them are a CUDA device's, and of which.
+  std::vector<std::pair<int32_t, int8_t>> device_memories;
   const char* method = "forward";
   int methods = 1;
   // Added to the offset of each segment in its table.
@@ -157,10 +159,15 @@ class TestProgram {
     const std::vector<flatbuffers::Offset<fb::Chain>> chains = {
         fb::CreateChainDirect(builder_, nullptr, nullptr, &instructions_)};
     plans.reserve(static_cast<size_t>(methods));
+    std::vector<flatbuffers::Offset<fb::NonConstBufferDevice>> devices;
+    for (const auto& [memory, device] : device_memories) {
+      devices.push_back(
+          fb::CreateNonConstBufferDevice(builder_, memory, fb::DeviceType::CUDA, device));
+    }
     for (int i = 0; i < methods; ++i) {
       plans.push_back(fb::CreateExecutionPlanDirect(
           builder_, method, 0, with_values ? &values_ : nullptr, &inputs, &outputs, &chains,
-          &operators_, &delegates_, &memories));
+          &operators_, &delegates_, &memories, devices.empty() ? nullptr : &devices));
     }
     std::string data;
     std::vector<flatbuffers::Offset<fb::DataSegment>> segments;

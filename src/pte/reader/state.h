@@ -1,6 +1,7 @@
 // The state that a method keeps from run to run: planned tensors that have a name.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -15,9 +16,10 @@ namespace slipway::pte {
 struct StateBuffer {
   std::string_view name;
   const executorch_flatbuffer::Tensor* tensor = nullptr;
+  size_t value = 0;  // its index
 };
 
-// Of a checked plan, in its order, each name once.
+// Of a checked plan, in its order: the first tensor of each name, where it is planned.
 std::vector<StateBuffer> state_of(const executorch_flatbuffer::ExecutionPlan& plan);
 
 }  // namespace slipway::pte

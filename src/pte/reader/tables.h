@@ -59,4 +59,12 @@ inline Status check_text(const flatbuffers::String* text, std::string_view what,
   return {};
 }
 
+// The CPU, or a CUDA device.
+inline Status check_device(fb::DeviceType type, int8_t index) {
+  if (type == fb::DeviceType::CPU && index == 0) return {};
+  if (type == fb::DeviceType::CUDA && index >= 0) return {};
+  return unsupported("it lies on a device of kind {}, number {}, which is not supported",
+                     static_cast<int>(type), index);
+}
+
 }  // namespace slipway::pte

@@ -77,9 +77,7 @@ Status check_extra(const fb::Tensor& tensor) {
   if (extra->location() != fb::TensorDataLocation::SEGMENT) {
     return invalid_file("its data has no known location");
   }
-  if (extra->device_type() != fb::DeviceType::CPU || extra->device_index() != 0) {
-    return unsupported("it lies on another device than the CPU, which is not supported");
-  }
+  SLIPWAY_RETURN_IF_ERROR(check_device(extra->device_type(), extra->device_index()));
   if (extra->fully_qualified_name() == nullptr) return {};
   return check_text(extra->fully_qualified_name(), "its name");
 }
@@ -125,6 +123,31 @@ Status check_constant(const Tables& tables, uint32_t index, const TensorFacts& f
   return check_inline_constant(tables, index, facts);
 }
 
+// That a planned tensor is where its memory is.
+Status check_place(const Tables& tables, const fb::ExecutionPlan& plan, const fb::Tensor& tensor,
+                   TensorFacts& facts) {
+  const auto text = [](fb::DeviceType type, int8_t index) {
+    return type == fb::DeviceType::CPU ? std::string("the CPU") : fmt::format("cuda:{}", index);
+  };
+  std::string memory = text(fb::DeviceType::CPU, 0);
+  if (plan.non_const_buffer_device() != nullptr) {
+    SLIPWAY_RETURN_IF_ERROR(count_steps(tables, plan.non_const_buffer_device()->size()));
+    for (const fb::NonConstBufferDevice* device : *plan.non_const_buffer_device()) {
+      if (static_cast<uint32_t>(device->buffer_idx()) != facts.memory_id) continue;
+      memory = text(device->device_type(), device->device_index());
+      facts.on_device = device->device_type() != fb::DeviceType::CPU;
+      break;
+    }
+  }
+  const fb::ExtraTensorInfo* extra = tensor.extra_tensor_info();
+  const std::string own = extra == nullptr ? text(fb::DeviceType::CPU, 0)
+                                           : text(extra->device_type(), extra->device_index());
+  if (own != memory) return invalid_file("it is on {}, and its memory on {}", own, memory);
+  if (!facts.on_device || tensor.data_buffer_idx() == 0) return {};
+  return unsupported(
+      "it has an initial value and is on {}, where ExecuTorch's runtime can't put it", memory);
+}
+
 Status check_planned(const fb::ExecutionPlan& plan, const fb::AllocationDetails& allocation,
                      TensorFacts& facts) {
   const uint64_t offset =
@@ -159,6 +182,7 @@ Result<TensorFacts> check_tensor(const Tables& tables, const fb::ExecutionPlan& 
   facts.constant = data > 0 && !facts.planned;
   if (facts.planned) {
     SLIPWAY_RETURN_IF_ERROR(check_planned(plan, *tensor.allocation_info(), facts));
+    SLIPWAY_RETURN_IF_ERROR(check_place(tables, plan, tensor, facts));
     if (data > 0) {
       // ExecuTorch takes initial values from the first of these segments, whatever the index says.
       const auto* extra = tensor.extra_tensor_info();
@@ -169,6 +193,10 @@ Result<TensorFacts> check_tensor(const Tables& tables, const fb::ExecutionPlan& 
       SLIPWAY_RETURN_IF_ERROR(
           check_subsegment(tables, count(segments) > 0 ? segments->Get(0) : nullptr, data, facts));
     }
+  }
+  if (facts.constant && tensor.extra_tensor_info() != nullptr &&
+      tensor.extra_tensor_info()->device_type() != fb::DeviceType::CPU) {
+    return unsupported("it is a constant on another device than the CPU, which is not supported");
   }
   if (facts.constant) SLIPWAY_RETURN_IF_ERROR(check_constant(tables, data, facts));
   return facts;

@@ -20,6 +20,7 @@ struct TensorFacts {
   // Planned tensors: which memory, and where they end in it.
   uint32_t memory_id = 0;
   uint64_t memory_end = 0;
+  bool on_device = false;  // that memory is a CUDA device's
 };
 
 // Checks everything of a tensor: its data's place in segments and in the plan's memory included.

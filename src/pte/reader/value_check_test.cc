@@ -72,8 +72,8 @@ TEST(TensorCheckTest, WhatExecuTorchLacksIsRefused) {
   }
   EXPECT_THAT(error_with_tensor(with([](TestTensor& t) { t.external = true; })),
               HasSubstr("another file (.ptd)"));
-  EXPECT_THAT(error_with_tensor(with([](TestTensor& t) { t.device = 1; })),
-              HasSubstr("another device"));
+  EXPECT_THAT(error_with_tensor(with([](TestTensor& t) { t.device = 2; })),
+              HasSubstr("it lies on a device of kind 2, number 0, which is not supported"));
 }
 
 TEST(TensorCheckTest, ConstantsLieInTheirSegment) {

@@ -132,6 +132,7 @@ const engine::Description kDescription = {
         "there",
     .load_settings = load_settings,
     .weight_budget = kBudgetOption,
+    .takes_cuda_memory = true,
     .header = header,
     .engine_of = plan_of,
     .external_header = write_external_header,
