@@ -37,6 +37,13 @@ inline constexpr int kRtx = 10701;
 // y = 2x + 1, from one row to eight.
 inline const std::string kDoubling = "input x float32 1..8 3\noutput y x 2 1\n";
 
+// Ends the function, and skips the test, where plans of tests/data/engines do not run.
+#define SKIP_UNLESS_PLANS_RUN()                                                               \
+  if (cuda::stand_in_driver(SLIPWAY_TEST_DRIVERS).capability != 86) {                         \
+    GTEST_SKIP() << "the plans of tests/data/engines are for sm_86, and here is another GPU"; \
+  }                                                                                           \
+  static_assert(true)
+
 // For the machine's GPU.
 inline std::string stand_in_plan(const std::string& lines) {
   return stand_in_plan(lines, cuda::stand_in_driver(SLIPWAY_TEST_DRIVERS).capability);
