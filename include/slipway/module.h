@@ -183,8 +183,13 @@ class Method {
   // first. Input tensors are read in place, and written to where TensorInfo::mutated; their data
   // must be aligned to the element's size (any allocator's memory is).
   //
+  // An input may be in a CUDA device's memory (Tensor::device) where engines of that device alone
+  // use it, who read it there, without a copy; it must be computed by then (slipway/cuda.h). Where
+  // a kernel or an engine of the processor would use it, the run is kInvalidArgument.
+  //
   // Output tensors lie in the module's memory: valid until the next run of the same method or the
-  // end of the Module and its Methods, whichever comes first. Copy what must live longer.
+  // end of the Module and its Methods, whichever comes first. Copy what must live longer, or say
+  // where it is to be (set_output).
   //
   // After an error the method can be used as before; the state is what the program had made of it
   // when it failed, or, where ExecuTorch stopped half-way, its initial value.
@@ -193,6 +198,14 @@ class Method {
   // Inputs by name; a tensor that is missing is an error, a literal may be left out.
   SLIPWAY_API Result<std::vector<Value>> run(const std::map<std::string, Value>& inputs) const;
 
+  // Has later runs write an output to this memory of the caller's, of the host or, where engines
+  // of a CUDA device alone compute the output, of that device. `memory` is of the output's type and
+  // has room for its largest sizes; run() gives the part of it that the output takes. Nothing:
+  // to the module's memory again. No input of a run may be in it. kUnsupported for an output that
+  // is an input, state, a constant, an earlier output, in memory of other tensors or no tensor, and
+  // where the module is isolated.
+  SLIPWAY_API Status set_output(size_t index, std::optional<Tensor> memory) const;
+
   // Starts a run in a thread of its own and returns. It sees what the guards of slipway/cuda.h
   // chose in this thread. Until PendingRun::wait() has returned, or the PendingRun is gone: inputs
   // must stay where they are and as they are, what the run writes to must not be read, and whatever
@@ -200,7 +213,9 @@ class Method {
   SLIPWAY_API Result<PendingRun> run_async(std::span<const Value> inputs) const;
 
   // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
-  // module's memory; writing to one sets the state.
+  // module's memory, of the host; writing to one before the next run sets the state. What engines
+  // of a device alone use is kept there by runs, and copied when it is asked for: ask again after
+  // each run.
   SLIPWAY_API Result<std::vector<std::pair<std::string, Tensor>>> state() const;
   // Gives every mutable buffer its initial value again.
   SLIPWAY_API Status reset_state() const;

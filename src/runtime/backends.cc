@@ -47,6 +47,28 @@ std::string_view file_of(const et::BackendInterface& backend) {
   return ::dladdr(table, &info) == 0 || info.dli_fname == nullptr ? "" : info.dli_fname;
 }
 
+// The library that a backend's code is in, which stays open.
+class Library {
+ public:
+  explicit Library(const et::BackendInterface& backend)
+      : handle_(::dlopen(std::string(file_of(backend)).c_str(), RTLD_NOW | RTLD_NOLOAD)) {}
+  ~Library() {
+    if (handle_ != nullptr) ::dlclose(handle_);
+  }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+
+  void* handle() const { return handle_; }
+  // Null where it has no such function.
+  template <class Function>
+  Function find(const char* name) const {
+    return handle_ == nullptr ? nullptr : reinterpret_cast<Function>(::dlsym(handle_, name));
+  }
+
+ private:
+  void* handle_;
+};
+
 // A delegate that plans the engines of a method together must be Slipway's own: another one of its
 // name does not know how.
 Status check_origin(const std::string& id, const et::BackendInterface& backend) {
@@ -65,6 +87,17 @@ bool plans_programs(const engine::Description& engine) {
   if (engine.weight_budget == nullptr) return false;
   const et::BackendInterface* const backend = et::get_backend_class(engine.backend);
   return backend != nullptr && check_origin(engine.backend, *backend).ok();
+}
+
+// Of the memory that its engines take from the caller (engine::Description::takes_cuda_memory);
+// null where they don't, or its delegate is not here.
+et::DeviceAllocator* allocator_of(const engine::Description& engine) {
+  if (!engine.takes_cuda_memory) return nullptr;
+  const et::BackendInterface* const backend = et::get_backend_class(engine.backend);
+  if (backend == nullptr || !check_origin(engine.backend, *backend).ok()) return nullptr;
+  const auto allocator =
+      Library(*backend).find<et::DeviceAllocator* (*)()>("slipway_cuda_allocator");
+  return allocator == nullptr ? nullptr : allocator();
 }
 
 // What the delegate runs with; empty where it does not tell.
@@ -142,6 +175,45 @@ Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& ch
   return unsupported("it has no engine whose weights can be streamed");
 }
 
+std::optional<CudaMemory> cuda_memory_of(const std::string& backend, const std::string& program) {
+  const engine::Description* known = engine_list::find_backend(backend);
+  et::DeviceAllocator* const allocator = known == nullptr ? nullptr : allocator_of(*known);
+  if (allocator == nullptr) return std::nullopt;
+  std::array asked = {to_executorch({engine::kProgramOption, program}),
+                      to_executorch({engine::kCudaDeviceOption, 0})};
+  const LogCapture log;
+  if (et::get_option(known->backend, {asked.data(), asked.size()}) != et::Error::Ok) {
+    return std::nullopt;
+  }
+  const int* device = std::get_if<int>(&asked[1].value);
+  return device == nullptr ? std::nullopt : std::optional(CudaMemory{allocator, *device});
+}
+
+Result<et::DeviceMemoryBuffer> plan_on_device(uint64_t size, int8_t device,
+                                              const std::string& what) {
+  constexpr auto kCuda = et::etensor::DeviceType::CUDA;
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  // A second one for the same kind of device ends the process.
+  for (const engine::Description* engine : engine_list::descriptions()) {
+    if (et::get_device_allocator(kCuda) != nullptr) break;
+    if (et::DeviceAllocator* const allocator = allocator_of(*engine)) {
+      et::register_device_allocator(allocator);
+    }
+  }
+  if (et::get_device_allocator(kCuda) == nullptr) {
+    return unavailable(
+        "{} is on cuda:{}, and nothing in this process gives ExecuTorch memory of CUDA devices: "
+        "load the library of an engine that does into the process first",
+        what, device);
+  }
+  LogCapture log;
+  constexpr size_t kAlignment = 256;  // what CUDA gives, and engines want
+  auto memory = et::DeviceMemoryBuffer::create(size, kCuda, device, kAlignment);
+  if (!memory.ok()) return translate(memory.error(), what, log.text());
+  return std::move(*memory);
+}
+
 std::string engine_settings() {
   for (const engine::Description* engine : engine_list::descriptions()) {
     if (engine->load_settings == nullptr) continue;
@@ -188,10 +260,8 @@ Status require_backend(const std::string& id) {
   }
   if (Status ours = check_origin(id, *backend); !ours.ok()) return ours;
   // It may have been opened by somebody else.
-  if (void* library = ::dlopen(std::string(file_of(*backend)).c_str(), RTLD_NOW | RTLD_NOLOAD)) {
-    share_caller_choices(library);
-    ::dlclose(library);
-  }
+  const Library library(*backend);
+  if (library.handle() != nullptr) share_caller_choices(library.handle());
   if (!backend->is_available()) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }

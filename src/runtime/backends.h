@@ -5,12 +5,16 @@
 // none. Any thread may call what is here.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <executorch/runtime/backend/backend_options_map.h>
 #include <executorch/runtime/backend/options.h>
+#include <executorch/runtime/core/device_allocator.h>
+#include <executorch/runtime/core/device_memory_buffer.h>
 
 #include "slipway/module.h"
 #include "slipway/result.h"
@@ -37,6 +41,19 @@ Status finish_program(const std::string& program, std::string& log);
 // How many bytes of weights they have on their device; `change`, a load option for it, is made
 // first. kUnsupported where there is nothing to stream.
 Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& change);
+
+// The memory of the CUDA device that all engines of a program run on which a backend has
+// (engine::Description::takes_cuda_memory); nothing where there is none.
+struct CudaMemory {
+  executorch::runtime::DeviceAllocator* allocator = nullptr;
+  int device = 0;
+};
+std::optional<CudaMemory> cuda_memory_of(const std::string& backend, const std::string& program);
+
+// Memory of a CUDA device that a file plans, by ExecuTorch's allocator for such devices. Where none
+// is registered, that of a known engine's delegate is, if one is here. `what` is for messages.
+Result<executorch::runtime::DeviceMemoryBuffer> plan_on_device(uint64_t size, int8_t device,
+                                                               const std::string& what);
 
 // What the engine that was loaded last in this process runs with, such as "2 threads, latency";
 // empty without one.

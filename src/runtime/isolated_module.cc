@@ -44,6 +44,13 @@ class IsolatedModule final : public Module::Impl {
     SLIPWAY_RETURN_IF_ERROR(ask(kResetState, about(method)));
     return {};
   }
+  Status set_output(size_t /*method*/, size_t /*output*/, std::optional<Tensor> memory) override {
+    if (!memory) return {};
+    return unsupported(
+        "{} runs in a process of its own, which has other memory: load it without option "
+        "'isolate' to say where outputs are to be",
+        file().name());
+  }
   Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) override;
 
  private:
@@ -176,6 +183,12 @@ Status IsolatedModule::check_inputs(size_t method, std::span<const Value> inputs
   std::vector<std::pair<const std::byte*, const std::byte*>> written;
   for (size_t i = 0; i < infos.size() && i < inputs.size(); ++i) {
     const auto* tensor = std::get_if<Tensor>(&inputs[i]);
+    if (tensor != nullptr && !tensor->device().is_cpu()) {
+      return invalid_argument(
+          "{}: input {} '{}' is in the memory of {}, and the module runs in a process of its own: "
+          "load it without option 'isolate'",
+          file().name(), i, infos[i].name, format_device(tensor->device()));
+    }
     if (tensor == nullptr || !is_mutated(infos[i]) || tensor->nbytes() == 0) continue;
     const auto bytes = tensor->bytes();
     for (const auto& [begin, end] : written) {

@@ -1,3 +1,4 @@
+#include <map>
 #include <optional>
 
 #include <executorch/extension/data_loader/buffer_data_loader.h>
@@ -41,6 +42,12 @@ class LocalModule final : public Module::Impl {
     SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
     return loaded->reset_state();
   }
+  Status set_output(size_t method, size_t output, std::optional<Tensor> memory) override {
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
+    SLIPWAY_RETURN_IF_ERROR(loaded->set_output(output, memory));
+    given_outputs_[method][output] = std::move(memory);
+    return {};
+  }
   Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) override {
     SLIPWAY_ASSIGN_OR_RETURN(const LoadedMethod* loaded, prepared(method));
     return loaded->weight_budget(change);
@@ -54,12 +61,15 @@ class LocalModule final : public Module::Impl {
   executorch::extension::BufferDataLoader loader_;
   std::optional<et::Program> program_;
   std::vector<std::unique_ptr<LoadedMethod>> loaded_;  // null until its first use
+  // The caller's memory, of each method by the outputs' places.
+  std::vector<std::map<size_t, std::optional<Tensor>>> given_outputs_;
 };
 
 Status LocalModule::open() {
   initialize_platform();
   SLIPWAY_RETURN_IF_ERROR(read_signatures());
   loaded_.resize(methods().size());
+  given_outputs_.resize(methods().size());
   LogCapture log;
   try {
     auto loaded = et::Program::load(&loader_, et::Program::Verification::Minimal);
@@ -76,11 +86,15 @@ Result<LoadedMethod*> LocalModule::prepared(size_t method) {
   if (loaded != nullptr && loaded->broken()) loaded.reset();
   if (loaded == nullptr) {
     auto& [name, signature] = methods()[method];
-    SLIPWAY_ASSIGN_OR_RETURN(loaded,
+    SLIPWAY_ASSIGN_OR_RETURN(auto fresh,
                              guarded(file().name(), [&, &name = name, &signature = signature] {
                                return LoadedMethod::load(file(), *program_, map_ ? &*map_ : nullptr,
                                                          name, signature, options());
                              }));
+    for (const auto& [output, memory] : given_outputs_[method]) {
+      SLIPWAY_RETURN_IF_ERROR(fresh->set_output(output, memory));
+    }
+    loaded = std::move(fresh);
   }
   return loaded.get();
 }

@@ -25,19 +25,6 @@ constexpr std::chrono::milliseconds kLoopTime(5'000);
 // What execute() gives after so many; it never is a step's error.
 constexpr et::Error kEndless = et::Error::EndOfMethod;
 
-// Stands for the data of empty tensors, which ExecuTorch wants a pointer for.
-alignas(16) std::byte kNoData[16];
-
-bool overlap(std::span<const std::byte> a, std::span<const std::byte> b) {
-  return a.data() < b.data() + b.size() && b.data() < a.data() + a.size();
-}
-
-bool overlaps_any(std::span<const std::byte> bytes, const std::vector<Memory>& memories) {
-  return std::any_of(memories.begin(), memories.end(), [&](const Memory& memory) {
-    return overlap(bytes, {memory.data(), memory.size()});
-  });
-}
-
 }  // namespace
 
 LoadedMethod::LoadedMethod(const pte::File& file, std::string name, Signature& signature)
@@ -66,6 +53,10 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
   SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, data, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
   SLIPWAY_RETURN_IF_ERROR(loaded->prepare_inputs());
+  const Status placed =
+      loaded->device_state_.place(file, name, loaded->plan_, loaded->program_id(), *loaded->method_,
+                                  loaded->buffers_->planned, options.on_warning);
+  if (!placed.ok()) return placed.error().with_context(loaded->description());
   return loaded;
 }
 
@@ -86,14 +77,24 @@ Status LoadedMethod::check_memory(const LoadOptions& options) const {
 
 Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap* data,
                               const LoadOptions& options) {
-  for (const uint64_t size : plan_.planned_sizes) {
-    SLIPWAY_ASSIGN_OR_RETURN(
-        Memory memory, Memory::allocate(size, fmt::format("planned memory of {}", description())));
+  for (size_t i = 0; i < plan_.planned_sizes.size(); ++i) {
+    const uint64_t size = plan_.planned_sizes[i];
+    const std::string what = fmt::format("planned memory of {}", description());
+    if (const auto device = plan_.planned_devices[i]) {
+      SLIPWAY_ASSIGN_OR_RETURN(auto memory, plan_on_device(size, *device, what));
+      planned_spans_.push_back(memory.as_span());
+      planned_devices_.emplace_back(et::etensor::DeviceType::CUDA, *device);
+      buffers_->on_device.push_back(std::move(memory));
+      continue;
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(Memory memory, Memory::allocate(size, what));
     planned_spans_.emplace_back(reinterpret_cast<uint8_t*>(memory.data()), memory.size());
+    planned_devices_.emplace_back(et::etensor::DeviceType::CPU, 0);
     buffers_->planned.push_back(std::move(memory));
   }
   planned_memory_.emplace(
-      et::Span<et::Span<uint8_t>>(planned_spans_.data(), planned_spans_.size()));
+      et::Span<et::Span<uint8_t>>(planned_spans_.data(), planned_spans_.size()),
+      et::Span<const et::etensor::Device>(planned_devices_.data(), planned_devices_.size()));
   memory_manager_.emplace(&method_allocator_, &*planned_memory_, &temporary_allocator_);
 
   const std::string context = fmt::format("{} can't be prepared", description());
@@ -170,66 +171,6 @@ Status LoadedMethod::set_literal(size_t index, const Value& literal) {
   if (error == et::Error::Ok) return {};
   return translate(error, fmt::format("{}: input {} can't be set", description(), index),
                    log.text());
-}
-
-// Once is enough: ExecuTorch keeps the pointers.
-Status LoadedMethod::bind_outputs() {
-  for (size_t i = 0; i < plan_.output_sizes.size(); ++i) {
-    if (!plan_.output_sizes[i]) continue;
-    SLIPWAY_ASSIGN_OR_RETURN(
-        Memory memory, Memory::allocate(std::max<uint64_t>(*plan_.output_sizes[i], 1),
-                                        fmt::format("output {} '{}' of {}", i,
-                                                    signature_.outputs()[i].name, description())));
-    LogCapture log;
-    const et::Error error = method_->set_output_data_ptr(memory.data(), memory.size(), i);
-    if (error != et::Error::Ok) {
-      return translate(error, fmt::format("{}: output {} can't be bound", description(), i),
-                       log.text());
-    }
-    buffers_->outputs.push_back(std::move(memory));
-  }
-  return {};
-}
-
-bool LoadedMethod::is_overwritten(const Binding& binding, std::span<const Value> inputs) const {
-  const auto bytes = std::get<Tensor>(inputs[binding.index]).bytes();
-  if (bytes.empty()) return false;
-  if (overlaps_any(bytes, buffers_->planned) || overlaps_any(bytes, buffers_->outputs) ||
-      overlaps_any(bytes, buffers_->input_copies) || overlaps_any(bytes, buffers_->copies)) {
-    return true;
-  }
-  return std::any_of(bindings_.begin(), bindings_.end(), [&](const Binding& other) {
-    return other.mutated && &other != &binding &&
-           overlap(bytes, std::get<Tensor>(inputs[other.index]).bytes());
-  });
-}
-
-Result<std::vector<void*>> LoadedMethod::input_data(std::span<const Value> inputs) {
-  std::vector<void*> addresses;
-  std::vector<Memory> copies;
-  for (const Binding& binding : bindings_) {
-    const Tensor& tensor = std::get<Tensor>(inputs[binding.index]);
-    void*& data = addresses.emplace_back(const_cast<void*>(tensor.data()));
-    if (tensor.nbytes() == 0) data = kNoData;
-    if (!is_overwritten(binding, inputs)) continue;
-    const std::string& name = signature_.inputs()[binding.index].name;
-    if (binding.mutated) {
-      return invalid_argument(
-          "input {} '{}' is written to by the program, but lies in memory that the run needs "
-          "itself "
-          "(an output of an earlier run, the state, or another input): give a copy of it",
-          binding.index, name);
-    }
-    SLIPWAY_ASSIGN_OR_RETURN(
-        Memory copy, Memory::allocate(tensor.nbytes(),
-                                      fmt::format("a copy of input {} '{}'", binding.index, name)));
-    std::memcpy(copy.data(), tensor.data(), tensor.nbytes());
-    data = copy.data();
-    copies.push_back(std::move(copy));
-  }
-  // An input may be an output that is an earlier copy.
-  buffers_->input_copies = std::move(copies);
-  return addresses;
 }
 
 Status LoadedMethod::set_inputs(std::span<const Value> inputs,
@@ -337,6 +278,12 @@ Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
   if (auto status = signature_.check(inputs); !status.ok()) {
     return status.error().with_context(description());
   }
+  if (auto status = check_devices(inputs); !status.ok()) {
+    return status.error().with_context(description());
+  }
+  if (auto status = device_state_.to_device(); !status.ok()) {
+    return status.error().with_context(description());
+  }
   // Before the first is set: ExecuTorch copies an input that is planned, over an old output.
   const auto addresses = input_data(inputs);
   if (!addresses.ok()) return addresses.error().with_context(description());
@@ -355,86 +302,27 @@ Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
   return outputs(inputs);
 }
 
-Result<std::vector<Value>> LoadedMethod::outputs(std::span<const Value> inputs) {
-  const size_t count = signature_.outputs().size();
-  buffers_->copies.clear();
-  std::vector<Value> values;
-  values.reserve(count);
-  for (size_t i = 0; i < count; ++i) {
-    const et::EValue& value = method_->get_output(i);
-    switch (value.tag) {
-      case et::Tag::Tensor: {
-        auto tensor = output_tensor(i, value.toTensor(), inputs);
-        if (!tensor.ok()) return tensor.error();
-        values.emplace_back(std::move(*tensor));
-        break;
-      }
-      case et::Tag::Int:
-        values.emplace_back(value.toInt());
-        break;
-      case et::Tag::Double:
-        values.emplace_back(value.toDouble());
-        break;
-      case et::Tag::Bool:
-        values.emplace_back(value.toBool());
-        break;
-      case et::Tag::String:
-        values.emplace_back(std::string(value.toString()));
-        break;
-      case et::Tag::None:
-        values.emplace_back(std::monostate());
-        break;
-      default:
-        return unsupported("{}: output {} is a list, which Slipway does not give", description(),
-                           i);
-    }
-  }
-  return values;
-}
-
-Result<Tensor> LoadedMethod::output_tensor(size_t index, const aten::Tensor& tensor,
-                                           std::span<const Value> inputs) {
-  const auto dtype = from_executorch(tensor.scalar_type());
-  if (!dtype) return unsupported("{}: output {} has no type of ours", description(), index);
-  std::vector<int64_t> sizes(tensor.sizes().begin(), tensor.sizes().end());
-  const size_t nbytes = tensor.nbytes();
-  void* data = const_cast<void*>(tensor.const_data_ptr());
-  if (nbytes == 0) return Tensor::borrow(kNoData, 0, *dtype, std::move(sizes));
-  if (data == nullptr) {
-    return internal_error("{}: output {} was not computed", description(), index);
-  }
-  for (size_t i = 0; i < tensor.dim_order().size(); ++i) {
-    if (tensor.dim_order()[i] != i) {
-      return unsupported("{}: output {} '{}' is not contiguous", description(), index,
-                         signature_.outputs()[index].name);
-    }
-  }
-  // An output that is an input as it came in would end with the caller's memory.
-  for (const Value& input : inputs) {
-    const auto* given = std::get_if<Tensor>(&input);
-    if (given == nullptr || !overlap(given->bytes(), {static_cast<const std::byte*>(data), nbytes}))
-      continue;
-    SLIPWAY_ASSIGN_OR_RETURN(Memory copy,
-                             Memory::allocate(nbytes, "a copy of an input that is an output"));
-    std::memcpy(copy.data(), data, nbytes);
-    data = copy.data();
-    buffers_->copies.push_back(std::move(copy));
-    break;
-  }
-  return Tensor::share(buffers_, data, nbytes, *dtype, std::move(sizes));
-}
-
 Result<std::vector<std::pair<std::string, Tensor>>> LoadedMethod::state() {
+  if (const Status there = device_state_.to_host(); !there.ok()) {
+    return there.error().with_context(description());
+  }
+  return state_on_host();
+}
+
+Result<std::vector<std::pair<std::string, Tensor>>> LoadedMethod::state_on_host() {
   std::vector<std::pair<std::string, Tensor>> tensors;
-  for (const Plan::State& state : plan_.state) {
+  for (size_t i = 0; i < plan_.state.size(); ++i) {
+    const Plan::State& state = plan_.state[i];
     LogCapture log;
     auto attribute = method_->get_attribute(state.name);
     if (!attribute.ok()) return translate(attribute.error(), description(), log.text());
     const auto dtype = from_executorch(attribute->scalar_type());
     if (!dtype) return unsupported("{}: {} has no type of ours", description(), state.name);
+    void* const on_host = device_state_.host(i);
     SLIPWAY_ASSIGN_OR_RETURN(
         Tensor tensor,
-        Tensor::share(buffers_, attribute->mutable_data_ptr(), attribute->nbytes(), *dtype,
+        Tensor::share(buffers_, on_host != nullptr ? on_host : attribute->mutable_data_ptr(),
+                      attribute->nbytes(), *dtype,
                       {attribute->sizes().begin(), attribute->sizes().end()}));
     tensors.emplace_back(state.name, std::move(tensor));
   }
@@ -442,7 +330,8 @@ Result<std::vector<std::pair<std::string, Tensor>>> LoadedMethod::state() {
 }
 
 Status LoadedMethod::reset_state() {
-  SLIPWAY_ASSIGN_OR_RETURN(auto tensors, state());
+  device_state_.drop();
+  SLIPWAY_ASSIGN_OR_RETURN(auto tensors, state_on_host());
   for (size_t i = 0; i < tensors.size(); ++i) {
     Tensor& tensor = tensors[i].second;
     if (tensor.nbytes() == 0) continue;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,12 +13,15 @@
 #include <vector>
 
 #include <executorch/extension/memory_allocator/malloc_memory_allocator.h>
+#include <executorch/runtime/core/device_memory_buffer.h>
 #include <executorch/runtime/core/hierarchical_allocator.h>
 #include <executorch/runtime/executor/memory_manager.h>
 #include <executorch/runtime/executor/method.h>
 #include <executorch/runtime/executor/program.h>
 
+#include "pte/reader/device_uses.h"
 #include "pte/reader/reader.h"
+#include "runtime/device_state.h"
 #include "runtime/memory.h"
 #include "runtime/plan.h"
 #include "runtime/platform.h"
@@ -42,6 +46,8 @@ class LoadedMethod {
 
   Result<std::vector<std::pair<std::string, Tensor>>> state();
   Status reset_state();
+  // As slipway::Method's, of an output that there is.
+  Status set_output(size_t index, const std::optional<Tensor>& memory);
 
   // As slipway::Method's, where `change` asks for nothing else.
   Result<uint64_t> weight_budget(const LoadOptions& change) const;
@@ -54,7 +60,8 @@ class LoadedMethod {
   // What outputs and state may lie in; shared with the tensors that are handed out.
   struct Buffers {
     std::vector<Memory> planned;
-    std::vector<Memory> outputs;
+    std::vector<executorch::runtime::DeviceMemoryBuffer> on_device;  // planned, too
+    std::vector<Memory> outputs;  // one an output, empty where it has none of its own
     std::vector<Memory> input_copies;
     std::vector<Memory> copies;  // of outputs that ran out to be inputs
   };
@@ -76,6 +83,16 @@ class LoadedMethod {
   Status bind_outputs();
   Status prepare_inputs();
   Status set_literal(size_t index, const Value& literal);
+  Result<std::vector<std::pair<std::string, Tensor>>> state_on_host();
+  // The bytes of an output that can be in the caller's memory.
+  std::optional<uint64_t> needed_size(size_t index) const;
+  // That each input's memory can be where it is.
+  Status check_devices(std::span<const Value> inputs);
+  // What the program does with a value in the host's memory; empty: nothing.
+  std::string host_use(size_t value);
+  bool is_in_given_output(const Tensor& tensor) const;
+  // What the module allocated for its own tensors, and copies of them.
+  bool is_own_memory(std::span<const std::byte> bytes) const;
   // Where each binding's bytes are: as given, or in a copy where the run would change them before
   // it has read them.
   Result<std::vector<void*>> input_data(std::span<const Value> inputs);
@@ -105,11 +122,17 @@ class LoadedMethod {
 
   std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
   std::vector<et::Span<uint8_t>> planned_spans_;
+  std::vector<et::etensor::Device> planned_devices_;
   executorch::extension::MallocMemoryAllocator method_allocator_;
   TemporaryAllocator temporary_allocator_;
   std::optional<et::HierarchicalAllocator> planned_memory_;
   std::optional<et::MemoryManager> memory_manager_;
   std::optional<et::Method> method_;
+
+  DeviceState device_state_;
+  std::optional<pte::DeviceUses> uses_;               // once they are asked for
+  std::vector<std::optional<Tensor>> given_outputs_;  // the caller's memory, one an output
+  std::map<size_t, void*> planned_outputs_;           // where they were before they had it
 
   std::vector<Binding> bindings_;
   std::vector<size_t> chosen_integers_;  // inputs

@@ -257,6 +257,14 @@ Result<uint64_t> Method::set_weight_streaming_total(uint64_t bytes) const {
   return module_->weight_budget(index_, {.weight_streaming_total = bytes});
 }
 
+Status Method::set_output(size_t index, std::optional<Tensor> memory) const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+  if (index >= outputs().size()) {
+    return invalid_argument("{} has {} outputs, and none {}", name(), outputs().size(), index);
+  }
+  return module_->set_output(index_, index, std::move(memory));
+}
+
 Status Method::reset_state() const {
   SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->reset_state(index_);

@@ -1,5 +1,7 @@
 #include "runtime/plan.h"
 
+#include <algorithm>
+#include <tuple>
 #include <unordered_set>
 
 #include "base/checked.h"
@@ -45,6 +47,11 @@ Result<std::span<const std::byte>> initial_value(const pte::File& file, const fb
   return segment.subspan(offset, nbytes);
 }
 
+std::optional<int8_t> device_of(const fb::Tensor* tensor, const Plan& plan) {
+  if (tensor == nullptr || tensor->allocation_info() == nullptr) return std::nullopt;
+  return plan.planned_devices[tensor->allocation_info()->memory_id() - 1];
+}
+
 Status read_outputs(const pte::File& file, const fb::ExecutionPlan& execution, Plan& plan) {
   std::unordered_set<int32_t> done;
   const auto* inputs = execution.inputs();
@@ -54,6 +61,7 @@ Status read_outputs(const pte::File& file, const fb::ExecutionPlan& execution, P
     std::optional<uint64_t>& size = plan.output_sizes.emplace_back();
     const fb::EValue& value = *execution.values()->Get(static_cast<uint32_t>(index));
     const fb::Tensor* tensor = value.val_as_Tensor();
+    plan.output_devices.push_back(device_of(tensor, plan));
     if (tensor == nullptr || tensor->allocation_info() != nullptr ||
         tensor->data_buffer_idx() != 0 || !done.insert(index).second) {
       continue;
@@ -66,10 +74,49 @@ Status read_outputs(const pte::File& file, const fb::ExecutionPlan& execution, P
   return {};
 }
 
+// Of each tensor in planned memory, whether another one is there, too.
+std::unordered_set<size_t> shared_tensors(const fb::ExecutionPlan& execution) {
+  struct Place {
+    uint32_t memory;
+    uint64_t begin;
+    uint64_t end;
+    size_t value;
+  };
+  std::vector<Place> places;
+  for (uint32_t i = 0; i < execution.values()->size(); ++i) {
+    const fb::Tensor* tensor = execution.values()->Get(i)->val_as_Tensor();
+    const auto* allocation = tensor == nullptr ? nullptr : tensor->allocation_info();
+    const auto size = allocation == nullptr ? Result<uint64_t>(0) : nbytes_of(*tensor, "");
+    if (!size.ok() || *size == 0) continue;
+    const uint64_t begin = uint64_t{allocation->memory_offset_high()} << 32 |
+                           uint64_t{allocation->memory_offset_low()};
+    places.push_back({allocation->memory_id(), begin, begin + *size, i});
+  }
+  std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
+    return std::tie(a.memory, a.begin) < std::tie(b.memory, b.begin);
+  });
+  std::unordered_set<size_t> shared;
+  for (size_t i = 1, last = 0; i < places.size(); ++i) {
+    // The one that reaches farthest of those before.
+    if (places[i].memory == places[last].memory && places[i].begin < places[last].end) {
+      shared.insert({places[i].value, places[last].value});
+      if (places[i].end <= places[last].end) continue;
+    }
+    last = i;
+  }
+  return shared;
+}
+
 Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Plan& plan) {
-  for (const pte::StateBuffer& buffer : pte::state_of(execution)) {
+  const std::vector<pte::StateBuffer> buffers = pte::state_of(execution);
+  if (buffers.empty()) return {};
+  const std::unordered_set<size_t> shared = shared_tensors(execution);
+  for (const pte::StateBuffer& buffer : buffers) {
     Plan::State& state = plan.state.emplace_back();
     state.name = buffer.name;
+    state.value = buffer.value;
+    state.device = device_of(buffer.tensor, plan);
+    state.has_views = shared.contains(buffer.value);
     SLIPWAY_ASSIGN_OR_RETURN(
         state.initial,
         initial_value(file, *buffer.tensor, fmt::format("{}: buffer {}", file.name(), state.name)));
@@ -88,6 +135,24 @@ Result<Plan> read_plan(const pte::File& file, const std::string& method) {
   for (uint32_t i = 1; sizes != nullptr && i < sizes->size(); ++i) {
     plan.planned_sizes.push_back(static_cast<uint64_t>(sizes->Get(i)));
   }
+  if (execution->inputs() != nullptr) {
+    plan.inputs.assign(execution->inputs()->begin(), execution->inputs()->end());
+    for (const size_t input : plan.inputs) {
+      const fb::Tensor* tensor =
+          execution->values()->Get(static_cast<uint32_t>(input))->val_as_Tensor();
+      plan.is_copied.push_back(tensor != nullptr && tensor->allocation_info() != nullptr);
+    }
+  }
+  if (execution->outputs() != nullptr) {
+    plan.outputs.assign(execution->outputs()->begin(), execution->outputs()->end());
+  }
+  plan.planned_devices.resize(plan.planned_sizes.size());
+  if (execution->non_const_buffer_device() != nullptr) {
+    for (const fb::NonConstBufferDevice* device : *execution->non_const_buffer_device()) {
+      if (device->device_type() == fb::DeviceType::CPU) continue;
+      plan.planned_devices[static_cast<size_t>(device->buffer_idx()) - 1] = device->device_index();
+    }
+  }
   SLIPWAY_RETURN_IF_ERROR(read_outputs(file, *execution, plan));
   SLIPWAY_RETURN_IF_ERROR(read_state(file, *execution, plan));
   plan.loops = find_loops(*execution);
@@ -100,6 +165,18 @@ std::vector<std::string> method_names(const pte::File& file) {
     names.push_back(execution->name()->str());
   }
   return names;
+}
+
+std::optional<uint64_t> size_alone(const fb::ExecutionPlan& execution, size_t value) {
+  const fb::Tensor* tensor = execution.values()->Get(static_cast<uint32_t>(value))->val_as_Tensor();
+  if (tensor == nullptr || tensor->allocation_info() == nullptr) return std::nullopt;
+  const auto* extra = tensor->extra_tensor_info();
+  const auto* name = extra == nullptr ? nullptr : extra->fully_qualified_name();
+  if ((name != nullptr && name->size() > 0) || shared_tensors(execution).contains(value)) {
+    return std::nullopt;
+  }
+  const auto size = nbytes_of(*tensor, "");
+  return size.ok() ? std::optional(*size) : std::nullopt;
 }
 
 }  // namespace slipway::runtime

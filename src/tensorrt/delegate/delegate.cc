@@ -303,6 +303,12 @@ class Delegate final : public delegate::Backend {
     for (et::BackendOption& option : options) {
       const std::string_view key = option.key;
       if (key == engine::kProgramOption) continue;
+      if (key == engine::kCudaDeviceOption) {
+        const auto device = Programs::get().device(*program);
+        if (!device) return et::Error::NotFound;
+        option.value = *device;
+        continue;
+      }
       if (key != kBudgetOption) {
         et::Span<et::BackendOption> other(&option, 1);
         const et::Error error = Backend::get_option(context, other);

@@ -230,6 +230,13 @@ Status Programs::set_budget(const std::optional<std::string>& program, const Bud
   return back.error().with_context("neither the new weight-streaming budget nor the old one");
 }
 
+std::optional<int> Programs::device(const std::optional<std::string>& program) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::set<int> devices;
+  for (const LoadedEngine* engine : of(program)) devices.insert(engine->device().info().index);
+  return devices.size() == 1 ? std::optional(*devices.begin()) : std::nullopt;
+}
+
 Result<int64_t> Programs::budget(const std::optional<std::string>& program) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::set<Plan*> plans;

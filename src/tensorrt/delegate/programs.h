@@ -37,6 +37,8 @@ class Programs {
   // error the budgets are the old ones. kUnsupported where no engine streams weights. Engines of
   // other programs that share their plans have it, too.
   Status set_budget(const std::optional<std::string>& program, const Budget& budget);
+  // The device that the engines of a program, or all, run on; nothing where that is not one.
+  std::optional<int> device(const std::optional<std::string>& program);
   // How many bytes of weights are on devices; kUnsupported likewise.
   Result<int64_t> budget(const std::optional<std::string>& program);
 

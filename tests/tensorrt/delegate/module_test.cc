@@ -1,58 +1,17 @@
 // Files with engines of TensorRT, as slipway::Module runs them.
+#include "tensorrt/delegate/module_test.h"
+
 #include <algorithm>
 
-#include "pte/emitter/emitted_program_test.h"
 #include "slipway/cuda.h"
-#include "tensorrt/delegate/delegate_test.h"
-#include "tensorrt/format/description.h"
 
 namespace slipway::tensorrt {
 namespace {
 
-using ir::SymInt;
 using pte::floats;
 using pte::to_floats;
 using testing::HasSubstr;
 using Floats = std::vector<float>;
-
-class ModuleTest : public DelegateTest {
- protected:
-  // A call of an engine that computes a * x + b.
-  ir::Value* call(ir::Value* x, const std::string& size, double a, double b,
-                  const std::string& name) {
-    ir::Value* const result = p.call_sum({x}, {p.type({x->sizes()[0], SymInt(3)})}, name)->output();
-    engine::Engine& engine = p.engines.back();
-    engine.record.engine = "tensorrt";
-    engine.record.backend = kBackend;
-    engine.record.library_version = "TensorRT 11.1.0";
-    engine.record.compile_specs = {{"target_device", "cuda:0"}};
-    const std::string& in = engine.record.inputs[0].name;
-    const std::string& out = engine.record.outputs[0].name;
-    engine.bytes = own_bytes(stand_in_plan(more_ + "input " + in + " float32 " + size +
-                                           " 3\noutput " + out + " " + in + " " +
-                                           std::to_string(a) + " " + std::to_string(b) + "\n"));
-    engine.record.size = engine.bytes.bytes.size();
-    engine.record.sha256 = sha256_hex(engine.bytes.bytes);
-    const auto header = kDescription.header(engine.record);
-    EXPECT_TRUE(header.ok()) << header.error().message();
-    engine.header = *header;
-    return result;
-  }
-
-  ir::Value* dynamic_input() {
-    p.program.ranges["s0"] = {1, 8};
-    return p.input("x", p.type({SymInt::symbol("s0"), 3}));
-  }
-
-  Result<Module> module(const LoadOptions& options = {}) {
-    auto bytes = p.emit_bytes();
-    EXPECT_TRUE(bytes.ok()) << bytes.error().message();
-    return Module::load(*std::move(bytes), "m.pte", options);
-  }
-
-  pte::ProgramToEmit p;
-  std::string more_;  // lines of the plans
-};
 
 TEST_F(ModuleTest, AFileRunsWithDynamicShapes) {
   p.output(call(dynamic_input(), "1..8", 2, 1, "y"));
