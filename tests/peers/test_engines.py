@@ -409,3 +409,18 @@ def test_a_product_of_one_element_over_what_may_be_nothing_is_the_engines(dialec
     torch.export.save(program, tmp_path / "model.pt2")
     file = compile(tmp_path / "model.pt2", tmp_path, "--require-full", "--no-cache")
     check(file, [(inputs, Model()(*inputs)) for inputs in calls], tmp_path)
+
+
+# Processors without AVX-512 have too few vector registers for the kernel that OpenVINO would make of all its steps.
+def test_many_joined_steps_are_the_engines_with_few_registers(tmp_path, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+
+    class Digamma(nn.Module):
+        def forward(self, x):
+            return torch.special.psi(x)
+
+    x = torch.tensor(2.5)
+    program = torch.export.export(Digamma(), (x,)).run_decompositions()
+    compiled = slipway_cli.compile(program, tmp_path, "--require-full", engine="openvino")
+    [found], _ = slipway_cli.run(compiled, [x], tmp_path)
+    np.testing.assert_allclose(found, torch.special.psi(x).numpy(), atol=1e-5)

@@ -329,6 +329,20 @@ void keep_half_weights(const std::shared_ptr<ov::Model>& model) {
   }
 }
 
+// The kernel that the plugin writes for many joined operators may need more vector registers than
+// processors without AVX-512 have. Then none is written.
+ov::CompiledModel compile_model(const std::shared_ptr<const ov::Model>& model, const char* device,
+                                ov::AnyMap map) {
+  try {
+    return core().compile_model(model, device, map);
+  } catch (const std::exception& exception) {
+    const std::string_view message = exception.what();
+    if (message.find("not enough registers") == std::string_view::npos) throw;
+  }
+  map["SNIPPETS_MODE"] = "DISABLE";
+  return core().compile_model(model, device, map);
+}
+
 CompileResult compile(const void* model, size_t size, const char* device, Properties properties,
                       Sink sink, Report error) {
   bool stopped = false;
@@ -339,7 +353,7 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
     const std::shared_ptr<ov::Model> read = core().read_model(bytes, ov::Tensor());
     keep_half_weights(read);
     keep_repeated_weights(read);
-    ov::CompiledModel compiled = core().compile_model(read, device, map);
+    ov::CompiledModel compiled = compile_model(read, device, map);
     if (for_2025) {
       std::ostringstream stream;
       compiled.export_model(stream);
