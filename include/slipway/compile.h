@@ -109,8 +109,8 @@ struct CompileOptions {
   std::string destination = {};
   // The name of a data file, "engines" or "engines.ptd", that save() writes beside a .pte file: the
   // engines lie there, of the kinds whose delegates find them there, and not in the .pte. Empty:
-  // they are in the .pte. Programs in one folder need names of their own: a data file replaces one
-  // of the same name.
+  // they are in the .pte. Programs in one folder need names of their own: save() replaces a data
+  // file only if the new one has its engines, too, or it is of the program that is replaced.
   std::string external_engines = {};
   // The largest value of a size that the archive leaves unbounded, or a smaller one than its own. A
   // size is named by its symbol ("s77") or by a dimension of an input ("x.0").

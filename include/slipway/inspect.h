@@ -79,6 +79,9 @@ struct MethodInfo {
 struct InspectOptions {
   // Take files with operators that Slipway can't check.
   bool trust = false;
+  // As LoadOptions has it (slipway/module.h), here and below: the data file of a .pte whose engines
+  // are outside of it, where that is not beside it. kInvalidArgument for other files.
+  std::string data_file = {};
 };
 
 struct TextOptions {
@@ -116,6 +119,7 @@ struct ExtractOptions {
   size_t engine = 0;  // of MethodInfo::engines
   // The one for these machines, as EngineInfo calls them; without, the one of EngineInfo::target.
   std::string target = {};
+  std::string data_file = {};
 };
 struct ExtractedEngine {
   std::string backend;
@@ -146,6 +150,7 @@ struct VerifyOptions {
   bool trust = false;
   // Where the libraries of engines are: options with EngineOption::is_for_machines.
   std::vector<EngineChoice> engines = {};
+  std::string data_file = {};
 };
 
 // Whether a file is sound and runs here. The first check of an archive is the only one; that of a

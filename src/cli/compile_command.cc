@@ -174,7 +174,7 @@ Result<std::string> summary_text(const Options& options, Output output, const Ar
     return fmt::format("ONNX model of {}, file {}", before, format_bytes(size));
   }
   SLIPWAY_ASSIGN_OR_RETURN(inspection::PteSummary summary,
-                           inspection::PteSummary::read(options.output, /*trust=*/false));
+                           inspection::PteSummary::read(options.output, {}));
   std::string engines;
   if (summary.engine_count() > 0) {
     engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),

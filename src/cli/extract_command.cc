@@ -8,6 +8,7 @@
 
 #include "base/try.h"
 #include "cli/commands.h"
+#include "cli/model_file.h"
 #include "cli/text.h"
 #include "slipway/inspect.h"
 
@@ -20,13 +21,15 @@ struct Options {
   std::string method = ExtractOptions().method;
   uint32_t engine = 0;
   std::string target;
+  std::string data_file;
 };
 
 Status extract_engine(const Options& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(
-      const ExtractedEngine engine,
-      extract(options.file, options.output,
-              {.method = options.method, .engine = options.engine, .target = options.target}));
+  SLIPWAY_ASSIGN_OR_RETURN(const ExtractedEngine engine, extract(options.file, options.output,
+                                                                 {.method = options.method,
+                                                                  .engine = options.engine,
+                                                                  .target = options.target,
+                                                                  .data_file = options.data_file}));
   fmt::print("{}: engine {} of {}, {}\n", options.output, options.engine, printable(engine.backend),
              format_bytes(engine.bytes));
   return {};
@@ -45,6 +48,7 @@ void add_extract(const Command& tool, Action& action) {
   command.add_option("--method", options->method, "Of which method").show_default();
   command.add_option("--target", options->target,
                      "The one for these machines, as inspect calls them, such as sm_80,sm_86");
+  add_data_file(command, options->data_file);
   command.add_option("-o,--output", options->output, "The file to write").required();
   command.footer("\nExample:\n  slipway extract model.pte --engine 0 -o model.engine");
   command.on_parsed(

@@ -7,6 +7,7 @@
 
 #include "base/try.h"
 #include "cli/commands.h"
+#include "cli/model_file.h"
 #include "slipway/inspect.h"
 
 namespace slipway::cli {
@@ -17,10 +18,13 @@ struct Options {
   bool json = false;
   bool graph = false;
   bool trust = false;
+  std::string data_file;
 };
 
 Status inspect_file(const Options& options) {
-  SLIPWAY_ASSIGN_OR_RETURN(const FileInfo file, inspect(options.file, {.trust = options.trust}));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      const FileInfo file,
+      inspect(options.file, {.trust = options.trust, .data_file = options.data_file}));
   if (options.json) {
     fmt::print("{}\n", file.to_json());
   } else {
@@ -40,6 +44,7 @@ void add_inspect(const Command& tool, Action& action) {
   command.add_flag("--json", options->json, "Print JSON");
   command.add_flag("--graph", options->graph,
                    "Print the graph, or the instructions and the nodes of each engine, too");
+  add_data_file(command, options->data_file);
   command.add_flag("--trust", options->trust, "Show files with operators that Slipway can't check");
   command.footer(
       "\nExamples:\n  slipway inspect model.pt2 --graph\n  slipway inspect model.pte --json");

@@ -71,6 +71,14 @@ Result<Module> load_bare_engine(const std::string& path, LoadOptions options,
 
 }  // namespace
 
+void add_data_file(const Command& command, std::string& path) {
+  command
+      .add_option("--data-file", path,
+                  "The .ptd with the engines that are outside of the program, where it lies "
+                  "elsewhere than beside it")
+      .type_name("FILE");
+}
+
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
                            const std::vector<std::string>& bounds, const EngineOptions& engine) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));

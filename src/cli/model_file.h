@@ -20,4 +20,7 @@ Result<Module> load_module(const std::string& path, const LoadOptions& options,
                            const std::vector<std::string>& bounds = {},
                            const EngineOptions& engine = {});
 
+// Adds --data-file, which LoadOptions has.
+void add_data_file(const Command& command, std::string& path);
+
 }  // namespace slipway::cli

@@ -214,11 +214,7 @@ void add_run(const Command& tool, Action& action) {
       .add_option("--device", options->load.device,
                   "The device of engines that run on several, whatever the file says: cuda:1")
       .type_name("DEVICE");
-  command
-      .add_option("--data-file", options->load.data_file,
-                  "The .ptd with the engines that are outside of the program, where it lies "
-                  "elsewhere than beside it")
-      .type_name("FILE");
+  add_data_file(command, options->load.data_file);
   command.add_flag("--copy", options->load.copy,
                    "Read the file into memory, so that changes of it meanwhile do no harm");
   command

@@ -31,6 +31,7 @@ struct Options {
   std::string method = "forward";
   Tolerance tolerance;
   bool trust = false;
+  std::string data_file;
   OptionGroup machine;
 };
 
@@ -143,7 +144,7 @@ void compare_outputs(const Options& options, const std::vector<Value>& outputs, 
 }
 
 void run_reference(const Options& options, Report& report) {
-  auto module = load_module(options.file, {.trust = options.trust});
+  auto module = load_module(options.file, {.trust = options.trust, .data_file = options.data_file});
   if (!module.ok()) return report.fail("load", module.error().message());
   auto method = module->method(options.method);
   if (!method.ok()) return report.fail("reference", method.error().message());
@@ -162,7 +163,7 @@ Status verify_file(const Options& options) {
   if (!options.reference.empty() && !std::filesystem::is_directory(options.reference, ignored)) {
     return invalid_argument("--reference: there is no folder {}", options.reference);
   }
-  VerifyOptions verify_options = {.trust = options.trust};
+  VerifyOptions verify_options = {.trust = options.trust, .data_file = options.data_file};
   for (const std::string& engine : engine_names()) {
     verify_options.engines.push_back({engine, options.machine.values(engine_options(engine))});
   }
@@ -200,6 +201,7 @@ void add_verify(const Command& tool, Action& action) {
   command.add_option("--rtol", options->tolerance.relative, "Relative tolerance, likewise")
       .show_default();
   options->machine.add_for_machines(command);
+  add_data_file(command, options->data_file);
   command.add_flag("--trust", options->trust, "Accept operators that Slipway can't check");
   command.footer(
       "\nExamples:\n"

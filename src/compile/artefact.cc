@@ -1,6 +1,8 @@
 #include "compile/artefact.h"
 
 #include <filesystem>
+#include <set>
+#include <system_error>
 #include <utility>
 
 #include "base/error.h"
@@ -8,6 +10,7 @@
 #include "base/try.h"
 #include "ptd/data_file.h"
 #include "pte/reader/reader.h"
+#include "runtime/data_file.h"
 #include "runtime/plan.h"
 #include "runtime/signature.h"
 
@@ -27,6 +30,44 @@ Status check_readable(const OwnedSpan& bytes, const std::string& name) {
   if (checked.ok()) return {};
   return unsupported("nothing is written, because the result could not be loaded: {}",
                      checked.error().message());
+}
+
+// The keys of the engines that the program at `path` has in a data file; none where it is no
+// program.
+std::set<std::string> external_keys(const std::string& path) {
+  std::set<std::string> keys;
+  auto mapped = MappedFile::open(path);
+  if (!mapped.ok()) return keys;
+  const auto bytes = (*mapped)->bytes();
+  const auto file = pte::File::read({bytes, *std::move(mapped)}, path, {.trust = true});
+  if (!file.ok()) return keys;
+  for (const runtime::ExternalEngine& engine : runtime::external_engines(*file)) {
+    keys.insert(engine.key);
+  }
+  return keys;
+}
+
+// A data file is replaced by one that has its engines, too, or together with the program that they
+// are of.
+Status check_replaces_its_own(const std::string& data, const std::set<std::string>& keys,
+                              const std::string& program) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(data, error)) return {};
+  SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(data));
+  const auto bytes = mapped->bytes();
+  const auto file = ptd::DataFile::read({bytes, std::move(mapped)}, data);
+  bool is_own = file.ok();
+  if (file.ok()) {
+    const std::set<std::string> replaced = external_keys(program);
+    for (const ptd::DataFile::Entry& entry : file->entries()) {
+      is_own = is_own && (keys.contains(entry.key) || replaced.contains(entry.key));
+    }
+  }
+  if (is_own) return {};
+  return invalid_argument(
+      "{} is there already, and is not of an earlier {}: give the engines another name with option "
+      "'external_engines', or remove it if no other program needs it",
+      data, program);
 }
 
 }  // namespace
@@ -83,6 +124,7 @@ Status Artefact::Impl::save(const std::string& path, const WriteProgress& progre
     for (const FileIdentity& source : sources) {
       SLIPWAY_RETURN_IF_ERROR(source.check_not_output(data_path));
     }
+    SLIPWAY_RETURN_IF_ERROR(check_replaces_its_own(data_path, data_keys, path));
     files.push_back({data_path, &data, [=](const OwnedSpan& bytes) -> Status {
                        SLIPWAY_RETURN_IF_ERROR(ptd::DataFile::read(bytes, data_path));
                        return {};

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +64,7 @@ class Artefact::Impl {
   // The engines of a .pte in a file beside it, and that file's name; empty: they are in the .pte.
   PieceList data;
   std::string data_file;
+  std::set<std::string> data_keys;
   // Of a model in two files, which is written anew for each name: the graph, and how large the file
   // beside it is.
   std::shared_ptr<const onnx::Graph> model;

@@ -190,6 +190,7 @@ Status take_out(const std::vector<engine::Engine*>& engines, const CompileOption
   SLIPWAY_ASSIGN_OR_RETURN(artefact.data,
                            ptd::lay_out(entries, is_large ? engine::kLargeEngineOffset : 0));
   artefact.data_file = data_file_name(options);
+  artefact.data_keys = std::move(keys);
   return {};
 }
 

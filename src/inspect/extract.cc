@@ -19,6 +19,7 @@
 #include "compile/engines.h"
 #include "engine/manifest.h"
 #include "engine_list/registry.h"
+#include "inspect/file_info.h"
 #include "inspect/pte_summary.h"
 #include "inspect/text.h"
 #include "pte/format/program_generated.h"
@@ -154,6 +155,7 @@ Result<ExtractedEngine> extract(const std::string& path, const std::string& outp
                                 const ExtractOptions& options) {
   return guarded(path, [&]() -> Result<ExtractedEngine> {
     SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
+    SLIPWAY_RETURN_IF_ERROR(inspection::check_may_have_data_file(path, kind, options.data_file));
     if (kind == FileKind::kEngine) return invalid_file("{} is a bare engine already", path);
     SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity input, FileIdentity::of(path));
     SLIPWAY_RETURN_IF_ERROR(input.check_not_output(output));
@@ -164,7 +166,9 @@ Result<ExtractedEngine> extract(const std::string& path, const std::string& outp
                              pte::File::read({bytes, std::move(mapped)}, path, {.trust = true}));
     std::optional<ptd::DataFile> data;
     if (may_be_outside(file, options)) {
-      SLIPWAY_ASSIGN_OR_RETURN(data, runtime::open_data_file(file, path));
+      SLIPWAY_ASSIGN_OR_RETURN(data, runtime::open_data_file(file, path, options.data_file));
+    } else {
+      SLIPWAY_RETURN_IF_ERROR(runtime::find_data_file(file, path, options.data_file));
     }
     if (data) {
       SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity data_input, FileIdentity::of(data->name()));

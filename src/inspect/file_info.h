@@ -36,9 +36,13 @@ class FileInfo::Impl {
 
 namespace inspection {
 
+// An error where a data file is given of what has none.
+Status check_may_have_data_file(const std::string& path, FileKind kind,
+                                const std::string& data_file);
+
 using FileInfoImpl = std::shared_ptr<const FileInfo::Impl>;
 
-Result<FileInfoImpl> read_program(const std::string& path, bool trust);
+Result<FileInfoImpl> read_program(const std::string& path, const InspectOptions& options);
 Result<FileInfoImpl> read_archive(const std::string& path);
 
 }  // namespace inspection

@@ -47,12 +47,12 @@ Result<FileInfoImpl> read_bare_engine(const std::string& path) {
       path, kind->bare_engine, file->bytes().size(), sha256_hex(file->bytes())));
 }
 
-Result<FileInfoImpl> read(const std::string& path, FileKind kind, bool trust) {
+Result<FileInfoImpl> read(const std::string& path, FileKind kind, const InspectOptions& options) {
   switch (kind) {
     case FileKind::kArchive:
       return inspection::read_archive(path);
     case FileKind::kProgram:
-      return inspection::read_program(path, trust);
+      return inspection::read_program(path, options);
     case FileKind::kEngine:
       return read_bare_engine(path);
   }
@@ -60,6 +60,16 @@ Result<FileInfoImpl> read(const std::string& path, FileKind kind, bool trust) {
 }
 
 }  // namespace
+
+namespace inspection {
+
+Status check_may_have_data_file(const std::string& path, FileKind kind,
+                                const std::string& data_file) {
+  if (kind == FileKind::kProgram || data_file.empty()) return {};
+  return invalid_argument("{} is no .pte file: leave out option 'data_file'", path);
+}
+
+}  // namespace inspection
 
 FileKind FileInfo::kind() const { return impl_->kind(); }
 
@@ -72,7 +82,8 @@ std::string FileInfo::to_text(const TextOptions& options) const { return impl_->
 Result<FileInfo> inspect(const std::string& path, const InspectOptions& options) {
   return guarded(path, [&]() -> Result<FileInfo> {
     SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
-    SLIPWAY_ASSIGN_OR_RETURN(FileInfoImpl impl, read(path, kind, options.trust));
+    SLIPWAY_RETURN_IF_ERROR(inspection::check_may_have_data_file(path, kind, options.data_file));
+    SLIPWAY_ASSIGN_OR_RETURN(FileInfoImpl impl, read(path, kind, options));
     return FileInfo::Impl::make(std::move(impl));
   });
 }

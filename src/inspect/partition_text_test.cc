@@ -12,7 +12,7 @@ namespace {
 class PartitionText : public testing::Test {
  protected:
   PartitionText() {
-    auto read = PteSummary::read(std::string(SLIPWAY_TEST_DATA) + "/runtime/engine.pte", false);
+    auto read = PteSummary::read(std::string(SLIPWAY_TEST_DATA) + "/runtime/engine.pte", {});
     EXPECT_TRUE(read.ok()) << read.error().message();
     summary = std::move(*read);
   }
@@ -100,7 +100,7 @@ TEST_F(PartitionText, JsonHasEverything) {
 class TensorRtText : public testing::Test {
  protected:
   TensorRtText() {
-    auto read = PteSummary::read(std::string(SLIPWAY_TEST_DATA) + "/runtime/tensorrt.pte", false);
+    auto read = PteSummary::read(std::string(SLIPWAY_TEST_DATA) + "/runtime/tensorrt.pte", {});
     EXPECT_TRUE(read.ok()) << read.error().message();
     summary = std::move(*read);
   }

@@ -204,8 +204,8 @@ class ProgramInfo : public FileInfo::Impl {
 
 }  // namespace
 
-Result<FileInfoImpl> read_program(const std::string& path, bool trust) {
-  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(path, trust));
+Result<FileInfoImpl> read_program(const std::string& path, const InspectOptions& options) {
+  SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, PteSummary::read(path, options));
   return FileInfoImpl(std::make_shared<const ProgramInfo>(path, std::move(summary)));
 }
 

@@ -186,13 +186,14 @@ void name_segments(const pte::File& file, PteSummary& summary) {
 
 }  // namespace
 
-Result<PteSummary> PteSummary::read(const std::string& path, bool trust) {
+Result<PteSummary> PteSummary::read(const std::string& path, const InspectOptions& options) {
   SLIPWAY_ASSIGN_OR_RETURN(auto mapped, MappedFile::open(path));
   const auto bytes = mapped->bytes();
-  SLIPWAY_ASSIGN_OR_RETURN(pte::File file,
-                           pte::File::read({bytes, std::move(mapped)}, path, {.trust = trust}));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      pte::File file, pte::File::read({bytes, std::move(mapped)}, path, {.trust = options.trust}));
+  SLIPWAY_RETURN_IF_ERROR(runtime::find_data_file(file, path, options.data_file));
   SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, of(file));
-  auto data = runtime::open_data_file(file, path);
+  auto data = runtime::open_data_file(file, path, options.data_file);
   if (!data.ok()) {
     summary.data_file = {"", data.error().message(), {}};
   } else if (*data) {

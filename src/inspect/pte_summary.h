@@ -37,7 +37,7 @@ struct PteSummary {
     std::string content;  // as the manifest calls it, or what the program uses it for
   };
 
-  static Result<PteSummary> read(const std::string& path, bool trust);
+  static Result<PteSummary> read(const std::string& path, const InspectOptions& options);
   static Result<PteSummary> of(const pte::File& file);
 
   // As long as the summary is there.

@@ -19,6 +19,7 @@
 #include "engine/manifest.h"
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
+#include "inspect/file_info.h"
 #include "pte/reader/reader.h"
 #include "runtime/data_file.h"
 #include "runtime/plan.h"
@@ -156,8 +157,8 @@ Status check_digests(const pte::File& file, const ptd::DataFile& data) {
 
 // The data file of a program whose engines are outside of it, where it can be used.
 std::optional<ptd::DataFile> check_data_file(const pte::File& file, const std::string& path,
-                                             Checks& checks) {
-  auto data = runtime::open_data_file(file, path);
+                                             const VerifyOptions& options, Checks& checks) {
+  auto data = runtime::open_data_file(file, path, options.data_file);
   if (!data.ok()) {
     checks.push_back({"data file", Outcome::kFailed, data.error().message()});
     return std::nullopt;
@@ -181,7 +182,7 @@ Checks verify_program(const std::string& path, const VerifyOptions& options) {
     checks.push_back(
         passed_or_failed("checksums", checksums, "the program and every segment match"));
   }
-  const auto data = check_data_file(*file, path, checks);
+  const auto data = check_data_file(*file, path, options, checks);
   if (data) {
     checks.push_back(passed_or_failed("checksums of the data file", check_digests(*file, *data),
                                       "every engine of the program has its SHA-256"));
@@ -217,6 +218,7 @@ Result<Checks> verify(const std::string& path, const VerifyOptions& options) {
   return guarded(path, [&]() -> Result<Checks> {
     SLIPWAY_RETURN_IF_ERROR(check_options(options));
     SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
+    SLIPWAY_RETURN_IF_ERROR(inspection::check_may_have_data_file(path, kind, options.data_file));
     if (kind == FileKind::kArchive) return verify_archive(path, options);
     if (kind == FileKind::kProgram) return verify_program(path, options);
     SLIPWAY_ASSIGN_OR_RETURN(Checks checks, check_bare_engine(path, options));
@@ -231,13 +233,14 @@ Result<Checks> check_machine(const std::string& path, const VerifyOptions& optio
   return guarded(path, [&]() -> Result<Checks> {
     SLIPWAY_RETURN_IF_ERROR(check_options(options));
     SLIPWAY_ASSIGN_OR_RETURN(const FileKind kind, file_kind(path));
+    SLIPWAY_RETURN_IF_ERROR(inspection::check_may_have_data_file(path, kind, options.data_file));
     if (kind == FileKind::kArchive) {
       return invalid_file("{} is an archive, which no machine runs: compile it first", path);
     }
     if (kind == FileKind::kEngine) return check_bare_engine(path, options);
     SLIPWAY_ASSIGN_OR_RETURN(const pte::File file, read_program(path, options));
     Checks checks;
-    const auto data = check_data_file(file, path, checks);
+    const auto data = check_data_file(file, path, options, checks);
     check_program(file, data, options, checks);
     return checks;
   });

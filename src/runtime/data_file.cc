@@ -107,9 +107,9 @@ Result<ptd::DataFile> read_data_file(OwnedSpan bytes, const std::string& name,
   return data;
 }
 
-Result<std::optional<ptd::DataFile>> open_data_file(const pte::File& file,
-                                                    const std::string& path) {
-  SLIPWAY_ASSIGN_OR_RETURN(const std::string found, find_data_file(file, path, ""));
+Result<std::optional<ptd::DataFile>> open_data_file(const pte::File& file, const std::string& path,
+                                                    const std::string& given) {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string found, find_data_file(file, path, given));
   if (found.empty()) return std::optional<ptd::DataFile>();
   auto mapped = MappedFile::open(found);
   if (!mapped.ok()) return missing_data_file(file, mapped.error(), "");

@@ -35,8 +35,10 @@ Result<std::string> find_data_file(const pte::File& file, const std::string& pat
 // Of bytes that were read from there: whether they are a data file with these engines.
 Result<ptd::DataFile> read_data_file(OwnedSpan bytes, const std::string& name,
                                      const pte::File& file);
-// Maps it first. For a program at `path`, nothing where no engine is outside of it.
-Result<std::optional<ptd::DataFile>> open_data_file(const pte::File& file, const std::string& path);
+// Maps it first. For a program at `path`, nothing where no engine is outside of it; `given` as
+// above.
+Result<std::optional<ptd::DataFile>> open_data_file(const pte::File& file, const std::string& path,
+                                                    const std::string& given);
 // An error about the file that find_data_file() gave, and what helps; `remedy` says what else does.
 Error missing_data_file(const pte::File& file, const Error& error, const char* remedy);
 
