@@ -54,7 +54,7 @@ set(libraries slipway_compile slipway_cuda_driver slipway_pte_emitter slipway_pt
 slipway_tests(tensorrt_delegate_stand_in_test "${sources}" ${libraries})
 slipway_program(benchmarks tensorrt_delegate_benchmark tests/tensorrt/delegate/benchmark.cc ${libraries} GTest::gmock
                 benchmark::benchmark_main)
-foreach(program tensorrt_delegate_stand_in_test tensorrt_delegate_benchmark)
+foreach(program tensorrt_delegate_stand_in_test tensorrt_delegate_benchmark cli_test)
   target_include_directories(${program} PRIVATE tests)
   target_compile_definitions(${program} PRIVATE
                              SLIPWAY_STAND_IN_TENSORRT="$<TARGET_FILE:tensorrt_stand_in_runtime>")

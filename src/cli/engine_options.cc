@@ -187,6 +187,19 @@ Result<bool> EngineOptions::take_load_options(LoadOptions& options) const {
   return others.empty();
 }
 
+Status EngineOptions::check_for_built(const std::string& path, const std::string& engine) const {
+  std::vector<std::string> allowed = {"--engine"};
+  for (const EngineOption& option : engine_options(engine)) {
+    if (option.is_for_machines || option.is_for_loading) allowed.push_back(flag_of(option.name));
+  }
+  for (const std::string& option : given()) {
+    if (std::find(allowed.begin(), allowed.end(), option) != allowed.end()) continue;
+    return invalid_argument("{} has no effect on {}, which is an engine that is built already",
+                            option, path);
+  }
+  return {};
+}
+
 Status EngineOptions::check_for_models(const std::string& output) const {
   std::vector<std::string> allowed = {"--engine"};
   for (const std::string& engine : engine_names()) {

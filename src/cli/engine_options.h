@@ -50,6 +50,8 @@ class EngineOptions {
   bool is_set() const;
   // Sets those that are for a file that is compiled already; whether no others are given.
   Result<bool> take_load_options(LoadOptions& options) const;
+  // An error for an option that has no effect on `path`, an engine that is built already.
+  Status check_for_built(const std::string& path, const std::string& engine) const;
   // An error for an option that has no effect on an ONNX model.
   Status check_for_models(const std::string& output) const;
   // Warnings go to stderr.

@@ -61,6 +61,7 @@ Result<Module> load_bare_engine(const std::string& path, LoadOptions options,
       return invalid_argument("{} is a bare {}: of the options of engines it takes --engine {}'s",
                               path, kind->bare_engine, kind->name);
     }
+    SLIPWAY_RETURN_IF_ERROR(engine.check_for_built(path, kind->name));
     values = own->options;
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Artefact artefact,

@@ -12,10 +12,12 @@ namespace {
 
 TEST_F(Tool, TellsWrongUseFromFailedWork) {
   const std::string model = data_path("golden/mlp.pt2");
+  const std::string plan = path("plan.engine");
+  std::ofstream(plan) << "ftrt plan";
   struct Case {
     std::vector<std::string> arguments;
     int code;
-    const char* message;
+    std::string message;
   };
   const Case cases[] = {
       {{}, 2, "subcommand is required"},
@@ -54,6 +56,12 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
        2,
        "--bound has no effect on an ONNX model"},
       {{"run", model, "--output-dir", "d", "--state-dir", "d"}, 2, "give each its own"},
+      {{"run", plan, "--engine", "tensorrt", "--precision", "fp16"},
+       2,
+       "--precision has no effect on " + plan + ", which is an engine that is built already"},
+      {{"run", plan, "--engine", "tensorrt", "--exclude-op", "aten.cos"},
+       2,
+       "--exclude-op has no effect on"},
       {{"inspect", model, "--data-file", "e.ptd"}, 2, "leave out --data-file"},
       {{"verify", model, "--data-file", "e.ptd"}, 2, "leave out --data-file"},
       {{"extract", model, "-o", path("e"), "--data-file", "e.ptd"}, 2, "leave out --data-file"},

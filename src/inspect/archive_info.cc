@@ -152,6 +152,7 @@ Json archive_json(const Program& loaded) {
                                {"device", record.device},
                                {"target", record.target},
                                {"library_version", record.library_version},
+                               {"options", record.options},
                                {"bytes", record.size},
                                {"sha256", record.sha256}});
   }
@@ -172,6 +173,9 @@ void append_engines(std::string& text, const Program& loaded) {
     append(text, "  {}  {} for {}{}{}, {}: {}\n", i, record.engine, printable(record.device),
            record.target.empty() ? "" : " (" + printable(record.target) + ")", library,
            format_bytes(record.size), printable(parts->nodes[i].front()));
+    for (const auto& [name, value] : record.options) {
+      append(text, "     option {}={}\n", printable(name), printable(value));
+    }
   }
 }
 

@@ -94,6 +94,8 @@ TEST(Inspect, AnArchiveShowsTheEnginesThatItCameWith) {
   EXPECT_EQ(engine["engine"], "tensorrt");
   EXPECT_EQ(engine["device"], "NVIDIA RTX A6000");
   EXPECT_THAT(file.to_text(), HasSubstr("engines:\n  0  tensorrt for NVIDIA RTX A6000, "));
+  EXPECT_EQ(engine["options"], (json{{"platform", "linux_x86_64"}, {"torch_tensorrt_abi", "10"}}));
+  EXPECT_THAT(file.to_text(), HasSubstr("\n     option platform=linux_x86_64\n"));
   const FileInfo newer = inspected(data("engines/newer.pt2"));
   EXPECT_THAT(newer.to_text(), HasSubstr("it is of Torch-TensorRT's ABI '11'"));
 }

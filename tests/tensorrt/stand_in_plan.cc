@@ -1,6 +1,7 @@
 #include "tensorrt/stand_in_plan.h"
 
-#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <sstream>
 #include <tuple>
 
@@ -20,8 +21,15 @@ std::pair<std::vector<int64_t>, std::vector<int64_t>> read_sizes(std::istringstr
 
 }  // namespace
 
+int capability_of(const std::string& text) {
+  const size_t start = text.rfind(kMagic, 0) == 0 ? std::strlen(kMagic) : 0;
+  const size_t size = std::strlen(kFirstLine);
+  if (text.compare(start, size, kFirstLine) != 0) return 0;
+  return std::atoi(text.c_str() + start + size);
+}
+
 bool parse(const std::string& text, Plan& plan) {
-  if (text.size() < kHeaderSize || text.rfind(kFirstLine, 0) != 0) return false;
+  if (text.size() < kHeaderSize || capability_of(text) == 0) return false;
   std::istringstream lines(text.substr(kHeaderSize));
   std::string line;
   while (std::getline(lines, line)) {
@@ -40,9 +48,8 @@ bool parse(const std::string& text, Plan& plan) {
     } else if (kind == "profile") {
       std::string input;
       words >> input;
-      const auto tensor = std::find_if(plan.tensors.begin(), plan.tensors.end(),
-                                       [&](const Tensor& each) { return each.name == input; });
-      if (tensor == plan.tensors.end()) return false;
+      Tensor* const tensor = plan.find(input);
+      if (tensor == nullptr) return false;
       tensor->profiles.push_back(read_sizes(words));
     } else if (kind == "output") {
       Tensor tensor;
@@ -56,6 +63,12 @@ bool parse(const std::string& text, Plan& plan) {
       tensor.min = source->min;
       tensor.max = source->max;
       plan.tensors.push_back(tensor);
+    } else if (kind == "format") {
+      std::string name;
+      words >> name;
+      Tensor* const tensor = plan.find(name);
+      if (tensor == nullptr) return false;
+      words >> tensor->format;
     } else if (kind == "weights") {
       words >> plan.weights;
     } else if (kind == "streamable") {

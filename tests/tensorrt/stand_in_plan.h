@@ -9,7 +9,9 @@
 
 namespace slipway::tensorrt {
 
+// Before it may be what TensorRT's own plans begin with.
 constexpr const char* kFirstLine = "slipway stand-in plan for sm_";
+constexpr const char* kMagic = "ftrt";
 constexpr int64_t kHeaderSize = 64;
 
 struct Tensor {
@@ -17,6 +19,7 @@ struct Tensor {
   bool is_input = false;
   bool is_shape = false;
   bool is_float = true;
+  int format = 0;  // TensorRT's number
   // Of all profiles; those of the first are below.
   std::vector<std::pair<std::vector<int64_t>, std::vector<int64_t>>> profiles;
   std::vector<int64_t> min;
@@ -38,14 +41,17 @@ struct Plan {
   size_t data = 0;         // bytes of weights in the plan
   size_t data_offset = 0;  // where they begin
 
-  const Tensor* find(const std::string& name) const {
-    for (const Tensor& tensor : tensors) {
+  Tensor* find(const std::string& name) {
+    for (Tensor& tensor : tensors) {
       if (tensor.name == name) return &tensor;
     }
     return nullptr;
   }
+  const Tensor* find(const std::string& name) const { return const_cast<Plan*>(this)->find(name); }
 };
 
+// The compute capability that a plan is for; 0 where it is none.
+int capability_of(const std::string& text);
 // Of the bytes that a plan begins with. False where they are none.
 bool parse(const std::string& text, Plan& plan);
 

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <utility>
@@ -139,13 +139,9 @@ int capability_here() {
   return major * 10 + minor;
 }
 
-int capability_of(const std::string& text) {
-  return std::atoi(text.c_str() + std::strlen(kFirstLine));
-}
-
 int32_t validity(Runtime* self, const void* header, int64_t size, uint64_t* diagnostics) {
   const std::string text(static_cast<const char*>(header), static_cast<size_t>(size));
-  if (text.rfind(kFirstLine, 0) != 0) {
+  if (capability_of(text) == 0) {
     *diagnostics = 0x20;
     return 2;
   }
@@ -180,6 +176,7 @@ int32_t data_type(Engine* self, const char* name) {
 }
 int32_t location(Engine*, const char*) { return 0; }
 bool is_shape(Engine* self, const char* name) { return tensor_of(self, name).is_shape; }
+int32_t format(Engine* self, const char* name) { return tensor_of(self, name).format; }
 int32_t io_mode(Engine* self, const char* name) { return tensor_of(self, name).is_input ? 1 : 2; }
 Dims profile_shape(Engine* self, const char* name, int32_t profile, int32_t selector) {
   const Tensor& tensor = tensor_of(self, name);
@@ -362,6 +359,7 @@ Tables tables_of(Version version) {
   set(tables.engine, Method::VCudaEngine_getTensorLocation, &location);
   set(tables.engine, Method::VCudaEngine_isShapeInferenceIO, &is_shape);
   set(tables.engine, Method::VCudaEngine_getTensorIOMode, &io_mode);
+  set(tables.engine, Method::VCudaEngine_getTensorFormat, &format);
   set(tables.engine, Method::VCudaEngine_getProfileShape, &profile_shape);
   set(tables.engine, Method::VCudaEngine_getNbIOTensors, &tensor_count);
   set(tables.engine, Method::VCudaEngine_getIOTensorName, &tensor_name);

@@ -6,6 +6,7 @@
 //   profile NAME SIZE...           the input's sizes in a further profile
 //   shape_input NAME TYPE SIZE...   the same, and TensorRT takes it for a shape
 //   output NAME INPUT A B           A * INPUT + B, of the input's type and sizes
+//   format NAME NUMBER              how an input or output lies in memory; 0 (linear) without
 //   weights BYTES                   memory of the device that the engine takes when it is read
 //   streamable BYTES                weights that may stay on the host
 //   automatic BYTES                 the budget that it chooses for them

@@ -81,6 +81,9 @@ Result<engine::Engine> make_engine(SerializedEngine serialized,
   if (!serialized.hardware_compatible) record.capabilities = serialized.capability;
   if (record.target.empty()) record.target = record.capabilities;
   record.options = {{kAbiOption, serialized.abi_version}};
+  if (!serialized.target_platform.empty()) {
+    record.options[kPlatformOption] = serialized.target_platform;
+  }
   record.compile_specs = {{"target_device", fmt::format("cuda:{}", serialized.device_id)}};
   SLIPWAY_RETURN_IF_ERROR(describe(serialized.inputs, inputs, "inputs", record.inputs));
   SLIPWAY_RETURN_IF_ERROR(describe(serialized.outputs, outputs, "outputs", record.outputs));

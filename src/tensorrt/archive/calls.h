@@ -10,8 +10,10 @@
 
 namespace slipway::tensorrt {
 
-// Among an engine's options where Torch-TensorRT built it: the version of its ABI.
+// Among an engine's options where Torch-TensorRT built it: the version of its ABI, and the platform
+// that it is for, where that is said.
 inline constexpr const char* kAbiOption = "torch_tensorrt_abi";
+inline constexpr const char* kPlatformOption = "platform";
 
 // The engines of the program's calls (tensorrt.execute_engine, and its placeholder in programs for
 // another machine), in order; ir::kCallEngine takes their place, the i-th calling `first_engine` +

@@ -57,6 +57,7 @@ TEST(EngineCalls, AreTakenFromEveryForm) {
     EXPECT_EQ(engine.record.backend, "TensorRTBackend");
     EXPECT_EQ(engine.record.target, "sm_90");
     EXPECT_EQ(engine.record.options.at("torch_tensorrt_abi"), "10");
+    EXPECT_EQ(engine.record.options.at("platform"), "linux_x86_64");
     EXPECT_EQ(engine.record.compile_specs.at("target_device"), "cuda:0");
     const Metadata metadata = metadata_of(engine);
     const std::vector<int64_t> shape =

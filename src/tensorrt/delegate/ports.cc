@@ -94,6 +94,12 @@ Status check_supported(const Ports& ports) {
         return unsupported("{} '{}' is a shape, which the delegate does not take",
                            kind(tensor.is_input), tensor.name);
       }
+      if (!tensor.is_linear) {
+        return unsupported(
+            "{} '{}' has another format than the linear one, in which tensors of programs are: "
+            "build the engine without formats of its own",
+            kind(tensor.is_input), tensor.name);
+      }
       if (to_executorch(tensor.type) == aten::ScalarType::Undefined) {
         return unsupported("{} '{}' is of TensorRT's type {}, which ExecuTorch does not have",
                            kind(tensor.is_input), tensor.name, static_cast<int>(tensor.type));

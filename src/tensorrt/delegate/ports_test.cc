@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 IoTensor tensor(const std::string& name, bool is_input, DataType type = DataType::kFloat) {
-  return {name, type, {2}, is_input, false};
+  return {.name = name, .type = type, .shape = {2}, .is_input = is_input};
 }
 
 TEST(PlaceInName, IsTheNumberBehindInputOrOutput) {
@@ -58,6 +58,14 @@ TEST(Ports, OfTypesThatExecutorchLacksAreRefused) {
   const auto ports = find_ports({}, {tensor("input_0", true, kFp8)});
   EXPECT_EQ(ports.error().code(), ErrorCode::kUnsupported);
   EXPECT_THAT(ports.error().message(), HasSubstr("input 'input_0' is of TensorRT's type 6"));
+}
+
+TEST(Ports, OfOtherFormatsAreRefused) {
+  IoTensor packed = tensor("output_0", false);
+  packed.is_linear = false;
+  const auto ports = find_ports({}, {tensor("input_0", true), packed});
+  EXPECT_EQ(ports.error().code(), ErrorCode::kUnsupported);
+  EXPECT_THAT(ports.error().message(), HasSubstr("output 'output_0' has another format"));
 }
 
 TEST(Ports, HaveExecutorchsTypes) {

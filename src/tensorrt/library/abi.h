@@ -35,6 +35,9 @@ enum class DataType : int32_t {
   kInt64 = 8,
 };
 
+// How a tensor's elements lie in memory. The others pad or reorder them.
+enum class TensorFormat : int32_t { kLinear = 0 };
+
 // Where a tensor's memory is, and what an engine does with it.
 enum class TensorLocation : int32_t { kDevice = 0, kHost = 1 };
 enum class IoMode : int32_t { kNone = 0, kInput = 1, kOutput = 2 };

@@ -40,6 +40,8 @@ std::vector<IoTensor> Engine::tensors() const {
         call<Method::VCudaEngine_isShapeInferenceIO>(version(), object(), name) ||
         static_cast<TensorLocation>(call<Method::VCudaEngine_getTensorLocation>(
             version(), object(), name)) == TensorLocation::kHost;
+    tensor.is_linear = static_cast<TensorFormat>(call<Method::VCudaEngine_getTensorFormat>(
+                           version(), object(), name)) == TensorFormat::kLinear;
   }
   return tensors;
 }

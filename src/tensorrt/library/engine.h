@@ -20,6 +20,7 @@ struct IoTensor {
   std::vector<int64_t> shape;  // -1 where it is dynamic
   bool is_input = false;
   bool is_shape_tensor = false;  // its values decide about shapes, or lie on the host
+  bool is_linear = true;         // its elements lie in the order of the shape, without gaps
 
   bool is_dynamic() const;
 };

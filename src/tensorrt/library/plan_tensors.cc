@@ -23,6 +23,12 @@ Status find_bounds(Engine& engine, std::vector<PlanTensor>& tensors) {
       return unsupported("its {} '{}' is a shape, which no tensor of a program can be",
                          tensor.is_input ? "input" : "output", printable_start(tensor.name));
     }
+    if (!tensor.is_linear) {
+      return unsupported(
+          "its {} '{}' has another format than the linear one, in which tensors of programs are: "
+          "build the engine without formats of its own",
+          tensor.is_input ? "input" : "output", printable_start(tensor.name));
+    }
     if (!tensor.is_dynamic()) continue;
     is_dynamic = true;
     if (!tensor.is_input) continue;

@@ -85,6 +85,7 @@ namespace slipway::tensorrt {
   METHOD(VCudaEngine, getTensorLocation, int32_t(const char* tensor), 21, 17, 17, 0)                                  \
   METHOD(VCudaEngine, isShapeInferenceIO, bool(const char* tensor), 22, 18, 18, 0)                                    \
   METHOD(VCudaEngine, getTensorIOMode, int32_t(const char* tensor), 23, 19, 19, 0)                                    \
+  METHOD(VCudaEngine, getTensorFormat, int32_t(const char* tensor), 26, 22, 22, 0)                                    \
   METHOD(VCudaEngine, getProfileShape, Dims(const char* tensor, int32_t profile, int32_t selector), 29, 25, 25, 0)    \
   METHOD(VCudaEngine, getNbIOTensors, int32_t(), 30, 26, 26, 0)                                                       \
   METHOD(VCudaEngine, getIOTensorName, const char*(int32_t index), 31, 27, 27, 0)                                     \

@@ -171,6 +171,15 @@ TEST_F(ArchiveTest, ABareEngineIsAProgramOfOneCall) {
     EXPECT_EQ(to_floats(outputs->at(0)), Floats(x.size(), 9.0F));
   }
   EXPECT_FALSE(method->run({floats({9, 3}, Floats(27))}).ok()) << "past the profile";
+  for (const auto& [format, what] :
+       {std::pair("format x 4\n", "input 'x'"), std::pair("format y 8\n", "output 'y'")}) {
+    const auto packed = wrapped(kDoubling + format);
+    ASSERT_FALSE(packed.ok());
+    EXPECT_EQ(packed.error().code(), ErrorCode::kUnsupported);
+    EXPECT_NE(packed.error().message().find(what + std::string(" has another format")),
+              std::string::npos)
+        << packed.error().message();
+  }
   const auto damaged = wrapped("nonsense");
   ASSERT_FALSE(damaged.ok());
   EXPECT_NE(damaged.error().message().find("x.engine: "), std::string::npos)
