@@ -1,8 +1,11 @@
 #include "cli/output_files.h"
 
 #include <cctype>
+#include <cerrno>
 #include <filesystem>
 #include <map>
+#include <system_error>
+#include <unistd.h>
 
 #include <fmt/core.h>
 
@@ -54,6 +57,24 @@ Status make_folder(const std::string& folder) {
 }
 
 }  // namespace
+
+Status check_folder(const std::string& folder) {
+  // Of those above the first one that is there decides.
+  std::error_code error;
+  std::filesystem::path found = std::filesystem::absolute(folder, error);
+  while (!std::filesystem::exists(found, error) && found.has_relative_path()) {
+    found = found.parent_path();
+  }
+  int failed = 0;
+  if (!std::filesystem::is_directory(found, error)) {
+    failed = ENOTDIR;
+  } else if (::access(found.c_str(), W_OK | X_OK) != 0) {
+    failed = errno;
+  }
+  if (failed == 0) return {};
+  return errno_error(failed,
+                     fmt::format("{}: no files can be written there: {}", folder, found.string()));
+}
 
 std::string file_name_of(const std::string& name) {
   std::string result;

@@ -24,6 +24,9 @@ Status write_tensors(const std::string& folder,
                      const std::vector<std::pair<std::string, Tensor>>& tensors,
                      const std::vector<FileIdentity>& inputs = {});
 
+// Whether the folder is one that files can be written to, or can be made.
+Status check_folder(const std::string& folder);
+
 // 0.npy, 1.npy, ... and outputs.json (docs/formats/outputs.md).
 Status write_outputs(const std::string& folder, const std::vector<Value>& values,
                      const std::vector<ValueInfo>& infos, const Tree& tree,

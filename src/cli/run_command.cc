@@ -118,6 +118,9 @@ Status run(const Options& options) {
         "the name of an output's file",
         options.output_dir);
   }
+  for (const std::string& folder : {options.output_dir, options.state_dir}) {
+    if (!folder.empty()) SLIPWAY_RETURN_IF_ERROR(check_folder(folder));
+  }
   if (options.load.engine_threads && !options.load.isolate) {
     SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.load.engine_threads));
   }

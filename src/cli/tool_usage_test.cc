@@ -62,6 +62,10 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
       {{"run", plan, "--engine", "tensorrt", "--exclude-op", "aten.cos"},
        2,
        "--exclude-op has no effect on"},
+      // Before anything is read.
+      {{"run", "missing.pte", "--output-dir", model + "/out"}, 1, "files can be written there"},
+      {{"run", "missing.pte", "--state-dir", model}, 1, "mlp.pt2: Not a directory"},
+      {{"run", "missing.pte", "--output-dir", path("a") + "/b"}, 1, "missing.pte: cannot be"},
       {{"inspect", model, "--data-file", "e.ptd"}, 2, "leave out --data-file"},
       {{"verify", model, "--data-file", "e.ptd"}, 2, "leave out --data-file"},
       {{"extract", model, "-o", path("e"), "--data-file", "e.ptd"}, 2, "leave out --data-file"},

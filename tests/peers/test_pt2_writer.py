@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/data/golden"
 # Those with engines need operators that only Torch-TensorRT registers.
 ARCHIVES = sorted(path for path in GOLDEN.rglob("*.pt2") if not path.name.startswith("engine_"))
+REAL = sorted((ROOT / "examples/models").glob("*.pt2"))
 
 
 def write(archive, folder, name="written.pt2"):
@@ -104,7 +105,7 @@ def check(original, folder, describes=True, decomposes=True):
     return written
 
 
-@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("archive", ARCHIVES + REAL, ids=lambda path: path.stem)
 def test_golden_archives(archive, tmp_path):
     # Archives of torch 2.7 have an entry for each user of a tied parameter, and name no nodes.
     check(archive, tmp_path, describes=not archive.name.startswith("v2.7"), decomposes=".core" not in archive.name)

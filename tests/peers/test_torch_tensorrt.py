@@ -68,12 +68,57 @@ class Sizes(nn.Module):
         return torch.cat([x, x + 1], dim=0).reshape(-1, 2).tanh()
 
 
+class Attribute(nn.Module):
+    """An output that only constants decide about."""
+
+    def forward(self, x):
+        return x.relu(), torch.arange(4.0)
+
+
+class Trees(nn.Module):
+    """Arguments by name, and values that nest."""
+
+    def forward(self, x, pair, *, scale, more):
+        y = x * scale + pair[0] - pair[1]
+        return {"sum": y, "parts": [y.sin(), more["a"] * 2], "given": (more["b"],)}
+
+
+class Wide(nn.Module):
+    """Two sizes that change, and one that does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x, y):
+        return (self.linear(x) + y).relu(), x.transpose(0, 1) + 1
+
+
+class InPlace(nn.Module):
+    """The caller's own cache."""
+
+    def forward(self, cache, x):
+        cache.add_(x.relu())
+        return cache * 2
+
+
 BATCH = torch.export.Dim("batch", min=1, max=8)
+LENGTH = torch.export.Dim("length", min=2, max=16)
 PROGRAMS = {
     # Model, arguments, keyword arguments, dynamic shapes, operators that stay outside.
     "mixed": (Mixed(), (torch.randn(2, 6, 4),), {}, ({0: BATCH},), ("aten.permute", "aten.view")),
     "state": (State(), (torch.randn(2, 3),), {"scale": torch.tensor(2.0)}, None, ("aten.mul",)),
     "sizes": (Sizes(), (torch.randn(3, 4),), {}, ({0: BATCH},), ("aten.tanh",)),
+    "attribute": (Attribute(), (torch.randn(2, 3),), {}, None, ()),
+    "trees": (
+        Trees(),
+        (torch.randn(2, 3), (torch.randn(3), torch.randn(3))),
+        {"scale": torch.tensor(2.0), "more": {"b": torch.randn(1), "a": torch.randn(2)}},
+        None,
+        ("aten.sin",),
+    ),
+    "wide": (Wide(), (torch.randn(3, 5, 4), torch.randn(5, 3)), {}, ({0: BATCH, 1: LENGTH}, {0: LENGTH}), ("aten.relu",)),
+    "in_place": (InPlace(), (torch.randn(2, 3), torch.randn(2, 3)), {}, None, ("aten.relu",)),
     "whole": (nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), (torch.randn(1, 3, 8, 8),), {}, None, ()),
     "channels_last": (
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()),
@@ -158,9 +203,12 @@ def test_pytorch_computes_the_same(name, dialect, form, tmp_path):
     if form:
         modules.append(torch.export.unflatten(torch.export.load(file)))
     for _ in range(2):
-        expected = reference(*args, **kwargs)
+        given = copy.deepcopy((args, kwargs))
+        expected = reference(*given[0], **given[1])
         for each in modules:
-            result = each(*args, **kwargs)
+            own = copy.deepcopy((args, kwargs))
+            result = each(*own[0], **own[1])
+            check_equal(flat(own), flat(given))
             assert torch.utils._pytree.tree_structure(result) == torch.utils._pytree.tree_structure(expected)
             check_equal(flat(result), flat(expected))
     state = dict(reference.named_buffers())
