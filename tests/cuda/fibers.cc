@@ -132,12 +132,12 @@ bool Fibers::run(size_t count, const std::function<void(size_t)>& body) {
   resume(0);
   if (fibers_[0].state == State::kDone) {
     is_plain_ = true;
-    for (current_ = 1; current_ < count; ++current_) body(current_);
+    for (current_ = count - 1; current_ > 0; --current_) body(current_);
     return !has_failed_;
   }
   for (size_t i = 1; i < count; ++i) prepare(i);
   while (true) {
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = count; i-- > 0;) {
       if (fibers_[i].state == State::kReady) resume(i);
     }
     if (release_warps(count) || release_block()) continue;

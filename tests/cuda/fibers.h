@@ -16,7 +16,8 @@ class Fibers {
  public:
   static constexpr size_t kWarp = 32;
 
-  // Calls body(i) for each i of `count`, as if at once. False where some wait for what never comes.
+  // Calls body(i) for each i of `count`, as if at once: the first one, and then from the last one
+  // down, so that what depends on their order shows. False where some wait for what never comes.
   // Where the first of them never waits, the others are plain calls.
   bool run(size_t count, const std::function<void(size_t)>& body);
   // Called with the thread's number before it goes on.

@@ -199,7 +199,8 @@ int launch_host_kernel(void* handle, const Shape& shape, std::vector<uint64_t> a
     kernel.call(places.data());
   };
   const size_t blocks = size_t{grid[0]} * grid[1] * grid[2];
-  for (size_t i = 0; i < blocks; ++i) {
+  // From the last one down, for the same reason.
+  for (size_t i = blocks; i-- > 0;) {
     environment.block[0] = static_cast<unsigned>(i % grid[0]);
     environment.block[1] = static_cast<unsigned>(i / grid[0] % grid[1]);
     environment.block[2] = static_cast<unsigned>(i / grid[0] / grid[1]);

@@ -22,7 +22,7 @@ bool is_at_least(const SymInt& size, int64_t least) {
 
 std::string sum_of(const Product& p, const std::string& sum, const std::string& a,
                    const std::string& b) {
-  if (is_floating_point(p.dtype)) return fmt::format("{} += {} * {};", sum, a, b);
+  if (is_floating_point(p.dtype)) return fmt::format("{0} = s_fma({1}, {2}, {0});", sum, a, b);
   return fmt::format("{0} = s_add({0}, s_mul({1}, {2}));", sum, a, b);
 }
 

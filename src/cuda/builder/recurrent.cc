@@ -57,7 +57,7 @@ void sums(Kernel& k, const Network& n, const Indices& place, const std::string& 
   const std::string input = k.read(*n.x, {t, batch, "i"});
   for (int64_t g = 0; g < n.gates; ++g) {
     const std::string weight = k.read(*n.w, {d, row(g), "i"});
-    k.line(fmt::format("{} += {} * {};", gate_name("sx", g), input, weight));
+    k.line(fmt::format("{0} = s_fma({1}, {2}, {0});", gate_name("sx", g), input, weight));
   }
   k.close();
   k.open(fmt::format("for (Index i = 0; i < {}; ++i)", n.hidden));
@@ -73,7 +73,7 @@ void sums(Kernel& k, const Network& n, const Indices& place, const std::string& 
   k.close();
   for (int64_t g = 0; g < n.gates; ++g) {
     const std::string weight = k.read(*n.r, {d, row(g), "i"});
-    k.line(fmt::format("{} += state * {};", gate_name("sh", g), weight));
+    k.line(fmt::format("{0} = s_fma(state, {1}, {0});", gate_name("sh", g), weight));
   }
   k.close();
 }

@@ -161,12 +161,14 @@ void cumulative_sum(Rule& r) {
   r.define_root(0, x->sizes, {x}, {}, [=](Kernel& k, const Store& store) {
     Rows rows(k, split.rows, Rows::Form::kThread);
     const std::string sum = k.fresh("a");
-    k.line(fmt::format("{} {} = 0;", c_type(dtype), sum));
+    // As PyTorch adds float32 on a CPU.
+    const char* type = dtype == DType::kFloat32 ? "double" : c_type(dtype);
+    k.line(fmt::format("{} {} = 0;", type, sum));
     rows.each(split.within.front(), [&](const std::string& i) {
       const Indices at = split.operand(rows.at(), {i});
       const std::string element = k.read(*x, at);
-      k.line(fmt::format("{} = s_add({}, {});", sum, sum, element));
-      store(k, at, fmt::format("{} + 0", sum));
+      k.line(fmt::format("{0} = s_add({0}, ({1})({2}));", sum, type, element));
+      store(k, at, fmt::format("({})({})", c_type(dtype), sum));
     });
   });
 }

@@ -1,5 +1,7 @@
 #include "cuda/builder/rows.h"
 
+#include <string_view>
+
 #include <fmt/format.h>
 
 namespace slipway::cuda {
@@ -10,6 +12,8 @@ namespace {
 
 // Up to this many elements a thread takes a row alone.
 constexpr int64_t kShort = 64;
+// Sums of more float32 are added in float64: one after the other, they would lose digits.
+constexpr int64_t kMostSummed = 4096;
 
 }  // namespace
 
@@ -33,16 +37,21 @@ Rows::Rows(Kernel& kernel, const Sizes& sizes, Form form) : kernel_(kernel), for
 std::string Rows::reduce(const std::string& type, const std::string& initial, const char* combine,
                          const SymInt& length,
                          const std::function<std::string(const std::string&)>& element) {
+  const auto known = length.constant();
+  const bool is_wide =
+      type == "float" && std::string_view(combine) == "s_sum" && (!known || *known > kMostSummed);
+  const std::string kept = is_wide ? "double" : type;
   const std::string sum = kernel_.fresh("a");
-  kernel_.line(fmt::format("{} {} = {};", type, sum, initial));
+  kernel_.line(fmt::format("{} {} = {};", kept, sum, initial));
   each(length, [&](const std::string& i) {
     const std::string value = element(i);
-    kernel_.line(fmt::format("{} = {}()({}, {});", sum, combine, sum, value));
+    const std::string added = is_wide ? fmt::format("(double)({})", value) : value;
+    kernel_.line(fmt::format("{0} = {1}()({0}, {2});", sum, combine, added));
   });
   if (form_ == Form::kBlock) {
-    kernel_.line(fmt::format("S_BLOCK_REDUCE({}, {}, {}, {}())", type, sum, sum, combine));
+    kernel_.line(fmt::format("S_BLOCK_REDUCE({}, {}, {}, {}())", kept, sum, sum, combine));
   }
-  return sum;
+  return is_wide ? kernel_.let("float", fmt::format("(float){}", sum)) : sum;
 }
 
 void Rows::each(const SymInt& length, const std::function<void(const std::string&)>& body) {

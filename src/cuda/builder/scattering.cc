@@ -21,7 +21,7 @@ const char* combine_of(const std::string& reduction) {
   return nullptr;
 }
 
-// The first kernel: all of the operand.
+// All of the operand, before it is updated.
 void copy(Rule& r, const Value& from, const Value& to) {
   Kernel k(r.generator());
   const Indices at = k.unravel(k.thread_of(numel(to.sizes)), to.sizes);
@@ -29,15 +29,47 @@ void copy(Rule& r, const Value& from, const Value& to) {
   r.generator().launch(k);
 }
 
-// The second: where each update goes. `place` gives its indices, and a condition.
+// Where an update goes: indices, and a condition.
 using Place = std::function<std::pair<Indices, std::string>(Kernel&, const Indices&)>;
 
-void update(Rule& r, const Value& to, const Value& updates, const std::string& reduction,
-            const Place& place) {
-  const char* combine = combine_of(reduction);
+// Of several updates of one element the last one stays, in whatever order threads come: the number
+// of the last one is found first, for each element.
+void replace(Rule& r, const Value& from, const Value& updates, const Value& to,
+             const Place& place) {
+  Generator& generator = r.generator();
+  Value latest;
+  latest.dtype = DType::kInt64;
+  latest.sizes = to.sizes;
+  generator.allocate(latest);
+  Kernel none(generator);
+  none.store(latest, none.unravel(none.thread_of(numel(to.sizes)), to.sizes), "-1");
+  generator.launch(none);
+
+  Kernel find(generator);
+  const std::string i = find.thread_of(numel(updates.sizes));
+  const auto [target, ok] = place(find, find.unravel(i, updates.sizes));
+  find.open(fmt::format("if ({})", ok.empty() ? "true" : ok));
+  find.line(fmt::format("atomicMax({} + {}, {});", find.buffer(*latest.buffer, latest.dtype, true),
+                        find.ravel(target, to.sizes), i));
+  find.close();
+  generator.launch(find);
+
+  Kernel take(generator);
+  const Indices at = take.unravel(take.thread_of(numel(to.sizes)), to.sizes);
+  const std::string number = take.let("Index", take.read(latest, at));
+  const std::string element =
+      take.choose(c_type(to.dtype),
+                  {{fmt::format("{} < 0", number), [&] { return take.read(from, at); }},
+                   {"", [&] { return take.read(updates, take.unravel(number, updates.sizes)); }}});
+  take.store(to, at, element);
+  generator.launch(take);
+}
+
+void combine_with(Rule& r, const Value& to, const Value& updates, const char* combine,
+                  const Place& place) {
   const size_t width = dtype_size(to.dtype);
   // Threads can't share what is smaller than a word: then one does all.
-  const bool is_alone = combine && (width < 4 || to.dtype == DType::kBool);
+  const bool is_alone = width < 4 || to.dtype == DType::kBool;
   Kernel k(r.generator());
   const SymInt count = numel(updates.sizes);
   std::string i;
@@ -54,9 +86,7 @@ void update(Rule& r, const Value& to, const Value& updates, const std::string& r
   const auto [target, ok] = place(k, at);
   k.open(fmt::format("if ({})", ok.empty() ? "true" : ok));
   const std::string where = k.ravel(target, to.sizes);
-  if (!combine) {
-    k.store(to, target, element);
-  } else if (is_alone) {
+  if (is_alone) {
     const std::string old = k.load(*to.buffer, to.dtype, where);
     k.store(to, target, fmt::format("{}()({}, {})", combine, old, element));
   } else {
@@ -73,8 +103,12 @@ void scatter(Rule& r, const Place& place) {
   Value& index = r.input(1);
   Value& updates = r.input(2);
   const Value& y = r.define_memory(0, x.sizes, {&x, &index, &updates}, {});
-  copy(r, x, y);
-  update(r, y, updates, r.attribute("reduction", "none"), place);
+  if (const char* combine = combine_of(r.attribute("reduction", "none"))) {
+    copy(r, x, y);
+    combine_with(r, y, updates, combine, place);
+  } else {
+    replace(r, x, updates, y, place);
+  }
 }
 
 void scatter_elements(Rule& r) {

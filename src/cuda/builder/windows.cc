@@ -163,7 +163,8 @@ Pool pool_of(Rule& r) {
   return pool;
 }
 
-// The largest element, the first of equals, and where it lies in the whole tensor.
+// The largest element, the first of equals, and where it lies in the whole tensor; of several NaN
+// the last one.
 void max_pool(Rule& r) {
   Value* x = &r.input(0);
   const Pool pool = pool_of(r);
@@ -180,9 +181,10 @@ void max_pool(Rule& r) {
       const std::string inside =
           tap(k, pool.window, x->sizes, spatial, k.unravel(i, pool.kernel), at);
       k.open(fmt::format("if ({})", inside));
-      const std::string element = k.read(*x, at);
-      k.line(fmt::format("{0} = s_first_maximum()({0}, {1}{{{2}, {3}}});", best, type, element,
-                         k.ravel(at, x->sizes)));
+      const std::string element = k.let(c_type(dtype), k.read(*x, at));
+      k.line(
+          fmt::format("if ({0}.place < 0 || {1} > {0}.value || {1} != {1}) {0} = {2}{{{1}, {3}}};",
+                      best, element, type, k.ravel(at, x->sizes)));
       k.close();
     });
     const std::string lowest =

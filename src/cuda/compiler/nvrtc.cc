@@ -203,7 +203,9 @@ Result<std::string> Nvrtc::compile(const std::string& source, const std::string&
   }
   const std::unique_ptr<Program, int (*)(Program*)> owner(&program, call_.destroy);
   const std::string architecture = "-arch=" + target;
-  const std::array<const char*, 3> options = {architecture.c_str(), "-std=c++17", "-w"};
+  // What different operators give is rounded apart; kernels say where a product and a sum are one.
+  const std::array<const char*, 4> options = {architecture.c_str(), "-std=c++17", "-w",
+                                              "-fmad=false"};
   code = call_.compile(program, static_cast<int>(options.size()), options.data());
   if (code != 0) {
     return internal_error("NVRTC {} does not compile kernels for {}: {}\n{}", version(), target,

@@ -94,11 +94,14 @@ Status LoadedEngine::find_functions() {
   for (const std::string& kernel : engine_.kernels) {
     SLIPWAY_ASSIGN_OR_RETURN(functions_.emplace_back(), module_->find(kernel));
   }
+  std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
     if (launch == nullptr) continue;
-    SLIPWAY_RETURN_IF_ERROR(
-        module_->allow_shared_bytes(functions_[launch->kernel], launch->shared_bytes));
+    shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
+  }
+  for (size_t i = 0; i < functions_.size(); ++i) {
+    SLIPWAY_RETURN_IF_ERROR(module_->allow_shared_bytes(functions_[i], shared[i]));
   }
   return {};
 }

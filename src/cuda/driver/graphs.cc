@@ -22,8 +22,15 @@ Result<Graph> Graph::record(DevicePointer device, const Stream& stream,
   };
   SLIPWAY_RETURN_IF_ERROR(
       driver.check(call.begin_capture(stream.handle(), kCaptureThreadLocal), text));
-  const Status queued = queue();
   void* graph = nullptr;
+  Status queued;
+  try {
+    queued = queue();
+  } catch (...) {
+    call.end_capture(stream.handle(), &graph);
+    if (graph != nullptr) call.destroy_graph(graph);
+    throw;
+  }
   const int ended = call.end_capture(stream.handle(), &graph);
   void* handle = nullptr;
   const int made = queued.ok() && ended == 0 ? call.instantiate_graph(&handle, graph, 0) : ended;

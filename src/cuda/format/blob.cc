@@ -19,6 +19,7 @@ constexpr size_t kTableAlignment = 16;
 // Of tables, which a damaged file may nest and repeat.
 constexpr uint32_t kMostDepth = 8;
 constexpr uint32_t kMostTables = 1 << 22;
+constexpr size_t kMostTableBytes = size_t{256} << 20;
 
 struct Range {
   uint64_t offset = 0;
@@ -77,6 +78,9 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
 
 Result<table::EngineT> read_table(std::span<const std::byte> bytes) {
   if (bytes.empty()) return invalid_file("it has no table");
+  if (bytes.size() > kMostTableBytes) {
+    return invalid_file("its table has {} bytes; {} are the most", bytes.size(), kMostTableBytes);
+  }
   // Where it lies may follow from the file that it is in.
   std::vector<uint64_t> aligned((bytes.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t));
   std::memcpy(aligned.data(), bytes.data(), bytes.size());

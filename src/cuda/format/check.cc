@@ -22,6 +22,7 @@ constexpr size_t kMostDimensions = 16;     // ExecuTorch's
 constexpr uint64_t kMostThreads = 1024;    // of a block
 constexpr uint32_t kMostShared = 232'448;  // bytes of shared memory that a block of any GPU has
 constexpr size_t kMostFlags = 4096;
+constexpr size_t kMostBuffers = 1 << 16;  // planning their memory is quadratic
 constexpr int8_t kLong = 4;
 
 Status check_index(uint64_t index, size_t count, std::string_view what) {
@@ -106,6 +107,15 @@ Status check_constant(const EngineT& engine, const table::BufferT& buffer) {
   return {};
 }
 
+// No more of them is read and written than there are.
+Status check_flags(const EngineT& engine, const table::NumberT& bytes) {
+  const bool is_known = bytes.kind == table::NumberKind::Constant && bytes.value >= 0;
+  if (is_known && static_cast<uint64_t>(bytes.value) <= engine.flags.size() * sizeof(int32_t)) {
+    return {};
+  }
+  return invalid_file("its {} flags are said to take other bytes", engine.flags.size());
+}
+
 Status check_buffer(const EngineT& engine, const table::BufferT& buffer) {
   SLIPWAY_RETURN_IF_ERROR(check_index(buffer.bytes, engine.numbers.size(), "number"));
   switch (buffer.home) {
@@ -116,8 +126,9 @@ Status check_buffer(const EngineT& engine, const table::BufferT& buffer) {
     case table::Home::Constant:
       return check_constant(engine, buffer);
     case table::Home::Scratch:
-    case table::Home::Flags:
       return {};
+    case table::Home::Flags:
+      return check_flags(engine, *engine.numbers[buffer.bytes]);
   }
   return invalid_file("a buffer is in the unknown place {}", static_cast<int>(buffer.home));
 }
@@ -228,6 +239,9 @@ Status check_engine(const EngineT& engine, uint64_t image_bytes) {
   }
   for (const auto& buffer : engine.buffers) SLIPWAY_RETURN_IF_ERROR(check_buffer(engine, *buffer));
   for (const auto& step : engine.steps) SLIPWAY_RETURN_IF_ERROR(check_step(engine, step));
+  if (engine.buffers.size() > kMostBuffers) {
+    return invalid_file("it has {} buffers; {} are the most", engine.buffers.size(), kMostBuffers);
+  }
   if (engine.flags.size() > kMostFlags) {
     return invalid_file("it has {} flags", engine.flags.size());
   }
