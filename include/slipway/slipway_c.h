@@ -67,7 +67,9 @@ SLIPWAY_API const char* slipway_error_message(const slipway_error* error);
 // NULL is left alone, here and in every function whose name ends so.
 SLIPWAY_API void slipway_error_free(slipway_error* error);
 
-// A warning; `context` is what was given with the function.
+// A warning; `context` is what was given with the function. Of slipway_module_load() it may be
+// called as long as there is something of the module, and by the thread of a run: `context` lives
+// as long.
 typedef void (*slipway_warning)(void* context, const char* message);
 
 // ---- Options: names and values, in any order.
@@ -183,13 +185,17 @@ SLIPWAY_API const slipway_value_info* slipway_method_output(const slipway_method
 // A method is prepared at its first use; this does it now.
 SLIPWAY_API slipway_error* slipway_method_prepare(const slipway_method* method);
 
-// Input tensors are read in place, where they are in host memory and contiguous, and stay the
-// caller's. Literals may be SLIPWAY_NONE. `outputs` holds what the caller frees; their tensors lie
-// in the module's memory and are overwritten by the next run of the method. The counts are those of
-// the method.
+// Input tensors are read in place and stay the caller's: contiguous ones in memory of the host, or
+// of a CUDA device where engines of that device alone use them. Literals may be SLIPWAY_NONE.
+// `outputs` holds what the caller frees; their tensors lie in the module's memory and are
+// overwritten by the next run of the method. The counts are those of the method.
 SLIPWAY_API slipway_error* slipway_method_run(const slipway_method* method,
                                               const slipway_value* inputs, size_t input_count,
                                               slipway_value* outputs, size_t output_count);
+// Later runs write the output to this memory, of the host or of a CUDA device, as
+// Method::set_output() has it; the caller keeps it as long. NULL: to the module's own again.
+SLIPWAY_API slipway_error* slipway_method_set_output(const slipway_method* method, size_t index,
+                                                     const DLManagedTensorVersioned* memory);
 // Starts a run in a thread of its own. Until slipway_run_wait() or slipway_run_free(), inputs stay
 // where they are and as they are, and the module is not used otherwise.
 SLIPWAY_API slipway_error* slipway_method_run_async(const slipway_method* method,
@@ -205,7 +211,9 @@ SLIPWAY_API void slipway_run_free(slipway_run* run);
 
 // Mutable buffers, as the last run left them. Those that there are: 0 before an error is found.
 SLIPWAY_API slipway_error* slipway_method_state_count(const slipway_method* method, size_t* count);
-// `tensor` lies in the module's memory, and writing to it sets the state; the caller frees both.
+// `tensor` lies in the module's memory, of the host; writing to it before the next run sets the
+// state. What engines of a device alone use is kept there by runs: ask again after each. The caller
+// frees both.
 SLIPWAY_API slipway_error* slipway_method_state(const slipway_method* method, size_t index,
                                                 char** name, DLManagedTensorVersioned** tensor);
 SLIPWAY_API slipway_error* slipway_method_reset_state(const slipway_method* method);

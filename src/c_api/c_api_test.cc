@@ -40,20 +40,22 @@ void expect_error(slipway_error* error, slipway_error_code code, const std::stri
       << slipway_error_message(error);
 }
 
-std::string compiled(const std::string& name) {
+using Options = std::vector<slipway_option>;
+
+std::string compiled(const std::string& name, const Options& options = {{"engines", "none"}}) {
   const std::string path = testing::TempDir() + "c_api_" + name + ".pte";
-  const slipway_option none{"engines", "none"};
-  EXPECT_EQ(text_of(slipway_compile((kFolder + name + ".pt2").c_str(), path.c_str(), &none, 1,
-                                    nullptr, nullptr)),
+  EXPECT_EQ(text_of(slipway_compile((kFolder + name + ".pt2").c_str(), path.c_str(), options.data(),
+                                    options.size(), nullptr, nullptr)),
             "");
   return path;
 }
 
-Owned<slipway_method> method_of(const std::string& name) {
+Owned<slipway_method> method_of(const std::string& name,
+                                const Options& options = {{"engines", "none"}}) {
   slipway_module* module = nullptr;
-  EXPECT_EQ(
-      text_of(slipway_module_load(compiled(name).c_str(), nullptr, 0, nullptr, nullptr, &module)),
-      "");
+  EXPECT_EQ(text_of(slipway_module_load(compiled(name, options).c_str(), nullptr, 0, nullptr,
+                                        nullptr, &module)),
+            "");
   const Owned<slipway_module> owned(module);
   EXPECT_EQ(slipway_module_method_count(module), 1u);
   EXPECT_STREQ(slipway_module_method_name(module, 0), "forward");
@@ -120,6 +122,51 @@ TEST(CApi, SaysWhatAMethodTakes) {
   EXPECT_FALSE(info->is_mutated);
   EXPECT_EQ(slipway_method_input(method.get(), 1), nullptr);
   EXPECT_EQ(slipway_method_output(method.get(), 1), nullptr);
+}
+
+TEST(CApi, OutputsGoWhereTheCallerSays) {
+  const auto method = method_of("mlp", {{"engines", "none"}, {"alloc_graph_output", "false"}});
+  slipway_value in = value_of(read_npy(kFolder + "mlp.0.in0.npy").value());
+  const Tensor expected = read_npy(kFolder + "mlp.0.out0.npy").value();
+  slipway_value out{};
+  ASSERT_EQ(text_of(slipway_method_run(method.get(), &in, 1, &out, 1)), "");
+  const void* const before = out.as.tensor->dl_tensor.data;
+  slipway_values_free(&out, 1);
+
+  const slipway_value_info* const info = slipway_method_output(method.get(), 0);
+  const Tensor memory =
+      Tensor::zeros(DType::kFloat32, {info->max_sizes, info->max_sizes + info->rank}).value();
+  const Owned<DLManagedTensorVersioned> given(to_dlpack(memory, nullptr));
+  ASSERT_EQ(text_of(slipway_method_set_output(method.get(), 0, given.get())), "");
+  ASSERT_EQ(text_of(slipway_method_run(method.get(), &in, 1, &out, 1)), "");
+  EXPECT_EQ(out.as.tensor->dl_tensor.data, memory.data());
+  expect_close(*out.as.tensor, expected);
+  slipway_values_free(&out, 1);
+  ASSERT_EQ(text_of(slipway_method_set_output(method.get(), 0, nullptr)), "");
+  ASSERT_EQ(text_of(slipway_method_run(method.get(), &in, 1, &out, 1)), "");
+  EXPECT_EQ(out.as.tensor->dl_tensor.data, before);
+  slipway_values_free(&out, 1);
+  slipway_values_free(&in, 1);
+  expect_error(slipway_method_set_output(method.get(), 7, given.get()), SLIPWAY_INVALID_ARGUMENT,
+               "");
+}
+
+// An address of a device is not read, and what would read it says so.
+TEST(CApi, TensorsOfADeviceStayThere) {
+  const auto method = method_of("mlp");
+  const Tensor host = read_npy(kFolder + "mlp.0.in0.npy").value();
+  slipway_value in = value_of(host);
+  in.as.tensor->dl_tensor.device = {kDLCUDA, 1};
+  in.as.tensor->dl_tensor.data = reinterpret_cast<void*>(4096);
+  const auto tensor = from_dlpack(*in.as.tensor);
+  ASSERT_TRUE(tensor.ok()) << tensor.error().message();
+  EXPECT_EQ(format_device(tensor->device()), "cuda:1");
+  const Owned<DLManagedTensorVersioned> back(to_dlpack(*tensor, nullptr));
+  EXPECT_EQ(back->dl_tensor.device.device_type, kDLCUDA);
+  EXPECT_EQ(back->dl_tensor.device.device_id, 1);
+  slipway_value out{};
+  expect_error(slipway_method_run(method.get(), &in, 1, &out, 1), SLIPWAY_INVALID_ARGUMENT, "");
+  slipway_values_free(&in, 1);
 }
 
 // An output keeps the memory that it is in.
@@ -282,7 +329,7 @@ TEST(CTensors, OfOthersAreCheckedBeforeTheyAreRead) {
   other.version.major = 2;
   expect_refused(other, "version 2 of DLPack");
   other = tensor;
-  other.dl_tensor.device.device_type = kDLCUDA;
+  other.dl_tensor.device.device_type = kDLCUDAManaged;
   expect_refused(other, "copy it to the host");
   other = tensor;
   other.dl_tensor.dtype.lanes = 4;

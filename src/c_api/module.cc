@@ -108,10 +108,20 @@ Status check_outputs(const slipway_value* outputs, size_t given, size_t count) {
   return count == 0 ? Status() : c_api::check_given(outputs, "outputs");
 }
 
-Result<std::vector<Value>> read_inputs(const slipway_value* inputs, size_t count) {
+Result<std::vector<Value>> read_inputs(const Method& method, const slipway_value* inputs,
+                                       size_t count) {
   if (count > 0) SLIPWAY_RETURN_IF_ERROR(c_api::check_given(inputs, "inputs"));
   auto values = c_api::from_c({inputs, count});
   if (!values.ok()) return values.error().with_context("inputs");
+  const auto& infos = method.inputs();
+  for (size_t i = 0; i < count && i < infos.size(); ++i) {
+    const TensorInfo* tensor = infos[i].tensor();
+    const bool is_read_only = inputs[i].kind == SLIPWAY_TENSOR &&
+                              (inputs[i].as.tensor->flags & DLPACK_FLAG_BITMASK_READ_ONLY) != 0;
+    if (tensor != nullptr && tensor->mutated && is_read_only) {
+      return invalid_argument("input {} is read-only, and the method writes to it", i);
+    }
+  }
   return values;
 }
 
@@ -210,7 +220,7 @@ slipway_error* slipway_method_run(const slipway_method* method, const slipway_va
                                   size_t input_count, slipway_value* outputs, size_t output_count) {
   return with(method, [&](const Method& of) -> Status {
     SLIPWAY_RETURN_IF_ERROR(check_outputs(outputs, output_count, of.outputs().size()));
-    SLIPWAY_ASSIGN_OR_RETURN(const auto values, read_inputs(inputs, input_count));
+    SLIPWAY_ASSIGN_OR_RETURN(const auto values, read_inputs(of, inputs, input_count));
     SLIPWAY_ASSIGN_OR_RETURN(const auto results, of.run(values));
     c_api::to_c(results, std::make_shared<const Method>(of), outputs);
     return {};
@@ -221,7 +231,7 @@ slipway_error* slipway_method_run_async(const slipway_method* method, const slip
                                         size_t input_count, slipway_run** run) {
   return with(method, [&](const Method& of) -> Status {
     SLIPWAY_RETURN_IF_ERROR(c_api::check_given(run, "run"));
-    SLIPWAY_ASSIGN_OR_RETURN(const auto values, read_inputs(inputs, input_count));
+    SLIPWAY_ASSIGN_OR_RETURN(const auto values, read_inputs(of, inputs, input_count));
     auto kept = std::make_shared<const Method>(of);
     SLIPWAY_ASSIGN_OR_RETURN(PendingRun pending, of.run_async(values));
     *run = new slipway_run{std::move(kept), of.outputs().size(), std::move(pending)};
@@ -242,6 +252,15 @@ slipway_error* slipway_run_wait(slipway_run* run, slipway_value* outputs, size_t
 }
 
 void slipway_run_free(slipway_run* run) { delete run; }
+
+slipway_error* slipway_method_set_output(const slipway_method* method, size_t index,
+                                         const DLManagedTensorVersioned* memory) {
+  return with(method, [&](const Method& of) -> Status {
+    if (memory == nullptr) return of.set_output(index, std::nullopt);
+    SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, c_api::from_dlpack(*memory));
+    return of.set_output(index, std::move(tensor));
+  });
+}
 
 slipway_error* slipway_method_state_count(const slipway_method* method, size_t* count) {
   return with(method, [&](const Method& of) -> Status {

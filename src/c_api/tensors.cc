@@ -53,6 +53,18 @@ std::optional<DType> dtype_of(const DLDataType& type) {
   return std::nullopt;
 }
 
+std::optional<Device> device_of(const DLDevice& device) {
+  switch (device.device_type) {
+    case kDLCPU:
+    case kDLCUDAHost:
+      return Device();
+    case kDLCUDA:
+      return Device{Device::Type::kCuda, device.device_id};
+    default:
+      return std::nullopt;
+  }
+}
+
 // Strides of sizes of 1, and of what has no elements, don't matter.
 bool is_contiguous(const DLTensor& tensor, const std::vector<int64_t>& sizes) {
   if (tensor.strides == nullptr || std::count(sizes.begin(), sizes.end(), 0) > 0) return true;
@@ -83,7 +95,8 @@ Result<Tensor> from_dlpack(const DLManagedTensorVersioned& given) {
                             given.version.major, kVersion);
   }
   const DLTensor& tensor = given.dl_tensor;
-  if (tensor.device.device_type != kDLCPU && tensor.device.device_type != kDLCUDAHost) {
+  const auto device = device_of(tensor.device);
+  if (!device) {
     return invalid_argument(
         "the tensor is in memory of another device (DLPack's type {}): copy it to the host",
         static_cast<int>(tensor.device.device_type));
@@ -107,7 +120,7 @@ Result<Tensor> from_dlpack(const DLManagedTensorVersioned& given) {
   }
   auto* const data = static_cast<std::byte*>(tensor.data);
   return Tensor::borrow(data == nullptr ? nullptr : data + tensor.byte_offset, nbytes, *dtype,
-                        std::move(sizes));
+                        std::move(sizes), *device);
 }
 
 DLManagedTensorVersioned* to_dlpack(const Tensor& tensor, std::shared_ptr<const void> owner) {
@@ -118,7 +131,7 @@ DLManagedTensorVersioned* to_dlpack(const Tensor& tensor, std::shared_ptr<const 
   managed.deleter = free_manager;
   DLTensor& to = managed.dl_tensor;
   to.data = manager->tensor.data();
-  to.device = {kDLCPU, 0};
+  to.device = {tensor.device().is_cpu() ? kDLCPU : kDLCUDA, tensor.device().index};
   to.ndim = static_cast<int32_t>(manager->sizes.size());
   for (const NamedType& entry : kTypes) {
     if (entry.dtype == tensor.dtype()) {

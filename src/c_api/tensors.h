@@ -13,7 +13,7 @@
 namespace slipway::c_api {
 
 // Of memory that `tensor` keeps; kInvalidArgument, which says what to do, for tensors that are not
-// in host memory, not contiguous, or of a type that there is not.
+// in memory of the host or of a CUDA device, not contiguous, or of a type that there is not.
 Result<Tensor> from_dlpack(const DLManagedTensorVersioned& tensor);
 // Shares the memory, and keeps `owner`.
 DLManagedTensorVersioned* to_dlpack(const Tensor& tensor, std::shared_ptr<const void> owner);

@@ -170,6 +170,7 @@ std::vector<std::string> method_names(const pte::File& file) {
 std::optional<uint64_t> size_alone(const fb::ExecutionPlan& execution, size_t value) {
   const fb::Tensor* tensor = execution.values()->Get(static_cast<uint32_t>(value))->val_as_Tensor();
   if (tensor == nullptr || tensor->allocation_info() == nullptr) return std::nullopt;
+  if (tensor->data_buffer_idx() != 0) return std::nullopt;  // it begins with a value
   const auto* extra = tensor->extra_tensor_info();
   const auto* name = extra == nullptr ? nullptr : extra->fully_qualified_name();
   if ((name != nullptr && name->size() > 0) || shared_tensors(execution).contains(value)) {
