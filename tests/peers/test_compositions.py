@@ -183,6 +183,16 @@ case("mvlgamma", lambda x: (torch.mvlgamma(x, 3), torch.special.multigammaln(x, 
 case("ndtr", lambda x: torch.special.ndtr(x), torch.tensor([-INF, -9.0, -1.0, 0.0, 0.5, 3.0, INF, NAN]))
 
 
+# ---- What is exact in PyTorch, though it is not in the parts that engines compute it by.
+POWERS = torch.cat([2.0 ** torch.arange(-126, 128), torch.tensor([0.0, -0.0, INF, -INF, NAN, -1.0, 3.0, 5e-324])])
+case("log2_of_powers", lambda x: (torch.log2(x), torch.floor(torch.log2(x))), POWERS)
+case("log10_of_powers", lambda x: torch.log10(x), 10.0 ** torch.arange(0, 11))
+SHIFTED = torch.tensor([5, -5, 0, 127, -128, 100, -1, 1])
+for dtype in (torch.int8, torch.int16, torch.int32, torch.int64):
+    case("shifts_of_" + str(dtype)[6:], lambda x: (x >> 1, x >> 7, x >> 15, x >> 31, x >> 40), SHIFTED.to(dtype))
+case("shifts_by_a_tensor", lambda x, n: x >> n, (SHIFTED.int() * 10_000_000, torch.tensor([0, 1, 7, 30, 31, 32, 33, 100], dtype=torch.int32)))
+
+
 @pytest.mark.parametrize("case", CASES, ids=[each.name for each in CASES])
 def test_composition(case, tmp_path):
     shapes = case.dynamic and ((tuple(case.dynamic),) if isinstance(case.module, Function) else tuple(case.dynamic))

@@ -228,13 +228,27 @@ void bitwise(Context& c) {
   c.result(c.op(is_bool ? "Xor" : "BitwiseXor", {a, b}));
 }
 
-// A left shift multiplies; a right one rounds to minus infinity.
+// A left shift multiplies; a right one rounds to minus infinity. By the width and more, and by less
+// than nothing, a right one leaves the sign; the power of two for that is no number of the type, so
+// that it takes two steps.
 void shift(Context& c) {
   const bool left = base_name(c).find("left") != std::string_view::npos ||
                     base_name(c).find("lshift") != std::string_view::npos;
   auto [a, b] = operands(c);
-  const Ref power = c.op("Pow", {c.number_like(2, a), b});
-  c.result(left ? c.mul(a, power) : floor_divide(c, a, power));
+  if (left) return c.result(c.mul(a, c.op("Pow", {c.number_like(2, a), b})));
+  if (dtype_size(a.dtype) < dtype_size(DType::kInt32)) {
+    a = c.cast(a, DType::kInt32);
+    b = c.cast(b, DType::kInt32);
+  }
+  const auto width = static_cast<int64_t>(8 * dtype_size(a.dtype));
+  const Ref outside = c.op("Or", {c.compare("Less", b, 0.0),
+                                  c.compare("GreaterOrEqual", b, static_cast<double>(width))});
+  const Ref places = c.where(outside, c.scalar(width - 1, a.dtype), b);
+  const Ref first = c.op("Min", {places, c.scalar(width - 2, a.dtype)});
+  const auto shifted = [&](const Ref& x, const Ref& by) {
+    return floor_divide(c, x, c.op("Pow", {c.number_like(2, x), by}));
+  };
+  c.result(shifted(shifted(a, first), c.sub(places, first)));
 }
 
 void where(Context& c) {

@@ -109,11 +109,19 @@ void exp2(Context& c) {
 void log1p_rule(Context& c) {
   apply(c, [](Context& c, const Ref& x) { return log1p(c, x); });
 }
+// `factor` is that of the natural logarithm. Of a power of the base it is the whole number, which
+// the product misses by a little.
+Ref logarithm(Context& c, const Ref& x, double base, double factor) {
+  const Ref y = c.mul(c.op("Log", {x}), factor);
+  const Ref whole = c.op("Round", {y});
+  const Ref power = c.op("Pow", {c.number_like(base, x), whole});
+  return c.where(c.compare("Equal", power, x), whole, y);
+}
 void log2(Context& c) {
-  apply(c, [](Context& c, const Ref& x) { return c.mul(c.op("Log", {x}), std::numbers::log2e); });
+  apply(c, [](Context& c, const Ref& x) { return logarithm(c, x, 2, std::numbers::log2e); });
 }
 void log10(Context& c) {
-  apply(c, [](Context& c, const Ref& x) { return c.mul(c.op("Log", {x}), std::numbers::log10e); });
+  apply(c, [](Context& c, const Ref& x) { return logarithm(c, x, 10, std::numbers::log10e); });
 }
 void deg2rad(Context& c) {
   apply(c, [](Context& c, const Ref& x) { return c.mul(x, std::numbers::pi / 180); });

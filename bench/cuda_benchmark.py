@@ -1,0 +1,145 @@
+"""The CUDA engine beside PyTorch on one GPU: time of a call, largest difference, time to compile.
+
+usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90] [--runs 200] [--only NAME]
+It needs a GPU, PyTorch for it, and NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC).
+
+For each model with random weights: eager, eager in a CUDA graph, torch.compile (mode reduce-overhead), with inputs and outputs on the GPU,
+and `slipway run --cuda-graphs`, which takes its inputs from the host and gives its outputs there: both copies are in its time. Medians.
+TF32 is off in PyTorch, as it is in the engine.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import time
+
+import numpy
+import torch
+from torch import nn
+
+
+def conv(inputs, outputs, kernel, stride=1):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs))
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, inputs, width, stride):
+        super().__init__()
+        self.body = nn.Sequential(conv(inputs, width, 1), nn.ReLU(), conv(width, width, 3, stride), nn.ReLU(), conv(width, 4 * width, 1))
+        self.shortcut = nn.Identity() if inputs == 4 * width and stride == 1 else conv(inputs, 4 * width, 1, stride)
+
+    def forward(self, x):
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+def resnet50():
+    layers, inputs = [conv(3, 64, 7, 2), nn.ReLU(), nn.MaxPool2d(3, 2, 1)], 64
+    for width, count, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for i in range(count):
+            layers.append(Bottleneck(inputs, width, stride if i == 0 else 1))
+            inputs = 4 * width
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)), (torch.randn(1, 3, 224, 224),)
+
+
+class Block(nn.Module):
+    """Of an encoder: attention, and two linear layers with GELU."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(2)])
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.body = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+
+    def forward(self, x):
+        batch, length, width = x.shape
+        q, k, v = self.qkv(self.norms[0](x)).view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        x = x + self.out(nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, length, width))
+        return x + self.body(self.norms[1](x))
+
+
+def encoder():
+    """As large as BERT-base, of 128 tokens."""
+    return nn.Sequential(*[Block(768, 12) for _ in range(12)]), (torch.randn(1, 128, 768),)
+
+
+MODELS = {'resnet50': resnet50, 'encoder': encoder}
+
+
+def timed(call, runs):
+    for _ in range(10):
+        call()
+    times = []
+    for _ in range(runs):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        call()
+        torch.cuda.synchronize()
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def graphed(model, inputs):
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            model(*inputs)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        model(*inputs)
+    return graph.replay
+
+
+def run(name, dtype, args):
+    torch.manual_seed(0)
+    model, inputs = MODELS[name]()
+    model = model.eval().to(dtype)
+    inputs = tuple(x.to(dtype) for x in inputs)
+    os.makedirs(args.folder, exist_ok=True)
+    archive, program = (os.path.join(args.folder, f'{name}.{extension}') for extension in ('pt2', 'pte'))
+    slipway = os.path.join(args.build, 'slipway')
+    with torch.inference_mode(False), torch.no_grad():
+        torch.export.save(torch.export.export(model, inputs), archive)
+        numpy.save(os.path.join(args.folder, 'x.npy'), inputs[0].numpy())
+        model, on_gpu = model.cuda(), tuple(x.cuda() for x in inputs)
+        expected = model(*on_gpu).float().cpu()
+        row = [timed(lambda: model(*on_gpu), args.runs), timed(graphed(model, on_gpu), args.runs)]
+        compiled = torch.compile(model, mode='reduce-overhead')
+        row.append(timed(lambda: compiled(*on_gpu), args.runs))
+    start = time.perf_counter()
+    subprocess.run([slipway, 'compile', archive, '-o', program, '--engine', 'cuda', '--target', args.target, '--no-cache', '--require-full'], check=True)
+    seconds = time.perf_counter() - start
+    outputs = os.path.join(args.folder, 'out')
+    text = subprocess.run([slipway, 'run', program, '--input', '0=' + os.path.join(args.folder, 'x.npy'), '--repeat', str(args.runs), '--cuda-graphs',
+                           '--output-dir', outputs], check=True, capture_output=True, text=True).stdout
+    lines = text.splitlines()
+    header = next(i for i, line in enumerate(lines) if re.match(r'\s*runs\s+min\s+median', line))
+    row.append(float(lines[header + 1].split()[2]))
+    difference = (torch.from_numpy(numpy.load(os.path.join(outputs, '0.npy'))).float() - expected).abs().max().item()
+    peers = min(row[:3])
+    print(f'{name:10} {str(dtype)[6:]:9}' + ''.join(f'{value:10.3f}' for value in row) +
+          f'{row[3] / peers:10.1f}{difference:12.1e}{seconds:10.1f}', flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--build', default='build/release')
+    parser.add_argument('--folder', default='build/bench')
+    parser.add_argument('--target', default='sm_90')
+    parser.add_argument('--runs', type=int, default=200)
+    parser.add_argument('--only')
+    args = parser.parse_args()
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    print(torch.cuda.get_device_name(), 'PyTorch', torch.__version__)
+    print(f'{"model":10} {"type":9}{"eager":>10}{"graphed":>10}{"compiled":>10}{"ours, ms":>10}{"ratio":>10}{"difference":>12}{"compile, s":>12}')
+    for name in MODELS:
+        for dtype in (torch.float32, torch.float16):
+            if args.only in (None, name):
+                run(name, dtype, args)
+
+
+if __name__ == '__main__':
+    main()
