@@ -43,7 +43,7 @@ void expect_error(slipway_error* error, slipway_error_code code, const std::stri
 using Options = std::vector<slipway_option>;
 
 std::string compiled(const std::string& name, const Options& options = {{"engines", "none"}}) {
-  const std::string path = testing::TempDir() + "c_api_" + name + ".pte";
+  std::string path = testing::TempDir() + "c_api_" + name + ".pte";
   EXPECT_EQ(text_of(slipway_compile((kFolder + name + ".pt2").c_str(), path.c_str(), options.data(),
                                     options.size(), nullptr, nullptr)),
             "");

@@ -166,7 +166,7 @@ Ref Context::rounded(const Ref& x, DType half) {
     return x;
   }
   if (!options_.round_halves || fused("Cast")) {
-    const Ref result = convert(convert(x, half), DType::kFloat32);
+    Ref result = convert(convert(x, half), DType::kFloat32);
     halves_[result.name] = bit_of(half);
     return result;
   }

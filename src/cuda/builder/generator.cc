@@ -295,7 +295,7 @@ void Generator::materialize(Value& value) {
   // What is in memory is read there: the value is so once it is written.
   const auto computed = [&](Kernel& k, const Indices& at) {
     value.buffer.reset();
-    const std::string element = k.read(value, at);
+    std::string element = k.read(value, at);
     value.buffer = buffer;
     return element;
   };
@@ -363,8 +363,8 @@ table::EngineT Generator::take_engine() {
   for (const onnx::ValueType& type : graph_.outputs) {
     engine_.outputs.push_back(std::make_unique<table::PortT>(port(type)));
   }
-  for (table::NumberT& number : numbers_.take()) {
-    engine_.numbers.push_back(std::make_unique<table::NumberT>(std::move(number)));
+  for (const table::NumberT& number : numbers_.take()) {
+    engine_.numbers.push_back(std::make_unique<table::NumberT>(number));
   }
   return std::move(engine_);
 }

@@ -124,7 +124,8 @@ std::string Rule::attribute(std::string_view name, const char* otherwise) const 
 
 std::vector<int64_t> Rule::attribute(std::string_view name, std::vector<int64_t> otherwise) const {
   const auto* found = find<std::vector<int64_t>>(name);
-  return found ? *found : std::move(otherwise);
+  if (found) otherwise = *found;
+  return otherwise;
 }
 
 std::vector<std::string> Rule::texts(std::string_view name) const {
@@ -140,7 +141,8 @@ size_t Rule::axis(int64_t axis, size_t rank) {
 
 Sizes Rule::declared(size_t i, Sizes otherwise) const {
   const Sizes* sizes = generator_.declared_sizes(node_.outputs.at(i));
-  return sizes && sizes->size() == otherwise.size() ? *sizes : std::move(otherwise);
+  if (sizes && sizes->size() == otherwise.size()) otherwise = *sizes;
+  return otherwise;
 }
 
 Value& Rule::result(size_t i, Sizes sizes) {
