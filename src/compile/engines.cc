@@ -182,15 +182,12 @@ class EngineStep {
     return known->second;
   }
 
-  // Before any work, so that a missing library is the first thing to be said. Where the program
-  // came with engines, what nothing is built by may be missing.
+  // Before any work, so that a missing library is the first thing to be said. What nothing is built
+  // by may be missing: the program came with its engines.
   Status check_libraries(const partition::Plan& plan) const {
-    const auto is_used = [&](size_t engine) {
-      return std::any_of(plan.partitions.begin(), plan.partitions.end(),
-                         [&](const partition::Partition& part) { return part.engine == engine; });
-    };
-    for (size_t engine = 0; engine < engines_.size(); ++engine) {
-      if (!result_.engines.empty() && !is_used(engine)) continue;
+    std::set<size_t> used;
+    for (const partition::Partition& part : plan.partitions) used.insert(part.engine);
+    for (const size_t engine : used) {
       for (const auto& builder : engines_[engine].builders) {
         SLIPWAY_RETURN_IF_ERROR(builder->fingerprint());
       }

@@ -84,7 +84,7 @@ TEST(StandIn, GivenTwiceOrUnknownOrUnavailable) {
   EXPECT_THAT(error_of(with_engines({{"stand_in"}, {"warp"}})),
               HasSubstr("there is no engine 'warp'; there are"));
   const std::string missing = testing::TempDir() + "no_such_library.so";
-  EXPECT_THAT(error_of(with_engines({{"stand_in"}, {"tensorrt", {{"tensorrt_lib", missing}}}})),
+  EXPECT_THAT(error_of(with_engines({{"tensorrt", {{"tensorrt_lib", missing}}}, {"stand_in"}})),
               HasSubstr(missing));
 }
 
