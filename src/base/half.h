@@ -5,7 +5,12 @@
 #include <bit>
 #include <cstdint>
 
+#include "slipway/tensor.h"
+
 namespace slipway {
+
+// Whether it is one of the two types of 16 bits.
+inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
 inline uint16_t to_bfloat16(float value) {
   const auto bits = std::bit_cast<uint32_t>(value);

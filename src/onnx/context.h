@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/half.h"
 #include "ir/arguments.h"
 #include "ir/program.h"
 #include "onnx/graph.h"
@@ -25,8 +26,6 @@ struct Ref {
   DType dtype = DType::kFloat32;
   bool present() const { return !name.empty(); }
 };
-
-inline bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
 using Refs = std::vector<Ref>;
 using Sizes = std::vector<ir::SymInt>;

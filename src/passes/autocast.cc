@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/half.h"
 #include "schema/operator_name.h"
 
 namespace slipway::passes {
@@ -159,8 +160,7 @@ const Names& widest() {
 
 bool autocast_casts(std::string_view op, DType result) {
   op = schema::aten_name(op);
-  if (result == DType::kFloat16 || result == DType::kBFloat16)
-    return lower_precision().contains(op);
+  if (is_half(result)) return lower_precision().contains(op);
   const bool is_wide = result == DType::kFloat32 || result == DType::kComplex64;
   return is_wide && (float32().contains(op) || widest().contains(op));
 }

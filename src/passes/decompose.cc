@@ -7,6 +7,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/try.h"
 #include "passes/decompositions/registry.h"
 #include "passes/kernel_types.h"
@@ -83,9 +84,7 @@ std::string types_of(const Node& node) {
 
 bool has_half(const Node& node) {
   bool found = false;
-  for_each_tensor(node, [&](const Value* value) {
-    found = found || value->dtype() == DType::kFloat16 || value->dtype() == DType::kBFloat16;
-  });
+  for_each_tensor(node, [&](const Value* value) { found = found || is_half(value->dtype()); });
   return found;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/half.h"
 #include "ir/op_builder.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -87,8 +88,7 @@ class Reader {
     const DType dtype = node->output()->dtype();
     Value* result = nullptr;
     if (i == 0 && (converts(*node) || node->op() == "aten.logical_not.default")) {
-      const bool is_exact = dtype == DType::kBool || dtype == DType::kFloat32 ||
-                            dtype == DType::kFloat16 || dtype == DType::kBFloat16;
+      const bool is_exact = dtype == DType::kBool || dtype == DType::kFloat32 || is_half(dtype);
       if (!is_exact) return;
       Value* x = as_float(node, node->value(i));
       if (!x) return;

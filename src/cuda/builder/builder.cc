@@ -31,22 +31,6 @@ constexpr std::pair<std::string_view, const char*> kKept[] = {
     {"higher_order.cond", "which branch it takes is decided by data"},
 };
 
-std::optional<std::string> why_type(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat8E4M3FN:
-    case DType::kFloat8E5M2:
-    case DType::kFloat8E4M3FNUZ:
-    case DType::kFloat8E5M2FNUZ:
-    case DType::kFloat8E8M0:
-    case DType::kComplex32:
-    case DType::kComplex64:
-    case DType::kComplex128:
-      return fmt::format("it has no kernels of {}", dtype_name(dtype));
-    default:
-      return std::nullopt;
-  }
-}
-
 class CudaBuilder : public engine_build::Builder {
  public:
   explicit CudaBuilder(Options options) : options_(std::move(options)) {}
@@ -73,7 +57,8 @@ class CudaBuilder : public engine_build::Builder {
     }
     std::optional<std::string> reason;
     const auto look = [&](const ir::Value* value) {
-      if (value && value->is_tensor() && !reason) reason = why_type(value->dtype());
+      if (!value || !value->is_tensor() || reason || has_type(value->dtype())) return;
+      reason = fmt::format("it has no kernels of {}", dtype_name(value->dtype()));
     };
     for (const ir::Argument& argument : node.args()) ir::Graph::for_each_value(argument, look);
     for (const ir::Value* output : node.outputs()) look(output);

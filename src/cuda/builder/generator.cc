@@ -9,6 +9,8 @@
 
 #include "base/half.h"
 #include "cuda/builder/rule.h"
+#include "cuda/format/blob.h"
+#include "pte/format/scalar_types.h"
 
 namespace slipway::cuda {
 
@@ -22,54 +24,6 @@ namespace {
 
 // Integers of initializers up to this many may be sizes.
 constexpr int64_t kMostIntegers = 64;
-constexpr uint64_t kAlignment = 256;
-
-bool has_type(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat8E4M3FN:
-    case DType::kFloat8E5M2:
-    case DType::kFloat8E4M3FNUZ:
-    case DType::kFloat8E5M2FNUZ:
-    case DType::kFloat8E8M0:
-      return false;
-    default:
-      return !is_complex(dtype);
-  }
-}
-
-// torch's ScalarType, as ExecuTorch numbers it.
-int8_t scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::kUInt8:
-      return 0;
-    case DType::kInt8:
-      return 1;
-    case DType::kInt16:
-      return 2;
-    case DType::kInt32:
-      return 3;
-    case DType::kInt64:
-      return 4;
-    case DType::kFloat16:
-      return 5;
-    case DType::kFloat32:
-      return 6;
-    case DType::kFloat64:
-      return 7;
-    case DType::kBool:
-      return 11;
-    case DType::kBFloat16:
-      return 15;
-    case DType::kUInt16:
-      return 27;
-    case DType::kUInt32:
-      return 28;
-    case DType::kUInt64:
-      return 29;
-    default:
-      return -1;  // There are no kernels of it.
-  }
-}
 
 template <class T>
 T first(std::span<const std::byte> bytes) {
@@ -351,7 +305,8 @@ std::string Generator::source() const {
 table::PortT Generator::port(const onnx::ValueType& type) {
   table::PortT port;
   port.name = type.name;
-  port.type = scalar_type(type.dtype);
+  const auto scalar_type = pte::scalar_type_of(type.dtype);
+  port.type = scalar_type ? static_cast<int8_t>(*scalar_type) : -1;  // there are no kernels of it
   for (const SymInt& size : type.sizes) port.sizes.push_back(number(size));
   return port;
 }

@@ -51,7 +51,18 @@ std::string text_of(const Sizes& sizes) { return ir::format_sizes(sizes); }
 
 }  // namespace
 
-bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
+bool has_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat8E4M3FN:
+    case DType::kFloat8E5M2:
+    case DType::kFloat8E4M3FNUZ:
+    case DType::kFloat8E5M2FNUZ:
+    case DType::kFloat8E8M0:
+      return false;
+    default:
+      return !is_complex(dtype);
+  }
+}
 
 const char* c_type(DType dtype) { return is_half(dtype) ? "float" : memory_type(dtype); }
 

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/half.h"
 #include "cuda/builder/value.h"
 
 namespace slipway::cuda {
@@ -21,7 +22,8 @@ class Generator;
 const char* c_type(DType dtype);
 // And in memory.
 const char* memory_type(DType dtype);
-bool is_half(DType dtype);
+// Whether kernels compute it.
+bool has_type(DType dtype);
 std::string real_literal(double value, DType dtype);
 std::string integer_literal(int64_t value, DType dtype);
 

@@ -33,8 +33,6 @@ bool is_in_memory(const Value& value) { return value.buffer || value.initializer
 
 }  // namespace
 
-SymInt numel(const Sizes& sizes) { return ir::numel(sizes); }
-
 Sizes broadcast(const Sizes& a, const Sizes& b) {
   Sizes result = a.size() >= b.size() ? a : b;
   const Sizes& other = a.size() >= b.size() ? b : a;

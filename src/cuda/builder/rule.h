@@ -82,7 +82,7 @@ class Rule {
 Sizes broadcast(const Sizes& a, const Sizes& b);
 // Of an operand that is broadcast to the sizes that `at` is for.
 Indices aligned(const Indices& at, const Value& operand);
-ir::SymInt numel(const Sizes& sizes);
+using ir::numel;
 
 // Add, Sub, Mul, Div, Mod, Min, Max and Pow of what is in memory.
 void compute_pointwise(Rule& r);

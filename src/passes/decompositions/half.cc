@@ -2,6 +2,8 @@
 // rounded once, as PyTorch does; ExecuTorch's kernels add up in the type itself. And which numbers
 // PyTorch rounds before it computes with them, which the kernels never do.
 
+#include "base/half.h"
+
 #include <cmath>
 
 #include "passes/decompositions/registry.h"
@@ -10,8 +12,6 @@ namespace slipway::passes::decompositions {
 namespace {
 
 using ir::Value;
-
-bool is_half(DType dtype) { return dtype == DType::kFloat16 || dtype == DType::kBFloat16; }
 
 // The same call in float32, of which each result is rounded.
 Values in_float32(Context& c) {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/half.h"
 #include "ir/promotion.h"
 #include "passes/decompositions/registry.h"
 
@@ -225,7 +226,7 @@ Values var_mean(Context& c, bool root) {
 // (sum |x|^p)^(1/p), with the limits that p = 0 and infinite p have. Squares of half types
 // overflow: they are computed in float32, and what comes out is rounded.
 Value* vector_norm(Context& c, Value* x, double p, const std::vector<int64_t>& dims, bool keepdim) {
-  if (x->dtype() == DType::kFloat16 || x->dtype() == DType::kBFloat16) {
+  if (is_half(x->dtype())) {
     Value* wide = vector_norm(c, c.build.to_dtype(x, DType::kFloat32), p, dims, keepdim);
     return c.build.to_dtype(wide, x->dtype());
   }
