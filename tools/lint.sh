@@ -4,6 +4,21 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if [ "$(uname -sm)" != "Linux x86_64" ]; then
+  echo "The wheel in tools/requirements-lint.txt is for Linux on x86-64; this is $(uname -sm)." >&2
+  exit 1
+fi
+. tools/wheels.sh
+requirement=$(grep -v '^#' tools/requirements-lint.txt)
+stamp=.deps/clang-tidy/requirement.txt
+if [ "$(cat $stamp 2>/dev/null)" != "$requirement" ]; then
+  echo "Fetching ${requirement%% *} from PyPI: 46 MB, and 170 MB on disk."
+  fetch_wheel "$requirement"
+  unpack_wheel clang-tidy "${requirement##*sha256:}" clang_tidy/data
+  chmod +x .deps/clang-tidy/bin/clang-tidy
+  echo "$requirement" >$stamp
+fi
+
 ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_onnx_proto >/dev/null
 python3 tools/check_includes.py build/release/build.ninja
 python3 tools/check_engine_names.py
@@ -21,7 +36,7 @@ tidy() {
   local checks=
   [[ $2 == *_test.cc ]] && checks=--checks=-performance-*
   # Shown only when it fails: it also counts the warnings that it keeps to itself.
-  if output=$(clang-tidy-14 -p build/lint --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
+  if output=$(.deps/clang-tidy/bin/clang-tidy -p build/lint --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
     --extra-arg=-Wzero-as-null-pointer-constant "$2" 2>&1); then
     echo "[$1/$total] $2"
   else

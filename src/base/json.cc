@@ -376,7 +376,7 @@ std::string JsonValue::path() const {
     } else {
       for (auto [key, item] : at.members()) {
         if (index_ < document_->end(item.index_)) {
-          if (!path.empty()) path += ".";
+          if (!path.empty()) path += '.';
           path += key.substr(0, 200);
           next = item;
           break;
