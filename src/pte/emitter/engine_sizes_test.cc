@@ -89,7 +89,7 @@ OwnedSpan make_engine(uint64_t size) {
 TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   if (kSanitized) GTEST_SKIP() << "sanitizers check every byte of it";
   runtime::SumBackend::get();
-  constexpr std::array kSizes = {2 * kGiB - 1, 2 * kGiB, 4 * kGiB, 4 * kGiB + 1};
+  constexpr std::array kSizes = {2 * kGiB, 4 * kGiB + 1};
   ProgramToEmit p;
   ir::Value* value = p.input("x", p.type({3}));
   for (const uint64_t size : kSizes) {
@@ -106,7 +106,7 @@ TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   {
     const auto pieces = emit({p.method()}, {.tool_version = "test"});
     ASSERT_TRUE(pieces.ok()) << pieces.error().message();
-    EXPECT_GT(pieces->size(), 12 * kGiB);
+    EXPECT_GT(pieces->size(), 6 * kGiB);
     write_sparse(*pieces, output.path);
   }
   const auto mapped = MappedFile::open(output.path);
