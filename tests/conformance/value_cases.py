@@ -47,6 +47,9 @@ case("int64_from_int32", lambda x: (x.long() * x, x.sum(), x.long() + 1), torch.
 case("int64_from_sizes", lambda x: (torch.arange(x.shape[0]) * 3_000_000_000, x + torch.arange(x.shape[0]).float()), f(5), dynamic=({0: DIM("n")},), more=[(f(9),)])
 case("int32_around_2_24", lambda x: (x + 1, x.float(), x == x + 1, x - 1, x * 2), torch.tensor([2**24 - 1, 2**24, 2**24 + 1, 2**30 + 1], dtype=torch.int32))
 case("int32_wraps", lambda x: (x + x, x * 2, -x, x - 5), torch.tensor([2**31 - 1, -(2**31), 2**30], dtype=torch.int32))
+for dtype in (torch.int32, torch.int64):
+    least, most = torch.iinfo(dtype).min, torch.iinfo(dtype).max
+    case(f"{str(dtype)[6:]}_floors", lambda x, y: (x // y, torch.div(x, y, rounding_mode="floor"), x // 3, y // -5), torch.tensor([least, least + 1, most, most - 1, least, 0, -1], dtype=dtype), torch.tensor([3, 7, -2, -3, most, -4, least], dtype=dtype))
 for name in ("int8", "uint8", "int16"):
     limits = torch.iinfo(TYPES[name])
     values = torch.tensor([limits.max, limits.min, limits.max - 1, limits.min + 1, 100, 3], dtype=TYPES[name])

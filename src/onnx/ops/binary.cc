@@ -79,8 +79,12 @@ Ref floor_divide(Context& c, const Ref& a, const Ref& b) {
     if (dtype_size(a.dtype) < dtype_size(DType::kInt32)) {
       return c.cast(floor_divide(c, c.cast(a, DType::kInt32), c.cast(b, DType::kInt32)), a.dtype);
     }
-    // a - (a mod b), with the sign of b, is a multiple of b.
-    return c.div(c.sub(a, c.op("Mod", {a, b})), b);
+    // a - (a mod b), with the sign of b, is a multiple of b. Where the signs of a and b differ it may
+    // leave the type, and the next multiple towards zero does not.
+    const Ref zero = c.number_like(0, a);
+    const Ref differs = c.op("Xor", {c.compare("Less", a, 0.0), c.compare("Less", b, 0.0)});
+    const Ref rest = c.sub(c.op("Mod", {a, b}), c.where(differs, b, zero));
+    return c.sub(c.div(c.sub(a, rest), b), c.where(differs, c.number_like(1, a), zero));
   }
   const Ref mod = c.op("Mod", {a, b}, {{"fmod", 1}});
   const Ref quotient = c.div(c.sub(a, mod), b);
