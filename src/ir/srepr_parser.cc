@@ -175,6 +175,7 @@ class Parser : Scanner {
       if (!take(')')) return error("a closing parenthesis is expected");
       return Fraction{numerator, denominator};
     }
+    if (head == "Piecewise") return piecewise(depth);
     std::vector<Fraction> arguments;
     if (!take(')')) {
       do {
@@ -185,6 +186,72 @@ class Parser : Scanner {
       if (!take(')')) return error("a comma or a closing parenthesis is expected");
     }
     return call(head, arguments);
+  }
+
+  Result<SymInt> whole_expression(int depth) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Fraction value, expression(depth));
+    const auto whole = value.whole();
+    if (!whole) return error("a fraction where a whole number is needed");
+    return *whole;
+  }
+
+  // The first value whose condition holds. The last condition is true.
+  Result<Fraction> piecewise(int depth) {
+    std::vector<std::pair<SymInt, SymInt>> pieces;
+    do {
+      if (pieces.size() == kMaxArguments) return error("a function has too many arguments");
+      if (word(".") != "ExprCondPair" || !take('(')) return error("an ExprCondPair is expected");
+      SLIPWAY_ASSIGN_OR_RETURN(SymInt value, whole_expression(depth + 1));
+      if (!take(',')) return error("a comma is expected");
+      SLIPWAY_ASSIGN_OR_RETURN(SymInt holds, condition(depth + 1));
+      if (!take(')')) return error("a closing parenthesis is expected");
+      pieces.emplace_back(std::move(value), std::move(holds));
+    } while (take(','));
+    if (!take(')')) return error("a comma or a closing parenthesis is expected");
+    if (pieces.back().second != SymInt(1)) return error("the last piece has a condition");
+    SymInt result = pieces.back().first;
+    for (auto piece = pieces.rbegin() + 1; piece != pieces.rend(); ++piece) {
+      const auto& [value, holds] = *piece;
+      const SymInt chosen = result + (value - result) * holds;
+      // Bounds of the product alone would lie outside those of both.
+      result =
+          SymInt::max(SymInt::min(value, result), SymInt::min(SymInt::max(value, result), chosen));
+    }
+    return Fraction{result, 1};
+  }
+
+  // 1 if it holds, 0 if not.
+  Result<SymInt> condition(int depth) {
+    if (depth > kMaxDepth) return error("it nests too deep");
+    const std::string_view head = word(".");
+    if (head == "true" || head == "True") return SymInt(1);
+    if (head == "false" || head == "False") return SymInt(0);
+    if (!take('(')) return error("a condition is expected");
+    if (head == "And" || head == "Or" || head == "Not") return junction(head, depth);
+    SLIPWAY_ASSIGN_OR_RETURN(const SymInt a, whole_expression(depth + 1));
+    if (!take(',')) return error("a comma is expected");
+    SLIPWAY_ASSIGN_OR_RETURN(const SymInt b, whole_expression(depth + 1));
+    if (!take(')')) return error("a closing parenthesis is expected");
+    const auto is_positive = [](const SymInt& x) { return SymInt::min(1, SymInt::max(x, 0)); };
+    const SymInt differs = is_positive(SymInt::max(a - b, b - a));
+    if (head == "Equality") return SymInt(1) - differs;
+    if (head == "Unequality") return differs;
+    if (head == "StrictLessThan") return is_positive(b - a);
+    if (head == "StrictGreaterThan") return is_positive(a - b);
+    if (head == "LessThan") return is_positive(b - a + 1);
+    if (head == "GreaterThan") return is_positive(a - b + 1);
+    return unsupported("symbolic expression \"{}\": {} is not a condition that Slipway knows",
+                       shown(), head);
+  }
+
+  Result<SymInt> junction(std::string_view head, int depth) {
+    SLIPWAY_ASSIGN_OR_RETURN(SymInt result, condition(depth + 1));
+    while (head != "Not" && take(',')) {
+      SLIPWAY_ASSIGN_OR_RETURN(const SymInt next, condition(depth + 1));
+      result = head == "And" ? SymInt::min(result, next) : SymInt::max(result, next);
+    }
+    if (!take(')')) return error("a closing parenthesis is expected");
+    return head == "Not" ? SymInt(1) - result : result;
   }
 
   Result<Fraction> call(std::string_view head, const std::vector<Fraction>& arguments) {

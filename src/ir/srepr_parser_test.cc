@@ -68,6 +68,47 @@ TEST(SreprParserTest, ReadsExpressions) {
   }
 }
 
+TEST(SreprParserTest, ChoosesPieces) {
+  struct Case {
+    const char* condition;
+    bool (*holds)(int64_t, int64_t);
+  };
+  const Case kCases[] = {
+      {"Equality($, Integer(3))", [](int64_t a, int64_t) { return a == 3; }},
+      {"Unequality($, %)", [](int64_t a, int64_t b) { return a != b; }},
+      {"StrictLessThan($, %)", [](int64_t a, int64_t b) { return a < b; }},
+      {"StrictGreaterThan($, %)", [](int64_t a, int64_t b) { return a > b; }},
+      {"LessThan(Add($, Integer(1)), %)", [](int64_t a, int64_t b) { return a + 1 <= b; }},
+      {"GreaterThan($, %)", [](int64_t a, int64_t b) { return a >= b; }},
+      {"And(Equality($, Integer(2)), StrictLessThan($, %), true)",
+       [](int64_t a, int64_t b) { return a == 2 && a < b; }},
+      {"Or(Equality($, Integer(2)), StrictLessThan($, %), false)",
+       [](int64_t a, int64_t b) { return a == 2 || a < b; }},
+      {"Not(Equality($, %))", [](int64_t a, int64_t b) { return a != b; }},
+  };
+  for (const auto& [condition, holds] : kCases) {
+    std::string text = fmt::format(
+        "Add(Integer(1), Piecewise(ExprCondPair(Mul(Integer(2), $), {}), "
+        "ExprCondPair(Integer(0), Equality($, Integer(5))), ExprCondPair(%, true)))",
+        condition);
+    for (size_t at = text.find('%'); at != std::string::npos; at = text.find('%')) {
+      text.replace(at, 1, "Symbol('u0', integer=True)");
+    }
+    const auto value = SymInt::parse_srepr(with_s0(text));
+    ASSERT_TRUE(value.ok()) << text << ": " << value.error().message();
+    for (int64_t a = 1; a < 7; ++a) {
+      for (int64_t b = -2; b < 7; ++b) {
+        const int64_t expected = 1 + (holds(a, b) ? 2 * a : a == 5 ? 0 : b);
+        EXPECT_EQ(value->evaluate({{"s0", a}, {"u0", b}}).value(), expected)
+            << text << " of " << a << " and " << b;
+      }
+    }
+    const Range bounds = value->bounds({{"s0", {1, 6}}, {"u0", {-2, 9}}});
+    EXPECT_EQ(bounds.min, -1) << text;
+    EXPECT_EQ(bounds.max, 13) << text;
+  }
+}
+
 TEST(SreprParserTest, RefusesWhatIsNoInteger) {
   for (const char* text : {
            "",
@@ -110,6 +151,17 @@ TEST(SreprParserTest, RefusesWhatIsNoInteger) {
            "Rational(1, 0)",
            "Max()",
            "Where($, $, $)",
+           "Piecewise()",
+           "Piecewise($, $)",
+           "Piecewise(ExprCondPair($, Equality($, Integer(1))))",
+           "Piecewise(ExprCondPair($, true)",
+           "Piecewise(ExprCondPair($))",
+           "Piecewise(ExprCondPair(Rational(1, 2), true))",
+           "Piecewise(ExprCondPair($, $), ExprCondPair($, true))",
+           "Piecewise(ExprCondPair($, Contains($, $)), ExprCondPair($, true))",
+           "Piecewise(ExprCondPair($, Not(true, true)), ExprCondPair($, true))",
+           "Piecewise(ExprCondPair($, And()), ExprCondPair($, true))",
+           "Piecewise(ExprCondPair($, Equality($)), ExprCondPair($, true))",
        }) {
     EXPECT_FALSE(SymInt::parse_srepr(with_s0(text)).ok()) << text;
   }
@@ -136,6 +188,13 @@ TEST(SreprParserTest, SmallTextsStaySmall) {
   }
   const auto grown = SymInt::parse_srepr(powers);
   EXPECT_TRUE(!grown.ok() || grown->overflowed());
+  std::string pieces = "Symbol('s0')";
+  for (int i = 0; i < 20; ++i) {
+    pieces = "Piecewise(ExprCondPair(" + pieces +
+             ", Equality(Symbol('s0'), Integer(1))), ExprCondPair(Symbol('u0'), true))";
+  }
+  const auto chosen = SymInt::parse_srepr(pieces);
+  EXPECT_TRUE(!chosen.ok() || chosen->overflowed());
   const auto least =
       SymInt::parse_srepr("FloorDiv(Mul(Integer(-9223372036854775808), Symbol('s0')), Integer(6))");
   ASSERT_TRUE(least.ok());

@@ -137,7 +137,7 @@ def test_audio_decoder_with_cache(tmp_path):
 
 
 def test_speech_of_a_length_that_is_data(tmp_path):
-    """VITS, without the noise that it draws. Sizes of its core dialect are piecewise, which the archive's reader does not know."""
+    """VITS, without the noise that it draws. Sizes of its core dialect are piecewise."""
     flows = dict(duration_predictor_num_flows=2, prior_encoder_num_flows=2, posterior_encoder_num_wavenet_layers=2, prior_encoder_num_wavenet_layers=2, wavenet_kernel_size=3)
     vocoder = dict(upsample_initial_channel=32, upsample_rates=[4, 4], upsample_kernel_sizes=[8, 8], resblock_kernel_sizes=[3, 5], resblock_dilation_sizes=[[1, 3], [1, 3]])
     config = transformers.VitsConfig(
@@ -147,4 +147,4 @@ def test_speech_of_a_length_that_is_data(tmp_path):
     torch.manual_seed(0)
     model = Call(transformers.VitsModel(config).eval(), lambda model, ids: model(input_ids=ids).waveform)
     runs = [(tokens(1, 9),) for _ in range(3)]
-    whole_models.check(tmp_path, model, *runs, options=("--bound", "u4=256"), core=False)
+    whole_models.check(tmp_path, model, *runs, options=("--bound", "u4=256"))

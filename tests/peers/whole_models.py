@@ -28,12 +28,12 @@ def compare(got, expected):
         np.testing.assert_allclose(ours, theirs.numpy(), **TOLERANCE)
 
 
-def check(tmp_path, model, *runs, dynamic=None, options=(), one_engine=False, core=True):
-    """On each set of inputs. `core`: whether in the core dialect, too."""
+def check(tmp_path, model, *runs, dynamic=None, options=(), one_engine=False):
+    """On each set of inputs."""
     with torch.no_grad():
         expected = [model(*inputs) for inputs in runs]
         program = torch.export.export(model, runs[0], dynamic_shapes=dynamic)
-    for dialect in [program, program.run_decompositions()] if core else [program]:
+    for dialect in (program, program.run_decompositions()):
         for engine in ("none", "openvino"):
             file = slipway_cli.compile(dialect, tmp_path, *options, engine=engine)
             if one_engine and engine == "openvino":
