@@ -3,6 +3,7 @@
 import pytest
 import slipway_cli
 import torch
+import torch.nn.functional as f
 
 C = torch.complex64
 
@@ -73,6 +74,17 @@ CASES = {
     "bmm": (lambda x, y: x @ y, c(2, 3, 4), c(2, 4, 5)),
     "matmul": (lambda x, y: x @ y, c(2, 3, 4), c(4, 5)),
     "einsum": (lambda x, y: torch.einsum("bif,fio->bof", x, y), c(2, 3, 5), c(5, 3, 4)),
+    "matrix_vector": (lambda x, y: (x @ y, y @ x.mT, y @ y, torch.vdot(y, y)), c(3, 4), c(4)),
+    "matmul_real": (lambda x, y: (x @ y.to(C), x.mH @ x), c(3, 4), r(4, 2)),
+    "matmul_double": (lambda x: x @ x.mT, c(3, 4, dtype=torch.complex128)),
+    "linear": (lambda x, y, z: (f.linear(x, y), f.linear(x[0], y, z), f.linear(x[0, 0], y, z)), c(2, 3, 4), c(5, 4), c(5)),
+    "addmm": (lambda x, y, z: (torch.addmm(z, x, y), torch.addmm(z[0], x, y.mT.contiguous().mT, beta=2, alpha=0.5)), c(3, 4), c(4, 2), c(3, 2)),
+    "baddbmm": (lambda x, y: torch.baddbmm(y, x, y, beta=0.5), c(2, 4, 4), c(2, 4, 3)),
+    "addmv": (lambda x, y: torch.addmv(y[:3], x, y), c(3, 4), c(4)),
+    "vecdot": (lambda x, y: (torch.linalg.vecdot(x, y), torch.linalg.vecdot(x, y[0], dim=0)), c(3, 4), c(3, 4)),
+    "inner": (lambda x, y: (torch.inner(x, y), torch.tensordot(x, y, ([1], [1])), torch.einsum("ik,jk->ij", x, y)), c(3, 4), c(2, 4)),
+    "diagonal": (lambda x: (x.diagonal(1), x.trace(), x.tril(), x.triu(1)), c(3, 4)),
+    "embedding": (lambda x, i: f.embedding(i.to(torch.int64) * 0 + 1, x), c(3, 4), r(2)),
     "complex": (lambda x, y: torch.complex(x, y), r(3, 4), r(3, 4)),
     "polar": (lambda x, y: torch.polar(x, y), r(3, 4).abs(), r(3, 4)),
     "rope": (lambda x, y: torch.view_as_real(torch.view_as_complex(x) * y).flatten(1), r(2, 3, 4, 2), c(3, 4)),

@@ -188,6 +188,22 @@ Values matmul(Context& c) {
   });
 }
 
+Values linear(Context& c) {
+  const Values product =
+      matrices(c, [&](Value* a, Value* b) { return c.build.linear(a, b, nullptr); });
+  if (product.empty() || !c.has(2)) return product;
+  return {c.build.add(product.at(0), c.tensor(2))};
+}
+
+// The sum over a dimension of products with what the first one is conjugate to.
+Values inner_product(Context& c, int64_t dim) {
+  const DType type = real_type(c);
+  Parts a = operand(c, 0, type);
+  a.imaginary = c.build.neg(a.imaginary);
+  const Parts both = product(c, a, operand(c, 1, type));
+  return join(c, {c.build.sum(both.real, {dim}), c.build.sum(both.imaginary, {dim})});
+}
+
 // Between complex types, and from real numbers.
 Values convert(Context& c) {
   if (!is_complex(c.dtype())) return {};
@@ -300,7 +316,8 @@ constexpr Entry kRules[] = {
     {"aten.stack.default aten.flip.default aten.repeat.default aten.constant_pad_nd.default "
      "aten.index.Tensor aten.index_select.default aten.gather.default aten.unfold_copy.default "
      "aten.index_put.default aten.slice_scatter.default aten.select_scatter.default "
-     "aten.scatter.src aten.cumsum.default",
+     "aten.scatter.src aten.cumsum.default aten.diagonal_copy.default aten.tril.default "
+     "aten.triu.default aten.embedding.default",
      by_parts},
     {"aten.neg.default", neg},
     {"aten._conj.default aten.conj.default aten.conj_physical.default aten._conj_physical.default",
@@ -315,6 +332,10 @@ constexpr Entry kRules[] = {
     {"aten.mm.default", mm},
     {"aten.bmm.default", bmm},
     {"aten.matmul.default", matmul},
+    {"aten.linear.default", linear},
+    {"aten.vdot.default", [](Context& c) { return inner_product(c, 0); }},
+    {"aten.linalg_vecdot.default",
+     [](Context& c) { return inner_product(c, c.has(2) ? c.constant(2) : -1); }},
     {"aten._to_copy.default aten.to.dtype aten.type_as.default", convert},
     {"aten.complex.default", from_parts},
     {"aten.polar.default", polar},

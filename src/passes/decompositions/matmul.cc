@@ -113,7 +113,9 @@ Values add_to_self(Context& c, Value* product) {
 }
 
 Values addmm(Context& c) {
-  if (is_zero(c, 3)) return add_to_self(c, c.build.mm(c.tensor(1), c.tensor(2)));
+  if (is_zero(c, 3) || is_complex(c.dtype())) {
+    return add_to_self(c, c.build.mm(c.tensor(1), c.tensor(2)));
+  }
   Value* bias = c.tensor(0);
   Value* weight = untransposed(c.tensor(2));
   if (weight && bias->rank() == 1 && bias->sizes().at(0) == weight->sizes().at(0) && is_one(c, 3) &&
