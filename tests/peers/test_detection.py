@@ -77,10 +77,17 @@ def test_roi_align(tmp_path, aligned):
     check(tmp_path, function, *several, (torch.randn(2, 3, 16, 16), outside), dynamic=dynamic)
 
 
-def test_adaptive_roi_align_is_refused_with_what_helps(tmp_path):
-    program = torch.export.export(Function(lambda x, r: torch.ops.torchvision.roi_align(x, r, 1.0, 2, 2, 0, False)), (torch.randn(2, 3, 8, 8), rois(3)))
-    with pytest.raises(slipway_cli.ToolError, match="sampling_ratio=2"):
-        slipway_cli.compile(program, tmp_path)
+@pytest.mark.parametrize("aligned", (False, True))
+def test_roi_align_with_as_many_points_as_a_box_is_large(tmp_path, aligned):
+    def function(x, rois):
+        align = torch.ops.torchvision.roi_align
+        return align(x, rois, 1.0, 3, 2, -1, aligned), align(x, rois, 0.5, 2, 7, 0, aligned), align(x[:1], rois * torch.tensor([0.0, 1, 1, 1, 1]), 0.3, 1, 1, -1, aligned)
+
+    dynamic = (({2: torch.export.Dim("height", max=64), 3: torch.export.Dim("width", max=64)}, {0: BOXES}),)
+    # Far larger than the picture, empty, turned round, and outside.
+    odd = torch.tensor([[0.0, -900.0, -9.0, 999.0, 99.0], [1.0, 3.0, 3.0, 3.0, 3.0], [0.0, 9.0, 9.0, 2.0, 1.0], [0.0, 90.0, 90.0, 95.0, 95.0], [1.0, -1.0, -1.0, 16.5, 16.5]])
+    several = [(torch.randn(2, 3, h, w), rois(n)) for h, w, n in ((16, 20, 9), (2, 64, 40), (64, 3, 1), (8, 8, 0))]
+    check(tmp_path, function, *several, (torch.randn(2, 3, 16, 16), odd), (torch.randn(2, 3, 5, 7), odd * torch.tensor([1.0, 3, 3, 3, 3])), dynamic=dynamic)
 
 
 @pytest.mark.parametrize("groups, offset_groups, use_mask", ((1, 1, False), (2, 1, True), (1, 2, True), (2, 4, False)))

@@ -87,43 +87,128 @@ Between within_border(OpBuilder& b, Value* x, const SymInt& size) {
   return beside(b, low, high, b.sub(x, b.floor(x)), is_inside);
 }
 
-// (input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned): the mean of
-// points in each part of a box.
+// What roi_align(input, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned)
+// knows of its boxes along one dimension.
+struct Sides {
+  int64_t parts;
+  Value* begin;   // [count]
+  Value* length;  // [count]
+};
+
+Sides sides_of(Context& c, int64_t first, int64_t last, int64_t parts) {
+  auto& b = c.build;
+  const bool aligned = c.flag(6);
+  const auto side = [&](int64_t i) {
+    return b.sub(b.mul(b.select(c.tensor(1), 1, i), c.real(2)), aligned ? 0.5 : 0.0);
+  };
+  Value* begin = side(first);
+  Value* length = b.sub(side(last), begin);
+  if (!aligned) length = b.clamp(length, 1.0, std::nullopt);
+  return {parts, begin, length};
+}
+
+// Where the first part of each box begins, the second, and so on: [count, parts, 1]. `length` is
+// that of a part.
+Value* begins_of_parts(Context& c, const Sides& sides, Value* length) {
+  auto& b = c.build;
+  const SymInt count = length->sizes().at(0);
+  Value* part = b.to_dtype(b.arange(SymInt(sides.parts)), length->dtype());
+  return b.add(b.view(sides.begin, {count, 1, 1}),
+               b.mul(length, b.view(part, {1, sides.parts, 1})));
+}
+
+Value* lengths_of_parts(Context& c, const Sides& sides) {
+  const SymInt count = sides.length->sizes().at(0);
+  return c.build.view(c.build.div(sides.length, static_cast<double>(sides.parts)), {count, 1, 1});
+}
+
+// How much each pixel along a dimension adds to each part, and of how many points the sum is.
+struct Weights {
+  Value* sums;    // [count, parts, size]
+  Value* points;  // [count]
+};
+
+// As many points as a part is pixels long, rounded up, which are more than half a pixel apart where
+// they are more than one: so many at most lie in the picture, from the first one that does.
+Weights adaptive_weights(Context& c, const Sides& sides, const SymInt& size) {
+  auto& b = c.build;
+  const SymInt count = sides.length->sizes().at(0);
+  const SymInt most = size * 2 + 4;
+  Value* length = lengths_of_parts(c, sides);
+  Value* points = b.unary("ceil", length);
+  Value* divisor = b.clamp(points, 1.0, std::nullopt);
+  Value* begin = begins_of_parts(c, sides, length);
+  Value* step = b.div(length, divisor);
+  step = b.where(b.gt(step, 0.0), step, b.full_like(step, 1.0));
+  Value* before = b.floor(b.sub(b.div(b.rsub(begin, -1.0), step), 0.5));
+  before = b.minimum(b.clamp(before, 0.0, std::nullopt), divisor);
+  Value* number = b.view(b.to_dtype(b.arange(most), length->dtype()), {1, 1, most});
+  number = b.add(before, number);
+  Value* rest = b.div(b.mul(b.add(number, 0.5), length), divisor);
+  const Between between = within_border(b, b.add(begin, rest), size);
+  Value* is_point = b.to_dtype(b.lt(number, points), length->dtype());
+  Value* weights = b.mul(between.weights, b.unsqueeze(is_point, -1));
+  const SymInt lines = count * SymInt(sides.parts);
+  const Sizes flat = {lines, most * 2};
+  Value* sums = b.scatter_add(b.zeros({lines, size}, length->dtype()), 1,
+                              b.view(between.places, flat), b.view(weights, flat));
+  return {b.view(sums, {count, sides.parts, size}), b.view(points, {count})};
+}
+
+// The points of a part are those of rows by those of columns, so the sum of what they add is a
+// product of matrices.
+Values adaptive_roi_align(Context& c, const Sides& of_rows, const Sides& of_columns) {
+  auto& b = c.build;
+  Value* x = c.tensor(0);
+  if (x->dtype() != DType::kFloat32 && x->dtype() != DType::kFloat64) {
+    return c.unsupported("its number of points is computed in float32 and float64 only");
+  }
+  const SymInt channels = x->sizes().at(1);
+  const SymInt height = x->sizes().at(2);
+  const SymInt width = x->sizes().at(3);
+  const Weights rows = adaptive_weights(c, of_rows, height);
+  const Weights columns = adaptive_weights(c, of_columns, width);
+  Value* picture = b.to_dtype(b.select(c.tensor(1), 1, 0), DType::kInt64);
+  Value* pixels_first = b.permute(x, {0, 2, 3, 1});
+  const auto turn = [&](OpBuilder& build, const LoopValues& now) -> LoopResults {
+    Value* pixels = now.given.at(0);
+    if (pixels->sizes().at(0) != SymInt(1)) {
+      pixels = build.index_select(pixels, 0, build.view(now.scanned.at(0), {1}));
+    }
+    Value* by_rows = build.mm(now.scanned.at(1), build.view(pixels, {height, width * channels}));
+    Value* all_columns = build.expand(build.unsqueeze(now.scanned.at(2), 0),
+                                      {of_rows.parts, of_columns.parts, width});
+    return {{}, {build.bmm(all_columns, build.view(by_rows, {of_rows.parts, width, channels}))}};
+  };
+  const LoopValues values{{}, {picture, rows.sums, columns.sums}, {pixels_first}};
+  Value* sums = b.permute(loop(c, values, false, turn).stacked.at(0), {0, 3, 1, 2});
+  Value* points = b.clamp(b.mul(rows.points, columns.points), 1.0, std::nullopt);
+  return {b.div(sums, b.view(points, {points->sizes().at(0), 1, 1, 1}))};
+}
+
+// The mean of points in each part of a box.
 Values roi_align(Context& c) {
   auto& b = c.build;
   Value* x = c.tensor(0);
   Value* rois = c.tensor(1);
-  const double scale = c.real(2);
   const int64_t parts[] = {c.constant(3), c.constant(4)};
   const int64_t ratio = c.constant(5);
-  const bool aligned = c.flag(6);
-  if (ratio <= 0) {
-    return c.unsupported(
-        "its number of points depends on the size of each box: give a number of them, such as "
-        "sampling_ratio=2");
-  }
+  const Sides sides[] = {sides_of(c, 2, 4, parts[0]), sides_of(c, 1, 3, parts[1])};
+  if (ratio <= 0) return adaptive_roi_align(c, sides[0], sides[1]);
   const SymInt height = x->sizes().at(2);
   const SymInt width = x->sizes().at(3);
   const SymInt channels = x->sizes().at(1);
   const SymInt count = rois->sizes().at(0);
-  const auto side = [&](int64_t i) {
-    return b.sub(b.mul(b.select(rois, 1, i), scale), aligned ? 0.5 : 0.0);
-  };
   // The points of every box along a dimension, [count, parts, ratio, 2].
-  const auto points = [&](int64_t first, int64_t last, int64_t n, const SymInt& size) {
-    Value* begin = side(first);
-    Value* length = b.sub(side(last), begin);
-    if (!aligned) length = b.clamp(length, 1.0, std::nullopt);
-    Value* part = b.view(b.div(length, static_cast<double>(n)), {count, 1, 1});
-    Value* whole = b.view(b.to_dtype(b.arange(SymInt(n)), x->dtype()), {1, n, 1});
+  const auto points = [&](const Sides& along, const SymInt& size) {
+    Value* length = lengths_of_parts(c, along);
     Value* point = b.add(b.to_dtype(b.arange(SymInt(ratio)), x->dtype()), 0.5);
-    Value* rest = b.mul(part, b.view(point, {1, 1, ratio}));
+    Value* rest = b.mul(length, b.view(point, {1, 1, ratio}));
     rest = b.div(rest, static_cast<double>(ratio));
-    Value* place = b.add(b.view(begin, {count, 1, 1}), b.mul(part, whole));
-    return within_border(b, b.add(place, rest), size);
+    return within_border(b, b.add(begins_of_parts(c, along, length), rest), size);
   };
-  const Between rows = points(2, 4, parts[0], height);
-  const Between columns = points(1, 3, parts[1], width);
+  const Between rows = points(sides[0], height);
+  const Between columns = points(sides[1], width);
   // [count, rows, columns, and what is added up: ratio, ratio, 2, 2]
   const Sizes of_rows = {count, parts[0], 1, ratio, 1, 2, 1};
   const Sizes of_columns = {count, 1, parts[1], 1, ratio, 1, 2};
