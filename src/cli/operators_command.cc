@@ -39,6 +39,12 @@ results differ from these by as much as the condition of the matrix has it. Thei
 matrix, is one when the program runs, and else the `info` of those that give one; what they give
 beside an `info` that is not 0 is left open.
 
+`torch.export` (2.14 and 2.15) takes no packed sequences: LSTM, GRU and RNN of a `PackedSequence`,
+whether it is given, made of lengths that are data or constants, or goes to `_VF.lstm` as it is, end
+in errors of its own, and `_pack_padded_sequence` alone is exported with sizes and a type that it
+does not have. It also fixes the number of steps of these layers. `torch.scan` over a cell takes any
+number, and a state that `where` keeps for sequences that have ended gives what packed ones do.
+
 These take more than twice the time of eager PyTorch on two cores, since kernels go over whole
 tensors for each step: random numbers (a million of `rand` 90 ms, and 8 in eager PyTorch), matrices
 (the inverse of one of 64 by 64 2 ms and 0.1, of 256 by 256 350 ms and 1.3), `nms` (1000 boxes 80 ms

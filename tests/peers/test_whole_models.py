@@ -1,8 +1,10 @@
-"""Models whose core is of complex numbers or a loop: GFNet, and a beam search by while_loop."""
+"""Models whose core is of complex numbers or a loop: GFNet, a beam search by while_loop, and sequences of several lengths by scan."""
 
+import pytest
 import torch
 from torch import nn
-from torch._higher_order_ops import while_loop
+from torch._higher_order_ops import scan, while_loop
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import whole_models
 
@@ -94,3 +96,57 @@ def test_beam_search(tmp_path):
     # The longest sentences, and some that end before.
     assert [int(model(*inputs)[0]) for inputs in runs][::2] == [6, 2]
     whole_models.check(tmp_path, model, *runs)
+
+
+class Packed(nn.Module):
+    """An LSTM over sequences of several lengths, as PyTorch has it."""
+
+    def __init__(self, dim=4, width=5):
+        super().__init__()
+        self.lstm = nn.LSTM(dim, width)
+
+    def forward(self, x, lengths):
+        packed, state = self.lstm(pack_padded_sequence(x, lengths, enforce_sorted=False))
+        return pad_packed_sequence(packed, total_length=x.shape[0])[0], *state
+
+
+class Scanned(nn.Module):
+    """The same for torch.export: a sequence that has ended keeps its state."""
+
+    def __init__(self, packed):
+        super().__init__()
+        weights = packed.lstm.state_dict().items()
+        self.cell = nn.LSTMCell(packed.lstm.input_size, packed.lstm.hidden_size)
+        self.cell.load_state_dict({name.removesuffix("_l0"): weight for name, weight in weights})
+
+    def forward(self, x, lengths):
+        def step(state, element):
+            x, goes_on = element
+            h, c = (torch.where(goes_on, new, old) for new, old in zip(self.cell(x, state), state))
+            return (h, c), torch.where(goes_on, h, 0.0)
+
+        start = x.new_zeros(x.shape[1], self.cell.hidden_size)
+        goes_on = torch.arange(x.shape[0])[:, None, None] < lengths[:, None]
+        (h, c), outputs = scan(step, (start, start.clone()), (x, goes_on))
+        return outputs, h[None], c[None]
+
+
+def lengths_of_sequences(steps):
+    return torch.randn(steps, 3, 4), torch.tensor([steps // 2, steps, 1])
+
+
+def test_sequences_of_several_lengths(tmp_path):
+    torch.manual_seed(0)
+    packed = Packed().eval()
+    model = Scanned(packed).eval()
+    runs = [lengths_of_sequences(steps) for steps in (7, 2, 30)]
+    for inputs in runs:
+        whole_models.compare([output.detach() for output in model(*inputs)], [output.detach() for output in packed(*inputs)])
+    whole_models.check(tmp_path, model, *runs, dynamic=({0: torch.export.Dim("steps", min=2, max=30)}, None))
+
+
+@pytest.mark.parametrize("strict", (False, True))
+def test_packed_sequences_are_not_exported(strict):
+    """As docs/operators.md says. Where this fails, `aten.lstm.data` and its kin have come within reach."""
+    with pytest.raises(Exception, match="zeros|skipped"):
+        torch.export.export(Packed(), lengths_of_sequences(7), strict=strict)
