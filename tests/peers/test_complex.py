@@ -131,6 +131,13 @@ CASES = {
     "phase": (lambda x: torch.fft.irfft(torch.fft.rfft(x) / torch.fft.rfft(x).abs()), r(2, 8)),
 }
 F = torch.fft
+HANN = torch.hann_window(16)
+
+
+def spectrum(n, hop, window, **options):
+    return torch.stft(r(2, 64).to(window.dtype), n, hop, window=window, return_complex=True, **options)
+
+
 # Transforms, in both dialects: those of real signals by ExecuTorch's kernel, the rest from them.
 TRANSFORMS = {
     "fft": (lambda x: F.fft(x), r(3, 6, 8)),
@@ -156,6 +163,10 @@ TRANSFORMS = {
     "global_filter": (lambda x, w: F.irfft2(F.rfft2(x, dim=(1, 2), norm="ortho") * w, s=(6, 6), dim=(1, 2), norm="ortho"), r(2, 6, 6, 3), c(6, 4, 3)),
     "frequencies": (lambda x: (x * F.fftfreq(8, 0.5), x[:, :5] * F.rfftfreq(8), x[:, :7] * F.fftfreq(7)), r(3, 8)),
     "shifts": (lambda x: (F.fftshift(x), F.ifftshift(x, dim=1), F.ifftshift(x)), r(4, 7)),
+    "istft": (lambda s: (torch.istft(s, 16, 4, window=HANN), torch.istft(s, 16, 4, window=HANN, length=50), torch.istft(s[0], 16, 4, window=HANN, length=90)), spectrum(16, 4, window=HANN)),
+    "istft_short_window": (lambda s: torch.istft(s, 16, 3, 12, normalized=True), spectrum(16, 3, win_length=12, normalized=True, window=torch.ones(12))),
+    "istft_two_sided": (lambda s: torch.istft(s, 16, onesided=False, window=HANN.double()), spectrum(16, 4, window=HANN.double(), onesided=False)),
+    "stft_and_back": (lambda x: torch.istft(torch.stft(x, 16, 4, window=HANN, return_complex=True) * 2, 16, 4, window=HANN, length=64), r(2, 64)),
     "stft_two_sided": (lambda x: torch.stft(x, 16, 4, onesided=False, return_complex=True, window=torch.hann_window(16)), r(2, 48)),
 }
 

@@ -263,6 +263,14 @@ Values shifted(Context& c, bool back) {
   return {c.build.roll(x, shifts, dims)};
 }
 
+// A window of `length`, or of ones, in the middle of n places.
+Value* window_of(Context& c, size_t i, int64_t length, int64_t n, DType dtype) {
+  Value* window = c.has(i) ? c.tensor(i) : c.build.ones({length}, dtype);
+  if (length == n) return window;
+  const int64_t left = (n - length) / 2;
+  return c.build.constant_pad_nd(window, {left, n - length - left});
+}
+
 // Transforms of overlapping, weighed pieces of the signal: [batch, frequencies, pieces].
 Values stft(Context& c) {
   const bool centred = c.op() == "aten.stft.center";
@@ -287,17 +295,8 @@ Values stft(Context& c) {
   const SymInt count = SymInt::floordiv(x->sizes().at(1) - SymInt(n), hop) + 1;
   Value* pieces = c.build.call("aten.unfold_copy.default", {x, SymInt(1), SymInt(n), SymInt(hop)},
                                x->dtype(), {x->sizes().at(0), count, n});
-  if (c.has(4)) {
-    Value* window = c.tensor(4);
-    if (window_length < n) {
-      const int64_t left = (n - window_length) / 2;
-      window = c.build.constant_pad_nd(window, {left, n - window_length - left});
-    }
-    pieces = c.build.mul(pieces, window);
-  } else if (window_length < n) {
-    const int64_t left = (n - window_length) / 2;
-    pieces = c.build.mul(pieces, c.build.constant_pad_nd(c.build.ones({window_length}, x->dtype()),
-                                                         {left, n - window_length - left}));
+  if (c.has(4) || window_length < n) {
+    pieces = c.build.mul(pieces, window_of(c, 4, window_length, n, x->dtype()));
   }
   // Frequencies come before pieces, and only real numbers are moved.
   pieces = c.build.transpose(pieces, 1, 2);
@@ -311,6 +310,61 @@ Values stft(Context& c) {
                           : joined(c, spectrum(c, {pieces, nullptr}, 1, norm));
   if (!is_complex(c.dtype())) result = parts(c, result);
   return {single ? c.build.view(result, c.sizes()) : result};
+}
+
+// The sum of pieces, [batch, pieces, n], each `hop` after the one before it: parts of the pieces as
+// long as the hop, of which those of one number lie beside each other in the sum.
+Value* overlapped(Context& c, Value* pieces, int64_t hop) {
+  auto& b = c.build;
+  const SymInt batch = pieces->sizes().at(0);
+  const SymInt count = pieces->sizes().at(1);
+  const SymInt n = pieces->sizes().at(2);
+  const int64_t parts = (*n.constant() + hop - 1) / hop;
+  pieces =
+      b.view(b.constant_pad_nd(pieces, {0, SymInt(parts * hop) - n}), {batch, count, parts, hop});
+  Value* sum = nullptr;
+  for (int64_t i = 0; i < parts; ++i) {
+    Value* part = b.constant_pad_nd(b.select(pieces, 2, i), {0, 0, i, parts - 1 - i});
+    sum = sum ? b.add(sum, part) : part;
+  }
+  const SymInt length = (count + SymInt(parts - 1)) * SymInt(hop);
+  return b.narrow(b.view(sum, {batch, length}), 1, 0, n + SymInt(hop) * (count - 1));
+}
+
+// (self, n_fft, hop_length, win_length, window, center, normalized, onesided, length,
+// return_complex)
+Values istft(Context& c) {
+  auto& b = c.build;
+  if (c.flag(9)) {
+    return c.unsupported(
+        "its signal is complex: save the exported program's `.run_decompositions()`");
+  }
+  Value* x = c.tensor(0);
+  const int64_t n = c.constant(1);
+  const int64_t hop = c.has(2) ? c.constant(2) : n / 4;
+  const int64_t window_length = c.has(3) ? c.constant(3) : n;
+  if (n < 1 || hop < 1 || window_length < 1 || window_length > n) {
+    return c.unsupported("its lengths are inconsistent");
+  }
+  if (!c.may_unroll((n + hop - 1) / hop, "pieces that overlap", "make hop_length larger"))
+    return {};
+  if (x->rank() == 2) x = b.unsqueeze(x, 0);
+  x = b.transpose(b.narrow(x, 1, 0, n / 2 + 1), 1, 2);
+  const SymInt batch = x->sizes().at(0);
+  const SymInt count = x->sizes().at(1);
+  Value* pieces =
+      b.call("aten._fft_c2r.default", {x, Sizes{SymInt(2)}, SymInt(c.flag(6) ? 1 : 2), SymInt(n)},
+             c.dtype(), {batch, count, n});
+  Value* window = window_of(c, 4, window_length, n, c.dtype());
+  Value* sum = overlapped(c, b.mul(pieces, window), hop);
+  Value* weights = overlapped(c, b.expand(b.mul(window, window), {1, count, n}), hop);
+  const SymInt whole = sum->sizes().at(1);
+  const SymInt start = c.flag(5) ? n / 2 : 0;
+  const SymInt wanted = last(c.sizes());
+  const SymInt kept = SymInt::min(wanted, whole - start);
+  sum = b.div(b.narrow(sum, 1, start, kept), b.narrow(weights, 1, start, kept));
+  if (kept != wanted) sum = b.constant_pad_nd(sum, {0, wanted - kept});
+  return {b.view(sum, c.sizes())};
 }
 
 constexpr Entry kRules[] = {
@@ -335,6 +389,7 @@ constexpr Entry kRules[] = {
     {"aten.fft_fftshift.default", [](Context& c) { return shifted(c, false); }},
     {"aten.fft_ifftshift.default", [](Context& c) { return shifted(c, true); }},
     {"aten.stft.default aten.stft.center", stft},
+    {"aten.istft.default", istft},
 };
 
 }  // namespace
