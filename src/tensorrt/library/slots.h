@@ -34,8 +34,8 @@ namespace slipway::tensorrt {
   METHOD(VBuilderConfig, setBuilderOptimizationLevel, void(int32_t), 47, 36, 36, 0)                                   \
   METHOD(VBuilderConfig, getBuilderOptimizationLevel, int32_t(), 48, 37, 37, 0)                                       \
   METHOD(VBuilderConfig, setHardwareCompatibilityLevel, void(int32_t), 49, 38, 38, 0)                                 \
-  METHOD(VBuilderConfig, setRuntimePlatform, void(int32_t platform), 58, 47, 47, 3)                                   \
-  METHOD(VBuilderConfig, getRuntimePlatform, int32_t(), 59, 48, 48, 3)                                                \
+  METHOD(VBuilderConfig, setRuntimePlatform, void(int32_t platform), 58, 47, 47, 2)                                   \
+  METHOD(VBuilderConfig, getRuntimePlatform, int32_t(), 59, 48, 48, 2)                                                \
   METHOD(VBuilderConfig, setNbComputeCapabilities, bool(int32_t count), -1, -1, 55, 0)                                \
   METHOD(VBuilderConfig, getNbComputeCapabilities, int32_t(), -1, -1, 56, 0)                                          \
   METHOD(VBuilderConfig, setComputeCapability, bool(int32_t capability, int32_t index), -1, -1, 57, 0)                \
