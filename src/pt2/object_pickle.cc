@@ -18,6 +18,11 @@ constexpr size_t kMaxOpcodes = 4096;
 // TorchScript keeps the type of a list beside it, by this.
 constexpr std::string_view kTypeTag = "torch.jit._pickle.restore_type_tag";
 
+// What stands for an object while PyTorch traces a program, and the member of it that is the
+// object.
+constexpr std::string_view kWrapper = "torch._library.fake_class_registry.FakeScriptObject";
+constexpr std::string_view kWrapped = "real_obj";
+
 enum class Opcode : uint8_t {
   kProto = 0x80,
   kFrame = 0x95,
@@ -36,6 +41,10 @@ enum class Opcode : uint8_t {
   kEmptyList = ']',
   kAppend = 'a',
   kAppends = 'e',
+  kEmptyDict = '}',
+  kSetItem = 's',
+  kSetItems = 'u',
+  kNone = 'N',
   kText1 = 0x8c,
   kText4 = 'X',
   kText8 = 0x8d,
@@ -52,10 +61,11 @@ enum class Opcode : uint8_t {
 // Objects lie in one table and name each other by index, so that a knot is followed nowhere.
 using Index = uint32_t;
 struct Object {
-  enum Kind : uint8_t { kText, kList, kTuple, kGlobal, kInstance } kind = kText;
-  std::string_view text = {};     // kText
-  std::string name = {};          // kGlobal, kInstance
-  std::vector<Index> items = {};  // of lists and tuples; an instance's state, of one
+  enum Kind : uint8_t { kText, kList, kTuple, kDict, kNone, kGlobal, kInstance } kind = kText;
+  std::string_view text = {};  // kText
+  std::string name = {};       // kGlobal, kInstance
+  // Of lists and tuples; keys and values of a dict; an instance's state, of one.
+  std::vector<Index> items = {};
 };
 
 class Machine : PickleStack<Object> {
@@ -72,7 +82,8 @@ class Machine : PickleStack<Object> {
       SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code), stopped));
     }
     SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
-    const Object& object = objects_[top];
+    SLIPWAY_ASSIGN_OR_RETURN(const Index unwrapped, unwrap(top));
+    const Object& object = objects_[unwrapped];
     if (object.kind != Object::kInstance) return damaged("does not hold an object");
     if (object.items.size() != 1 || objects_[object.items[0]].kind != Object::kList) {
       return unsupported("{} holds a {} whose state is not a list", name_, object.name);
@@ -88,6 +99,19 @@ class Machine : PickleStack<Object> {
   }
 
  private:
+  // What a wrapper holds; anything else is itself. A wrapper in one is left there.
+  Result<Index> unwrap(Index index) const {
+    const Object& wrapper = objects_[index];
+    if (wrapper.kind != Object::kInstance || wrapper.name != kWrapper) return index;
+    if (wrapper.items.size() == 1 && objects_[wrapper.items[0]].kind == Object::kDict) {
+      const std::vector<Index>& items = objects_[wrapper.items[0]].items;
+      for (size_t i = items.size(); i >= 2; i -= 2) {  // of several with one name the last
+        const Object& key = objects_[items[i - 2]];
+        if (key.kind == Object::kText && key.text == kWrapped) return items[i - 1];
+      }
+    }
+    return unsupported("{} holds a {} without an object in it", name_, wrapper.name);
+  }
   Status push_text(size_t bytes_of_length) {
     SLIPWAY_ASSIGN_OR_RETURN(const uint64_t length, take_number(bytes_of_length));
     SLIPWAY_ASSIGN_OR_RETURN(const std::string_view content, take_text(length));
@@ -104,9 +128,18 @@ class Machine : PickleStack<Object> {
     push_again(list);
     return {};
   }
+  Status set_items(const std::vector<Index>& items) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Index dict, pop());
+    if (objects_[dict].kind != Object::kDict) return damaged("sets items of what is no dict");
+    if (items.size() % 2 != 0) return damaged("has a key without a value");
+    objects_[dict].items.insert(objects_[dict].items.end(), items.begin(), items.end());
+    push_again(dict);
+    return {};
+  }
   Status push_global(std::string_view module, std::string_view name) {
     std::string whole = std::string(module) + "." + std::string(name);
-    if (whole != kTypeTag && std::find(types_.begin(), types_.end(), whole) == types_.end()) {
+    if (whole != kTypeTag && whole != kWrapper &&
+        std::find(types_.begin(), types_.end(), whole) == types_.end()) {
       return unsupported(
           "{} asks for {}, which is no object that Slipway knows; nothing of it runs", name_,
           printable_start(whole));
@@ -215,6 +248,18 @@ class Machine : PickleStack<Object> {
         SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop_to_mark());
         return append(items);
       }
+      case Opcode::kEmptyDict:
+        return push({.kind = Object::kDict});
+      case Opcode::kSetItem: {
+        SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop(2));
+        return set_items(items);
+      }
+      case Opcode::kSetItems: {
+        SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop_to_mark());
+        return set_items(items);
+      }
+      case Opcode::kNone:
+        return push({.kind = Object::kNone});
       case Opcode::kText1:
       case Opcode::kBytes1:
         return push_text(1);

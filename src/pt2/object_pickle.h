@@ -21,7 +21,8 @@ struct PickledObject {
 };
 
 // Of a record "custom_obj_N", which is a zip of its own, or "opaque_obj_N", a plain pickle. `types`
-// are the classes and functions that may make it; none is called. `name` is for messages.
+// are the classes and functions that may make it; none is called. What PyTorch wrapped it in while
+// it traced the program (a FakeScriptObject) is left away. `name` is for messages.
 Result<PickledObject> read_object(const OwnedSpan& record, std::span<const std::string_view> types,
                                   const std::string& name);
 

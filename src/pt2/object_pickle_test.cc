@@ -70,6 +70,42 @@ TEST(ObjectPickle, ReadsWhatAFunctionMakes) {
   EXPECT_THAT(object->state, ElementsAre("xy", "\x00\xff"s, "xy"));
 }
 
+// As pickle writes a torch._library.fake_class_registry.FakeScriptObject.
+std::string wrapped(const std::string& members) {
+  return "\x80\x02"
+         "ctorch._library.fake_class_registry\nFakeScriptObject\n)\x81}" +
+         members + "b.";
+}
+
+TEST(ObjectPickle, LeavesAWrapperAway) {
+  const std::string made = "cc\nd\n](" + text("x") + text("y") + "e\x85R";
+  const std::string other = "cc\nd\n](" + text("z") + "e\x85R";
+  const std::string object = text("real_obj") + made;
+  for (const std::string& members :
+       {"(" + text("wrapped_obj") + "N" + text("script_class_name") + text("E") + object + "u",
+        "(" + text("wrapped_obj") + other + object + "u", object + "s",
+        text("real_obj") + other + "s" + object + "s"}) {
+    const auto read_object = read(wrapped(members));
+    ASSERT_TRUE(read_object.ok()) << read_object.error().message();
+    EXPECT_EQ(read_object->type, "c.d");
+    EXPECT_THAT(read_object->state, ElementsAre("x", "y"));
+  }
+  const std::string inner =
+      "ctorch._library.fake_class_registry\nFakeScriptObject\n)\x81}" + object + "sb";
+  const std::pair<std::string, const char*> refused[] = {
+      {"", "FakeScriptObject without an object in it"},
+      {text("other") + made + "s", "FakeScriptObject without an object in it"},
+      {text("real_obj") + text("x") + "s", "does not hold an object"},
+      {text("real_obj") + "Ns", "does not hold an object"},
+      {text("real_obj") + inner + "s", "FakeScriptObject whose state is not a list"},
+      {"(" + object + text("more") + "u", "has a key without a value"},
+      {text("real_obj") + "cos\nsystem\n", "it asks for os.system"},
+  };
+  for (const auto& [members, problem] : refused) {
+    EXPECT_THAT(error_of(wrapped(members)), HasSubstr(problem)) << members;
+  }
+}
+
 TEST(ObjectPickle, ReadsAZip) {
   const std::string pickle = instance("a\nb", kList);
   const std::string zip = make_zip({{"archive/data.pkl", pickle}, {"archive/version", "3\n"}});
@@ -84,8 +120,8 @@ TEST(ObjectPickle, RunsNothing) {
               HasSubstr("it asks for os.system, which is no object that Slipway knows"));
   EXPECT_THAT(error_of("\x80\x04\x8c\x02os\x8c\x06system\x93]\x85R."), HasSubstr("os.system"));
   EXPECT_THAT(error_of("c__builtin__\neval\n(" + text("1") + "tR."), HasSubstr("__builtin__.eval"));
-  // A dict, a number, an instance by the old opcode.
-  for (const std::string pickle : {"}.", "K\x01.", "(ia\nb\n."}) {
+  // A set, a number, an instance by the old opcode.
+  for (const std::string pickle : {"\x8f.", "K\x01.", "(ia\nb\n."}) {
     EXPECT_THAT(error_of(pickle), HasSubstr("it has the opcode")) << pickle;
   }
 }
@@ -108,6 +144,8 @@ TEST(ObjectPickle, RefusesWhatIsNoSuchObject) {
       {"ca\nb\n)R.", "other arguments than it takes"},
       {"]]b.", "builds what is no object"},
       {")]a.", "appends to what is no list"},
+      {"]" + text("k") + text("v") + "s.", "sets items of what is no dict"},
+      {instance("a\nb", "}"), "whose state is not a list"},
       {"](" + std::string(5000, '('), "too many opcodes"},
   };
   for (const auto& [pickle, problem] : cases) EXPECT_THAT(error_of(pickle), HasSubstr(problem));
@@ -126,7 +164,8 @@ TEST(ObjectPickle, FollowsNoKnot) {
 
 TEST(ObjectPickle, TakesNoHarmFromDamage) {
   for (const std::string& whole :
-       {instance("a\nb", kList), make_zip({{"archive/data.pkl", instance("a\nb", kList)}})}) {
+       {instance("a\nb", kList), wrapped(text("real_obj") + "cc\nd\n" + kList + "\x85Rs"),
+        make_zip({{"archive/data.pkl", instance("a\nb", kList)}})}) {
     for (size_t size = 0; size < whole.size(); ++size)
       EXPECT_FALSE(read(whole.substr(0, size)).ok());
     for (size_t i = 0; i < whole.size(); ++i) {

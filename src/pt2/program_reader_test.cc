@@ -381,6 +381,49 @@ TEST(ProgramReader, ObjectsAreFoundByTheirNamesAlone) {
                   "is \"engine\", and the archive's objects are: e");
 }
 
+// As programs had them before signatures did: inputs of the graph, by whose names they are stored.
+TEST(ProgramReader, ObjectsOfOlderProgramsAreFoundByTheirInputs) {
+  const std::string type = "__torch__.torch.classes.tensorrt.Engine";
+  const std::string mapped = R"({"custom_obj": {"arg": {"name": "obj_engine", "class_fqn": ")" +
+                             type + R"("}, "custom_obj_name": "engine"}})";
+  const std::string unmapped =
+      R"({"user_input": {"arg": {"as_custom_obj": {"name": "obj_engine", "class_fqn": ")" + type +
+      R"("}}}})";
+  Entries entries = replaced("golden/engine_opaque.pt2", "models/model.json", mapped, unmapped);
+  std::string& config = entry_of(entries, "model_constants_config.json").data;
+  const std::string stored = config;
+  config.replace(config.find("engine"), 6, "obj_engine");
+  const auto program = read_entries(entries);
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  const ir::Input* engine = input_of(*program, "obj_engine");
+  ASSERT_NE(engine, nullptr);
+  EXPECT_EQ(engine->kind, ir::InputKind::kCustomObject);
+  EXPECT_EQ(engine->object_type, type);
+  EXPECT_GT(engine->object.bytes.size(), 100U);
+
+  // Under another name it is not found, and nothing else is taken for it.
+  config = stored;
+  expect_contains(problem_of(entries),
+                  "nests 1 inputs and 1 outputs where the program has 2 and 1");
+  // Nor is it where the signature maps objects, but not this one.
+  config.replace(config.find("\"engine\""), 8,
+                 R"("other": {"path_name": "opaque_obj_0", "is_param": false, "use_pickle": true, )"
+                 R"("tensor_meta": null}, "obj_engine")");
+  std::string& model = entry_of(entries, "models/model.json").data;
+  const auto insert_before = [&](const std::string& place, const std::string& text) {
+    const size_t at = model.find(place);
+    ASSERT_NE(at, std::string::npos) << place;
+    model.insert(at, text);
+  };
+  const std::string object = R"({"name": "other", "class_fqn": ")" + type + R"("})";
+  insert_before(R"({"as_custom_obj")", R"({"as_custom_obj": )" + object + "}, ");
+  insert_before(unmapped,
+                R"({"custom_obj": {"arg": )" + object + R"(, "custom_obj_name": "other"}}, )");
+  insert_before(R"("obj_engine": {"name")", R"("other": )" + object + ", ");
+  expect_contains(problem_of(entries),
+                  "nests 1 inputs and 1 outputs where the program has 2 and 1");
+}
+
 TEST(ProgramReader, RefusesArchivesWithoutTheirParts) {
   const Entries mlp = entries_of(kData + "/golden/mlp.pt2");
   expect_contains(problem_of({}), "not one of torch.export.save");
@@ -451,6 +494,8 @@ TEST(ProgramReader, RefusesGraphsThatContradictThemselves) {
       "lacks the argument");
   expect_contains(model(mlp, R"("as_tensor": {"name": "x"})", R"("as_nonsense": {"name": "x"})"),
                   "as_nonsense");
+  expect_contains(model(mlp, R"("relu": {)", R"("other": {)"),
+                  "names a tensor \"relu\" that has no entry in tensor_values");
   expect_contains(model(mlp, R"("user_output")", R"("loss_output")"), "training");
   expect_contains(model(mlp, R"("parameter": {)", R"("novelty": {)"), "novelty");
   expect_contains(model(mlp, R"("output_specs": [{)",

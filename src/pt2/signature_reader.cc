@@ -31,6 +31,7 @@ class SignatureReader {
       SLIPWAY_RETURN_IF_ERROR(read_input(spec, contents_.inputs[i++]));
     }
 
+    if (!maps_objects_) find_objects();
     if (!merged_.empty()) {
       program_.graph->replace_all_uses([this](ir::Value* value) {
         const auto same = merged_.find(value);
@@ -65,7 +66,7 @@ class SignatureReader {
       input.literal = at_graph;
       if (input.value != nullptr) spec.fail("is a literal, but the graph has a value there");
     } else if (tag == "user_input") {
-      read_user_input(input, at_graph);
+      read_user_input(input, body, at_graph);
     } else {
       if (input.value == nullptr ||
           contents_.scope.find(body["arg"]["name"].to_string_view()) != input.value) {
@@ -107,8 +108,11 @@ class SignatureReader {
     return !is_new;
   }
 
-  void read_user_input(ir::Input& input, const ir::Argument& at_graph) {
+  void read_user_input(ir::Input& input, JsonValue body, const ir::Argument& at_graph) {
     if (input.value != nullptr) {
+      if (input.value->kind() == ir::ValueKind::kCustomObject) {
+        input.object_type = body["arg"]["as_custom_obj"]["class_fqn"].to_string();
+      }
       input.kind = ir::InputKind::kUserInput;
       input.name = input.value->name();
       user_inputs_.insert(input.name);
@@ -148,8 +152,9 @@ class SignatureReader {
     return {};
   }
 
-  void read_object(ir::Input& input, JsonValue body) const {
+  void read_object(ir::Input& input, JsonValue body) {
     input.kind = ir::InputKind::kCustomObject;
+    maps_objects_ = true;
     const JsonValue name = body["custom_obj_name"];
     input.target = name.to_string();
     input.object_type = body["arg"]["class_fqn"].to_string();
@@ -163,6 +168,19 @@ class SignatureReader {
       return;
     }
     input.object = found->second;
+  }
+
+  // Programs of before signatures had objects have them as inputs, by their names.
+  void find_objects() {
+    for (ir::Input& input : program_.inputs) {
+      if (input.value == nullptr || input.value->kind() != ir::ValueKind::kCustomObject) continue;
+      const auto found = constants_.objects.find(input.name);
+      if (found == constants_.objects.end()) continue;
+      input.kind = ir::InputKind::kCustomObject;
+      input.target = input.name;
+      input.object = found->second;
+      user_inputs_.erase(input.name);
+    }
   }
 
   void read_output(JsonValue spec, const ir::Argument& at_graph) {
@@ -212,6 +230,7 @@ class SignatureReader {
   const Weights& state_;
   const Weights& constants_;
   ir::Program& program_;
+  bool maps_objects_ = false;  // the signature does
   std::unordered_set<std::string> user_inputs_;
   // Of parameters, buffers and constants, by target.
   std::unordered_map<std::string, ir::Value*> tensors_;

@@ -143,6 +143,23 @@ TEST(EngineCalls, TakeNoHarmFromDamagedObjects) {
   }
 }
 
+// As torch.export.save keeps an object that is still wrapped for tracing.
+TEST(EngineCalls, AreTakenFromWrappedObjects) {
+  ir::Program program = read("golden/engine_opaque");
+  ir::Input& input = program.inputs.at(0);
+  const std::string pickle = text_of(input.object);
+  ASSERT_EQ(pickle.substr(0, 2), "\x80\x02");
+  const std::string key("X\x08\0\0\0real_obj", 13);
+  input.object = own_bytes(
+      "\x80\x02"
+      "ctorch._library.fake_class_registry\nFakeScriptObject\n)\x81}" +
+      key + pickle.substr(2, pickle.size() - 3) + "sb.");
+  const auto found = take_engines(program, 0);
+  ASSERT_TRUE(found.ok()) << found.error().message();
+  ASSERT_EQ(found->size(), 1U);
+  EXPECT_EQ(text_of(found->at(0).engine.bytes), "ftrt-fake-engine-bytes");
+}
+
 ir::Argument& argument_of_placeholder(const ir::Program& program, size_t argument) {
   for (const auto& node : program.graph->nodes()) {
     if (node->op().find("no_op_placeholder") != std::string::npos) {
