@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <tuple>
 #include <unistd.h>
@@ -207,6 +208,17 @@ Status TemporaryFile::reserve(uint64_t bytes) {
   }
   size_ = bytes;
   return {};
+}
+
+Result<std::shared_ptr<std::byte[]>> TemporaryFile::allocate(uint64_t bytes) {
+  const NoFileSizeSignal guard;
+  const int failed = ::posix_fallocate(descriptor_, 0, static_cast<off_t>(bytes));
+  if (failed != 0) return errno_error(failed, folder_ + ": a file there cannot be written");
+  void* const address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor_, 0);
+  if (address == MAP_FAILED) return errno_error(errno, folder_ + ": a file there cannot be mapped");
+  size_ = bytes;
+  return std::shared_ptr<std::byte[]>(static_cast<std::byte*>(address),
+                                      [bytes](std::byte* start) { ::munmap(start, bytes); });
 }
 
 Status TemporaryFile::append(std::span<const std::byte> bytes) { return write_at(size_, bytes); }

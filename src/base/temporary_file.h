@@ -1,7 +1,9 @@
 // A file on its way: nobody sees it under its name before it is complete.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -28,6 +30,9 @@ class TemporaryFile {
 
   // Leaves the first bytes of an empty file to write_at(); until then they take no disk.
   Status reserve(uint64_t bytes);
+  // Has so many bytes of an empty file on the disk, and gives them to be written to: zeros, which
+  // are there for as long as somebody holds them. They take the memory of files alone.
+  Result<std::shared_ptr<std::byte[]>> allocate(uint64_t bytes);
   // After an error the file still has what was appended before. A limit on the size of files gives
   // an error and no signal.
   Status append(std::span<const std::byte> bytes);

@@ -7,6 +7,7 @@
 #include <set>
 #include <sstream>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +51,38 @@ TEST_F(TemporaryFileTest, NobodySeesItBeforeItReplacesItsTarget) {
     read << std::ifstream(path("out")).rdbuf();
     EXPECT_EQ(read.str(), text);
   }
+}
+
+TEST_F(TemporaryFileTest, GivesItsRoomToBeWrittenTo) {
+  constexpr size_t kSize = 100'000;
+  std::shared_ptr<std::byte[]> room;
+  {
+    auto file = TemporaryFile::create(folder_.path());
+    ASSERT_TRUE(file.ok());
+    auto allocated = file->allocate(kSize);
+    ASSERT_TRUE(allocated.ok()) << allocated.error().message();
+    room = *allocated;
+    EXPECT_EQ(room[kSize - 1], std::byte{0});
+    room[kSize - 1] = std::byte{1};
+    const auto read = file->map();
+    ASSERT_TRUE(read.ok());
+    ASSERT_EQ(read->bytes.size(), kSize);
+    EXPECT_EQ(read->bytes[kSize - 1], std::byte{1});
+  }
+  room[0] = std::byte{2};  // It outlives the file.
+  EXPECT_EQ(names(), Names{});
+
+  // More than there may be is an error, and no signal.
+  auto file = TemporaryFile::create(folder_.path());
+  ASSERT_TRUE(file.ok());
+  rlimit before = {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit limit = {kSize, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const auto refused = file->allocate(kSize + 1);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message().find("cannot be written"), std::string::npos);
 }
 
 // A name that is free is needed for a moment, to replace a file.

@@ -40,7 +40,7 @@ void append(std::string& to, T value) {
 
 inline std::string deflated(const std::string& data) {
   const std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)> compressor(
-      libdeflate_alloc_compressor(9), &libdeflate_free_compressor);
+      libdeflate_alloc_compressor(1), &libdeflate_free_compressor);
   std::string output(libdeflate_deflate_compress_bound(compressor.get(), data.size()), '\0');
   output.resize(libdeflate_deflate_compress(compressor.get(), data.data(), data.size(),
                                             output.data(), output.size()));

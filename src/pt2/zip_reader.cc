@@ -13,6 +13,7 @@
 #include "base/file_content.h"
 #include "base/hash.h"
 #include "base/load.h"
+#include "base/temporary_file.h"
 #include "base/try.h"
 #include "pt2/zip_format.h"
 
@@ -34,6 +35,7 @@ constexpr uint64_t kMaxEntries = 1 << 20;
 constexpr size_t kMaxNameLength = 4096;
 constexpr uint64_t kInflatedAllowance = uint64_t{8} << 20;
 constexpr uint64_t kInflatedRatio = 4;
+constexpr uint64_t kMostInMemory = uint64_t{1} << 20;  // of a deflated entry
 
 // Little-endian numbers at a place that was checked to lie within the archive.
 uint16_t u16(std::span<const std::byte> bytes, uint64_t offset) {
@@ -79,6 +81,20 @@ std::string printable(std::string_view name) {
     result += (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) ? '?' : c;
   }
   return result;
+}
+
+// A file that is gone with its mapping where it is much and the disk has room, else memory. Null
+// where neither has.
+std::shared_ptr<std::byte[]> room_for(uint64_t size) {
+  if (size > kMostInMemory) {
+    auto file = TemporaryFile::create(temporary_folder());
+    if (file.ok()) {
+      auto allocated = file->allocate(size);
+      if (allocated.ok()) return *std::move(allocated);
+    }
+  }
+  // Memory that is not written to costs nothing: the claimed size may be a lie.
+  return std::shared_ptr<std::byte[]>(new (std::nothrow) std::byte[size]);
 }
 
 struct Directory {
@@ -337,8 +353,7 @@ Result<OwnedSpan> ZipReader::inflate(const ZipEntry& entry) {
   }
   inflated_ += entry.size;
 
-  // Memory that is not written to costs nothing: the claimed size may be a lie.
-  const std::shared_ptr<std::byte[]> output(new (std::nothrow) std::byte[entry.size]);
+  const std::shared_ptr<std::byte[]> output = room_for(entry.size);
   const std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>
       decompressor(libdeflate_alloc_decompressor(), &libdeflate_free_decompressor);
   if (output == nullptr || decompressor == nullptr) {

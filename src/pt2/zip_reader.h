@@ -36,8 +36,9 @@ class ZipReader {
   const ZipEntry* find(std::string_view entry_name) const;
 
   // The entry's bytes, with their CRC-32 checked: a span of the archive where they are stored, new
-  // memory where they are deflated. All deflated entries together may give 8 MiB and four times
-  // the archive's size; what goes past that is refused before it is inflated.
+  // memory where they are deflated, or an unlinked temporary file where they are many. All deflated
+  // entries together may give 8 MiB and four times the archive's size; what goes past that is
+  // refused before it is inflated.
   Result<OwnedSpan> read(const ZipEntry& entry);
   // The same by name; an error where there is none.
   Result<OwnedSpan> read(std::string_view entry_name);
