@@ -156,7 +156,9 @@ class JsonBuilder final : public nlohmann::json_sax<nlohmann::json> {
     if (data == nullptr) return false;
     const size_t next = document_.in_text_.size();
     if (next < in_text_.size() && in_text_[next].number == strings_++) {
-      if (!is_element) return fail(fmt::format("has a name of {} bytes", in_text_[next].size));
+      if (!is_element && in_text_[next].size > document_.longest_) {
+        return fail(fmt::format("has a name of {} bytes", in_text_[next].size));
+      }
       data->text = {static_cast<uint32_t>(next), JsonDocument::kInText};
       document_.in_text_.push_back(text_.substr(in_text_[next].begin, in_text_[next].size));
       return true;
@@ -208,13 +210,14 @@ Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text,
                                                           const Limits& limits, bool keeps_text) {
   std::unique_ptr<JsonDocument> document(new JsonDocument);
   document->name_ = std::move(name);
+  document->longest_ = limits.token;
   // A string's length must fit a node.
   if (text.size() > limits.text || text.size() > std::numeric_limits<uint32_t>::max()) {
     return invalid_file("{} is a JSON text of {} bytes, more than the {} that are allowed",
                         document->name_, text.size(), limits.text);
   }
   const Extent extent =
-      measure(text, keeps_text ? limits.token : std::numeric_limits<size_t>::max());
+      measure(text, keeps_text ? limits.held : std::numeric_limits<size_t>::max());
   const size_t most_values = limits.values + text.size() / limits.bytes_per_further_value;
   if (extent.values > most_values) {
     return invalid_file("{} has {} values in {} bytes of JSON, more than the {} that are allowed",
@@ -302,15 +305,19 @@ double JsonValue::to_double() const {
 
 std::string_view JsonValue::to_string_view() const {
   if (!expect(Kind::kString, "a string")) return {};
-  if (document_->is_in_text(index_)) {
-    if (!document_->error_) fail(fmt::format("has {} bytes", document_->string(index_).size()));
-    return {};
-  }
-  return document_->string(index_);
+  const std::string_view text = document_->string(index_);
+  if (text.size() <= document_->longest_) return text;
+  if (!document_->error_) fail(fmt::format("has {} bytes", text.size()));
+  return {};
 }
 
 std::string_view JsonValue::to_long_string_view() const {
   return expect(Kind::kString, "a string") ? document_->string(index_) : std::string_view();
+}
+
+std::optional<OwnedSpan> JsonValue::left_in_text() const {
+  if (kind() != Kind::kString || !document_->is_in_text(index_)) return std::nullopt;
+  return OwnedSpan{std::as_bytes(std::span(document_->string(index_))), document_->text_.owner};
 }
 
 std::vector<std::string> JsonValue::to_strings() const {

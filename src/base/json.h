@@ -3,12 +3,12 @@
 // Parsing is by nlohmann-json's event interface, which does not recurse; depth, size, number of
 // values and length of each are capped, so that a hostile text is an error and no more: a document
 // takes at most 9 MiB and 2.25 times its text, besides 5 times the longest string that is allowed
-// while it is parsed. Longer strings, which data in Base64 are, stay in the text where that
-// outlives the document: they take nothing, and the rest of the text is copied for as long as it is
-// parsed. Looking at values is not capped: wrong types and missing members don't return errors one
-// by one. The first one is kept by the document with its path ("graph.nodes[3].target is not a
-// string"), the accessor answers with an empty value, and whoever reads asks `status()` before it
-// believes what it read.
+// while it is parsed. Long strings such as data in Base64 stay in the text where that outlives the
+// document: they take nothing, have any length, and the rest of the text is copied for as long as
+// it is parsed. Looking at values is not capped: wrong types and missing members don't return
+// errors one by one. The first one is kept by the document with its path ("graph.nodes[3].target is
+// not a string"), the accessor answers with an empty value, and whoever reads asks `status()`
+// before it believes what it read.
 #pragma once
 
 #include <cstddef>
@@ -53,6 +53,8 @@ class JsonValue {
   std::string_view to_string_view() const;
   // The same of a string that may be longer than Limits::token.
   std::string_view to_long_string_view() const;
+  // Where a string lies that was left in the text; nothing for others.
+  std::optional<OwnedSpan> left_in_text() const;
   std::string to_string() const { return std::string(to_string_view()); }
   // Lists of them.
   std::vector<std::string> to_strings() const;
@@ -101,6 +103,8 @@ class JsonDocument {
     size_t bytes_per_further_value = 4;
     // Of a string or a number. Programs have none past some KiB, but for data in Base64.
     size_t token = size_t{8} << 20;
+    // Longer strings are left in the text.
+    size_t held = size_t{64} << 10;
   };
 
   // `name` is for messages: "model.pt2: models/model.json".
@@ -110,8 +114,8 @@ class JsonDocument {
     return parse(text, std::move(name), Limits());
   }
   // Of a text that the document keeps, or that outlives it where nobody owns it. A string past
-  // Limits::token of printable ASCII without escapes is left in it, and read from there, by
-  // to_long_string_view() alone; names of members are never so long.
+  // Limits::held of printable ASCII without escapes is left in it. One past Limits::token can be
+  // nothing else, is no name of a member, and is read by to_long_string_view() alone.
   static Result<std::unique_ptr<JsonDocument>> parse(OwnedSpan text, std::string name,
                                                      const Limits& limits);
   static Result<std::unique_ptr<JsonDocument>> parse(OwnedSpan text, std::string name) {
@@ -166,7 +170,8 @@ class JsonDocument {
   std::vector<Data> data_;
   std::string strings_;
   std::vector<std::string_view> in_text_;
-  OwnedSpan text_;  // where these are
+  OwnedSpan text_;      // where these are
+  size_t longest_ = 0;  // Limits::token
   mutable std::optional<Error> error_;
 };
 

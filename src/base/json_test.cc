@@ -187,6 +187,25 @@ TEST(Json, LongStringsStayInTheText) {
   EXPECT_NE(problem_of("\"" + data + "\""), "") << "nobody keeps the text";
 }
 
+// Those that any string may be as long as are read as others are, too.
+TEST(Json, StringsThatAreLeftInTheTextAreStrings) {
+  const std::string data(70'000, 'x');
+  const auto text = own_bytes("{\"" + data + "\": \"" + data + "\", \"a\": \"b\", \"\\n\": 1}");
+  const auto document = JsonDocument::parse(text, "m.json");
+  ASSERT_TRUE(document.ok()) << document.error().message();
+  const JsonValue root = (*document)->root();
+  EXPECT_EQ(root[data].to_string_view(), data);
+  const auto left = root[data].left_in_text();
+  ASSERT_TRUE(left.has_value());
+  EXPECT_EQ(left->bytes.data(), text.bytes.data() + data.size() + 6);
+  EXPECT_EQ(left->bytes.size(), data.size());
+  EXPECT_EQ(left->owner, text.owner);
+  EXPECT_FALSE(root["a"].left_in_text().has_value());
+  EXPECT_FALSE(root["\n"].left_in_text().has_value());
+  EXPECT_FALSE(root.left_in_text().has_value());
+  EXPECT_TRUE((*document)->status().ok());
+}
+
 TEST(Json, LongStringsTakeNoMemory) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   const auto text = own_bytes("[\"" + std::string(200 * kMiB, 'x') + "\", 1]");

@@ -1,6 +1,10 @@
 #include "base/json_writer.h"
 
+#include <span>
+
 #include <fmt/core.h>
+
+#include "base/piece_writer.h"
 
 namespace slipway {
 
@@ -46,6 +50,28 @@ JsonWriter& JsonWriter::value(std::string_view text) {
   }
   text_ += '"';
   return *this;
+}
+
+JsonWriter& JsonWriter::left_where_it_is(OwnedSpan text) {
+  separate();
+  text_ += '"';
+  left_out_.emplace_back(text_.size(), std::move(text));
+  text_ += '"';
+  return *this;
+}
+
+ByteSource JsonWriter::take_source() {
+  const OwnedSpan whole = own_bytes(std::move(text_));
+  PieceList pieces;
+  size_t begin = 0;
+  for (auto& [place, text] : left_out_) {
+    pieces.add(OwnedSpan{whole.bytes.subspan(begin, place - begin), whole.owner});
+    pieces.add(std::move(text));
+    begin = place;
+  }
+  pieces.add(OwnedSpan{whole.bytes.subspan(begin), whole.owner});
+  const uint64_t size = pieces.size();
+  return {size, [pieces = std::move(pieces)](const ByteSink& sink) { return pieces.write(sink); }};
 }
 
 JsonWriter& JsonWriter::value(bool flag) {

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/byte_source.h"
 #include "base/json.h"
 
 namespace slipway {
@@ -33,8 +36,14 @@ class JsonWriter {
   // What a document has at this place.
   JsonWriter& copy(JsonValue value);
 
+  // A string of printable ASCII without quotes and backslashes, as JsonValue::left_in_text() gives
+  // it. It stays where it lies until take_source() is written, and is "" in text().
+  JsonWriter& left_where_it_is(OwnedSpan text);
+
   const std::string& text() const { return text_; }
   std::string take() { return std::move(text_); }
+  // The whole text.
+  ByteSource take_source();
 
  private:
   JsonWriter& open(char bracket);
@@ -43,6 +52,8 @@ class JsonWriter {
   void separate();
 
   std::string text_;
+  // What is left out of it, by place.
+  std::vector<std::pair<size_t, OwnedSpan>> left_out_;
   bool needs_comma_ = false;
 };
 

@@ -30,6 +30,28 @@ TEST(JsonWriter, CopiesWhatADocumentHas) {
   EXPECT_EQ(json.copy((*document)->root()).take(), text);
 }
 
+TEST(JsonWriter, TextsMayStayWhereTheyAre) {
+  const OwnedSpan first = own_bytes("abc");
+  JsonWriter json;
+  json.begin_object().key("a").left_where_it_is(first).key("b").begin_array();
+  json.left_where_it_is(own_bytes("")).left_where_it_is(own_bytes("d")).value(1);
+  json.end_array().end_object();
+  EXPECT_EQ(json.text(), R"({"a": "", "b": ["", "", 1]})");
+  EXPECT_EQ(first.owner.use_count(), 2);
+  const ByteSource source = json.take_source();
+  std::string written;
+  const std::byte* lies_at = nullptr;
+  const Status status = source.write([&](std::span<const std::byte> bytes) {
+    if (bytes.size() == 3) lies_at = bytes.data();
+    written.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    return Status();
+  });
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(written, R"({"a": "abc", "b": ["", "d", 1]})");
+  EXPECT_EQ(source.size(), written.size());
+  EXPECT_EQ(lies_at, first.bytes.data());
+}
+
 TEST(JsonWriter, NumbersComeBackAsTheyWere) {
   for (const double number : {0.0, 1.0 / 3, 5e-324, std::numeric_limits<double>::max(), 1e22}) {
     JsonWriter json;

@@ -9,11 +9,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "base/mapped_file.h"
 #include "ir/sym_int.h"
 #include "slipway/tensor.h"
 
@@ -102,6 +104,16 @@ struct OperatorName {
   bool operator==(const OperatorName&) const = default;
 };
 
+// A text that is too long to be copied about, such as an engine in Base64: it stays where it lies.
+// Printable ASCII without quotes and backslashes, and an argument of operators without a schema.
+struct LongText {
+  OwnedSpan bytes;
+  std::string_view view() const {
+    return {reinterpret_cast<const char*>(bytes.bytes.data()), bytes.bytes.size()};
+  }
+  bool operator==(const LongText& other) const { return view() == other.view(); }
+};
+
 // An item of a list in which some numbers are known and others are values.
 using FloatItem = std::variant<Value*, double>;
 using BoolItem = std::variant<Value*, bool>;
@@ -123,6 +135,7 @@ using AnyArgument =
                  double, std::vector<double>,            //
                  bool, std::vector<bool>,                //
                  std::string, std::vector<std::string>,  //
+                 LongText,                               //
                  DType, MemoryFormat, Layout, Device, ComplexNumber,
                  OperatorName,                                   //
                  std::vector<FloatItem>, std::vector<BoolItem>,  // never all literal

@@ -82,6 +82,11 @@ struct ArgumentPrinter {
   std::string operator()(bool value) const { return flag(value); }
   std::string operator()(const std::vector<bool>& values) const { return list(values, flag); }
   std::string operator()(const std::string& text) const { return quoted(text); }
+  std::string operator()(const LongText& text) const {
+    constexpr size_t kShown = 64;
+    return fmt::format("{}... ({} bytes)", quoted(std::string(text.view().substr(0, kShown))),
+                       text.view().size());
+  }
   std::string operator()(const std::vector<std::string>& texts) const {
     return list(texts, quoted);
   }

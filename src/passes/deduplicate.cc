@@ -78,6 +78,7 @@ class KeyWriter {
   void add(double number) { text_ += std::to_string(std::bit_cast<uint64_t>(number)); }
   void add(bool value) { text_ += value ? '1' : '0'; }
   void add(const std::string& value) { text_ += std::to_string(value.size()) + value; }
+  void add(const ir::LongText& text) { add(std::string(text.view())); }
   void add(DType dtype) { text_ += std::to_string(static_cast<int>(dtype)); }
   void add(ir::MemoryFormat format) { text_ += std::to_string(static_cast<int>(format.kind)); }
   void add(ir::Layout layout) { add(layout.strided); }

@@ -151,8 +151,7 @@ ir::Argument read_argument(JsonValue argument, Scope& scope, const SubgraphReade
   if (tag == "as_sym_ints") {
     return read_list<ir::SymInt>(value, [&](JsonValue item) { return read_sym_int(item, scope); });
   }
-  // Older programs for other machines have engines as texts.
-  if (tag == "as_string") return std::string(value.to_long_string_view());
+  if (tag == "as_string") return value.to_string();
   if (tag == "as_strings") return read_list<std::string>(value, to_string);
   if (tag == "as_scalar_type") return read_dtype(value);
   if (tag == "as_memory_format") return read_memory_format(value);

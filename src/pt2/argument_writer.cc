@@ -257,6 +257,8 @@ Status ArgumentWriter::write(const ir::Argument& argument, JsonWriter& json) con
       write_literals(held, json);
     } else if constexpr (std::is_same_v<T, std::string>) {
       json.key("as_string").value(held);
+    } else if constexpr (std::is_same_v<T, ir::LongText>) {
+      json.key("as_string").left_where_it_is(held.bytes);
     } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
       json.key("as_strings");
       write_literals(held, json);

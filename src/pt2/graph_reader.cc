@@ -93,15 +93,14 @@ class GraphReader {
       if (!trace.is_none()) options.stack_trace = own_frame(trace.to_string_view());
     }
 
+    const bool is_known = schema::find_operator(op) != nullptr;
     std::vector<NamedArgument> given;
     given.reserve(node["inputs"].size());
     for (JsonValue input : node["inputs"].items()) {
       const JsonValue kind = input.find("kind");
-      given.push_back(
-          {.name = input["name"].to_string_view(),
-           .positional = kind.is_none() || kind.to_int() != kKeywordArgument,
-           .argument = read_argument(input["arg"], contents_.scope,
-                                     [&](JsonValue graph) { return subgraph(graph); })});
+      given.push_back({.name = input["name"].to_string_view(),
+                       .positional = kind.is_none() || kind.to_int() != kKeywordArgument,
+                       .argument = read_given(input["arg"], !is_known)});
     }
     std::vector<ir::Argument> arguments;
     if (const schema::Schema* schema = find_schema(op, given)) {
@@ -120,6 +119,17 @@ class GraphReader {
     ir::Node* added = graph_.add_node(op, std::move(arguments), options);
     const JsonValue outputs = node["outputs"];
     for (JsonValue output : outputs.items()) read_output(output, added, outputs.size() == 1);
+  }
+
+  // Older programs for other machines have engines as texts.
+  ir::Argument read_given(JsonValue argument, bool may_be_long) {
+    if (may_be_long) {
+      const auto [tag, value] = argument.to_union();
+      auto text = value.left_in_text();
+      if (tag == "as_string" && text) return ir::LongText{*std::move(text)};
+    }
+    return read_argument(argument, contents_.scope,
+                         [&](JsonValue graph) { return subgraph(graph); });
   }
 
   // A single None stands for no results, unless the operator has one.

@@ -106,10 +106,10 @@ Status write_calls(const ir::Program& program, JsonValue source, const NameTable
 }
 
 // models/model.json
-Result<std::string> write_model(const ir::Program& program, const SizeValues& sizes,
-                                const std::map<const ir::Input*, std::string>& targets,
-                                const ArchiveSource& source, const WriteOptions& options,
-                                const ExpressionWriter& expressions) {
+Result<JsonWriter> write_model(const ir::Program& program, const SizeValues& sizes,
+                               const std::map<const ir::Input*, std::string>& targets,
+                               const ArchiveSource& source, const WriteOptions& options,
+                               const ExpressionWriter& expressions) {
   const std::vector<const ir::Input*> inputs = ordered_inputs(program);
   const JsonValue module = source.graph_module();
   SourceGraph source_graph;
@@ -157,7 +157,7 @@ Result<std::string> write_model(const ir::Program& program, const SizeValues& si
   if (!program.torch_version.empty()) json.key("torch_version").value(program.torch_version);
   copy_or("guards_code", root, [&] { json.begin_array().end_array(); });
   json.end_object();
-  return json.take();
+  return json;
 }
 
 // The data of the inputs by their names in the archive, as a reader finds them there.
@@ -183,6 +183,7 @@ class ModelCheck {
   ModelCheck(const ir::Program& program, const std::map<const ir::Input*, std::string>& targets)
       : program_(program), targets_(targets), names_(*program.graph) {}
 
+  // Of the model without its long texts, which only calls of operators have.
   Status check(const std::string& model) const {
     Weights state;
     Weights constants;
@@ -271,14 +272,14 @@ Result<ByteSource> write_program(const ir::Program& program, const WriteOptions&
   }
   auto model = write_model(written, *sizes, targets, source, options, expressions);
   if (!model.ok()) return model.error().with_context(program.source);
-  if (const Status checked = ModelCheck(written, targets).check(*model); !checked.ok()) {
+  if (const Status checked = ModelCheck(written, targets).check(model->text()); !checked.ok()) {
     return internal_error("{}: nothing is written, because it would be read otherwise: {}",
                           program.source, checked.error().message());
   }
 
   ZipWriter zip(options.root);
   write_payloads(written, targets, source, options, zip);
-  zip.add("models/model.json", *std::move(model));
+  zip.add("models/model.json", model->take_source());
   // Inputs of sizes that the program no longer takes are no examples of it.
   zip.add("data/sample_inputs/model.pt",
           expressions.has_moved() ? ByteSource() : ByteSource(source.sample_inputs()));

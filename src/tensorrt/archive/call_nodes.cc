@@ -58,6 +58,11 @@ Result<SerializedEngine> engine_of_arguments(const ir::Program& program, const i
   OwnedSpan plan;
   bool is_tensor = false;
   for (size_t i = 1; i < node.args().size(); ++i) {
+    if (const auto* text = std::get_if<ir::LongText>(&node.arg(i))) {
+      items.push_back(text->view());
+      if (i == kPlanItem + 1) owner = text->bytes.owner;
+      continue;
+    }
     if (const auto* text = std::get_if<std::string>(&node.arg(i))) {
       items.emplace_back(*text);
       // The node may be gone before the plan.

@@ -169,6 +169,27 @@ ir::Argument& argument_of_placeholder(const ir::Program& program, size_t argumen
   throw std::logic_error("there is no placeholder");
 }
 
+// In the arguments of a placeholder, where they stay where they lie.
+TEST(EngineCalls, AreTakenFromLongTexts) {
+  const std::string plan = "ftrt" + std::string(200'000, 'p');
+  for (const std::string& text : {plan, std::string(160'000, 'A')}) {
+    ir::Program program = read("engines/partial");
+    const OwnedSpan bytes = own_bytes(std::string(text));
+    argument_of_placeholder(program, 4) = ir::LongText{bytes};
+    argument_of_placeholder(program, 8) = ir::LongText{own_bytes(std::string(70'000, 'm'))};
+    const auto found = take_engines(program, 0);
+    ASSERT_TRUE(found.ok()) << found.error().message();
+    const OwnedSpan& engine = found->at(0).engine.bytes;
+    if (text == plan) {
+      EXPECT_EQ(engine.bytes.data(), bytes.bytes.data());
+      EXPECT_EQ(engine.owner, bytes.owner);
+    } else {
+      EXPECT_EQ(text_of(engine), std::string(120'000, '\0'));
+    }
+    EXPECT_EQ(metadata_of(found->at(0).engine).serialized_metadata, std::string(70'000, 'm'));
+  }
+}
+
 // The program with one argument of its placeholder changed.
 std::string error_with(size_t argument, ir::Argument value) {
   ir::Program program = read("engines/partial");
