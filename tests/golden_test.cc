@@ -46,7 +46,7 @@ std::vector<Archive> archives() {
   for (const auto& [name, model] : manifest()["models"].items()) {
     if (model["cases"].empty()) continue;
     for (const auto& [ir, file] : model["files"].items()) {
-      for (const char* engine : {"openvino", "none", "cuda"}) {
+      for (const char* engine : {"openvino", "none", "cuda", "xnnpack"}) {
         result.push_back({name, file, engine});
       }
     }

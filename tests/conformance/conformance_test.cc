@@ -268,6 +268,7 @@ std::string name_of(const testing::TestParamInfo<Parameter>& info) { return info
 INSTANTIATE_TEST_SUITE_P(None, ConformanceTest, testing::ValuesIn(cases_of(none())), name_of);
 INSTANTIATE_TEST_SUITE_P(OpenVino, ConformanceTest, testing::ValuesIn(cases_of(openvino())),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(Xnnpack, ConformanceTest, testing::ValuesIn(cases_of(xnnpack())), name_of);
 INSTANTIATE_TEST_SUITE_P(Cuda, ConformanceTest, testing::ValuesIn(cases_of(cuda())), name_of);
 INSTANTIATE_TEST_SUITE_P(StandIn, ConformanceTest, testing::ValuesIn(cases_of(stand_in())),
                          name_of);

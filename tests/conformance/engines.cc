@@ -151,6 +151,10 @@ Engine cuda() {
   return engine;
 }
 
+Engine xnnpack() {
+  return {"xnnpack", kNoKernel, kNanLostByKernels, {}, [] { return std::set<std::string>(); }, {}};
+}
+
 std::optional<std::string> find(std::span<const Exception> exceptions, std::string_view test) {
   // What holds for a case holds for those of role_variants.py.
   for (const std::string_view role :

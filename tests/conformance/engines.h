@@ -37,6 +37,7 @@ struct Engine {
 
 Engine none();
 Engine openvino();
+Engine xnnpack();
 Engine stand_in();
 // Its kernels are compiled as C++ and run by the stand-in for NVIDIA's driver (tests/cuda), but
 // where the environment variable SLIPWAY_CONFORMANCE_GPU names a target, such as sm_90: then NVRTC

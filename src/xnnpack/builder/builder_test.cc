@@ -1,0 +1,241 @@
+#include "xnnpack/builder/builder.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "xnnpack/format/graph.h"
+#include "xnnpack/format/xnnpack_generated.h"
+
+namespace slipway::xnnpack {
+namespace {
+
+namespace xnn = fb_xnnpack;
+using ir::SymInt;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+using Attributes = std::vector<std::pair<std::string, onnx::Attribute>>;
+using Integers = std::vector<int64_t>;
+
+const SymInt kBatch = SymInt::symbol("n");
+
+class Maker {
+ public:
+  onnx::Graph graph;
+
+  Maker() { graph.ranges = {{"n", {1, 8}}}; }
+  void input(const std::string& name, std::vector<SymInt> sizes, DType dtype = DType::kFloat32) {
+    graph.inputs.push_back({name, dtype, std::move(sizes)});
+  }
+  void output(const std::string& name, std::vector<SymInt> sizes) {
+    graph.outputs.push_back({name, DType::kFloat32, std::move(sizes)});
+  }
+  void node(const std::string& op_type, std::vector<std::string> inputs, const std::string& output,
+            Attributes attributes = {}) {
+    onnx::Node node;
+    node.op_type = op_type;
+    node.inputs = std::move(inputs);
+    node.outputs = {output};
+    node.attributes = std::move(attributes);
+    node.origin = output;
+    graph.nodes.push_back(std::move(node));
+  }
+  template <class T>
+  void constant(const std::string& name, DType dtype, const Integers& sizes,
+                const std::vector<T>& values) {
+    std::vector<std::byte> bytes(values.size() * sizeof(T));
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    graph.initializers.push_back({name, dtype, sizes, own_bytes(std::move(bytes))});
+  }
+  // Its elements count from 1.
+  void weight(const std::string& name, const Integers& sizes) {
+    int64_t count = 1;
+    for (const int64_t size : sizes) count *= size;
+    std::vector<float> values;
+    for (int64_t i = 1; i <= count; ++i) values.push_back(static_cast<float>(i));
+    constant(name, DType::kFloat32, sizes, values);
+  }
+  void integers(const std::string& name, const Integers& values) {
+    constant(name, DType::kInt64, {static_cast<int64_t>(values.size())}, values);
+  }
+};
+
+struct Built {
+  std::vector<engine_build::Refusal> refusals;
+  std::vector<std::byte> blob;
+
+  const xnn::XNNGraph& graph() const { return *xnn::GetXNNGraph(blob.data() + 32); }
+  std::vector<std::string> kinds() const {
+    std::vector<std::string> result;
+    for (const auto* node : *graph().xnodes()) {
+      result.emplace_back(xnn::EnumNameXNodeUnion(node->xnode_union_type()) + 3);
+    }
+    return result;
+  }
+  // The elements of the i-th constant.
+  std::vector<float> constant(uint32_t i) const {
+    uint32_t start = 0;
+    std::memcpy(&start, blob.data() + 18, sizeof start);
+    const auto* data = graph().constant_data()->Get(i + 1);
+    std::vector<float> values(data->size() / sizeof(float));
+    std::memcpy(values.data(), blob.data() + start + data->offset(), data->size());
+    return values;
+  }
+};
+
+Built build(const Maker& maker) {
+  Built built;
+  const auto outcome =
+      make_builder()->build(maker.graph, [&](std::span<const std::byte> bytes) -> Status {
+        built.blob.insert(built.blob.end(), bytes.begin(), bytes.end());
+        return {};
+      });
+  EXPECT_TRUE(outcome.ok()) << outcome.error().message();
+  if (const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*outcome)) {
+    built.refusals = *refusals;
+    return built;
+  }
+  // The delegate gets nothing that the reader would refuse.
+  const engine::BlobSurroundings alone = {[](std::string_view) { return std::nullopt; },
+                                          [](uint64_t) { return Status(); }};
+  const auto ends = check_graph(built.blob, alone);
+  EXPECT_TRUE(ends.ok()) << ends.error().message();
+  if (ends.ok()) {
+    EXPECT_EQ(ends->size(), maker.graph.inputs.size() + maker.graph.outputs.size());
+  }
+  return built;
+}
+
+std::string refusal(const Maker& maker) {
+  const Built built = build(maker);
+  if (built.refusals.size() != 1) return "not one refusal";
+  return built.refusals.front().origin + ": " + built.refusals.front().reason;
+}
+
+TEST(XnnpackBuilder, TransposesWhereValuesEnterAndLeaveAlone) {
+  Maker maker;
+  maker.input("x", {kBatch, 3, 8, 8});
+  maker.weight("w", {4, 3, 3, 3});
+  maker.weight("v", {4, 1, 3, 3});
+  maker.node("Conv", {"x", "w"}, "a");
+  maker.node("Relu", {"a"}, "b");
+  maker.node("Conv", {"b", "v"}, "c", {{"group", int64_t{4}}});
+  maker.node("Add", {"c", "c"}, "d");
+  maker.node("GlobalAveragePool", {"d"}, "e");
+  maker.integers("shape", {0, -1});
+  maker.node("Reshape", {"e", "shape"}, "y");
+  maker.output("y", {kBatch, 4});
+  EXPECT_THAT(build(maker).kinds(),
+              ElementsAre("StaticTranspose", "Conv2d", "Clamp", "DepthwiseConv2d", "Add",
+                          "GlobalAvgPooling2d", "StaticReshape"));
+}
+
+TEST(XnnpackBuilder, LaysWeightsOutWithTheChannelsLast) {
+  Maker maker;
+  maker.input("x", {1, 2, 4});
+  maker.weight("w", {1, 2, 2});
+  maker.node("Conv", {"x", "w"}, "y");
+  maker.output("y", {1, 1, 3});
+  EXPECT_THAT(build(maker).constant(0), ElementsAre(1, 3, 2, 4));
+}
+
+TEST(XnnpackBuilder, JoinsNormsToTheConvolutionBeforeThem) {
+  Maker maker;
+  maker.input("x", {1, 1, 2, 2});
+  maker.weight("w", {2, 1, 1, 1});
+  maker.weight("b", {2});
+  const auto two = [&](const std::string& name, float a, float b) {
+    maker.constant<float>(name, DType::kFloat32, {2}, {a, b});
+  };
+  two("scale", 2, 3);
+  two("shift", 5, 7);
+  two("mean", 1, 1);
+  two("variance", 4, 9);
+  maker.node("Conv", {"x", "w", "b"}, "a");
+  maker.node("BatchNormalization", {"a", "scale", "shift", "mean", "variance"}, "y",
+             {{"epsilon", 0.0F}});
+  maker.output("y", {1, 2, 2, 2});
+  const Built built = build(maker);
+  EXPECT_THAT(built.kinds(), ElementsAre("StaticReshape", "Conv2d", "StaticTranspose"));
+  // (w x + b - mean) * scale / sqrt(variance) + shift
+  EXPECT_THAT(built.constant(0), ElementsAre(5, 8));
+  EXPECT_THAT(built.constant(1), ElementsAre(1, 2));
+}
+
+TEST(XnnpackBuilder, GivesWhatNoNodeMakes) {
+  Maker maker;
+  maker.input("x", {2});
+  maker.node("Neg", {"x"}, "y");
+  maker.output("y", {2});
+  maker.output("y", {2});
+  maker.output("x", {2});
+  EXPECT_THAT(build(maker).kinds(), ElementsAre("Multiply", "Copy", "Copy"));
+}
+
+TEST(XnnpackBuilder, RefusesTheNodeThatItHasNot) {
+  Maker maker;
+  maker.input("x", {kBatch, 3});
+  maker.node("Erf", {"x"}, "a");
+  maker.node("Relu", {"a"}, "y");
+  maker.output("y", {kBatch, 3});
+  EXPECT_EQ(refusal(maker), "a: XNNPACK has no Erf");
+}
+
+TEST(XnnpackBuilder, RefusesWhatItComputesOtherwise) {
+  Maker weights;
+  weights.input("x", {1, 1, 4, 4});
+  weights.input("w", {1, 1, 3, 3});
+  weights.node("Conv", {"x", "w"}, "y");
+  weights.output("y", {1, 1, 2, 2});
+  EXPECT_THAT(refusal(weights), HasSubstr("constant weights alone"));
+
+  Maker extrema;
+  extrema.input("x", {3});
+  extrema.node("Max", {"x", "x"}, "y");
+  extrema.output("y", {3});
+  EXPECT_THAT(refusal(extrema), HasSubstr("loses NaN"));
+
+  Maker types;
+  types.input("x", {3}, DType::kFloat64);
+  types.node("Relu", {"x"}, "y");
+  types.output("y", {3});
+  EXPECT_THAT(refusal(types), HasSubstr("float64"));
+}
+
+TEST(XnnpackBuilder, RefusesSizesThatItCanNotFollow) {
+  Maker unbounded;
+  unbounded.graph.ranges = {{"n", {1, std::nullopt}}};
+  unbounded.input("x", {kBatch});
+  unbounded.node("Relu", {"x"}, "y");
+  unbounded.output("y", {kBatch});
+  EXPECT_THAT(refusal(unbounded), HasSubstr("no bounds"));
+
+  Maker empty;
+  empty.graph.ranges = {{"n", {0, 8}}};
+  empty.input("x", {kBatch});
+  empty.node("Relu", {"x"}, "y");
+  empty.output("y", {kBatch});
+  EXPECT_THAT(refusal(empty), HasSubstr("no elements"));
+
+  Maker part;
+  part.input("x", {kBatch, 4});
+  for (const char* name : {"starts", "axes", "steps"}) part.integers(name, {1});
+  part.integers("ends", {3});
+  part.node("Slice", {"x", "starts", "ends", "axes", "steps"}, "y");
+  part.output("y", {kBatch, 2});
+  EXPECT_THAT(refusal(part), HasSubstr("size beforehand"));
+
+  Maker falling;
+  falling.input("x", {SymInt(9) - kBatch});
+  falling.node("Relu", {"x"}, "y");
+  falling.output("y", {SymInt(9) - kBatch});
+  EXPECT_THAT(refusal(falling), HasSubstr("do not grow"));
+}
+
+}  // namespace
+}  // namespace slipway::xnnpack

@@ -1,0 +1,107 @@
+// Products of matrices, and softmax.
+#include "xnnpack/builder/translator.h"
+
+namespace slipway::xnnpack {
+namespace {
+
+namespace xnn = fb_xnnpack;
+using Kind = xnn::XNodeUnion;
+
+// x * weight^T + bias; the weight's dimensions are [outputs, inputs].
+void multiply(Translator& t, Value& x, const View& weight, uint32_t bias) {
+  if (x.sizes.back() != ir::SymInt(weight.sizes[1]))
+    Translator::refuse("its operands do not fit each other");
+  Dims sizes = x.sizes;
+  sizes.back() = weight.sizes[0];
+  Value& y = t.define(sizes);
+  Writer& writer = t.writer();
+  const uint32_t from = t.get(x, Layout::kPlain);
+  const uint32_t filter = writer.constant(weight, weight.sizes);
+  writer.node(Kind::XNNFullyConnected,
+              xnn::CreateXNNFullyConnected(writer.builder(), from, filter, bias,
+                                           t.make(y, Layout::kPlain)));
+}
+
+View transposed(const View& view) {
+  View result = view;
+  std::swap(result.sizes[0], result.sizes[1]);
+  std::swap(result.strides[0], result.strides[1]);
+  return result;
+}
+
+void gemm(Translator& t) {
+  Value& x = t.input(0);
+  const Value& weight = t.input(1);
+  if (!weight.constant || weight.rank() != 2 || x.rank() != 2) {
+    Translator::refuse("XNNPACK has such products with constant weights alone");
+  }
+  if (t.attribute("alpha", 1.0F) != 1 || t.attribute("beta", 1.0F) != 1 ||
+      t.attribute("transA", int64_t{0}) != 0) {
+    Translator::refuse("XNNPACK has such products without factors alone");
+  }
+  const bool is_turned = t.attribute("transB", int64_t{0}) != 0;
+  const View view = is_turned ? *weight.constant : transposed(*weight.constant);
+  uint32_t bias = kNone;
+  if (t.has(2)) {
+    Value& added = t.input(2);
+    if (!added.constant || added.sizes != Dims{view.sizes[0]}) {
+      Translator::refuse("XNNPACK has such products with constant biases alone");
+    }
+    bias = t.get(added, Layout::kPlain);
+  }
+  multiply(t, x, view, bias);
+}
+
+void matmul(Translator& t) {
+  Value& a = t.input(0);
+  Value& b = t.input(1);
+  if (b.constant && b.rank() == 2 && !a.constant) {
+    return multiply(t, a, transposed(*b.constant), kNone);
+  }
+  const size_t rank = a.rank();
+  if (rank < 2 || rank != b.rank()) {
+    Translator::refuse("XNNPACK multiplies tensors of as many dimensions, two or more");
+  }
+  if (a.sizes[rank - 1] != b.sizes[rank - 2]) Translator::refuse("its operands do not fit");
+  Dims sizes = a.sizes;
+  sizes.back() = b.sizes.back();
+  for (size_t i = 0; i + 2 < rank; ++i) {
+    if (a.sizes[i] != b.sizes[i]) Translator::refuse("XNNPACK repeats no matrices");
+  }
+  Value& y = t.define(sizes);
+  const uint32_t left = t.get(a, Layout::kPlain);
+  const uint32_t right = t.get(b, Layout::kPlain);
+  t.writer().binary(Kind::XNNBatchMatrixMultiply, left, right, t.make(y, Layout::kPlain));
+}
+
+// Along the last dimension of memory.
+void softmax(Translator& t) {
+  Value& x = t.input(0);
+  const size_t axis = Translator::axis(t.attribute("axis", int64_t{-1}), x.rank());
+  Value& y = t.define(x.sizes);
+  Writer& writer = t.writer();
+  const bool is_of_channels = axis == 1 && Translator::has_layout(x, Layout::kLast);
+  if (axis + 1 == x.rank() || is_of_channels) {
+    const Layout layout = axis + 1 == x.rank() ? Layout::kPlain : Layout::kLast;
+    const uint32_t from = t.get(x, layout);
+    return writer.unary(Kind::XNNSoftmax, from, t.make(y, layout));
+  }
+  Sizes order;
+  Dims sizes;
+  for (size_t i = 0; i < x.rank(); ++i) order.push_back(static_cast<int64_t>(i));
+  std::swap(order[axis], order.back());
+  for (const int64_t i : order) sizes.push_back(x.sizes[static_cast<size_t>(i)]);
+  const uint32_t turned = t.temporary(sizes);
+  writer.transpose(t.get(x, Layout::kPlain), order, turned);
+  const uint32_t made = t.temporary(sizes);
+  writer.unary(Kind::XNNSoftmax, turned, made);
+  writer.transpose(made, order, t.make(y, Layout::kPlain));
+}
+
+constexpr Entry kRules[] = {{"Gemm", gemm}, {"MatMul", matmul}, {"Softmax", softmax}};
+
+}  // namespace
+
+std::span<const Entry> product_rules() { return kRules; }
+
+}  // namespace slipway::xnnpack

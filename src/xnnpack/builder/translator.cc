@@ -1,0 +1,364 @@
+#include "xnnpack/builder/translator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/byte_source.h"
+
+namespace slipway::xnnpack {
+namespace {
+
+namespace xnn = fb_xnnpack;
+
+constexpr size_t kMaxRank = 6;  // XNN_MAX_TENSOR_DIMS
+// What rules read of constants: sizes, axes, places, numbers of channels.
+constexpr uint64_t kMostBytes = 65536;
+
+// Ends a rule; Translator::run() makes it the node's refusal.
+struct Refused {
+  std::string reason;
+};
+
+Sizes contiguous_strides(const Sizes& sizes) {
+  Sizes strides(sizes.size(), 1);
+  for (size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * sizes[i];
+  return strides;
+}
+
+// Why XNNPACK has no tensor of these sizes.
+const char* why_no_tensor(const Dims& sizes, const ir::SymbolRanges& ranges,
+                          const std::map<std::string, int64_t>& largest) {
+  if (sizes.empty() || sizes.size() > kMaxRank) return "XNNPACK has one to six dimensions";
+  for (const ir::SymInt& size : sizes) {
+    const ir::Range range = size.bounds(ranges);
+    if (range.min.value_or(0) <= 0) return "there may be no elements";
+    if (!range.max || *range.max > INT32_MAX) return "its sizes have no bounds";
+    // What is declared is what the largest inputs lead to.
+    const auto value = size.evaluate(largest);
+    if (!value.ok() || *value != *range.max) return "its sizes do not grow with those of inputs";
+  }
+  return nullptr;
+}
+
+// A small constant's bytes.
+std::optional<std::vector<std::byte>> read(const onnx::Initializer& initializer) {
+  if (initializer.data.size() > kMostBytes) return std::nullopt;
+  std::vector<std::byte> bytes;
+  const Status status = initializer.data.write([&](std::span<const std::byte> part) -> Status {
+    bytes.insert(bytes.end(), part.begin(), part.end());
+    return {};
+  });
+  if (!status.ok()) return std::nullopt;
+  return bytes;
+}
+
+const Entry* find_entry(const std::string& op_type) {
+  for (const auto rules : {pointwise_rules(), window_rules(), move_rules(), product_rules()}) {
+    for (const Entry& entry : rules) {
+      if (op_type == entry.op_type) return &entry;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_one(const ir::SymInt& size) { return size == ir::SymInt(1); }
+
+Dims dims_of(const Sizes& sizes) { return {sizes.begin(), sizes.end()}; }
+
+Translator::Translator(const onnx::Graph& graph)
+    : graph_(graph),
+      types_(onnx::value_types(graph)),
+      writer_(graph.inputs.size() + graph.outputs.size()) {
+  for (const auto& [symbol, range] : graph.ranges) {
+    if (range.max) largest_[symbol] = *range.max;
+  }
+  for (const onnx::Node& node : graph.nodes) {
+    for (const std::string& name : node.inputs) readers_[name].push_back(&node);
+  }
+  for (const onnx::ValueType& output : graph.outputs) readers_[output.name].push_back(nullptr);
+  for (const auto* list : {&graph.values, &graph.outputs}) {
+    for (const onnx::ValueType& type : *list) declared_[type.name] = &type.sizes;
+  }
+  for (const onnx::Initializer& initializer : graph.initializers) {
+    initializers_[initializer.name] = &initializer;
+    const bool has_elements = std::all_of(initializer.sizes.begin(), initializer.sizes.end(),
+                                          [](int64_t size) { return size > 0; });
+    if (initializer.dtype != DType::kFloat32 || !has_elements) continue;
+    Value& value = values_[initializer.name];
+    value.sizes = dims_of(initializer.sizes);
+    value.constant = View{&initializer, initializer.sizes, contiguous_strides(initializer.sizes)};
+  }
+  for (uint32_t i = 0; i < graph.inputs.size(); ++i) {
+    const onnx::ValueType& type = graph.inputs[i];
+    const char* reason = why_no_tensor(type.sizes, graph.ranges, largest_);
+    if (type.dtype != DType::kFloat32 || reason != nullptr) {
+      reasons_[type.name] = reason;
+      continue;
+    }
+    Value& value = values_[type.name];
+    value.sizes = type.sizes;
+    value.id(Layout::kPlain) = i;
+    writer_.input(i, most(type.sizes));
+  }
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    Value& value = values_[graph.outputs[i].name];
+    if (value.constant || value.has(Layout::kPlain)) continue;
+    places_.emplace(&value, static_cast<uint32_t>(graph.inputs.size() + i));
+  }
+}
+
+std::vector<engine_build::Refusal> Translator::run() {
+  std::vector<engine_build::Refusal> refusals;
+  std::unordered_set<std::string> refused;  // values
+  for (const onnx::Node& node : graph_.nodes) {
+    node_ = &node;
+    try {
+      // What is made of a refused node's results is another question.
+      const bool is_open =
+          std::any_of(node.inputs.begin(), node.inputs.end(),
+                      [&](const std::string& name) { return refused.contains(name); });
+      if (is_open) throw Refused{};
+      const Entry* entry = find_entry(node.op_type);
+      if (entry == nullptr) refuse(fmt::format("XNNPACK has no {}", node.op_type));
+      entry->rule(*this);
+    } catch (const Refused& refusal) {
+      if (!refusal.reason.empty()) refusals.push_back({node.origin, refusal.reason});
+      refused.insert(node.outputs.begin(), node.outputs.end());
+    }
+  }
+  if (refusals.empty()) give_outputs();
+  return refusals;
+}
+
+void Translator::refuse(std::string reason) { throw Refused{std::move(reason)}; }
+
+Value& Translator::input(size_t i) {
+  if (!has(i)) refuse(fmt::format("an input of its {} is left out", node_->op_type));
+  const std::string& name = node_->inputs[i];
+  const auto type = types_.find(name);
+  if (type != types_.end() && type->second != DType::kFloat32) {
+    refuse(fmt::format("it computes in float32, and not in {}", dtype_name(type->second)));
+  }
+  const auto found = values_.find(name);
+  const bool is_there =
+      found != values_.end() && (found->second.constant || found->second.has(Layout::kPlain) ||
+                                 found->second.has(Layout::kLast));
+  if (!is_there) {
+    const auto reason = reasons_.find(name);
+    refuse(reason != reasons_.end() ? reason->second : "its operand has no elements");
+  }
+  return found->second;
+}
+
+std::vector<int64_t> Translator::integers(size_t i) {
+  const auto found = has(i) ? initializers_.find(node_->inputs[i]) : initializers_.end();
+  if (found == initializers_.end() || found->second->dtype != DType::kInt64) {
+    refuse("its sizes or places are known only when it runs");
+  }
+  const auto bytes = read(*found->second);
+  if (!bytes) refuse("it has too many places");
+  std::vector<int64_t> items(bytes->size() / sizeof(int64_t));
+  if (!items.empty()) std::memcpy(items.data(), bytes->data(), bytes->size());
+  return items;
+}
+
+std::optional<float> Translator::number(size_t i) {
+  const auto found = has(i) ? initializers_.find(node_->inputs[i]) : initializers_.end();
+  if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return std::nullopt;
+  const auto bytes = read(*found->second);
+  if (!bytes || bytes->size() != sizeof(float)) return std::nullopt;
+  float value = 0;
+  std::memcpy(&value, bytes->data(), sizeof value);
+  return value;
+}
+
+std::vector<float> Translator::numbers(const onnx::Node& node, size_t i) {
+  const auto found =
+      i < node.inputs.size() ? initializers_.find(node.inputs[i]) : initializers_.end();
+  if (found == initializers_.end() || found->second->dtype != DType::kFloat32) {
+    refuse("its numbers are known only when it runs");
+  }
+  const auto bytes = read(*found->second);
+  if (!bytes) refuse("it has too many numbers");
+  std::vector<float> items(bytes->size() / sizeof(float));
+  if (!items.empty()) std::memcpy(items.data(), bytes->data(), bytes->size());
+  return items;
+}
+
+const onnx::Node* Translator::only_reader(std::string_view op_type) const {
+  const auto found = readers_.find(node_->outputs.front());
+  if (found == readers_.end() || found->second.size() != 1) return nullptr;
+  const onnx::Node* reader = found->second.front();
+  return reader != nullptr && reader->op_type == op_type ? reader : nullptr;
+}
+
+bool Translator::is_scalar(size_t i) const {
+  const auto found = has(i) ? initializers_.find(node_->inputs[i]) : initializers_.end();
+  return found != initializers_.end() && found->second->sizes.empty();
+}
+
+int64_t Translator::attribute(std::string_view name, int64_t otherwise) const {
+  const auto* found = find<int64_t>(name);
+  return found != nullptr ? *found : otherwise;
+}
+
+float Translator::attribute(std::string_view name, float otherwise) const {
+  const auto* found = find<float>(name);
+  return found != nullptr ? *found : otherwise;
+}
+
+std::string Translator::attribute(std::string_view name, const char* otherwise) const {
+  const auto* found = find<std::string>(name);
+  return found != nullptr ? *found : otherwise;
+}
+
+std::vector<int64_t> Translator::attribute(std::string_view name,
+                                           const std::vector<int64_t>& otherwise) const {
+  const auto* found = find<std::vector<int64_t>>(name);
+  return found != nullptr ? *found : otherwise;
+}
+
+size_t Translator::axis(int64_t axis, size_t rank) {
+  const auto end = static_cast<int64_t>(rank);
+  if (axis < 0) axis += end;
+  if (axis < 0 || axis >= end) refuse("its dimension does not exist");
+  return static_cast<size_t>(axis);
+}
+
+int64_t Translator::known(const ir::SymInt& size) {
+  const auto constant = size.constant();
+  if (!constant) refuse("XNNPACK has to know the size beforehand");
+  return *constant;
+}
+
+Sizes Translator::most(const Dims& sizes) const {
+  Sizes result;
+  for (const ir::SymInt& size : sizes) {
+    const auto value = size.evaluate(largest_);
+    result.push_back(value.ok() ? *value : 0);
+  }
+  return result;
+}
+
+const Dims* Translator::declared(size_t i) const {
+  const auto found = declared_.find(node_->outputs.at(i));
+  return found != declared_.end() ? found->second : nullptr;
+}
+
+Value& Translator::define(size_t i, Dims sizes) {
+  const char* reason = why_no_tensor(sizes, graph_.ranges, largest_);
+  if (reason != nullptr) refuse(reason);
+  Value& value = values_[node_->outputs.at(i)];
+  value.sizes = std::move(sizes);
+  return value;
+}
+
+Dims Translator::sizes_in(const Dims& sizes, Layout layout) {
+  if (layout == Layout::kPlain) return sizes;
+  if (sizes.size() == 3) return {sizes[0], 1, sizes[2], sizes[1]};
+  return {sizes[0], sizes[2], sizes[3], sizes[1]};
+}
+
+size_t Translator::axis_in(size_t axis, size_t rank, Layout layout) {
+  if (layout == Layout::kPlain || axis == 0) return axis;
+  if (axis == 1) return 3;
+  return rank == 3 ? axis : axis - 1;
+}
+
+uint32_t Translator::make(Value& value, Layout layout) {
+  uint32_t& id = value.id(layout);
+  const auto place = places_.find(&value);
+  if (layout == Layout::kPlain && place != places_.end()) {
+    id = place->second;
+    places_.erase(place);
+    writer_.output(id, most(value.sizes));
+  } else {
+    id = temporary(sizes_in(value.sizes, layout));
+  }
+  return id;
+}
+
+void Translator::reshape(uint32_t from, const Dims& sizes, uint32_t to) {
+  Sizes shape;
+  for (const ir::SymInt& size : sizes) shape.push_back(size.constant().value_or(0));
+  if (std::count(shape.begin(), shape.end(), 0) > 1) {
+    refuse("XNNPACK reshapes to sizes of which one varies at most");
+  }
+  writer_.reshape(from, shape, to);
+}
+
+uint32_t Translator::get(Value& value, Layout layout) {
+  if (!value.has(layout)) convert(value, layout);
+  return value.id(layout);
+}
+
+void Translator::convert(Value& value, Layout to) {
+  if (value.constant) {
+    View view = *value.constant;
+    if (to == Layout::kLast) {
+      if (view.sizes.size() == 3) {
+        view.sizes.insert(view.sizes.begin() + 2, 1);
+        view.strides.insert(view.strides.begin() + 2, 0);
+      }
+      for (Sizes* list : {&view.sizes, &view.strides}) {
+        *list = {(*list)[0], (*list)[2], (*list)[3], (*list)[1]};
+      }
+    }
+    Sizes sizes = view.sizes.empty() ? Sizes{1} : view.sizes;
+    value.id(to) = writer_.constant(view, sizes);
+    return;
+  }
+  const uint32_t from = value.id(to == Layout::kLast ? Layout::kPlain : Layout::kLast);
+  const Dims& sizes = value.sizes;
+  const bool is_line = sizes.size() == 3;
+  const bool is_pixel = is_one(sizes[2]) && (is_line || is_one(sizes[3]));
+  if (is_one(sizes[1]) || is_pixel) {  // The order stays.
+    reshape(from, sizes_in(sizes, to), make(value, to));
+  } else if (to == Layout::kLast) {
+    uint32_t images = from;
+    if (is_line) {
+      const Dims four = {sizes[0], sizes[1], 1, sizes[2]};
+      images = temporary(four);
+      reshape(from, four, images);
+    }
+    writer_.transpose(images, {0, 2, 3, 1}, make(value, to));
+  } else if (is_line) {
+    const uint32_t images = temporary({sizes[0], sizes[1], 1, sizes[2]});
+    writer_.transpose(from, {0, 3, 1, 2}, images);
+    reshape(images, sizes, make(value, to));
+  } else {
+    writer_.transpose(from, {0, 3, 1, 2}, make(value, to));
+  }
+}
+
+uint32_t Translator::get_broadcast(Value& value, Layout layout, size_t rank) {
+  if (layout == Layout::kPlain || value.rank() == rank) return get(value, layout);
+  if (!value.constant) refuse("its operands have different numbers of dimensions");
+  Value wide = value;
+  wide.ids = {kNone, kNone};
+  const size_t more = rank - value.rank();
+  wide.sizes.insert(wide.sizes.begin(), more, 1);
+  wide.constant->sizes.insert(wide.constant->sizes.begin(), more, 1);
+  wide.constant->strides.insert(wide.constant->strides.begin(), more, 0);
+  return get(wide, layout);
+}
+
+void Translator::give_outputs() {
+  for (size_t i = 0; i < graph_.outputs.size(); ++i) {
+    const auto place = static_cast<uint32_t>(graph_.inputs.size() + i);
+    Value& value = values_.at(graph_.outputs[i].name);
+    const uint32_t id = get(value, Layout::kPlain);
+    if (id == place) continue;
+    // An input, a constant, another output, or a value that is another's.
+    writer_.output(place, most(value.sizes));
+    writer_.unary(xnn::XNodeUnion::XNNCopy, id, place);
+  }
+}
+
+}  // namespace slipway::xnnpack

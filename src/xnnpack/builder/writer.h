@@ -1,0 +1,104 @@
+// Writes a graph for XNNPACK: the delegate's header, its flatbuffer and the constants behind it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/piece_writer.h"
+#include "onnx/graph.h"
+#include "slipway/result.h"
+#include "xnnpack/format/xnnpack_generated.h"
+
+namespace slipway::xnnpack {
+
+using Sizes = std::vector<int64_t>;
+
+// What nodes name where an optional input is left out.
+inline constexpr uint32_t kNone = UINT32_MAX;  // XNN_INVALID_VALUE_ID
+
+using Numbers = std::shared_ptr<const std::vector<float>>;
+
+// Elements of a constant in another order: in each dimension, how far apart they are.
+struct View {
+  const onnx::Initializer* initializer = nullptr;  // null: `numbers` are there in its place
+  Sizes sizes;
+  Sizes strides;
+  Numbers numbers = nullptr;
+  // What the elements of each place along a dimension are multiplied by; null: they stay.
+  Numbers factors = nullptr;
+  size_t scaled_dim = 0;
+
+  bool operator==(const View&) const = default;
+};
+
+inline Numbers own(std::vector<float> numbers) {
+  return std::make_shared<const std::vector<float>>(std::move(numbers));
+}
+
+class Writer {
+ public:
+  // A graph that takes and gives so many tensors, which have the first ids.
+  explicit Writer(size_t ends) : next_id_(static_cast<uint32_t>(ends)) {
+    data_.push_back(fb_xnnpack::CreateConstantDataOffset(builder_));
+  }
+
+  // Each gives the value's id.
+  uint32_t tensor(const Sizes& sizes);
+  // `dims`: the sizes that the graph is told, of as many elements as the view has.
+  uint32_t constant(const View& view, const Sizes& dims);
+  uint32_t numbers(std::vector<float> items) {
+    const Sizes sizes = {static_cast<int64_t>(items.size())};
+    return constant({nullptr, sizes, {1}, own(std::move(items))}, sizes);
+  }
+  uint32_t number(float number) { return numbers({number}); }
+  void input(uint32_t place, const Sizes& sizes);
+  void output(uint32_t place, const Sizes& sizes);
+
+  flatbuffers::FlatBufferBuilder& builder() { return builder_; }
+  template <class Node>
+  void node(fb_xnnpack::XNodeUnion kind, flatbuffers::Offset<Node> made) {
+    nodes_.push_back(fb_xnnpack::CreateXNode(builder_, kind, made.Union()));
+  }
+  // One that limits what it gives.
+  template <class Node>
+  void node(fb_xnnpack::XNodeUnion kind, flatbuffers::Offset<Node> made, float low, float high) {
+    const auto limits = fb_xnnpack::CreateOutputMinMax(builder_, low, high);
+    nodes_.push_back(fb_xnnpack::CreateXNode(builder_, kind, made.Union(), 0, limits));
+  }
+  void unary(fb_xnnpack::XNodeUnion kind, uint32_t from, uint32_t to) {
+    node(kind, fb_xnnpack::Create_XNNNode1x1(builder_, from, to));
+  }
+  void binary(fb_xnnpack::XNodeUnion kind, uint32_t a, uint32_t b, uint32_t to) {
+    node(kind, fb_xnnpack::Create_XNNNode2x1(builder_, a, b, to));
+  }
+  void transpose(uint32_t from, const Sizes& order, uint32_t to);
+  void reshape(uint32_t from, const Sizes& sizes, uint32_t to);
+  void slice(uint32_t from, const Sizes& offsets, const Sizes& sizes, uint32_t to);
+  // Gives `to`.
+  uint32_t pad(uint32_t from, const Sizes& before, const Sizes& after, float fill, uint32_t to);
+
+  // Only once. `bytes` gives those of an initializer, which stay until this has returned.
+  using BytesOf = std::function<std::span<const std::byte>(const onnx::Initializer&)>;
+  Status write(const BytesOf& bytes, const ByteSink& sink);
+
+ private:
+  void define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id);
+  flatbuffers::Offset<flatbuffers::Vector<uint32_t>> list(const Sizes& items);
+
+  flatbuffers::FlatBufferBuilder builder_;
+  std::vector<flatbuffers::Offset<fb_xnnpack::XValue>> values_;
+  std::vector<flatbuffers::Offset<fb_xnnpack::XNode>> nodes_;
+  std::vector<flatbuffers::Offset<fb_xnnpack::ConstantDataOffset>> data_;
+  std::vector<View> views_;
+  uint64_t data_end_ = 0;
+  uint32_t next_id_;
+  std::vector<uint32_t> inputs_;
+  std::vector<uint32_t> outputs_;
+};
+
+}  // namespace slipway::xnnpack
