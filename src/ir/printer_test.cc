@@ -17,6 +17,8 @@ TEST(PrinterTest, Arguments) {
   EXPECT_EQ(print(Argument(true)), "True");
   EXPECT_EQ(print(Argument(std::vector<bool>{true, false})), "[True, False]");
   EXPECT_EQ(print(Argument(std::string("a\"b\n"))), "\"a\\\"b\\x0a\"");
+  EXPECT_EQ(print(Argument(LongText{own_bytes(std::string(100, 'a'))})),
+            '"' + std::string(64, 'a') + "\"... (100 bytes)");
   EXPECT_EQ(print(Argument(DType::kBFloat16)), "bfloat16");
   EXPECT_EQ(print(Argument(MemoryFormat{MemoryFormat::kChannelsLast})), "channels_last");
   EXPECT_EQ(print(Argument(Layout())), "strided");
