@@ -5,10 +5,12 @@ import base64
 import copy
 import hashlib
 import json
+import os
 import pathlib
 import pickle
 import pickletools
 import re
+import resource
 import subprocess
 import sys
 import zipfile
@@ -275,6 +277,42 @@ def test_a_plan_is_a_buffer_of_the_host(tmp_path):
     assert node.args[1:4] == ("10", "_run_on_acc_0_engine", "0%8%6%0%")
     assert node.args[6:8] == ("output", "0") or node.args[7] == "0"
     assert node.args[9:] == ("linux_x86_64", "0", "0", "0", "")
+
+
+@pytest.mark.skipif("SLIPWAY_LARGE_TESTS" not in os.environ, reason="SLIPWAY_LARGE_TESTS has it take 16 GiB of disk and 6 of memory")
+def test_a_plan_of_five_gib_is_a_tensor_of_pytorchs(tmp_path):
+    size, step = (5 << 30) + 16, 1 << 24
+    source, file, program = tmp_path / "source.pt2", tmp_path / "engines.pt2", tmp_path / "model.pte"
+    golden = GOLDEN / "engine_noop_tensor_slot.pt2"
+    with zipfile.ZipFile(golden) as small, zipfile.ZipFile(source, "w") as large:
+        for entry in small.infolist():
+            content = small.read(entry)
+            if entry.filename.endswith(".json"):
+                content = content.replace(b'"sizes": [{"as_int": 16}]', b'"sizes": [{"as_int": %d}]' % size)
+            with large.open(entry.filename, "w", force_zip64=True) as stream:
+                if len(content) == 16 and entry.filename.endswith("weight_0"):
+                    for at in range(0, size, step):
+                        # A number at the start of each piece, and zeros.
+                        stream.write((at.to_bytes(8, "little") + bytes(step - 8))[: size - at])
+                else:
+                    stream.write(content)
+
+    def within_limits():
+        resource.setrlimit(resource.RLIMIT_DATA, (64 << 20, 64 << 20))
+
+    for output, form in ((file, ("--engine", "tensorrt", "--cross-compile")), (program, ("--engine", "none"))):
+        command = [slipway_cli.TOOL, "compile", source, "-o", output, "--no-cache", *form]
+        done = subprocess.run(command, preexec_fn=within_limits, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert size < output.stat().st_size < size + (2 << 20)
+    source.unlink()
+    [engine] = engines_in(program)
+    assert engine["size"] == size
+    buffer = torch.export.load(file).state_dict["_trt_engine_0"]
+    assert buffer.shape == (size,) and buffer.dtype == torch.uint8
+    for at in range(0, size, step):
+        piece = buffer[at : at + step]
+        assert bytes(piece[:8].numpy()) == at.to_bytes(8, "little") and not piece[8:].any()
 
 
 @pytest.mark.parametrize("abi, items", [("7", 10), ("8", 11), ("9", 12), ("10", 13)])
