@@ -1,6 +1,5 @@
 // Engines as large as they come: around 2 GiB and 4 GiB, in files past 8 GiB, and no copy of them
 // in memory.
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -8,16 +7,15 @@
 #include <fstream>
 #include <memory>
 #include <string>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/memory_limit_test.h"
 #include "base/piece_writer.h"
+#include "base/sparse_file_test.h"
 #include "base/try.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "runtime/sum_backend_test.h"
@@ -44,48 +42,6 @@ bool write_at(int file, std::span<const std::byte> bytes, uint64_t offset) {
          static_cast<ssize_t>(bytes.size());
 }
 
-bool is_zero(std::span<const std::byte> bytes) {
-  return bytes.front() == std::byte{0} &&
-         std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0;
-}
-
-// The pieces as a file whose zeros are holes.
-void write_sparse(const PieceList& pieces, const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  ASSERT_GE(file, 0);
-  uint64_t end = 0;
-  const Status written = pieces.write([&](std::span<const std::byte> bytes) -> Status {
-    for (; !bytes.empty();) {
-      const auto block = bytes.first(std::min<size_t>(bytes.size(), 4096));
-      if (!is_zero(block) && !write_at(file, block, end)) return internal_error("{}", errno);
-      end += block.size();
-      bytes = bytes.subspan(block.size());
-    }
-    return {};
-  });
-  EXPECT_TRUE(written.ok()) << written.error().message();
-  EXPECT_EQ(end, pieces.size());
-  EXPECT_EQ(::ftruncate(file, static_cast<off_t>(end)), 0);
-  ::close(file);
-}
-
-// An engine of runtime::SumBackend whose contents are unlike those of any other size, above all
-// around multiples of a GiB and at its end. Untouched pages of it take no memory.
-OwnedSpan make_engine(uint64_t size) {
-  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return {};
-  auto* const bytes = static_cast<std::byte*>(memory);
-  std::memcpy(bytes, runtime::kSumEngine, std::strlen(runtime::kSumEngine));
-  for (uint64_t place = kGiB / 2; place + 8 < size; place += kGiB / 2) {
-    const uint64_t mark = place ^ (size << 16);
-    std::memcpy(bytes + place - 4, &mark, sizeof(mark));
-  }
-  bytes[size - 1] = std::byte{0xe5};
-  return {{bytes, size},
-          std::shared_ptr<const void>(memory, [size](void* start) { ::munmap(start, size); })};
-}
-
 TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   if (kSanitized) GTEST_SKIP() << "sanitizers check every byte of it";
   runtime::SumBackend::get();
@@ -95,7 +51,7 @@ TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   for (const uint64_t size : kSizes) {
     value = p.call_sum({value}, {p.type({3})}, "sum_" + std::to_string(size))->output();
     engine::Engine& engine = p.engines.back();
-    engine.bytes = make_engine(size);
+    engine.bytes = make_sparse(size, runtime::kSumEngine);
     ASSERT_EQ(engine.bytes.bytes.size(), size);
     engine.record.size = size;
     engine.record.sha256 = sha256_hex(std::as_bytes(std::span(&size, 1)));
@@ -107,7 +63,8 @@ TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
     const auto pieces = emit({p.method()}, {.tool_version = "test"});
     ASSERT_TRUE(pieces.ok()) << pieces.error().message();
     EXPECT_GT(pieces->size(), 6 * kGiB);
-    write_sparse(*pieces, output.path);
+    const Status written = write_sparse(*pieces, output.path);
+    ASSERT_TRUE(written.ok()) << written.error().message();
   }
   const auto mapped = MappedFile::open(output.path);
   ASSERT_TRUE(mapped.ok()) << mapped.error().message();
