@@ -22,6 +22,12 @@ other numbers, `item()` and `torch.cond` compile to instructions; dropout in inf
 assertions disappear. What is not listed here is refused, in one message that names each such operator with its
 place in the source.
 
+Of the 193 operators that PyTorch 2.14 tags as core, ten do not compile: seven compute gradients
+(`convolution_backward` and its kin), `resize_` changes a tensor's memory, `sym_is_contiguous`
+stands in no archive, and `atan2.out`, with which a program writes into its argument, is `atan2`
+after `run_decompositions()`. `sym_stride` and `sym_storage_offset` have no row below, since the
+archive itself says what they are.
+
 What `choose_qparams` and its kin choose, and what quantizes and dequantizes by it, is written as
 PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers. float8 numbers are
 read as constants, which become float16, and as what the program converts to them, rounded as

@@ -462,5 +462,21 @@ TEST_F(FunctionalizeTest, RefusesBatchNormalizationThatLearns) {
   EXPECT_NE(refusal().find("running statistics"), std::string::npos);
 }
 
+TEST_F(FunctionalizeTest, BatchNormalizationByGivenStatisticsWritesNothing) {
+  Value* image = input("image", type({2, 4, 3, 3}));
+  Value* mean = buffer("mean", count({4}, {1}));
+  Value* var = buffer("var", count({4}, {1}));
+  const auto normalize = [&](bool training) {
+    output(node("aten._native_batch_norm_legit.default",
+                {image, ir::None{}, ir::None{}, mean, var, training, 0.1, 1e-5},
+                {image->type(), type({0}), type({0})}, training ? "training" : "eval")
+               ->output(0));
+  };
+  normalize(false);
+  ASSERT_TRUE(apply(functionalize).ok());
+  normalize(true);
+  EXPECT_NE(refusal().find("running statistics"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace slipway::passes

@@ -166,15 +166,17 @@ Result<Value*> compute(const Node& node, OpBuilder& builder) {
 }  // namespace
 
 Result<bool> is_in_place(const Node& node) {
-  // Their schemas don't say that they write to the running statistics.
+  // Whether they write to the running statistics is not what their schemas say.
   const std::string_view name = schema::base_name(node.op());
-  if (node.op().starts_with("aten.") &&
-      (name == "batch_norm" || name == "native_batch_norm" || name == "instance_norm")) {
+  const bool is_legit = node.op() == "aten._native_batch_norm_legit.default";
+  if (node.op().starts_with("aten.") && (name == "batch_norm" || name == "native_batch_norm" ||
+                                         name == "instance_norm" || is_legit)) {
     const auto* training = node.args().size() > 5 ? std::get_if<bool>(&node.arg(5)) : nullptr;
     if (training && *training && !node.is_none(3)) {
       return unsupported("{} updates its running statistics; export the model after model.eval()",
                          describe(node));
     }
+    if (is_legit && training != nullptr) return false;
   }
   const schema::Schema* schema = schema::find_operator(node.op());
   if (!schema) return false;

@@ -92,7 +92,15 @@ Values batch_norm(Context& c) {
   const BatchNorm p = parameters(c);
   const bool training = c.flag(5) || !p.mean || !p.var;
   if (training && p.mean) return c.unsupported(kTraining);
-  if (!training) return with_no_statistics(c, by_running(c, p, c.real(6), c.real(7)));
+  if (!training) {
+    Values values = with_no_statistics(c, by_running(c, p, c.real(6), c.real(7)));
+    // What the running ones are afterwards.
+    if (values.size() > 4) {
+      values.at(3) = p.mean;
+      values.at(4) = p.var;
+    }
+    return values;
+  }
   if (c.output_count() > 1) return c.unsupported(kTraining);
   return {by_batch(c, p, c.real(7)).at(0)};
 }
@@ -209,7 +217,8 @@ Values weight_norm(Context& c) {
 
 constexpr Entry kRules[] = {
     {"aten.batch_norm.default aten.native_batch_norm.default "
-     "aten._native_batch_norm_legit_functional.default aten._batch_norm_impl_index.default",
+     "aten._native_batch_norm_legit_functional.default aten._native_batch_norm_legit.default "
+     "aten._batch_norm_impl_index.default",
      batch_norm},
     {"aten._batch_norm_no_update.default", batch_norm_no_update},
     {"aten._native_batch_norm_legit.no_stats", batch_norm_without_running},
