@@ -129,3 +129,33 @@ def test_executorchs_python_runtime_runs_our_files(name, file, tmp_path):
                 torch.testing.assert_close(ours, value(spec), atol=1e-5, rtol=rtol, equal_nan=True)
             else:
                 assert ours == spec["value"]
+
+
+class Convolutions(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(8)
+        self.second = torch.nn.Conv2d(8, 8, 3, groups=8, stride=2)
+        self.last = torch.nn.Linear(8, 5)
+        self.offset = torch.nn.Parameter(torch.randn(5))
+
+    def forward(self, x):
+        y = torch.nn.functional.hardswish(self.norm(self.first(x)))
+        y = torch.nn.functional.max_pool2d(torch.relu(self.second(y)), 2)
+        return self.last(y.mean((2, 3))).softmax(1) + self.offset
+
+
+def test_executorchs_python_runtime_runs_our_engines_for_xnnpack(tmp_path):
+    torch.manual_seed(0)
+    model = Convolutions().eval()
+    sizes = {0: torch.export.Dim("n", min=1, max=4)}
+    exported = torch.export.export(model, (torch.randn(2, 3, 9, 10),), dynamic_shapes=(sizes,))
+    compiled = slipway_cli.compile(exported, tmp_path, "--require-full", engine="xnnpack")
+    [plan] = deserialize_pte_binary(compiled.read_bytes()).program.execution_plan
+    assert [delegate.id for delegate in plan.delegates] == ["XnnpackBackend"]
+    method = Runtime.get().load_program(compiled, verification=Verification.Minimal).load_method("forward")
+    for batch in (2, 4, 1, 3):
+        x = torch.randn(batch, 3, 9, 10)
+        [output] = method.execute([x])
+        torch.testing.assert_close(output, model(x).detach(), atol=1e-5, rtol=1e-5)

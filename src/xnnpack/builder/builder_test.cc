@@ -170,11 +170,24 @@ TEST(XnnpackBuilder, JoinsNormsToTheConvolutionBeforeThem) {
 TEST(XnnpackBuilder, GivesWhatNoNodeMakes) {
   Maker maker;
   maker.input("x", {2});
-  maker.node("Neg", {"x"}, "y");
+  maker.node("Abs", {"x"}, "y");
   maker.output("y", {2});
   maker.output("y", {2});
   maker.output("x", {2});
-  EXPECT_THAT(build(maker).kinds(), ElementsAre("Multiply", "Copy", "Copy"));
+  EXPECT_THAT(build(maker).kinds(), ElementsAre("Abs", "Copy", "Copy"));
+}
+
+// The delegate frees what it does not pack.
+TEST(XnnpackBuilder, ReadsNoConstantsButWeightsAndBiases) {
+  Maker maker;
+  maker.input("x", {2});
+  maker.weight("c", {2});
+  maker.node("Add", {"x", "c"}, "y");
+  maker.output("y", {2});
+  const Built built = build(maker);
+  EXPECT_THAT(built.kinds(), ElementsAre("StaticSlice", "StaticReshape", "StaticConstantPad",
+                                         "StaticSlice", "FullyConnected", "Add"));
+  EXPECT_THAT(built.constant(1), ElementsAre(1, 2));
 }
 
 TEST(XnnpackBuilder, RefusesTheNodeThatItHasNot) {

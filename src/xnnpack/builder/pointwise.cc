@@ -17,8 +17,8 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // A result of the operand's sizes, by nodes that `emit` adds to go from one id to another.
 template <class Emit>
-void map(Translator& t, const Emit& emit) {
-  Value& x = t.input(0);
+void map(Translator& t, const Emit& emit, size_t operand = 0) {
+  Value& x = t.input(operand);
   const Layout layout = Translator::layout_of(x);
   Value& y = t.define(x.sizes);
   const uint32_t from = t.get(x, layout);
@@ -66,9 +66,9 @@ void hard_sigmoid(Translator& t) {
   map(t, [&](uint32_t from, uint32_t to, const Dims& sizes) {
     Writer& writer = t.writer();
     const uint32_t scaled = t.temporary(sizes);
-    writer.binary(Kind::XNNMultiply, from, writer.number(t.attribute("alpha", 0.2F)), scaled);
+    writer.binary(Kind::XNNMultiply, from, t.number_of(t.attribute("alpha", 0.2F)), scaled);
     const uint32_t moved = t.temporary(sizes);
-    writer.binary(Kind::XNNAdd, scaled, writer.number(t.attribute("beta", 0.5F)), moved);
+    writer.binary(Kind::XNNAdd, scaled, t.number_of(t.attribute("beta", 0.5F)), moved);
     clamp(writer, moved, to, 0, 1);
   });
 }
@@ -76,13 +76,13 @@ void hard_sigmoid(Translator& t) {
 // XNNPACK's own makes 0 of 0, and not -0.
 void negate(Translator& t) {
   map(t, [&](uint32_t from, uint32_t to, const Dims&) {
-    t.writer().binary(Kind::XNNMultiply, from, t.writer().number(-1), to);
+    t.writer().binary(Kind::XNNMultiply, from, t.number_of(-1), to);
   });
 }
 
 void reciprocal(Translator& t) {
   map(t, [&](uint32_t from, uint32_t to, const Dims&) {
-    t.writer().binary(Kind::XNNDiv, t.writer().number(1), from, to);
+    t.writer().binary(Kind::XNNDiv, t.number_of(1), from, to);
   });
 }
 
@@ -153,16 +153,21 @@ void prelu(Translator& t) {
   combine(t, Kind::XNNPReLU, t.input(0), t.input(1));
 }
 
-// Of two tensors, XNNPACK loses the NaN of one: with a number it can be the number's place.
+// Of two tensors, XNNPACK loses the NaN of one; a number limits the other.
 void extremum(Translator& t) {
   if (t.node().inputs.size() != 2) Translator::refuse("it has other than two operands");
-  const auto first = t.number(0);
-  const auto second = t.number(1);
-  if (first.has_value() == second.has_value() || std::isnan(first.value_or(second.value_or(0)))) {
+  const size_t place = t.number(0) ? 0 : 1;
+  const auto number = t.number(place);
+  const bool is_max = t.node().op_type == "Max";
+  const float low = is_max ? number.value_or(0) : -kInfinity;
+  const float high = is_max ? kInfinity : number.value_or(0);
+  const bool fits = number && t.input(place).rank() <= t.input(1 - place).rank();
+  if (!fits || !(low < high)) {
     Translator::refuse("XNNPACK loses NaN in the extrema of two tensors");
   }
-  const Kind kind = t.node().op_type == "Max" ? Kind::XNNMaximum : Kind::XNNMinimum;
-  combine(t, kind, t.input(first ? 1 : 0), t.input(first ? 0 : 1));
+  map(
+      t, [&](uint32_t from, uint32_t to, const Dims&) { clamp(t.writer(), from, to, low, high); },
+      1 - place);
 }
 
 constexpr Entry kRules[] = {

@@ -47,7 +47,7 @@ void gemm(Translator& t) {
     if (!added.constant || added.sizes != Dims{view.sizes[0]}) {
       Translator::refuse("XNNPACK has such products with constant biases alone");
     }
-    bias = t.get(added, Layout::kPlain);
+    bias = t.writer().constant(*added.constant, {view.sizes[0]});
   }
   multiply(t, x, view, bias);
 }

@@ -132,7 +132,13 @@ std::vector<engine_build::Refusal> Translator::run() {
       refused.insert(node.outputs.begin(), node.outputs.end());
     }
   }
-  if (refusals.empty()) give_outputs();
+  for (size_t i = 0; refusals.empty() && i < graph_.outputs.size(); ++i) {
+    try {
+      give_output(i);
+    } catch (const Refused& refusal) {
+      refusals.push_back({origin_of(graph_.outputs[i].name), refusal.reason});
+    }
+  }
   return refusals;
 }
 
@@ -310,8 +316,7 @@ void Translator::convert(Value& value, Layout to) {
         *list = {(*list)[0], (*list)[2], (*list)[3], (*list)[1]};
       }
     }
-    Sizes sizes = view.sizes.empty() ? Sizes{1} : view.sizes;
-    value.id(to) = writer_.constant(view, sizes);
+    value.id(to) = computed(view, view.sizes.empty() ? Sizes{1} : view.sizes);
     return;
   }
   const uint32_t from = value.id(to == Layout::kLast ? Layout::kPlain : Layout::kLast);
@@ -349,16 +354,67 @@ uint32_t Translator::get_broadcast(Value& value, Layout layout, size_t rank) {
   return get(wide, layout);
 }
 
-void Translator::give_outputs() {
-  for (size_t i = 0; i < graph_.outputs.size(); ++i) {
-    const auto place = static_cast<uint32_t>(graph_.inputs.size() + i);
-    Value& value = values_.at(graph_.outputs[i].name);
-    const uint32_t id = get(value, Layout::kPlain);
-    if (id == place) continue;
-    // An input, a constant, another output, or a value that is another's.
-    writer_.output(place, most(value.sizes));
-    writer_.unary(xnn::XNodeUnion::XNNCopy, id, place);
+// What is padded does not depend on what the inputs hold.
+uint32_t Translator::zero() {
+  if (zero_ != kNone) return zero_;
+  const auto input = std::find_if(graph_.inputs.begin(), graph_.inputs.end(),
+                                  [&](const auto& type) { return values_.contains(type.name); });
+  if (input == graph_.inputs.end()) refuse("XNNPACK computes nothing of constants alone");
+  const Sizes ones(input->sizes.size(), 1);
+  const uint32_t first = writer_.tensor(ones);
+  const auto place = static_cast<uint32_t>(input - graph_.inputs.begin());
+  writer_.slice(place, Sizes(ones.size(), 0), ones, first);
+  const uint32_t line = writer_.tensor({1});
+  writer_.reshape(first, {1}, line);
+  const uint32_t padded = writer_.pad(line, {1}, {0}, 0, writer_.tensor({2}));
+  zero_ = writer_.tensor({1});
+  writer_.slice(padded, {0}, {1}, zero_);
+  return zero_;
+}
+
+uint32_t Translator::computed(const View& view, const Sizes& dims) {
+  int64_t count = 1;
+  for (const int64_t size : dims) count *= size;
+  const Sizes line = {count};
+  auto found = std::find_if(computed_.begin(), computed_.end(),
+                            [&](const auto& item) { return item.first == view; });
+  if (found == computed_.end()) {
+    const uint32_t from = zero();
+    // The product is -0, which added changes nothing.
+    const View weight = {nullptr, {count, 1}, {0, 0}, own({-0.0F})};
+    const uint32_t filter = writer_.constant(weight, weight.sizes);
+    const uint32_t bias = writer_.constant(view, line);
+    const uint32_t made = writer_.tensor(line);
+    writer_.node(xnn::XNodeUnion::XNNFullyConnected,
+                 xnn::CreateXNNFullyConnected(writer_.builder(), from, filter, bias, made));
+    computed_.emplace_back(view, made);
+    found = computed_.end() - 1;
   }
+  if (dims == line) return found->second;
+  const uint32_t shaped = writer_.tensor(dims);
+  writer_.reshape(found->second, dims, shaped);
+  return shaped;
+}
+
+std::string Translator::origin_of(const std::string& name) const {
+  for (const onnx::Node& node : graph_.nodes) {
+    if (std::find(node.outputs.begin(), node.outputs.end(), name) != node.outputs.end()) {
+      return node.origin;
+    }
+  }
+  return graph_.nodes.empty() ? "" : graph_.nodes.back().origin;
+}
+
+void Translator::give_output(size_t i) {
+  const auto place = static_cast<uint32_t>(graph_.inputs.size() + i);
+  Value& value = values_.at(graph_.outputs[i].name);
+  const char* reason = why_no_tensor(value.sizes, graph_.ranges, largest_);
+  if (reason != nullptr) refuse(reason);
+  const uint32_t id = get(value, Layout::kPlain);
+  if (id == place) return;
+  // An input, a constant, another output, or a value that is another's.
+  writer_.output(place, most(value.sizes));
+  writer_.unary(xnn::XNodeUnion::XNNCopy, id, place);
 }
 
 }  // namespace slipway::xnnpack

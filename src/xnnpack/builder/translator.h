@@ -102,6 +102,14 @@ class Translator {
   static Layout layout_of(const Value& value) {
     return value.is_last() ? Layout::kLast : Layout::kPlain;
   }
+  // What nodes read that do not pack it, as weights and biases are packed: ExecuTorch frees the
+  // graph once it has prepared it, so that a call makes such constants, of a product with 0.
+  uint32_t computed(const View& view, const Sizes& dims);
+  uint32_t number_of(float number) { return numbers_of({number}, {1}); }
+  uint32_t numbers_of(std::vector<float> items, const Sizes& dims) {
+    const Sizes sizes = {static_cast<int64_t>(items.size())};
+    return computed({nullptr, sizes, {1}, own(std::move(items))}, dims);
+  }
   // A tensor that no value of the program is.
   uint32_t temporary(const Dims& sizes) { return writer_.tensor(most(sizes)); }
   // In the order that the elements have already, in other sizes, of which one may vary.
@@ -118,7 +126,10 @@ class Translator {
     }
     return nullptr;
   }
-  void give_outputs();
+  void give_output(size_t i);
+  // The ATen node that makes a value.
+  std::string origin_of(const std::string& name) const;
+  uint32_t zero();
   void convert(Value& value, Layout to);
 
   const onnx::Graph& graph_;
@@ -131,6 +142,8 @@ class Translator {
   Writer writer_;
   std::unordered_map<std::string, std::vector<const onnx::Node*>> readers_;  // null: the outside
   std::unordered_set<const onnx::Node*> joined_;
+  std::vector<std::pair<View, uint32_t>> computed_;
+  uint32_t zero_ = kNone;
   const onnx::Node* node_ = nullptr;
   std::unordered_map<std::string, const char*>
       reasons_;  // of inputs that are no tensors for XNNPACK

@@ -88,7 +88,7 @@ uint32_t bias_of(Translator& t, int64_t channels) {
   if (!bias.constant || bias.sizes != Dims{channels}) {
     Translator::refuse("XNNPACK has convolutions with constant biases alone");
   }
-  return t.get(bias, Layout::kPlain);
+  return t.writer().constant(*bias.constant, {channels});
 }
 
 // x * factor + term, for each channel.
@@ -134,13 +134,11 @@ void batch_normalization(Translator& t) {
   sizes.front() = channels;
   Value& y = t.define(x.sizes);
   Writer& writer = t.writer();
-  const auto constant = [&](std::vector<float> numbers) {
-    return writer.constant({nullptr, {channels}, {1}, own(std::move(numbers))}, sizes);
-  };
   const uint32_t from = t.get(x, layout);
   const uint32_t scaled = t.temporary(Translator::sizes_in(x.sizes, layout));
-  writer.binary(Kind::XNNMultiply, from, constant(std::move(affine.factors)), scaled);
-  writer.binary(Kind::XNNAdd, scaled, constant(std::move(affine.terms)), t.make(y, layout));
+  writer.binary(Kind::XNNMultiply, from, t.numbers_of(std::move(affine.factors), sizes), scaled);
+  writer.binary(Kind::XNNAdd, scaled, t.numbers_of(std::move(affine.terms), sizes),
+                t.make(y, layout));
 }
 
 struct Filter {

@@ -55,7 +55,6 @@ class Writer {
     const Sizes sizes = {static_cast<int64_t>(items.size())};
     return constant({nullptr, sizes, {1}, own(std::move(items))}, sizes);
   }
-  uint32_t number(float number) { return numbers({number}); }
   void input(uint32_t place, const Sizes& sizes);
   void output(uint32_t place, const Sizes& sizes);
 
