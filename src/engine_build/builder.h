@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/error.h"
 #include "base/piece_writer.h"
 #include "engine/record.h"
 #include "engine_build/job.h"
@@ -66,13 +67,15 @@ class Builder {
   // nodes it refuses. `size` and `sha256` of the record are left to the caller.
   virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
 
+  // Whether run() does: the others' engines are not compared with kernels.
+  virtual bool runs_engines() const { return false; }
+
   // Imports an engine of this builder's and runs it on each list of inputs, as a runtime would: the
-  // outputs of each. Nothing where such engines are not run here; kUnsupported where the library
-  // fails at it.
+  // outputs of each. kUnsupported where the library fails at it.
   using Tensors = std::vector<Tensor>;
-  virtual Result<std::optional<std::vector<Tensors>>> run(
-      const engine::Engine&, const std::vector<Tensors>& /*inputs*/) const {
-    return std::optional<std::vector<Tensors>>();
+  virtual Result<std::vector<Tensors>> run(const engine::Engine&,
+                                           const std::vector<Tensors>& /*inputs*/) const {
+    return unsupported("engines are not run here");
   }
 };
 

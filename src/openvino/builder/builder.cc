@@ -132,11 +132,11 @@ class OpenVinoBuilder : public engine_build::Builder {
     return engine_build::Outcome(std::move(record));
   }
 
-  Result<std::optional<std::vector<Tensors>>> run(
-      const engine::Engine& engine, const std::vector<Tensors>& inputs) const override {
-    SLIPWAY_ASSIGN_OR_RETURN(auto outputs,
-                             run_engine(engine.bytes.bytes, inputs, build_.worker.get()));
-    return std::optional(std::move(outputs));
+  bool runs_engines() const override { return true; }
+
+  Result<std::vector<Tensors>> run(const engine::Engine& engine,
+                                   const std::vector<Tensors>& inputs) const override {
+    return run_engine(engine.bytes.bytes, inputs, build_.worker.get());
   }
 
  private:

@@ -136,14 +136,16 @@ class StandInBuilder : public engine_build::Builder {
     return engine_build::Outcome(std::move(record));
   }
 
-  Result<std::optional<std::vector<Tensors>>> run(
-      const engine::Engine& engine, const std::vector<Tensors>& inputs) const override {
+  bool runs_engines() const override { return true; }
+
+  Result<std::vector<Tensors>> run(const engine::Engine& engine,
+                                   const std::vector<Tensors>& inputs) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const Interpreter interpreter, Interpreter::of(engine.bytes.bytes));
     std::vector<Tensors> outputs;
     for (const Tensors& list : inputs) {
       SLIPWAY_ASSIGN_OR_RETURN(outputs.emplace_back(), interpreter.run(list));
     }
-    return std::optional(std::move(outputs));
+    return outputs;
   }
 
  private:
