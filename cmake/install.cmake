@@ -44,6 +44,8 @@ endforeach()
 install(DIRECTORY include/slipway DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 list(TRANSFORM SLIPWAY_EXECUTORCH_LIBRARIES REPLACE "(.+)" "${SLIPWAY_EXECUTORCH}/lib/lib\\1.so"
      OUTPUT_VARIABLE shared_libraries)
+# The last runs engines of XNNPACK, and is opened when the first one is loaded.
+list(APPEND shared_libraries ${SLIPWAY_EXECUTORCH}/lib/libexecutorch_backend_xnnpack.so)
 install(FILES ${shared_libraries} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${SLIPWAY_ENGINE_LIBRARIES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 

@@ -132,6 +132,13 @@ if(code EQUAL 0 OR NOT message MATCHES "openvino==2026.4.1")
   message(FATAL_ERROR "without OpenVINO compile gave ${code}: ${message}")
 endif()
 run(${bin}/run_zeros ${WORK}/kernels.pte)
+# So does one with an engine of XNNPACK, by the library that is installed.
+run(${bin}/slipway compile --engine xnnpack ${ARCHIVE} -o ${WORK}/xnnpack.pte)
+run(${bin}/slipway inspect ${WORK}/xnnpack.pte)
+if(NOT output MATCHES "XnnpackBackend" OR NOT EXISTS ${WORK}/moved/lib/libexecutorch_backend_xnnpack.so)
+  message(FATAL_ERROR "the file has no engine of XNNPACK, or its delegate is not installed:\n${output}")
+endif()
+run(${bin}/run_zeros ${WORK}/xnnpack.pte)
 run(${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${WORK}/moved/elsewhere ${bin}/run_zeros ${WORK}/model.pte)
 
 # A deployed program needs ExecuTorch's libraries, the C++ runtime and the dynamic loader, and nothing else.
