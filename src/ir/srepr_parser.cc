@@ -201,9 +201,11 @@ class Parser : Scanner {
     do {
       if (pieces.size() == kMaxArguments) return error("a function has too many arguments");
       if (word(".") != "ExprCondPair" || !take('(')) return error("an ExprCondPair is expected");
+      ++pieces_around_;
       SLIPWAY_ASSIGN_OR_RETURN(SymInt value, whole_expression(depth + 1));
       if (!take(',')) return error("a comma is expected");
       SLIPWAY_ASSIGN_OR_RETURN(SymInt holds, condition(depth + 1));
+      --pieces_around_;
       if (!take(')')) return error("a closing parenthesis is expected");
       pieces.emplace_back(std::move(value), std::move(holds));
     } while (take(','));
@@ -218,6 +220,16 @@ class Parser : Scanner {
           SymInt::max(SymInt::min(value, result), SymInt::min(SymInt::max(value, result), chosen));
     }
     return Fraction{result, 1};
+  }
+
+  // All pieces are computed, and what one that is not chosen divides by may be 0.
+  bool may_divide_by(const SymInt& divisor) const {
+    return pieces_around_ == 0 || divisor.constant();
+  }
+  Error unsupported_divisor() {
+    return unsupported(
+        "symbolic expression \"{}\": it divides by a size in a value that a condition chooses",
+        shown());
   }
 
   // 1 if it holds, 0 if not.
@@ -282,6 +294,7 @@ class Parser : Scanner {
     if (head == "ModularIndexing") {
       if (arguments.size() != 3) return error("ModularIndexing takes three arguments");
       SLIPWAY_ASSIGN_OR_RETURN(std::vector<SymInt> values, whole_numbers(arguments));
+      if (!may_divide_by(values[1]) || !may_divide_by(values[2])) return unsupported_divisor();
       return Fraction{SymInt::mod(SymInt::floordiv(values[0], values[1]), values[2]), 1};
     }
     if (arguments.size() == 1) return unary(head, arguments[0]);
@@ -354,6 +367,11 @@ class Parser : Scanner {
     const Fraction& b = arguments[1];
     SymInt numerator = a.numerator * b.denominator;
     SymInt denominator = a.denominator * b.numerator;
+    const bool divides = head.ends_with("Div") || head == "Mod" || head == "PythonMod";
+    const bool inverts = head == "Pow" && b.whole() == SymInt(-1);
+    if ((divides && !may_divide_by(b.numerator)) || (inverts && !may_divide_by(a.numerator))) {
+      return unsupported_divisor();
+    }
     if (head == "IntTrueDiv" || head == "FloatTrueDiv") {
       if (denominator == SymInt(0)) return error("a division by zero");
       Fraction result{numerator, denominator};
@@ -370,7 +388,7 @@ class Parser : Scanner {
       if (denominator == SymInt(0)) return error("a division by zero");
       return Fraction{-SymInt::floordiv(-numerator, denominator), 1};
     }
-    if (head == "Pow" && b.whole() == SymInt(-1)) {
+    if (inverts) {
       if (a.numerator == SymInt(0)) return error("a division by zero");
       return Fraction{a.denominator, a.numerator};
     }
@@ -410,6 +428,8 @@ class Parser : Scanner {
   }
 
   bool all_nonnegative_ = true;
+
+  int pieces_around_ = 0;
 };
 
 }  // namespace

@@ -93,7 +93,7 @@ std::shared_ptr<std::byte[]> room_for(uint64_t size) {
       if (allocated.ok()) return *std::move(allocated);
     }
   }
-  // Memory that is not written to costs nothing: the claimed size may be a lie.
+  // Memory that is not written to costs nothing: the size that is claimed may be a lie.
   return std::shared_ptr<std::byte[]>(new (std::nothrow) std::byte[size]);
 }
 
@@ -350,6 +350,13 @@ Result<OwnedSpan> ZipReader::inflate(const ZipEntry& entry) {
         "{}: entry \"{}\" claims to inflate to {} bytes, too many for an archive of {} bytes: "
         "store it instead of compressing it",
         name_, entry.name, entry.size, archive_.bytes.size());
+  }
+  // Two bits stand for 258 bytes at most (RFC 1951).
+  constexpr uint64_t kMostOfAByte = 1032;
+  if (entry.size / kMostOfAByte > entry.compressed_size) {
+    return invalid_file(
+        "{}: entry \"{}\" is damaged ({} bytes can't inflate to {}): get the file again", name_,
+        entry.name, entry.compressed_size, entry.size);
   }
   inflated_ += entry.size;
 

@@ -123,6 +123,8 @@ TEST(ZipReader, InflatesNoFurtherThanClaimedAndAllowed) {
                   "deflated data is wrong");
   expect_contains(problem_of({{.name = "a", .data = data, .method = 8, .claimed_size = 1001}}),
                   "deflated data is wrong");
+  expect_contains(problem_of({{.name = "a", .data = data, .method = 8, .claimed_size = 500000}}),
+                  "can't inflate to 500000");
   expect_contains(
       problem_of({{.name = "a", .data = data, .method = 8, .claimed_size = 0xfffffffe}}),
       "claims to inflate to 4294967294 bytes");

@@ -77,7 +77,7 @@ CASES = {
     "matrix_vector": (lambda x, y: (x @ y, y @ x.mT, y @ y, torch.vdot(y, y)), c(3, 4), c(4)),
     "matmul_real": (lambda x, y: (x @ y.to(C), x.mH @ x), c(3, 4), r(4, 2)),
     "matmul_double": (lambda x: x @ x.mT, c(3, 4, dtype=torch.complex128)),
-    "linear": (lambda x, y, z: (f.linear(x, y), f.linear(x[0], y, z), f.linear(x[0, 0], y, z)), c(2, 3, 4), c(5, 4), c(5)),
+    "linear": (lambda x, y, z: (f.linear(x, y), f.linear(x[0], y, z), f.linear(x[0, 0], y, z), f.linear(x, y[0])), c(2, 3, 4), c(5, 4), c(5)),
     "addmm": (lambda x, y, z: (torch.addmm(z, x, y), torch.addmm(z[0], x, y.mT.contiguous().mT, beta=2, alpha=0.5)), c(3, 4), c(4, 2), c(3, 2)),
     "baddbmm": (lambda x, y: torch.baddbmm(y, x, y, beta=0.5), c(2, 4, 4), c(2, 4, 3)),
     "addmv": (lambda x, y: torch.addmv(y[:3], x, y), c(3, 4), c(4)),

@@ -374,6 +374,7 @@ case("layer_norm_dynamic", nn.LayerNorm(6), R(3, 6), R(9, 6), dynamic=({0: torch
 case("batch_norm_1d", nn.BatchNorm1d(4), R(3, 4), R(3, 4))
 case("batch_norm_1d_length", nn.BatchNorm1d(4), R(3, 4, 5))
 case("batch_norm_legit", lambda x, m, v: torch.ops.aten._native_batch_norm_legit.default(x, None, None, m, v, False, 0.1, 1e-5)[0], (R(3, 4, 5), R(4), R(4) ** 2 + 1))
+case("batch_norm_impl_index", lambda x, m, v: torch.ops.aten._batch_norm_impl_index.default(x, None, None, m, v, False, 0.1, 1e-5, False)[0], (R(3, 4, 5), R(4), R(4) ** 2 + 1))
 case("batch_norm_2d", nn.BatchNorm2d(4), R(3, 4, 5, 5))
 case("batch_norm_3d", nn.BatchNorm3d(4), R(2, 4, 3, 3, 3))
 case("batch_norm_plain", nn.BatchNorm2d(4, affine=False), R(3, 4, 5, 5))

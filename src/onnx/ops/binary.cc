@@ -72,32 +72,6 @@ void mul(Context& c) {
   c.result(a.dtype == DType::kBool ? c.op("And", {a, b}) : c.mul(a, b));
 }
 
-// Rounds to minus infinity.
-Ref floor_divide(Context& c, const Ref& a, const Ref& b) {
-  if (!is_floating_point(a.dtype)) {
-    // The difference below may leave a small type.
-    if (dtype_size(a.dtype) < dtype_size(DType::kInt32)) {
-      return c.cast(floor_divide(c, c.cast(a, DType::kInt32), c.cast(b, DType::kInt32)), a.dtype);
-    }
-    // a - (a mod b), with the sign of b, is a multiple of b. Where the signs of a and b differ it may
-    // leave the type, and the next multiple towards zero does not.
-    const Ref zero = c.number_like(0, a);
-    const Ref differs = c.op("Xor", {c.compare("Less", a, 0.0), c.compare("Less", b, 0.0)});
-    const Ref rest = c.sub(c.op("Mod", {a, b}), c.where(differs, b, zero));
-    return c.sub(c.div(c.sub(a, rest), b), c.where(differs, c.number_like(1, a), zero));
-  }
-  const Ref mod = c.op("Mod", {a, b}, {{"fmod", 1}});
-  const Ref quotient = c.div(c.sub(a, mod), b);
-  const Ref differs = c.op("Xor", {c.compare("Less", b, 0.0), c.compare("Less", mod, 0.0)});
-  const Ref nonzero = c.logical_not(c.compare("Equal", mod, 0.0));
-  const Ref below = c.where(c.op("And", {nonzero, differs}), c.sub(quotient, 1.0), quotient);
-  const Ref floored = c.op("Floor", {below});
-  const Ref nearest =
-      c.where(c.compare("Greater", c.sub(below, floored), 0.5), c.add(floored, 1.0), floored);
-  const Ref plain = c.div(a, b);
-  return c.where(c.compare("Equal", b, 0.0), plain, nearest);
-}
-
 void div(Context& c) {
   const DType dtype = common_type(c, 0, 1);
   const std::string mode = c.text(2);

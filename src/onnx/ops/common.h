@@ -20,6 +20,8 @@ enum class Scaled : uint8_t { kYes, kMaybe };
 bool feeds_products(const Context& c, const ir::Value* value, Scaled scaled);
 
 Ref truncate(Context& c, const Ref& x);
+// Rounds to minus infinity.
+Ref floor_divide(Context& c, const Ref& a, const Ref& b);
 // Exact near 0 too.
 Ref expm1(Context& c, const Ref& x);
 Ref log1p(Context& c, const Ref& x);

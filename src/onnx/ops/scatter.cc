@@ -219,7 +219,7 @@ void scatter_reduce(Context& c) {
   if (mode == "mean") {
     Ref count = s.apply(c, like(s.x, include_self ? 1 : 0), like(s.source, 1), "add");
     if (!include_self) count = c.op("Max", {count, c.number_like(1, count)});
-    y = is_float ? c.div(y, count) : c.div(c.sub(y, c.op("Mod", {y, count})), count);
+    y = is_float ? c.div(y, count) : floor_divide(c, y, count);
   }
   s.finish(c, y);
 }

@@ -189,6 +189,7 @@ Values matmul(Context& c) {
 }
 
 Values linear(Context& c) {
+  if (c.tensor(1)->rank() < 2) return matmul(c);  // It takes no bias.
   Values product = matrices(c, [&](Value* a, Value* b) { return c.build.linear(a, b, nullptr); });
   if (product.empty() || !c.has(2)) return product;
   return {c.build.add(product.at(0), c.tensor(2))};

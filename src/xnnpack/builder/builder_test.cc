@@ -213,11 +213,55 @@ TEST(XnnpackBuilder, RefusesWhatItComputesOtherwise) {
   extrema.output("y", {3});
   EXPECT_THAT(refusal(extrema), HasSubstr("loses NaN"));
 
+  Maker pool;
+  pool.input("x", {1, 1, 2, 2});
+  pool.node("MaxPool", {"x"}, "y",
+            {{"kernel_shape", Integers{2, 2}},
+             {"dilations", Integers{3, 3}},
+             {"pads", Integers{1, 1, 1, 1}}});
+  pool.output("y", {1, 1, 1, 1});
+  EXPECT_THAT(refusal(pool), HasSubstr("miss the image"));
+
   Maker types;
   types.input("x", {3}, DType::kFloat64);
   types.node("Relu", {"x"}, "y");
   types.output("y", {3});
   EXPECT_THAT(refusal(types), HasSubstr("float64"));
+}
+
+TEST(XnnpackBuilder, RefusesSizesThatContradictEachOther) {
+  Maker joined;
+  joined.input("x", {2, 3});
+  joined.input("z", {3});
+  joined.node("Concat", {"x", "z"}, "y", {{"axis", int64_t{1}}});
+  joined.output("y", {2, 4});
+  EXPECT_THAT(refusal(joined), HasSubstr("do not fit each other"));
+
+  Maker flat;
+  flat.input("x", {2, 3});
+  flat.weight("w", {4, 3});
+  flat.node("Conv", {"x", "w"}, "y");
+  flat.output("y", {2, 4});
+  EXPECT_THAT(refusal(flat), HasSubstr("dimensions of space"));
+}
+
+TEST(XnnpackBuilder, TakesAsManyTensorsAsTheDelegate) {
+  Maker maker;
+  maker.input("x", {2});
+  maker.node("Abs", {"x"}, "y");
+  for (int i = 0; i < 4096; ++i) maker.output("y", {2});
+  EXPECT_EQ(refusal(maker), ": XNNPACK takes and gives 4096 tensors at most");
+}
+
+TEST(XnnpackBuilder, MakesNothingOfWhatStaysAsItIs) {
+  Maker maker;
+  maker.graph.ranges = {{"n", {1, 8}}, {"m", {1, 8}}};
+  const SymInt length = SymInt::symbol("m");
+  maker.input("x", {kBatch, length});
+  maker.node("Identity", {"x"}, "a");
+  maker.node("Abs", {"a"}, "y");
+  maker.output("y", {kBatch, length});
+  EXPECT_THAT(build(maker).kinds(), ElementsAre("Abs"));
 }
 
 TEST(XnnpackBuilder, RefusesSizesThatItCanNotFollow) {

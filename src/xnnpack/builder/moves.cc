@@ -44,6 +44,10 @@ void reshape(Translator& t, Dims sizes) {
     y.constant = std::move(view);
     return;
   }
+  if (y.sizes == x.sizes) {
+    y.ids = x.ids;
+    return;
+  }
   // Of a single pixel, or a single channel, either layout has the plain order.
   const bool is_pixel = x.is_last() && is_one(x.sizes[2]) && (x.rank() == 3 || is_one(x.sizes[3]));
   const bool is_flat = is_pixel || (x.is_last() && is_one(x.sizes[1]));
@@ -260,7 +264,13 @@ void concat(Translator& t) {
   const size_t axis = Translator::axis(t.attribute("axis", int64_t{0}), rank);
   Dims sizes = parts.front()->sizes;
   sizes[axis] = 0;
-  for (const Value* part : parts) sizes[axis] = sizes[axis] + part->sizes.at(axis);
+  for (const Value* part : parts) {
+    for (size_t i = 0; i < rank; ++i) {
+      const bool fits = part->rank() == rank && (i == axis || part->sizes[i] == sizes[i]);
+      if (!fits) Translator::refuse("the sizes of what it joins do not fit each other");
+    }
+    sizes[axis] = sizes[axis] + part->sizes[axis];
+  }
   if (parts.size() < 2) Translator::refuse("it joins a single tensor");
   Value& y = t.define(sizes);
   const bool is_last =

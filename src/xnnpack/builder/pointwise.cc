@@ -30,8 +30,7 @@ Kind unary_kind(const std::string& op_type) {
   static const std::unordered_map<std::string, Kind> kKinds = {
       {"Abs", Kind::XNNAbs},         {"Ceil", Kind::XNNCeiling},
       {"Floor", Kind::XNNFloor},     {"HardSwish", Kind::XNNHardswish},
-      {"Sigmoid", Kind::XNNSigmoid}, {"Sin", Kind::XNNSin},
-      {"Tanh", Kind::XNNTanh},
+      {"Sigmoid", Kind::XNNSigmoid}, {"Tanh", Kind::XNNTanh},
   };
   return kKinds.at(op_type);
 }

@@ -116,6 +116,10 @@ Translator::Translator(const onnx::Graph& graph)
 std::vector<engine_build::Refusal> Translator::run() {
   std::vector<engine_build::Refusal> refusals;
   std::unordered_set<std::string> refused;  // values
+  constexpr size_t kMostEnds = 4096;        // that ExecuTorch's delegate takes
+  if (graph_.inputs.size() + graph_.outputs.size() > kMostEnds) {
+    refusals.push_back({"", fmt::format("XNNPACK takes and gives {} tensors at most", kMostEnds)});
+  }
   for (const onnx::Node& node : graph_.nodes) {
     node_ = &node;
     try {

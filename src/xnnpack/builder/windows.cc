@@ -65,7 +65,8 @@ uint32_t u32(int64_t number) { return static_cast<uint32_t>(number); }
 View weight_of(Translator& t, const Value& x) {
   const Value& weight = t.input(1);
   if (!weight.constant) Translator::refuse("XNNPACK has convolutions with constant weights alone");
-  if (weight.rank() != x.rank()) Translator::refuse("its weight has other dimensions");
+  const bool fits = weight.rank() == x.rank() && (x.rank() == 3 || x.rank() == 4);
+  if (!fits) Translator::refuse("its operands have neither one nor two dimensions of space");
   View view = *weight.constant;
   if (view.sizes.size() == 3) {
     view.sizes.insert(view.sizes.begin() + 2, 1);
@@ -253,6 +254,14 @@ void max_pool(Translator& t) {
   Value& x = t.input(0);
   const Window window = read_window(t, x, t.attribute("kernel_shape", Sizes{}));
   if (window.taps() == 1) Translator::refuse("XNNPACK has no windows of one element");
+  for (size_t i = 0; i < 2; ++i) {
+    if (window.before[i] + window.after[i] == 0 || window.dilation[i] == 1) continue;
+    // XNNPACK gives a number where PyTorch gives -inf.
+    const auto size = x.sizes[x.rank() - 2 + i].constant();
+    if (!size || *size < window.dilation[i]) {
+      Translator::refuse("a window may miss the image between its elements");
+    }
+  }
   Value& y = t.define(slid(x, window, Translator::known(x.sizes[1])));
   Writer& writer = t.writer();
   const uint32_t from = t.get(x, Layout::kLast);
