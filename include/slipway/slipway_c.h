@@ -90,7 +90,7 @@ typedef struct slipway_option_info {
 SLIPWAY_API const slipway_option_info* slipway_compile_options(size_t* count);
 SLIPWAY_API const slipway_option_info* slipway_load_options(size_t* count);
 // Those of an engine, given to slipway_compile() as "<engine>.<name>". NULL where there is no such
-// engine.
+// engine, or it has none.
 SLIPWAY_API const slipway_option_info* slipway_engine_options(const char* engine, size_t* count);
 // The default first.
 SLIPWAY_API const char* const* slipway_engine_names(size_t* count);

@@ -62,7 +62,7 @@ case("copied_views", lambda x: (aten.as_strided_copy(x, [2, 3], [1, 4]), aten.di
 case("diag_embed", lambda x: (aten.diag_embed(x), aten.diag_embed(x, 1, 0, 2)), X)
 case("scatter_value_reduce", lambda x, a: aten.scatter.value_reduce(x, 1, a, 2.5, reduce="add"), X, i(4, 3, 4))
 case("unsafe_forms", lambda x, a: (aten._unsafe_view(x, [4, 3]), aten._unsafe_index.Tensor(x, [a]), aten._unsafe_index_put(x, [a], x[1:])), X, torch.tensor([2, 0]))
-case("emptied", lambda x: (aten.empty.memory_format([2, 3]) * 0 == 0, aten.empty_like(x).zero_() + x, aten.new_empty(x, [2]).fill_(3.0), aten.empty_strided([2, 3], [3, 1]).fill_(1.0), aten.new_empty_strided(x, [2, 2], [2, 1]).fill_(2.0), aten.empty_permuted([2, 3], [0, 1]).fill_(4.0)), X)
+case("emptied", lambda x: (aten.empty.memory_format([2, 3]).fill_(5.0), aten.empty_like(x).zero_() + x, aten.new_empty(x, [2]).fill_(3.0), aten.empty_strided([2, 3], [3, 1]).fill_(1.0), aten.new_empty_strided(x, [2, 2], [2, 1]).fill_(2.0), aten.empty_permuted([2, 3], [0, 1]).fill_(4.0)), X)
 case("signbit", aten.signbit, torch.tensor([-1.0, 1.0, -math.inf, 2.0]))
 case("local_scalar", lambda x, n: (x * n.item(), x + aten._local_scalar_dense(n)), X, torch.tensor(2.5))
 case("assertions", lambda x: (aten._assert_async.msg(x.sum() > -1e9, "the sum"), x + 1)[1], X)
