@@ -36,7 +36,7 @@ tidy() {
   local checks=
   [[ $2 == *_test.cc ]] && checks=--checks=-performance-*
   # Shown only when it fails: it also counts the warnings that it keeps to itself.
-  if output=$(.deps/clang-tidy/bin/clang-tidy -p build/lint --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
+  if output=$(.deps/clang-tidy/bin/clang-tidy -p build/lint --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations \
     --extra-arg=-Wzero-as-null-pointer-constant "$2" 2>&1); then
     echo "[$1/$total] $2"
   else

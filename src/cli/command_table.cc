@@ -128,7 +128,7 @@ std::string fish_script(const CommandRow& tool) {
       for (const std::string& name : option.names) {
         if (name.starts_with("--")) {
           line += " -l " + name.substr(2);
-        } else if (name.starts_with("-")) {
+        } else if (name.starts_with('-')) {
           line += " -s " + name.substr(1);
         }
       }

@@ -73,6 +73,7 @@ std::string summarize(const Tensor& tensor) {
   if (!element(tensor, 0)) return fmt::format("{} of data", format_bytes(tensor.nbytes()));
   if (tensor.numel() <= kFew) {
     std::vector<double> values;
+    values.reserve(count);
     for (size_t i = 0; i < count; ++i) values.push_back(*element(tensor, i));
     return fmt::format("{:.6g}", fmt::join(values, " "));
   }

@@ -419,7 +419,7 @@ TEST_F(Tool, ExtractsAnEngine) {
   const auto shown = nlohmann::json::parse(run({"inspect", "--json", model}).out);
   const std::string bytes = read_file(path("x.engine"));
   EXPECT_EQ(sha256_hex(std::as_bytes(std::span<const char>(bytes))),
-            shown["methods"][0]["engines"][0]["sha256"]);
+            shown["methods"][0]["engines"][0]["sha256"].get<std::string>());
 
   const Outcome missing = run({"extract", model, "--engine", "1", "-o", path("y.engine")});
   EXPECT_EQ(missing.code, 1);

@@ -51,7 +51,7 @@ const char* type_name(aten::ScalarType type) {
 template <class Sizes>
 std::string type_text(aten::ScalarType type, const Sizes& sizes) {
   std::string text = type_name(type);
-  text += "[";
+  text += '[';
   const char* comma = "";
   for (const auto size : sizes) {
     text += comma + (size < 0 ? "?" : std::to_string(size));

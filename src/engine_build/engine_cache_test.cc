@@ -66,7 +66,7 @@ TEST_F(EngineCacheTest, ListsWhatWasNotUsedForLongestFirst) {
 
 TEST_F(EngineCacheTest, MakesRoomByWhatWasNotUsedForLongest) {
   const std::string a = add("a", 1000, &cache_);
-  const std::string b = add("b", 2000, &cache_);
+  add("b", 2000, &cache_);
   const std::string c = add("c", 3000, &cache_);
   const uint64_t size = std::filesystem::file_size(entry_path(a));
   EXPECT_TRUE(cache_.find(a));  // used now, after the others

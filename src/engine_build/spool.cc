@@ -124,7 +124,7 @@ TemporaryFile* Spool::first_file() {
 std::optional<TemporaryFile> Spool::take_started() {
   if (!is_at_destination_) return std::nullopt;
   is_at_destination_ = false;
-  std::optional<TemporaryFile> taken(std::move(*file_));
+  std::optional<TemporaryFile> taken = std::move(file_);
   file_.reset();
   return taken;
 }

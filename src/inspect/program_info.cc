@@ -125,7 +125,7 @@ void append_values(std::string& text, const char* kind, const std::vector<ValueI
       bounds += fmt::format("{}{} in {}..{}", bounds.empty() ? "  (" : ", ", printable(size.text),
                             size.min, size.max);
     }
-    if (!bounds.empty()) bounds += ")";
+    if (!bounds.empty()) bounds += ')';
     append(text, "  {} {} '{}'{}: {}{}{}\n", kind, i, printable(info.name),
            i < places.size() ? places[i] : "", printable(info.type_text()), bounds,
            tensor && tensor->mutated ? "  (written to)" : "");

@@ -338,7 +338,7 @@ std::string SymInt::to_string() const {
         ++power;
       }
       i += power;
-      if (!text.empty()) text += "*";
+      if (!text.empty()) text += '*';
       text += power == 1 ? factor : fmt::format("{}**{}", factor, power);
     }
     bool negative = term.coefficient < 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 #include <fmt/core.h>
 
@@ -411,7 +412,7 @@ void Context::add_output(const Ref& ref, const std::string& name, DType dtype, S
   if (!made_by_node || std::any_of(graph_.outputs.begin(), graph_.outputs.end(), same)) {
     Ref copy{fresh(name), dtype};
     emit("Identity", {output}, {}, {copy});
-    output = copy;
+    output = std::move(copy);
   }
   std::erase_if(graph_.values, same);
   graph_.outputs.push_back({output.name, dtype, std::move(sizes)});

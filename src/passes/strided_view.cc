@@ -135,7 +135,7 @@ Result<std::vector<int64_t>> positions(const ViewStep& step, const TensorType& p
   std::vector<int64_t> at(sizes.size(), 0);
   std::set<int64_t> seen;
   for (int64_t k = 0; k < *count; ++k) {
-    std::optional<int64_t> position = *offset;
+    std::optional<int64_t> position = offset;
     for (size_t i = 0; i < at.size() && position; ++i) {
       const auto distance = checked_mul_signed(at[i], strides[i]);
       position = distance ? checked_add_signed(*position, *distance) : std::nullopt;

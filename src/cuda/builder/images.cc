@@ -46,6 +46,7 @@ Result<std::vector<std::string>> make_images(const Options& options, const std::
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Nvrtc* nvrtc, Nvrtc::open(options.nvrtc));
   std::vector<std::future<Result<std::string>>> compiled;
+  compiled.reserve(options.targets.size());
   for (const std::string& target : options.targets) {
     compiled.push_back(std::async(
         std::launch::async, [nvrtc, &source, &target] { return nvrtc->compile(source, target); }));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "base/guard.h"
@@ -135,7 +136,7 @@ Status Staging::in_lanes(size_t size, const Stream& stream,
       return copy(lane, next);
     });
   });
-  for (Status& result : results) SLIPWAY_RETURN_IF_ERROR(result);
+  for (Status& result : results) SLIPWAY_RETURN_IF_ERROR(std::move(result));
   return {};
 }
 

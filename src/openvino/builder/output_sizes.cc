@@ -98,7 +98,7 @@ std::string output_sizes(const onnx::Graph& graph) {
       if (!written || written->size() > kLongestSize) return "";
       text += *written + ",";
     }
-    text += ";";
+    text += ';';
   }
   return some_may_be_empty ? text : "";
 }

@@ -492,7 +492,7 @@ bool infer(Request* request, const Tensor* inputs, const Tensor* outputs, Report
 bool output(Request* request, size_t index, Tensor* tensor, Report error) {
   return guarded(error, false, [&] {
     ov::Tensor made = request->infer.get_output_tensor(index);
-    const ov::Shape shape = made.get_shape();
+    const ov::Shape& shape = made.get_shape();
     request->sizes.assign(shape.begin(), shape.end());
     *tensor = {made.data(), request->sizes.size(), request->sizes.data()};
     return true;

@@ -278,7 +278,7 @@ Values deform_conv2d(Context& c) {
   };
   const Between rows = points(0);
   const Between columns = points(1);
-  const SymInt width = size.at(1);
+  const SymInt& width = size.at(1);
   const SymInt points_in_all = places * out.at(0) * out.at(1);
   Value* pixels = b.view(
       x, {batch, offset_groups, SymInt::floordiv(channels, offset_groups), size.at(0) * width});

@@ -99,8 +99,8 @@ Values mvlgamma(Context& c) {
   constexpr double kMostTerms = 64;
   if (p < 1 || p > kMostTerms) return c.unsupported("p is not from 1 to 64");
   Value* sum = nullptr;
-  for (double i = 0; i < p; ++i) {
-    Value* term = rounded(log_gamma(c, rounded(c.build.sub(x, i / 2))));
+  for (int i = 0; i < p; ++i) {
+    Value* term = rounded(log_gamma(c, rounded(c.build.sub(x, i / 2.0))));
     sum = sum ? c.build.add(sum, term) : term;
   }
   const double constant = rounded_to(p * (p - 1) / 4 * std::log(std::numbers::pi), c.dtype());
