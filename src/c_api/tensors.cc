@@ -1,6 +1,7 @@
 #include "c_api/tensors.h"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <utility>
@@ -153,7 +154,11 @@ Result<std::vector<Value>> from_c(std::span<const slipway_value> values) {
   std::vector<Value> result;
   for (size_t i = 0; i < values.size(); ++i) {
     const slipway_value& value = values[i];
-    switch (value.kind) {
+    // Any number may be there.
+    int kind = 0;
+    static_assert(sizeof kind == sizeof value.kind);
+    std::memcpy(&kind, &value.kind, sizeof kind);
+    switch (kind) {
       case SLIPWAY_NONE:
         result.emplace_back();
         continue;
@@ -177,9 +182,9 @@ Result<std::vector<Value>> from_c(std::span<const slipway_value> values) {
         if (value.as.text == nullptr) return invalid_argument("value {}: its text is NULL", i);
         result.emplace_back(std::string(value.as.text));
         continue;
+      default:
+        return invalid_argument("value {} is of kind {}, which there is not", i, kind);
     }
-    return invalid_argument("value {} is of kind {}, which there is not", i,
-                            static_cast<int>(value.kind));
   }
   return result;
 }
