@@ -190,9 +190,7 @@ class Parser : Scanner {
 
   Result<SymInt> whole_expression(int depth) {
     SLIPWAY_ASSIGN_OR_RETURN(const Fraction value, expression(depth));
-    const auto whole = value.whole();
-    if (!whole) return error("a fraction where a whole number is needed");
-    return *whole;
+    return whole_number(value);
   }
 
   // The first value whose condition holds. The last condition is true.
@@ -406,12 +404,16 @@ class Parser : Scanner {
     return unsupported_head(head);
   }
 
+  Result<SymInt> whole_number(const Fraction& fraction) const {
+    auto whole = fraction.whole();
+    if (!whole) return error("a fraction where a whole number is needed");
+    return *std::move(whole);
+  }
+
   Result<std::vector<SymInt>> whole_numbers(const std::vector<Fraction>& fractions) const {
     std::vector<SymInt> result;
     for (const Fraction& fraction : fractions) {
-      auto whole = fraction.whole();
-      if (!whole) return error("a fraction where a whole number is needed");
-      result.push_back(*whole);
+      SLIPWAY_ASSIGN_OR_RETURN(result.emplace_back(), whole_number(fraction));
     }
     return result;
   }
