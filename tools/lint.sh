@@ -4,19 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(uname -sm)" != "Linux x86_64" ]; then
-  echo "The wheel in tools/requirements-lint.txt is for Linux on x86-64; this is $(uname -sm)." >&2
-  exit 1
-fi
 . tools/wheels.sh
-requirement=$(grep -v '^#' tools/requirements-lint.txt)
-stamp=.deps/clang-tidy/requirement.txt
-if [ "$(cat $stamp 2>/dev/null)" != "$requirement" ]; then
+if is_wanted tools/requirements-lint.txt clang-tidy; then
   echo "Fetching ${requirement%% *} from PyPI: 46 MB, and 170 MB on disk."
   fetch_wheel "$requirement"
   unpack_wheel clang-tidy "${requirement##*sha256:}" clang_tidy/data
   chmod +x .deps/clang-tidy/bin/clang-tidy
-  echo "$requirement" >$stamp
+  echo "$requirement" >"$stamp"
 fi
 
 ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_onnx_proto >/dev/null

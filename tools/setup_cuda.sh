@@ -4,14 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(uname -sm)" != "Linux x86_64" ]; then
-  echo "The wheel in tools/requirements-cuda.txt is for Linux on x86-64; this is $(uname -sm)." >&2
-  exit 1
-fi
 . tools/wheels.sh
-requirement=$(grep -v '^#' tools/requirements-cuda.txt)
-stamp=.deps/nvrtc/requirement.txt
-[ "$(cat $stamp 2>/dev/null)" = "$requirement" ] && exit 0
+is_wanted tools/requirements-cuda.txt nvrtc || exit 0
 
 cat <<END
 NVRTC is proprietary software of NVIDIA, under the CUDA Toolkit End User License Agreement: whoever downloads or uses it agrees
@@ -23,4 +17,4 @@ fetch_wheel "$requirement"
 unpack_wheel nvrtc "${requirement##*sha256:}" nvidia/cu13/lib '*.dist-info/licenses/License.txt'
 # A second build that takes less memory, and nobody opens.
 rm -f .deps/nvrtc/*.alt.so*
-echo "$requirement" >$stamp
+echo "$requirement" >"$stamp"

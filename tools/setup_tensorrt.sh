@@ -3,14 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-if [ "$(uname -sm)" != "Linux x86_64" ]; then
-  echo "The wheel in tools/requirements-tensorrt.txt is for Linux on x86-64; this is $(uname -sm)." >&2
-  exit 1
-fi
 . tools/wheels.sh
-requirement=$(grep -v '^#' tools/requirements-tensorrt.txt)
-stamp=.deps/tensorrt-rtx/requirement.txt
-[ "$(cat $stamp 2>/dev/null)" = "$requirement" ] && exit 0
+is_wanted tools/requirements-tensorrt.txt tensorrt-rtx || exit 0
 
 cat <<END
 TensorRT-RTX is proprietary software of NVIDIA, under the NVIDIA Software License Agreement (TensorRT): whoever downloads or
@@ -20,4 +14,4 @@ Fetching ${requirement%% *} from PyPI: 95 MB, and 334 MB on disk.
 END
 fetch_wheel "$requirement"
 unpack_wheel tensorrt-rtx "${requirement##*sha256:}" tensorrt_rtx_libs '*.dist-info/licenses/LICENSE.txt'
-echo "$requirement" >$stamp
+echo "$requirement" >"$stamp"

@@ -1,6 +1,18 @@
 # Functions for set-up, run in the root of the checkout: wheels of PyPI, pinned by hash.
 # shellcheck shell=bash
 
+# is_wanted FILE NAME: whether .deps/NAME is not yet what the only line of FILE pins, which `requirement` is then. Where that is
+# unpacked, `stamp` has to be written.
+is_wanted() {
+  if [ "$(uname -sm)" != "Linux x86_64" ]; then
+    echo "The wheel in $1 is for Linux on x86-64; this is $(uname -sm)." >&2
+    exit 1
+  fi
+  requirement=$(grep -v '^#' "$1") || exit 1
+  stamp=.deps/$2/requirement.txt
+  [ "$(cat "$stamp" 2>/dev/null)" != "$requirement" ]
+}
+
 # fetch_wheel REQUIREMENT: downloads it to .deps/downloads, unless it is there.
 fetch_wheel() {
   local requirement=$1 hash=${1##*sha256:} attempt
