@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "onnx/attributes.h"
+
 namespace slipway::onnx {
 
 namespace {
@@ -17,14 +19,6 @@ DType from_onnx(int64_t type) {
     if (onnx_type(static_cast<DType>(i)) == type) return static_cast<DType>(i);
   }
   return DType::kFloat32;
-}
-
-template <class T>
-const T* attribute(const Node& node, std::string_view name) {
-  for (const auto& [key, value] : node.attributes) {
-    if (key == name) return std::get_if<T>(&value);
-  }
-  return nullptr;
 }
 
 DType input_type(const Node& node, size_t i, const ValueTypes& types) {

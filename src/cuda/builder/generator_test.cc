@@ -1,12 +1,13 @@
 #include "cuda/builder/generator.h"
 
-#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "onnx/graph_maker_test.h"
 
 namespace slipway::cuda {
 namespace {
@@ -18,33 +19,7 @@ using testing::Not;
 
 const SymInt kRows = SymInt::symbol("s0");
 
-class Maker {
- public:
-  onnx::Graph graph;
-
-  void input(const std::string& name, std::vector<SymInt> sizes, DType dtype = DType::kFloat32) {
-    graph.inputs.push_back({name, dtype, std::move(sizes)});
-  }
-  void node(const std::string& op_type, std::vector<std::string> inputs, const std::string& output,
-            std::vector<std::pair<std::string, onnx::Attribute>> attributes = {}) {
-    onnx::Node node;
-    node.op_type = op_type;
-    node.inputs = std::move(inputs);
-    node.outputs = {output};
-    node.attributes = std::move(attributes);
-    node.origin = output;
-    graph.nodes.push_back(std::move(node));
-  }
-  void integers(const std::string& name, const std::vector<int64_t>& values) {
-    std::vector<std::byte> bytes(values.size() * sizeof(int64_t));
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-    graph.initializers.push_back(
-        {name, DType::kInt64, {static_cast<int64_t>(values.size())}, own_bytes(std::move(bytes))});
-  }
-  void output(const std::string& name, std::vector<SymInt> sizes, DType dtype = DType::kFloat32) {
-    graph.outputs.push_back({name, dtype, std::move(sizes)});
-  }
-};
+using Maker = onnx::GraphMaker;
 
 struct Generated {
   std::vector<engine_build::Refusal> refusals;

@@ -105,32 +105,6 @@ std::optional<std::vector<double>> Rule::reals(size_t i) {
   }
 }
 
-int64_t Rule::attribute(std::string_view name, int64_t otherwise) const {
-  const auto* found = find<int64_t>(name);
-  return found ? *found : otherwise;
-}
-
-float Rule::attribute(std::string_view name, float otherwise) const {
-  const auto* found = find<float>(name);
-  return found ? *found : otherwise;
-}
-
-std::string Rule::attribute(std::string_view name, const char* otherwise) const {
-  const auto* found = find<std::string>(name);
-  return found ? *found : otherwise;
-}
-
-std::vector<int64_t> Rule::attribute(std::string_view name, std::vector<int64_t> otherwise) const {
-  const auto* found = find<std::vector<int64_t>>(name);
-  if (found) otherwise = *found;
-  return otherwise;
-}
-
-std::vector<std::string> Rule::texts(std::string_view name) const {
-  const auto* found = find<std::vector<std::string>>(name);
-  return found ? *found : std::vector<std::string>();
-}
-
 size_t Rule::axis(int64_t axis, size_t rank) {
   const auto count = static_cast<int64_t>(rank);
   if (axis < -count || axis >= std::max<int64_t>(count, 1)) fail("it has no such dimension");

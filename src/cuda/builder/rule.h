@@ -7,11 +7,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cuda/builder/generator.h"
 #include "cuda/builder/kernel.h"
 #include "cuda/builder/value.h"
+#include "onnx/attributes.h"
 #include "onnx/graph.h"
 
 namespace slipway::cuda {
@@ -36,11 +38,13 @@ class Rule {
   std::optional<std::vector<double>> reals(size_t i);
 
   // ---- Its attributes.
-  int64_t attribute(std::string_view name, int64_t otherwise) const;
-  float attribute(std::string_view name, float otherwise) const;
-  std::string attribute(std::string_view name, const char* otherwise) const;
-  std::vector<int64_t> attribute(std::string_view name, std::vector<int64_t> otherwise) const;
-  std::vector<std::string> texts(std::string_view name) const;
+  template <class T>
+  auto attribute(std::string_view name, T otherwise) const {
+    return onnx::attribute(node_, name, std::move(otherwise));
+  }
+  std::vector<std::string> texts(std::string_view name) const {
+    return attribute(name, std::vector<std::string>());
+  }
   // Counted from the front.
   size_t axis(int64_t axis, size_t rank);
 
@@ -67,13 +71,6 @@ class Rule {
   [[noreturn]] void give_up(std::string reason);
   Value& result(size_t i, Sizes sizes);
   void settle(const std::vector<Value*>& operands, const std::vector<Value*>& again);
-  template <class T>
-  const T* find(std::string_view name) const {
-    for (const auto& [key, value] : node_.attributes) {
-      if (key == name) return std::get_if<T>(&value);
-    }
-    return nullptr;
-  }
 
   Generator& generator_;
   const onnx::Node& node_;

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "onnx/graph_maker_test.h"
 #include "xnnpack/format/graph.h"
 #include "xnnpack/format/xnnpack_generated.h"
 
@@ -19,39 +20,13 @@ using ir::SymInt;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-using Attributes = std::vector<std::pair<std::string, onnx::Attribute>>;
 using Integers = std::vector<int64_t>;
 
 const SymInt kBatch = SymInt::symbol("n");
 
-class Maker {
+class Maker : public onnx::GraphMaker {
  public:
-  onnx::Graph graph;
-
   Maker() { graph.ranges = {{"n", {1, 8}}}; }
-  void input(const std::string& name, std::vector<SymInt> sizes, DType dtype = DType::kFloat32) {
-    graph.inputs.push_back({name, dtype, std::move(sizes)});
-  }
-  void output(const std::string& name, std::vector<SymInt> sizes) {
-    graph.outputs.push_back({name, DType::kFloat32, std::move(sizes)});
-  }
-  void node(const std::string& op_type, std::vector<std::string> inputs, const std::string& output,
-            Attributes attributes = {}) {
-    onnx::Node node;
-    node.op_type = op_type;
-    node.inputs = std::move(inputs);
-    node.outputs = {output};
-    node.attributes = std::move(attributes);
-    node.origin = output;
-    graph.nodes.push_back(std::move(node));
-  }
-  template <class T>
-  void constant(const std::string& name, DType dtype, const Integers& sizes,
-                const std::vector<T>& values) {
-    std::vector<std::byte> bytes(values.size() * sizeof(T));
-    std::memcpy(bytes.data(), values.data(), bytes.size());
-    graph.initializers.push_back({name, dtype, sizes, own_bytes(std::move(bytes))});
-  }
   // Its elements count from 1.
   void weight(const std::string& name, const Integers& sizes) {
     int64_t count = 1;
@@ -59,9 +34,6 @@ class Maker {
     std::vector<float> values;
     for (int64_t i = 1; i <= count; ++i) values.push_back(static_cast<float>(i));
     constant(name, DType::kFloat32, sizes, values);
-  }
-  void integers(const std::string& name, const Integers& values) {
-    constant(name, DType::kInt64, {static_cast<int64_t>(values.size())}, values);
   }
 };
 

@@ -48,10 +48,8 @@ void reshape(Translator& t, Dims sizes) {
     y.ids = x.ids;
     return;
   }
-  // Of a single pixel, or a single channel, either layout has the plain order.
-  const bool is_pixel = x.is_last() && is_one(x.sizes[2]) && (x.rank() == 3 || is_one(x.sizes[3]));
-  const bool is_flat = is_pixel || (x.is_last() && is_one(x.sizes[1]));
-  const uint32_t from = t.get(x, is_flat ? Layout::kLast : Layout::kPlain);
+  const bool stays_last = x.is_last() && is_flat(x.sizes);
+  const uint32_t from = t.get(x, stays_last ? Layout::kLast : Layout::kPlain);
   t.reshape(from, y.sizes, t.make(y, Layout::kPlain));
 }
 
@@ -129,11 +127,7 @@ void transpose(Translator& t) {
   for (const int64_t from : order) sizes.push_back(x.sizes[static_cast<size_t>(from)]);
   Value& y = t.define(sizes);
   if (x.constant) {
-    y.constant = x.constant;
-    for (size_t i = 0; i < order.size(); ++i) {
-      y.constant->sizes[i] = x.constant->sizes[static_cast<size_t>(order[i])];
-      y.constant->strides[i] = x.constant->strides[static_cast<size_t>(order[i])];
-    }
+    y.constant = permuted(*x.constant, order);
     return;
   }
   Writer& writer = t.writer();

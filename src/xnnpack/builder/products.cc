@@ -22,13 +22,6 @@ void multiply(Translator& t, Value& x, const View& weight, uint32_t bias) {
                                            t.make(y, Layout::kPlain)));
 }
 
-View transposed(const View& view) {
-  View result = view;
-  std::swap(result.sizes[0], result.sizes[1]);
-  std::swap(result.strides[0], result.strides[1]);
-  return result;
-}
-
 void gemm(Translator& t) {
   Value& x = t.input(0);
   const Value& weight = t.input(1);
@@ -40,7 +33,7 @@ void gemm(Translator& t) {
     Translator::refuse("XNNPACK has such products without factors alone");
   }
   const bool is_turned = t.attribute("transB", int64_t{0}) != 0;
-  const View view = is_turned ? *weight.constant : transposed(*weight.constant);
+  const View view = is_turned ? *weight.constant : permuted(*weight.constant, {1, 0});
   uint32_t bias = kNone;
   if (t.has(2)) {
     Value& added = t.input(2);
@@ -56,7 +49,7 @@ void matmul(Translator& t) {
   Value& a = t.input(0);
   Value& b = t.input(1);
   if (b.constant && b.rank() == 2 && !a.constant) {
-    return multiply(t, a, transposed(*b.constant), kNone);
+    return multiply(t, a, permuted(*b.constant, {1, 0}), kNone);
   }
   const size_t rank = a.rank();
   if (rank < 2 || rank != b.rank()) {

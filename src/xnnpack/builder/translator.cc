@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "base/byte_source.h"
+#include "base/piece_writer.h"
 
 namespace slipway::xnnpack {
 namespace {
@@ -44,16 +44,17 @@ const char* why_no_tensor(const Dims& sizes, const ir::SymbolRanges& ranges,
   return nullptr;
 }
 
-// A small constant's bytes.
-std::optional<std::vector<std::byte>> read(const onnx::Initializer& initializer) {
+// What a small constant holds.
+template <class T>
+std::optional<std::vector<T>> elements(const onnx::Initializer& initializer) {
   if (initializer.data.size() > kMostBytes) return std::nullopt;
-  std::vector<std::byte> bytes;
-  const Status status = initializer.data.write([&](std::span<const std::byte> part) -> Status {
-    bytes.insert(bytes.end(), part.begin(), part.end());
-    return {};
-  });
-  if (!status.ok()) return std::nullopt;
-  return bytes;
+  PieceList pieces;
+  pieces.add(initializer.data);
+  const auto bytes = write_to_memory(pieces);
+  if (!bytes.ok()) return std::nullopt;
+  std::vector<T> items(bytes->size() / sizeof(T));
+  if (!items.empty()) std::memcpy(items.data(), bytes->data(), items.size() * sizeof(T));
+  return items;
 }
 
 const Entry* find_entry(const std::string& op_type) {
@@ -68,6 +69,10 @@ const Entry* find_entry(const std::string& op_type) {
 }  // namespace
 
 bool is_one(const ir::SymInt& size) { return size == ir::SymInt(1); }
+
+bool is_flat(const Dims& sizes) {
+  return is_one(sizes[1]) || (is_one(sizes[2]) && (sizes.size() == 3 || is_one(sizes[3])));
+}
 
 Dims dims_of(const Sizes& sizes) { return {sizes.begin(), sizes.end()}; }
 
@@ -166,39 +171,32 @@ Value& Translator::input(size_t i) {
   return found->second;
 }
 
+const onnx::Initializer* Translator::constant(const onnx::Node& node, size_t i, DType dtype) const {
+  if (i >= node.inputs.size()) return nullptr;
+  const auto found = initializers_.find(node.inputs[i]);
+  return found != initializers_.end() && found->second->dtype == dtype ? found->second : nullptr;
+}
+
 std::vector<int64_t> Translator::integers(size_t i) {
-  const auto found = has(i) ? initializers_.find(node_->inputs[i]) : initializers_.end();
-  if (found == initializers_.end() || found->second->dtype != DType::kInt64) {
-    refuse("its sizes or places are known only when it runs");
-  }
-  const auto bytes = read(*found->second);
-  if (!bytes) refuse("it has too many places");
-  std::vector<int64_t> items(bytes->size() / sizeof(int64_t));
-  if (!items.empty()) std::memcpy(items.data(), bytes->data(), bytes->size());
-  return items;
+  const onnx::Initializer* found = constant(*node_, i, DType::kInt64);
+  if (found == nullptr) refuse("its sizes or places are known only when it runs");
+  auto items = elements<int64_t>(*found);
+  if (!items) refuse("it has too many places");
+  return *std::move(items);
 }
 
 std::optional<float> Translator::number(size_t i) {
-  const auto found = has(i) ? initializers_.find(node_->inputs[i]) : initializers_.end();
-  if (found == initializers_.end() || found->second->dtype != DType::kFloat32) return std::nullopt;
-  const auto bytes = read(*found->second);
-  if (!bytes || bytes->size() != sizeof(float)) return std::nullopt;
-  float value = 0;
-  std::memcpy(&value, bytes->data(), sizeof value);
-  return value;
+  const onnx::Initializer* found = constant(*node_, i, DType::kFloat32);
+  const auto items = found != nullptr ? elements<float>(*found) : std::nullopt;
+  return items && items->size() == 1 ? std::optional(items->front()) : std::nullopt;
 }
 
 std::vector<float> Translator::numbers(const onnx::Node& node, size_t i) {
-  const auto found =
-      i < node.inputs.size() ? initializers_.find(node.inputs[i]) : initializers_.end();
-  if (found == initializers_.end() || found->second->dtype != DType::kFloat32) {
-    refuse("its numbers are known only when it runs");
-  }
-  const auto bytes = read(*found->second);
-  if (!bytes) refuse("it has too many numbers");
-  std::vector<float> items(bytes->size() / sizeof(float));
-  if (!items.empty()) std::memcpy(items.data(), bytes->data(), bytes->size());
-  return items;
+  const onnx::Initializer* found = constant(node, i, DType::kFloat32);
+  if (found == nullptr) refuse("its numbers are known only when it runs");
+  auto items = elements<float>(*found);
+  if (!items) refuse("it has too many numbers");
+  return *std::move(items);
 }
 
 const onnx::Node* Translator::only_reader(std::string_view op_type) const {
@@ -211,27 +209,6 @@ const onnx::Node* Translator::only_reader(std::string_view op_type) const {
 bool Translator::is_scalar(size_t i) const {
   const auto found = has(i) ? initializers_.find(node_->inputs[i]) : initializers_.end();
   return found != initializers_.end() && found->second->sizes.empty();
-}
-
-int64_t Translator::attribute(std::string_view name, int64_t otherwise) const {
-  const auto* found = find<int64_t>(name);
-  return found != nullptr ? *found : otherwise;
-}
-
-float Translator::attribute(std::string_view name, float otherwise) const {
-  const auto* found = find<float>(name);
-  return found != nullptr ? *found : otherwise;
-}
-
-std::string Translator::attribute(std::string_view name, const char* otherwise) const {
-  const auto* found = find<std::string>(name);
-  return found != nullptr ? *found : otherwise;
-}
-
-std::vector<int64_t> Translator::attribute(std::string_view name,
-                                           const std::vector<int64_t>& otherwise) const {
-  const auto* found = find<std::vector<int64_t>>(name);
-  return found != nullptr ? *found : otherwise;
 }
 
 size_t Translator::axis(int64_t axis, size_t rank) {
@@ -311,23 +288,14 @@ uint32_t Translator::get(Value& value, Layout layout) {
 void Translator::convert(Value& value, Layout to) {
   if (value.constant) {
     View view = *value.constant;
-    if (to == Layout::kLast) {
-      if (view.sizes.size() == 3) {
-        view.sizes.insert(view.sizes.begin() + 2, 1);
-        view.strides.insert(view.strides.begin() + 2, 0);
-      }
-      for (Sizes* list : {&view.sizes, &view.strides}) {
-        *list = {(*list)[0], (*list)[2], (*list)[3], (*list)[1]};
-      }
-    }
+    if (to == Layout::kLast) view = permuted(as_images(std::move(view)), {0, 2, 3, 1});
     value.id(to) = computed(view, view.sizes.empty() ? Sizes{1} : view.sizes);
     return;
   }
   const uint32_t from = value.id(to == Layout::kLast ? Layout::kPlain : Layout::kLast);
   const Dims& sizes = value.sizes;
   const bool is_line = sizes.size() == 3;
-  const bool is_pixel = is_one(sizes[2]) && (is_line || is_one(sizes[3]));
-  if (is_one(sizes[1]) || is_pixel) {  // The order stays.
+  if (is_flat(sizes)) {
     reshape(from, sizes_in(sizes, to), make(value, to));
   } else if (to == Layout::kLast) {
     uint32_t images = from;

@@ -19,6 +19,7 @@
 
 #include "engine_build/builder.h"
 #include "ir/sym_int.h"
+#include "onnx/attributes.h"
 #include "onnx/graph.h"
 #include "onnx/value_types.h"
 #include "xnnpack/builder/writer.h"
@@ -64,11 +65,10 @@ class Translator {
   std::vector<float> numbers(const onnx::Node& node, size_t i);
   // Whether a constant input has no dimensions.
   bool is_scalar(size_t i) const;
-  int64_t attribute(std::string_view name, int64_t otherwise) const;
-  float attribute(std::string_view name, float otherwise) const;
-  std::string attribute(std::string_view name, const char* otherwise) const;
-  std::vector<int64_t> attribute(std::string_view name,
-                                 const std::vector<int64_t>& otherwise) const;
+  template <class T>
+  auto attribute(std::string_view name, T otherwise) const {
+    return onnx::attribute(*node_, name, std::move(otherwise));
+  }
   // Counted from the front.
   static size_t axis(int64_t axis, size_t rank);
   // The node that alone reads what this one makes, where it is of a kind and nothing else reads it.
@@ -119,13 +119,8 @@ class Translator {
   static size_t axis_in(size_t axis, size_t rank, Layout layout);
 
  private:
-  template <class T>
-  const T* find(std::string_view name) const {
-    for (const auto& [key, value] : node_->attributes) {
-      if (key == name) return std::get_if<T>(&value);
-    }
-    return nullptr;
-  }
+  // A constant input of a type, or null.
+  const onnx::Initializer* constant(const onnx::Node& node, size_t i, DType dtype) const;
   void give_output(size_t i);
   // The ATen node that makes a value.
   std::string origin_of(const std::string& name) const;
@@ -151,6 +146,8 @@ class Translator {
 
 // Of constants: a size that varies is none.
 bool is_one(const ir::SymInt& size);
+// Of a single pixel or a single channel: the elements lie in one order in either layout.
+bool is_flat(const Dims& sizes);
 Dims dims_of(const Sizes& sizes);
 
 struct Entry {

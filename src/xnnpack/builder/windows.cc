@@ -67,20 +67,7 @@ View weight_of(Translator& t, const Value& x) {
   if (!weight.constant) Translator::refuse("XNNPACK has convolutions with constant weights alone");
   const bool fits = weight.rank() == x.rank() && (x.rank() == 3 || x.rank() == 4);
   if (!fits) Translator::refuse("its operands have neither one nor two dimensions of space");
-  View view = *weight.constant;
-  if (view.sizes.size() == 3) {
-    view.sizes.insert(view.sizes.begin() + 2, 1);
-    view.strides.insert(view.strides.begin() + 2, 0);
-  }
-  return view;
-}
-
-void permute(View& view, const Sizes& order) {
-  const View from = view;
-  for (size_t i = 0; i < order.size(); ++i) {
-    view.sizes[i] = from.sizes[static_cast<size_t>(order[i])];
-    view.strides[i] = from.strides[static_cast<size_t>(order[i])];
-  }
+  return as_images(*weight.constant);
 }
 
 uint32_t bias_of(Translator& t, int64_t channels) {
@@ -98,7 +85,8 @@ struct Affine {
   std::vector<float> terms;
 };
 
-Affine affine_of(Translator& t, const onnx::Node& norm, float epsilon, size_t channels) {
+Affine affine_of(Translator& t, const onnx::Node& norm, size_t channels) {
+  const float epsilon = onnx::attribute(norm, "epsilon", 1e-5F);
   const auto weight = t.numbers(norm, 1);
   const auto bias = t.numbers(norm, 2);
   const auto mean = t.numbers(norm, 3);
@@ -114,21 +102,12 @@ Affine affine_of(Translator& t, const onnx::Node& norm, float epsilon, size_t ch
   return affine;
 }
 
-float epsilon_of(const onnx::Node& norm) {
-  for (const auto& [name, value] : norm.attributes) {
-    if (const auto* number = std::get_if<float>(&value); number && name == "epsilon") {
-      return *number;
-    }
-  }
-  return 1e-5F;
-}
-
 void batch_normalization(Translator& t) {
   if (t.is_joined()) return;
   Value& x = t.input(0);
   if (x.rank() < 2) Translator::refuse("it has no channels");
   const int64_t channels = Translator::known(x.sizes[1]);
-  Affine affine = affine_of(t, t.node(), epsilon_of(t.node()), static_cast<size_t>(channels));
+  Affine affine = affine_of(t, t.node(), static_cast<size_t>(channels));
   const Layout layout = Translator::layout_of(x);
   // As the channels lie among the dimensions.
   Sizes sizes(layout == Layout::kLast ? 1 : x.rank() - 1, 1);
@@ -154,7 +133,7 @@ struct Filter {
 // A convolution by what its weight is multiplied by along a dimension, and a bias.
 uint32_t join_norm(Translator& t, const onnx::Node& norm, Filter& filter, size_t dim) {
   const int64_t channels = filter.groups * filter.group_outputs;
-  Affine affine = affine_of(t, norm, epsilon_of(norm), static_cast<size_t>(channels));
+  Affine affine = affine_of(t, norm, static_cast<size_t>(channels));
   if (t.has(2)) {
     const auto bias = t.numbers(t.node(), 2);
     for (size_t i = 0; i < bias.size() && i < affine.terms.size(); ++i) {
@@ -196,7 +175,7 @@ void conv(Translator& t) {
   filter.group_inputs = w[1];
   filter.group_outputs = w[0] / filter.groups;
   const bool is_depthwise = filter.groups > 1 && w[1] == 1;
-  permute(filter.view, is_depthwise ? Sizes{1, 2, 3, 0} : Sizes{0, 2, 3, 1});
+  filter.view = permuted(filter.view, is_depthwise ? Sizes{1, 2, 3, 0} : Sizes{0, 2, 3, 1});
   filter.sizes = filter.view.sizes;
   Value* y = &t.define(slid(x, window, w[0]));
   uint32_t bias = kNone;
@@ -286,7 +265,7 @@ void average_pool(Translator& t) {
   Filter filter;
   filter.groups = channels;
   filter.sizes = {1, window.kernel[0], window.kernel[1], channels};
-  const auto taps = static_cast<float>(window.kernel[0] * window.kernel[1]);
+  const auto taps = static_cast<float>(window.taps());
   filter.view = {nullptr, filter.sizes, {0, 0, 0, 0}, own({1 / taps})};
   Value& y = t.define(slid(x, window, channels));
   convolve(t, channels > 1 ? Kind::XNNDepthwiseConv2d : Kind::XNNConv2d, window, filter, kNone, x,
@@ -294,6 +273,12 @@ void average_pool(Translator& t) {
 }
 
 constexpr uint32_t kKeepDims = 64;  // XNN_FLAG_KEEP_DIMS
+
+// Of each image, whose sizes become 1.
+void average(Writer& writer, uint32_t from, uint32_t to) {
+  writer.node(Kind::XNNGlobalAvgPooling2d,
+              xnn::Create_XNNNode1x1(writer.builder(), from, to, kKeepDims));
+}
 
 void global_average_pool(Translator& t) {
   Value& x = t.input(0);
@@ -305,8 +290,7 @@ void global_average_pool(Translator& t) {
   Value& y = t.define(sizes);
   Writer& writer = t.writer();
   const uint32_t from = t.get(x, Layout::kLast);
-  writer.node(Kind::XNNGlobalAvgPooling2d,
-              xnn::Create_XNNNode1x1(writer.builder(), from, t.make(y, Layout::kLast), kKeepDims));
+  average(writer, from, t.make(y, Layout::kLast));
 }
 
 // Over dimensions that follow each other.
@@ -333,21 +317,17 @@ void reduce_mean(Translator& t) {
   if (is_of_images) {
     const uint32_t from = t.get(x, Layout::kLast);
     if (keeps) {
-      writer.node(
-          Kind::XNNGlobalAvgPooling2d,
-          xnn::Create_XNNNode1x1(writer.builder(), from, t.make(y, Layout::kLast), kKeepDims));
+      average(writer, from, t.make(y, Layout::kLast));
       return;
     }
     const uint32_t mean = t.temporary({x.sizes[0], 1, 1, x.sizes[1]});
-    writer.node(Kind::XNNGlobalAvgPooling2d,
-                xnn::Create_XNNNode1x1(writer.builder(), from, mean, kKeepDims));
+    average(writer, from, mean);
     return t.reshape(mean, sizes, t.make(y, Layout::kPlain));
   }
   const uint32_t from = t.temporary(images);
   t.reshape(t.get(x, Layout::kPlain), images, from);
   const uint32_t mean = t.temporary({images[0], 1, 1, images[3]});
-  writer.node(Kind::XNNGlobalAvgPooling2d,
-              xnn::Create_XNNNode1x1(writer.builder(), from, mean, kKeepDims));
+  average(writer, from, mean);
   t.reshape(mean, sizes, t.make(y, Layout::kPlain));
 }
 

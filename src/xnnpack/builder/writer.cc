@@ -39,6 +39,11 @@ bool is_as_it_lies(const View& view) {
   return true;
 }
 
+bool are_equal(const Numbers& a, const Numbers& b) {
+  return a == b || (a != nullptr && b != nullptr && a->size() == b->size() &&
+                    std::memcmp(a->data(), b->data(), a->size() * sizeof(float)) == 0);
+}
+
 // Sends the view's elements in its order.
 Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& sink) {
   if (is_as_it_lies(view)) return sink(bytes.first(elements_of(view.sizes) * sizeof(float)));
@@ -70,6 +75,29 @@ Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& 
 }
 
 }  // namespace
+
+bool View::operator==(const View& other) const {
+  return initializer == other.initializer && sizes == other.sizes && strides == other.strides &&
+         scaled_dim == other.scaled_dim && are_equal(numbers, other.numbers) &&
+         are_equal(factors, other.factors);
+}
+
+View permuted(const View& view, const Sizes& order) {
+  View result = view;
+  for (size_t i = 0; i < order.size(); ++i) {
+    result.sizes[i] = view.sizes[static_cast<size_t>(order[i])];
+    result.strides[i] = view.strides[static_cast<size_t>(order[i])];
+  }
+  return result;
+}
+
+View as_images(View view) {
+  if (view.sizes.size() == 3) {
+    view.sizes.insert(view.sizes.begin() + 2, 1);
+    view.strides.insert(view.strides.begin() + 2, 0);
+  }
+  return view;
+}
 
 flatbuffers::Offset<flatbuffers::Vector<uint32_t>> Writer::list(const Sizes& items) {
   return builder_.CreateVector(std::vector<uint32_t>(items.begin(), items.end()));

@@ -33,8 +33,14 @@ struct View {
   Numbers factors = nullptr;
   size_t scaled_dim = 0;
 
-  bool operator==(const View&) const = default;
+  // Of the same elements, wherever numbers are held.
+  bool operator==(const View& other) const;
 };
+
+// Dimension i of the result is dimension order[i] of the view.
+View permuted(const View& view, const Sizes& order);
+// [n, c, w] as [n, c, 1, w].
+View as_images(View view);
 
 inline Numbers own(std::vector<float> numbers) {
   return std::make_shared<const std::vector<float>>(std::move(numbers));
