@@ -92,9 +92,7 @@ struct TextProgram {
       pieces.add(own_bytes(std::string(before)));
       pieces.add(text);
       pieces.add(own_bytes(std::string(after)));
-      const uint64_t size = pieces.size();
-      zip.add(name,
-              ByteSource(size, [pieces](const ByteSink& sink) { return pieces.write(sink); }));
+      zip.add(name, source_of(std::move(pieces)));
     }
     PieceList archive;
     archive.add(std::move(zip).finish());

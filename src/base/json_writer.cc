@@ -70,8 +70,7 @@ ByteSource JsonWriter::take_source() {
     begin = place;
   }
   pieces.add(OwnedSpan{whole.bytes.subspan(begin), whole.owner});
-  const uint64_t size = pieces.size();
-  return {size, [pieces = std::move(pieces)](const ByteSink& sink) { return pieces.write(sink); }};
+  return source_of(std::move(pieces));
 }
 
 JsonWriter& JsonWriter::value(bool flag) {

@@ -61,6 +61,11 @@ Status PieceList::write(const ByteSink& sink) const {
   return {};
 }
 
+ByteSource source_of(PieceList pieces) {
+  const uint64_t size = pieces.size();
+  return {size, [pieces = std::move(pieces)](const ByteSink& sink) { return pieces.write(sink); }};
+}
+
 Result<std::vector<std::byte>> write_to_memory(const PieceList& pieces) {
   std::vector<std::byte> bytes;
   try {

@@ -44,6 +44,9 @@ class PieceList {
   uint64_t size_ = 0;
 };
 
+// The pieces as one source.
+ByteSource source_of(PieceList pieces);
+
 // Writes `path` atomically: a temporary file beside it, fsync, rename, fsync of the folder. On an
 // error nothing is left and an earlier file at `path` is untouched. Since the target is replaced
 // and never overwritten, pieces may be spans of the file at `path` itself.

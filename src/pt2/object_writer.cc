@@ -25,12 +25,6 @@ void add_list(PickleWriter& pickle, std::vector<ByteSource> texts) {
   pickle.end_list();
 }
 
-ByteSource finish(PickleWriter& pickle) {
-  PieceList pieces = pickle.finish();
-  const uint64_t size = pieces.size();
-  return {size, [pieces = std::move(pieces)](const ByteSink& sink) { return pieces.write(sink); }};
-}
-
 }  // namespace
 
 ByteSource write_opaque_object(std::string_view function, std::vector<ByteSource> texts) {
@@ -40,7 +34,7 @@ ByteSource write_opaque_object(std::string_view function, std::vector<ByteSource
   add_list(pickle, std::move(texts));
   pickle.end_tuple();
   pickle.call();
-  return finish(pickle);
+  return source_of(pickle.finish());
 }
 
 Result<ByteSource> write_custom_object(std::string_view type, std::vector<ByteSource> texts) {
@@ -64,7 +58,7 @@ Result<ByteSource> write_custom_object(std::string_view type, std::vector<ByteSo
   pickle.call();
   pickle.build();
   ZipWriter zip("archive");
-  zip.add("data.pkl", finish(pickle));
+  zip.add("data.pkl", source_of(pickle.finish()));
   zip.add("byteorder", "little");
   zip.add("version", "3\n");
   return std::move(zip).finish();
