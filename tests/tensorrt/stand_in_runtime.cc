@@ -44,6 +44,10 @@ struct Owned {
     impl->object = {own, impl};
     return &impl->object;
   }
+
+ private:
+  Owned() = default;
+  friend Impl;
 };
 
 struct Tables {
