@@ -24,13 +24,13 @@ using Json = engine::OrderedJson;
 constexpr size_t kShownKeyDigits = 12;
 constexpr size_t kShownInputs = 3;
 
-struct Options {
+struct CacheArguments {
   std::string folder;
   std::string max_size;
   bool json = false;
 };
 
-Result<engine_build::EngineCache> open_cache(const Options& options) {
+Result<engine_build::EngineCache> open_cache(const CacheArguments& options) {
   std::string folder =
       options.folder.empty() ? engine_build::default_cache_folder() : options.folder;
   if (folder.empty()) {
@@ -107,7 +107,7 @@ Json entry_json(const engine_build::EngineCache& cache,
   return json;
 }
 
-Status list(const Options& options) {
+Status list(const CacheArguments& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const engine_build::EngineCache cache, open_cache(options));
   SLIPWAY_ASSIGN_OR_RETURN(const auto entries, cache.entries());
   if (!options.json) {
@@ -122,7 +122,7 @@ Status list(const Options& options) {
   return {};
 }
 
-Status remove(const Options& options, uint64_t max_bytes) {
+Status remove(const CacheArguments& options, uint64_t max_bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const engine_build::EngineCache cache, open_cache(options));
   SLIPWAY_ASSIGN_OR_RETURN(const auto removed, cache.prune(max_bytes));
   fmt::print("{}: removed {}, {}\n", cache.folder(), format_count(removed.entries),
@@ -130,20 +130,21 @@ Status remove(const Options& options, uint64_t max_bytes) {
   return {};
 }
 
-Status prune(const Options& options) {
+Status prune(const CacheArguments& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const uint64_t max_bytes, parse_byte_count(options.max_size));
   return remove(options, max_bytes);
 }
 
-Status clear(const Options& options) { return remove(options, 0); }
+Status clear(const CacheArguments& options) { return remove(options, 0); }
 
 }  // namespace
 
 void add_cache(const Command& tool, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CacheArguments>();
   const Command command = tool.add_command("cache", "Show or remove the engines that were kept");
   command.require_command();
-  const auto add = [&](const char* name, const char* description, Status (*run)(const Options&)) {
+  const auto add = [&](const char* name, const char* description,
+                       Status (*run)(const CacheArguments&)) {
     const Command subcommand = command.add_command(name, description);
     subcommand.add_option(
         "--cache", options->folder,

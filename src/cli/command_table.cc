@@ -38,7 +38,9 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 }
 
 // Of shells: nothing in between single quotes is anything but itself.
-std::string quoted(const std::string& text) { return "'" + replaced(text, "'", "'\\''") + "'"; }
+std::string shell_quoted(const std::string& text) {
+  return "'" + replaced(text, "'", "'\\''") + "'";
+}
 
 std::string bash_script(const CommandRow& tool) {
   std::string cases;
@@ -54,12 +56,12 @@ std::string bash_script(const CommandRow& tool) {
       if (option.value.empty()) continue;
       values += fmt::format(
           "        {}) values={} ;;\n", fmt::join(option.names, "|"),
-          quoted(option.choices.empty() ? "<file>"
-                                        : fmt::format("{}", fmt::join(option.choices, " "))));
+          shell_quoted(option.choices.empty() ? "<file>"
+                                              : fmt::format("{}", fmt::join(option.choices, " "))));
     }
-    cases +=
-        fmt::format("    {})\n      words={}\n", quoted(fmt::format("{}", fmt::join(path, " "))),
-                    quoted(fmt::format("{}", fmt::join(words, " "))));
+    cases += fmt::format("    {})\n      words={}\n",
+                         shell_quoted(fmt::format("{}", fmt::join(path, " "))),
+                         shell_quoted(fmt::format("{}", fmt::join(words, " "))));
     if (!values.empty()) cases += "      case $previous in\n" + values + "      esac\n";
     cases += "      ;;\n";
   });
@@ -67,7 +69,7 @@ std::string bash_script(const CommandRow& tool) {
   for_each_command(tool, {}, [&](const CommandRow& /*command*/, const Path& path) {
     if (!path.empty())
       commands += fmt::format("      {}) path=$longer ;;\n",
-                              quoted(fmt::format("{}", fmt::join(path, " "))));
+                              shell_quoted(fmt::format("{}", fmt::join(path, " "))));
   });
   return "# Completes the words of slipway in bash.\n"
          "_slipway() {\n"
@@ -118,10 +120,10 @@ std::string fish_script(const CommandRow& tool) {
           fmt::format("{}not __fish_seen_subcommand_from {}", condition.empty() ? "" : "; and ",
                       fmt::join(names_of(command.commands), " "));
     }
-    const std::string start = fmt::format("complete -c slipway -n {}", quoted(condition));
+    const std::string start = fmt::format("complete -c slipway -n {}", shell_quoted(condition));
     for (const CommandRow& inner : command.commands) {
-      script +=
-          fmt::format("{} -f -a {} -d {}\n", start, quoted(inner.name), quoted(inner.description));
+      script += fmt::format("{} -f -a {} -d {}\n", start, shell_quoted(inner.name),
+                            shell_quoted(inner.description));
     }
     for (const OptionRow& option : command.options) {
       std::string line = start;
@@ -133,12 +135,13 @@ std::string fish_script(const CommandRow& tool) {
         }
       }
       if (!option.choices.empty()) {
-        line += fmt::format(" -f -a {}", quoted(fmt::format("{}", fmt::join(option.choices, " "))));
+        line += fmt::format(" -f -a {}",
+                            shell_quoted(fmt::format("{}", fmt::join(option.choices, " "))));
       } else if (option.is_argument()) {
         continue;  // a file
       }
       if (!option.value.empty() && !option.is_argument()) line += " -r";
-      script += fmt::format("{} -d {}\n", line, quoted(option.help));
+      script += fmt::format("{} -d {}\n", line, shell_quoted(option.help));
     }
   });
   return script;

@@ -33,7 +33,7 @@
 namespace slipway::cli {
 namespace {
 
-struct Options {
+struct CompileArguments {
   std::vector<std::string> models;
   std::string output;
   std::string format;
@@ -64,7 +64,7 @@ bool is_number(const std::string& text) {
 }
 
 // The extension that says what is to be written: that of the output, or what --format names.
-std::string extension_of(const Options& options) {
+std::string extension_of(const CompileArguments& options) {
   const std::string extension = options.format.empty()
                                     ? std::filesystem::path(options.output).extension().string()
                                     : "." + options.format;
@@ -96,7 +96,7 @@ std::vector<std::string> known_formats() {
   return formats;
 }
 
-Status check_output(const Options& options) {
+Status check_output(const CompileArguments& options) {
   const std::vector<std::string> known = known_extensions();
   const std::string extension = extension_of(options);
   if (std::find(known.begin(), known.end(), extension) != known.end()) return {};
@@ -104,7 +104,8 @@ Status check_output(const Options& options) {
                           fmt::join(known, ", "));
 }
 
-Status check_bare_engine(const Options& options, const std::vector<EngineChoice>& engines) {
+Status check_bare_engine(const CompileArguments& options,
+                         const std::vector<EngineChoice>& engines) {
   const auto* kind = bare_engine(extension_of(options));
   if (kind == nullptr) return {};
   const bool has_it = std::any_of(engines.begin(), engines.end(),
@@ -121,7 +122,7 @@ Status check_bare_engine(const Options& options, const std::vector<EngineChoice>
 }
 
 // What the options ask for, in one place.
-Result<CompileOptions> to_compile_options(const Options& options) {
+Result<CompileOptions> to_compile_options(const CompileArguments& options) {
   const std::string extension = extension_of(options);
   const bool is_onnx = extension == ".onnx";
   if (is_onnx) SLIPWAY_RETURN_IF_ERROR(options.engine.check_for_models(options.output));
@@ -153,8 +154,8 @@ Result<CompileOptions> to_compile_options(const Options& options) {
 }
 
 // What became of `nodes` nodes.
-Result<std::string> summary_text(const Options& options, Output output, const Artefact& artefact,
-                                 size_t nodes) {
+Result<std::string> summary_text(const CompileArguments& options, Output output,
+                                 const Artefact& artefact, size_t nodes) {
   const uint64_t size = artefact.size();
   const std::string before = count_text(nodes, "node");
   if (output == Output::kEngine) {
@@ -198,7 +199,7 @@ Result<std::string> summary_text(const Options& options, Output output, const Ar
 }
 
 // Before any work is done: that the output has a folder, and is no input.
-Status check_place(const Options& options) {
+Status check_place(const CompileArguments& options) {
   const std::filesystem::path folder = std::filesystem::path(options.output).parent_path();
   std::error_code ignored;
   const auto type = std::filesystem::status(folder, ignored).type();
@@ -224,7 +225,7 @@ std::string examples_of_engines() {
   return text;
 }
 
-Status compile(const Options& options) {
+Status compile(const CompileArguments& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options));
   SLIPWAY_RETURN_IF_ERROR(check_place(options));
@@ -288,7 +289,7 @@ Status compile(const Options& options) {
 }  // namespace
 
 void add_compile(const Command& tool, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CompileArguments>();
   const Command command = tool.add_command(
       "compile", "Compile .pt2 archives to a .pte file, or one to .onnx, .engine or .pt2");
   command

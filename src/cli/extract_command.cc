@@ -15,7 +15,7 @@
 namespace slipway::cli {
 namespace {
 
-struct Options {
+struct ExtractArguments {
   std::string file;
   std::string output;
   std::string method = ExtractOptions().method;
@@ -24,7 +24,7 @@ struct Options {
   std::string data_file;
 };
 
-Status extract_engine(const Options& options) {
+Status extract_engine(const ExtractArguments& options) {
   SLIPWAY_ASSIGN_OR_RETURN(const ExtractedEngine engine, extract(options.file, options.output,
                                                                  {.method = options.method,
                                                                   .engine = options.engine,
@@ -38,7 +38,7 @@ Status extract_engine(const Options& options) {
 }  // namespace
 
 void add_extract(const Command& tool, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExtractArguments>();
   const Command command = tool.add_command(
       "extract", "Write an engine of a .pte or of an archive to a file of its own");
   command.add_option("FILE", options->file, "The .pte file, or an archive that came with engines")

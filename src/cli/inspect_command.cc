@@ -13,7 +13,7 @@
 namespace slipway::cli {
 namespace {
 
-struct Options {
+struct InspectArguments {
   std::string file;
   bool json = false;
   bool graph = false;
@@ -21,7 +21,7 @@ struct Options {
   std::string data_file;
 };
 
-Status inspect_file(const Options& options) {
+Status inspect_file(const InspectArguments& options) {
   SLIPWAY_ASSIGN_OR_RETURN(
       const FileInfo file,
       inspect(options.file, {.trust = options.trust, .data_file = options.data_file}));
@@ -36,7 +36,7 @@ Status inspect_file(const Options& options) {
 }  // namespace
 
 void add_inspect(const Command& tool, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectArguments>();
   const Command command =
       tool.add_command("inspect", "Show what a .pt2, .pte or .engine file holds");
   command.add_option("FILE", options->file, "The file; its content decides, not its name")

@@ -26,7 +26,7 @@
 namespace slipway::cli {
 namespace {
 
-struct Options {
+struct RunArguments {
   std::string file;
   std::vector<std::string> inputs;
   std::vector<std::string> bounds;
@@ -90,7 +90,7 @@ void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo
 }
 
 // What is read, and must not be replaced by what is written.
-std::vector<FileIdentity> files_read(const Options& options) {
+std::vector<FileIdentity> files_read(const RunArguments& options) {
   std::vector<std::string> paths = {options.file};
   for (const std::string& text : options.inputs) paths.push_back(text.substr(text.find('=') + 1));
   std::vector<FileIdentity> files;
@@ -100,7 +100,8 @@ std::vector<FileIdentity> files_read(const Options& options) {
   return files;
 }
 
-Status write_state(const Method& method, const Options& options, const std::vector<Value>& inputs) {
+Status write_state(const Method& method, const RunArguments& options,
+                   const std::vector<Value>& inputs) {
   SLIPWAY_ASSIGN_OR_RETURN(auto tensors, method.state());
   const std::vector<ValueInfo>& infos = method.inputs();
   for (size_t i = 0; i < infos.size(); ++i) {
@@ -111,7 +112,7 @@ Status write_state(const Method& method, const Options& options, const std::vect
   return write_tensors(options.state_dir, tensors, files_read(options));
 }
 
-Status run(const Options& options) {
+Status run(const RunArguments& options) {
   if (!options.output_dir.empty() && options.output_dir == options.state_dir) {
     return invalid_argument(
         "--output-dir and --state-dir are both '{}': give each its own, because a buffer may have "
@@ -175,7 +176,7 @@ Status run(const Options& options) {
 }  // namespace
 
 void add_run(const Command& tool, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunArguments>();
   const Command command =
       tool.add_command("run", "Run a program: a .pte, or a .pt2 compiled in memory");
   command.add_option("FILE", options->file, "The program").required();

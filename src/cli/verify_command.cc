@@ -24,7 +24,7 @@
 namespace slipway::cli {
 namespace {
 
-struct Options {
+struct VerifyArguments {
   std::string file;
   std::string reference;
   std::vector<std::string> inputs;
@@ -80,14 +80,14 @@ class Report {
 };
 
 // The folder with the outputs: DIR/outputs, or DIR itself as `slipway run --output-dir` fills it.
-std::string output_folder(const Options& options) {
+std::string output_folder(const VerifyArguments& options) {
   std::error_code ignored;
   const std::string folder = options.reference + "/outputs";
   return std::filesystem::is_directory(folder, ignored) ? folder : options.reference;
 }
 
 // What --input gives, or DIR/inputs. Literals need no file.
-Result<std::vector<Value>> reference_inputs(const Options& options, const Method& method) {
+Result<std::vector<Value>> reference_inputs(const VerifyArguments& options, const Method& method) {
   if (!options.inputs.empty()) {
     return gather_inputs(method, options.inputs, nullptr);
   }
@@ -112,7 +112,8 @@ Result<std::vector<Value>> reference_inputs(const Options& options, const Method
   return values;
 }
 
-void compare_outputs(const Options& options, const std::vector<Value>& outputs, Report& report) {
+void compare_outputs(const VerifyArguments& options, const std::vector<Value>& outputs,
+                     Report& report) {
   size_t compared = 0;
   const std::string folder = output_folder(options);
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -143,7 +144,7 @@ void compare_outputs(const Options& options, const std::vector<Value>& outputs, 
   if (compared == 0) report.fail("reference", "nothing to compare in " + folder);
 }
 
-void run_reference(const Options& options, Report& report) {
+void run_reference(const VerifyArguments& options, Report& report) {
   auto module = load_module(options.file, {.trust = options.trust, .data_file = options.data_file});
   if (!module.ok()) return report.fail("load", module.error().message());
   auto method = module->method(options.method);
@@ -155,7 +156,7 @@ void run_reference(const Options& options, Report& report) {
   compare_outputs(options, *outputs, report);
 }
 
-Status verify_file(const Options& options) {
+Status verify_file(const VerifyArguments& options) {
   if (options.reference.empty() && !options.inputs.empty()) {
     return invalid_argument("--input is for --reference: name the folder with the outputs");
   }
@@ -178,7 +179,7 @@ Status verify_file(const Options& options) {
 }  // namespace
 
 void add_verify(const Command& tool, Action& action) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<VerifyArguments>();
   const Command command =
       tool.add_command("verify", "Check a file: structure, checksums, this machine, numbers");
   command.add_option("FILE", options->file, "A .pte, .pt2 or .engine file").required();

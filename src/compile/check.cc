@@ -423,18 +423,12 @@ std::optional<uint64_t> largest(const ir::SymInt& size, const ir::SymbolRanges& 
   return max ? std::optional(static_cast<uint64_t>(std::max<int64_t>(*max, 0))) : std::nullopt;
 }
 
-std::optional<uint64_t> multiply(uint64_t a, uint64_t b) {
-  uint64_t product = 0;
-  if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
-  return product;
-}
-
 std::optional<uint64_t> largest_numel(const ir::Value* value, const ir::SymbolRanges& ranges) {
   std::optional<uint64_t> count = 1;
   for (const ir::SymInt& size : value->sizes()) {
     const auto known = largest(size, ranges);
     if (!count || !known) return std::nullopt;
-    count = multiply(*count, *known);
+    count = checked_multiply(*count, *known);
   }
   return count;
 }
@@ -580,7 +574,7 @@ uint64_t count_multiply_adds(const partition::Partition& part, const ir::SymbolR
         });
       }
     }
-    const auto products = multiply(count, *length);
+    const auto products = checked_multiply(count, *length);
     const auto sum = products ? checked_add(total, std::max(*products, operands)) : std::nullopt;
     if (!sum) return kUnknown;
     total = *sum;

@@ -25,13 +25,6 @@ std::vector<engine::EngineTensor> describe(const std::vector<onnx::ValueType>& v
 
 }  // namespace
 
-namespace {
-
-// Libraries read constants with the widest instructions there are.
-constexpr uint64_t kAlignment = 64;
-
-}  // namespace
-
 Result<Constants> Constants::of(const onnx::Graph& graph) {
   Constants constants;
   Spool spool({temporary_folder()});
@@ -43,7 +36,7 @@ Result<Constants> Constants::of(const onnx::Graph& graph) {
       constants.bytes_[&initializer] = span->bytes;
       continue;
     }
-    const auto start = checked_align(end, kAlignment);
+    const auto start = checked_align(end, kConstantAlignment);
     const auto next = start ? checked_add(*start, initializer.data.size()) : std::nullopt;
     if (!next) return resource_exhausted("the constants of a partition are too large");
     const std::vector<std::byte> gap(*start - end);

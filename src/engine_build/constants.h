@@ -14,6 +14,9 @@
 
 namespace slipway::engine_build {
 
+// Libraries read constants with the widest instructions there are.
+inline constexpr uint64_t kConstantAlignment = 64;
+
 // The bytes of a graph's constants at addresses that stay. Those that have to be laid out anew or
 // converted lie in an unlinked temporary file, so that they take no anonymous memory. The graph
 // must outlive it and stay as it is.

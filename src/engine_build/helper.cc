@@ -22,6 +22,7 @@
 #include "base/shared_library.h"
 #include "base/try.h"
 #include "engine/json.h"
+#include "engine_build/constants.h"
 #include "engine_build/parse_json.h"
 #include "slipway/version.h"
 
@@ -41,8 +42,6 @@ constexpr uint64_t kMostText = uint64_t{1} << 30;
 constexpr uint64_t kMostModel = uint64_t{1} << 31;
 // An engine's bytes are gathered to messages of this size.
 constexpr size_t kChunk = size_t{256} << 10;
-// Libraries read constants with the widest instructions there are.
-constexpr uint64_t kAlignment = 64;
 
 // Constants as the helper gets them: files, and places in them.
 struct SharedConstants {
@@ -83,7 +82,7 @@ Result<SharedConstants> share(const std::vector<std::span<const std::byte>>& con
       shared.files.push_back(std::move(file));
       copies = shared.files.size() - 1;
     }
-    const auto start = checked_align(end, kAlignment);
+    const auto start = checked_align(end, kConstantAlignment);
     if (!start) return resource_exhausted("the constants of a partition are too large");
     SLIPWAY_RETURN_IF_ERROR(write_at(shared.files[*copies].number(), bytes, *start, "constants"));
     shared.places.push_back({*copies, *start, bytes.size()});

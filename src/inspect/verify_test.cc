@@ -20,7 +20,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using Outcome = Check::Outcome;
 
-std::string data(const std::string& name) { return std::string(SLIPWAY_TEST_DATA) + "/" + name; }
+std::string data_path(const std::string& name) {
+  return std::string(SLIPWAY_TEST_DATA) + "/" + name;
+}
 
 // "structure: passed"
 std::vector<std::string> lines(const Result<std::vector<Check>>& checks) {
@@ -42,7 +44,7 @@ class VerifyTest : public testing::Test {
     SumBackend::get().version = version;
     SumBackend::get().capabilities = capabilities;
   }
-  const std::string file_ = data("runtime/engine.pte");
+  const std::string file_ = data_path("runtime/engine.pte");
 };
 
 TEST_F(VerifyTest, AProgramIsSoundAndRunsHere) {
@@ -86,7 +88,7 @@ TEST_F(VerifyTest, WhatIsDamagedOrMissingFails) {
 
   // The delegate is there, and TensorRT is not.
   ::setenv("SLIPWAY_TENSORRT_LIB", (folder / "nothing").c_str(), 1);
-  const auto plans = verify(data("runtime/tensorrt.pte"));
+  const auto plans = verify(data_path("runtime/tensorrt.pte"));
   ::unsetenv("SLIPWAY_TENSORRT_LIB");
   EXPECT_THAT(lines(plans),
               ElementsAre("structure: passed", "checksums: passed", "machine, forward: passed",
@@ -98,7 +100,7 @@ TEST_F(VerifyTest, WhatIsDamagedOrMissingFails) {
 TEST_F(VerifyTest, OptionsOfEnginesSayWhereTheirLibrariesAre) {
   const TestFolder folder;
   const VerifyOptions nowhere = {.engines = {{"tensorrt", {{"tensorrt_lib", folder / "nothing"}}}}};
-  const auto plans = check_machine(data("runtime/tensorrt.pte"), nowhere);
+  const auto plans = check_machine(data_path("runtime/tensorrt.pte"), nowhere);
   ASSERT_TRUE(plans.ok()) << plans.error().message();
   EXPECT_THAT(plans->at(1).detail, HasSubstr(folder / "nothing"));
   for (const EngineChoice& wrong : {EngineChoice{"warp", {{"tensorrt_lib", ""}}},
@@ -113,12 +115,12 @@ TEST_F(VerifyTest, OptionsOfEnginesSayWhereTheirLibrariesAre) {
 }
 
 TEST_F(VerifyTest, ArchivesBareEnginesAndOtherFiles) {
-  EXPECT_THAT(lines(verify(data("golden/mlp.pt2"))), ElementsAre("archive: passed"));
-  EXPECT_THAT(lines(verify(data("engines/newer.pt2"))),
+  EXPECT_THAT(lines(verify(data_path("golden/mlp.pt2"))), ElementsAre("archive: passed"));
+  EXPECT_THAT(lines(verify(data_path("engines/newer.pt2"))),
               ElementsAre("archive: passed", "engines: failed"));
-  EXPECT_THAT(lines(verify(data("engines/partial.pt2"))),
+  EXPECT_THAT(lines(verify(data_path("engines/partial.pt2"))),
               ElementsAre("archive: passed", "engine 0: failed"));
-  const auto archive = check_machine(data("golden/mlp.pt2"));
+  const auto archive = check_machine(data_path("golden/mlp.pt2"));
   ASSERT_FALSE(archive.ok());
   EXPECT_EQ(archive.error().code(), ErrorCode::kInvalidFile);
 
@@ -136,7 +138,7 @@ TEST_F(VerifyTest, ArchivesBareEnginesAndOtherFiles) {
 }
 
 TEST_F(VerifyTest, OperatorsThatCannotBeCheckedNeedTrust) {
-  std::ifstream stream(data("pte/mlp.pte"), std::ios::binary);
+  std::ifstream stream(data_path("pte/mlp.pte"), std::ios::binary);
   std::string program{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
   program.replace(program.find("aten::addmm"), 4, "mine");
   const TestFolder folder;

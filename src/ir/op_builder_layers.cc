@@ -10,24 +10,17 @@ namespace slipway::ir {
 
 namespace {
 
-SymInt at(const std::vector<SymInt>& sizes, int64_t i) { return sizes[static_cast<size_t>(i)]; }
-
 std::vector<SymInt> reduced_sizes(const Value* x, const std::vector<int64_t>& dims, bool keepdim) {
   std::vector<SymInt> sizes;
   for (int64_t i = 0; i < x->rank(); ++i) {
     bool reduced = std::find(dims.begin(), dims.end(), i) != dims.end();
     if (!reduced) {
-      sizes.push_back(at(x->sizes(), i));
+      sizes.push_back(x->sizes()[static_cast<size_t>(i)]);
     } else if (keepdim) {
       sizes.emplace_back(1);
     }
   }
   return sizes;
-}
-
-bool may_equal(const SymInt& a, const SymInt& b) {
-  auto difference = (a - b).constant();
-  return !difference || *difference == 0;
 }
 
 Argument optional_dtype(std::optional<DType> dtype) {
@@ -284,8 +277,7 @@ Value* OpBuilder::avg_pool2d(Value* x, const std::vector<SymInt>& kernel,
     return failed(
         invalid_file("avg_pool2d: the arguments do not fit {}", format_sizes(x->sizes())));
   }
-  SymInt height =
-      window_output(at(x->sizes(), x->rank() - 2), {(*k)[0], (*s)[0], (*p)[0], 1}, ceil_mode);
+  SymInt height = window_output(x->sizes().end()[-2], {(*k)[0], (*s)[0], (*p)[0], 1}, ceil_mode);
   SymInt width = window_output(x->sizes().back(), {(*k)[1], (*s)[1], (*p)[1], 1}, ceil_mode);
   Argument divisor = divisor_override ? Argument(SymInt(*divisor_override)) : Argument(None());
   return call("aten.avg_pool2d.default", {x, *k, *s, *p, ceil_mode, count_include_pad, divisor},
@@ -305,7 +297,7 @@ std::pair<Value*, Value*> OpBuilder::max_pool2d_with_indices(
     return {nothing, nothing};
   }
   SymInt height =
-      window_output(at(x->sizes(), x->rank() - 2), {(*k)[0], (*s)[0], (*p)[0], (*d)[0]}, ceil_mode);
+      window_output(x->sizes().end()[-2], {(*k)[0], (*s)[0], (*p)[0], (*d)[0]}, ceil_mode);
   SymInt width = window_output(x->sizes().back(), {(*k)[1], (*s)[1], (*p)[1], (*d)[1]}, ceil_mode);
   std::vector<SymInt> sizes = with_image(x, height, width);
   Node* result = node("aten.max_pool2d_with_indices.default", {x, *k, *s, *p, *d, ceil_mode});

@@ -16,12 +16,6 @@ std::vector<SymInt> to_symbolic(const std::vector<int64_t>& values) {
   return {values.begin(), values.end()};
 }
 
-// Equal, or not known to differ.
-bool may_equal(const SymInt& a, const SymInt& b) {
-  auto difference = (a - b).constant();
-  return !difference || *difference == 0;
-}
-
 SymInt at(const std::vector<SymInt>& sizes, int64_t i) { return sizes[static_cast<size_t>(i)]; }
 
 SymInt ceil_div(const SymInt& a, const SymInt& b) { return -SymInt::floordiv(-a, b); }

@@ -9,10 +9,6 @@ namespace slipway::ir {
 
 namespace {
 
-bool may_equal(const SymInt& a, const SymInt& b) {
-  return a == b || !a.is_constant() || !b.is_constant();
-}
-
 bool fits(const TensorType& type, const Value* value) {
   return value->is_tensor() && value->dtype() == type.dtype &&
          std::equal(type.sizes.begin(), type.sizes.end(), value->sizes().begin(),

@@ -13,7 +13,7 @@ namespace {
 // hostile ones from costing time or stack.
 constexpr size_t kMaxTerms = 256;
 constexpr size_t kMaxDegree = 64;
-constexpr int kMaxDepth = 128;
+constexpr int kMaxNesting = 128;
 // Of symbols and calls, shared parts counted wherever they occur: whoever walks an expression does.
 constexpr size_t kMaxSize = size_t{1} << 16;
 constexpr size_t kMaxExtremumArguments = 32;
@@ -107,7 +107,7 @@ struct SymInt::Polynomial {
         }
       }
     }
-    if (polynomial->depth > kMaxDepth || polynomial->size > kMaxSize) return overflowed();
+    if (polynomial->depth > kMaxNesting || polynomial->size > kMaxSize) return overflowed();
     polynomial->monomials = std::move(monomials);
     SymInt result;
     result.polynomial_ = std::move(polynomial);
@@ -499,6 +499,11 @@ std::optional<SymInt::Linear> SymInt::linear() const {
     }
   }
   return result.symbol.empty() ? std::nullopt : std::optional(std::move(result));
+}
+
+bool may_equal(const SymInt& a, const SymInt& b) {
+  auto difference = (a - b).constant();
+  return !difference || *difference == 0;
 }
 
 SymInt numel(std::span<const SymInt> sizes) {

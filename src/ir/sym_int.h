@@ -119,6 +119,8 @@ struct SymInt::Factor {
   double scale() const { return std::bit_cast<double>(*arguments.at(1).constant()); }
 };
 
+// Equal, or not known to differ.
+bool may_equal(const SymInt& a, const SymInt& b);
 // The product of all sizes.
 SymInt numel(std::span<const SymInt> sizes);
 // The strides, in elements, of a contiguous tensor; a size of 0 counts as 1, as in PyTorch, and

@@ -47,4 +47,11 @@ class GraphMaker {
   }
 };
 
+// Of its nodes, in their order.
+inline std::vector<std::string> op_types(const Graph& graph) {
+  std::vector<std::string> result;
+  for (const Node& node : graph.nodes) result.push_back(node.op_type);
+  return result;
+}
+
 }  // namespace slipway::onnx

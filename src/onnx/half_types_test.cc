@@ -11,6 +11,7 @@
 
 #include "base/half.h"
 #include "ir/op_builder.h"
+#include "onnx/graph_maker_test.h"
 #include "onnx/lowering.h"
 
 namespace slipway::onnx {
@@ -46,12 +47,6 @@ struct Single {
     return graph.ok() ? std::move(*graph) : Graph{};
   }
 };
-
-std::vector<std::string> op_types(const Graph& graph) {
-  std::vector<std::string> result;
-  for (const Node& node : graph.nodes) result.push_back(node.op_type);
-  return result;
-}
 
 using Ops = std::vector<std::string>;
 

@@ -11,6 +11,7 @@
 
 #include "ir/call_test.h"
 #include "ir/op_builder.h"
+#include "onnx/graph_maker_test.h"
 #include "onnx/registry.h"
 #include "schema/schema.h"
 
@@ -45,12 +46,6 @@ struct Small {
     return graph.ok() ? std::move(*graph) : Graph{};
   }
 };
-
-std::vector<std::string> op_types(const Graph& graph) {
-  std::vector<std::string> result;
-  for (const Node& node : graph.nodes) result.push_back(node.op_type);
-  return result;
-}
 
 std::set<std::string> lines_of(const std::string& name) {
   std::ifstream file(std::string(SLIPWAY_TEST_DATA) + "/onnx/" + name);

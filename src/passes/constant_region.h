@@ -12,6 +12,8 @@
 
 namespace slipway::passes {
 
+inline constexpr size_t kMiB = size_t{1} << 20;
+
 // What the contiguous tensor takes; nothing for other values and sizes that are not fixed.
 std::optional<size_t> static_nbytes(const ir::Value* value);
 

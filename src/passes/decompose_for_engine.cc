@@ -21,14 +21,14 @@ using ir::Node;
 using ir::Value;
 
 // Rules build on each other a few levels deep.
-constexpr int kMaxDepth = 8;
+constexpr int kMostSteps = 8;
 // More nodes than this for one, but for those of constants, are loops that are written out: they
 // would make a large engine.
 constexpr std::ptrdiff_t kMostNodes = 128;
 
-class Expander {
+class NodeExpander {
  public:
-  Expander(ir::Program& program, const EngineChoice& engine)
+  NodeExpander(ir::Program& program, const EngineChoice& engine)
       : graph_(*program.graph), ranges_(program.ranges), engine_(engine) {
     for (const auto& [value, input] : ir::constant_inputs(program)) constants_.insert(value);
   }
@@ -52,7 +52,7 @@ class Expander {
   bool expand(Position position, int depth) {
     Node* node = position->get();
     const auto rule = decompositions::find(node->op());
-    if (!rule || depth > kMaxDepth || engine_.is_left_whole(*node)) return false;
+    if (!rule || depth > kMostSteps || engine_.is_left_whole(*node)) return false;
     const bool is_first = position == graph_.nodes().begin();
     const Position previous = is_first ? position : std::prev(position);
     const auto added = [&] { return is_first ? graph_.nodes().begin() : std::next(previous); };
@@ -163,7 +163,7 @@ class Expander {
 }  // namespace
 
 Status decompose_for_engine(ir::Program& program, const EngineChoice& engine) {
-  Expander(program, engine).run();
+  NodeExpander(program, engine).run();
   return remove_dead_code(program);
 }
 

@@ -44,9 +44,9 @@ Value* divide(OpBuilder& build, Value* x, double divisor) {
   return build.div(x, build.full_like(x, divisor));
 }
 
-class Expander {
+class QuantizationExpander {
  public:
-  explicit Expander(ir::Graph& graph) : graph_(graph) {}
+  explicit QuantizationExpander(ir::Graph& graph) : graph_(graph) {}
 
   Status run() {
     for (const auto& node : graph_.nodes()) {
@@ -160,7 +160,7 @@ class Expander {
 Status expand_dynamic_quantization(ir::Program& program) {
   Status status;
   for_each_graph(*program.graph, [&](ir::Graph& graph) {
-    if (status.ok()) status = Expander(graph).run();
+    if (status.ok()) status = QuantizationExpander(graph).run();
   });
   return status.ok() ? remove_dead_code(program) : status;
 }

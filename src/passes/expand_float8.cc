@@ -67,9 +67,9 @@ ConstantData widened(const ConstantData& data) {
 
 bool converts(const Node& node) { return schema::trait_of(node.op()) == schema::Trait::kConverted; }
 
-class Expander {
+class Float8Expander {
  public:
-  Expander(ir::Program& program, ir::Graph& graph) : program_(program), graph_(graph) {
+  Float8Expander(ir::Program& program, ir::Graph& graph) : program_(program), graph_(graph) {
     if (&graph != program.graph.get()) return;
     for (const auto& [value, input] : constant_inputs(program)) constants_.insert(value);
   }
@@ -201,7 +201,7 @@ Status expand_float8(ir::Program& program) {
       fold_views(program,
                  [](const Node&, const ConstantData& data) { return is_float8(data.dtype); });
     }
-    status = Expander(program, graph).run();
+    status = Float8Expander(program, graph).run();
   });
   return status.ok() && is_any ? remove_dead_code(program) : status;
 }

@@ -25,7 +25,6 @@ using ir::Graph;
 using ir::Node;
 using ir::Value;
 
-constexpr size_t kMiB = size_t{1} << 20;
 // What a folded result may take in the file: this much, or as much as the constants it is made of.
 constexpr size_t kSmallResult = kMiB;
 // The same for results that are made of nothing (zeros, arange): a run makes them as fast as it

@@ -24,9 +24,8 @@ using ir::Graph;
 using ir::Node;
 using ir::Value;
 
-constexpr size_t kMiB = size_t{1} << 20;
 // A result of at most this is kept whatever it is made of: smaller than most single weights.
-constexpr size_t kSmallResult = kMiB;
+constexpr size_t kSmallEngineResult = kMiB;
 // Where the engine would be given a tensor at each run otherwise, a result may be this many times
 // the constants that it is made of (int8 weights as float32 and float64 are 4 and 8), ...
 constexpr size_t kMostGrowth = 8;
@@ -34,9 +33,9 @@ constexpr size_t kMostGrowth = 8;
 constexpr size_t kLargeResult = 32 * kMiB;
 constexpr size_t kTotalGrown = 64 * kMiB;
 // All results together: they are in memory until the file is written.
-constexpr size_t kTotalResults = 1024 * kMiB;
+constexpr size_t kEngineResults = 1024 * kMiB;
 // A tensor that is computed ahead of time, also on the way to a result.
-constexpr size_t kLargestIntermediate = 256 * kMiB;
+constexpr size_t kLargestEngineIntermediate = 256 * kMiB;
 // Constants that a result may be made of: a list of them is kept for each node.
 constexpr size_t kMostConstants = 256;
 // What is read and computed in one run, unless it is a single result.
@@ -78,7 +77,7 @@ class ConstantChains {
     Chain chain;
     for (const Value* output : node.outputs()) {
       const auto bytes = static_nbytes(output);
-      if (!bytes || *bytes > kLargestIntermediate || is_complex(output->dtype())) return;
+      if (!bytes || *bytes > kLargestEngineIntermediate || is_complex(output->dtype())) return;
       chain.bytes += *bytes;
     }
     std::set<std::string> symbols;
@@ -110,10 +109,10 @@ class ConstantChains {
 
   // Whether the node's results become constants. If so, they are counted.
   bool choose(const Node& node, const Chain& chain, bool is_taken) {
-    if (chain.is_view || chain.bytes > kTotalResults - result_bytes_) return false;
+    if (chain.is_view || chain.bytes > kEngineResults - result_bytes_) return false;
     // Zeros or a range cost an engine nothing.
     if (!has_value(node) && !chain.is_refused) return false;
-    if (chain.bytes > std::max(kSmallResult, chain.made_of_bytes)) {
+    if (chain.bytes > std::max(kSmallEngineResult, chain.made_of_bytes)) {
       if (!chain.is_refused || !is_taken) return false;
       if (chain.bytes / kMostGrowth > chain.made_of_bytes) {
         if (chain.bytes > kLargeResult || chain.bytes > kTotalGrown - grown_bytes_) return false;

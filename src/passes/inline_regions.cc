@@ -38,7 +38,7 @@ bool is_region(std::string_view op) {
 }
 
 // A region: its graph, and what each input of the graph is given.
-struct Region {
+struct CalledRegion {
   const Graph* graph = nullptr;
   std::vector<Argument> operands;
 };
@@ -47,13 +47,13 @@ struct Region {
 // wrap_with_autocast(device, dtype, enabled, cache, graph, *operands)
 // invoke_subgraph(graph, identifier, *operands)
 // hints_wrapper(graph, operands, {}, hints), checkpoints(graph, *operands, **settings)
-std::optional<Region> region_of(const Node& node) {
+std::optional<CalledRegion> region_of(const Node& node) {
   const auto& args = node.args();
   const auto at = std::find_if(args.begin(), args.end(), [](const Argument& argument) {
     return std::holds_alternative<std::shared_ptr<Graph>>(argument);
   });
   if (at == args.end()) return std::nullopt;
-  Region region{std::get<std::shared_ptr<Graph>>(*at).get(), {}};
+  CalledRegion region{std::get<std::shared_ptr<Graph>>(*at).get(), {}};
   auto operand = std::next(at);
   if (node.op() == "higher_order.invoke_subgraph" && operand != args.end()) ++operand;
   for (; operand != args.end() && region.operands.size() < region.graph->inputs().size();
@@ -123,7 +123,7 @@ class Inliner {
  private:
   // Not where the region does not hold together: what is left is refused as an operator.
   bool inline_region(Node* node) {
-    const std::optional<Region> region = region_of(*node);
+    const std::optional<CalledRegion> region = region_of(*node);
     if (!region || !fits(*node, *region)) return false;
 
     std::unordered_map<const Value*, Value*> copies;
@@ -162,7 +162,7 @@ class Inliner {
            (*other)->dtype() == value->dtype() && (*other)->sizes() == value->sizes();
   }
 
-  static bool fits(const Node& node, const Region& region) {
+  static bool fits(const Node& node, const CalledRegion& region) {
     const auto agrees = [](const Argument& argument, const Value* value) {
       return agree(argument, value);
     };

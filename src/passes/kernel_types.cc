@@ -16,11 +16,11 @@ using ir::Argument;
 using ir::Node;
 using ir::Value;
 
-bool converts(const Node& node) { return node.op() == "aten._to_copy.default"; }
+bool is_copy(const Node& node) { return node.op() == "aten._to_copy.default"; }
 
 const schema::Schema* kernel_of(const Node& node) {
-  return converts(node) ? schema::find_kernel("dim_order_ops::_to_dim_order_copy", "out")
-                        : schema::kernel_for(node.op());
+  return is_copy(node) ? schema::find_kernel("dim_order_ops::_to_dim_order_copy", "out")
+                       : schema::kernel_for(node.op());
 }
 
 // The type of the tensors that the node computes with; nothing where there are none.
@@ -82,7 +82,7 @@ bool has_kernel_types(const Node& node) {
 std::vector<Value*> in_wider_type(ir::OpBuilder& build, const Node& node) {
   const schema::Schema* kernel = kernel_of(node);
   const Operands of = operands(node);
-  if (!kernel || converts(node)) return {};
+  if (!kernel || is_copy(node)) return {};
   const DType narrow = of.dtype.value_or(node.output()->dtype());
   const auto types = wider(narrow);
   const auto type_of = [&](DType dtype, DType wide) { return dtype == narrow ? wide : dtype; };

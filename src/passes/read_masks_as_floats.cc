@@ -46,7 +46,9 @@ std::string comparison(std::string_view op) {
   return found == kNames.end() ? "" : found->second;
 }
 
-bool converts(const Node& node) { return schema::trait_of(node.op()) == schema::Trait::kConverted; }
+bool is_conversion(const Node& node) {
+  return schema::trait_of(node.op()) == schema::Trait::kConverted;
+}
 
 // Products, quotients, sums and differences that PyTorch computes in floating point, because the
 // other operand is a float.
@@ -87,7 +89,7 @@ class Reader {
     ir::OpBuilder build(graph_, node, node);
     const DType dtype = node->output()->dtype();
     Value* result = nullptr;
-    if (i == 0 && (converts(*node) || node->op() == "aten.logical_not.default")) {
+    if (i == 0 && (is_conversion(*node) || node->op() == "aten.logical_not.default")) {
       const bool is_exact = dtype == DType::kBool || dtype == DType::kFloat32 || is_half(dtype);
       if (!is_exact) return;
       Value* x = as_float(node, node->value(i));
@@ -128,8 +130,9 @@ class Reader {
         args[0] = from;
         ir::TensorType type = value->type();
         type.dtype = DType::kFloat32;
-        made = converts(*producer) ? from
-                                   : build.call(producer->op(), std::move(args), std::move(type));
+        made = is_conversion(*producer)
+                   ? from
+                   : build.call(producer->op(), std::move(args), std::move(type));
       }
     } else {
       made = build.to_dtype(value, DType::kFloat32);

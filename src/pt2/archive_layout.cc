@@ -12,10 +12,6 @@
 namespace slipway::pt2 {
 namespace {
 
-std::string_view as_text(const OwnedSpan& span) {
-  return {reinterpret_cast<const char*>(span.bytes.data()), span.bytes.size()};
-}
-
 // The entry's text, which must be `expected`.
 Status expect_text(ZipReader& archive, const std::string& entry, std::string_view expected,
                    std::string_view remedy) {
@@ -58,6 +54,10 @@ Result<std::string> model_name(const ZipReader& archive, const std::string& root
 }
 
 }  // namespace
+
+std::string_view as_text(const OwnedSpan& span) {
+  return {reinterpret_cast<const char*>(span.bytes.data()), span.bytes.size()};
+}
 
 Result<ArchiveLayout> find_layout(ZipReader& archive) {
   constexpr std::string_view kFlatModel = "serialized_exported_program.json";

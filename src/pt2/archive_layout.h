@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "pt2/zip_reader.h"
@@ -23,6 +24,9 @@ struct ArchiveLayout {
 
 // An error for a zip file that torch.export.save did not write, and for versions other than its.
 Result<ArchiveLayout> find_layout(ZipReader& archive);
+
+// The bytes of an entry.
+std::string_view as_text(const OwnedSpan& span);
 
 // The document keeps nothing of the archive.
 Result<std::unique_ptr<JsonDocument>> read_json(ZipReader& archive, const std::string& entry);

@@ -14,8 +14,6 @@
 namespace slipway::pt2 {
 namespace {
 
-constexpr int64_t kStridedLayout = 7;
-
 // Words that no variable of Python may be named.
 constexpr std::array<std::string_view, 35> kKeywords = {
     "False", "None",     "True",  "and",    "as",   "assert", "async",  "await",    "break",

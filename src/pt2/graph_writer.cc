@@ -12,6 +12,7 @@
 #include "base/try.h"
 #include "ir/default_argument.h"
 #include "pt2/graph_reader.h"
+#include "pt2/tensor_meta.h"
 #include "schema/schema.h"
 
 namespace slipway::pt2 {
@@ -19,7 +20,6 @@ namespace {
 
 constexpr int kPositional = 1;
 constexpr int kKeyword = 2;
-constexpr int kStridedLayout = 7;
 
 const std::map<ir::SymInt, ir::Value*>& sizes_of(const SizeValues& sizes, const ir::Graph& graph) {
   static const std::map<ir::SymInt, ir::Value*> kNone;

@@ -23,7 +23,7 @@ constexpr std::string_view kTypeTag = "torch.jit._pickle.restore_type_tag";
 constexpr std::string_view kWrapper = "torch._library.fake_class_registry.FakeScriptObject";
 constexpr std::string_view kWrapped = "real_obj";
 
-enum class Opcode : uint8_t {
+enum class ObjectOpcode : uint8_t {
   kProto = 0x80,
   kFrame = 0x95,
   kStop = '.',
@@ -60,7 +60,7 @@ enum class Opcode : uint8_t {
 
 // Objects lie in one table and name each other by index, so that a knot is followed nowhere.
 using Index = uint32_t;
-struct Object {
+struct StackObject {
   enum Kind : uint8_t { kText, kList, kTuple, kDict, kNone, kGlobal, kInstance } kind = kText;
   std::string_view text = {};  // kText
   std::string name = {};       // kGlobal, kInstance
@@ -68,7 +68,7 @@ struct Object {
   std::vector<Index> items = {};
 };
 
-class Machine : PickleStack<Object> {
+class Machine : PickleStack<StackObject> {
  public:
   Machine(std::span<const std::byte> pickle, std::span<const std::string_view> types,
           const std::string& name)
@@ -79,18 +79,18 @@ class Machine : PickleStack<Object> {
     for (size_t count = 0; !stopped; ++count) {
       if (count == kMaxOpcodes) return damaged("has too many opcodes");
       SLIPWAY_ASSIGN_OR_RETURN(const uint64_t code, take_number(1));
-      SLIPWAY_RETURN_IF_ERROR(step(static_cast<Opcode>(code), stopped));
+      SLIPWAY_RETURN_IF_ERROR(step(static_cast<ObjectOpcode>(code), stopped));
     }
     SLIPWAY_ASSIGN_OR_RETURN(const Index top, pop());
     SLIPWAY_ASSIGN_OR_RETURN(const Index unwrapped, unwrap(top));
-    const Object& object = objects_[unwrapped];
-    if (object.kind != Object::kInstance) return damaged("does not hold an object");
-    if (object.items.size() != 1 || objects_[object.items[0]].kind != Object::kList) {
+    const StackObject& object = objects_[unwrapped];
+    if (object.kind != StackObject::kInstance) return damaged("does not hold an object");
+    if (object.items.size() != 1 || objects_[object.items[0]].kind != StackObject::kList) {
       return unsupported("{} holds a {} whose state is not a list", name_, object.name);
     }
     PickledObject result{object.name, {}, nullptr};
     for (const Index item : objects_[object.items[0]].items) {
-      if (objects_[item].kind != Object::kText) {
+      if (objects_[item].kind != StackObject::kText) {
         return unsupported("{} holds a {} whose state is not a list of texts", name_, object.name);
       }
       result.state.push_back(objects_[item].text);
@@ -101,13 +101,13 @@ class Machine : PickleStack<Object> {
  private:
   // What a wrapper holds; anything else is itself. A wrapper in one is left there.
   Result<Index> unwrap(Index index) const {
-    const Object& wrapper = objects_[index];
-    if (wrapper.kind != Object::kInstance || wrapper.name != kWrapper) return index;
-    if (wrapper.items.size() == 1 && objects_[wrapper.items[0]].kind == Object::kDict) {
+    const StackObject& wrapper = objects_[index];
+    if (wrapper.kind != StackObject::kInstance || wrapper.name != kWrapper) return index;
+    if (wrapper.items.size() == 1 && objects_[wrapper.items[0]].kind == StackObject::kDict) {
       const std::vector<Index>& items = objects_[wrapper.items[0]].items;
       for (size_t i = items.size(); i >= 2; i -= 2) {  // of several with one name the last
-        const Object& key = objects_[items[i - 2]];
-        if (key.kind == Object::kText && key.text == kWrapped) return items[i - 1];
+        const StackObject& key = objects_[items[i - 2]];
+        if (key.kind == StackObject::kText && key.text == kWrapped) return items[i - 1];
       }
     }
     return unsupported("{} holds a {} without an object in it", name_, wrapper.name);
@@ -119,18 +119,18 @@ class Machine : PickleStack<Object> {
   }
   Status push_tuple(size_t count) {
     SLIPWAY_ASSIGN_OR_RETURN(std::vector<Index> items, pop(count));
-    return push({.kind = Object::kTuple, .items = std::move(items)});
+    return push({.kind = StackObject::kTuple, .items = std::move(items)});
   }
   Status append(const std::vector<Index>& items) {
     SLIPWAY_ASSIGN_OR_RETURN(const Index list, pop());
-    if (objects_[list].kind != Object::kList) return damaged("appends to what is no list");
+    if (objects_[list].kind != StackObject::kList) return damaged("appends to what is no list");
     objects_[list].items.insert(objects_[list].items.end(), items.begin(), items.end());
     push_again(list);
     return {};
   }
   Status set_items(const std::vector<Index>& items) {
     SLIPWAY_ASSIGN_OR_RETURN(const Index dict, pop());
-    if (objects_[dict].kind != Object::kDict) return damaged("sets items of what is no dict");
+    if (objects_[dict].kind != StackObject::kDict) return damaged("sets items of what is no dict");
     if (items.size() % 2 != 0) return damaged("has a key without a value");
     objects_[dict].items.insert(objects_[dict].items.end(), items.begin(), items.end());
     push_again(dict);
@@ -144,14 +144,14 @@ class Machine : PickleStack<Object> {
           "{} asks for {}, which is no object that Slipway knows; nothing of it runs", name_,
           printable_start(whole));
     }
-    return push({.kind = Object::kGlobal, .name = std::move(whole)});
+    return push({.kind = StackObject::kGlobal, .name = std::move(whole)});
   }
   // An instance of a class or function on the stack, with arguments above it.
   Status call(bool makes_empty) {
     SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> both, pop(2));
-    const Object& callee = objects_[both[0]];
-    const Object& arguments = objects_[both[1]];
-    if (callee.kind != Object::kGlobal || arguments.kind != Object::kTuple) {
+    const StackObject& callee = objects_[both[0]];
+    const StackObject& arguments = objects_[both[1]];
+    if (callee.kind != StackObject::kGlobal || arguments.kind != StackObject::kTuple) {
       return damaged("calls what is no function");
     }
     const std::vector<Index>& items = arguments.items;
@@ -163,12 +163,12 @@ class Machine : PickleStack<Object> {
     if (items.size() != (makes_empty ? 0 : 1)) {
       return damaged("gives " + callee.name + " other arguments than it takes");
     }
-    return push({.kind = Object::kInstance, .name = callee.name, .items = items});
+    return push({.kind = StackObject::kInstance, .name = callee.name, .items = items});
   }
   Status build() {
     SLIPWAY_ASSIGN_OR_RETURN(const Index state, pop());
     SLIPWAY_ASSIGN_OR_RETURN(const Index object, pop());
-    if (objects_[object].kind != Object::kInstance) return damaged("builds what is no object");
+    if (objects_[object].kind != StackObject::kInstance) return damaged("builds what is no object");
     objects_[object].items = {state};
     push_again(object);
     return {};
@@ -196,88 +196,89 @@ class Machine : PickleStack<Object> {
     return get(place);
   }
 
-  Status step(Opcode opcode, bool& stopped) {
+  Status step(ObjectOpcode opcode, bool& stopped) {
     switch (opcode) {
-      case Opcode::kProto:
+      case ObjectOpcode::kProto:
         return take_number(1).ok() ? Status() : damaged("is cut short");
-      case Opcode::kFrame:
+      case ObjectOpcode::kFrame:
         return take_number(8).ok() ? Status() : damaged("is cut short");
-      case Opcode::kStop:
+      case ObjectOpcode::kStop:
         stopped = true;
         return {};
-      case Opcode::kMark:
+      case ObjectOpcode::kMark:
         mark();
         return {};
-      case Opcode::kGlobal: {
+      case ObjectOpcode::kGlobal: {
         SLIPWAY_ASSIGN_OR_RETURN(const std::string_view module, take_line());
         SLIPWAY_ASSIGN_OR_RETURN(const std::string_view name, take_line());
         return push_global(module, name);
       }
-      case Opcode::kStackGlobal: {
+      case ObjectOpcode::kStackGlobal: {
         SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> both, pop(2));
-        if (objects_[both[0]].kind != Object::kText || objects_[both[1]].kind != Object::kText) {
+        if (objects_[both[0]].kind != StackObject::kText ||
+            objects_[both[1]].kind != StackObject::kText) {
           return damaged("names a function by what is no text");
         }
         return push_global(objects_[both[0]].text, objects_[both[1]].text);
       }
-      case Opcode::kNewObject:
+      case ObjectOpcode::kNewObject:
         return call(/*makes_empty=*/true);
-      case Opcode::kReduce:
+      case ObjectOpcode::kReduce:
         return call(/*makes_empty=*/false);
-      case Opcode::kBuild:
+      case ObjectOpcode::kBuild:
         return build();
-      case Opcode::kEmptyTuple:
+      case ObjectOpcode::kEmptyTuple:
         return push_tuple(0);
-      case Opcode::kTuple1:
+      case ObjectOpcode::kTuple1:
         return push_tuple(1);
-      case Opcode::kTuple2:
+      case ObjectOpcode::kTuple2:
         return push_tuple(2);
-      case Opcode::kTuple3:
+      case ObjectOpcode::kTuple3:
         return push_tuple(3);
-      case Opcode::kTuple: {
+      case ObjectOpcode::kTuple: {
         SLIPWAY_ASSIGN_OR_RETURN(std::vector<Index> items, pop_to_mark());
-        return push({.kind = Object::kTuple, .items = std::move(items)});
+        return push({.kind = StackObject::kTuple, .items = std::move(items)});
       }
-      case Opcode::kEmptyList:
-        return push({.kind = Object::kList});
-      case Opcode::kAppend: {
+      case ObjectOpcode::kEmptyList:
+        return push({.kind = StackObject::kList});
+      case ObjectOpcode::kAppend: {
         SLIPWAY_ASSIGN_OR_RETURN(const Index item, pop());
         return append({item});
       }
-      case Opcode::kAppends: {
+      case ObjectOpcode::kAppends: {
         SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop_to_mark());
         return append(items);
       }
-      case Opcode::kEmptyDict:
-        return push({.kind = Object::kDict});
-      case Opcode::kSetItem: {
+      case ObjectOpcode::kEmptyDict:
+        return push({.kind = StackObject::kDict});
+      case ObjectOpcode::kSetItem: {
         SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop(2));
         return set_items(items);
       }
-      case Opcode::kSetItems: {
+      case ObjectOpcode::kSetItems: {
         SLIPWAY_ASSIGN_OR_RETURN(const std::vector<Index> items, pop_to_mark());
         return set_items(items);
       }
-      case Opcode::kNone:
-        return push({.kind = Object::kNone});
-      case Opcode::kText1:
-      case Opcode::kBytes1:
+      case ObjectOpcode::kNone:
+        return push({.kind = StackObject::kNone});
+      case ObjectOpcode::kText1:
+      case ObjectOpcode::kBytes1:
         return push_text(1);
-      case Opcode::kText4:
-      case Opcode::kBytes4:
+      case ObjectOpcode::kText4:
+      case ObjectOpcode::kBytes4:
         return push_text(4);
-      case Opcode::kText8:
-      case Opcode::kBytes8:
+      case ObjectOpcode::kText8:
+      case ObjectOpcode::kBytes8:
         return push_text(8);
-      case Opcode::kPut1:
+      case ObjectOpcode::kPut1:
         return put_numbered(1);
-      case Opcode::kPut4:
+      case ObjectOpcode::kPut4:
         return put_numbered(4);
-      case Opcode::kMemoize:
+      case ObjectOpcode::kMemoize:
         return put(memo_.size());
-      case Opcode::kGet1:
+      case ObjectOpcode::kGet1:
         return get_numbered(1);
-      case Opcode::kGet4:
+      case ObjectOpcode::kGet4:
         return get_numbered(4);
     }
     return unsupported(

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "pt2/pickle_stack.h"
+#include "pt2/tensor_meta.h"
 
 namespace slipway::pt2 {
 namespace {
@@ -17,7 +18,6 @@ namespace {
 constexpr size_t kMaxPickleSize = size_t{64} << 20;
 // Opcodes; some 50 describe a tensor. Each may make a value, or name one of any size again.
 constexpr size_t kMaxSteps = size_t{1} << 21;
-constexpr size_t kMaxRank = 64;
 constexpr size_t kMaxKeyLength = 1024;
 
 enum class Opcode : uint8_t {

@@ -12,13 +12,7 @@
 #include "pt2/zip_reader.h"
 
 namespace slipway::pt2 {
-namespace {
-
-std::string_view as_text(const OwnedSpan& span) {
-  return {reinterpret_cast<const char*>(span.bytes.data()), span.bytes.size()};
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Result<ir::Program> read_program(OwnedSpan bytes, const std::string& name) {
   // An ExecuTorch program has its mark after a first offset.

@@ -5,9 +5,6 @@
 namespace slipway::pt2 {
 namespace {
 
-constexpr size_t kMaxRank = 64;
-constexpr int64_t kStridedLayout = 7;
-
 // Sizes or strides: at most kMaxRank of them.
 JsonValue::Items dimensions(JsonValue meta, const char* key) {
   const JsonValue value = meta[key];

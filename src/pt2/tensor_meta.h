@@ -15,6 +15,11 @@
 
 namespace slipway::pt2 {
 
+// torch.strided, as archives number layouts (torch/_export/serde/schema.py).
+inline constexpr int64_t kStridedLayout = 7;
+// Tensors of more dimensions are taken for damage.
+inline constexpr size_t kMaxRank = 64;
+
 // The archive's number of an element type (torch's ScalarType plus one, in the archive's own
 // enumeration), or nothing for one that Slipway does not know.
 std::optional<DType> dtype_from_scalar_type(int64_t scalar_type);

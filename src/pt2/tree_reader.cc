@@ -11,17 +11,16 @@
 namespace slipway::pt2 {
 namespace {
 
-constexpr int64_t kTreeSpecVersion = 1;
 // Each level of a tree is two of JSON.
 constexpr JsonDocument::Limits kLimits{.text = size_t{16} << 20, .depth = 128};
 // Each leaf's path repeats the keys above it.
-constexpr size_t kMaxKeyLength = 1024;
+constexpr size_t kMaxTreeKey = 1024;
 
 // A dict's key as text; keys may be numbers, bools or None.
 std::optional<std::string> key_text(JsonValue key) {
   switch (key.kind()) {
     case JsonValue::Kind::kString:
-      if (key.to_string_view().size() > kMaxKeyLength) return std::nullopt;
+      if (key.to_string_view().size() > kMaxTreeKey) return std::nullopt;
       return key.to_string();
     case JsonValue::Kind::kInt:
       return std::to_string(key.to_int());

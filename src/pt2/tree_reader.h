@@ -1,6 +1,7 @@
 // The nesting of inputs and outputs, from the text that PyTorch keeps of a TreeSpec.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -10,6 +11,9 @@
 #include "slipway/tree.h"
 
 namespace slipway::pt2 {
+
+// The only version of the text that there is (torch/utils/_pytree.py).
+inline constexpr int64_t kTreeSpecVersion = 1;
 
 // `text` is such as `[1, {"type": "builtins.tuple", "context": "null", "children_spec": [...]}]`.
 // `namedtuple_fields` gives the field names of named tuples by type name; `name` is for messages.

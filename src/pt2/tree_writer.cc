@@ -3,11 +3,10 @@
 #include "base/error.h"
 #include "base/json_writer.h"
 #include "base/try.h"
+#include "pt2/tree_reader.h"
 
 namespace slipway::pt2 {
 namespace {
-
-constexpr int kTreeSpecVersion = 1;
 
 Status write_spec(const Tree& tree, JsonWriter& json) {
   const char* type = tree.kind == Tree::Kind::kTuple  ? "builtins.tuple"

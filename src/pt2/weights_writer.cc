@@ -17,7 +17,6 @@
 namespace slipway::pt2 {
 namespace {
 
-constexpr int kStridedLayout = 7;
 constexpr std::string_view kZipMark = "PK\x03\x04";
 
 void write_ints(const std::vector<int64_t>& items, JsonWriter& json) {

@@ -101,7 +101,7 @@ void dequantize(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kConversionRules[] = {
     {"Cast", cast},
     {"Identity", identity},
     {"QuantizeLinear", quantize},
@@ -110,6 +110,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> conversion_rules() { return kRules; }
+std::span<const Entry> conversion_rules() { return kConversionRules; }
 
 }  // namespace slipway::cuda

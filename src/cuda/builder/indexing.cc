@@ -15,8 +15,6 @@ using ir::SymInt;
 
 namespace {
 
-constexpr Rule::Kind kMove = Rule::Kind::kMove;
-
 // Whether an index is known to be within the dimension, and not negative.
 bool is_within(Rule& r, size_t input, const SymInt& size) {
   const Value& index = r.input(input);
@@ -69,7 +67,7 @@ void gather(Rule& r) {
                x->sizes.end());
   const size_t rank = index->sizes.size();
   const bool is_safe = is_within(r, 1, size);
-  r.define(0, sizes, {x, index}, kMove, 2, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, {x, index}, Rule::Kind::kMove, 2, [=](Kernel& k, const Indices& at) {
     const auto begin = at.begin() + static_cast<std::ptrdiff_t>(axis);
     const auto end = begin + static_cast<std::ptrdiff_t>(rank);
     std::vector<std::string> oks;
@@ -86,7 +84,7 @@ void gather_elements(Rule& r) {
   Value* index = &r.input(1);
   const size_t axis = r.axis(r.attribute("axis", int64_t{0}), x->sizes.size());
   const bool is_safe = is_within(r, 1, x->sizes.at(axis));
-  r.define(0, index->sizes, {x, index}, kMove, 2, [=](Kernel& k, const Indices& at) {
+  r.define(0, index->sizes, {x, index}, Rule::Kind::kMove, 2, [=](Kernel& k, const Indices& at) {
     std::vector<std::string> oks;
     Indices from = at;
     from[axis] = place_of(k, k.read(*index, at), x->sizes[axis], is_safe, oks);
@@ -104,7 +102,7 @@ void gather_nd(Rule& r) {
   Sizes sizes(index->sizes.begin(), index->sizes.end() - 1);
   const size_t rank = sizes.size();
   sizes.insert(sizes.end(), x->sizes.begin() + *depth, x->sizes.end());
-  r.define(0, sizes, {x, index}, kMove, 4, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, {x, index}, Rule::Kind::kMove, 4, [=](Kernel& k, const Indices& at) {
     Indices from;
     std::vector<std::string> oks;
     for (size_t i = 0; i < count; ++i) {
@@ -117,7 +115,7 @@ void gather_nd(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kIndexRules[] = {
     {"Gather", gather},
     {"GatherElements", gather_elements},
     {"GatherND", gather_nd},
@@ -125,6 +123,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> index_rules() { return kRules; }
+std::span<const Entry> index_rules() { return kIndexRules; }
 
 }  // namespace slipway::cuda

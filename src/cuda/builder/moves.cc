@@ -16,8 +16,6 @@ using ir::SymInt;
 
 namespace {
 
-constexpr Rule::Kind kMove = Rule::Kind::kMove;
-
 const ir::SymbolRanges& ranges(Rule& r) { return r.generator().graph().ranges; }
 
 // The same elements in the same order.
@@ -25,7 +23,7 @@ void reordered(Rule& r, Sizes sizes) {
   Value* x = &r.input(0);
   if (x->ints && sizes.size() <= 1) return void(r.define_integers(0, sizes, *x->ints));
   const Sizes own = r.declared(0, sizes);
-  r.define(0, sizes, {x}, kMove, 1, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     return k.read(*x, k.unravel(k.ravel(at, own), x->sizes));
   });
 }
@@ -89,7 +87,7 @@ void transpose(Rule& r) {
   order = r.attribute("perm", order);
   Sizes sizes;
   for (const int64_t axis : order) sizes.push_back(x->sizes.at(static_cast<size_t>(axis)));
-  r.define(0, sizes, {x}, kMove, 1, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     Indices from(rank);
     for (size_t i = 0; i < rank; ++i) from.at(static_cast<size_t>(order[i])) = at.at(i);
     return k.read(*x, from);
@@ -99,7 +97,7 @@ void transpose(Rule& r) {
 void expand(Rule& r) {
   Value* x = &r.input(0);
   const Sizes sizes = broadcast(x->sizes, r.integers(1));
-  r.define(0, sizes, {x}, kMove, 0,
+  r.define(0, sizes, {x}, Rule::Kind::kMove, 0,
            [=](Kernel& k, const Indices& at) { return k.read(*x, aligned(at, *x)); });
 }
 
@@ -108,7 +106,7 @@ void tile(Rule& r) {
   const std::vector<SymInt> repeats = r.integers(1);
   Sizes sizes = x->sizes;
   for (size_t i = 0; i < sizes.size(); ++i) sizes[i] = sizes[i] * repeats.at(i);
-  r.define(0, sizes, {x}, kMove, 1, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     Indices from = at;
     for (size_t i = 0; i < from.size(); ++i) {
       if (repeats[i] == SymInt(1)) continue;
@@ -178,7 +176,7 @@ void slice(Rule& r) {
     }
     return void(r.define_integers(0, sizes, std::move(taken)));
   }
-  r.define(0, sizes, {x}, kMove, 1, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     Indices place = at;
     for (size_t i = 0; i < place.size(); ++i) {
       if (first[i] == SymInt(0) && step[i] == 1) continue;
@@ -210,7 +208,7 @@ void concat(Rule& r) {
   sizes[axis] = end;
   const DType dtype = r.dtype();
   const int weight = static_cast<int>(parts.size());
-  r.define(0, sizes, parts, kMove, weight, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, parts, Rule::Kind::kMove, weight, [=](Kernel& k, const Indices& at) {
     std::vector<Kernel::Choice> choices;
     for (size_t i = 0; i < parts.size(); ++i) {
       // What has no elements is never read.
@@ -247,7 +245,7 @@ void split(Rule& r) {
     Sizes sizes = x->sizes;
     sizes[axis] = lengths.at(i);
     if (r.is_used(i)) {
-      r.define(i, sizes, {x}, kMove, 1, [=](Kernel& k, const Indices& at) {
+      r.define(i, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
         Indices place = at;
         place[axis] = k.let("Index", plus(at[axis], k.number(start)));
         return k.read(*x, place);
@@ -283,7 +281,7 @@ void pad(Rule& r) {
   const DType dtype = r.dtype();
   std::vector<Value*> operands = {x};
   if (fill) operands.push_back(fill);
-  r.define(0, sizes, operands, kMove, 2, [=](Kernel& k, const Indices& at) {
+  r.define(0, sizes, operands, Rule::Kind::kMove, 2, [=](Kernel& k, const Indices& at) {
     Indices place = at;
     std::string inside;
     for (size_t i = 0; i < rank; ++i) {
@@ -318,13 +316,13 @@ void range(Rule& r) {
   if (!by || *by <= 0) return r.fail("its Range has a step that is not positive");
   const SymInt count =
       SymInt::max(SymInt::floordiv(limit->ints->front() - first + (*by - 1), *by), 0);
-  r.define(0, {count}, {}, kMove, 1, [=](Kernel& k, const Indices& at) {
+  r.define(0, {count}, {}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     return fmt::format("(long long){}",
                        plus(k.number(first), times(at.at(0), std::to_string(*by))));
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kMoveRules[] = {
     {"Reshape", reshape},
     {"Squeeze", squeeze},
     {"Unsqueeze", unsqueeze},
@@ -341,6 +339,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> move_rules() { return kRules; }
+std::span<const Entry> move_rules() { return kMoveRules; }
 
 }  // namespace slipway::cuda

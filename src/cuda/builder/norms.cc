@@ -162,7 +162,7 @@ void batch_normalization(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kRowRules[] = {
     {"Softmax LogSoftmax", softmax},
     {"LayerNormalization RMSNormalization", layer_normalization},
     {"InstanceNormalization GroupNormalization", instance_normalization},
@@ -171,6 +171,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> row_rules() { return kRules; }
+std::span<const Entry> row_rules() { return kRowRules; }
 
 }  // namespace slipway::cuda

@@ -237,7 +237,7 @@ void trilu(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kPointwiseRules[] = {
     {"Exp Log Sqrt Sin Cos Tan Asin Acos Atan Sinh Cosh Tanh Asinh Acosh Atanh Erf Sigmoid "
      "Softplus Softsign Mish",
      function},
@@ -267,6 +267,6 @@ void compute_pointwise(Rule& r) {
   simple(r);
 }
 
-std::span<const Entry> pointwise_rules() { return kRules; }
+std::span<const Entry> pointwise_rules() { return kPointwiseRules; }
 
 }  // namespace slipway::cuda

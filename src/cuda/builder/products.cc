@@ -205,10 +205,10 @@ void einsum(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {{"MatMul", matmul}, {"Gemm", gemm}, {"Einsum", einsum}};
+constexpr Entry kProductRules[] = {{"MatMul", matmul}, {"Gemm", gemm}, {"Einsum", einsum}};
 
 }  // namespace
 
-std::span<const Entry> product_rules() { return kRules; }
+std::span<const Entry> product_rules() { return kProductRules; }
 
 }  // namespace slipway::cuda

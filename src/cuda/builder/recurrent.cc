@@ -163,10 +163,10 @@ void recurrent(Rule& r) {
   r.generator().launch(k);
 }
 
-constexpr Entry kRules[] = {{"LSTM GRU RNN", recurrent}};
+constexpr Entry kRecurrentRules[] = {{"LSTM GRU RNN", recurrent}};
 
 }  // namespace
 
-std::span<const Entry> recurrent_rules() { return kRules; }
+std::span<const Entry> recurrent_rules() { return kRecurrentRules; }
 
 }  // namespace slipway::cuda

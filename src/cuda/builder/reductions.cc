@@ -173,7 +173,7 @@ void cumulative_sum(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kReductionRules[] = {
     {"ReduceSum ReduceProd ReduceMax ReduceMin ReduceMean", reduce},
     {"ArgMax ArgMin", place_of_extreme},
     {"CumSum", cumulative_sum},
@@ -181,6 +181,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> reduction_rules() { return kRules; }
+std::span<const Entry> reduction_rules() { return kReductionRules; }
 
 }  // namespace slipway::cuda

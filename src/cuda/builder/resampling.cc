@@ -42,7 +42,7 @@ std::string step_of(Kernel& k, const Resize& resize, const Axis& axis) {
 }
 
 // The place among the operand's of an element of the result, a real number.
-std::string place_of(Kernel& k, const Resize& resize, const Axis& axis, const std::string& i) {
+std::string source_place(Kernel& k, const Resize& resize, const Axis& axis, const std::string& i) {
   const std::string step = step_of(k, resize, axis);
   if (resize.coordinates == "half_pixel") {
     return k.let(resize.type,
@@ -65,7 +65,7 @@ struct Tap {
 // The elements of one dimension that enter into one of the result.
 std::vector<Tap> taps_of(Kernel& k, const Resize& resize, const Axis& axis, const std::string& i) {
   const char* type = resize.type;
-  std::string place = place_of(k, resize, axis, i);
+  std::string place = source_place(k, resize, axis, i);
   if (resize.mode == "nearest") {
     if (resize.rounding != "floor") {
       // Half a place up, as PyTorch does before it multiplies.
@@ -255,10 +255,10 @@ void grid_sample(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {{"Resize", resize}, {"GridSample", grid_sample}};
+constexpr Entry kResamplingRules[] = {{"Resize", resize}, {"GridSample", grid_sample}};
 
 }  // namespace
 
-std::span<const Entry> resampling_rules() { return kRules; }
+std::span<const Entry> resampling_rules() { return kResamplingRules; }
 
 }  // namespace slipway::cuda

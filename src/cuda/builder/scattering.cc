@@ -144,13 +144,13 @@ void scatter_nd(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kScatterRules[] = {
     {"ScatterElements", scatter_elements},
     {"ScatterND", scatter_nd},
 };
 
 }  // namespace
 
-std::span<const Entry> scatter_rules() { return kRules; }
+std::span<const Entry> scatter_rules() { return kScatterRules; }
 
 }  // namespace slipway::cuda

@@ -110,7 +110,7 @@ void shape(Rule& r) {
 
 void size(Rule& r) { r.define_integers(0, {}, {numel(r.input(0).sizes)}); }
 
-constexpr Entry kRules[] = {
+constexpr Entry kSizeRules[] = {
     {"Add Sub Mul Div Mod Min Max Pow", arithmetic},
     {"Shape", shape},
     {"Size", size},
@@ -118,6 +118,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> size_rules() { return kRules; }
+std::span<const Entry> size_rules() { return kSizeRules; }
 
 }  // namespace slipway::cuda

@@ -52,10 +52,10 @@ void top_k(Rule& r) {
   r.generator().launch(k);
 }
 
-constexpr Entry kRules[] = {{"TopK", top_k}};
+constexpr Entry kSortRules[] = {{"TopK", top_k}};
 
 }  // namespace
 
-std::span<const Entry> sort_rules() { return kRules; }
+std::span<const Entry> sort_rules() { return kSortRules; }
 
 }  // namespace slipway::cuda

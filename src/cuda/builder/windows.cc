@@ -289,7 +289,7 @@ void columns_to_image(Rule& r) {
   });
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kWindowRules[] = {
     {"Conv ConvTranspose", convolve}, {"MaxPool", max_pool},
     {"AveragePool", average_pool},    {"GlobalAveragePool", global_average_pool},
     {"Col2Im", columns_to_image},
@@ -297,6 +297,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> window_rules() { return kRules; }
+std::span<const Entry> window_rules() { return kWindowRules; }
 
 }  // namespace slipway::cuda

@@ -212,7 +212,7 @@ void safe_softmax(Context& c) {
   c.result(c.where(any, softmax(c, x, axis, rank), c.number_like(0, x)));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kActivationRules[] = {
     {"aten.relu", relu},
     {"aten.gelu", gelu},
     {"aten.silu", silu},
@@ -240,6 +240,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> activation_rules() { return kRules; }
+std::span<const Entry> activation_rules() { return kActivationRules; }
 
 }  // namespace slipway::onnx

@@ -134,7 +134,7 @@ void flash_attention(Context& c) {
   c.result(attend(c, read(c, 5, 4, 6)));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kAttentionRules[] = {
     {"aten.scaled_dot_product_attention", scaled_dot_product_attention, "dropout"},
     {"aten._scaled_dot_product_flash_attention_for_cpu", flash_attention,
      "dropout; results besides the first"},
@@ -142,6 +142,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> attention_rules() { return kRules; }
+std::span<const Entry> attention_rules() { return kAttentionRules; }
 
 }  // namespace slipway::onnx

@@ -265,7 +265,7 @@ void lerp(Context& c) {
   c.result(c.where(c.compare("Less", c.op("Abs", {weight}), 0.5), from_start(), from_end));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kBinaryRules[] = {
     {"aten.add.Tensor aten.add.Scalar", add},
     {"aten.sub.Tensor aten.sub.Scalar aten.subtract.Tensor", sub},
     {"aten.rsub.Tensor aten.rsub.Scalar", rsub},
@@ -304,6 +304,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> binary_rules() { return kRules; }
+std::span<const Entry> binary_rules() { return kBinaryRules; }
 
 }  // namespace slipway::onnx

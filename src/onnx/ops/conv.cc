@@ -132,7 +132,7 @@ void im2col(Context& c) {
   c.result(c.reshape(y, {}, c.sizes()));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kConvRules[] = {
     {"aten.convolution aten._convolution", convolution},
     {"aten.conv1d aten.conv2d aten.conv3d aten.conv1d.padding aten.conv2d.padding "
      "aten.conv3d.padding",
@@ -145,6 +145,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> conv_rules() { return kRules; }
+std::span<const Entry> conv_rules() { return kConvRules; }
 
 }  // namespace slipway::onnx

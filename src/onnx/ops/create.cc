@@ -119,7 +119,7 @@ void triangle_indices(Context& c) {
   c.result(sequence(c, {2, count}, c.dtype(), element));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kCreateRules[] = {
     {"aten.zeros aten.zeros_like aten.new_zeros aten.empty.memory_format aten.empty_like "
      "aten.new_empty aten.empty_strided aten.new_empty_strided aten.empty_permuted aten.zero",
      zeros},
@@ -134,6 +134,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> create_rules() { return kRules; }
+std::span<const Entry> create_rules() { return kCreateRules; }
 
 }  // namespace slipway::onnx

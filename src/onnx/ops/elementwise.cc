@@ -242,7 +242,7 @@ void clamp_end(Context& c, const char* op_type) {
 void clamp_min(Context& c) { clamp_end(c, "Max"); }
 void clamp_max(Context& c) { clamp_end(c, "Min"); }
 
-constexpr Entry kRules[] = {
+constexpr Entry kElementwiseRules[] = {
     {"aten.exp aten.log aten.sqrt aten.sin aten.cos aten.tan aten.asin aten.acos aten.atan "
      "aten.sinh aten.cosh aten.tanh aten.asinh aten.acosh aten.atanh aten.erf aten.special_erf "
      "aten.special_expit aten.arcsin "
@@ -285,6 +285,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> elementwise_rules() { return kRules; }
+std::span<const Entry> elementwise_rules() { return kElementwiseRules; }
 
 }  // namespace slipway::onnx

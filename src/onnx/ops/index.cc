@@ -211,7 +211,7 @@ void one_hot(Context& c) {
                   DType::kInt64));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kIndexRules[] = {
     {"aten.index.Tensor aten._unsafe_index.Tensor", index, "a mask of rank 0"},
     {"aten.index_select", index_select},
     {"aten.embedding", embedding},
@@ -227,6 +227,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> index_rules() { return kRules; }
+std::span<const Entry> index_rules() { return kIndexRules; }
 
 }  // namespace slipway::onnx

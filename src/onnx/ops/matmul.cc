@@ -131,7 +131,7 @@ void cdist(Context& c) {
   c.result(c.op("Pow", {sum(powers), c.number_like(1 / p, x)}));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kMatmulRules[] = {
     {"aten.mm aten.bmm aten.matmul aten.mv aten.dot aten.vdot", matmul},
     {"aten.linear", linear},
     {"aten.addmm aten.addmv", addmm},
@@ -144,6 +144,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> matmul_rules() { return kRules; }
+std::span<const Entry> matmul_rules() { return kMatmulRules; }
 
 }  // namespace slipway::onnx

@@ -177,7 +177,7 @@ void instance_norm(Context& c) {
                 {{"epsilon", static_cast<float>(eps)}}));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kNormRules[] = {
     {"aten.layer_norm aten.native_layer_norm", layer_norm},
     {"aten.rms_norm", rms_norm},
     {"aten.batch_norm aten.native_batch_norm aten._native_batch_norm_legit", batch_norm},
@@ -190,6 +190,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> norm_rules() { return kRules; }
+std::span<const Entry> norm_rules() { return kNormRules; }
 
 }  // namespace slipway::onnx

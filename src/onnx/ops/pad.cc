@@ -47,7 +47,7 @@ void pad_rule(Context& c) {
 void reflection(Context& c) { pad(c, "reflect"); }
 void replication(Context& c) { pad(c, "edge"); }
 
-constexpr Entry kRules[] = {
+constexpr Entry kPadRules[] = {
     {"aten.constant_pad_nd", constant_pad_rule},
     {"aten.pad", pad_rule},
     {"aten.reflection_pad1d aten.reflection_pad2d aten.reflection_pad3d", reflection},
@@ -56,6 +56,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> pad_rules() { return kRules; }
+std::span<const Entry> pad_rules() { return kPadRules; }
 
 }  // namespace slipway::onnx

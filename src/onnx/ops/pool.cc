@@ -279,7 +279,7 @@ void adaptive_max_pool(Context& c) {
   c.result(image.batched ? y : c.squeeze(y, {0}));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kPoolRules[] = {
     {"aten.max_pool1d aten.max_pool2d aten.max_pool3d aten.max_pool1d_with_indices "
      "aten.max_pool2d_with_indices aten.max_pool3d_with_indices",
      max_pool, "indices in ceil mode with dynamic image sizes"},
@@ -293,6 +293,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> pool_rules() { return kRules; }
+std::span<const Entry> pool_rules() { return kPoolRules; }
 
 }  // namespace slipway::onnx

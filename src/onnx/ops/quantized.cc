@@ -236,7 +236,7 @@ void quantize_per_channel(Context& c) { quantize(c, per_channel(c), c.constant(4
 
 void dequantize_per_channel(Context& c) { dequantize(c, per_channel(c)); }
 
-constexpr Entry kRules[] = {
+constexpr Entry kQuantizedRules[] = {
     {"quantized_decomposed.quantize_per_tensor quantized_decomposed.quantize_per_tensor.tensor",
      quantize_per_tensor},
     {"quantized_decomposed.dequantize_per_tensor quantized_decomposed.dequantize_per_tensor.tensor",
@@ -247,6 +247,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> quantized_rules() { return kRules; }
+std::span<const Entry> quantized_rules() { return kQuantizedRules; }
 
 }  // namespace slipway::onnx

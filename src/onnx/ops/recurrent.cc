@@ -141,7 +141,7 @@ void gru(Context& c) { recurrent(c, Kind::kGru); }
 void rnn_tanh(Context& c) { recurrent(c, Kind::kTanh); }
 void rnn_relu(Context& c) { recurrent(c, Kind::kRelu); }
 
-constexpr Entry kRules[] = {
+constexpr Entry kRecurrentRules[] = {
     {"aten.lstm.input", lstm, "dropout in training; projections"},
     {"aten.gru.input", gru, "dropout in training"},
     {"aten.rnn_tanh.input", rnn_tanh, "dropout in training"},
@@ -150,6 +150,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> recurrent_rules() { return kRules; }
+std::span<const Entry> recurrent_rules() { return kRecurrentRules; }
 
 }  // namespace slipway::onnx

@@ -288,7 +288,7 @@ void vector_norm(Context& c) {
   c.result(norm(c, c.tensor(0, c.dtype()), c.has(1) ? c.real(1) : 2, axes));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kReduceRules[] = {
     {"aten.sum aten.sum.dim_IntList", sum},
     {"aten.mean aten.mean.dim", mean},
     {"aten.amax aten.amin aten.max aten.min", amax},
@@ -315,6 +315,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> reduce_rules() { return kRules; }
+std::span<const Entry> reduce_rules() { return kReduceRules; }
 
 }  // namespace slipway::onnx

@@ -234,7 +234,7 @@ void grid_sampler(Context& c) {
                  {"align_corners", c.flag(4) ? 1 : 0}}));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kResizeRules[] = {
     {"aten.upsample_nearest1d aten.upsample_nearest1d.vec aten.upsample_nearest2d "
      "aten.upsample_nearest2d.vec aten.upsample_nearest3d aten.upsample_nearest3d.vec "
      "aten._upsample_nearest_exact1d aten._upsample_nearest_exact1d.vec "
@@ -250,6 +250,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> resize_rules() { return kRules; }
+std::span<const Entry> resize_rules() { return kResizeRules; }
 
 }  // namespace slipway::onnx

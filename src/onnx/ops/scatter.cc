@@ -271,7 +271,7 @@ void select_scatter(Context& c) {
   c.result(replace_slice(c, x, src, axis, start, start + 1, size));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kScatterRules[] = {
     {"aten.index_put aten._unsafe_index_put", index_put, "a mask of rank 0"},
     {"aten.index_copy aten.index_add", index_copy, "tensors of rank 0"},
     {"aten.index_fill.int_Scalar aten.index_fill.int_Tensor", index_fill},
@@ -285,6 +285,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> scatter_rules() { return kRules; }
+std::span<const Entry> scatter_rules() { return kScatterRules; }
 
 }  // namespace slipway::onnx

@@ -421,7 +421,7 @@ void triangle(Context& c) {
                                    : c.where(kept, x, c.number_like(0, x)));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kShapeRules[] = {
     {"aten.view aten.reshape aten._unsafe_view aten.flatten.using_ints aten.unflatten.int "
      "aten.squeeze aten.squeeze.dim aten.squeeze.dims aten.view_as aten.reshape_as aten.ravel "
      "aten.atleast_1d aten.atleast_2d aten.view_copy aten.squeeze_copy.dim aten.squeeze_copy.dims",
@@ -463,6 +463,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> shape_rules() { return kRules; }
+std::span<const Entry> shape_rules() { return kShapeRules; }
 
 }  // namespace slipway::onnx

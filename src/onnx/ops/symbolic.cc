@@ -65,7 +65,7 @@ void negate(Context& c) {
   c.result(c.op("Neg", {c.operand(0, DType::kFloat64)}));
 }
 
-void logical_not(Context& c) { c.result(c.logical_not(c.operand(0, DType::kBool))); }
+void symbolic_not(Context& c) { c.result(c.logical_not(c.operand(0, DType::kBool))); }
 
 void to_float(Context& c) { c.result(c.operand(0, DType::kFloat64)); }
 
@@ -88,7 +88,7 @@ void cond(Context& c) {
   for (size_t i = 0; i < results.size(); ++i) c.result(results.at(i), i);
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kSymbolicRules[] = {
     {"aten.sym_size.int aten.sym_numel _operator.floordiv _operator.mod torch.sym_max "
      "torch.sym_min "
      "torch.sym_int math.trunc math.floor math.ceil",
@@ -99,7 +99,7 @@ constexpr Entry kRules[] = {
      "_operator.or_",
      arithmetic},
     {"_operator.neg", negate},
-    {"torch.sym_not _operator.not_", logical_not},
+    {"torch.sym_not _operator.not_", symbolic_not},
     {"torch.sym_float", to_float},
     {"aten._assert_scalar aten._assert_tensor_metadata aten._assert_async.msg "
      "aten.sym_constrain_range aten.sym_constrain_range_for_size",
@@ -109,6 +109,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> symbolic_rules() { return kRules; }
+std::span<const Entry> symbolic_rules() { return kSymbolicRules; }
 
 }  // namespace slipway::onnx

@@ -8,7 +8,7 @@
 namespace slipway::openvino {
 namespace {
 
-onnx::Node node(std::string op_type, std::string output, std::string origin) {
+onnx::Node node_of(std::string op_type, std::string output, std::string origin) {
   std::string name = output + "/" + op_type;
   return {
       std::move(op_type), std::move(name), {}, {std::move(output)}, {}, std::move(origin), "", ""};
@@ -16,9 +16,9 @@ onnx::Node node(std::string op_type, std::string output, std::string origin) {
 
 onnx::Graph graph() {
   onnx::Graph graph;
-  graph.nodes = {node("Slice", "pad_4", "pad"),       node("Pad", "pad_4_1", "pad"),
-                 node("Col2Im", "fold", "fold_of_x"), node("Col2Im", "fold_1", "fold_of_y"),
-                 node("Mul", "neg", "neg"),           node("Reshape", "loose", "")};
+  graph.nodes = {node_of("Slice", "pad_4", "pad"),       node_of("Pad", "pad_4_1", "pad"),
+                 node_of("Col2Im", "fold", "fold_of_x"), node_of("Col2Im", "fold_1", "fold_of_y"),
+                 node_of("Mul", "neg", "neg"),           node_of("Reshape", "loose", "")};
   return graph;
 }
 

@@ -123,7 +123,7 @@ Values leaky_relu(Context& c) {
   return {c.build.where(c.build.gt(x, 0), x, c.build.mul(x, c.real(1)))};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kActivationRules[] = {
     {"aten.leaky_relu.default", leaky_relu},
     {"aten.silu.default", silu},
     {"aten.hardswish.default", hardswish},
@@ -149,6 +149,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> activation_rules() { return kRules; }
+std::span<const Entry> activation_rules() { return kActivationRules; }
 
 }  // namespace slipway::passes::decompositions

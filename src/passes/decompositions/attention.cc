@@ -116,13 +116,13 @@ Values attention(Context& c, Attention a, size_t dropout, size_t scale) {
   return values;
 }
 
-Attention operands(Context& c) {
+Attention attention_operands(Context& c) {
   return {c.tensor(0), c.tensor(1), c.tensor(2), nullptr, false, {}};
 }
 
 // (query, key, value, mask, dropout, causal, scale, enable_gqa)
 Values plain(Context& c) {
-  Attention a = operands(c);
+  Attention a = attention_operands(c);
   a.mask = c.tensor_or_null(3);
   a.causal = c.flag(5);
   return attention(c, a, 4, 6);
@@ -131,7 +131,7 @@ Values plain(Context& c) {
 // (query, key, value, mask, dropout, causal, dropout_mask, scale, enable_gqa)
 Values math(Context& c) {
   if (c.has(6)) return c.unsupported("a dropout mask is not covered: export in eval mode");
-  Attention a = operands(c);
+  Attention a = attention_operands(c);
   a.mask = c.tensor_or_null(3);
   // PyTorch adds it to the scores, a mask of bools, too.
   if (a.mask) a.mask = c.build.to_dtype(a.mask, a.query->dtype());
@@ -141,7 +141,7 @@ Values math(Context& c) {
 
 // (query, key, value, dropout, causal, mask, scale)
 Values flash_for_cpu(Context& c) {
-  Attention a = operands(c);
+  Attention a = attention_operands(c);
   a.causal = c.flag(4);
   a.mask = c.tensor_or_null(5);
   return attention(c, a, 3, 6);
@@ -149,7 +149,7 @@ Values flash_for_cpu(Context& c) {
 
 // (query, key, value, bias, compute_log_sumexp, dropout, causal, scale)
 Values efficient(Context& c) {
-  Attention a = operands(c);
+  Attention a = attention_operands(c);
   a.mask = c.tensor_or_null(3);
   a.causal = c.flag(6);
   return attention(c, a, 5, 7);
@@ -157,12 +157,12 @@ Values efficient(Context& c) {
 
 // (query, key, value, dropout, causal, return_debug_mask, scale)
 Values flash(Context& c) {
-  Attention a = operands(c);
+  Attention a = attention_operands(c);
   a.causal = c.flag(4);
   return attention(c, a, 3, 6);
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kAttentionRules[] = {
     {"aten.scaled_dot_product_attention.default", plain},
     {"aten._scaled_dot_product_attention_math.default", math},
     {"aten._scaled_dot_product_flash_attention_for_cpu.default", flash_for_cpu},
@@ -172,6 +172,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> attention_rules() { return kRules; }
+std::span<const Entry> attention_rules() { return kAttentionRules; }
 
 }  // namespace slipway::passes::decompositions

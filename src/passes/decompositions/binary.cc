@@ -423,7 +423,7 @@ Values power_of_numbers(Context& c) {
   return {c.build.graph().add_output(item, ir::ValueKind::kSymFloat, 0)};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kBinaryRules[] = {
     {"aten.add.Tensor", WITH_NUMBER("aten.add.Tensor", "aten.add.Scalar")},
     {"aten.sub.Tensor aten.subtract.Tensor aten.subtract.Scalar",
      WITH_NUMBER("aten.sub.Tensor", "aten.sub.Scalar")},
@@ -494,6 +494,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> binary_rules() { return kRules; }
+std::span<const Entry> binary_rules() { return kBinaryRules; }
 
 }  // namespace slipway::passes::decompositions

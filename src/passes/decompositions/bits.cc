@@ -70,10 +70,10 @@ Values bits(Context& c) {
                   dtype_name(from), dtype_name(to)));
 }
 
-constexpr Entry kRules[] = {{"aten.view.dtype aten.view_copy.dtype", bits}};
+constexpr Entry kBitRules[] = {{"aten.view.dtype aten.view_copy.dtype", bits}};
 
 }  // namespace
 
-std::span<const Entry> bit_rules() { return kRules; }
+std::span<const Entry> bit_rules() { return kBitRules; }
 
 }  // namespace slipway::passes::decompositions

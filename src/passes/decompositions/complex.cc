@@ -67,7 +67,7 @@ Values real(Context& c) {
   return {is_complex(x->dtype()) ? part(c, x, 0) : x};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kComplexRules[] = {
     {"aten.abs.default", absolute},
     {"aten.angle.default", angle},
     {"aten.real.default", real},
@@ -77,6 +77,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> complex_rules() { return kRules; }
+std::span<const Entry> complex_rules() { return kComplexRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -135,7 +135,7 @@ Values reciprocal(Context& c) {
   return join(c, quotient(c, one, operand(c, 0, type)));
 }
 
-Values where(Context& c) {
+Values complex_where(Context& c) {
   const DType type = real_type(c);
   const Parts a = operand(c, 1, type);
   const Parts b = operand(c, 2, type);
@@ -176,20 +176,20 @@ Values matrices(Context& c, Multiply multiply) {
                   c.build.add(multiply(a.real, b.imaginary), multiply(a.imaginary, b.real))});
 }
 
-Values mm(Context& c) {
+Values complex_mm(Context& c) {
   return matrices(c, [&](Value* a, Value* b) { return c.build.mm(a, b); });
 }
 Values bmm(Context& c) {
   return matrices(c, [&](Value* a, Value* b) { return c.build.bmm(a, b); });
 }
-Values matmul(Context& c) {
+Values complex_matmul(Context& c) {
   return matrices(c, [&](Value* a, Value* b) {
     return c.build.call("aten.matmul.default", {a, b}, a->dtype(), c.sizes());
   });
 }
 
-Values linear(Context& c) {
-  if (c.tensor(1)->rank() < 2) return matmul(c);  // It takes no bias.
+Values complex_linear(Context& c) {
+  if (c.tensor(1)->rank() < 2) return complex_matmul(c);  // It takes no bias.
   Values product = matrices(c, [&](Value* a, Value* b) { return c.build.linear(a, b, nullptr); });
   if (product.empty() || !c.has(2)) return product;
   return {c.build.add(product.at(0), c.tensor(2))};
@@ -241,7 +241,7 @@ Values equal(Context& c, bool negated) {
   return {negated ? c.build.logical_not(both) : both};
 }
 
-Values filled(Context& c) {
+Values complex_filled(Context& c) {
   const size_t number = c.op().starts_with("aten.new_")          ? 2
                         : c.op() == "aten.scalar_tensor.default" ? 0
                                                                  : 1;
@@ -300,7 +300,7 @@ Values rsub(Context& c) {
               {c.build.sub(y.real, x.real, alpha), c.build.sub(y.imaginary, x.imaginary, alpha)});
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kComplexArithmeticRules[] = {
     {"aten.mul.Tensor aten.mul.Scalar", mul},
     {"aten.square.default",
      [](Context& c) -> Values {
@@ -325,14 +325,14 @@ constexpr Entry kRules[] = {
     {"aten.mH.default aten.adjoint.default", adjoint},
     {"aten.resolve_conj.default aten.resolve_neg.default", same},
     {"aten.reciprocal.default", reciprocal},
-    {"aten.where.self", where},
+    {"aten.where.self", complex_where},
     {"aten.masked_fill.Scalar aten.masked_fill.Tensor", masked_fill},
     {"aten.sum.default aten.sum.dim_IntList", [](Context& c) { return sum_or_mean(c, false); }},
     {"aten.mean.default aten.mean.dim", [](Context& c) { return sum_or_mean(c, true); }},
-    {"aten.mm.default", mm},
+    {"aten.mm.default", complex_mm},
     {"aten.bmm.default", bmm},
-    {"aten.matmul.default", matmul},
-    {"aten.linear.default", linear},
+    {"aten.matmul.default", complex_matmul},
+    {"aten.linear.default", complex_linear},
     {"aten.vdot.default", [](Context& c) { return inner_product(c, 0); }},
     {"aten.linalg_vecdot.default",
      [](Context& c) { return inner_product(c, c.has(2) ? c.constant(2) : -1); }},
@@ -344,7 +344,7 @@ constexpr Entry kRules[] = {
     {"aten.ne.Tensor aten.ne.Scalar", [](Context& c) { return equal(c, true); }},
     {"aten.full.default aten.full_like.default aten.new_full.default "
      "aten.scalar_tensor.default",
-     filled},
+     complex_filled},
     {"aten.zeros.default aten.zeros_like.default aten.new_zeros.default",
      [](Context& c) { return constant(c, 0); }},
     {"aten.ones.default aten.ones_like.default aten.new_ones.default",
@@ -367,7 +367,7 @@ constexpr std::array kKernels = {
 
 }  // namespace
 
-std::span<const Entry> complex_arithmetic_rules() { return kRules; }
+std::span<const Entry> complex_arithmetic_rules() { return kComplexArithmeticRules; }
 
 bool has_complex_kernel(std::string_view target) {
   return std::find(kKernels.begin(), kKernels.end(), target) != kKernels.end();

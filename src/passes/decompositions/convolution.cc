@@ -336,7 +336,7 @@ Values general(Context& c) {
   return convolve(c, v);
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kConvolutionRules[] = {
     {"aten.conv1d.default aten.conv2d.default aten.conv3d.default", forward},
     {"aten.conv1d.padding aten.conv2d.padding aten.conv3d.padding aten._convolution_mode.default",
      named_padding},
@@ -347,6 +347,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> convolution_rules() { return kRules; }
+std::span<const Entry> convolution_rules() { return kConvolutionRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -192,7 +192,7 @@ Values unique_dim(Context& c) {
   return distinct_along(c, c.dim(c.constant(1), c.tensor(0)->rank()), true, c.flag(3), c.flag(4));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kCountingRules[] = {
     {"aten.bincount.default", bincount},
     {"aten.histc.default", histc},
     {"aten._unique2.default", unique},
@@ -202,6 +202,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> counting_rules() { return kRules; }
+std::span<const Entry> counting_rules() { return kCountingRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -145,7 +145,7 @@ Values full(Context& c) {
   return {c.build.call(c.op(), std::move(args), c.dtype(), c.sizes())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kCreationRules[] = {
     {"aten.full.default aten.scalar_tensor.default", full},
     {"aten.zeros.default aten.zeros_like.default aten.new_zeros.default aten.empty.memory_format "
      "aten.empty_like.default aten.new_empty.default aten.empty_strided.default "
@@ -175,6 +175,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> creation_rules() { return kRules; }
+std::span<const Entry> creation_rules() { return kCreationRules; }
 
 }  // namespace slipway::passes::decompositions

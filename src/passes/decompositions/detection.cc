@@ -315,7 +315,7 @@ Values deform_conv2d(Context& c) {
   return {b.add(product, b.view(c.tensor(4), {1, weight->sizes().at(0), 1, 1}))};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kDetectionRules[] = {
     {"torchvision.nms.default", nms},
     {"torchvision.roi_align.default", roi_align},
     {"torchvision.deform_conv2d.default", deform_conv2d},
@@ -323,6 +323,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> detection_rules() { return kRules; }
+std::span<const Entry> detection_rules() { return kDetectionRules; }
 
 }  // namespace slipway::passes::decompositions

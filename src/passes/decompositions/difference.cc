@@ -191,7 +191,7 @@ Values plain_convolution(Context& c) {
                               ones, false, zeros, 1)};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kDifferenceRules[] = {
     {"aten.atleast_1d.Sequence aten.atleast_2d.Sequence aten.atleast_3d.Sequence", as_views},
     {"aten.cartesian_prod.default", cartesian_prod},
     {"aten.cumulative_trapezoid.x aten.cumulative_trapezoid.dx",
@@ -209,6 +209,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> difference_rules() { return kRules; }
+std::span<const Entry> difference_rules() { return kDifferenceRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -367,7 +367,7 @@ Values istft(Context& c) {
   return {b.view(sum, c.sizes())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kFourierRules[] = {
     {"aten._fft_c2c.default", c2c},
     {"aten._fft_r2c.default", r2c},
     {"aten.fft_fft.default", fft<true>},
@@ -394,6 +394,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> fourier_rules() { return kRules; }
+std::span<const Entry> fourier_rules() { return kFourierRules; }
 
 }  // namespace slipway::passes::decompositions

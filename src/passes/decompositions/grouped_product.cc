@@ -14,11 +14,11 @@ using ir::Value;
 
 // Rows that one turn of the loop multiplies: more share the reading of a matrix, and waste more
 // where a group ends.
-constexpr int64_t kMostRows = 64;
+constexpr int64_t kMostGroupRows = 64;
 
 int64_t rows_in_a_turn(const Context& c, const SymInt& rows, int64_t groups) {
-  const int64_t most = c.bounds(rows).max.value_or(kMostRows * groups);
-  const auto each = static_cast<uint64_t>(std::clamp<int64_t>(most / groups, 1, kMostRows));
+  const int64_t most = c.bounds(rows).max.value_or(kMostGroupRows * groups);
+  const auto each = static_cast<uint64_t>(std::clamp<int64_t>(most / groups, 1, kMostGroupRows));
   return static_cast<int64_t>(std::bit_floor(each));
 }
 
@@ -92,12 +92,12 @@ Values grouped_mm(Context& c) {
   return {c.build.to_dtype(grouped(c, x, matrices, c.tensor(2), *groups), c.dtype())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kGroupedProductRules[] = {
     {"aten._grouped_mm.default transformers.grouped_mm_fallback.default", grouped_mm},
 };
 
 }  // namespace
 
-std::span<const Entry> grouped_product_rules() { return kRules; }
+std::span<const Entry> grouped_product_rules() { return kGroupedProductRules; }
 
 }  // namespace slipway::passes::decompositions

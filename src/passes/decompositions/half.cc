@@ -101,7 +101,7 @@ Values half_quotient(Context& c) {
   return {c.build.trunc(c.build.to_dtype(quotient, c.dtype()))};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kHalfRules[] = {
     {"aten.div.Tensor_mode aten.div.Scalar_mode aten.divide.Tensor_mode aten.divide.Scalar_mode "
      "aten.floor_divide.default aten.floor_divide.Scalar",
      half_quotient},
@@ -140,6 +140,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> half_rules() { return kRules; }
+std::span<const Entry> half_rules() { return kHalfRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -286,7 +286,7 @@ Values isin_number(Context& c) {
   return {c.flag(3) ? c.build.logical_not(found) : found};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kIndexRules[] = {
     {"aten.index.Tensor aten._unsafe_index.Tensor", index},
     {"aten.index_put.default aten._unsafe_index_put.default", index_put},
     {"aten.index_copy.default", index_copy},
@@ -311,6 +311,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> index_rules() { return kRules; }
+std::span<const Entry> index_rules() { return kIndexRules; }
 
 }  // namespace slipway::passes::decompositions

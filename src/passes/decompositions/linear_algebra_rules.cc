@@ -292,7 +292,7 @@ Values qr(Context& c) {
 
 Values checked_inverse(Context& c) { return inverse(c, true); }
 
-constexpr Entry kRules[] = {
+constexpr Entry kLinearAlgebraRules[] = {
     {"aten.linalg_inv.default aten.inverse.default", checked_inverse},
     {"aten.linalg_inv_ex.default", [](Context& c) { return inverse(c, c.flag(1)); }},
     {"aten.linalg_solve.default", [](Context& c) { return solve(c, true); }},
@@ -314,6 +314,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> linear_algebra_rules() { return kRules; }
+std::span<const Entry> linear_algebra_rules() { return kLinearAlgebraRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -37,7 +37,7 @@ Values scan(Context& c, const List& state, const List& scanned, const List& give
   return node->outputs();
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kLoopRules[] = {
     // (combine_fn, init, xs, additional_inputs)
     {"higher_order.scan",
      [](Context& c) -> Values {
@@ -54,6 +54,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> loop_rules() { return kRules; }
+std::span<const Entry> loop_rules() { return kLoopRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -256,7 +256,7 @@ Values of_floats(Context& c) {
   return kLoss(c);
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kLossRules[] = {
     {"aten.binary_cross_entropy.default", of_floats<binary_cross_entropy>},
     {"aten.binary_cross_entropy_with_logits.default", of_floats<binary_cross_entropy_with_logits>},
     {"aten.cosine_embedding_loss.default", of_floats<cosine_embedding_loss>},
@@ -276,6 +276,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> loss_rules() { return kRules; }
+std::span<const Entry> loss_rules() { return kLossRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -459,7 +459,7 @@ Values integer_product(Context& c) {
   return {total};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kMatmulRules[] = {
     {"aten._int_mm.default", integer_product},
     {"aten.matmul.default aten.linalg_matmul.default aten.mv.default aten.dot.default "
      "aten.vdot.default",
@@ -496,6 +496,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> matmul_rules() { return kRules; }
+std::span<const Entry> matmul_rules() { return kMatmulRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -215,7 +215,7 @@ Values weight_norm(Context& c) {
   return values;
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kNormalizationRules[] = {
     {"aten.batch_norm.default aten.native_batch_norm.default "
      "aten._native_batch_norm_legit_functional.default aten._native_batch_norm_legit.default "
      "aten._batch_norm_impl_index.default",
@@ -232,6 +232,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> normalization_rules() { return kRules; }
+std::span<const Entry> normalization_rules() { return kNormalizationRules; }
 
 }  // namespace slipway::passes::decompositions

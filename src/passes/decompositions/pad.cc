@@ -92,7 +92,7 @@ Values pad_enum(Context& c) {
   }
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kPadRules[] = {
     {"aten.constant_pad_nd.default", [](Context& c) { return constant_pad(c, 2); }},
     {"aten.pad.default", pad},
     {"aten._pad_enum.default", pad_enum},
@@ -101,6 +101,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> pad_rules() { return kRules; }
+std::span<const Entry> pad_rules() { return kPadRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -19,7 +19,7 @@ Sizes for_each_dim(const Sizes& list, size_t count, const Sizes& fallback) {
 // The dimension before the last, of size 1, makes images of lines.
 Value* as_images(Context& c, Value* x) { return c.build.unsqueeze(x, -2); }
 
-struct Windows {
+struct PoolWindows {
   Sizes kernel;
   Sizes stride;
   Sizes padding;
@@ -27,8 +27,8 @@ struct Windows {
 };
 
 // (self, kernel, stride, padding[, dilation])
-Windows windows(Context& c, size_t n, bool dilated) {
-  Windows w;
+PoolWindows windows(Context& c, size_t n, bool dilated) {
+  PoolWindows w;
   w.kernel = for_each_dim(c.integers(1), n, {});
   if (w.kernel.size() != n) c.unsupported("its kernel size is inconsistent");
   w.kernel.resize(n, 1);
@@ -46,7 +46,7 @@ bool is_complete(Context& c, std::initializer_list<size_t> lists) {
 }
 
 // Whether a window may hold padding alone: a dilated one does where it steps over the whole image.
-bool may_miss(Context& c, const Value* x, const Windows& w) {
+bool may_miss(Context& c, const Value* x, const PoolWindows& w) {
   for (size_t i = 0; i < 2; ++i) {
     const SymInt size = x->sizes().at(x->sizes().size() - 2 + i);
     const auto least = c.bounds(size - w.dilation.at(i)).min;
@@ -69,7 +69,7 @@ Value* without_padding(Context& c, Value* place, const SymInt& padding, const Sy
 bool may_lack_channels(Context& c, const Value* x) {
   return c.may_be_empty(x->sizes().at(x->sizes().size() - 3));
 }
-std::pair<Value*, Value*> pool_each_channel(Context& c, Value* x, const Windows& w, bool ceil) {
+std::pair<Value*, Value*> pool_each_channel(Context& c, Value* x, const PoolWindows& w, bool ceil) {
   const Sizes lead = without_last(x->sizes(), 2);
   const Sizes image = last(x->sizes(), 2);
   auto [values, indices] = c.build.max_pool2d_with_indices(
@@ -81,14 +81,14 @@ std::pair<Value*, Value*> pool_each_channel(Context& c, Value* x, const Windows&
   return {c.build.view(values, sizes), c.build.view(indices, sizes)};
 }
 
-std::pair<Value*, Value*> max_pool_kernel(Context& c, Value* x, const Windows& w, bool ceil) {
+std::pair<Value*, Value*> max_pool_kernel(Context& c, Value* x, const PoolWindows& w, bool ceil) {
   if (may_lack_channels(c, x)) return pool_each_channel(c, x, w, ceil);
   return c.build.max_pool2d_with_indices(x, w.kernel, w.stride, w.padding, w.dilation, ceil);
 }
 
 // The kernel gives 0 for a window of padding alone, PyTorch the least number: there the image is
 // padded with that first.
-std::pair<Value*, Value*> max_pool(Context& c, Value* x, const Windows& w, bool ceil) {
+std::pair<Value*, Value*> max_pool(Context& c, Value* x, const PoolWindows& w, bool ceil) {
   const bool pads_first = may_miss(c, x, w);
   if (pads_first && ceil) {
     c.unsupported(
@@ -109,7 +109,7 @@ std::pair<Value*, Value*> max_pool(Context& c, Value* x, const Windows& w, bool 
 }
 
 Values max_pool2d(Context& c) {
-  const Windows w = windows(c, 2, true);
+  const PoolWindows w = windows(c, 2, true);
   if (c.op() == "aten.max_pool2d_with_indices.default" && is_complete(c, {1, 2, 3, 4}) &&
       !may_miss(c, c.tensor(0), w) && !may_lack_channels(c, c.tensor(0))) {
     return {};
@@ -119,7 +119,7 @@ Values max_pool2d(Context& c) {
 }
 
 Values max_pool1d(Context& c) {
-  const Windows w = windows(c, 1, true);
+  const PoolWindows w = windows(c, 1, true);
   const auto [values, indices] = max_pool(
       c, as_images(c, c.tensor(0)),
       {{1, w.kernel.at(0)}, {1, w.stride.at(0)}, {0, w.padding.at(0)}, {1, w.dilation.at(0)}},
@@ -155,17 +155,17 @@ Pooled in_two_steps(Context& c, Value* x, Pool pool) {
 }
 
 Values max_pool3d(Context& c) {
-  const Windows w = windows(c, 3, true);
+  const PoolWindows w = windows(c, 3, true);
   const bool ceil = c.flag(5);
   const auto [values, indices] = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
-    const Windows part = depth ? Windows{{w.kernel.at(0), 1},
-                                         {w.stride.at(0), 1},
-                                         {w.padding.at(0), 0},
-                                         {w.dilation.at(0), 1}}
-                               : Windows{{w.kernel.at(1), w.kernel.at(2)},
-                                         {w.stride.at(1), w.stride.at(2)},
-                                         {w.padding.at(1), w.padding.at(2)},
-                                         {w.dilation.at(1), w.dilation.at(2)}};
+    const PoolWindows part = depth ? PoolWindows{{w.kernel.at(0), 1},
+                                                 {w.stride.at(0), 1},
+                                                 {w.padding.at(0), 0},
+                                                 {w.dilation.at(0), 1}}
+                                   : PoolWindows{{w.kernel.at(1), w.kernel.at(2)},
+                                                 {w.stride.at(1), w.stride.at(2)},
+                                                 {w.padding.at(1), w.padding.at(2)},
+                                                 {w.dilation.at(1), w.dilation.at(2)}};
     return max_pool(c, x, part, ceil);
   });
   return c.output_count() == 1 ? Values{values} : Values{values, indices};
@@ -173,7 +173,7 @@ Values max_pool3d(Context& c) {
 
 Values avg_pool2d(Context& c) {
   if (is_complete(c, {1, 2, 3})) return {};
-  const Windows w = windows(c, 2, false);
+  const PoolWindows w = windows(c, 2, false);
   std::optional<int64_t> divisor;
   if (c.has(6)) divisor = c.constant(6);
   return {c.build.avg_pool2d(c.tensor(0), w.kernel, w.stride, w.padding, c.flag(4), c.flag(5),
@@ -181,14 +181,14 @@ Values avg_pool2d(Context& c) {
 }
 
 Values avg_pool1d(Context& c) {
-  const Windows w = windows(c, 1, false);
+  const PoolWindows w = windows(c, 1, false);
   Value* pooled =
       c.build.avg_pool2d(as_images(c, c.tensor(0)), {1, w.kernel.at(0)}, {1, w.stride.at(0)},
                          {0, w.padding.at(0)}, c.flag(4), c.flag(5), std::nullopt);
   return {c.build.squeeze(pooled, -2)};
 }
 
-Value* avg_pool3d_of(Context& c, Value* x, const Windows& w, std::optional<int64_t> divisor) {
+Value* avg_pool3d_of(Context& c, Value* x, const PoolWindows& w, std::optional<int64_t> divisor) {
   const auto pool = [&](Value* part, const Sizes& kernel, const Sizes& stride,
                         const Sizes& padding) {
     return Pooled(c.build.avg_pool2d(part, kernel, stride, padding, c.flag(4), c.flag(5), divisor),
@@ -205,7 +205,7 @@ Value* avg_pool3d_of(Context& c, Value* x, const Windows& w, std::optional<int64
 // right, padding or not. Integers, which are rounded, and what has a divisor of its own are summed
 // and divided once.
 Values avg_pool3d(Context& c) {
-  const Windows w = windows(c, 3, false);
+  const PoolWindows w = windows(c, 3, false);
   Value* x = c.tensor(0);
   if (is_floating_point(c.dtype())) {
     if (!c.has(6)) return {avg_pool3d_of(c, x, w, std::nullopt)};
@@ -470,7 +470,7 @@ Values col2im(Context& c) {
   return {c.build.view(total, c.sizes())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kPoolingRules[] = {
     {"aten.max_pool2d.default aten.max_pool2d_with_indices.default", max_pool2d},
     {"aten.max_pool1d.default aten.max_pool1d_with_indices.default", max_pool1d},
     {"aten.max_pool3d.default aten.max_pool3d_with_indices.default", max_pool3d},
@@ -491,6 +491,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> pooling_rules() { return kRules; }
+std::span<const Entry> pooling_rules() { return kPoolingRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -79,7 +79,7 @@ Values dequantize_groups(Context& c) {
   return {c.build.to_dtype(c.build.view(y, x->sizes()), c.dtype())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kQuantizedRules[] = {
     {"quantized_decomposed.dequantize_per_channel_group.default", dequantize_groups},
     {"quantized_decomposed.quantize_per_channel.default "
      "quantized_decomposed.quantize_per_tensor.tensor "
@@ -96,6 +96,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> quantized_rules() { return kRules; }
+std::span<const Entry> quantized_rules() { return kQuantizedRules; }
 
 }  // namespace slipway::passes::decompositions

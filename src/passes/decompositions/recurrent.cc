@@ -16,7 +16,7 @@ constexpr int64_t kMostUnrolled = 16;
 enum class Cell { kLstm, kGru, kTanh, kRelu };
 
 // The weights of one direction of one layer.
-struct Weights {
+struct CellWeights {
   Value* input = nullptr;       // [gates * hidden, features]
   Value* hidden = nullptr;      // [gates * hidden, hidden or projected]
   Value* input_bias = nullptr;  // [gates * hidden]
@@ -36,7 +36,7 @@ Value* gate(ir::OpBuilder& build, Value* gates, int64_t count, int64_t i) {
 }
 
 // One step, from what the input adds to the gates.
-State step(ir::OpBuilder& build, Cell cell, const Weights& w, Value* from_input,
+State step(ir::OpBuilder& build, Cell cell, const CellWeights& w, Value* from_input,
            const State& state) {
   Value* from_hidden = build.linear(state.hidden, w.hidden, w.hidden_bias);
   if (cell == Cell::kGru) {
@@ -70,7 +70,7 @@ struct Sequence {
   State state;
 };
 
-Sequence unrolled(Context& c, Cell cell, const Weights& w, Value* from_input, int64_t steps,
+Sequence unrolled(Context& c, Cell cell, const CellWeights& w, Value* from_input, int64_t steps,
                   bool reversed, State state) {
   List outputs(steps);
   for (int64_t i = 0; i < steps; ++i) {
@@ -81,14 +81,14 @@ Sequence unrolled(Context& c, Cell cell, const Weights& w, Value* from_input, in
   return {c.build.stack(outputs, 0), state};
 }
 
-Sequence looped(Context& c, Cell cell, const Weights& w, Value* from_input, bool reversed,
+Sequence looped(Context& c, Cell cell, const CellWeights& w, Value* from_input, bool reversed,
                 const State& state) {
   LoopValues values{{state.hidden}, {from_input}, {w.hidden}};
   if (state.cell) values.state.push_back(state.cell);
   if (w.hidden_bias) values.given.push_back(w.hidden_bias);
   if (w.projection) values.given.push_back(w.projection);
   const auto body = [&](ir::OpBuilder& build, const LoopValues& now) -> LoopResults {
-    Weights inside{nullptr, now.given.at(0)};
+    CellWeights inside{nullptr, now.given.at(0)};
     if (w.hidden_bias) inside.hidden_bias = now.given.at(1);
     if (w.projection) inside.projection = now.given.back();
     State before{now.state.at(0)};
@@ -105,7 +105,7 @@ Sequence looped(Context& c, Cell cell, const Weights& w, Value* from_input, bool
 }
 
 // One direction of one layer over x, [steps, batch, features].
-Sequence sequence(Context& c, Cell cell, const Weights& w, Value* x, bool reversed,
+Sequence sequence(Context& c, Cell cell, const CellWeights& w, Value* x, bool reversed,
                   const State& state) {
   // What the input adds does not wait for the state: one product for all steps.
   Value* from_input = c.build.linear(x, w.input, w.input_bias);
@@ -154,7 +154,7 @@ Values run(Context& c, const Layers& l) {
     for (int64_t direction = 0; direction < directions; ++direction) {
       const int64_t index = layer * directions + direction;
       const auto first = l.parameters.begin() + index * static_cast<int64_t>(each);
-      Weights w{first[0], first[1]};
+      CellWeights w{first[0], first[1]};
       if (l.has_biases) {
         w.input_bias = first[2];
         w.hidden_bias = first[3];
@@ -189,7 +189,7 @@ Values layers(Context& c, Cell cell) {
 
 // (input, hx, w_ih, w_hh, b_ih, b_hh)
 Values one_cell(Context& c, Cell cell) {
-  Weights w{c.tensor(2), c.tensor(3), c.tensor_or_null(4), c.tensor_or_null(5)};
+  CellWeights w{c.tensor(2), c.tensor(3), c.tensor_or_null(4), c.tensor_or_null(5)};
   const List hidden = c.tensors(1);
   if (hidden.size() != (cell == Cell::kLstm ? 2U : 1U)) {
     return c.unsupported("its initial states are inconsistent");
@@ -211,7 +211,7 @@ Values one_cell(Context& c, Cell cell) {
   return values;
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kRecurrentRules[] = {
     {"aten.lstm.input", [](Context& c) { return layers(c, Cell::kLstm); }},
     {"aten.gru.input", [](Context& c) { return layers(c, Cell::kGru); }},
     {"aten.rnn_tanh.input", [](Context& c) { return layers(c, Cell::kTanh); }},
@@ -224,6 +224,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> recurrent_rules() { return kRules; }
+std::span<const Entry> recurrent_rules() { return kRecurrentRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -503,7 +503,7 @@ Values pdist(Context& c) {
   return {pdist_of(c, x, p)};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kReductionRules[] = {
     {"aten.sum.default aten.sum.dim_IntList", sum},
     {"aten.mean.default aten.mean.dim", mean},
     {"aten.amax.default aten.amin.default", extreme},
@@ -552,6 +552,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> reduction_rules() { return kRules; }
+std::span<const Entry> reduction_rules() { return kReductionRules; }
 
 }  // namespace slipway::passes::decompositions

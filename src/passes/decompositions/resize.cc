@@ -348,7 +348,7 @@ Values affine_grid(Context& c) {
   return {c.build.view(c.build.bmm(places, c.build.transpose(theta, 1, 2)), c.sizes())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kResizeRules[] = {
     {"aten.upsample_nearest1d.vec aten.upsample_nearest1d.default",
      [](Context& c) { return by_kernel(c, 1, false); }},
     {"aten.upsample_nearest2d.default", [](Context& c) { return by_kernel(c, 2, false); }},
@@ -376,6 +376,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> resize_rules() { return kRules; }
+std::span<const Entry> resize_rules() { return kResizeRules; }
 
 }  // namespace slipway::passes::decompositions

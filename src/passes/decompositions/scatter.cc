@@ -266,7 +266,7 @@ Values diagflat(Context& c) {
       with_diagonal(c, c.build.zeros(c.sizes(), c.dtype()), x, c.has(1) ? c.constant(1) : 0, 0, 1)};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kScatterRules[] = {
     {"aten.scatter.src", scatter_src},
     {"aten.scatter.value", scatter_value},
     {"aten.scatter_add.default", scatter_add},
@@ -283,6 +283,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> scatter_rules() { return kRules; }
+std::span<const Entry> scatter_rules() { return kScatterRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -347,7 +347,7 @@ Values meshgrid(Context& c) {
   return values;
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kShapeRules[] = {
     {"aten.view.default aten.reshape.default aten._unsafe_view.default aten.flatten.using_ints "
      "aten.unflatten.int aten.view_as.default aten.reshape_as.default aten.unsqueeze.default "
      "aten.squeeze.default aten.squeeze.dim aten.squeeze.dims aten.ravel.default "
@@ -407,6 +407,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> shape_rules() { return kRules; }
+std::span<const Entry> shape_rules() { return kShapeRules; }
 
 }  // namespace slipway::passes::decompositions

@@ -163,7 +163,7 @@ Values quantile(Context& c) {
   return {c.build.view(result, c.sizes())};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kSortRules[] = {
     {"aten.sort.default aten.sort.stable", sort},
     {"aten.argsort.default aten.argsort.stable", argsort},
     {"aten.msort.default", msort},
@@ -175,6 +175,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> sort_rules() { return kRules; }
+std::span<const Entry> sort_rules() { return kSortRules; }
 
 }  // namespace slipway::passes::decompositions

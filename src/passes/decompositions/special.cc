@@ -14,7 +14,7 @@ using ir::Value;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-Value* real(Context& c) { return c.build.to_dtype(c.tensor(0), c.dtype()); }
+Value* in_result_type(Context& c) { return c.build.to_dtype(c.tensor(0), c.dtype()); }
 
 // coefficients[0] x^n + coefficients[1] x^(n-1) + ...
 template <size_t kCount>
@@ -85,7 +85,7 @@ Value* log_gamma(Context& c, Value* x) {
   return c.build.masked_fill(result, is_one, 0.0);
 }
 
-Values lgamma(Context& c) { return {log_gamma(c, real(c))}; }
+Values lgamma(Context& c) { return {log_gamma(c, in_result_type(c))}; }
 
 // The sum of the logarithms of gamma(x - i / 2), and a constant. PyTorch rounds each step to a half
 // type, the sum among them.
@@ -94,7 +94,7 @@ Values mvlgamma(Context& c) {
   const auto rounded = [&](Value* x) {
     return c.build.to_dtype(c.build.to_dtype(x, c.dtype()), wide);
   };
-  Value* x = c.build.to_dtype(real(c), wide);
+  Value* x = c.build.to_dtype(in_result_type(c), wide);
   const auto p = static_cast<double>(c.constant(1));
   constexpr double kMostTerms = 64;
   if (p < 1 || p > kMostTerms) return c.unsupported("p is not from 1 to 64");
@@ -108,7 +108,7 @@ Values mvlgamma(Context& c) {
 }
 
 Values digamma(Context& c) {
-  Value* x = real(c);
+  Value* x = in_result_type(c);
   Value* is_reflected = c.build.lt(x, 0.5);
   const Lanczos at = lanczos(c, x, is_reflected);
   Value* slope = c.build.div(at.derivative, at.a);
@@ -131,7 +131,7 @@ Values digamma(Context& c) {
 // M. Giles, "Approximating the erfinv function", GPU Computing Gems (2011), in float32.
 Values erfinv(Context& c) {
   if (c.dtype() == DType::kFloat64) return c.unsupported("erfinv is not computed in float64");
-  Value* x = real(c);
+  Value* x = in_result_type(c);
   Value* one_off = c.build.mul(c.build.rsub(x, 1.0), c.build.add(x, 1.0));
   Value* w = c.build.neg(c.build.log(one_off));
   constexpr std::array kNear = {2.81022636e-08,  3.43273939e-07, -3.5233877e-06,
@@ -150,7 +150,7 @@ Values erfinv(Context& c) {
 // From 1/2 on, where 1 - erf(x) loses its digits: t exp(p(2 t - 1) - x^2) with t = 2 / (2 + x). The
 // polynomial is the Chebyshev fit of degree 17, good to 1e-11.
 Values erfc(Context& c) {
-  Value* x = real(c);
+  Value* x = in_result_type(c);
   constexpr std::array kFit = {
       9.8274519005924044e-8, 3.1508011050670808e-6,  -4.1409702578910106e-6, -2.0724462712152835e-5,
       3.5416346906743927e-5, 6.2276117814968022e-5,  -1.7625598701598698e-4, -8.8526743339138051e-5,
@@ -165,11 +165,11 @@ Values erfc(Context& c) {
 
 // The normal distribution's integral, with the digits that PyTorch keeps.
 Values ndtr(Context& c) {
-  Value* scaled = c.build.mul(real(c), 1 / std::numbers::sqrt2);
+  Value* scaled = c.build.mul(in_result_type(c), 1 / std::numbers::sqrt2);
   return {c.build.mul(c.build.add(c.build.erf(scaled), 1.0), 0.5)};
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kSpecialRules[] = {
     {"aten.digamma.default aten.special_digamma.default aten.special_psi.default", digamma},
     {"aten.erfc.default aten.special_erfc.default", erfc},
     {"aten.erfinv.default aten.special_erfinv.default", erfinv},
@@ -180,6 +180,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> special_rules() { return kRules; }
+std::span<const Entry> special_rules() { return kSpecialRules; }
 
 }  // namespace slipway::passes::decompositions

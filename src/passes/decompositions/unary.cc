@@ -178,7 +178,7 @@ Values to_copy(Context& c) {
   return to_result_type(c);
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kUnaryRules[] = {
     {"aten.square.default", square},
     {"aten.trunc.default aten.floor.default aten.ceil.default aten.round.default", rounded},
     {"aten.exp2.default aten.special_exp2.default",
@@ -228,6 +228,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> unary_rules() { return kRules; }
+std::span<const Entry> unary_rules() { return kUnaryRules; }
 
 }  // namespace slipway::passes::decompositions

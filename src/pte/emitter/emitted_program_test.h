@@ -150,4 +150,10 @@ using Floats = std::vector<float>;
 using Sizes = std::vector<int64_t>;
 using Instructions = std::vector<std::string>;
 
+inline Floats state_of(const slipway::Method& method, size_t index = 0) {
+  auto state = method.state();
+  EXPECT_TRUE(state.ok()) << state.error().message();
+  return to_floats(state->at(index).second);
+}
+
 }  // namespace slipway::pte

@@ -61,12 +61,6 @@ class EngineAliasTest : public testing::Test {
   ProgramToEmit p;
 };
 
-Floats state_of(const slipway::Method& method, size_t index = 0) {
-  auto state = method.state();
-  EXPECT_TRUE(state.ok()) << state.error().message();
-  return to_floats(state->at(index).second);
-}
-
 TEST_F(EngineAliasTest, ABufferIsUpdatedWhereItLies) {
   ir::Value* cache = p.buffer("cache", p.count({3}, {1}, 0));
   ir::Value* x = p.input("x", p.type({3}));

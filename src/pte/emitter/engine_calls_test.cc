@@ -29,12 +29,6 @@ class EngineCallTest : public testing::Test {
   SumBackend& backend = SumBackend::get();
 };
 
-Floats state_of(const slipway::Method& method) {
-  auto state = method.state();
-  EXPECT_TRUE(state.ok()) << state.error().message();
-  return to_floats(state->at(0).second);
-}
-
 TEST_F(EngineCallTest, AnEngineIsCalledBetweenKernels) {
   ir::Value* x = p.input("x", p.type({3}));
   ir::Value* y = p.input("y", p.type({3}));

@@ -14,12 +14,6 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
 
-Floats state_of(const slipway::Method& method, size_t i = 0) {
-  auto state = method.state();
-  EXPECT_TRUE(state.ok()) << state.error().message();
-  return to_floats(state->at(i).second);
-}
-
 TEST(MutationTest, ElementwiseUpdatesAreMadeInPlace) {
   ProgramToEmit p;
   ir::Value* x = p.input("x", p.type({3}));
@@ -30,7 +24,7 @@ TEST(MutationTest, ElementwiseUpdatesAreMadeInPlace) {
   p.output(b.mul(grown, SymInt(2)));
   EXPECT_THAT(p.instructions(), ElementsAre("aten::add", "aten::mul"));
   const slipway::Method method = p.load();
-  const Value input = floats({3}, {1, 1, 1});
+  const slipway::Value input = floats({3}, {1, 1, 1});
   EXPECT_EQ(to_floats(run(method, {input})[0]), (Floats{4, 6, 8}));
   EXPECT_EQ(to_floats(run(method, {input})[0]), (Floats{6, 8, 10}));
   EXPECT_EQ(state_of(method), (Floats{3, 4, 5}));

@@ -319,7 +319,7 @@ void pad(Translator& t) {
   t.writer().pad(from, before, after, *fill, t.make(y, layout));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kMoveRules[] = {
     {"Reshape", reshape_rule}, {"Squeeze", squeeze},   {"Unsqueeze", unsqueeze},
     {"Expand", expand},        {"Identity", identity}, {"Transpose", transpose},
     {"Slice", slice},          {"Gather", gather},     {"Split", split},
@@ -328,6 +328,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> move_rules() { return kRules; }
+std::span<const Entry> move_rules() { return kMoveRules; }
 
 }  // namespace slipway::xnnpack

@@ -169,7 +169,7 @@ void extremum(Translator& t) {
       1 - place);
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kPointwiseRules[] = {
     {"Abs", unary},
     {"Ceil", unary},
     {"Floor", unary},
@@ -195,6 +195,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> pointwise_rules() { return kRules; }
+std::span<const Entry> pointwise_rules() { return kPointwiseRules; }
 
 }  // namespace slipway::xnnpack

@@ -91,10 +91,10 @@ void softmax(Translator& t) {
   writer.transpose(made, order, t.make(y, Layout::kPlain));
 }
 
-constexpr Entry kRules[] = {{"Gemm", gemm}, {"MatMul", matmul}, {"Softmax", softmax}};
+constexpr Entry kProductRules[] = {{"Gemm", gemm}, {"MatMul", matmul}, {"Softmax", softmax}};
 
 }  // namespace
 
-std::span<const Entry> product_rules() { return kRules; }
+std::span<const Entry> product_rules() { return kProductRules; }
 
 }  // namespace slipway::xnnpack

@@ -355,7 +355,7 @@ void resize(Translator& t) {
                                                    places == "align_corners" ? kAlignCorners : 0));
 }
 
-constexpr Entry kRules[] = {
+constexpr Entry kWindowRules[] = {
     {"Conv", conv},
     {"ConvTranspose", conv_transpose},
     {"MaxPool", max_pool},
@@ -368,6 +368,6 @@ constexpr Entry kRules[] = {
 
 }  // namespace
 
-std::span<const Entry> window_rules() { return kRules; }
+std::span<const Entry> window_rules() { return kWindowRules; }
 
 }  // namespace slipway::xnnpack

@@ -19,8 +19,6 @@ using pte::floats;
 using pte::to_floats;
 using Floats = std::vector<float>;
 
-const std::string kFolder = std::string(SLIPWAY_TEST_DATA) + "/engines/";
-
 class ArchiveTest : public DelegateTest {
  protected:
   static Result<Module> compiled(const std::string& name) {

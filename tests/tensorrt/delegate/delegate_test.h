@@ -34,6 +34,8 @@ inline constexpr int kT10 = 101300;
 inline constexpr int kT11 = 110100;
 inline constexpr int kRtx = 10701;
 
+inline const std::string kFolder = std::string(SLIPWAY_TEST_DATA) + "/engines/";
+
 // y = 2x + 1, from one row to eight.
 inline const std::string kDoubling = "input x float32 1..8 3\noutput y x 2 1\n";
 

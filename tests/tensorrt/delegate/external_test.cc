@@ -20,8 +20,6 @@ namespace fs = std::filesystem;
 using pte::to_floats;
 using testing::HasSubstr;
 
-const std::string kFolder = std::string(SLIPWAY_TEST_DATA) + "/engines/";
-
 class ExternalTest : public DelegateTest {
  protected:
   void SetUp() override {

@@ -13,8 +13,6 @@
 namespace slipway::tensorrt {
 namespace {
 
-const std::string kFolder = std::string(SLIPWAY_TEST_DATA) + "/engines/";
-
 // Of the archive's input of this number.
 std::vector<float> floats(const std::string& name) {
   const auto tensor = read_npy(kFolder + name);
