@@ -59,8 +59,8 @@ test-peers:
 	@$(MAKE) --no-print-directory build/release/build.ninja
 	@ninja -C build/release slipway program_driver
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
-	@.deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers
-	@PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_pt2_writer.py
+	@OMP_NUM_THREADS=1 .deps/peers/bin/python -m pytest -q -n $$(nproc) --durations 20 tests/peers
+	@OMP_NUM_THREADS=1 PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_pt2_writer.py
 
 # Random programs against PyTorch: make fuzz-programs SEED=text MINUTES=60 (docs/fuzz_programs.md).
 SEED ?= $(shell date +%F)

@@ -107,6 +107,13 @@ TEST(Text, FormatsBytesAndTables) {
   EXPECT_EQ(printable("a\x1b[0m\\"), "a\\x1b[0m\\x5c");
   EXPECT_EQ(summarize(floats({1, 2.5f})), "1 2.5");
   EXPECT_EQ(summarize(floats(std::vector<float>(9, 2))), "min 2, max 2, mean 2");
+  Tensor numbers = *Tensor::zeros(DType::kInt64, {2});
+  numbers.data_as<int64_t>()[0] = INT64_MAX;
+  numbers.data_as<int64_t>()[1] = 1'234'567;
+  EXPECT_EQ(summarize(numbers), "9223372036854775807 1234567");
+  Tensor more = *Tensor::zeros(DType::kInt32, {9});
+  more.data_as<int32_t>()[3] = -12'345'678;
+  EXPECT_EQ(summarize(more), "min -12345678, max 0, mean -1.37174e+06");
 }
 
 }  // namespace

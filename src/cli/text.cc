@@ -1,10 +1,10 @@
 #include "cli/text.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -64,6 +64,15 @@ std::optional<double> element(const Tensor& tensor, size_t i) {
   }
 }
 
+// All digits of an integer.
+std::string element_text(const Tensor& tensor, size_t i) {
+  if (tensor.dtype() == DType::kInt64) return std::to_string(tensor.data_as<int64_t>()[i]);
+  if (tensor.dtype() == DType::kUInt64) return std::to_string(tensor.data_as<uint64_t>()[i]);
+  const double value = *element(tensor, i);
+  return is_floating_point(tensor.dtype()) ? fmt::format("{:.6g}", value)
+                                           : fmt::format("{:.0f}", value);
+}
+
 }  // namespace
 
 std::string summarize(const Tensor& tensor) {
@@ -72,13 +81,13 @@ std::string summarize(const Tensor& tensor) {
   if (count == 0) return "empty";
   if (!element(tensor, 0)) return fmt::format("{} of data", format_bytes(tensor.nbytes()));
   if (tensor.numel() <= kFew) {
-    std::vector<double> values;
+    std::vector<std::string> values;
     values.reserve(count);
-    for (size_t i = 0; i < count; ++i) values.push_back(*element(tensor, i));
-    return fmt::format("{:.6g}", fmt::join(values, " "));
+    for (size_t i = 0; i < count; ++i) values.push_back(element_text(tensor, i));
+    return fmt::format("{}", fmt::join(values, " "));
   }
-  double least = std::numeric_limits<double>::infinity();
-  double most = -least;
+  size_t least = count;
+  size_t most = count;
   double sum = 0;
   size_t bad = 0;
   for (size_t i = 0; i < count; ++i) {
@@ -87,13 +96,14 @@ std::string summarize(const Tensor& tensor) {
       ++bad;
       continue;
     }
-    least = std::min(least, value);
-    most = std::max(most, value);
+    if (least == count || value < *element(tensor, least)) least = i;
+    if (most == count || value > *element(tensor, most)) most = i;
     sum += value;
   }
   if (bad == count) return "infinite or NaN throughout";
-  std::string text = fmt::format("min {:.6g}, max {:.6g}, mean {:.6g}", least, most,
-                                 sum / static_cast<double>(count - bad));
+  std::string text =
+      fmt::format("min {}, max {}, mean {:.6g}", element_text(tensor, least),
+                  element_text(tensor, most), sum / static_cast<double>(count - bad));
   if (bad > 0) text += fmt::format(", {} infinite or NaN", bad);
   return text;
 }

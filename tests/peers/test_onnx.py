@@ -48,7 +48,7 @@ ORT_ERRORS = (ORT_STATE.NotImplemented, ORT_STATE.InvalidGraph, ORT_STATE.Fail, 
 def session(file):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = 2
+    options.intra_op_num_threads = 1
     # So that each operator is run as it was written.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
