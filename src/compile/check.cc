@@ -17,9 +17,8 @@
 #include "base/error.h"
 #include "base/half.h"
 #include "base/try.h"
-#include "compile/functional.h"
+#include "compile/part_program.h"
 #include "ir/queries.h"
-#include "pte/emitter/emitter.h"
 #include "schema/operator_name.h"
 #include "slipway/module.h"
 
@@ -263,60 +262,6 @@ std::optional<std::string> difference(const Tensor& expected, const Tensor& actu
                      *element(expected, worst));
 }
 
-// The part as a program of its own, which takes the part's inputs and then, for each symbol that
-// none of them defines, a tensor of so many elements.
-ir::Program program_of(const ir::Program& program, const EngineOfPart& engine) {
-  const partition::Partition& part = engine.part;
-  ir::Program own;
-  own.source = program.source;
-  own.torch_version = program.torch_version;
-  own.dialect = program.dialect;
-  own.ranges = program.ranges;
-  std::map<const ir::Value*, ir::Value*> copies;
-  const auto add_input = [&](const std::string& name, ir::TensorType type) {
-    ir::Input input;
-    input.value = own.graph->add_input(name, std::move(type));
-    input.name = input.value->name();
-    own.inputs.push_back(input);
-    return input.value;
-  };
-  for (const ir::Value* value : part.inputs) {
-    copies[value] = add_input(value->name(), value->type());
-  }
-  for (const std::string& symbol : engine.symbols) {
-    add_input("size", {DType::kUInt8, {ir::SymInt::symbol(symbol)}, {}});
-  }
-  const auto copy_of = [&](ir::Value* value) {
-    auto [copy, is_new] = copies.try_emplace(value);
-    if (is_new) copy->second = own.add_constant(value->name(), *program.input_of(value)->data);
-    return copy->second;
-  };
-  for (const ir::Node* node : part.nodes) {
-    std::vector<ir::Argument> arguments = node->args();
-    for (ir::Argument& argument : arguments) {
-      ir::Graph::for_each_value(argument, [&](ir::Value*& value) { value = copy_of(value); });
-    }
-    ir::Node* const copy = own.graph->add_node(node->op(), std::move(arguments),
-                                               {.origin = node, .name = node->name()});
-    for (const ir::Value* output : node->outputs()) {
-      copies[output] =
-          output->is_tensor()
-              ? own.graph->add_output(copy, output->type(), output->name())
-              : own.graph->add_output(copy, output->kind(), output->expression(), output->name());
-    }
-  }
-  own.input_tree.kind = own.output_tree.kind = Tree::Kind::kTuple;
-  Tree arguments{
-      Tree::Kind::kTuple, {}, "", std::vector<Tree>(part.inputs.size() + engine.symbols.size())};
-  own.input_tree.children = {std::move(arguments), {Tree::Kind::kDict, {}, "", {}}};
-  own.output_tree.children.resize(part.outputs.size());
-  for (const ir::Value* output : part.outputs) {
-    own.graph->outputs().emplace_back(copies.at(output));
-    own.outputs.emplace_back();
-  }
-  return own;
-}
-
 std::set<std::string> symbols_of(const EngineOfPart& engine) {
   std::set<std::string> symbols(engine.symbols.begin(), engine.symbols.end());
   for (const ir::Value* value : engine.part.inputs) ir::collect_symbols(*value, symbols);
@@ -387,33 +332,6 @@ Result<Run> make_run(const EngineOfPart& engine, const partition::IntegerRanges&
   return run;
 }
 
-// The kernels' outputs; nothing where they refuse the inputs.
-std::optional<Tensors> run_kernels(const Method& kernels, const std::vector<Value>& inputs) {
-  const auto outputs = kernels.run(inputs);
-  if (!outputs.ok()) return std::nullopt;
-  Tensors tensors;
-  for (const Value& output : *outputs) {
-    const auto* tensor = std::get_if<Tensor>(&output);
-    if (tensor == nullptr) return std::nullopt;
-    auto copy = Tensor::zeros(tensor->dtype(), tensor->sizes());
-    if (!copy.ok()) return std::nullopt;
-    std::copy(tensor->bytes().begin(), tensor->bytes().end(),
-              static_cast<std::byte*>(copy->data()));
-    tensors.push_back(std::move(*copy));
-  }
-  return tensors;
-}
-
-Result<Method> load_kernels(const ir::Program& program, const EngineOfPart& engine) {
-  ir::Program own = program_of(program, engine);
-  SLIPWAY_RETURN_IF_ERROR(make_kernel_program(own, {}));
-  SLIPWAY_ASSIGN_OR_RETURN(const PieceList pieces, pte::emit({{"forward", &own, ""}}, {}));
-  SLIPWAY_ASSIGN_OR_RETURN(std::vector<std::byte> file, write_to_memory(pieces));
-  SLIPWAY_ASSIGN_OR_RETURN(const Module module,
-                           Module::load(std::move(file), "a part of " + program.source));
-  return module.method();
-}
-
 Verdict not_made(const std::string& why) { return {Verdict::Kind::kNotMade, why}; }
 
 bool is_memory(const Error& error) { return error.code() == ErrorCode::kResourceExhausted; }
@@ -438,17 +356,33 @@ bool has_nothing(const Run& run) {
                      [](const Tensor& tensor) { return tensor.numel() == 0; });
 }
 
-// Runs the engine on what the kernels were run on, all of it in one go.
-Result<Verdict> compare(const engine_build::Builder& builder, const EngineOfPart& engine,
-                        const std::vector<Run>& runs) {
+// What the engine gives on what the kernels were run on, all of it in one go. kUnsupported where it
+// does not run.
+Result<std::vector<Tensors>> run_engine(const ir::Program& program,
+                                        const engine_build::Builder& builder,
+                                        const EngineOfPart& engine, const std::vector<Run>& runs) {
+  if (builder.is_run_by_runtime()) {
+    std::vector<std::vector<Value>> inputs;
+    inputs.reserve(runs.size());
+    for (const Run& run : runs) inputs.push_back(run.of_kernels);
+    return run_by_runtime(program, engine, inputs);
+  }
   std::vector<Tensors> inputs;
   inputs.reserve(runs.size());
   for (const Run& run : runs) inputs.push_back(run.of_engine);
-  const auto outputs = builder.run(engine.engine, inputs);
+  return builder.run(engine.engine, inputs);
+}
+
+Result<Verdict> compare(const ir::Program& program, const engine_build::Builder& builder,
+                        const EngineOfPart& engine, const std::vector<Run>& runs) {
+  const auto outputs = run_engine(program, builder, engine, runs);
   if (!outputs.ok()) {
-    if (outputs.error().code() != ErrorCode::kUnsupported) return outputs.error();
-    const std::string text =
-        "its engine does not run where the kernels do: " + outputs.error().message();
+    const Error& error = outputs.error();
+    if (builder.is_run_by_runtime() && error.code() == ErrorCode::kUnavailable) {
+      return not_made(error.message());
+    }
+    if (error.code() != ErrorCode::kUnsupported) return error;
+    const std::string text = "its engine does not run where the kernels do: " + error.message();
     if (has_nothing(runs.front())) return not_made(text);
     return Verdict{Verdict::Kind::kDifferent, text};
   }
@@ -478,7 +412,9 @@ Result<Verdict> compare(const engine_build::Builder& builder, const EngineOfPart
 Result<Verdict> check_engine(const ir::Program& program, const partition::IntegerRanges& ranges,
                              const engine_build::Builder& builder, const EngineOfPart& engine,
                              uint64_t most_multiply_adds) {
-  if (!builder.runs_engines()) return not_made("this engine is not run here");
+  if (!builder.runs_engines() && !builder.is_run_by_runtime()) {
+    return not_made("this engine is not run here");
+  }
   for (const auto* values : {&engine.part.inputs, &engine.part.outputs}) {
     for (const ir::Value* value : *values) {
       if (!can_fill(value->dtype())) {
@@ -509,8 +445,9 @@ Result<Verdict> check_engine(const ir::Program& program, const partition::Intege
         if (is_memory(run.error())) return run.error();
         continue;
       }
-      auto expected = run_kernels(*kernels, run->of_kernels);
-      if (!expected) continue;
+      auto expected = run_part(*kernels, run->of_kernels);
+      // They refuse these.
+      if (!expected.ok()) continue;
       run->expected = std::move(*expected);
       (has_nothing(*run) ? runs_of_nothing : runs).push_back(std::move(*run));
     }
@@ -519,10 +456,10 @@ Result<Verdict> check_engine(const ir::Program& program, const partition::Intege
     return not_made("the kernels refuse all inputs that were generated");
   }
   if (!runs.empty()) {
-    SLIPWAY_ASSIGN_OR_RETURN(Verdict verdict, compare(builder, engine, runs));
+    SLIPWAY_ASSIGN_OR_RETURN(Verdict verdict, compare(program, builder, engine, runs));
     if (verdict.kind != Verdict::Kind::kEqual) return verdict;
   }
-  if (!runs_of_nothing.empty()) return compare(builder, engine, runs_of_nothing);
+  if (!runs_of_nothing.empty()) return compare(program, builder, engine, runs_of_nothing);
   return Verdict();
 }
 

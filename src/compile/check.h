@@ -3,9 +3,8 @@
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
-#include "engine/record.h"
+#include "compile/part_program.h"
 #include "engine_build/builder.h"
 #include "ir/program.h"
 #include "partition/integer_ranges.h"
@@ -13,15 +12,6 @@
 #include "slipway/result.h"
 
 namespace slipway {
-
-// An engine and the part of the program that it was built of.
-struct EngineOfPart {
-  const partition::Partition& part;
-  // What it takes: some of the part's inputs, in order, and then these symbols.
-  const std::vector<const ir::Value*>& inputs;
-  const std::vector<std::string>& symbols;
-  const engine::Engine& engine;
-};
 
 struct Verdict {
   enum class Kind : uint8_t { kEqual, kDifferent, kNotMade };

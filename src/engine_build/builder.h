@@ -67,8 +67,10 @@ class Builder {
   // nodes it refuses. `size` and `sha256` of the record are left to the caller.
   virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
 
-  // Whether run() does: the others' engines are not compared with kernels.
+  // Whether run() does, and whether the runtime runs its engines on every machine that has their
+  // delegate. Where neither is so, engines are not compared with kernels.
   virtual bool runs_engines() const { return false; }
+  virtual bool is_run_by_runtime() const { return false; }
 
   // Imports an engine of this builder's and runs it on each list of inputs, as a runtime would: the
   // outputs of each. kUnsupported where the library fails at it.

@@ -89,6 +89,8 @@ class XnnpackBuilder : public engine_build::Builder {
     record.device = "CPU";
     return engine_build::Outcome(std::move(record));
   }
+
+  bool is_run_by_runtime() const override { return true; }
 };
 
 }  // namespace
