@@ -104,6 +104,7 @@ Result<Method> prepare(const Program& program, const Engine& engine, const std::
   options.engines = *parse_engines(engine.name);
   for (EngineChoice& choice : options.engines) choice.options = engine.options;
   options.verify_passes = true;
+  options.check = engine.check;
   for (const auto& [symbol, range] : Program::Impl::of(program).ir.ranges) {
     if (!range.max || *range.max > kMaxSize) options.bounds[symbol] = kMaxSize;
   }

@@ -33,6 +33,8 @@ struct Engine {
   std::span<const Exception> without_case;
   // Of every compile.
   std::vector<std::pair<std::string, std::string>> options = {};
+  // Off where nothing is declared: a node that the check leaves outside would go unnoticed.
+  EngineCheck check = EngineCheck::kSmall;
 };
 
 Engine none();
