@@ -37,15 +37,15 @@ const ir::TensorType& Context::type(size_t i) {
 
 const ir::ConstantData* Context::constant_data(size_t i) const {
   const auto* value = std::get_if<ir::Value*>(&arg(i));
-  const auto constant = value ? constants_.find(*value) : constants_.end();
-  if (constant == constants_.end()) return nullptr;
+  const ir::Input* const constant = value && *value ? program_.input_of(*value) : nullptr;
+  if (constant == nullptr || !constant->data) return nullptr;
   // State that the program changes is an input.
   const auto bound = bound_.find(*value);
   const bool is_input =
       bound != bound_.end() &&
       std::any_of(graph_.inputs.begin(), graph_.inputs.end(),
                   [&](const ValueType& input) { return input.name == bound->second.name; });
-  return is_input ? nullptr : &*constant->second->data;
+  return is_input ? nullptr : &*constant->data;
 }
 
 std::vector<int64_t> Context::dims(size_t i, int64_t rank, bool empty_is_all) {

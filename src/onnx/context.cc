@@ -61,9 +61,6 @@ Context::Context(const ir::Program& program, const LoweringOptions& options)
     : program_(program), options_(options), is_wide_(options.round_halves) {
   graph_.opset = options.opset;
   graph_.name = "slipway";
-  for (const ir::Input& input : program.inputs) {
-    if (input.value && input.data) constants_.emplace(input.value, &input);
-  }
 }
 
 bool Context::changes_buffer() const {
@@ -363,12 +360,12 @@ void Context::bind(const ir::Value* value, const Ref& ref) {
 
 Ref Context::find(const ir::Value* value) {
   if (auto it = bound_.find(value); it != bound_.end()) return widened(it->second);
-  auto constant = constants_.find(value);
-  if (constant == constants_.end()) {
+  const ir::Input* const constant = program_.input_of(value);
+  if (constant == nullptr || !constant->data) {
     fail(fmt::format("its input {} is not a tensor", value->name()));
     return {value->name(), value->is_tensor() ? value->dtype() : DType::kInt64};
   }
-  const ir::Input& input = *constant->second;
+  const ir::Input& input = *constant;
   Initializer initializer;
   initializer.name = fresh(input.target.empty() ? value->name() : input.target);
   initializer.dtype = input.data->dtype;

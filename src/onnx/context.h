@@ -176,7 +176,6 @@ class Context : public ir::ArgumentReader {
   const LoweringOptions& options_;
   Graph graph_;
   std::vector<Node>* nodes_ = &graph_.nodes;
-  std::unordered_map<const ir::Value*, const ir::Input*> constants_;
   std::unordered_map<const ir::Value*, Ref> bound_;
   std::map<const ir::Value*, std::vector<const ir::Node*>> readers_;  // of values that are used
   std::set<std::string> taken_;
