@@ -42,9 +42,11 @@ LEFT_OUT = {
     "only numbers that PyTorch's own quantizer gives are defined": "choose_qparams choose_qparams_per_token_asymmetric quantize_per_token dequantize_per_token "
     "dequantize_per_channel_group "
     "embedding_2bit embedding_4bit embedding_byte mixed_linear mixed_mm add.quantized",
+    "operands that fit each other, or powers (conformance has them)": "gradient combinations narrow.Tensor tensor_split.tensor_indices_or_sections "
+    "norm_except_dim vander linalg_vander",
     "strides of the result are its argument's": "as_strided as_strided_copy _reshape_alias copy",
     "each result depends on every number, the largest first (tests/peers has them)": "fft_fft fft_ifft fft_fft2 fft_ifft2 fft_fftn fft_ifftn fft_rfft2 fft_rfftn "
-    "fft_irfft2 fft_irfftn fft_hfft fft_ihfft _fft_c2c",
+    "fft_irfft2 fft_irfftn fft_hfft fft_ihfft fft_hfft2 fft_hfftn fft_ihfft2 fft_ihfftn _fft_c2c",
     "a list of lists, or a device": "to.device _embedding_bag _embedding_bag_forward_only _trilinear _pad_enum stft fft_irfft _fft_c2r _fft_r2c "
     "chain_matmul linalg_multi_dot dsplit hsplit vsplit numpy_T scalar_tensor hamming_window hann_window arange full ones zeros eye linspace logspace",
 }

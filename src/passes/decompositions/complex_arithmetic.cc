@@ -122,6 +122,7 @@ Values conj(Context& c) {
 }
 
 Values adjoint(Context& c) {
+  if (c.sizes().empty()) return conj(c);
   const Parts x = operand(c, 0, real_type(c));
   return join(
       c, {c.build.transpose(x.real, -2, -1), c.build.neg(c.build.transpose(x.imaginary, -2, -1))});
@@ -322,7 +323,7 @@ constexpr Entry kComplexArithmeticRules[] = {
     {"aten.neg.default", neg},
     {"aten._conj.default aten.conj.default aten.conj_physical.default aten._conj_physical.default",
      conj},
-    {"aten.mH.default aten.adjoint.default", adjoint},
+    {"aten.mH.default aten.matrix_H.default aten.adjoint.default", adjoint},
     {"aten.resolve_conj.default aten.resolve_neg.default", same},
     {"aten.reciprocal.default", reciprocal},
     {"aten.where.self", complex_where},

@@ -139,7 +139,7 @@ Values of_complex(Context& c, const Extent& e, bool forward) {
   return {joined(c, x)};
 }
 
-// rfft, and ihfft, which goes back.
+// rfft, and ihfft, which goes back: of the conjugate of its half.
 Values of_real(Context& c, const Extent& e, bool forward) {
   if (e.dims.empty()) return c.unsupported("it transforms along no dimension");
   if (is_complex(c.tensor(0)->dtype())) return c.unsupported("its input is complex");
@@ -151,10 +151,10 @@ Values of_real(Context& c, const Extent& e, bool forward) {
   Value* half = half_spectrum(c, x, e.dims.back(), norm);
   if (e.dims.size() == 1 && forward) return {half};
   Signal result = signal(c, half);
+  if (!forward) result.imaginary = c.build.neg(result.imaginary);
   for (size_t i = 0; i + 1 < e.dims.size(); ++i) {
     result = transformed(c, result, e.dims[i], norm, forward);
   }
-  if (!forward) result.imaginary = c.build.neg(result.imaginary);
   return {joined(c, result)};
 }
 
@@ -176,7 +176,9 @@ Values to_real(Context& c, const Extent& e, bool is_hermitian) {
     x = fitted(c, x, e.dims[i], wanted);
     is_as_given = false;
   }
-  for (size_t i = 0; i + 1 < e.dims.size(); ++i) x = transformed(c, x, e.dims[i], norm, false);
+  for (size_t i = 0; i + 1 < e.dims.size(); ++i) {
+    x = transformed(c, x, e.dims[i], norm, is_hermitian);
+  }
   if (is_hermitian && x.imaginary) x.imaginary = c.build.neg(x.imaginary);
   return {
       c.build.call("aten._fft_c2r.default",
@@ -196,17 +198,17 @@ template <bool forward>
 Values rfft(Context& c) {
   return of_real(c, one_dimension(c, c.tensor(0)->rank()), forward);
 }
-template <bool two>
+template <bool forward, bool two>
 Values rfftn(Context& c) {
-  return of_real(c, extent(c, c.tensor(0)->rank(), two), true);
+  return of_real(c, extent(c, c.tensor(0)->rank(), two), forward);
 }
 template <bool is_hermitian>
 Values irfft(Context& c) {
   return to_real(c, one_dimension(c, c.tensor(0)->rank()), is_hermitian);
 }
-template <bool two>
+template <bool is_hermitian, bool two>
 Values irfftn(Context& c) {
-  return to_real(c, extent(c, c.tensor(0)->rank(), two), false);
+  return to_real(c, extent(c, c.tensor(0)->rank(), two), is_hermitian);
 }
 
 std::vector<int64_t> dims_of(Context& c) {
@@ -378,12 +380,16 @@ constexpr Entry kFourierRules[] = {
     {"aten.fft_ifftn.default", fftn<false, false>},
     {"aten.fft_rfft.default", rfft<true>},
     {"aten.fft_ihfft.default", rfft<false>},
-    {"aten.fft_rfft2.default", rfftn<true>},
-    {"aten.fft_rfftn.default", rfftn<false>},
+    {"aten.fft_rfft2.default", rfftn<true, true>},
+    {"aten.fft_rfftn.default", rfftn<true, false>},
+    {"aten.fft_ihfft2.default", rfftn<false, true>},
+    {"aten.fft_ihfftn.default", rfftn<false, false>},
     {"aten.fft_irfft.default", irfft<false>},
     {"aten.fft_hfft.default", irfft<true>},
-    {"aten.fft_irfft2.default", irfftn<true>},
-    {"aten.fft_irfftn.default", irfftn<false>},
+    {"aten.fft_irfft2.default", irfftn<false, true>},
+    {"aten.fft_irfftn.default", irfftn<false, false>},
+    {"aten.fft_hfft2.default", irfftn<true, true>},
+    {"aten.fft_hfftn.default", irfftn<true, false>},
     {"aten.fft_fftfreq.default", [](Context& c) { return frequencies(c, false); }},
     {"aten.fft_rfftfreq.default", [](Context& c) { return frequencies(c, true); }},
     {"aten.fft_fftshift.default", [](Context& c) { return shifted(c, false); }},

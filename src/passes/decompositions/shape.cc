@@ -112,6 +112,16 @@ Values narrow(Context& c) {
   return {part(c, x, dim, start, c.output())};
 }
 
+// By data: start is a tensor of one element.
+Values narrow_at(Context& c) {
+  auto& b = c.build;
+  Value* x = c.tensor(0);
+  const int64_t dim = c.dim(c.constant(1), x->rank());
+  Value* start = b.to_dtype(b.view(c.tensor(2), {SymInt(1)}), DType::kInt64);
+  start = b.where(b.lt(start, 0), b.add(start, ir::Operand(x->sizes().at(dim))), start);
+  return {b.index_select(x, dim, b.add(b.arange(c.integer(3)), start))};
+}
+
 Values select(Context& c) {
   return {c.build.call("aten.select_copy.int", {c.tensor(0), c.integer(1), c.integer(2)}, c.dtype(),
                        c.sizes())};
@@ -142,6 +152,32 @@ Values split_at(Context& c) {
     Value* piece = c.build.call("aten.slice_copy.Tensor", {x, SymInt(dim), start, end, SymInt(1)},
                                 c.output(i)->dtype(), c.output(i)->sizes());
     values.push_back(piece);
+  }
+  return values;
+}
+
+// By data: the number of pieces, or where they end, as slice() takes it.
+Values split_by(Context& c) {
+  auto& b = c.build;
+  Value* x = c.tensor(0);
+  const int64_t dim = c.dim(c.constant(2), x->rank());
+  if (c.tensor(1)->rank() == 0) return pieces(c, dim);
+  const SymInt size = x->sizes().at(dim);
+  Value* place = b.arange(size);
+  Value* ends = b.to_dtype(c.tensor(1), DType::kInt64);
+  ends = b.where(b.lt(ends, 0), b.add(ends, ir::Operand(size)), ends);
+  Values values;
+  for (size_t i = 0; i < c.output_count(); ++i) {
+    Value* is_in_piece = nullptr;
+    if (i > 0) is_in_piece = b.ge(place, b.select(ends, 0, static_cast<int64_t>(i) - 1));
+    if (i + 1 < c.output_count()) {
+      Value* is_before = b.lt(place, b.select(ends, 0, static_cast<int64_t>(i)));
+      is_in_piece = is_in_piece ? b.logical_and(is_in_piece, is_before) : is_before;
+    }
+    if (!is_in_piece) return {x};
+    const SymInt length = c.output(i)->sizes().at(dim);
+    Value* places = b.call("aten.nonzero.default", {is_in_piece}, DType::kInt64, {length, 1});
+    values.push_back(b.index_select(x, dim, b.view(places, {length})));
   }
   return values;
 }
@@ -366,12 +402,13 @@ constexpr Entry kShapeRules[] = {
     {"aten.t.default aten.t_copy.default", [](Context& c) { return swapped(c, 0, 1); }},
     {"aten.mT.default aten.mH.default aten.adjoint.default",
      [](Context& c) { return swapped(c, -2, -1); }},
-    {"aten.numpy_T.default", reverse_dims},
+    {"aten.numpy_T.default aten.matrix_H.default", reverse_dims},
     {"aten.movedim.intlist aten.movedim.int aten.moveaxis.intlist aten.moveaxis.int", movedim},
     {"aten.expand.default aten.expand_as.default aten.broadcast_to.default", expand},
     {"aten.broadcast_tensors.default", expand_each},
     {"aten.slice.Tensor", slice},
     {"aten.narrow.default aten.narrow_copy.default", narrow},
+    {"aten.narrow.Tensor", narrow_at},
     {"aten.select.int", select},
     {"aten.split.Tensor aten.split.sizes aten.split_with_sizes.default aten.unsafe_split.Tensor "
      "aten.unsafe_split_with_sizes.default aten.chunk.default aten.unsafe_chunk.default "
@@ -399,6 +436,7 @@ constexpr Entry kShapeRules[] = {
     {"aten.roll.default", roll},
     {"aten.unfold.default aten.unfold_copy.default", unfold},
     {"aten.tensor_split.indices", split_at},
+    {"aten.tensor_split.tensor_indices_or_sections", split_by},
     {"aten.diagonal.default", diagonal},
     {"aten.as_strided.default", as_strided},
     {"aten.channel_shuffle.default aten.native_channel_shuffle.default", channel_shuffle},

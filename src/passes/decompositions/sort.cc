@@ -1,5 +1,5 @@
 // Orders: sort and what follows from it, by topk over the whole dimension.
-#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -133,34 +133,91 @@ Values median(Context& c) {
   return result;
 }
 
-// Without a dimension, over all elements.
-Values quantile(Context& c) {
-  Value* x = c.tensor(0);
-  if (c.is_tensor(1)) return c.unsupported("q is a tensor: give it as a number, once for each");
-  const std::string how = c.text(4).empty() ? "linear" : c.text(4);
-  int64_t dim = 0;
-  if (c.has(2) && x->rank() > 0) {
-    dim = c.dim(c.constant(2), x->rank());
-  } else {
-    x = c.build.view(x, {x->type().numel()});
-  }
-  const int64_t length = c.known(x->sizes().at(dim), "the number of elements");
-  const double place = c.real(1) * static_cast<double>(length - 1);
+bool is_between_places(const std::string& how) { return how == "linear" || how == "midpoint"; }
+
+// At places that follow from data: of [..., n] in ascending order, those of [..., q].
+Value* at_computed_places(Context& c, Value* values, Value* places, const std::string& how) {
+  auto& b = c.build;
+  if (how == "lower") places = b.floor(places);
+  if (how == "higher") places = b.unary("ceil", places);
+  if (how == "nearest") places = b.round(places);
+  Value* low = b.to_dtype(places, DType::kInt64);
+  Value* result = b.gather(values, -1, low);
+  if (!is_between_places(how)) return result;
+  Value* weight = how == "midpoint" ? b.full_like(places, 0.5)
+                                    : b.sub(places, b.to_dtype(low, places->dtype()));
+  weight = b.to_dtype(weight, c.dtype());
+  Value* next = b.gather(values, -1, b.to_dtype(b.unary("ceil", places), DType::kInt64));
+  return b.call("aten.lerp.Tensor", {result, next, weight}, c.dtype(), result->sizes());
+}
+
+// At a place that is known.
+Value* at_known_place(Context& c, Value* values, double place, const std::string& how) {
+  auto& b = c.build;
+  if (how == "higher") place = std::ceil(place);
+  if (how == "nearest") place = std::nearbyint(place);  // of two, the even one
   const auto low = static_cast<int64_t>(place);
-  const int64_t high = std::min(low + 1, length - 1);
-  double weight = place - static_cast<double>(low);
-  if (how == "lower") weight = 0;
-  if (how == "higher") weight = weight > 0 ? 1 : 0;
-  if (how == "midpoint") weight = weight > 0 ? 0.5 : 0;
-  if (how == "nearest") weight = weight > 0.5 || (weight == 0.5 && low % 2 == 1) ? 1 : 0;
-  Value* values = sorted(c, x, dim, false, false).first;
-  Value* a = c.build.narrow(values, dim, low, 1);
-  Value* b = c.build.narrow(values, dim, high, 1);
-  Value* result = c.build.add(a, c.build.mul(c.build.sub(b, a), weight));
-  result =
-      c.build.where(c.build.any(c.build.isnan(x), dim, true),
-                    c.build.full_like(result, std::numeric_limits<double>::quiet_NaN()), result);
-  return {c.build.view(result, c.sizes())};
+  const auto high = static_cast<int64_t>(std::ceil(place));
+  Value* result = b.narrow(values, -1, low, 1);
+  if (!is_between_places(how)) return result;
+  Value* next = high == low ? result : b.narrow(values, -1, high, 1);
+  const double weight =
+      how == "midpoint" ? 0.5 : rounded_to(place - static_cast<double>(low), c.dtype());
+  return b.call("aten.lerp.Scalar", {result, next, weight}, c.dtype(), result->sizes());
+}
+
+// (self, q, dim, keepdim, interpolation), q being a number, or some in a tensor. Without a
+// dimension, over all elements. Among them one NaN makes the result NaN, or is not counted. Places
+// are multiples of q in float64, as PyTorch has them.
+Values quantile(Context& c, bool counts_numbers) {
+  auto& b = c.build;
+  Value* x = c.tensor(0);
+  const std::string how = c.text(4).empty() ? "linear" : c.text(4);
+  if (c.has(2) && x->rank() > 0) {
+    const int64_t dim = c.dim(c.constant(2), x->rank());
+    std::vector<int64_t> order;
+    for (int64_t d = 0; d < x->rank(); ++d) {
+      if (d != dim) order.push_back(d);
+    }
+    order.push_back(dim);
+    if (dim + 1 < x->rank()) x = b.permute(x, order);
+  } else {
+    x = b.view(x, {x->type().numel()});
+  }
+  const SymInt length = last(x->sizes());
+  const bool is_number = !c.is_tensor(1);
+  const double number = is_number ? rounded_to(c.real(1), c.dtype()) : 0;
+  if (!(number >= 0 && number <= 1)) return c.unsupported("q is not between 0 and 1");
+  Value* values = sorted(c, x, x->rank() - 1, false, false).first;
+  if (is_number && length.constant() && !counts_numbers) {
+    const auto most = static_cast<double>(*length.constant() - 1);
+    Value* result = at_known_place(c, values, number * most, how);
+    Value* nan = b.full_like(result, std::numeric_limits<double>::quiet_NaN());
+    return {b.view(b.where(b.any(b.isnan(x), -1, true), nan, result), c.sizes())};
+  }
+  const bool are_many = !is_number && c.tensor(1)->rank() == 1;
+  constexpr DType kPlace = DType::kFloat64;
+  Value* q = is_number ? b.full({1}, number, kPlace)
+                       : (are_many ? c.tensor(1) : b.view(c.tensor(1), {SymInt(1)}));
+  q = b.to_dtype(q, kPlace);
+  Value* places = nullptr;
+  if (counts_numbers) {
+    Value* is_there = b.to_dtype(b.logical_not(b.isnan(x)), DType::kInt64);
+    Value* most = b.sub(b.sum(is_there, {-1}, true), 1);
+    places = b.mul(q, b.to_dtype(most, kPlace));
+    places = b.where(b.lt(places, 0), b.full({1}, 0.0, kPlace), places);
+  } else {
+    // NaNs sort last.
+    places = b.where(b.any(b.isnan(x), -1, true), b.full({1}, length - 1, kPlace),
+                     b.mul(q, ir::Operand(length - 1)));
+  }
+  Value* result = at_computed_places(c, values, places, how);
+  if (are_many && result->rank() > 1) {
+    std::vector<int64_t> order = {result->rank() - 1};
+    for (int64_t d = 0; d + 1 < result->rank(); ++d) order.push_back(d);
+    result = b.permute(result, order);
+  }
+  return {b.view(result, c.sizes())};
 }
 
 constexpr Entry kSortRules[] = {
@@ -170,7 +227,9 @@ constexpr Entry kSortRules[] = {
     {"aten.topk.default", topk},
     {"aten.kthvalue.default", kthvalue},
     {"aten.median.default aten.median.dim", median},
-    {"aten.quantile.scalar aten.quantile.default", quantile},
+    {"aten.quantile.scalar aten.quantile.default", [](Context& c) { return quantile(c, false); }},
+    {"aten.nanquantile.scalar aten.nanquantile.default",
+     [](Context& c) { return quantile(c, true); }},
 };
 
 }  // namespace
