@@ -209,14 +209,20 @@ class Parser : Scanner {
     } while (take(','));
     if (!take(')')) return error("a comma or a closing parenthesis is expected");
     if (pieces.back().second != SymInt(1)) return error("the last piece has a condition");
-    SymInt result = pieces.back().first;
-    for (auto piece = pieces.rbegin() + 1; piece != pieces.rend(); ++piece) {
-      const auto& [value, holds] = *piece;
-      const SymInt chosen = result + (value - result) * holds;
-      // Bounds of the product alone would lie outside those of both.
-      result =
-          SymInt::max(SymInt::min(value, result), SymInt::min(SymInt::max(value, result), chosen));
+    // Of the products one is its value and the others are 0. Each condition occurs once in each, so
+    // that the sum grows with the square of the number of pieces, and no faster.
+    SymInt sum = 0;
+    SymInt least = pieces.front().first;
+    SymInt most = least;
+    std::optional<SymInt> none;  // 1 as long as no condition has held
+    for (const auto& [value, holds] : pieces) {
+      sum = sum + value * (none ? SymInt::min(*none, holds) : holds);
+      none = none ? SymInt::min(*none, SymInt(1) - holds) : SymInt(1) - holds;
+      least = SymInt::min(least, value);
+      most = SymInt::max(most, value);
     }
+    // Bounds of the sum alone would lie outside those of all values.
+    const SymInt result = SymInt::max(least, SymInt::min(most, sum));
     return Fraction{result, 1};
   }
 

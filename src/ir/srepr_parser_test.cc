@@ -171,6 +171,23 @@ TEST(SreprParserTest, RefusesWhatIsNoInteger) {
   }
 }
 
+TEST(SreprParserTest, ChoosesAmongManyPieces) {
+  constexpr int kPieces = 32;
+  std::string text = "Piecewise(";
+  for (int i = 1; i < kPieces; ++i) {
+    text += fmt::format("ExprCondPair(Add(Symbol('u0'), Integer({})), Equality($, Integer({}))), ",
+                        100 * i, i);
+  }
+  const auto value = SymInt::parse_srepr(with_s0(text + "ExprCondPair(Symbol('u0'), true))"));
+  ASSERT_TRUE(value.ok()) << value.error().message();
+  ASSERT_FALSE(value->overflowed());
+  for (int64_t a = 0; a <= kPieces; ++a) {
+    EXPECT_EQ(value->evaluate({{"s0", a}, {"u0", 7}}).value(), a < kPieces ? 100 * a + 7 : 7) << a;
+  }
+  const Range bounds = value->bounds({{"s0", {0, 99}}, {"u0", {5, 9}}});
+  EXPECT_EQ(bounds, (Range{5, 100 * (kPieces - 1) + 9}));
+}
+
 TEST(SreprParserTest, RoundsMultiplesAsDoublesDo) {
   for (int i = 1; i < 4000; i += 7) {
     const double factor = i / 1000.0;
