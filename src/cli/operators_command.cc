@@ -45,6 +45,10 @@ results differ from these by as much as the condition of the matrix has it. Thei
 matrix, is one when the program runs, and else the `info` of those that give one; what they give
 beside an `info` that is not 0 is left open.
 
+`istft` whose windows add up to 0 at some place is an error, too: when the program runs, and when it
+is compiled where the window is a constant. After `run_decompositions()` nothing looks for that, and
+it gives NaN.
+
 `torch.export` (2.14 and 2.15) takes no packed sequences: LSTM, GRU and RNN of a `PackedSequence`,
 whether it is given, made of lengths that are data or constants, or goes to `_VF.lstm` as it is, end
 in errors of its own, and `_pack_padded_sequence` alone is exported with sizes and a type that it

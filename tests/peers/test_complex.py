@@ -178,6 +178,19 @@ def test_transform(name, core, tmp_path):
     check(function, inputs, tmp_path, core=core)
 
 
+def test_windows_that_leave_gaps_are_an_error(tmp_path):
+    """Of the signal nothing is left where they begin: a constant window is known while it is compiled."""
+    pieces = spectrum(16, 4, window=HANN)
+    program = torch.export.export(Model(lambda s, w: torch.istft(s, 16, 16, window=w, center=False)), (pieces, HANN))
+    file = slipway_cli.compile(program, tmp_path)
+    slipway_cli.run(file, [pieces, torch.ones(16)], tmp_path)
+    with pytest.raises(slipway_cli.ToolError, match="istft"):
+        slipway_cli.run(file, [pieces, HANN], tmp_path)
+    program = torch.export.export(Model(lambda s: torch.istft(s, 16, 16, window=HANN, center=False)), (pieces,))
+    with pytest.raises(slipway_cli.ToolError, match="istft"):
+        slipway_cli.compile(program, tmp_path)
+
+
 def test_transforms_of_any_length(tmp_path):
     """Also of one element, whose spectrum is itself."""
     lengths = {1: torch.export.Dim("n", min=1, max=64)}

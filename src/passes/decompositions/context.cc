@@ -76,6 +76,11 @@ std::vector<int64_t> Context::maybe_empty(const ir::Value* x,
   return dims;
 }
 
+ir::Value* Context::unless(ir::Value* failed, ir::Value* x) {
+  ir::Value* place = build.to_dtype(build.view(failed, {1}), DType::kInt64);
+  return build.squeeze(build.index_select(build.unsqueeze(x, 0), 0, place), 0);
+}
+
 ir::Value* Context::grow(ir::Value* x, const std::vector<int64_t>& dims, double value) {
   if (dims.empty()) return x;
   std::vector<ir::SymInt> pad(2 * x->sizes().size(), 0);

@@ -46,6 +46,9 @@ class Context : public ir::ArgumentReader {
 
   // The dimensions of x, but for some, that may be 0.
   std::vector<int64_t> maybe_empty(const ir::Value* x, const std::vector<int64_t>& but_for) const;
+  // The tensor, unless `failed`, a bool, holds when the program runs, which then is an error: no
+  // such element is there to be read.
+  ir::Value* unless(ir::Value* failed, ir::Value* x);
   // Makes dimensions one larger, by elements of this value.
   ir::Value* grow(ir::Value* x, const std::vector<int64_t>& dims, double value);
 

@@ -364,7 +364,10 @@ Values istft(Context& c) {
   const SymInt start = c.flag(5) ? n / 2 : 0;
   const SymInt wanted = last(c.sizes());
   const SymInt kept = SymInt::min(wanted, whole - start);
-  sum = b.div(b.narrow(sum, 1, start, kept), b.narrow(weights, 1, start, kept));
+  weights = b.narrow(weights, 1, start, kept);
+  // PyTorch's own limit.
+  weights = c.unless(b.any(b.lt(b.abs(weights), 1e-11)), weights);
+  sum = b.div(b.narrow(sum, 1, start, kept), weights);
   if (kept != wanted) sum = b.constant_pad_nd(sum, {0, wanted - kept});
   return {b.view(sum, c.sizes())};
 }

@@ -33,11 +33,9 @@ Value* first_bad(Context& c, Value* bad, int64_t dim) {
   return c.build.masked_fill(place, c.build.gt(place, count), SymInt(0));
 }
 
-// The tensor, unless there is an info that is not 0: no such element is there to be read.
+// The tensor, unless there is an info that is not 0.
 Value* checked(Context& c, Value* x, Value* info) {
-  Value* failed = c.build.view(c.build.any(c.build.ne(info, 0)), {1});
-  Value* only = c.build.unsqueeze(x, 0);
-  return c.build.squeeze(c.build.index_select(only, 0, c.build.to_dtype(failed, DType::kInt64)), 0);
+  return c.unless(c.build.any(c.build.ne(info, 0)), x);
 }
 
 Value* info_of(Context& c, const LuFactors& factors) {
