@@ -178,6 +178,12 @@ def test_transform(name, core, tmp_path):
     check(function, inputs, tmp_path, core=core)
 
 
+def test_windows_that_begin_elsewhere_are_an_error(tmp_path):
+    program = torch.export.export(Model(lambda x: torch.stft(x, 16, 4, 8, HANN[:8], center=False, return_complex=True, align_to_window=True)), (r(2, 64),))
+    with pytest.raises(slipway_cli.ToolError, match="align_to_window"):
+        slipway_cli.compile(program, tmp_path)
+
+
 def test_windows_that_leave_gaps_are_an_error(tmp_path):
     """Of the signal nothing is left where they begin: a constant window is known while it is compiled."""
     pieces = spectrum(16, 4, window=HANN)

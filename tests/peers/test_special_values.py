@@ -128,6 +128,12 @@ CASES = {
     "attention_with_a_mask_over_no_width": (("none", "openvino"), lambda q, m: torch.nn.functional.scaled_dot_product_attention(q, q, q, m, scale=1.0),
                                             [(torch.randn(1, 2, 3, n), torch.randn(1, 3)) for n in (4, 0, 1)], ({3: N[0]}, None)),
     "rank_of_one_choice": (EVERY, lambda x, y: (torch.where(x > 0, x, y)[:1].squeeze(0) + torch.ones(1, 1), (x * y + 1)[:1].view(()) - torch.ones(1)), [(torch.tensor([2.5, -1.0]), torch.tensor([1.0, 3.0]))], None),
+    "running_extremes_of_zeros": (("none",), lambda x: (torch.signbit(torch.cummax(x, 0)[0]), torch.signbit(torch.cummin(x, 0)[0])),
+                                  [(torch.tensor([-0.0, 0.0, -0.0, -0.0, 0.0]),)], None),
+    "quantile_beside_infinity": (("none", "openvino"), lambda x: (x.quantile(0.25), x.quantile(0.5, interpolation="lower"), x.quantile(0.3, interpolation="higher")),
+                                 [(torch.tensor([-inf, 1.0, 2.0, 3.0, inf]),), (torch.tensor([5.0, inf, inf, -1.0, 0.5]),)], None),
+    "quantile_of_a_rounded_place": (("none", "openvino"), lambda x: (x.quantile(0.7, interpolation="lower"), x.quantile(0.9, interpolation="lower"), x.quantile(0.7, interpolation="nearest")),
+                                    [(torch.arange(11.0),)], None),
     "large_factor": (EVERY, lambda x: ((x - 10) * 1e38, (x - 2.5) * inf, (x - 2.5) / 0.0, torch.lerp(torch.full_like(x, 0.5), x, inf)), [(torch.tensor([10.1, 9.9, -3.0]),)], None),
 }
 

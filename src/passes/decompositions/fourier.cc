@@ -276,7 +276,8 @@ Value* window_of(Context& c, size_t i, int64_t length, int64_t n, DType dtype) {
 // Transforms of overlapping, weighed pieces of the signal: [batch, frequencies, pieces].
 Values stft(Context& c) {
   const bool centred = c.op() == "aten.stft.center";
-  const size_t after = centred ? 7 : 5;  // normalized, onesided, return_complex
+  const size_t after = centred ? 7 : 5;  // normalized, onesided, return_complex, align_to_window
+  if (c.flag(after + 3)) return c.unsupported("align_to_window is set");
   Value* x = c.tensor(0);
   const int64_t n = c.constant(1);
   const int64_t hop = c.has(2) ? c.constant(2) : n / 4;

@@ -422,7 +422,8 @@ Values running_extreme(Context& c, bool greatest) {
   if (is_floating_point(x->dtype())) met = c.build.logical_or(met, c.build.isnan(x));
   Value* own = c.build.mul(c.build.to_dtype(met, DType::kInt64), place);
   Value* indices = running(c, own, dim, [&](Value* a, Value* b) { return c.build.maximum(a, b); });
-  return {values, indices};
+  // Of equal elements, such as 0 and -0, the last.
+  return {c.build.gather(x, dim, indices), indices};
 }
 
 Values trace(Context& c) {
