@@ -221,6 +221,17 @@ TEST(Lower, ComputesSmallIntegersInWiderOnes) {
   EXPECT_EQ(op_types(small.lower()), (std::vector<std::string>{"Cast", "Cast", "Add", "Cast"}));
 }
 
+// Counts of 32 bits would wrap round past 2^31 elements.
+TEST(Lower, CountsInFloatsWhetherAnyHolds) {
+  Small small;
+  small.output(small.build.any(small.input("x", {65536, 65536}, DType::kBool)));
+  const Graph graph = small.lower();
+  ASSERT_EQ(op_types(graph), (std::vector<std::string>{"Cast", "ReduceSum", "Greater"}));
+  const auto& [name, type] = graph.nodes[0].attributes.at(0);
+  EXPECT_EQ(name, "to");
+  EXPECT_EQ(std::get<int64_t>(type), onnx_type(DType::kFloat32));
+}
+
 TEST(Lower, LeavesFusedOperatorsWhole) {
   Small small;
   Value* x = small.input("x", {2, 3});

@@ -128,9 +128,10 @@ void aminmax(Context& c) {
   c.result(high, 1);
 }
 
-// By sums, which are right for empty tensors too.
+// By sums, which are right for empty tensors too. In floating point: integers of 32 bits would wrap
+// round past 2^31 elements, and all sums of ones are greater than 0.
 Ref any(Context& c, const Ref& truth, const Axes& axes) {
-  const Ref count = c.reduce("ReduceSum", c.cast(truth, DType::kInt32), axes.list, axes.keep);
+  const Ref count = c.reduce("ReduceSum", c.cast(truth, DType::kFloat32), axes.list, axes.keep);
   return c.compare("Greater", count, 0.0);
 }
 
