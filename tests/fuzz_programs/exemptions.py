@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-EVERY = ("none", "openvino", "onnx")
+EVERY = ("none", "openvino", "xnnpack", "onnx")
 
 
 @dataclass
@@ -52,6 +52,10 @@ def negative_unsigned(operands, results, arguments):
 
 def past_half_of_range(operands, results, arguments):
     return any(bool((each.abs() > torch.finfo(each.dtype).max / 2).any()) for each in floats(operands))
+
+
+def past_a_sixth_of_range(operands, results, arguments):
+    return any(bool((each.abs() > torch.finfo(each.dtype).max / 6.1).any()) for each in floats(operands))
 
 
 def infinite_quotient(operands, results, arguments):
@@ -300,17 +304,18 @@ TABLE = [
     Exemption("zeros among quantized numbers", ("openvino",), r"aten\.fake_quantize.*", zeros_of_levels, "docs/openvino.md: a level times the scale plus the least number, which is 0 but for a rounding error"),
     Exemption("convolutions of bfloat16 by PyTorch before 2.12", EVERY, r"aten\.(_?convolution|conv3d|slow_conv3d)\..*", misconvolved, "they are wrong on processors with AMX, where the stride is the size of the kernel"),
     Exemption("quotients of the largest 64-bit integers", ("onnx",), r"aten\.(div|divide|floor_divide)\..*", sum_past_float64, "ONNX has none that is rounded down; the difference to the remainder wraps"),
-    Exemption("numbers below the normal range", ("openvino", "onnx"), r"aten\..*", below_normal, "docs/openvino.md: they may become 0"),
+    Exemption("numbers below the normal range", ("openvino", "xnnpack", "onnx"), r"aten\..*", below_normal, "docs/openvino.md, docs/xnnpack.md: they may become 0"),
+    Exemption("hardswish of the largest numbers", ("xnnpack",), r"aten\.hardswish\..*", past_a_sixth_of_range, "docs/xnnpack.md: it is finite above 5.6e37"),
     Exemption("maxima of nothing but -inf", ("openvino",), r"aten\.(adaptive_)?max_pool\w*\..*", least_infinite, "docs/openvino.md, NaN, infinities and errors"),
-    Exemption("NaN in max pooling", ("none",), r"aten\.(adaptive_)?max_pool\w*\..*", has_nan, "docs/openvino.md: ExecuTorch's kernel, too, gives a number where NaN is not the first of a window"),
+    Exemption("NaN in max pooling", ("none", "xnnpack"), r"aten\.(adaptive_)?max_pool\w*\..*", has_nan, "docs/openvino.md: ExecuTorch's kernel and XNNPACK, too, give a number where NaN is not the first of a window"),
     Exemption("hyperbolic tangent near 0", ("openvino",), r"aten\.tanh\..*", near_zero, "docs/openvino.md: it is off by up to 1e-6 there"),
     Exemption("error function near 0", ("openvino",), r"aten\.(special_)?erf\..*", below_a_tenth, "docs/openvino.md: it is off by up to 5e-7 there"),
     Exemption("mish far below 0", ("openvino",), r"aten\.mish\..*", around_minus_ten, "docs/openvino.md: its mish is off by up to 1.2e-5 there"),
     Exemption("small gates of large numbers", ("onnx",), r"aten\.(glu|silu)\..*", huge, "ONNX Runtime's sigmoid has no more than about eight decimal places"),
     Exemption("infinities times zero", EVERY, r"aten\.(_?upsample\w*|grid_sampler\w*|_?conv\w*|bilinear|_trilinear|prelu|_prelu_kernel)\..*", lambda *each: not_finite(*each) or huge(*each), "what has the weight 0, or is padding, counts as 0 times infinity, or not at all"),
-    Exemption("products with numbers that are not finite", ("openvino", "onnx"), r"aten\.(\w*mm|(linalg_)?matmul|linalg_vecdot|inner|mv|dot|vdot|outer|ger|linear|addmv|addbmm|baddbmm|einsum|\w*conv\w*|\w*attention\w*|lstm|gru|rnn_\w+|cdist|_cdist\w*|"
+    Exemption("products with numbers that are not finite", ("openvino", "xnnpack", "onnx"), r"aten\.(\w*mm|(linalg_)?matmul|linalg_vecdot|inner|mv|dot|vdot|outer|ger|linear|addmv|addbmm|baddbmm|einsum|\w*conv\w*|\w*attention\w*|lstm|gru|rnn_\w+|cdist|_cdist\w*|"
               r"upsample\w*|_upsample\w*|grid_sampler\w*|avg_pool\w*|adaptive_avg\w*|_adaptive_avg\w*|cumsum|im2col|col2im)\..*",
-              lambda *each: not_finite(*each) or huge(*each), "docs/openvino.md: a matrix product or a convolution may carry NaN to elements whose weights for it are 0"),
+              lambda *each: not_finite(*each) or huge(*each), "docs/openvino.md, docs/xnnpack.md: a matrix product or a convolution may carry NaN to elements whose weights for it are 0"),
 ]
 
 

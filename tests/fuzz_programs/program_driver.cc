@@ -11,6 +11,7 @@
 // when a run failed. A value is its type's number, the rank, the sizes and the bytes; all numbers
 // are little-endian int64, and a message is its length and text.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -156,9 +157,14 @@ Status handle(const Request& request, std::string& refusals) {
   options.verify_passes = true;
   // run.py finds what the check would leave outside of engines.
   options.check = EngineCheck::kOff;
-  if (!request.rules.empty() && !options.engines.empty()) {
+  for (EngineChoice& engine : options.engines) {
+    const std::vector<EngineOption> known = engine_options(engine.name);
+    const bool has_rules = std::any_of(known.begin(), known.end(), [](const EngineOption& option) {
+      return option.name == std::string("disable_rule");
+    });
+    if (!has_rules || request.rules.empty()) continue;
     for (const std::string& rule : split(request.rules, ',')) {
-      options.engines[0].options.emplace_back("disable_rule", rule);
+      engine.options.emplace_back("disable_rule", rule);
     }
   }
   options.on_warning = [&](const std::string& message) {

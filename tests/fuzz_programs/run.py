@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random programs on every engine, against PyTorch (docs/fuzz_programs.md).
 
-run.py --seed S (--programs N | --minutes M) [--jobs N] [--engines none,openvino,onnx] [--disable-rule NAME] [--out FOLDER]
+run.py --seed S (--programs N | --minutes M) [--jobs N] [--engines none,openvino,xnnpack,onnx] [--disable-rule NAME] [--out FOLDER]
 
 Runs with the Python of the peers suite (tools/setup_peers.sh) after `ninja -C build/release program_driver`; all that it needs is
 PyTorch, and for `onnx` also onnx and onnxruntime.
@@ -41,7 +41,7 @@ def arguments():
     parser.add_argument("--programs", type=int, help="how many programs")
     parser.add_argument("--minutes", type=float, help="how long; the programs are those of --programs, as many as fit")
     parser.add_argument("--jobs", type=int, default=1, help="how many processes")
-    parser.add_argument("--engines", default="none,openvino,onnx")
+    parser.add_argument("--engines", default="none,openvino,xnnpack,onnx")
     parser.add_argument("--disable-rule", default="", help="a rule of `slipway compile --disable-rule` that is left out")
     parser.add_argument("--only", help="a pattern of operators to draw from")
     parser.add_argument("--batch", type=int, default=BATCH, help="programs in one archive")
