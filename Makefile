@@ -80,7 +80,7 @@ format:
 	@tools/packages.sh dev
 	@clang-format-14 -i $(SOURCES)
 
-lint: build/release/build.ninja build/debug/build.ninja
+lint: build/release/build.ninja
 	@tools/packages.sh dev
 	@tools/lint.sh
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The include table of cmake/layers.txt, where engines are named, which functions are public, then clang-tidy over every source file. Needs
-# build/release and build/debug to be configured.
+# The include table of cmake/layers.txt, where engines are named, which functions are public, then clang-tidy over every source file. Needs a
+# configured build/release.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,36 +13,32 @@ if is_wanted tools/requirements-lint.txt clang-tidy; then
   echo "$requirement" >"$stamp"
 fi
 
-for folder in build/release build/debug; do
-  ninja -C $folder slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_onnx_proto >/dev/null
-done
-python3 tools/check_includes.py build/debug/build.ninja
+ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_onnx_proto >/dev/null
+python3 tools/check_includes.py build/release/build.ninja
 python3 tools/check_engine_names.py
 python3 tools/check_exports.py
 
-# Tests several at a time, as the build has them, the rest one by one, which shows what a source forgets to include. clang does not read the
-# headers that g++ precompiled.
+# In groups, as the build has them. clang does not read the headers that g++ precompiled.
 mkdir -p build/lint
 python3 - >build/lint/sources <<'EOF'
 import json, re
 
 entries = []
-for folder, is_of_tests in ('build/release', True), ('build/debug', False):
-    for entry in json.load(open(f'{folder}/compile_commands.json')):
-        generated = re.search(r'/build/.*(?<!/Unity/unity_\d_cxx\.cxx)$', entry['file'])
-        if ('_test.dir/' in entry['output']) == is_of_tests and not generated and 'slots_test' not in entry['file']:
-            entry['command'] = re.sub(r' -Winvalid-pch -include \S*cmake_pch\.hxx| -fpch-preprocess', '', entry['command'])
-            entries.append(entry)
+for entry in json.load(open('build/release/compile_commands.json')):
+    generated = re.search(r'/build/.*(?<!/Unity/unity_\d_cxx\.cxx)$', entry['file'])
+    if not generated and 'slots_test' not in entry['file']:
+        entry['command'] = re.sub(r' -Winvalid-pch -include \S*cmake_pch\.hxx| -fpch-preprocess', '', entry['command'])
+        entries.append(entry)
 json.dump(entries, open('build/lint/compile_commands.json', 'w'))
 print('\n'.join(sorted({entry['file'] for entry in entries})))
 EOF
 mapfile -t sources <build/lint/sources
-echo "clang-tidy: ${#sources[@]} sources and groups of tests"
+echo "clang-tidy: ${#sources[@]} sources and groups of sources"
 export total=${#sources[@]}
 tidy() {
   # How fast a test copies is nobody's concern.
   local checks=
-  [[ $2 == *_test.cc || $2 == */Unity/* ]] && checks=--checks=-performance-*
+  [[ $2 == *_test.cc || $2 == *_test.dir/* ]] && checks=--checks=-performance-*
   # Shown only when it fails: it also counts the warnings that it keeps to itself.
   if output=$(.deps/clang-tidy/bin/clang-tidy -p build/lint --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations \
     --extra-arg=-Wzero-as-null-pointer-constant "$2" 2>&1); then

@@ -218,6 +218,15 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
     for (size_t k = 0; k < i; ++k) {
       start = start + node.output(k)->sizes().at(static_cast<size_t>(*dim));
     }
+    if (name == "tensor_split.indices" && i > 0) {
+      // They may fall: what is between them is then empty, and the next piece starts before it.
+      const auto places = arguments.integers(1);
+      if (!places) return std::nullopt;
+      const auto place = places->at(i - 1).constant();
+      const auto size = node.value(0)->sizes()[static_cast<size_t>(*dim)].constant();
+      if (place && size)
+        start = std::clamp(*place < 0 ? *place + *size : *place, int64_t{0}, *size);
+    }
     return slice(dim, rank, start, start + node.output(i)->sizes().at(static_cast<size_t>(*dim)));
   }
   return std::nullopt;

@@ -88,6 +88,11 @@ TEST_F(ViewStepTest, PartsAreSlices) {
   EXPECT_EQ(second->dim, 2);
   EXPECT_EQ(*second->start, SymInt(2));
   EXPECT_EQ(second->end, SymInt(4));
+  const auto third = step("aten.tensor_split.indices", {x_, Ints{3, -3}, SymInt(2)},
+                          {type({2, 3, 3}), type({2, 3, 0}), type({2, 3, 3})}, 2);
+  ASSERT_TRUE(third);
+  EXPECT_EQ(*third->start, SymInt(1));
+  EXPECT_EQ(third->end, SymInt(4));
   const auto row =
       step("aten.unbind.int", {x_, SymInt(1)}, {type({2, 4}), type({2, 4}), type({2, 4})}, 2);
   ASSERT_TRUE(row);
