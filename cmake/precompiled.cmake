@@ -1,5 +1,5 @@
 # What nearly every source includes of the standard library and of fmt, and every test of GoogleTest, is parsed once for each set of options:
-# a third of the time to compile. What a source forgets to include shows in `make lint`, which does without.
+# a third of the time to compile.
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # With such headers g++ 12 warns of the standard library's own code (GCC bug 105329).
