@@ -459,8 +459,9 @@ TEST_F(GivenTwiceTest, NotWhereOtherTensorsAre) {
 class OtherAllocator final : public et::DeviceAllocator {
  public:
   static OtherAllocator& get() {
-    static OtherAllocator allocator;
-    return allocator;
+    // Never destroyed: the driver that what it holds is of ends before it would be.
+    static auto* const allocator = new OtherAllocator;
+    return *allocator;
   }
   std::vector<std::unique_ptr<DeviceFloats>> given;
 
