@@ -12,9 +12,11 @@ inline std::optional<uint64_t> checked_add(uint64_t a, uint64_t b) {
   if (__builtin_add_overflow(a, b, &result)) return std::nullopt;
   return result;
 }
-inline std::optional<uint64_t> checked_multiply(uint64_t a, uint64_t b) {
-  uint64_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? std::nullopt : std::optional(product);
+
+inline std::optional<uint64_t> checked_mul(uint64_t a, uint64_t b) {
+  uint64_t result;
+  if (__builtin_mul_overflow(a, b, &result)) return std::nullopt;
+  return result;
 }
 
 inline std::optional<int64_t> checked_add_signed(int64_t a, int64_t b) {

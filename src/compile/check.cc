@@ -346,7 +346,7 @@ std::optional<uint64_t> largest_numel(const ir::Value* value, const ir::SymbolRa
   for (const ir::SymInt& size : value->sizes()) {
     const auto known = largest(size, ranges);
     if (!count || !known) return std::nullopt;
-    count = checked_multiply(*count, *known);
+    count = checked_mul(*count, *known);
   }
   return count;
 }
@@ -511,7 +511,7 @@ uint64_t count_multiply_adds(const partition::Partition& part, const ir::SymbolR
         });
       }
     }
-    const auto products = checked_multiply(count, *length);
+    const auto products = checked_mul(count, *length);
     const auto sum = products ? checked_add(total, std::max(*products, operands)) : std::nullopt;
     if (!sum) return kUnknown;
     total = *sum;

@@ -9,6 +9,7 @@
 
 #include <fmt/core.h>
 
+#include "base/checked.h"
 #include "ir/queries.h"
 #include "passes/rewrite.h"
 
@@ -28,15 +29,9 @@ constexpr uint64_t kMostSpread = 1024;
 constexpr uint64_t kMost = 4096 * kMiB;
 constexpr uint64_t kUncounted = std::numeric_limits<uint64_t>::max();
 
-uint64_t multiply(uint64_t a, uint64_t b) {
-  uint64_t product = 0;
-  return __builtin_mul_overflow(a, b, &product) ? kUncounted : product;
-}
+uint64_t multiply(uint64_t a, uint64_t b) { return checked_mul(a, b).value_or(kUncounted); }
 
-uint64_t add(uint64_t a, uint64_t b) {
-  uint64_t sum = 0;
-  return __builtin_add_overflow(a, b, &sum) ? kUncounted : sum;
-}
+uint64_t add(uint64_t a, uint64_t b) { return checked_add(a, b).value_or(kUncounted); }
 
 // What the value takes with the largest sizes that `ranges` has; nothing if one has no largest.
 std::optional<uint64_t> most_nbytes(const ir::Value* value, const ir::SymbolRanges& ranges) {

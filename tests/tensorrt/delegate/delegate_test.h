@@ -64,6 +64,11 @@ inline std::string blob_of(const Metadata& metadata, const std::string& plan) {
   return std::string(reinterpret_cast<const char*>(header->data()), header->size()) + plan;
 }
 
+inline std::string doubling(const std::string& more = "",
+                            const Metadata& metadata = doubling_metadata()) {
+  return blob_of(metadata, stand_in_plan(kDoubling + more));
+}
+
 // With room for elements of 8 bytes, too.
 class TestTensor : public delegate::TestTensor {
  public:

@@ -21,10 +21,6 @@ class LoadTest : public DelegateTest {
   }
 };
 
-std::string doubling(const std::string& more = "", Metadata metadata = doubling_metadata()) {
-  return blob_of(metadata, stand_in_plan(kDoubling + more));
-}
-
 TEST_F(LoadTest, OneRuntimeServesAllEngines) {
   use_version(110200);
   const int before = tensorrt.runtimes;

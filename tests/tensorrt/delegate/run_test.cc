@@ -26,12 +26,10 @@ int64_t anonymous_kib() {
   return 0;
 }
 
-std::string doubling_blob() { return blob_of(doubling_metadata(), stand_in_plan(kDoubling)); }
-
 TEST_F(RunTest, EnginesOfEveryFamilyRun) {
   for (const int version : {kT10, kT11, kRtx, 100000, 110500, 10500}) {
     use_version(version);
-    Handle engine(doubling_blob());
+    Handle engine(doubling());
     ASSERT_EQ(engine.error(), et::Error::Ok) << version << engine.log();
     TestTensor x({2, 3}, {1, 2, 3, 4, 5, 6});
     TestTensor y({2, 3});
@@ -41,7 +39,7 @@ TEST_F(RunTest, EnginesOfEveryFamilyRun) {
 }
 
 TEST_F(RunTest, OutputsTakeTheSizesThatComeOut) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   for (const int rows : {1, 8, 2, 8}) {
     TestTensor x({rows, 3}, Floats(static_cast<size_t>(rows) * 3, 2));
@@ -53,7 +51,7 @@ TEST_F(RunTest, OutputsTakeTheSizesThatComeOut) {
 }
 
 TEST_F(RunTest, NothingIsAllocatedAfterTheFirstCallOfAShape) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   TestTensor x({4, 3}, Floats(12, 1));
   TestTensor y({8, 3});
   ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
@@ -75,8 +73,8 @@ TEST_F(RunTest, AThousandCallsTakeNoMemory) {
   driver.memory = SIZE_MAX;  // What the GPU itself says, where there is one.
   const auto device = *cuda::Device::open(0);
   const auto current = device->make_current();
-  Handle plain(doubling_blob());
-  Handle with_graphs(doubling_blob(), {}, {graphs});
+  Handle plain(doubling());
+  Handle with_graphs(doubling(), {}, {graphs});
   DeviceFloats there(Floats(24, 1));
   const auto call = [&](int i) {
     Handle& engine = i % 4 < 2 ? plain : with_graphs;
@@ -121,7 +119,7 @@ TEST_F(RunTest, LargeTensorsOfTheHostAreCopiedInChunks) {
 }
 
 TEST_F(RunTest, TensorsOfTheDeviceAreBoundWhereTheyLie) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   {
     DeviceFloats in({1, 2, 3, 4, 5, 6});
     DeviceFloats out(Floats(6, 0));
@@ -147,7 +145,7 @@ TEST_F(RunTest, TensorsOfTheDeviceAreBoundWhereTheyLie) {
 }
 
 TEST_F(RunTest, PinnedMemoryOfTheHostIsCopied) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   cuda::PinnedBuffer memory(*cuda::Device::open(0));
   ASSERT_TRUE(memory.reserve(24).ok());
   const Floats values = {1, 2, 3};
@@ -163,7 +161,7 @@ TEST_F(RunTest, PinnedMemoryOfTheHostIsCopied) {
 }
 
 TEST_F(RunTest, WrongCallsAreRefusedAndTheEngineGoesOn) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   const auto refused = [&](const std::vector<TestTensor*>& tensors, const std::string& why) {
     const int runs = tensorrt.runs;
     EXPECT_EQ(engine.run(tensors), et::Error::InvalidArgument) << why;
@@ -263,7 +261,7 @@ TEST_F(RunTest, ThreadsLoadAndRunAtOnce) {
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([thread] {
       for (int load = 0; load < 10; ++load) {
-        Handle engine(doubling_blob());
+        Handle engine(doubling());
         ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
         for (int i = 0; i < 20; ++i) {
           const auto value = static_cast<float>(thread * 100 + i);
@@ -351,7 +349,7 @@ TEST_F(AliasTest, AnOutputInTheMemoryOfAnInputMayBeLeftOut) {
 }
 
 TEST_F(RunTest, FailuresOfARunAreErrorsAndTheNextCallRuns) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   TestTensor x({1, 3}, {1, 2, 3});
   TestTensor y({1, 3});
   tensorrt.refuses_run = true;
@@ -367,7 +365,7 @@ TEST_F(RunTest, FailuresOfARunAreErrorsAndTheNextCallRuns) {
 }
 
 TEST_F(RunTest, MemoryThatACallLacksIsSaid) {
-  Handle engine(doubling_blob());
+  Handle engine(doubling());
   ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
   driver.memory = driver.used + 20;
   TestTensor x({8, 3}, Floats(24, 1));
