@@ -86,8 +86,8 @@ struct CompileOptions {
   // By priority: each node goes to the first one that takes it. ExecuTorch's kernels run the rest,
   // and everything without an engine.
   std::vector<EngineChoice> engines = {{engine_names().front()}};
-  // Operators ("aten.cos", "aten.cos.default"; for one engine "<engine>:aten.cos") and nodes (by
-  // name) that stay on kernels.
+  // Operators ("aten.cos", "aten.cos.default") and nodes (by name) that stay on kernels, or out of
+  // one engine ("<engine>:aten.cos").
   std::set<std::string> exclude_ops = {};
   std::set<std::string> exclude_nodes = {};
   // Groups of fewer nodes than this stay on kernels, also where a later engine would take them.
@@ -118,6 +118,15 @@ struct CompileOptions {
   // Where the random numbers begin that the program draws: a module gives the same ones each time
   // that it is loaded, and others at each run.
   uint64_t seed = 0;
+  // Try each of `engines` alone and all in each order, on this machine, and take what runs fastest,
+  // whatever the order given; parts of it may go to a later engine where that is faster yet. Builds
+  // the program several times and runs it some seconds for each. What was tried is in the file, and
+  // a load on a machine with another processor says so. With a cache the choice is kept for the
+  // next compile alike.
+  bool tune = false;
+  // The sizes with which it is run, named as bounds are; without, those of the export. Random
+  // numbers are the inputs: integers from 0 to 3.
+  std::map<std::string, int64_t> tune_sizes = {};
   // Check the program after every pass; a failure is an internal error that names the pass.
   bool verify_passes = false;
   // on_program is called after each of these steps (step_names() of the output) with the program as

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <fstream>
+#include <map>
 #include <set>
 #include <span>
 #include <sstream>
 #include <string>
+#include <thread>
 
 namespace slipway {
 
@@ -32,6 +34,27 @@ inline std::string processor_features(std::span<const char* const> names) {
     if (processor_features().contains(name)) text += (text.empty() ? "" : " ") + std::string(name);
   }
   return text;
+}
+
+// "Intel(R) Xeon(R) Platinum 8481C, 2 threads": of the processor, or of the board where that alone
+// has a name, as on Arm. The threads are those that this process may use.
+inline std::string processor_name() {
+  std::string name;
+  std::map<std::string, std::string> fields;
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    const size_t colon = line.find(':');
+    const size_t end = line.find_last_not_of(" \t", colon == 0 ? 0 : colon - 1);
+    if (colon == std::string::npos || colon + 2 > line.size() || end == std::string::npos) continue;
+    fields.try_emplace(line.substr(0, end + 1), line.substr(colon + 2));
+  }
+  if (fields.contains("model name")) {
+    name = fields["model name"];
+  } else if (std::ifstream board("/sys/firmware/devicetree/base/model");
+             !std::getline(board, name, '\0') || name.empty()) {
+    name = "processor " + fields["CPU implementer"] + " " + fields["CPU part"];
+  }
+  return name + ", " + std::to_string(std::thread::hardware_concurrency()) + " threads";
 }
 
 }  // namespace slipway

@@ -62,6 +62,12 @@ TEST(COptions, OfCompilingAreSetByName) {
           return o.bounds == O{.bounds = {{"x.0", 8}}}.bounds;
         }}},
       {"seed", {"7", [](const O& o) { return o.seed == 7; }}},
+      {"tune", {"true", [](const O& o) { return o.tune; }}},
+      {"tune_sizes",
+       {"x.0=8",
+        [](const O& o) {
+          return o.tune_sizes == O{.bounds = {{"x.0", 8}}}.bounds;
+        }}},
       {"verify_passes", {"true", [](const O& o) { return o.verify_passes; }}},
       {"dump_partitions", {"/d", [](const O& o) { return o.dump_partitions == "/d"; }}},
   };

@@ -27,6 +27,7 @@
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
 #include "inspect/pte_summary.h"
+#include "inspect/tuning_text.h"
 #include "ir/queries.h"
 #include "slipway/compile.h"
 
@@ -40,6 +41,8 @@ struct CompileArguments {
   EngineOptions engine;
   std::vector<std::string> bounds;
   uint64_t seed = CompileOptions().seed;
+  bool tune = false;
+  std::vector<std::string> tune_sizes;
   bool no_alloc_graph_output = false;
   std::string external_engines;
   bool verify_passes = false;
@@ -137,7 +140,10 @@ Result<CompileOptions> to_compile_options(const CompileArguments& options) {
   } else if (bare_engine(extension) != nullptr) {
     compile_options.output = Output::kEngine;
   }
-  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(options.bounds));
+  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_sizes("--bound", options.bounds));
+  compile_options.tune = options.tune;
+  SLIPWAY_ASSIGN_OR_RETURN(compile_options.tune_sizes,
+                           parse_sizes("--tune-size", options.tune_sizes));
   compile_options.seed = options.seed;
   compile_options.alloc_graph_output = !options.no_alloc_graph_output;
   compile_options.external_engines = options.external_engines;
@@ -177,6 +183,9 @@ Result<std::string> summary_text(const CompileArguments& options, Output output,
   SLIPWAY_ASSIGN_OR_RETURN(inspection::PteSummary summary,
                            inspection::PteSummary::read(options.output, {}));
   std::string engines;
+  if (summary.manifest && summary.manifest->tuning) {
+    fmt::print("{}", inspection::tuning_text(*summary.manifest->tuning));
+  }
   if (summary.engine_count() > 0) {
     engines = fmt::format("{} of {}, ", count_text(summary.engine_count(), "engine"),
                           format_bytes(summary.engine_bytes));
@@ -310,6 +319,15 @@ void add_compile(const Command& tool, Action& action) {
           "first dimension of input x; may be repeated")
       .type_name("SIZE=LARGEST")
       .one_at_a_time();
+  command.add_flag("--tune", options->tune,
+                   "Try each engine of the list alone and all in each order, time them on this "
+                   "machine, and keep the fastest");
+  command
+      .add_option("--tune-size", options->tune_sizes,
+                  "SIZE=NUMBER for a size that is timed, named as --bound does (default: that of "
+                  "the export); may be repeated")
+      .type_name("SIZE=NUMBER")
+      .one_at_a_time();
   command.add_option("--seed", options->seed,
                      "Where the random numbers begin that the program draws");
   command.add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
@@ -333,6 +351,7 @@ void add_compile(const Command& tool, Action& action) {
       .add_option("--dump-partitions", options->dump_partitions,
                   "Write what each engine's builder is given to this folder, as ONNX")
       .type_name("DIR");
+  const std::string two = engine_names().front() + "," + engine_names().back();
   command.footer(std::string("\nExamples:\n") +
                  "  slipway compile model.pt2 -o model.pte\n"
                  "  slipway compile forward=model.pt2 encode=encoder.pt2 -o model.pte\n"
@@ -340,8 +359,9 @@ void add_compile(const Command& tool, Action& action) {
                  "  slipway compile model.pt2 -o model.pte --engine none\n"
                  "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
                  "  slipway compile model.pt2 -o model.onnx\n"
-                 "  slipway compile model.pt2 -o copy.pt2 --engine none" +
-                 examples_of_engines());
+                 "  slipway compile model.pt2 -o copy.pt2 --engine none\n"
+                 "  slipway compile model.pt2 -o model.pte --engine " +
+                 two + " --tune" + examples_of_engines());
   command.on_parsed([options, &action] { action = [options] { return compile(*options); }; });
 }
 

@@ -120,8 +120,10 @@ void EngineOptions::add_to(const Command& command) {
                    "ENGINE:aten.cos; may be repeated")
       .one_at_a_time();
   group_
-      ->add_option("--exclude-node", exclude_nodes_,
-                   "A node that stays on kernels, by its name in the program; may be repeated")
+      ->add_option(
+          "--exclude-node", exclude_nodes_,
+          "A node that stays on kernels, by its name in the program, or out of one engine, as "
+          "ENGINE:NAME; may be repeated")
       .one_at_a_time();
   group_
       ->add_option("--min-partition-size", min_partition_size_,

@@ -15,8 +15,9 @@
 
 namespace slipway::cli {
 
-Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts) {
-  std::map<std::string, int64_t> bounds;
+Result<std::map<std::string, int64_t>> parse_sizes(const char* option,
+                                                   const std::vector<std::string>& texts) {
+  std::map<std::string, int64_t> sizes;
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
@@ -24,13 +25,14 @@ Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::strin
     int64_t value = 0;
     if (equals == 0 || number.empty() || std::from_chars(number.data(), end, value).ptr != end ||
         value < 0) {
-      return invalid_argument("--bound {}: expected SIZE=LARGEST, such as s77=64 or x.0=64", text);
+      return invalid_argument("{} {}: expected SIZE=NUMBER, such as s77=64 or x.0=64", option,
+                              text);
     }
-    if (!bounds.emplace(text.substr(0, equals), value).second) {
-      return invalid_argument("--bound {}: {} is bounded twice", text, text.substr(0, equals));
+    if (!sizes.emplace(text.substr(0, equals), value).second) {
+      return invalid_argument("{} {}: {} is given twice", option, text, text.substr(0, equals));
     }
   }
-  return bounds;
+  return sizes;
 }
 
 namespace {
@@ -99,7 +101,7 @@ Result<Module> load_module(const std::string& path, const LoadOptions& options,
   Progress progress;
   progress.step("reading " + path);
   SLIPWAY_ASSIGN_OR_RETURN(Program program, Program::load(path));
-  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_bounds(bounds));
+  SLIPWAY_ASSIGN_OR_RETURN(compile_options.bounds, parse_sizes("--bound", bounds));
   compile_options.on_step = [&](const std::string& step) { progress.step(step); };
   SLIPWAY_ASSIGN_OR_RETURN(Artefact artefact, compile(program, compile_options));
   progress.finish();

@@ -13,7 +13,8 @@
 namespace slipway::cli {
 
 // The values of --bound: "s77=64" each.
-Result<std::map<std::string, int64_t>> parse_bounds(const std::vector<std::string>& texts);
+Result<std::map<std::string, int64_t>> parse_sizes(const char* option,
+                                                   const std::vector<std::string>& texts);
 
 // Loads a .pte; compiles an archive in memory first, under these bounds.
 Result<Module> load_module(const std::string& path, const LoadOptions& options,

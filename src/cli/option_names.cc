@@ -19,7 +19,8 @@ std::string flag_of(const std::string& option) {
       {"engines", "--engine"},
       {"exclude_nodes", "--exclude-node"},
       {"exclude_ops", "--exclude-op"},
-      {"time_limit", "--timeout"}};
+      {"time_limit", "--timeout"},
+      {"tune_sizes", "--tune-size"}};
   for (const auto& [name, flag] : kFlags) {
     if (option == name) return flag;
   }

@@ -411,6 +411,26 @@ TEST_F(Tool, ShowsEnginesAndWhatStaysOutside) {
                                       "engine 1 of OpenvinoBackend"}));
 }
 
+TEST_F(Tool, TimesEnginesAndSaysSo) {
+  const Outcome compiled =
+      run({"compile", data_path("golden/conv_dyn.pt2"), "-o", path("m.pte"), "--engine",
+           "openvino,xnnpack", "--tune", "--tune-size", "x.0=4", "--no-cache"});
+  ASSERT_EQ(compiled.code, 0) << compiled.err;
+  const size_t table = compiled.out.find("engines chosen by their times on ");
+  ASSERT_NE(table, std::string::npos) << compiled.out;
+  EXPECT_TRUE(contains(compiled.out, " = 4:\n  engines ")) << compiled.out;
+  EXPECT_TRUE(contains(compiled.out, " 1.00 ")) << compiled.out;
+  EXPECT_TRUE(contains(compiled.out, "the parts are those of openvino\n")) << compiled.out;
+  const std::string lines = compiled.out.substr(table, compiled.out.find("m.pte: ") - table);
+  const Outcome text = run({"inspect", path("m.pte")});
+  EXPECT_TRUE(contains(text.out, lines.substr(0, lines.rfind('\n')))) << text.out;
+  const auto shown = nlohmann::json::parse(run({"inspect", "--json", path("m.pte")}).out);
+  const auto& tuning = shown["manifest"]["tuning"];
+  EXPECT_EQ(tuning["cuts"].size(), 4U);
+  EXPECT_EQ(tuning["cuts"][0]["engines"][0], shown["methods"][0]["engines"][0]["engine"]);
+  EXPECT_EQ(tuning["sizes"].begin().value(), 4);
+}
+
 TEST_F(Tool, ExtractsAnEngine) {
   const std::string model = compile("golden/mlp.pt2");
   const Outcome extracted = run({"extract", model, "--engine", "0", "-o", path("x.engine")});

@@ -72,6 +72,18 @@ Status check_replaces_its_own(const std::string& data, const std::set<std::strin
 
 }  // namespace
 
+std::shared_ptr<StartedEngine> StartedEngine::take_largest(
+    const std::vector<engine::Engine*>& engines) {
+  std::shared_ptr<StartedFile> largest;
+  for (engine::Engine* engine : engines) {
+    const auto file = std::exchange(engine->started, nullptr);
+    if (file && (!largest || file->bytes.bytes.size() > largest->bytes.bytes.size())) {
+      largest = file;
+    }
+  }
+  return largest ? std::make_shared<StartedEngine>(std::move(largest)) : nullptr;
+}
+
 std::shared_ptr<StartedFile> StartedEngine::take() {
   const std::lock_guard lock(mutex_);
   return std::exchange(file_, nullptr);

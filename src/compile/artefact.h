@@ -13,6 +13,7 @@
 
 #include "base/file_writer.h"
 #include "base/piece_writer.h"
+#include "engine/record.h"
 #include "onnx/serializer.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
@@ -23,6 +24,9 @@ namespace slipway {
 class StartedEngine {
  public:
   explicit StartedEngine(std::shared_ptr<StartedFile> file) : file_(std::move(file)) {}
+
+  // The largest of the engines' files, or null: the others are copied, and closed.
+  static std::shared_ptr<StartedEngine> take_largest(const std::vector<engine::Engine*>& engines);
 
   // May be called by several threads at once; one of them gets it.
   std::shared_ptr<StartedFile> take();

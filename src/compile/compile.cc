@@ -16,6 +16,7 @@
 #include "base/try.h"
 #include "compile/archive.h"
 #include "compile/artefact.h"
+#include "compile/built_methods.h"
 #include "compile/constant_evaluator.h"
 #include "compile/engines.h"
 #include "compile/functional.h"
@@ -25,6 +26,7 @@
 #include "compile/program_impl.h"
 #include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
+#include "compile/tune.h"
 #include "engine/manifest.h"
 #include "engine_list/registry.h"
 #include "ir/program.h"
@@ -102,20 +104,9 @@ Status check_steps(const CompileOptions& options) {
 }
 
 // Those of one method: what is dumped of several lies in folders of their own.
-CompileOptions options_of(const std::string& method, size_t methods,
-                          const CompileOptions& options) {
-  CompileOptions own = options;
-  if (methods > 1 && !own.dump_partitions.empty()) {
-    std::string folder = method;
-    std::replace(folder.begin(), folder.end(), '/', '_');
-    own.dump_partitions += "/" + folder;
-  }
-  return own;
-}
-
 // What there is to compile: a null program and names that the checked reader would refuse in the
 // end are errors.
-Status check_methods(const std::vector<std::pair<std::string, const Program*>>& methods) {
+Status check_methods(const NamedPrograms& methods) {
   if (methods.empty() || methods.size() > pte::kMaxMethods) {
     return invalid_argument("{} methods are given: a file holds 1 to {}", methods.size(),
                             pte::kMaxMethods);
@@ -135,129 +126,6 @@ Status check_methods(const std::vector<std::pair<std::string, const Program*>>& 
       return invalid_argument("two methods are named '{}'", printable(name));
     }
   }
-  return {};
-}
-
-// Leaves out of the list what is in the program no more: constants after all, or equal to another.
-void drop_folded(ProgramEngines& parts, const ir::Program& program) {
-  std::set<std::string> origins;
-  for (const auto& node : program.graph->nodes()) origins.insert(node->origin());
-  std::vector<engine::ManifestOutside> left;
-  for (size_t i = 0; i < parts.outside.size(); ++i) {
-    if (origins.contains(parts.origins[i])) left.push_back(std::move(parts.outside[i]));
-  }
-  parts.outside = std::move(left);
-}
-
-// The largest of the engines' files: the others are copied, and closed.
-std::shared_ptr<StartedEngine> take_started(const std::vector<engine::Engine*>& engines) {
-  std::shared_ptr<StartedFile> largest;
-  for (engine::Engine* engine : engines) {
-    const auto file = std::exchange(engine->started, nullptr);
-    if (file && (!largest || file->bytes.bytes.size() > largest->bytes.bytes.size())) {
-      largest = file;
-    }
-  }
-  return largest ? std::make_shared<StartedEngine>(std::move(largest)) : nullptr;
-}
-
-// Puts the engines into the data file whose delegates find them there.
-Status take_out(const std::vector<engine::Engine*>& engines, const CompileOptions& options,
-                Artefact::Impl& artefact) {
-  std::vector<ptd::NamedBytes> entries;
-  std::set<std::string> keys;
-  for (engine::Engine* engine : engines) {
-    const engine::Description* known = engine_list::find_backend(engine->record.backend);
-    if (known == nullptr || known->external_header == nullptr) continue;
-    engine->external_key = engine::external_key(engine->record);
-    SLIPWAY_ASSIGN_OR_RETURN(engine->header,
-                             known->external_header(engine->header, engine->external_key));
-    if (!keys.insert(engine->external_key).second) continue;
-    entries.push_back({engine->external_key, engine->bytes});
-  }
-  if (entries.empty()) {
-    if (options.on_warning) {
-      options.on_warning(
-          "option 'external_engines' has no effect: the program has no engine that can be outside "
-          "of it");
-    }
-    return {};
-  }
-  // One that was built in its place is the largest.
-  std::stable_sort(entries.begin(), entries.end(),
-                   [](const auto& a, const auto& b) { return a.bytes.size() > b.bytes.size(); });
-  const bool is_large = entries.front().bytes.size() >= engine::kLargeEngine;
-  SLIPWAY_ASSIGN_OR_RETURN(artefact.data,
-                           ptd::lay_out(entries, is_large ? engine::kLargeEngineOffset : 0));
-  artefact.data_file = data_file_name(options);
-  artefact.data_keys = std::move(keys);
-  return {};
-}
-
-Status compile_methods(const std::vector<std::pair<std::string, const Program*>>& methods,
-                       const CompileOptions& options, Artefact::Impl& artefact) {
-  std::vector<ir::Program> programs;
-  programs.reserve(methods.size());
-  for (const auto& [name, program] : methods) {
-    programs.push_back(Program::Impl::of(*program).ir.clone());
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(const Compilers compilers, make_compilers(options));
-  SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
-  SLIPWAY_RETURN_IF_ERROR(check_bounded(programs));
-
-  std::vector<pte::Method> emitted;
-  for (size_t i = 0; i < methods.size(); ++i) {
-    ir::Program& program = programs[i];
-    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines found, take_engines(program));
-    for (const std::string& warning : found.warnings) {
-      if (options.on_warning) options.on_warning(warning);
-    }
-    std::map<std::string, size_t> built;
-    for (const engine::Engine& engine : found.engines) ++built[engine.record.engine];
-    for (const auto& [engine, count] : built) {
-      warn_of_built(options, engine, count, program.source);
-    }
-    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
-                             take_parts(program, std::move(found), compilers,
-                                        options_of(methods[i].first, methods.size(), options)));
-    const std::string remedy = slow_path_remedy(program, parts, options);
-    SLIPWAY_RETURN_IF_ERROR(make_kernel_program(program, options));
-    drop_folded(parts, program);
-    warn_of_slow_path(program.source, parts, remedy, options);
-    emitted.push_back({.name = methods[i].first,
-                       .program = &program,
-                       .source_sha256 = Program::Impl::of(*methods[i].second).source_sha256(),
-                       .engines = std::move(parts.engines),
-                       .engine_nodes = std::move(parts.nodes),
-                       .passed_over = std::move(parts.passed_over),
-                       .outside = std::move(parts.outside)});
-  }
-  std::vector<engine::Engine*> all;
-  for (pte::Method& method : emitted) {
-    for (engine::Engine& engine : method.engines) {
-      all.push_back(&engine);
-      for (engine::Engine& variant : engine.variants) all.push_back(&variant);
-    }
-  }
-  artefact.started = take_started(all);
-  for (size_t i = 0; i < compilers.size(); ++i) {
-    std::vector<engine::Engine*> own;
-    for (pte::Method& method : emitted) {
-      for (engine::Engine& engine : method.engines) {
-        if (engine.record.engine == options.engines[i].name) own.push_back(&engine);
-      }
-    }
-    compilers[i]->finish(own);
-  }
-  if (!options.external_engines.empty()) {
-    SLIPWAY_RETURN_IF_ERROR(take_out(all, options, artefact));
-  }
-  if (options.on_step) options.on_step("plan memory");
-  SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces,
-                           pte::emit(emitted, {.tool_version = std::string("slipway ") + version(),
-                                               .alloc_graph_output = options.alloc_graph_output,
-                                               .data_file = artefact.data_file}));
-  artefact.is_pte = true;
   return {};
 }
 
@@ -310,7 +178,7 @@ Status bare_engine(const Program& program, const CompileOptions& options,
         "{}: a bare engine is for one target, but {} are given: compile for each, or to .pte",
         source, parts.engines[0].variants.size() + 1);
   }
-  artefact.started = take_started({&parts.engines[0]});
+  artefact.started = StartedEngine::take_largest({&parts.engines[0]});
   artefact.pieces.add(parts.engines[0].bytes);
   return {};
 }
@@ -408,7 +276,11 @@ Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*
       artefact.engines = archive.engines;
       artefact.engine_bytes = archive.engine_bytes;
     } else {
-      SLIPWAY_RETURN_IF_ERROR(compile_methods(methods, options, artefact));
+      std::optional<engine::Tuning> tuning;
+      auto built = options.tune ? build_fastest(methods, options, tuning)
+                                : BuiltMethods::build(methods, options);
+      if (!built.ok()) return built.error();
+      SLIPWAY_RETURN_IF_ERROR(std::move(*built).finish(options, std::move(tuning), artefact));
     }
     return Artefact::Impl::make(std::move(artefact));
   });

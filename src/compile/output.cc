@@ -162,6 +162,29 @@ Status check_options_of_engines(const CompileOptions& options) {
   return {};
 }
 
+Status check_tune(const CompileOptions& options) {
+  constexpr size_t kMost = 4;  // 28 cuts
+  if (!options.tune) {
+    if (options.tune_sizes.empty()) return {};
+    return invalid_argument("option 'tune_sizes' is of use with option 'tune' alone");
+  }
+  if (options.output != Output::kPte) {
+    return invalid_argument("option 'tune' has no effect on {}", title(options));
+  }
+  if (options.engines.size() < 2 || options.engines.size() > kMost) {
+    return invalid_argument(
+        "option 'tune' chooses among 2 to {} engines, but {} given with option 'engines'; there "
+        "are {}",
+        kMost, options.engines.size() == 1 ? "1 is" : fmt::format("{} are", options.engines.size()),
+        fmt::join(engine_names(), ", "));
+  }
+  if (options.print_after.empty() && options.dump_partitions.empty()) return {};
+  return invalid_argument(
+      "option '{}' is of one build, but option 'tune' makes several: leave it out, or name the "
+      "engines that were chosen",
+      options.print_after.empty() ? "dump_partitions" : "print_after");
+}
+
 Status check_external_engines(const CompileOptions& options) {
   // CUDA engines of ExecuTorch's own have theirs in a file of this name.
   constexpr std::string_view kTaken = "aoti_cuda_blob.ptd";
@@ -228,6 +251,7 @@ std::string data_file_name(const CompileOptions& options) {
 
 Status check_output(const CompileOptions& options, size_t methods) {
   SLIPWAY_RETURN_IF_ERROR(check_without_effect(options));
+  SLIPWAY_RETURN_IF_ERROR(check_tune(options));
   if (!options.external_engines.empty()) SLIPWAY_RETURN_IF_ERROR(check_external_engines(options));
   SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
   if (options.output == Output::kPte) return {};

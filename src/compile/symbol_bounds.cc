@@ -55,18 +55,18 @@ std::vector<std::pair<std::string, std::string>> dynamic_dimensions(const ir::Pr
   return result;
 }
 
-// The bounds by symbols. Two names of one size may agree only.
+// What is given by symbols. Two names of one size may agree only.
 Result<std::map<std::string, int64_t>> by_symbol(const ir::Program& program,
-                                                 const std::map<std::string, int64_t>& bounds,
+                                                 const std::map<std::string, int64_t>& numbers,
                                                  std::set<std::string>& known) {
-  std::map<std::string, int64_t> result = bounds;
+  std::map<std::string, int64_t> result = numbers;
   for (const auto& [name, symbol] : dynamic_dimensions(program)) {
     known.insert(name);
-    const auto given = bounds.find(name);
-    if (given == bounds.end()) continue;
+    const auto given = numbers.find(name);
+    if (given == numbers.end()) continue;
     const auto [other, is_new] = result.emplace(symbol, given->second);
     if (!is_new && other->second != given->second) {
-      return invalid_argument("{}: {} is the size {}, which is bounded by {} and by {}",
+      return invalid_argument("{}: {} is the size {}, for which {} and {} are given",
                               program.source, name, symbol, given->second, other->second);
     }
   }
@@ -100,6 +100,43 @@ Status apply_bounds(std::vector<ir::Program>& programs, const std::map<std::stri
     }
   }
   return check_known(given, known);
+}
+
+Result<std::vector<std::map<std::string, int64_t>>> example_sizes(
+    const std::vector<ir::Program>& programs, const std::map<std::string, int64_t>& given) {
+  std::vector<std::map<std::string, int64_t>> all;
+  std::set<std::string> known;
+  for (const ir::Program& program : programs) {
+    std::set<std::string> symbols;
+    for (const ir::Input& input : program.inputs) {
+      if (input.kind != ir::InputKind::kUserInput) continue;
+      for (const ir::SymInt& size : input.value->sizes()) {
+        for (const std::string& symbol : size.symbols()) symbols.insert(symbol);
+      }
+      for (const std::string& symbol : input.value->expression().symbols()) symbols.insert(symbol);
+    }
+    known.insert(symbols.begin(), symbols.end());
+    SLIPWAY_ASSIGN_OR_RETURN(const auto chosen, by_symbol(program, given, known));
+    std::map<std::string, int64_t>& sizes = all.emplace_back();
+    for (const std::string& symbol : symbols) {
+      const auto range = program.ranges.find(symbol);
+      const ir::Range bounds = range == program.ranges.end() ? ir::Range() : range->second;
+      const int64_t least = bounds.min.value_or(0);
+      const int64_t most = bounds.max.value_or(std::numeric_limits<int64_t>::max());
+      const auto choice = chosen.find(symbol);
+      if (choice != chosen.end() && (choice->second < least || choice->second > most)) {
+        return invalid_argument("{}: {} is between {} and {}, and can't be {}", program.source,
+                                symbol, least, most, choice->second);
+      }
+      const auto hint = program.hints.find(symbol);
+      const int64_t size = choice != chosen.end()        ? choice->second
+                           : hint != program.hints.end() ? hint->second
+                                                         : 1;
+      sizes[symbol] = std::min(std::max(size, least), most);
+    }
+  }
+  SLIPWAY_RETURN_IF_ERROR(check_known(given, known));
+  return all;
 }
 
 Status check_bounded(const std::vector<ir::Program>& programs) {

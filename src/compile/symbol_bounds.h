@@ -21,6 +21,12 @@ Status apply_bounds(std::vector<ir::Program>& programs,
                     const std::map<std::string, int64_t>& bounds,
                     const std::function<void(const std::string&)>& warn = {});
 
+// The sizes of the symbols of each program's inputs: those of `given`, named as bounds are, and
+// else what they were at the export, within their ranges. Errors: a name that no program has, a
+// size outside of its range, two names of one symbol with different sizes.
+Result<std::vector<std::map<std::string, int64_t>>> example_sizes(
+    const std::vector<ir::Program>& programs, const std::map<std::string, int64_t>& given);
+
 // An error that lists every size of an input that has no upper bound, and how to give one.
 Status check_bounded(const std::vector<ir::Program>& programs);
 

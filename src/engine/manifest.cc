@@ -13,6 +13,7 @@
 #include "base/try.h"
 #include "engine/json.h"
 #include "engine/record_json.h"
+#include "engine/tuning_json.h"
 
 namespace slipway::engine {
 namespace {
@@ -258,6 +259,10 @@ Result<Manifest> read(std::string_view text) {
   if (!data_file.is_absent() && !is_file_name(manifest.data_file)) {
     data_file.fail("is no name of a file");
   }
+  if (const JsonValue tuning = json.find("tuning"); !tuning.is_absent()) {
+    manifest.tuning = read_tuning(tuning);
+    SLIPWAY_RETURN_IF_ERROR(document->status());
+  }
   uint64_t expanded = 0;
   for (const JsonValue method : json["methods"].items()) {
     manifest.methods.push_back(read_method(method, expanded));
@@ -300,6 +305,7 @@ std::string write_manifest(const Manifest& manifest) {
   json["tool_version"] = manifest.tool_version;
   json["program_xxh3"] = digits_or_zeros(manifest.program_xxh3);
   if (!manifest.data_file.empty()) json["data_file"] = manifest.data_file;
+  if (manifest.tuning) json["tuning"] = tuning_to_json(*manifest.tuning);
   json["methods"] = array_to_json(manifest.methods, method_to_json);
   json["segments"] = array_to_json(manifest.segments, segment_to_json);
   std::string text = dump_json(json);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/record.h"
+#include "engine/tuning.h"
 #include "slipway/result.h"
 #include "slipway/tree.h"
 
@@ -92,6 +93,7 @@ struct Manifest {
   std::string program_xxh3;  // of the file's bytes from 0 to the end of the program part
   // The file beside this one that has the engines with an external_key; empty: there is none.
   std::string data_file = {};
+  std::optional<Tuning> tuning = {};  // where times chose among engines
   std::vector<ManifestMethod> methods;
   std::vector<ManifestSegment> segments;  // all but the manifest's own
 

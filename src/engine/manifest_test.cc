@@ -161,6 +161,33 @@ TEST(ManifestTest, EnginesMayBeOutside) {
   EXPECT_NE(error_with("\"another\"", "[]"), "");
 }
 
+TEST(ManifestTest, MayHaveTimes) {
+  Manifest manifest = example();
+  EXPECT_EQ(write_manifest(manifest).find("tuning"), std::string::npos);
+  manifest.tuning = {.processor = "A processor, 2 threads",
+                     .sizes = {{"s77", 3}},
+                     .cuts = {{{"b", "a"}, {"b:conv2d"}, 1.25, ""}, {{"a"}, {}, 0, "no device"}}};
+  const std::string text = write_manifest(manifest);
+  const auto again = read_manifest(text);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->tuning->processor, "A processor, 2 threads");
+  EXPECT_EQ(again->tuning->sizes, manifest.tuning->sizes);
+  ASSERT_EQ(again->tuning->cuts.size(), 2u);
+  EXPECT_EQ(again->tuning->cuts[0].engines, (std::vector<std::string>{"b", "a"}));
+  EXPECT_EQ(again->tuning->cuts[0].exclude_nodes, std::vector<std::string>{"b:conv2d"});
+  EXPECT_EQ(again->tuning->cuts[0].milliseconds, 1.25);
+  EXPECT_EQ(again->tuning->cuts[1].failure, "no device");
+  const auto error_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = text.substr(0, text.rfind(",\"xxh3\"")) + "}";
+    return error_of(with_checksum(changed.replace(changed.find(from), from.size(), to)));
+  };
+  EXPECT_NE(error_with("1.25", "-1.25").find("has no such time"), std::string::npos);
+  EXPECT_NE(error_with("1.25", "\"1\"").find("tuning.cuts[0].milliseconds"), std::string::npos);
+  EXPECT_NE(error_with("\"s77\":3", "\"s77\":[]").find("tuning.sizes"), std::string::npos);
+  manifest.tuning->cuts.clear();
+  EXPECT_NE(error_of(write_manifest(manifest)).find("tuning has no cuts"), std::string::npos);
+}
+
 TEST(ManifestTest, LengthIsKnownBeforeTheChecksums) {
   Manifest unknown = example();
   unknown.program_xxh3.clear();

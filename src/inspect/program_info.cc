@@ -10,10 +10,12 @@
 
 #include "base/printable.h"
 #include "base/try.h"
+#include "engine/tuning_json.h"
 #include "inspect/file_info.h"
 #include "inspect/partition_text.h"
 #include "inspect/pte_summary.h"
 #include "inspect/text.h"
+#include "inspect/tuning_text.h"
 #include "inspect/value_json.h"
 #include "runtime/signature.h"
 
@@ -106,6 +108,7 @@ Json program_json(const PteSummary& summary) {
                                   {"sha256", method.source_sha256},
                                   {"torch_version", method.source_torch_version}});
     }
+    if (manifest.tuning) entry["tuning"] = engine::tuning_to_json(*manifest.tuning);
     json["manifest"] = std::move(entry);
   } else {
     json["manifest"] = nullptr;
@@ -143,6 +146,7 @@ std::string program_text(const std::string& path, const PteSummary& summary,
       append(text, "  {} from an archive of torch {}, sha256 {}\n", printable(method.name),
              printable(method.source_torch_version), printable(method.source_sha256));
     }
+    if (manifest.tuning) text += tuning_text(*manifest.tuning);
   } else {
     append(text, "no manifest: made by another tool\n");
   }

@@ -84,6 +84,9 @@ struct Program {
   std::vector<Input> inputs;
   std::vector<Output> outputs;
   SymbolRanges ranges;
+  // What symbols were when the program was exported, where that is known; outside of its range
+  // where that is narrower since.
+  std::map<std::string, int64_t> hints;
   Tree input_tree;   // over the user inputs and literals: ((args...), {kwargs})
   Tree output_tree;  // over the user outputs
 

@@ -20,6 +20,9 @@ namespace {
 using ir::Graph;
 using ir::Node;
 
+constexpr const char* kOps = "exclude_ops";
+constexpr const char* kNodes = "exclude_nodes";
+
 void visit_nodes(const Node& node, const std::function<void(const Node&)>& visit) {
   visit(node);
   for (const ir::Argument& argument : node.args()) {
@@ -48,12 +51,14 @@ std::string suggestion(const std::string& name, const std::set<std::string>& can
   return fmt::format("; did you mean {}?", fmt::join(names, " or "));
 }
 
-// "engine:aten.cos" as the operator and the engine that it names.
+// "engine:aten.cos" as the operator, or the node, and the engine that it names.
 struct Excluded {
-  std::string_view op;
+  std::string_view name;
   std::optional<size_t> engine;
+
+  bool is_from(std::optional<size_t> other) const { return !engine || engine == other; }
 };
-Result<Excluded> read(std::string_view text, const Options& options) {
+Result<Excluded> read(const char* option, std::string_view text, const Options& options) {
   const size_t colon = text.find(':');
   if (colon == std::string_view::npos || text.substr(colon).starts_with("::")) {
     return Excluded{text, std::nullopt};
@@ -61,7 +66,7 @@ Result<Excluded> read(std::string_view text, const Options& options) {
   const std::string_view name = text.substr(0, colon);
   const auto engine = std::find(options.engines.begin(), options.engines.end(), name);
   if (engine == options.engines.end()) {
-    return invalid_argument("option 'exclude_ops' {}: '{}' is none of the engines ({})", text, name,
+    return invalid_argument("option '{}' {}: '{}' is none of the engines ({})", option, text, name,
                             fmt::join(options.engines, ", "));
   }
   return Excluded{text.substr(colon + 1), static_cast<size_t>(engine - options.engines.begin())};
@@ -80,15 +85,17 @@ Status check_exclusions(const ir::Program& program, const Options& options) {
   };
   for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
   for (const std::string& text : options.exclude_ops) {
-    SLIPWAY_ASSIGN_OR_RETURN(const Excluded excluded, read(text, options));
-    const std::string op(excluded.op);
+    SLIPWAY_ASSIGN_OR_RETURN(const Excluded excluded, read(kOps, text, options));
+    const std::string op(excluded.name);
     if (ops.contains(op)) continue;
     return invalid_argument("option 'exclude_ops' {}: the program has no such operator{}", text,
                             suggestion(op, ops));
   }
-  for (const std::string& name : options.exclude_nodes) {
+  for (const std::string& text : options.exclude_nodes) {
+    SLIPWAY_ASSIGN_OR_RETURN(const Excluded excluded, read(kNodes, text, options));
+    const std::string name(excluded.name);
     if (names.contains(name)) continue;
-    return invalid_argument("option 'exclude_nodes' {}: the program has no such node{}", name,
+    return invalid_argument("option 'exclude_nodes' {}: the program has no such node{}", text,
                             suggestion(name, names));
   }
   return {};
@@ -100,12 +107,15 @@ std::optional<std::string> why_excluded(const Node& node, const Options& options
   visit_nodes(node, [&](const Node& inner) {
     if (reason) return;
     for (const std::string& text : options.exclude_ops) {
-      const auto excluded = read(text, options);
-      if (!excluded.ok() || (excluded->engine && excluded->engine != engine)) continue;
-      if (schema::matches(inner.op(), excluded->op)) reason = "excluded by its operator, " + text;
+      const auto excluded = read(kOps, text, options);
+      if (!excluded.ok() || !excluded->is_from(engine)) continue;
+      if (schema::matches(inner.op(), excluded->name)) reason = "excluded by its operator, " + text;
     }
     for (const std::string& name : {inner.name(), inner.origin()}) {
       if (options.exclude_nodes.contains(name)) reason = "excluded by its name, " + name;
+      if (!engine || *engine >= options.engines.size()) continue;
+      const std::string own = options.engines[*engine] + ":" + name;
+      if (options.exclude_nodes.contains(own)) reason = "excluded by its name, " + own;
     }
   });
   return reason;

@@ -22,8 +22,9 @@ struct Options {
   std::vector<std::string> engines = {"engine"};  // names, by priority
   // "aten.cos.default" or "aten.cos"; "engine:aten.cos": not for that engine.
   std::set<std::string> exclude_ops;
-  std::set<std::string> exclude_nodes;  // names in the graph, or in the archive
-  size_t min_size = 1;                  // partitions with fewer nodes stay outside
+  // Names in the graph, or in the archive; "engine:conv2d": not for that engine.
+  std::set<std::string> exclude_nodes;
+  size_t min_size = 1;  // partitions with fewer nodes stay outside
 };
 
 // A node of a partition that an engine of higher priority does not take.

@@ -160,6 +160,24 @@ TEST(Plan, GivesEachNodeToTheFirstEngineThatTakesIt) {
   ASSERT_EQ(passed_over.size(), 2U);
   EXPECT_EQ(passed_over[0], "excluded by its operator, first:aten.mul");
 
+  options.exclude_ops = {};
+  options.exclude_nodes = {"first:mul"};
+  found = plan_of(program.program, why_not, options);
+  EXPECT_TRUE(found.outside.empty());
+  ASSERT_EQ(found.partitions.size(), 3U);
+  EXPECT_EQ(names(found.partitions[0].nodes), Names{"add"});
+  EXPECT_EQ(names(found.partitions[1].nodes), (Names{"mul", "cos"}));
+  EXPECT_EQ(found.partitions[1].passed_over[0].reason, "excluded by its name, first:mul");
+  options.exclude_nodes = {"third:mul"};
+  EXPECT_EQ(check_exclusions(program.program, options).error().message(),
+            "option 'exclude_nodes' third:mul: 'third' is none of the engines (first, second)");
+  options.exclude_nodes = {"first:mull"};
+  EXPECT_TRUE(check_exclusions(program.program, options)
+                  .error()
+                  .message()
+                  .starts_with("option 'exclude_nodes' first:mull: the program has no such node"));
+  options.exclude_nodes = {};
+
   options.exclude_ops = {"third:aten.mul"};
   EXPECT_EQ(check_exclusions(program.program, options).error().message(),
             "option 'exclude_ops' third:aten.mul: 'third' is none of the engines (first, second)");

@@ -1,7 +1,7 @@
 #include "pt2/expression_writer.h"
 
 #include <algorithm>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include <fmt/core.h>
@@ -67,18 +67,11 @@ void ExpressionWriter::learn_sym_int(JsonValue sym_int) {
     symbols_.try_emplace(std::string(text.substr(name, quote - name)),
                          text.substr(at, end + 1 - at));
   }
-  // What was seen of a symbol follows from what was seen of it alone, or of a multiple of it.
-  const auto linear = expression->linear();
-  const JsonValue hint = value.find("hint");
-  if (!linear || hint.is_none()) return;
-  const ir::SymInt difference = ir::SymInt(hint["as_int"].to_int()) - ir::SymInt(linear->offset);
-  const auto multiple = difference.overflowed() ? std::nullopt : difference.constant();
-  if (multiple && linear->coefficient > 0 && *multiple % linear->coefficient == 0) {
-    hints_.try_emplace(linear->symbol, *multiple / linear->coefficient);
-  }
 }
 
-void ExpressionWriter::fit_hints(const ir::SymbolRanges& ranges) {
+ExpressionWriter::ExpressionWriter(std::map<std::string, int64_t> hints,
+                                   const ir::SymbolRanges& ranges)
+    : hints_(std::move(hints)) {
   for (auto& [symbol, hint] : hints_) {
     const auto range = ranges.find(symbol);
     if (range == ranges.end()) continue;

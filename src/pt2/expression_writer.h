@@ -26,12 +26,14 @@ std::string sympy_float(double number);
 // Not thread-safe.
 class ExpressionWriter {
  public:
-  // Learns the texts, hints and assumptions of a graph of the archive that the program was read
-  // from, and of those within it. The document must outlive the writer.
+  // `hints`: of symbols. They are moved into their ranges: PyTorch loads no archive that has
+  // others.
+  ExpressionWriter(std::map<std::string, int64_t> hints, const ir::SymbolRanges& ranges);
+
+  // Learns the texts and assumptions of a graph of the archive that the program was read from, and
+  // of those within it. The document must outlive the writer.
   void learn(JsonValue graph);
 
-  // Moves hints of symbols into their ranges: PyTorch loads no archive that has others.
-  void fit_hints(const ir::SymbolRanges& ranges);
   // Whether the hint of a symbol in them has moved, so that the archive's own texts are of no use.
   bool has_moved(std::span<const ir::SymInt> expressions) const;
   bool has_moved() const { return !moved_.empty(); }

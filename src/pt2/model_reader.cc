@@ -99,6 +99,7 @@ Result<ir::Program> read_model(const JsonDocument& document, const std::string& 
   ExpressionReader expressions;
   const GraphContents contents = read_graph(graph_module["graph"], expressions, *program.graph);
   SLIPWAY_RETURN_IF_ERROR(document.status());
+  program.hints = expressions.hints();
   SLIPWAY_RETURN_IF_ERROR(
       read_signature(graph_module["signature"], contents, state, constants, program));
   SLIPWAY_RETURN_IF_ERROR(document.status());

@@ -174,6 +174,9 @@ TEST(ProgramReader, SymbolsAreExpressionsWithBounds) {
   EXPECT_EQ(
       program.ranges,
       (ir::SymbolRanges{{"s17", {2, std::nullopt}}, {"s44", {2, 32}}, {"s86", {0, std::nullopt}}}));
+  // What PyTorch saw, of 2*s44 for one.
+  EXPECT_EQ(program.hints.at("s44"), 2);
+  EXPECT_EQ(program.hints.at("s86"), 7);
   const auto s = [](const char* name) { return ir::SymInt::symbol(name); };
   EXPECT_EQ(program.inputs[0].value->sizes()[0], s("s44") * 2);
   EXPECT_EQ(program.inputs[2].value->kind(), ir::ValueKind::kSymInt);

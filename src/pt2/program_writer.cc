@@ -265,10 +265,9 @@ Result<ByteSource> write_program(const ir::Program& program, const WriteOptions&
   const auto sizes = add_size_nodes(written);
   if (!sizes.ok()) return sizes.error().with_context(program.source);
   const auto targets = target_names(written, source);
-  ExpressionWriter expressions;
+  ExpressionWriter expressions(program.hints, program.ranges);
   if (const JsonValue module = source.graph_module(); !module.is_absent()) {
     expressions.learn(module["graph"]);
-    expressions.fit_hints(program.ranges);
   }
   auto model = write_model(written, *sizes, targets, source, options, expressions);
   if (!model.ok()) return model.error().with_context(program.source);

@@ -97,6 +97,20 @@ DType read_dtype(JsonValue scalar_type) {
   return dtype.value_or(DType::kFloat32);
 }
 
+std::optional<std::pair<std::string, int64_t>> symbol_hint(const ir::SymInt& expression,
+                                                           JsonValue as_expr) {
+  // It follows from what was seen of the symbol alone, or of a multiple of it.
+  const auto linear = expression.linear();
+  const JsonValue hint = as_expr.find("hint");
+  if (!linear || linear->coefficient <= 0 || hint.kind() != JsonValue::Kind::kObject) return {};
+  const JsonValue integer = hint.find("as_int");
+  if (integer.kind() != JsonValue::Kind::kInt) return {};
+  const ir::SymInt difference = ir::SymInt(integer.to_int()) - ir::SymInt(linear->offset);
+  const auto multiple = difference.overflowed() ? std::nullopt : difference.constant();
+  if (!multiple || *multiple % linear->coefficient != 0) return {};
+  return std::pair(linear->symbol, *multiple / linear->coefficient);
+}
+
 ir::SymInt ExpressionReader::read(JsonValue sym_int) {
   const auto [tag, value] = sym_int.to_union();
   if (tag == "as_int") return value.to_int();
@@ -113,6 +127,7 @@ ir::SymInt ExpressionReader::read(JsonValue sym_int) {
     } else if (expression->overflowed()) {
       text.fail("does not fit in 64 bits");
     } else {
+      if (auto hint = symbol_hint(*expression, value)) hints_.insert(*std::move(hint));
       entry->second = *std::move(expression);
     }
   }

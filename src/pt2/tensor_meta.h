@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "base/json.h"
 #include "ir/graph.h"
@@ -26,6 +29,11 @@ std::optional<DType> dtype_from_scalar_type(int64_t scalar_type);
 int64_t scalar_type_of(DType dtype);
 DType read_dtype(JsonValue scalar_type);
 
+// What the symbol of `expression` was at the export, by the hint of `as_expr`, which is the
+// expression's; nothing where that does not tell.
+std::optional<std::pair<std::string, int64_t>> symbol_hint(const ir::SymInt& expression,
+                                                           JsonValue as_expr);
+
 // Reads expressions, each distinct text once. Texts must outlive the reader.
 class ExpressionReader {
  public:
@@ -33,9 +41,12 @@ class ExpressionReader {
   ir::SymInt read(JsonValue sym_int);
   // {"dtype": ..., "sizes": [...], "strides": [...], "layout": 7, ...}
   ir::TensorType read_tensor_type(JsonValue tensor_meta);
+  // Of the symbols in what was read.
+  const std::map<std::string, int64_t>& hints() const { return hints_; }
 
  private:
   std::unordered_map<std::string_view, ir::SymInt> parsed_;
+  std::map<std::string, int64_t> hints_;
 };
 
 // The same for a stored tensor, whose sizes are numbers; `storage` is left empty.

@@ -15,6 +15,7 @@
 #include <fmt/ranges.h>
 
 #include "base/error.h"
+#include "base/processor.h"
 #include "base/try.h"
 #include "engine_list/registry.h"
 #include "pte/format/program_generated.h"
@@ -113,6 +114,13 @@ std::vector<std::string> environment_differences(const pte::File& file, const st
   std::vector<std::string> differences;
   std::map<std::string, Environment> environments;  // by backend, each of which is asked once
   const engine::ManifestMethod* known = file.described(method);
+  const bool is_tuned = known != nullptr && !known->engines.empty() && file.manifest()->tuning;
+  if (is_tuned && file.manifest()->tuning->processor != processor_name()) {
+    differences.push_back(fmt::format(
+        "{}: its engines were chosen by their times on {}, and here is {}: another choice may be "
+        "faster; compile it here with option 'tune'",
+        file.name(), file.manifest()->tuning->processor, processor_name()));
+  }
   for (size_t i = 0; known != nullptr && i < known->engines.size(); ++i) {
     const engine::EngineRecord& record = known->engines[i].record;
     const auto [place, is_new] = environments.try_emplace(record.backend);

@@ -26,6 +26,7 @@ Result<PieceList> emit(const std::vector<Method>& methods, const EmitOptions& op
   engine::Manifest manifest;
   manifest.tool_version = options.tool_version;
   manifest.data_file = options.data_file;
+  manifest.tuning = options.tuning;
   for (const Method& method : methods) {
     auto result = MethodEmitter(method, options, data).emit();
     if (!result.ok()) return result.error().with_context(method.program->source);

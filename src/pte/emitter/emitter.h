@@ -16,6 +16,7 @@
 // - All tensors are contiguous. A mutable buffer is the tensor value that has its name.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ struct EmitOptions {
   bool alloc_graph_output = true;
   // The name of the file beside it with the engines that have an external_key, for the manifest.
   std::string data_file = {};
+  // For the manifest.
+  std::optional<engine::Tuning> tuning = {};
 };
 
 // The file as pieces, in order; the manifest is last, because it holds the checksums of what comes
