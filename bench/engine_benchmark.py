@@ -1,9 +1,10 @@
 """Slipway's engines against OpenVINO called directly, ONNX Runtime, eager PyTorch and ExecuTorch with XNNPACK.
 
-usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--pairs 200] [--runs 5]
+usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--pairs 200] [--runs 5] [--calls]
 Everything runs on two threads, in float32, each runtime in a process of its own that waits while another runs.
 
 - A call: rounds of one call each of Slipway and OpenVINO, in alternating order, and in 20 of them of the other peers too.
+  "tuned" is Slipway with `--engine openvino,xnnpack --tune`.
 - Loading: from a process that has read its inputs to the first result; new processes in turn, the file in the cache.
 - Compiling: processes in turn.
 - Memory: the peak of a process that loads and makes five calls, above the same with a model of sixteen weights; pages of
@@ -30,8 +31,8 @@ import engine_models  # noqa: E402
 from measure import measure  # noqa: E402
 
 MIB = 1 << 20
-RUNTIMES = ("slipway", "openvino", "onnxruntime", "pytorch", "xnnpack")
-SLOW = {"vit_b_16": 20}  # rounds
+RUNTIMES = ("slipway", "openvino", "tuned", "onnxruntime", "pytorch", "xnnpack")
+SLOW = {"vit_b_16": 20, "yolov8n": 60}  # rounds
 PEER_ROUNDS = 20  # rounds in which the peers but OpenVINO are asked too
 WARM_UP = 5
 # Longer than the threads of a runtime that has just run keep spinning.
@@ -52,7 +53,8 @@ class Files:
             np.save(self.inputs[-1], tensor.numpy())
         program = engine_models.export(name)
         torch.export.save(program, self.path("pt2"))
-        subprocess.run(self.compile_command("slipway"), check=True, stdout=subprocess.DEVNULL)
+        for runtime in ("slipway", "tuned"):
+            subprocess.run(self.compile_command(runtime), check=True, stdout=subprocess.DEVNULL)
         subprocess.run([self.tool, "compile", self.path("pt2"), "-o", self.path("onnx")], check=True)
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
         with open(self.path("xnnpack.pte"), "wb") as file:
@@ -67,11 +69,15 @@ class Files:
     def compile_command(self, runtime):
         if runtime == "slipway":
             return [self.tool, "compile", self.path("pt2"), "-o", self.path("pte"), "--engine", "openvino", "--no-cache"]
+        if runtime == "tuned":
+            list_of_engines = ["--engine", "openvino,xnnpack", "--tune", "--no-cache"]
+            return [self.tool, "compile", self.path("pt2"), "-o", self.path("tuned.pte"), *list_of_engines]
         return [self.server, "compile", self.path("onnx"), self.path("blob")]
 
     def run_command(self, runtime):
         model = {
             "slipway": self.path("pte"),
+            "tuned": self.path("tuned.pte"),
             "openvino": self.path("onnx"),
             "import": self.path("engine"),
             "onnxruntime": self.path("onnx"),
@@ -79,9 +85,16 @@ class Files:
             "xnnpack": self.path("xnnpack.pte"),
         }[runtime]
         peer = [sys.executable, os.path.join(os.path.dirname(__file__), "engine_peer.py")]
-        ours = runtime in ("slipway", "openvino", "import")
+        ours = runtime in ("slipway", "tuned", "openvino", "import")
         inputs = self.engine_inputs if runtime == "import" else self.inputs
-        return [*([self.server] if ours else peer), runtime, model, *inputs]
+        kind = "slipway" if runtime == "tuned" else runtime
+        return [*([self.server] if ours else peer), kind, model, *inputs]
+
+    def chosen(self):
+        """The engines of the fastest cut."""
+        inspect = [self.tool, "inspect", "--json", self.path("tuned.pte")]
+        cut = json.loads(subprocess.run(inspect, check=True, capture_output=True).stdout)["manifest"]["tuning"]["cuts"][0]
+        return ",".join(cut["engines"])
 
     def convert_inputs(self):
         """The inputs as the engine takes them: it is given a mask of booleans, which a kernel makes of the program's integers."""
@@ -183,13 +196,15 @@ def main():
     parser.add_argument("--models", default=",".join(engine_models.NAMES[1:]))
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--calls", action="store_true", help="measure calls alone")
     options = parser.parse_args()
     names = options.models.split(",")
     calls, loads, compiles, memories = [], [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        tiny = Files("tiny", folder, options.build)
-        tiny_memory = {runtime: memory(tiny, runtime) for runtime in (*RUNTIMES, "import")}
-        tiny_compile = compile_measures(tiny, options.runs)
+        if not options.calls:
+            tiny = Files("tiny", folder, options.build)
+            tiny_memory = {runtime: memory(tiny, runtime) for runtime in (*RUNTIMES, "import")}
+            tiny_compile = compile_measures(tiny, options.runs)
         for name in names:
             files = Files(name, folder, options.build)
             rounds = min(options.pairs, SLOW.get(name, options.pairs))
@@ -207,6 +222,11 @@ def main():
                     *map(ratio, RUNTIMES[2:]),
                 ]
             )
+            fastest = min(median[runtime] for runtime in RUNTIMES if runtime not in ("slipway", "tuned"))
+            calls[-1] += [files.chosen(), f"{median['tuned'] / fastest:.3f}"]
+            print(calls[-1], file=sys.stderr)
+            if options.calls:
+                continue
             load = load_times(files, options.runs)
             loads.append(
                 [
@@ -222,13 +242,16 @@ def main():
             for runtime, (seconds, anon) in compiled.items():
                 compiles[-1] += [f"{seconds:.2f} s", f"{(anon - tiny_compile[runtime][1]) / MIB:.0f} MiB"]
             memories.append([name])
-            for runtime in ("slipway", "import", *RUNTIMES[1:]):
+            for runtime in ("slipway", "import", "openvino", *RUNTIMES[3:]):
                 anon, mapped = (a - b for a, b in zip(memory(files, runtime), tiny_memory[runtime]))
                 memories[-1].append(f"{anon / MIB:.0f} + {mapped / MIB:.0f} MiB")
-            print(calls[-1], loads[-1], compiles[-1], memories[-1], sep="\n", file=sys.stderr)
+            print(loads[-1], compiles[-1], memories[-1], sep="\n", file=sys.stderr)
     print("A call: medians; in brackets, the peer's as a multiple of Slipway's")
     head = ["model", "rounds", "Slipway", "OpenVINO", "Slipway / OpenVINO"]
-    table([*head, "ONNX Runtime", "PyTorch eager", "ExecuTorch with XNNPACK"], calls)
+    peers = ["ONNX Runtime", "PyTorch eager", "ExecuTorch with XNNPACK"]
+    table([*head, "Slipway, tuned", *peers, "engines", "tuned / fastest peer"], calls)
+    if options.calls:
+        return
     print("From the start of loading to the first result")
     table(["model", "file", "Slipway", "import_model", "Slipway / import_model"], loads)
     print("Compiling: seconds, and memory above the tiny model's")

@@ -9,9 +9,10 @@ ROOT = os.path.join(os.path.dirname(__file__), "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "peers"))
 import image_models  # noqa: E402
 import minilm  # noqa: E402
+import yolo  # noqa: E402
 
 # "tiny" is for what a process takes whatever its model is.
-NAMES = ("tiny", "resnet18", "mobilenet_v3_small", "vit_b_16", "minilm", "crepe_tiny")
+NAMES = ("tiny", "resnet18", "mobilenet_v3_small", "vit_b_16", "minilm", "crepe_tiny", "efficientnet_b0", "yolov8n")
 
 
 def crepe_tiny():
@@ -30,6 +31,8 @@ def make(name):
     if name == "minilm":  # one sentence as long as can be
         size = (1, minilm.MAX_LENGTH)
         return minilm.load(), (torch.randint(1000, 30000, size), torch.ones(size, dtype=torch.int64))
+    if name == "yolov8n":
+        return yolo.YoloV8n().eval(), (torch.randn(1, 3, 640, 640),)
     return image_models.make(name), (torch.randn(1, 3, 224, 224),)
 
 
