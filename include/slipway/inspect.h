@@ -153,10 +153,11 @@ struct VerifyOptions {
   std::string data_file = {};
 };
 
-// Whether a file is sound and runs here. The first check of an archive is the only one; that of a
-// .pte is of its structure, and where it passes, checksums and what check_machine() looks at
-// follow. What a check finds is no error; the errors are those of file_kind(), and kInvalidArgument
-// for options that engines don't have. Reads the whole file.
+// Whether a file is sound and runs here. The first check of an archive is of all but the engines
+// that it came with, each of which has its own; that of a .pte is of its structure, and where it
+// passes, checksums and what check_machine() looks at follow. What a check finds is no error; the
+// errors are those of file_kind(), and kInvalidArgument for options that engines don't have. Reads
+// the whole file.
 SLIPWAY_API Result<std::vector<Check>> verify(const std::string& path,
                                               const VerifyOptions& options = {});
 

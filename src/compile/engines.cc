@@ -426,9 +426,16 @@ Result<ProgramEngines> take_engines(ir::Program& program) {
   return parts;
 }
 
-Result<ProgramEngines> engines_of(const Program& program) {
+std::vector<engine_build::ListedEngine> list_engines(const Program& program) {
   ir::Program copy = Program::Impl::of(program).ir.clone();
-  return take_engines(copy);
+  // What can't be inlined has calls in branches, which are listed as such.
+  if (!passes::inline_regions(copy).ok()) copy = Program::Impl::of(program).ir.clone();
+  std::vector<engine_build::ListedEngine> listed;
+  for (const auto* compiler : engine_list::compilers()) {
+    if (compiler->list_engines == nullptr) continue;
+    for (auto& one : compiler->list_engines(copy)) listed.push_back(std::move(one));
+  }
+  return listed;
 }
 
 Result<ProgramEngines> build_engines(ir::Program& program, const Compilers& compilers,

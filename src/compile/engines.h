@@ -7,6 +7,7 @@
 #include "compile/compilers.h"
 #include "engine/manifest.h"
 #include "engine/record.h"
+#include "engine_build/compiler.h"
 #include "ir/program.h"
 #include "slipway/compile.h"
 #include "slipway/program.h"
@@ -27,8 +28,9 @@ struct ProgramEngines {
 
 // Takes the engines that the program came with, as the archive has it: the calls of all of them.
 Result<ProgramEngines> take_engines(ir::Program& program);
-// The same of a program that stays as it is.
-Result<ProgramEngines> engines_of(const Program& program);
+// Those of a program that stays as it is, each by itself, in the same order: what is wrong with one
+// is its own.
+std::vector<engine_build::ListedEngine> list_engines(const Program& program);
 
 // Builds engines for the parts of a functional program that compilers take, and puts calls in
 // their place: each builds every partition for a target of its own, and the first one says what can

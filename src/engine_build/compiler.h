@@ -48,6 +48,14 @@ struct FoundEngine {
   std::string warning;  // what the user should know of it; mostly empty
 };
 
+// One as it is there, which need not be sound.
+struct ListedEngine {
+  std::string node;
+  Result<engine::Engine> engine;
+  Status runs_here = {};  // as far as its record says
+  std::string warning = {};
+};
+
 // What writing an exported program takes besides it, where it calls engines.
 struct ArchiveCalls {
   // The operators of the calls, by target, and the names of their parameters. They give lists of
@@ -86,10 +94,13 @@ struct CompilerDescription {
   Result<std::vector<FoundEngine>> (*take_engines)(ir::Program& program,
                                                    size_t first_engine) = nullptr;
 
-  // The counterpart, for a program that is written as an archive: calls of that tool's take the
-  // place of each ir::kCallEngine, which calls one of `engines` by index, and those that the
-  // program has already get the form that the options ask for. Null: archives hold no engines of
-  // this kind.
+  // The same engines, in that order, of a program that stays as it is. Null where take_engines is.
+  std::vector<ListedEngine> (*list_engines)(const ir::Program& program) = nullptr;
+
+  // The counterpart of take_engines, for a program that is written as an archive: calls of that
+  // tool's take the place of each ir::kCallEngine, which calls one of `engines` by index, and those
+  // that the program has already get the form that the options ask for. Null: archives hold no
+  // engines of this kind.
   Result<ArchiveCalls> (*put_engines)(ir::Program& program, std::span<const engine::Engine> engines,
                                       const OptionValues& options) = nullptr;
 

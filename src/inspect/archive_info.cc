@@ -140,42 +140,54 @@ Json archive_json(const Program& loaded) {
                                {"bytes", weight->data->nbytes()}});
   }
   json["engines"] = Json::array();
-  const auto parts = engines_of(loaded);
-  if (!parts.ok()) {
-    json["engines_error"] = parts.error().message();
-    return json;
-  }
-  for (size_t i = 0; i < parts->engines.size(); ++i) {
-    const engine::EngineRecord& record = parts->engines[i].record;
-    json["engines"].push_back({{"engine", record.engine},
-                               {"node", parts->nodes[i].front()},
-                               {"device", record.device},
-                               {"target", record.target},
-                               {"library_version", record.library_version},
-                               {"options", record.options},
-                               {"bytes", record.size},
-                               {"sha256", record.sha256}});
+  for (const engine_build::ListedEngine& listed : list_engines(loaded)) {
+    Json& entry = json["engines"].emplace_back(Json{{"node", listed.node}});
+    if (!listed.engine.ok()) {
+      entry["error"] = listed.engine.error().message();
+      continue;
+    }
+    const engine::EngineRecord& record = listed.engine->record;
+    entry.update({{"engine", record.engine},
+                  {"device", record.device},
+                  {"target", record.target},
+                  {"library_version", record.library_version},
+                  {"options", record.options},
+                  {"bytes", record.size},
+                  {"sha256", record.sha256}});
+    if (!listed.runs_here.ok()) entry["not_here"] = listed.runs_here.error().message();
+    if (!listed.warning.empty()) entry["warning"] = listed.warning;
   }
   return json;
 }
 
-void append_engines(std::string& text, const Program& loaded) {
-  const auto parts = engines_of(loaded);
-  if (!parts.ok()) {
-    append(text, "engines: {}\n", printable_message(parts.error().message()));
+void append_engine(std::string& text, const engine_build::ListedEngine& listed) {
+  if (!listed.engine.ok()) {
+    append(text, "{}: {}\n", printable(listed.node),
+           printable_message(listed.engine.error().message()));
     return;
   }
-  if (!parts->engines.empty()) append(text, "engines:\n");
-  for (size_t i = 0; i < parts->engines.size(); ++i) {
-    const engine::EngineRecord& record = parts->engines[i].record;
-    const std::string library =
-        record.library_version.empty() ? "" : ", built by " + printable(record.library_version);
-    append(text, "  {}  {} for {}{}{}, {}: {}\n", i, record.engine, printable(record.device),
-           record.target.empty() ? "" : " (" + printable(record.target) + ")", library,
-           format_bytes(record.size), printable(parts->nodes[i].front()));
-    for (const auto& [name, value] : record.options) {
-      append(text, "     option {}={}\n", printable(name), printable(value));
-    }
+  const engine::EngineRecord& record = listed.engine->record;
+  const std::string library =
+      record.library_version.empty() ? "" : ", built by " + printable(record.library_version);
+  append(text, "{} for {}{}{}, {}: {}\n", record.engine, printable(record.device),
+         record.target.empty() ? "" : " (" + printable(record.target) + ")", library,
+         format_bytes(record.size), printable(listed.node));
+  for (const auto& [name, value] : record.options) {
+    append(text, "     option {}={}\n", printable(name), printable(value));
+  }
+  if (!listed.runs_here.ok()) {
+    append(text, "     does not run here: {}\n",
+           printable_message(listed.runs_here.error().message()));
+  }
+  if (!listed.warning.empty()) append(text, "     {}\n", printable_message(listed.warning));
+}
+
+void append_engines(std::string& text, const Program& loaded) {
+  const auto engines = list_engines(loaded);
+  if (!engines.empty()) append(text, "engines:\n");
+  for (size_t i = 0; i < engines.size(); ++i) {
+    append(text, "  {}  ", i);
+    append_engine(text, engines[i]);
   }
 }
 

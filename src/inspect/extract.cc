@@ -136,17 +136,20 @@ Result<ExtractedEngine> extract_from_archive(const std::string& path, const std:
                             path);
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Program loaded, Program::load(path));
-  SLIPWAY_ASSIGN_OR_RETURN(const ProgramEngines parts, engines_of(loaded));
-  if (parts.engines.empty()) {
+  const auto engines = list_engines(loaded);
+  if (engines.empty()) {
     return invalid_file("{} is an archive and has no engines: compile it first", path);
   }
-  if (options.engine >= parts.engines.size()) {
+  if (options.engine >= engines.size()) {
     return not_found("{} has {}: there is no engine {}", path,
-                     inspection::count_text(parts.engines.size(), "engine"), options.engine);
+                     inspection::count_text(engines.size(), "engine"), options.engine);
   }
-  const engine::Engine& engine = parts.engines[options.engine];
-  SLIPWAY_RETURN_IF_ERROR(write_file(output, engine.bytes.bytes));
-  return ExtractedEngine{engine.record.backend, engine.record.size};
+  const engine_build::ListedEngine& listed = engines[options.engine];
+  if (!listed.engine.ok()) {
+    return listed.engine.error().with_context(fmt::format("{}: {}", path, listed.node));
+  }
+  SLIPWAY_RETURN_IF_ERROR(write_file(output, listed.engine->bytes.bytes));
+  return ExtractedEngine{listed.engine->record.backend, listed.engine->record.size};
 }
 
 }  // namespace

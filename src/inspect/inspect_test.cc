@@ -96,8 +96,26 @@ TEST(Inspect, AnArchiveShowsTheEnginesThatItCameWith) {
   EXPECT_THAT(file.to_text(), HasSubstr("engines:\n  0  tensorrt for NVIDIA RTX A6000, "));
   EXPECT_EQ(engine["options"], (json{{"platform", "linux_x86_64"}, {"torch_tensorrt_abi", "10"}}));
   EXPECT_THAT(file.to_text(), HasSubstr("\n     option platform=linux_x86_64\n"));
-  const FileInfo newer = inspected(data("engines/newer.pt2"));
-  EXPECT_THAT(newer.to_text(), HasSubstr("it is of Torch-TensorRT's ABI '11'"));
+}
+
+// One that can't be read, or that this machine does not run, says so, and the others are there.
+TEST(Inspect, EachEngineOfAnArchiveIsShownByItself) {
+  const FileInfo file = inspected(data("engines/records.pt2"));
+  const json engines = json::parse(file.to_json())["engines"];
+  ASSERT_EQ(engines.size(), 3U);
+  EXPECT_EQ(engines[0]["library_version"], "TensorRT 10.0.0");
+  EXPECT_THAT(engines[0]["warning"], HasSubstr("was made by slipway 0.0.1, and this is slipway "));
+  EXPECT_FALSE(engines[0].contains("not_here"));
+  EXPECT_THAT(engines[1]["not_here"], HasSubstr("for windows_x86_64, and this is linux_x86_64"));
+  EXPECT_EQ(engines[1]["bytes"], 97);
+  EXPECT_THAT(engines[2]["error"], HasSubstr("it is of Torch-TensorRT's ABI '11'"));
+  EXPECT_FALSE(engines[2].contains("bytes"));
+  const std::string text = file.to_text();
+  EXPECT_THAT(text, HasSubstr("\n  0  tensorrt for NVIDIA RTX A6000 (sm_86), built by TensorRT "));
+  EXPECT_THAT(text, HasSubstr("was made by slipway 0.0.1, and this is slipway "));
+  EXPECT_THAT(text, HasSubstr("\n     does not run here: its engine is for windows_x86_64, "));
+  EXPECT_THAT(text, HasSubstr("\n  2  no_op_placeholder_for_execute_engine_2 (tensorrt.no_op_"));
+  EXPECT_THAT(text, HasSubstr("it is of Torch-TensorRT's ABI '11'"));
 }
 
 TEST(Inspect, ABareEngineIsNamed) {

@@ -97,7 +97,7 @@ TEST(InspectPage, HasTheMembersOfTheJson) {
       {with_data, without_data, data + "/runtime/engine.pte", data + "/runtime/tensorrt.pte",
        data + "/runtime/counter.pte", data + "/runtime/literals.pte", data + "/golden/mlp.pt2",
        data + "/golden/transformer_layer.pt2", data + "/engines/partial.pt2",
-       data + "/engines/newer.pt2", plan});
+       data + "/engines/records.pt2", plan});
   EXPECT_EQ(members_of_page(), found);
 }
 

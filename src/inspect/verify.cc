@@ -197,17 +197,21 @@ Checks verify_archive(const std::string& path, const VerifyOptions& options) {
       passed_or_failed("archive", loaded.ok() ? Status() : loaded.error(),
                        "checksums of all entries match, and the program is well-formed")};
   if (!loaded.ok()) return checks;
-  const auto parts = engines_of(*loaded);
-  if (!parts.ok()) {
-    checks.push_back({"engines", Outcome::kFailed, parts.error().message()});
-    return checks;
-  }
-  for (size_t i = 0; i < parts->engines.size(); ++i) {
-    const engine::Engine& engine = parts->engines[i];
+  const auto engines = list_engines(*loaded);
+  for (size_t i = 0; i < engines.size(); ++i) {
+    const engine_build::ListedEngine& listed = engines[i];
+    const std::string name = fmt::format("engine {}", i);
+    const Status sound = listed.engine.ok() ? listed.runs_here : listed.engine.error();
+    if (!sound.ok()) {
+      checks.push_back({name, Outcome::kFailed, listed.node + ": " + sound.error().message()});
+      continue;
+    }
+    if (!listed.warning.empty()) checks.push_back({name, Outcome::kWarning, listed.warning});
+    const engine::Engine& engine = *listed.engine;
     const auto* compiler = checker_of(engine.record.engine);
     if (compiler == nullptr) continue;
-    checks.push_back(check_engine(*compiler, fmt::format("engine {}", i), engine.bytes.bytes,
-                                  engine.record.library_version, options));
+    checks.push_back(
+        check_engine(*compiler, name, engine.bytes.bytes, engine.record.library_version, options));
   }
   return checks;
 }

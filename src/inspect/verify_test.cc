@@ -116,8 +116,14 @@ TEST_F(VerifyTest, OptionsOfEnginesSayWhereTheirLibrariesAre) {
 
 TEST_F(VerifyTest, ArchivesBareEnginesAndOtherFiles) {
   EXPECT_THAT(lines(verify(data_path("golden/mlp.pt2"))), ElementsAre("archive: passed"));
-  EXPECT_THAT(lines(verify(data_path("engines/newer.pt2"))),
-              ElementsAre("archive: passed", "engines: failed"));
+  const auto records = verify(data_path("engines/records.pt2"));
+  EXPECT_THAT(lines(records),
+              ElementsAre("archive: passed", "engine 0: warning", "engine 0: failed",
+                          "engine 1: failed", "engine 2: failed"));
+  EXPECT_THAT(records->at(1).detail, HasSubstr("was made by slipway 0.0.1"));
+  EXPECT_THAT(records->at(3).detail, HasSubstr("engine_1 (tensorrt.no_op_placeholder_for_execute_"
+                                               "engine.default): its engine is for windows_"));
+  EXPECT_THAT(records->at(4).detail, HasSubstr("of Torch-TensorRT's ABI '11'"));
   EXPECT_THAT(lines(verify(data_path("engines/partial.pt2"))),
               ElementsAre("archive: passed", "engine 0: failed"));
   const auto archive = check_machine(data_path("golden/mlp.pt2"));

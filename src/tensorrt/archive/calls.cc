@@ -21,6 +21,8 @@ namespace slipway::tensorrt {
 
 namespace {
 
+constexpr const char* kInBranch = "is called in a branch or a loop, where delegates can't be";
+
 // What several calls have in common is read once: an object by its record, a digest by its plan.
 struct Known {
   KnownObjects objects;
@@ -123,24 +125,67 @@ std::string difference(const std::string& metadata, const std::string& node) {
   return fmt::format("the engine of {} was made by {}, and this is {}", node, made_by, own);
 }
 
-Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& node, size_t number,
-                                              Known& known) {
+std::string name_of(const ir::Node& node) { return fmt::format("{} ({})", node.name(), node.op()); }
+
+// What a call is given, and its engine.
+struct Call {
+  std::vector<ir::Value*> inputs;
+  SerializedEngine engine;
+};
+
+Result<Call> read_call(const ir::Program& program, const ir::Node& node, Known& known) {
   const auto* inputs =
       node.args().empty() ? nullptr : std::get_if<std::vector<ir::Value*>>(&node.arg(0));
   if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
-  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine serialized, engine_of(program, node, known.objects));
-  SLIPWAY_RETURN_IF_ERROR(check_supported(serialized, node.op() == kPlaceholder));
-  const std::string serialized_metadata = serialized.metadata;
+  SLIPWAY_ASSIGN_OR_RETURN(SerializedEngine engine, engine_of(program, node, known.objects));
+  return Call{*inputs, std::move(engine)};
+}
+
+Result<engine_build::FoundEngine> take_engine(ir::Program& program, ir::Node& node, size_t number,
+                                              Known& known) {
+  SLIPWAY_ASSIGN_OR_RETURN(Call call, read_call(program, node, known));
+  SLIPWAY_RETURN_IF_ERROR(check_supported(call.engine, node.op() == kPlaceholder));
+  std::string name = name_of(node);
+  std::string warning = difference(call.engine.metadata, name);
   SLIPWAY_ASSIGN_OR_RETURN(engine::Engine engine,
-                           make_engine(std::move(serialized), *inputs, node.outputs(), known));
-  ir::Node* call =
-      program.graph->add_node(ir::kCallEngine, {ir::SymInt(static_cast<int64_t>(number)), *inputs},
-                              {.before = &node, .origin = &node});
+                           make_engine(std::move(call.engine), call.inputs, node.outputs(), known));
+  ir::Node* taken = program.graph->add_node(
+      ir::kCallEngine, {ir::SymInt(static_cast<int64_t>(number)), std::move(call.inputs)},
+      {.before = &node, .origin = &node});
   const std::vector<ir::Value*> outputs = node.outputs();
-  for (ir::Value* output : outputs) program.graph->move_output(output, call);
-  std::string name = fmt::format("{} ({})", node.name(), node.op());
-  std::string warning = difference(serialized_metadata, name);
+  for (ir::Value* output : outputs) program.graph->move_output(output, taken);
   return engine_build::FoundEngine{std::move(engine), std::move(name), std::move(warning)};
+}
+
+engine_build::ListedEngine list_engine(const ir::Program& program, const ir::Node& node,
+                                       Known& known) {
+  std::string name = name_of(node);
+  auto call = read_call(program, node, known);
+  if (!call.ok()) return {std::move(name), call.error()};
+  // As a placeholder, too, it does not run here.
+  Status runs_here = check_supported(call->engine, /*is_placeholder=*/false);
+  std::string warning = difference(call->engine.metadata, name);
+  auto engine = make_engine(std::move(call->engine), call->inputs, node.outputs(), known);
+  return {std::move(name), std::move(engine), std::move(runs_here), std::move(warning)};
+}
+
+// Those of the graphs within it, too, whose objects are somebody else's values.
+void list_graph(const ir::Program& program, const ir::Graph& graph, Known& known,
+                std::vector<engine_build::ListedEngine>& listed) {
+  for (const auto& node : graph.nodes()) {
+    if (is_call(*node)) {
+      if (&graph == program.graph.get()) {
+        listed.push_back(list_engine(program, *node, known));
+      } else {
+        listed.push_back({name_of(*node), unsupported("{}", kInBranch)});
+      }
+    }
+    for (const ir::Argument& argument : node->args()) {
+      ir::Graph::for_each_graph(argument, [&](const std::shared_ptr<ir::Graph>& inner) {
+        list_graph(program, *inner, known, listed);
+      });
+    }
+  }
 }
 
 }  // namespace
@@ -156,8 +201,7 @@ Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program
   for (ir::Node* node : calls) {
     auto engine = take_engine(program, *node, first_engine + found.size(), known);
     if (!engine.ok()) {
-      return engine.error().with_context(
-          fmt::format("{}: {} ({})", program.source, node->name(), node->op()));
+      return engine.error().with_context(fmt::format("{}: {}", program.source, name_of(*node)));
     }
     found.push_back(std::move(*engine));
     program.graph->erase(node);
@@ -165,11 +209,17 @@ Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program
   const auto& nodes = program.graph->nodes();
   if (std::any_of(nodes.begin(), nodes.end(),
                   [](const auto& node) { return has_inner_call(*node); })) {
-    return unsupported("{}: an engine is called in a branch or a loop, where delegates can't be",
-                       program.source);
+    return unsupported("{}: an engine {}", program.source, kInBranch);
   }
   if (!found.empty()) program.remove_unused_constants();
   return found;
+}
+
+std::vector<engine_build::ListedEngine> list_engines(const ir::Program& program) {
+  std::vector<engine_build::ListedEngine> listed;
+  Known known;
+  list_graph(program, *program.graph, known, listed);
+  return listed;
 }
 
 }  // namespace slipway::tensorrt

@@ -22,4 +22,7 @@ inline constexpr const char* kPlatformOption = "platform";
 Result<std::vector<engine_build::FoundEngine>> take_engines(ir::Program& program,
                                                             size_t first_engine);
 
+// Those of a program that stays as it is, each by itself, with the ones that this machine runs not.
+std::vector<engine_build::ListedEngine> list_engines(const ir::Program& program);
+
 }  // namespace slipway::tensorrt

@@ -224,6 +224,34 @@ TEST(EngineCalls, SayWhichObjectsThereAre) {
               HasSubstr("its engine, x, is none of the program's objects, which are: obj_engine"));
 }
 
+// What take_engines() refuses is listed with its reason, and nothing of it is lost.
+TEST(EngineCalls, AreListedEachByItself) {
+  ir::Program program = read("engines/partial");
+  EXPECT_EQ(list_engines(program).at(0).node,
+            "no_op_placeholder_for_execute_engine (tensorrt.no_op_placeholder_for_execute_engine."
+            "default)");
+  EXPECT_TRUE(list_engines(program).at(0).runs_here.ok());
+  argument_of_placeholder(program, 10) = std::string("1");
+  const auto allocating = list_engines(program);
+  ASSERT_TRUE(allocating.at(0).engine.ok());
+  EXPECT_THAT(text_of(allocating.at(0).engine->bytes), HasSubstr("stand-in plan"));
+  EXPECT_THAT(allocating.at(0).runs_here.error().message(), HasSubstr("an output allocator"));
+  argument_of_placeholder(program, 1) = std::string("11");
+  const auto newer = list_engines(program);
+  ASSERT_FALSE(newer.at(0).engine.ok());
+  EXPECT_THAT(newer.at(0).engine.error().message(), HasSubstr("reads 7 to 10"));
+  EXPECT_FALSE(take_engines(program, 0).ok());
+
+  // In a branch it can't be run, and its object is nobody's.
+  ir::Program outer = read("engines/partial");
+  outer.graph->add_node("higher_order.cond", {outer.graph->clone()}, {});
+  const auto both = list_engines(outer);
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_TRUE(both[0].engine.ok());
+  EXPECT_THAT(both[1].engine.error().message(), HasSubstr("is called in a branch or a loop"));
+  EXPECT_EQ(list_engines(read("golden/mlp")).size(), 0U);
+}
+
 // A part of a storage, as a view is stored.
 TEST(EngineCalls, APlanIsItsTensorsElements) {
   ir::Program program = read("engines/partial");

@@ -100,6 +100,7 @@ const engine_build::CompilerDescription kCompiler = {
     .process_for_each_engine = true,
     .bare_extensions = kExtensions,
     .take_engines = take_engines,
+    .list_engines = list_engines,
     .put_engines = put,
     .open_bare = open_bare,
     .examples = kExamples,

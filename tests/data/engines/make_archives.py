@@ -4,6 +4,7 @@ stand-in for TensorRT, and what PyTorch computes. Needs torch 2.14 (the environm
 usage: .deps/peers/bin/python tests/data/engines/make_archives.py
 """
 
+import base64
 import pathlib
 
 import numpy as np
@@ -28,11 +29,12 @@ SCHEMA = (
 )
 
 
-def call(inputs, engine, names, compute, aliases="", abi="10"):
+def call(inputs, engine, names, compute, aliases="", abi="10", platform="linux_x86_64", metadata=b"meta"):
     given, got = names
     call.compute = compute
+    metadata = base64.b64encode(metadata).decode()
     return torch.ops.tensorrt.no_op_placeholder_for_execute_engine(
-        inputs, abi, "engine", "0%8%6%0%NVIDIA RTX A6000", engine, given, got, "1", "bWV0YQ==", "linux_x86_64", "0", "0", "0", aliases
+        inputs, abi, "engine", "0%8%6%0%NVIDIA RTX A6000", engine, given, got, "1", metadata, platform, "0", "0", "0", aliases
     )
 
 
@@ -66,15 +68,24 @@ class Cache(nn.Module):
         return y
 
 
-class Newer(nn.Module):
-    """An engine of an ABI that is not there yet."""
+class Records(nn.Module):
+    """Three engines: of another version of Slipway, for another machine, and of an ABI that is not there yet."""
 
     def __init__(self):
         super().__init__()
-        self.register_buffer("_trt_engine_0", plan(["input x float32 3", "output y x 1 0"]))
+        for i in range(3):
+            self.register_buffer(f"_trt_engine_{i}", plan(["input x float32 3", f"output y x {i + 1} 0"]))
 
     def forward(self, x):
-        return call([x], self._trt_engine_0, ("x", "y"), lambda a: [a.clone()], abi="11")[0]
+        compute = lambda a: [a.clone()]  # noqa: E731
+        # {"slipway": [...]}, with the opcodes that Slipway writes.
+        text = lambda t: b"X" + len(t).to_bytes(4, "little") + t.encode()  # noqa: E731
+        said = [text(each) for each in ("slipway 0.0.1", "TensorRT 10.0.0", "sm_86")]
+        note = b"\x80\x04}(" + text("slipway") + b"](" + b"".join(said) + b"eu."
+        [x] = call([x], self._trt_engine_0, ("x", "y"), compute, metadata=note)
+        [x] = call([x], self._trt_engine_1, ("x", "y"), compute, platform="windows_x86_64")
+        [x] = call([x], self._trt_engine_2, ("x", "y"), compute, abi="11")
+        return x
 
 
 def save(program, name):
@@ -94,7 +105,7 @@ def main():
         for kind, tensors in (("in", inputs), ("out", Partial()(*inputs))):
             for i, tensor in enumerate(tensors):
                 np.save(FOLDER / f"partial.{kind}{i}.npy", tensor.numpy())
-        save(torch.export.export(Newer(), (torch.ones(3),)), "newer.pt2")
+        save(torch.export.export(Records(), (torch.ones(3),)), "records.pt2")
         save(torch.export.export(Cache(), (torch.ones(3),)).run_decompositions(), "cache.pt2")
 
 
