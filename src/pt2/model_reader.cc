@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "pt2/graph_reader.h"
 #include "pt2/range_reader.h"
@@ -22,7 +23,7 @@ namespace {
 constexpr size_t kMaxFieldName = 1024;
 
 // The trees of inputs and outputs, kept for the root module.
-Status read_trees(JsonValue graph_module, ir::Program& program) {
+Status read_trees(JsonValue graph_module, const Weights& constants, ir::Program& program) {
   std::map<std::string, std::vector<std::string>> fields;
   const JsonValue named = graph_module.find("treespec_namedtuple_fields");
   if (!named.is_none()) {
@@ -62,9 +63,22 @@ Status read_trees(JsonValue graph_module, ir::Program& program) {
       program.outputs.begin(), program.outputs.end(),
       [](const ir::Output& output) { return output.kind == ir::OutputKind::kUserOutput; });
   if (program.input_tree.leaf_count() != inputs || program.output_tree.leaf_count() != outputs) {
-    signature.fail(fmt::format("nests {} inputs and {} outputs where the program has {} and {}",
+    // An object that was not found is an input that nobody gives.
+    const auto object =
+        std::find_if(program.inputs.begin(), program.inputs.end(), [](const ir::Input& input) {
+          return input.kind == ir::InputKind::kUserInput &&
+                 input.value->kind() == ir::ValueKind::kCustomObject;
+        });
+    const std::string objects =
+        object == program.inputs.end()
+            ? ""
+            : fmt::format(
+                  ", which include \"{}\": the signature maps no object to it, and the "
+                  "archive's objects are: {}",
+                  printable_start(object->name), names_of_objects(constants));
+    signature.fail(fmt::format("nests {} inputs and {} outputs where the program has {} and {}{}",
                                program.input_tree.leaf_count(), program.output_tree.leaf_count(),
-                               inputs, outputs));
+                               inputs, outputs, objects));
   }
   return {};
 }
@@ -103,7 +117,7 @@ Result<ir::Program> read_model(const JsonDocument& document, const std::string& 
   SLIPWAY_RETURN_IF_ERROR(
       read_signature(graph_module["signature"], contents, state, constants, program));
   SLIPWAY_RETURN_IF_ERROR(document.status());
-  SLIPWAY_RETURN_IF_ERROR(read_trees(graph_module, program));
+  SLIPWAY_RETURN_IF_ERROR(read_trees(graph_module, constants, program));
   SLIPWAY_RETURN_IF_ERROR(document.status());
   // Passes rely on what the verifier checks, so nothing unsound may come from a file.
   if (const Status sound = ir::verify(program); !sound.ok()) {

@@ -379,7 +379,17 @@ TEST(ProgramReader, ObjectsAreFoundByTheirNamesAlone) {
                       file, config, R"("config": {)",
                       R"("config": {"engine": {"path_name": "custom_obj_0", "is_param": false, )"
                       R"("use_pickle": true, "tensor_meta": null}, )")),
-                  "is there twice");
+                  "is there twice, as custom_obj_0 and as custom_obj_0");
+  const std::string tensor =
+      R"("engine": {"path_name": "custom_obj_0", "is_param": false, "use_pickle": false, )"
+      R"("tensor_meta": {"dtype": 1, "sizes": [], "requires_grad": false, "device": )"
+      R"({"type": "cpu", "index": null}, "strides": [], "storage_offset": {"as_int": 0}, )"
+      R"("layout": 7}})";
+  expect_contains(
+      problem_of(replaced(file, config, R"("config": {)", R"("config": {)" + tensor + ", ")),
+      "is there twice, as a tensor and as custom_obj_0");
+  expect_contains(problem_of(replaced(file, config, "}}", "}, " + tensor + "}")),
+                  "is there twice, as custom_obj_0 and as a tensor");
   expect_contains(problem_of(replaced(file, config, R"("engine")", R"("e")")),
                   "is \"engine\", and the archive's objects are: e");
 }
@@ -407,7 +417,9 @@ TEST(ProgramReader, ObjectsOfOlderProgramsAreFoundByTheirInputs) {
   // Under another name it is not found, and nothing else is taken for it.
   config = stored;
   expect_contains(problem_of(entries),
-                  "nests 1 inputs and 1 outputs where the program has 2 and 1");
+                  "nests 1 inputs and 1 outputs where the program has 2 and 1, which include "
+                  "\"obj_engine\": the signature maps no object to it, and the archive's objects "
+                  "are: engine");
   // Nor is it where the signature maps objects, but not this one.
   config.replace(config.find("\"engine\""), 8,
                  R"("other": {"path_name": "opaque_obj_0", "is_param": false, "use_pickle": true, )"
@@ -424,7 +436,8 @@ TEST(ProgramReader, ObjectsOfOlderProgramsAreFoundByTheirInputs) {
                 R"({"custom_obj": {"arg": )" + object + R"(, "custom_obj_name": "other"}}, )");
   insert_before(R"("obj_engine": {"name")", R"("other": )" + object + ", ");
   expect_contains(problem_of(entries),
-                  "nests 1 inputs and 1 outputs where the program has 2 and 1");
+                  "\"obj_engine\": the signature maps no object to it, and the archive's objects "
+                  "are: obj_engine, other");
 }
 
 TEST(ProgramReader, RefusesArchivesWithoutTheirParts) {

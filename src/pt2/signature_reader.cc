@@ -160,11 +160,8 @@ class SignatureReader {
     input.object_type = body["arg"]["class_fqn"].to_string();
     const auto found = constants_.objects.find(input.target);
     if (found == constants_.objects.end()) {
-      std::vector<std::string> names;
-      for (const auto& [known, object] : constants_.objects)
-        names.push_back(printable_start(known));
       name.fail(fmt::format("is \"{}\", and the archive's objects are: {}", input.target,
-                            names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+                            names_of_objects(constants_)));
       return;
     }
     input.object = found->second;
@@ -242,6 +239,12 @@ class SignatureReader {
 Status read_signature(JsonValue signature, const GraphContents& contents, const Weights& state,
                       const Weights& constants, ir::Program& program) {
   return SignatureReader(contents, state, constants, program).read(signature);
+}
+
+std::string names_of_objects(const Weights& constants) {
+  std::vector<std::string> names;
+  for (const auto& [name, object] : constants.objects) names.push_back(printable_start(name));
+  return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
 }
 
 }  // namespace slipway::pt2

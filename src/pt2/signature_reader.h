@@ -1,6 +1,8 @@
 // What the inputs and outputs of a program's graph stand for.
 #pragma once
 
+#include <string>
+
 #include "base/json.h"
 #include "ir/program.h"
 #include "pt2/graph_reader.h"
@@ -15,5 +17,8 @@ namespace slipway::pt2 {
 // about data that is missing or does not fit.
 Status read_signature(JsonValue signature, const GraphContents& contents, const Weights& state,
                       const Weights& constants, ir::Program& program);
+
+// For messages: "engine, other", or "none".
+std::string names_of_objects(const Weights& constants);
 
 }  // namespace slipway::pt2

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "pt2/archive_layout.h"
 #include "pt2/pickle_reader.h"
@@ -42,6 +43,7 @@ Result<Weights> read_payloads(ZipReader& archive, const std::string& config,
 
   Weights weights;
   std::map<std::string, OwnedSpan, std::less<>> records;
+  std::map<std::string, std::string, std::less<>> object_paths;
   for (auto [name, payload] : document->root()["config"].members()) {
     if (filter && !filter(name)) continue;
     const std::string path = payload["path_name"].to_string();
@@ -58,10 +60,18 @@ Result<Weights> read_payloads(ZipReader& archive, const std::string& config,
       SLIPWAY_ASSIGN_OR_RETURN(OwnedSpan bytes, archive.read(folder + path));
       record = records.emplace(path, std::move(bytes)).first;
     }
+    // Of tensors with one name it is the last one, as in Python.
+    const auto other = object_paths.find(name);
+    if (other != object_paths.end() || (pickled && weights.tensors.contains(std::string(name)))) {
+      return payload.error(
+          ErrorCode::kInvalidFile,
+          fmt::format("is there twice, as {} and as {}",
+                      other == object_paths.end() ? "a tensor" : printable_start(other->second),
+                      pickled ? printable_start(path) : "a tensor"));
+    }
     if (pickled) {
-      if (!weights.objects.emplace(name, record->second).second) {
-        return payload.error(ErrorCode::kInvalidFile, "is there twice, as different objects");
-      }
+      object_paths.emplace(name, path);
+      weights.objects.emplace(name, record->second);
       continue;
     }
     ir::ConstantData data = read_constant_meta(payload["tensor_meta"]);
