@@ -154,6 +154,8 @@ Status bare_engine(const Program& program, const CompileOptions& options,
   for (const std::string& warning : found.warnings) {
     if (options.on_warning) options.on_warning(warning);
   }
+  // Sizes that nothing asks for any more stand around engines with dynamic shapes.
+  SLIPWAY_RETURN_IF_ERROR(passes::remove_dead_code(programs[0]));
   const std::string& engine = options.engines.front().name;
   if (is_whole_program(found, programs[0]) && found.engines[0].record.engine == engine) {
     SLIPWAY_RETURN_IF_ERROR(check_nothing_is_built(options, source));

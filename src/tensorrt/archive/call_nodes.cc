@@ -106,9 +106,13 @@ Result<SerializedEngine> engine_of(const ir::Program& program, const ir::Node& n
                                    : engine_of_object(program, node, known);
 }
 
+bool is_platform_known(std::string_view platform) {
+  return !platform.empty() && platform != "unknown";
+}
+
 Status check_own_platform(const SerializedEngine& engine) {
   const std::string& platform = engine.target_platform;
-  if (platform.empty() || platform == "unknown" || platform == kOwnPlatform) return {};
+  if (!is_platform_known(platform) || platform == kOwnPlatform) return {};
   return unsupported("its engine is for {}, and this is {}: compile it there", platform,
                      kOwnPlatform);
 }

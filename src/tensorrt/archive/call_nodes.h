@@ -37,6 +37,8 @@ using KnownObjects = std::map<const std::byte*, SerializedEngine>;
 Result<SerializedEngine> engine_of(const ir::Program& program, const ir::Node& node,
                                    KnownObjects& known);
 
+// Torch-TensorRT writes "unknown" where it does not know.
+bool is_platform_known(std::string_view platform);
 // An error where the engine of an execute_engine is for another platform than this machine's, whose
 // it then would not run on.
 Status check_own_platform(const SerializedEngine& engine);

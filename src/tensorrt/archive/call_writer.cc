@@ -177,7 +177,7 @@ class CallWriter {
     const bool is_placeholder = node->op() == kPlaceholder;
     const std::string platform = serialized.target_platform;
     if (is_placeholder && form_.is_placeholder) {
-      if (platform != form_.platform) {
+      if (is_platform_known(platform) && platform != form_.platform) {
         return invalid_argument("it was built for {}, and not for {}", platform, form_.platform);
       }
     } else {
@@ -187,6 +187,15 @@ class CallWriter {
                                 form_.platform);
       }
     }
+    const auto* inputs =
+        node->args().empty() ? nullptr : std::get_if<std::vector<Value*>>(&node->arg(0));
+    if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
+    if (serialized.inputs.size() != inputs->size() ||
+        serialized.outputs.size() != node->outputs().size()) {
+      return invalid_file("it takes {} tensors and gives {}, and the program has {} and {} there",
+                          serialized.inputs.size(), serialized.outputs.size(), inputs->size(),
+                          node->outputs().size());
+    }
     ++calls_.found;
     const std::string digest = sha256_hex(serialized.plan.bytes);
     plans_[digest] = serialized.plan.bytes.size();
@@ -195,9 +204,6 @@ class CallWriter {
     if (!is_identifier(serialized.name) || !taken_.insert(serialized.name).second) {
       serialized.name = free_name("_run_on_acc_", "_engine", next_engine_);
     }
-    const auto* inputs =
-        node->args().empty() ? nullptr : std::get_if<std::vector<Value*>>(&node->arg(0));
-    if (inputs == nullptr) return invalid_file("its first argument is no list of tensors");
     return write(node, *inputs, serialized, digest);
   }
 

@@ -391,6 +391,30 @@ TEST_F(CallWriterTest, AnEngineIsForOnePlatform) {
   EXPECT_THAT(error(), HasSubstr("its engine is for windows_arm64, and this is linux_x86_64"));
   EXPECT_THAT(error({.is_placeholder = true, .platform = "linux_aarch64"}),
               HasSubstr("it was built for windows_arm64, and not for linux_aarch64"));
+  // Where it is not known, whoever writes it knows.
+  std::get<std::string>(program_.graph->nodes().front()->args()[9]) = "unknown";
+  for (const CallForm& form : {CallForm{.is_placeholder = true},
+                               CallForm{.abi = "9", .is_placeholder = true}, CallForm()}) {
+    EXPECT_EQ(error(form), "");
+  }
+}
+
+// Nothing is written that PyTorch would read as another number of results than the engine gives.
+TEST_F(CallWriterTest, ACallThatDoesNotFitItsEngineIsAnError) {
+  engines_.push_back(engine_of_plan("plan", {"x"}, {"y"}));
+  output(call(0, {input(ir::InputKind::kUserInput, "x")}, 1)->output());
+  put({.is_placeholder = true});
+  const ir::Program original = program_.clone();
+  for (const size_t names : {5, 6}) {
+    program_ = original.clone();
+    std::get<std::string>(program_.graph->nodes().front()->args()[names]) = "a%b";
+    const std::string problem = names == 5 ? "it takes 2 tensors and gives 1, and the program has "
+                                             "1 and 1 there"
+                                           : "it takes 1 tensors and gives 2, and the program has "
+                                             "1 and 1 there";
+    EXPECT_THAT(error({.is_placeholder = true}), HasSubstr(problem)) << "as it is";
+    EXPECT_THAT(error(), HasSubstr(problem));
+  }
 }
 
 }  // namespace

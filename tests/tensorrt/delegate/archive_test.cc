@@ -136,6 +136,16 @@ TEST_F(ArchiveTest, AProgramThatIsOneEngineIsABareEngine) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(bytes->data()), bytes->size()),
             "ftrt-fake-engine-bytes");
 
+  // What nothing uses is no part of it.
+  Program::Impl with_more = Program::Impl::of(*whole);
+  with_more.ir = with_more.ir.clone();
+  ir::Value* x = with_more.ir.inputs.back().value;
+  ir::Node* size = with_more.ir.graph->add_node("aten.sym_size.int", {x, ir::SymInt(0)}, {});
+  with_more.ir.graph->add_output(size, ir::ValueKind::kSymInt, x->sizes()[0]);
+  const auto same = compile(Program::Impl::make(std::move(with_more)), options);
+  ASSERT_TRUE(same.ok()) << same.error().message();
+  EXPECT_EQ(same->to_memory()->size(), bytes->size());
+
   // There are other nodes, or it is given what is the program's own and not in the engine.
   for (const char* name : {"partial", "cache"}) {
     const auto program = Program::load(kFolder + name + ".pt2");
