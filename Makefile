@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt setup-cuda release demo install test test-peers fuzz-programs bench format lint clean
+.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test test-peers fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -40,6 +40,11 @@ install: build/release/build.ninja
 	@$(CMAKE) --install build/release --prefix "$(PREFIX)" --strip
 	@printf '\nInstalled in %s. A CMake project finds it by -DCMAKE_PREFIX_PATH=%s; the tool is %s/bin/slipway.\n' \
 	  "$(PREFIX)" "$(PREFIX)" "$(PREFIX)"
+
+# The Python package, tested as pip installs it: build/wheel/slipway-*.whl.
+wheel: build/release/build.ninja
+	@ninja -C build/release
+	@tools/wheel.sh
 
 test:
 	$(call step,1/3 set-up)

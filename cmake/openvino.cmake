@@ -1,4 +1,5 @@
-# libslipway_openvino.so: OpenVINO's engine, opened on demand from beside the program, its libraries or by its run path.
+# libslipway_openvino.so: OpenVINO's engine, opened on demand from beside the program, its libraries or by its run path. The last folder
+# of that is where OpenVINO's own wheel lies beside the Python package.
 
 # OpenVINO's headers may want the library's older ABI.
 set_target_properties(slipway_openvino_shim PROPERTIES DISABLE_PRECOMPILE_HEADERS ON)
@@ -13,7 +14,7 @@ target_link_libraries(slipway_openvino PRIVATE executorch openvino)
 set(exports ${PROJECT_SOURCE_DIR}/cmake/openvino_exports.map)
 target_link_options(slipway_openvino PRIVATE LINKER:--version-script=${exports})
 set_target_properties(slipway_openvino PROPERTIES LINKER_LANGUAGE CXX LINK_DEPENDS ${exports}
-                                                  INSTALL_RPATH "$ORIGIN;$ORIGIN/openvino")
+                                                  INSTALL_RPATH "$ORIGIN;$ORIGIN/openvino;$ORIGIN/../../openvino/libs")
 
 include(GNUInstallDirs)
 install(

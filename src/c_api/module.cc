@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json_writer.h"
 #include "base/try.h"
 #include "c_api/error.h"
 #include "c_api/options.h"
@@ -30,6 +31,29 @@ struct Described {
   std::vector<int64_t> max_sizes;
   slipway_value_info info;
 };
+
+void write_tree(const Tree& tree, JsonWriter& json) {
+  constexpr const char* kKinds[] = {"leaf", "none", "tuple", "list", "dict", "namedtuple"};
+  json.begin_object().key("kind").value(kKinds[static_cast<size_t>(tree.kind)]);
+  if (!tree.keys.empty()) {
+    json.key("keys").begin_array();
+    for (const std::string& key : tree.keys) json.value(key);
+    json.end_array();
+  }
+  if (!tree.type_name.empty()) json.key("type_name").value(tree.type_name);
+  if (!tree.children.empty()) {
+    json.key("children").begin_array();
+    for (const Tree& child : tree.children) write_tree(child, json);
+    json.end_array();
+  }
+  json.end_object();
+}
+
+std::string to_json(const Tree& tree) {
+  JsonWriter json;
+  write_tree(tree, json);
+  return json.take();
+}
 
 // The elements of a deque stay where they are.
 std::deque<Described> describe(const std::vector<ValueInfo>& values) {
@@ -68,10 +92,16 @@ std::deque<Described> describe(const std::vector<ValueInfo>& values) {
 
 struct slipway_method {
   explicit slipway_method(const Method& of)
-      : method(of), inputs(describe(method.inputs())), outputs(describe(method.outputs())) {}
+      : method(of),
+        inputs(describe(method.inputs())),
+        outputs(describe(method.outputs())),
+        input_tree(to_json(method.input_tree())),
+        output_tree(to_json(method.output_tree())) {}
   Method method;
   std::deque<Described> inputs;
   std::deque<Described> outputs;
+  std::string input_tree;
+  std::string output_tree;
 };
 
 struct slipway_run {
@@ -210,6 +240,14 @@ const slipway_value_info* slipway_method_input(const slipway_method* method, siz
 
 const slipway_value_info* slipway_method_output(const slipway_method* method, size_t index) {
   return method == nullptr ? nullptr : at(method->outputs, index);
+}
+
+const char* slipway_method_input_tree(const slipway_method* method) {
+  return method == nullptr ? nullptr : method->input_tree.c_str();
+}
+
+const char* slipway_method_output_tree(const slipway_method* method) {
+  return method == nullptr ? nullptr : method->output_tree.c_str();
 }
 
 slipway_error* slipway_method_prepare(const slipway_method* method) {

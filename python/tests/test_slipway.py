@@ -1,0 +1,254 @@
+"""The package as pip installs it, without PyTorch; tests/peers/test_python.py has what needs that."""
+
+import gc
+import importlib.metadata
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import slipway
+from conftest import GOLDEN, ROOT
+
+TOLERANCE = {"rtol": 1e-5, "atol": 1e-5}
+HALF = {"rtol": 1e-3, "atol": 1e-3}
+
+
+@pytest.mark.parametrize("name", ["mlp", "conv_dyn", "scalars", "consts", "alias_strides", "llama_prefill", "lstm", "complex_scale", "conv_half", "scan"])
+def test_runs_what_pytorch_ran(golden, name):
+    case = golden(name)
+    model = case.load()
+    outputs = model.method()._run(case.inputs)
+    assert len(outputs) == len(case.outputs)
+    for output, expected in zip(outputs, case.outputs):
+        if isinstance(expected, np.ndarray):
+            assert output.dtype == expected.dtype and output.shape == expected.shape
+            np.testing.assert_allclose(output, expected, **(HALF if expected.dtype == np.float16 else TOLERANCE))
+        else:
+            assert output == expected
+
+
+@pytest.mark.parametrize("engine", ["openvino", "xnnpack", ["openvino", "xnnpack"]])
+def test_engines(golden, engine):
+    case = golden("mlp")
+    model = case.load(engine)
+    np.testing.assert_allclose(model(*case.inputs), case.outputs[0], **TOLERANCE)
+    [method] = slipway.inspect(case.file)["methods"]
+    assert method["engines"][0]["engine"] == (engine if isinstance(engine, str) else engine[0])
+
+
+def test_the_choice_may_be_measured(golden):
+    case = golden("mlp")
+    slipway.compile(case.archive, case.file, engine=["openvino", "xnnpack"], tune=True)
+    assert len(slipway.inspect(case.file)["manifest"]["tuning"]["cuts"]) == 4
+
+
+def test_rebuilds_trees(golden):
+    case = golden("dict_io")
+    model = case.load()
+    a, b, first, second, flag, bias = case.inputs
+    result = model({"b": b, "a": a}, (first, second), flag=flag, bias=bias)
+    leaves = []
+    walk = lambda v: [walk(i) for i in (v.values() if isinstance(v, dict) else v)] if isinstance(v, (dict, list, tuple)) else leaves.append(v)  # noqa: E731
+    walk(result)
+    tensors = [leaf for leaf in leaves if isinstance(leaf, np.ndarray)]
+    expected = [leaf for leaf in case.outputs if isinstance(leaf, np.ndarray)]
+    for output, wanted in zip(tensors, expected, strict=True):
+        np.testing.assert_allclose(output, wanted, **TOLERANCE)
+    assert not isinstance(result, np.ndarray)
+    for arguments, keywords, message in [
+        (({"a": a}, (first, second)), {"flag": flag, "bias": bias}, r"argument 0 must be a dict with the keys \['a', 'b'\]"),
+        (({"a": a, "b": b}, (first,)), {"flag": flag, "bias": bias}, "argument 1 must be a tuple of 2, and has 1"),
+        (({"a": a, "b": b}, first[0, 0]), {"flag": flag, "bias": bias}, "argument 1 must be a tuple of 2"),
+        (({"a": a, "b": b}, (first, second)), {"flag": flag}, r"the keywords \['flag', 'bias'\], and got 2 and \['flag'\]"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            model(*arguments, **keywords)
+
+
+def test_trees_of_every_kind():
+    leaf = {"kind": "leaf"}
+    point = {"kind": "namedtuple", "keys": ["x", "y"], "type_name": "models.Point", "children": [leaf, leaf]}
+    tree = {"kind": "dict", "keys": ["p", "n"], "children": [point, {"kind": "list", "children": [{"kind": "none"}, leaf]}]}
+    value = slipway.trees.unflatten(tree, iter([1, 2, 3]))
+    assert value == {"p": (1, 2), "n": [None, 3]}
+    assert type(value["p"]).__name__ == "Point" and value["p"].y == 2
+    leaves = []
+    slipway.trees.flatten(tree, value, "x", leaves)
+    assert leaves == [1, 2, 3]
+    with pytest.raises(TypeError, match=r"x\['n'\]\[0\] must be None"):
+        slipway.trees.flatten(tree, {"p": (1, 2), "n": [0, 3]}, "x", [])
+
+
+def test_inputs_by_name_and_as_they_lie(golden):
+    case = golden("mlp")
+    model = case.load()
+    [x], [y] = case.inputs, case.outputs
+    np.testing.assert_allclose(model(x=x), y, **TOLERANCE)
+    np.testing.assert_allclose(model(np.asfortranarray(x)), y, **TOLERANCE)
+    np.testing.assert_allclose(model(np.repeat(x, 2, axis=1)[:, ::2]), y, **TOLERANCE)
+    x.flags.writeable = False
+    np.testing.assert_allclose(model(x), y, **TOLERANCE)
+    for wrong, error, message in [
+        (np.zeros((3, 3), np.float32), slipway.errors.InvalidArgumentError, "float32"),
+        (x.astype(np.float64), slipway.errors.InvalidArgumentError, "float64"),
+        ([[1.0]], slipway.errors.InvalidArgumentError, "input 'x' is a list: give an array of NumPy"),
+        (None, slipway.errors.InvalidArgumentError, "x"),
+    ]:
+        with pytest.raises(error, match=re.escape(message)) as raised:
+            model(wrong)
+        assert isinstance(raised.value, ValueError) and isinstance(raised.value, slipway.Error)
+    with pytest.raises(TypeError, match=r"forward\(\) takes 1 positional"):
+        model(x, x)
+    with pytest.raises(TypeError, match=r"got 0 and \['z'\]; its inputs, flattened, are \['x'\]"):
+        model(z=x)
+
+
+def test_outputs_are_the_callers_own(golden):
+    case = golden("mlp")
+    method = case.load().method()
+    first = method(*case.inputs)
+    kept = first.copy()
+    method(case.inputs[0] + 1)
+    np.testing.assert_array_equal(first, kept)
+    first[:] = 0
+    del method
+    gc.collect()
+    assert not first.any()
+
+
+def test_state(golden):
+    case = golden("mutated_buffer")
+    method = case.load().method()
+    before = {name: array.copy() for name, array in method.state().items()}
+    assert before
+    method._run(case.inputs)
+    after = method.state()
+    assert any((after[name] != before[name]).any() for name in before)
+    method.reset_state()
+    for name, array in method.state().items():
+        np.testing.assert_array_equal(array, before[name])
+        array[...] = 5
+    assert all((array == 5).all() for array in method.state().values())
+    kept = method.state()
+    del method
+    gc.collect()
+    assert all((array == 5).all() for array in kept.values())
+
+
+def test_threads_take_turns(golden):
+    case = golden("conv_dyn")
+    model = case.load()
+    failures = []
+
+    def work():
+        for _ in range(50):
+            if not np.allclose(model(*case.inputs), case.outputs[0], **TOLERANCE):
+                failures.append("another result")
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_python_goes_on_while_something_compiles(golden):
+    case = golden("unet")
+    ticks, done = [], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    started = time.perf_counter()
+    case.load()
+    ended = time.perf_counter()
+    done.set()
+    thread.join()
+    assert sum(started < tick < ended for tick in ticks) > 3
+
+
+def test_loads_bytes_and_describes_itself(golden):
+    case = golden("conv_dyn")
+    case.load()
+    model = slipway.load(case.file.read_bytes(), engine_threads=1)
+    assert model.method_names == ["forward"] and model.method("forward") is model.method("forward")
+    [x], [y] = model.method().inputs, model.method().outputs
+    assert (x.name, x.dtype, x.sizes[0]) == ("x", "float32", (1, 64)) and not x.is_mutated
+    assert re.fullmatch(r"<slipway module: <slipway method forward\(x: float32\[s\d+, 3, 16, 16\]\) -> \(.*\)>>", repr(model))
+    np.testing.assert_allclose(model(*case.inputs), case.outputs[0], **TOLERANCE)
+
+
+def test_errors_have_kinds(golden, tmp_path):
+    case = golden("mlp")
+    case.load()
+    damaged = tmp_path / "damaged.pte"
+    damaged.write_bytes(case.file.read_bytes()[:-100])
+    for call, error in [
+        (lambda: slipway.load(tmp_path / "none.pte"), (slipway.errors.NotFoundError, slipway.errors.FileError)),
+        (lambda: slipway.load(damaged), slipway.errors.InvalidFileError),
+        (lambda: slipway.load(case.file, no_such=1), slipway.errors.InvalidArgumentError),
+        (lambda: slipway.load(case.file).method("other"), slipway.errors.NotFoundError),
+        (lambda: slipway.compile(case.archive, case.file, engine="warp"), slipway.errors.InvalidArgumentError),
+        (lambda: slipway.inspect(__file__), slipway.errors.InvalidFileError),
+    ]:
+        with pytest.raises(error):
+            call()
+    with pytest.raises(TypeError, match="must be a path or a torch.export.ExportedProgram, and is a int"):
+        slipway.compile(3, case.file)
+
+
+def test_warnings_are_pythons(golden):
+    case = golden("conv_dyn")
+    with pytest.warns(RuntimeWarning, match="option 'bounds' can lower that"):
+        slipway.compile(case.archive, case.file, engine="none", bounds={"x.0": 1000})
+
+
+def test_options_are_listed_and_have_an_effect(golden, tmp_path):
+    assert slipway.engine_names()[0] == "openvino"
+    assert {"engines", "tune", "bounds"} <= slipway.options().keys()
+    assert {"isolate", "engine_threads"} <= slipway.options("load").keys()
+    assert "target" in slipway.options("cuda")
+    case = golden("conv_dyn")
+    slipway.compile(case.archive, case.file, engine="none", bounds={"x.0": 4}, require_full=None)
+    with pytest.raises(slipway.errors.InvalidArgumentError, match="1..4|at most 4"):
+        slipway.load(case.file)(np.zeros((5, 3, 16, 16), np.float32))
+    slipway.compile(case.archive, tmp_path / "m.onnx", kind="onnx", engine="none")
+    assert (tmp_path / "m.onnx").stat().st_size > 1000
+    model = case.load(isolate=True)
+    np.testing.assert_allclose(model(*case.inputs), case.outputs[0], **TOLERANCE)
+
+
+def test_the_tool_and_the_version():
+    said = subprocess.run([sys.executable, "-m", "slipway", "--version"], capture_output=True, text=True, check=True).stdout
+    assert slipway.__version__ in said
+    assert importlib.metadata.version("slipway") == slipway.__version__
+
+
+@pytest.mark.parametrize("page", ["python/README.md", "docs/python.md"])
+def test_what_the_pages_show(golden, page, tmp_path, monkeypatch):
+    """Each example, one after another, on a model of the right inputs."""
+    monkeypatch.chdir(tmp_path)
+    case = golden("mlp")
+    (tmp_path / "model.pt2").write_bytes(case.archive.read_bytes())
+    names = {"x": case.inputs[0]}
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    assert examples
+    for example in examples:
+        if "import torch" not in example:
+            exec(compile(example, page, "exec"), names)
+    np.testing.assert_allclose(names["y"], case.outputs[0], **TOLERANCE)
+
+
+def test_nothing_was_imported_besides(golden):
+    assert "torch" not in sys.modules and "executorch" not in sys.modules
+    assert pathlib.Path(slipway.__file__).parent.is_dir() and GOLDEN.is_dir()
