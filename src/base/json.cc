@@ -211,14 +211,16 @@ Result<std::unique_ptr<JsonDocument>> JsonDocument::parse(std::string_view text,
   std::unique_ptr<JsonDocument> document(new JsonDocument);
   document->name_ = std::move(name);
   document->longest_ = limits.token;
-  // A string's length must fit a node.
-  if (text.size() > limits.text || text.size() > std::numeric_limits<uint32_t>::max()) {
-    return invalid_file("{} is a JSON text of {} bytes, more than the {} that are allowed",
-                        document->name_, text.size(), limits.text);
-  }
   const Extent extent =
       measure(text, keeps_text ? limits.held : std::numeric_limits<size_t>::max());
-  const size_t most_values = limits.values + text.size() / limits.bytes_per_further_value;
+  size_t size = text.size();  // of what is parsed
+  for (const LongString& string : extent.long_strings) size -= string.size;
+  // A string's length must fit a node.
+  if (size > limits.text || size > std::numeric_limits<uint32_t>::max()) {
+    return invalid_file("{} is a JSON text of {} bytes, more than the {} that are allowed",
+                        document->name_, size, limits.text);
+  }
+  const size_t most_values = limits.values + size / limits.bytes_per_further_value;
   if (extent.values > most_values) {
     return invalid_file("{} has {} values in {} bytes of JSON, more than the {} that are allowed",
                         document->name_, extent.values, text.size(), most_values);

@@ -96,6 +96,7 @@ class JsonValue {
 class JsonDocument {
  public:
   struct Limits {
+    // Of all but the strings that are left in it.
     size_t text = size_t{1} << 30;
     size_t depth = 256;
     // Programs have one value in eight bytes and more; members count twice, for their names.

@@ -187,6 +187,21 @@ TEST(Json, LongStringsStayInTheText) {
   EXPECT_NE(problem_of("\"" + data + "\""), "") << "nobody keeps the text";
 }
 
+// What stays in the text is not counted.
+TEST(Json, LimitsAreOfWhatIsNotLeftInTheText) {
+  const auto problem = [](const std::string& start, size_t values) -> std::string {
+    const JsonDocument::Limits limits = {.text = 100, .values = values, .held = 10};
+    const auto text = own_bytes(start + std::string(1000, 'x') + "\"]");
+    const auto document = JsonDocument::parse(text, "m.json", limits);
+    return document.ok() ? "" : document.error().message();
+  };
+  EXPECT_EQ(problem(R"(["a", ")", 10), "");
+  EXPECT_NE(problem("[" + std::string(100, ' ') + "\"", 10).find("a JSON text of 104 bytes"),
+            std::string::npos);
+  EXPECT_NE(problem("[1, 2, 3, 4, \"", 1).find("values in"), std::string::npos);
+  EXPECT_EQ(problem("[1, 2, 3, 4, \"", 2), "");
+}
+
 // Those that any string may be as long as are read as others are, too.
 TEST(Json, StringsThatAreLeftInTheTextAreStrings) {
   const std::string data(70'000, 'x');
