@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <variant>
 
 #include <fmt/core.h>
 
@@ -204,6 +205,19 @@ bool is_metadata_of(const ir::Node& node, JsonValue metadata) {
          own_frame(trace.to_string_view()) == node.stack_trace();
 }
 
+// Whether its results lie in memory as what it is given does: it is no view, and has no layout of
+// its own.
+bool follows_layout(const ir::Node& node) {
+  const schema::Schema* schema = schema::find_operator(node.op());
+  return schema != nullptr &&
+         std::all_of(schema->returns.begin(), schema->returns.end(),
+                     [](const schema::Type& type) { return type.alias.empty(); }) &&
+         std::none_of(node.args().begin(), node.args().end(), [](const ir::Argument& argument) {
+           const auto* format = std::get_if<ir::MemoryFormat>(&argument);
+           return format != nullptr && format->kind != ir::MemoryFormat::kPreserve;
+         });
+}
+
 // What the archive does not have is given the module that PyTorch's unflatten asks for.
 void write_metadata(const ir::Node& node, JsonValue source, std::string_view outermost_module,
                     JsonWriter& json) {
@@ -226,7 +240,9 @@ GraphWriter::GraphWriter(const ir::Graph& graph, const SourceGraph& source,
       source_(source),
       context_(context),
       names_(graph),
-      arguments_(names_, sizes_of(context.sizes, graph), source) {}
+      arguments_(names_, sizes_of(context.sizes, graph), source) {
+  find_moved();
+}
 
 Status GraphWriter::write(const std::vector<const ir::Input*>& inputs, JsonWriter& json) {
   json.begin_object().key("inputs").begin_array();
@@ -361,13 +377,44 @@ Status GraphWriter::write_graph_argument(const ir::Node& node, JsonValue source,
   return {};
 }
 
+// Whether the archive has it in memory otherwise than its sizes say.
+bool GraphWriter::is_strided(const ir::Value& value) {
+  const JsonValue source = source_.tensor_meta(value.name());
+  if (source.is_absent()) return false;
+  const ir::TensorType type = context_.reader.read_tensor_type(source);
+  return type.strides != ir::contiguous_strides(type.sizes);
+}
+
+// What engines give is contiguous, and so is what follows from that alone.
+void GraphWriter::find_moved() {
+  if (context_.options.operators.empty()) return;
+  for (const auto& node : graph_.nodes()) {
+    const bool is_new = context_.options.operators.contains(node->op());
+    bool takes_moved = is_new;
+    bool takes_others = false;
+    if (!is_new && follows_layout(*node)) {
+      for (const ir::Argument& argument : node->args()) {
+        ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
+          if (!value->is_tensor()) return;
+          takes_moved = takes_moved || moved_.contains(value);
+          takes_others = takes_others || (!moved_.contains(value) && is_strided(*value));
+        });
+      }
+    }
+    if (!takes_moved || takes_others) continue;
+    for (const ir::Value* output : node->outputs()) {
+      if (output->is_tensor() && is_strided(*output)) moved_.insert(output);
+    }
+  }
+}
+
 void GraphWriter::write_tensor_meta(const ir::Value& value, JsonWriter& json) {
   const ir::TensorType& type = value.type();
   const JsonValue source = source_.tensor_meta(value.name());
   const bool is_new =
       value.producer() != nullptr && context_.options.operators.contains(value.producer()->op());
   auto strides = type.strides.empty() ? ir::contiguous_strides(type.sizes) : type.strides;
-  if (!source.is_absent() && !is_new) {
+  if (!source.is_absent() && !is_new && !moved_.contains(&value)) {
     ir::TensorType known = context_.reader.read_tensor_type(source);
     auto known_strides = known.strides;
     if (type.strides.empty()) known.strides.clear();

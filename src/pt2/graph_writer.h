@@ -1,6 +1,7 @@
 // The graph of an archive, and the graphs within it.
 #pragma once
 
+#include <unordered_set>
 #include <vector>
 
 #include "base/json_writer.h"
@@ -44,12 +45,15 @@ class GraphWriter {
                               JsonWriter& json);
   Status write_values(JsonWriter& json);
   void write_tensor_meta(const ir::Value& value, JsonWriter& json);
+  void find_moved();
+  bool is_strided(const ir::Value& value);
 
   const ir::Graph& graph_;
   const SourceGraph& source_;
   GraphWriterContext& context_;
   NameTable names_;
   ArgumentWriter arguments_;
+  std::unordered_set<const ir::Value*> moved_;  // contiguous, and not so in the archive
 };
 
 }  // namespace slipway::pt2

@@ -180,6 +180,26 @@ def check_equal(got, expected):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
 
 
+class Strides(torch.fx.Interpreter):
+    """Tensors lie in memory as the program says."""
+
+    def run_node(self, node):
+        result = super().run_node(node)
+        said = node.meta.get("val")
+        if isinstance(result, torch.Tensor) and node.op != "placeholder":
+            said = [int(n) if isinstance(n, int) else None for n in said.stride()]
+            for size, stride, own in zip(result.shape, said, result.stride(), strict=True):
+                assert size < 2 or stride in (None, own), f"{node.format_node()}: {said}, and not {result.stride()}"
+        return result
+
+
+def check_strides(program, args, kwargs):
+    given = iter(flat((args, kwargs)))
+    stored = {**program.constants, **program.state_dict}
+    inputs = [next(given) if spec.target is None else stored[spec.target] for spec in program.graph_signature.input_specs]
+    Strides(program.graph_module).run(*copy.deepcopy(inputs))
+
+
 def calls(program):
     targets = ("execute_engine", "no_op_placeholder_for_execute_engine")
     return [node for node in program.graph.nodes if getattr(node.target, "_opname", "") in targets]
@@ -217,6 +237,8 @@ def test_pytorch_computes_the_same(name, dialect, form, tmp_path):
     for key, value in module.named_buffers():
         if not key.startswith("_trt_engine_"):
             check_equal([value], [state[key]])
+    if form:
+        check_strides(torch.export.load(file), args, kwargs)
     # Written by PyTorch again, and read by Slipway.
     torch.export.save(torch.export.load(file), tmp_path / "again.pt2")
     [engine, *_] = engines_in(tmp_path / "again.pt2")
