@@ -470,6 +470,30 @@ TEST(ProgramWriter, WhatAnArchiveCantExpressIsAnError) {
   EXPECT_THAT(problem_of(tree.program), HasSubstr("nest in a Pair"));
 }
 
+// A program that says one thing in its graph and another beside it would come out relabelled.
+TEST(ProgramWriter, WhatWouldBeReadOtherwiseIsNotWritten) {
+  const auto problem_with = [](const auto& change) {
+    SmallProgram p;
+    ir::Value* x = p.user_input("x", p.type({2}));
+    ir::Value* b = p.stored(ir::InputKind::kBuffer, "b", p.count({2}, {1}));
+    p.mutation(ir::OutputKind::kBufferMutation, "b", b);
+    p.user_output(x);
+    EXPECT_EQ(problem_of(p.program), "");
+    change(p.program);
+    return problem_of(p.program);
+  };
+  const auto is_refused = [](const char* why) {
+    return testing::AllOf(HasSubstr("nothing is written, because it would be read otherwise"),
+                          HasSubstr(why));
+  };
+  EXPECT_THAT(problem_with([](ir::Program& p) { std::swap(p.outputs[0], p.outputs[1]); }),
+              is_refused("is a mutation after the user's outputs"));
+  EXPECT_THAT(problem_with([](ir::Program& p) { p.output_tree.children.emplace_back(); }),
+              is_refused("nests 1 inputs and 2 outputs where the program has 1 and 1"));
+  EXPECT_THAT(problem_with([](ir::Program& p) { p.outputs[0].target = "another"; }),
+              HasSubstr("output 0 changes 'another', which is no input"));
+}
+
 // The weights are read where they lie, and what is written of them is never held.
 TEST(ProgramWriter, TakesNoMemoryForWeights) {
   if (kSanitized) GTEST_SKIP() << "sanitizers take memory of their own";

@@ -158,16 +158,25 @@ Status write_signature(const ir::Program& program, const std::vector<const ir::I
     } else if (output.kind == ir::OutputKind::kToken) {
       json.key("token").begin_object();
       write_name(names[*value], json);
-    } else if (output.kind == ir::OutputKind::kUserInputMutation) {
-      json.key("user_input_mutation").begin_object();
-      write_name(names[*value], json);
-      json.key("user_input_name").value(names[by_name.at(output.target)->value]);
     } else {
-      const ir::Input& input = *by_target.at(output.target);
+      const bool is_user_input = output.kind == ir::OutputKind::kUserInputMutation;
+      const auto& entries = is_user_input ? by_name : by_target;
+      const auto entry = entries.find(output.target);
+      if (entry == entries.end()) {
+        return internal_error("output {} changes '{}', which is no input", i, output.target);
+      }
+      const ir::Input& input = *entry->second;
       const bool is_parameter = input.kind == ir::InputKind::kParameter;
-      json.key(is_parameter ? "parameter_mutation" : "buffer_mutation").begin_object();
+      json.key(is_user_input  ? "user_input_mutation"
+               : is_parameter ? "parameter_mutation"
+                              : "buffer_mutation");
+      json.begin_object();
       write_name(names[*value], json);
-      json.key(is_parameter ? "parameter_name" : "buffer_name").value(targets.at(&input));
+      if (is_user_input) {
+        json.key("user_input_name").value(names[input.value]);
+      } else {
+        json.key(is_parameter ? "parameter_name" : "buffer_name").value(targets.at(&input));
+      }
     }
     json.end_object().end_object();
   }
