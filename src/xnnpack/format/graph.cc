@@ -230,6 +230,8 @@ class GraphReader {
       case Type::xnn_datatype_quint8:
       case Type::xnn_datatype_qint32:
         if (kind != Kind::PerTensorQuant) break;
+        SLIPWAY_RETURN_IF_ERROR(check_zero_point(
+            value.type, quantized->quant_params_as_PerTensorQuant()->zero_point()));
         return check_scale(quantized->quant_params_as_PerTensorQuant()->scale());
       case Type::xnn_datatype_qcint8:
       case Type::xnn_datatype_qcint32:
@@ -258,6 +260,15 @@ class GraphReader {
   static Status check_scale(float scale) {
     if (std::isnormal(scale) && scale > 0) return {};
     return invalid_file("its scale is {}", scale);
+  }
+
+  // XNNPACK takes those of its types, and sums without one.
+  static Status check_zero_point(Type type, int32_t zero_point) {
+    const bool is_sum = type == Type::xnn_datatype_qint32;
+    const int32_t least = type == Type::xnn_datatype_qint8 ? -128 : 0;
+    const int32_t most = is_sum ? 0 : least + 255;
+    if (zero_point >= least && zero_point <= most) return {};
+    return invalid_file("its zero point, {}, is not in {} to {}", zero_point, least, most);
   }
 
   // `listed` or data of the file. ExecuTorch reads the list even where there is data.

@@ -190,11 +190,11 @@ TEST(XnnpackGraphTest, ConstantsHaveTheirBytes) {
 }
 
 TEST(XnnpackGraphTest, QuantizationFits) {
-  const auto per_tensor = [](float scale) {
-    return [scale](Graph& g) {
-      const auto quantization = xnn::CreatePerTensorQuant(g.builder, scale, 0).Union();
-      g.add({.sizes = {4}, .type = Type::xnn_datatype_qint8}, Quantization::PerTensorQuant,
-            quantization);
+  const auto per_tensor = [](float scale, int zero_point = 0,
+                             Type type = Type::xnn_datatype_qint8) {
+    return [=](Graph& g) {
+      const auto quantization = xnn::CreatePerTensorQuant(g.builder, scale, zero_point).Union();
+      g.add({.sizes = {4}, .type = type}, Quantization::PerTensorQuant, quantization);
     };
   };
   const auto per_channel = [](int dim, const std::vector<float>& scales, uint32_t data_bytes = 0) {
@@ -224,6 +224,13 @@ TEST(XnnpackGraphTest, QuantizationFits) {
   };
   expect({
       {per_tensor(0.5F), ""},
+      {per_tensor(0.5F, -128), ""},
+      {per_tensor(0.5F, 127), ""},
+      {per_tensor(0.5F, -129), "its zero point, -129, is not in -128 to 127"},
+      {per_tensor(0.5F, 128), "its zero point, 128, is not in -128 to 127"},
+      {per_tensor(0.5F, 255, Type::xnn_datatype_quint8), ""},
+      {per_tensor(0.5F, -1, Type::xnn_datatype_quint8), "its zero point, -1, is not in 0 to 255"},
+      {per_tensor(0.5F, 1, Type::xnn_datatype_qint32), "its zero point, 1, is not in 0 to 0"},
       {per_tensor(0), "its scale is 0"},
       {per_tensor(-1), "its scale is -1"},
       {per_tensor(std::numeric_limits<float>::infinity()), "its scale is inf"},
