@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Quantized networks against the same in float32, with the default engine: bytes of the files, and time of a call.
+"""Quantized networks against the same in float32, with one engine (--engine, or the default one): bytes of the files, and time of a call.
 
 `slipway run --repeat` of each in turn, so that both meet the same load; a ratio is the median of the rounds' ratios of medians,
 with the smallest and the largest. Say beside the figures what else ran on the machine.
@@ -37,10 +37,10 @@ def quantize(model, quantizer, image):
     return convert_pt2e(prepared)
 
 
-def compiled(model, image, folder, name):
+def compiled(model, image, folder, name, options):
     archive, file = folder / f"{name}.pt2", folder / f"{name}.pte"
     torch.export.save(torch.export.export(model, (image,)), archive)
-    call("compile", archive, "-o", file, "--no-cache")
+    call("compile", archive, "-o", file, "--no-cache", *options)
     return file
 
 
@@ -54,7 +54,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=40)
+    parser.add_argument("--engine")
     options = parser.parse_args()
+    engine = ["--engine", options.engine] if options.engine else []
     print("| model | quantizer | file, float32 | file, int8 | size | time |\n| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
@@ -63,7 +65,8 @@ def main():
         np.save(folder / "x.npy", image.numpy())
         for name, quantizer in CASES:
             model = image_models.make(name)
-            files = [compiled(model, image, folder, "float32"), compiled(quantize(model, quantizer, image), image, folder, "int8")]
+            models = {"float32": model, "int8": quantize(model, quantizer, image)}
+            files = [compiled(each, image, folder, kind, engine) for kind, each in models.items()]
             ratios = []
             for _ in range(options.rounds):
                 plain, int8 = (median_call(file, folder / "x.npy", options.calls) for file in files)

@@ -30,7 +30,7 @@ def check_within_a_step(ours, theirs, program):
 @pytest.mark.parametrize("model, quantizer, dialect, dynamic", CASES)
 def test_runs_as_pytorch_does(model, quantizer, dialect, dynamic, tmp_path):
     program, inputs, output = quantized(model, quantizer, dialect, dynamic)
-    for engine in ("openvino", "none"):
+    for engine in ("openvino", "none", "xnnpack"):
         file = slipway_cli.compile(program, tmp_path, engine=engine)
         if engine == "openvino":
             slipway_cli.check_one_partition(file)

@@ -1,8 +1,9 @@
 #include "xnnpack/builder/builder.h"
 
+#include <algorithm>
 #include <optional>
-#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,22 +21,57 @@ namespace slipway::xnnpack {
 namespace {
 
 // Changes with what is written for a graph.
-constexpr int kWriter = 1;
+constexpr int kWriter = 2;
 // Of the delegate's own format, and so of what runs it.
 constexpr const char* kFormat = "XN01";
 
-// A node by itself: whatever is no constant is an input.
+constexpr std::string_view kDequantizes = "quantized_decomposed.dequantize_per_";
+
+std::vector<const ir::Value*> values_of(const ir::Node& node) {
+  std::vector<const ir::Value*> values;
+  for (const ir::Argument& argument : node.args()) {
+    ir::Graph::for_each_value(argument, [&](const ir::Value* value) { values.push_back(value); });
+  }
+  return values;
+}
+
+bool is_constant(const ir::Program& program, const ir::Value* value) {
+  const ir::Input* input = program.input_of(value);
+  return input != nullptr && input->data;
+}
+
+// Whether the node makes a weight of one that is quantized, and of nothing else.
+bool makes_weight(const ir::Program& program, const ir::Node& node) {
+  const auto values = values_of(node);
+  if (node.op().starts_with(kDequantizes)) {
+    return std::all_of(values.begin(), values.end(),
+                       [&](const ir::Value* value) { return is_constant(program, value); });
+  }
+  return !values.empty() && std::all_of(values.begin(), values.end(), [&](const ir::Value* value) {
+    return value->producer() != nullptr && makes_weight(program, *value->producer());
+  });
+}
+
+// A node by itself, with what makes its weights: whatever else is no constant is an input.
+void add_to_part(const ir::Program& program, const ir::Node& node, onnx::Part& part) {
+  for (const ir::Value* value : values_of(node)) {
+    const ir::Node* producer = value->producer();
+    if (is_constant(program, value)) continue;
+    if (producer != nullptr && makes_weight(program, *producer)) {
+      const auto& nodes = part.nodes;
+      if (std::find(nodes.begin(), nodes.end(), producer) == nodes.end()) {
+        add_to_part(program, *producer, part);
+      }
+    } else if (std::find(part.inputs.begin(), part.inputs.end(), value) == part.inputs.end()) {
+      part.inputs.push_back(value);
+    }
+  }
+  part.nodes.push_back(&node);
+}
+
 onnx::Part part_of(const ir::Program& program, const ir::Node& node) {
   onnx::Part part;
-  part.nodes = {&node};
-  std::set<const ir::Value*> inputs;
-  for (const ir::Argument& argument : node.args()) {
-    ir::Graph::for_each_value(argument, [&](const ir::Value* value) {
-      const ir::Input* input = program.input_of(value);
-      if (input != nullptr && input->data) return;
-      if (inputs.insert(value).second) part.inputs.push_back(value);
-    });
-  }
+  add_to_part(program, node, part);
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     const ir::Value* output = node.output(i);
     if (i == 0 || ir::is_used(*program.graph, output)) part.outputs.push_back(output);
@@ -59,16 +95,20 @@ class XnnpackBuilder : public engine_build::Builder {
   std::optional<std::string> why_unsupported(const ir::Program& program, const ir::Node& node,
                                              const partition::IntegerRanges&) const override {
     const onnx::Part part = part_of(program, node);
+    const bool is_quantization = node.op().starts_with("quantized_decomposed.");
     for (const auto* list : {&part.inputs, &part.outputs}) {
       for (const ir::Value* value : *list) {
         if (value->is_tensor() && value->dtype() == DType::kFloat32) continue;
+        if (is_quantization && value->is_tensor() && value->dtype() == DType::kInt8) continue;
         return value->is_tensor() ? fmt::format("it computes in float32, and not in {}",
                                                 dtype_name(value->dtype()))
                                   : "its numbers are known only when it runs";
       }
     }
-    const auto graph = onnx::lower(program, part, lowering());
+    auto graph = onnx::lower(program, part, lowering());
     if (!graph.ok()) return graph.error().message();
+    // Nothing is computed of constants alone; a weight is read by a node beside it.
+    if (makes_weight(program, node)) graph->outputs.clear();
     const auto refusals = Translator(*graph).run();
     if (refusals.empty()) return std::nullopt;
     return refusals.front().reason;

@@ -1,6 +1,7 @@
 #include "xnnpack/builder/builder.h"
 
 #include <cstring>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,31 @@ class Maker : public onnx::GraphMaker {
     for (int64_t i = 1; i <= count; ++i) values.push_back(static_cast<float>(i));
     constant(name, DType::kFloat32, sizes, values);
   }
+  // Levels of int8, which count from 1, with one scale for each place along a dimension.
+  void quantized_weight(const std::string& name, const Integers& sizes,
+                        const std::vector<float>& scales, int64_t axis = 0) {
+    int64_t count = 1;
+    for (const int64_t size : sizes) count *= size;
+    std::vector<int8_t> values;
+    for (int64_t i = 1; i <= count; ++i) values.push_back(static_cast<int8_t>(i));
+    constant(name + "_levels", DType::kInt8, sizes, values);
+    constant(name + "_scales", DType::kFloat32, {static_cast<int64_t>(scales.size())}, scales);
+    node("DequantizeLinear", {name + "_levels", name + "_scales"}, name, {{"axis", axis}});
+  }
+  void step(const std::string& op_type, const std::string& from, const std::string& to, float scale,
+            int8_t zero_point) {
+    constant<float>(to + "_scale", DType::kFloat32, {}, {scale});
+    constant<int8_t>(to + "_zero", DType::kInt8, {}, {zero_point});
+    node(op_type, {from, to + "_scale", to + "_zero"}, to);
+  }
+  // To int8 and back.
+  void round(const std::string& from, const std::string& to, float scale, int8_t zero_point) {
+    step("QuantizeLinear", from, to + "_q", scale, zero_point);
+    step("DequantizeLinear", to + "_q", to, scale, zero_point);
+  }
+  void number(const std::string& name, float value) {
+    constant<float>(name, DType::kFloat32, {}, {value});
+  }
 };
 
 struct Built {
@@ -50,11 +76,12 @@ struct Built {
     return result;
   }
   // The elements of the i-th constant.
-  std::vector<float> constant(uint32_t i) const {
+  template <class T = float>
+  std::vector<T> constant(uint32_t i) const {
     uint32_t start = 0;
     std::memcpy(&start, blob.data() + 18, sizeof start);
     const auto* data = graph().constant_data()->Get(i + 1);
-    std::vector<float> values(data->size() / sizeof(float));
+    std::vector<T> values(data->size() / sizeof(T));
     std::memcpy(values.data(), blob.data() + start + data->offset(), data->size());
     return values;
   }
@@ -215,6 +242,175 @@ TEST(XnnpackBuilder, RefusesSizesThatContradictEachOther) {
   flat.node("Conv", {"x", "w"}, "y");
   flat.output("y", {2, 4});
   EXPECT_THAT(refusal(flat), HasSubstr("dimensions of space"));
+}
+
+// x of [1, 2, 2, 2], a convolution of it by a weight of int8, and what is quantized of that.
+struct QuantizedConv : Maker {
+  std::vector<float> scales = {0.5F, 0.25F};
+  std::vector<float> bias = {1, -1};
+  float made_scale = 2;
+
+  void make(const std::function<void(const std::string&)>& add_tail) {
+    input("x", {1, 2, 2, 2});
+    round("x", "a", 0.5F, 3);
+    quantized_weight("w", {2, 2, 2, 1}, scales);
+    constant("b", DType::kFloat32, {2}, bias);
+    node("Conv", {"a", "w", "b"}, "c");
+    add_tail("c");
+    output("y", {1, 2, 1, 2});
+  }
+  void make_rounded() {
+    make([&](const std::string& from) { round(from, "y", made_scale, 1); });
+  }
+};
+
+TEST(XnnpackBuilder, ComputesInEightBitsBetweenWhatIsQuantized) {
+  QuantizedConv maker;
+  maker.make_rounded();
+  const Built built = build(maker);
+  EXPECT_THAT(built.kinds(),
+              ElementsAre("Convert", "StaticTranspose", "Conv2d", "StaticTranspose", "Convert"));
+  // With the channels last, and a bias in steps of the sums.
+  EXPECT_THAT(built.constant<int8_t>(0), ElementsAre(1, 3, 2, 4, 5, 7, 6, 8));
+  EXPECT_THAT(built.constant<int32_t>(1), ElementsAre(4, -8));
+}
+
+TEST(XnnpackBuilder, JoinsLimitsToWhatIsComputedInEightBits) {
+  const auto limits_of = [](const std::function<void(Maker&)>& add_tail) {
+    QuantizedConv maker;
+    maker.number("low", -6);
+    maker.number("high", 6);
+    maker.make([&](const std::string&) { add_tail(maker); });
+    const Built built = build(maker);
+    std::vector<float> limits;
+    for (const auto* node : *built.graph().xnodes()) {
+      if (node->xnode_union_type() != xnn::XNodeUnion::XNNConv2d) continue;
+      limits = {node->output_min_max()->output_min(), node->output_min_max()->output_max()};
+    }
+    EXPECT_THAT(built.kinds(),
+                ElementsAre("Convert", "StaticTranspose", "Conv2d", "StaticTranspose", "Convert"));
+    return limits;
+  };
+  EXPECT_THAT(limits_of([](Maker& maker) {
+                maker.node("Relu", {"c"}, "d");
+                maker.node("Clip", {"d", "low", "high"}, "e");
+                maker.round("e", "y", 2, 1);
+              }),
+              ElementsAre(0, 6));
+  EXPECT_THAT(limits_of([](Maker& maker) {
+                maker.round("c", "d", 2, 1);
+                maker.node("Clip", {"d", "low", "high"}, "e");
+                maker.round("e", "y", 2, 1);
+              }),
+              ElementsAre(-6, 6));
+}
+
+TEST(XnnpackBuilder, ComputesInFloatWhereEightBitsDoNotDo) {
+  const auto kinds_of = [](const std::function<void(QuantizedConv&)>& change,
+                           bool is_read = false) {
+    QuantizedConv maker;
+    change(maker);
+    maker.make([&](const std::string& from) {
+      maker.round(from, "y", maker.made_scale, 1);
+      if (is_read) maker.output("c", {1, 2, 1, 2});
+    });
+    return build(maker).kinds();
+  };
+  const auto in_float = testing::Contains("Convert").Times(testing::Ge(3));
+  EXPECT_THAT(kinds_of([](QuantizedConv&) {}), testing::Not(in_float));
+  // Something reads the sums.
+  EXPECT_THAT(kinds_of([](QuantizedConv&) {}, true), in_float);
+  // A factor between the steps that is too large, and a bias of too many of them.
+  EXPECT_THAT(kinds_of([](QuantizedConv& maker) { maker.made_scale = 1e-4F; }), in_float);
+  EXPECT_THAT(kinds_of([](QuantizedConv& maker) { maker.bias[1] = 1e9F; }), in_float);
+  EXPECT_THAT(kinds_of([](QuantizedConv& maker) { maker.scales[0] = 0; }), in_float);
+}
+
+TEST(XnnpackBuilder, AddsUpInEightBitsOverKnownSizesAlone) {
+  const auto kinds_of = [](const SymInt& batch) {
+    Maker maker;
+    maker.input("x", {batch, 3, 4, 4});
+    maker.round("x", "a", 0.5F, 3);
+    maker.node("GlobalAveragePool", {"a"}, "b");
+    maker.round("b", "y", 0.25F, 3);
+    maker.output("y", {batch, 3, 1, 1});
+    return build(maker).kinds();
+  };
+  EXPECT_THAT(kinds_of(2), ElementsAre("Convert", "StaticTranspose", "GlobalAvgPooling2d",
+                                       "StaticReshape", "Convert"));
+  EXPECT_THAT(kinds_of(kBatch),
+              ElementsAre("Convert", "StaticTranspose", "Convert", "GlobalAvgPooling2d", "Convert",
+                          "StaticReshape", "Convert"));
+}
+
+TEST(XnnpackBuilder, MovesWhatIsQuantized) {
+  Maker maker;
+  maker.input("x", {1, 3, 4, 4}, DType::kInt8);
+  maker.step("DequantizeLinear", "x", "a", 0.5F, 3);
+  maker.node("MaxPool", {"a"}, "b", {{"kernel_shape", Integers{2, 2}}});
+  maker.node("Concat", {"b", "b"}, "c", {{"axis", int64_t{1}}});
+  maker.integers("shape", {1, -1});
+  maker.node("Reshape", {"c", "shape"}, "d");
+  maker.step("QuantizeLinear", "d", "y", 0.5F, 3);
+  maker.output("y", {1, 54}, DType::kInt8);
+  const Built built = build(maker);
+  EXPECT_THAT(built.kinds(), ElementsAre("StaticTranspose", "MaxPooling2d", "Concatenate2",
+                                         "StaticTranspose", "StaticReshape", "Copy"));
+  for (const auto* value : *built.graph().xvalues()) {
+    EXPECT_EQ(value->xvalue_union_type(), xnn::XValueUnion::XNNQuantizedTensorValue);
+  }
+}
+
+TEST(XnnpackBuilder, KeepsWeightsOfFloatProductsInInt8) {
+  Maker maker;
+  maker.input("x", {kBatch, 3});
+  maker.quantized_weight("w", {3, 2}, {0.5F, 0.25F}, 1);
+  maker.node("MatMul", {"x", "w"}, "y");
+  maker.output("y", {kBatch, 2});
+  const Built built = build(maker);
+  EXPECT_THAT(built.kinds(), ElementsAre("FullyConnected"));
+  EXPECT_THAT(built.constant<int8_t>(0), ElementsAre(1, 3, 5, 2, 4, 6));
+
+  // With scales of what is added up, they are floats.
+  Maker rows;
+  rows.input("x", {kBatch, 3});
+  rows.quantized_weight("w", {3, 2}, {0.5F, 0.25F, 2}, 0);
+  rows.node("MatMul", {"x", "w"}, "y");
+  rows.output("y", {kBatch, 2});
+  EXPECT_THAT(build(rows).constant(0), ElementsAre(0.5F, 0.75F, 10, 1, 1, 12));
+
+  // XNNPACK has no scale of 0.
+  Maker zero;
+  zero.input("x", {kBatch, 3});
+  zero.quantized_weight("w", {3, 2}, {0, 1}, 1);
+  zero.node("MatMul", {"x", "w"}, "y");
+  zero.output("y", {kBatch, 2});
+  EXPECT_THAT(build(zero).constant(0), ElementsAre(0, 0, 0, 2, 4, 6));
+}
+
+TEST(XnnpackBuilder, RefusesWhatItDoesNotQuantize) {
+  Maker channels;
+  channels.input("x", {2, 3});
+  channels.constant<float>("s", DType::kFloat32, {3}, {1, 2, 3});
+  channels.constant<int8_t>("z", DType::kInt8, {3}, {0, 0, 0});
+  channels.node("QuantizeLinear", {"x", "s", "z"}, "y");
+  channels.output("y", {2, 3}, DType::kInt8);
+  EXPECT_THAT(refusal(channels), HasSubstr("by a scale and a zero point that are known"));
+
+  Maker bytes;
+  bytes.input("x", {2});
+  bytes.constant<float>("s", DType::kFloat32, {}, {1});
+  bytes.constant<uint8_t>("z", DType::kUInt8, {}, {0});
+  bytes.node("QuantizeLinear", {"x", "s", "z"}, "y");
+  bytes.output("y", {2}, DType::kUInt8);
+  EXPECT_THAT(refusal(bytes), HasSubstr("quantizes to int8"));
+
+  Maker other;
+  other.input("x", {2});
+  other.step("QuantizeLinear", "x", "q", 1, 0);
+  other.step("DequantizeLinear", "q", "y", 1, 1);
+  other.output("y", {2});
+  EXPECT_THAT(refusal(other), HasSubstr("otherwise than it has been quantized"));
 }
 
 TEST(XnnpackBuilder, TakesAsManyTensorsAsTheDelegate) {

@@ -18,7 +18,9 @@ std::optional<View> viewed(const Value& x, const Sizes& sizes) {
   View view = *x.constant;
   // Dimensions of size 1 come and go.
   Sizes strides;
+  size_t scaled = 0;
   for (size_t i = 0; i < view.sizes.size(); ++i) {
+    if (i == view.scaled_dim) scaled = strides.size();
     if (view.sizes[i] != 1) strides.push_back(view.strides[i]);
   }
   Sizes left = view.sizes;
@@ -28,15 +30,18 @@ std::optional<View> viewed(const Value& x, const Sizes& sizes) {
   if (left != wanted) return std::nullopt;
   view.sizes = sizes;
   view.strides.clear();
-  auto next = strides.begin();
-  for (const int64_t size : sizes) view.strides.push_back(size == 1 ? 0 : *next++);
+  size_t next = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] != 1 && next == scaled) view.scaled_dim = i;
+    view.strides.push_back(sizes[i] == 1 ? 0 : strides[next++]);
+  }
   return view;
 }
 
 // In the order that the elements have already, in other sizes.
 void reshape(Translator& t, Dims sizes) {
   Value& x = t.input(0);
-  Value& y = t.define(std::move(sizes));
+  Value& y = t.define_moved(x, std::move(sizes));
   if (ir::numel(x.sizes) != ir::numel(y.sizes)) {
     Translator::refuse("its sizes do not fit its operand");
   }
@@ -49,7 +54,7 @@ void reshape(Translator& t, Dims sizes) {
     return;
   }
   const bool stays_last = x.is_last() && is_flat(x.sizes);
-  const uint32_t from = t.get(x, stays_last ? Layout::kLast : Layout::kPlain);
+  const uint32_t from = t.held(x, stays_last ? Layout::kLast : Layout::kPlain);
   t.reshape(from, y.sizes, t.make(y, Layout::kPlain));
 }
 
@@ -125,7 +130,7 @@ void transpose(Translator& t) {
   if (sorted != every) Translator::refuse("its order of dimensions is none");
   Dims sizes;
   for (const int64_t from : order) sizes.push_back(x.sizes[static_cast<size_t>(from)]);
-  Value& y = t.define(sizes);
+  Value& y = t.define_moved(x, sizes);
   if (x.constant) {
     y.constant = permuted(*x.constant, order);
     return;
@@ -137,14 +142,14 @@ void transpose(Translator& t) {
     return;
   }
   if (x.rank() != 4 || !x.is_last()) {
-    return writer.transpose(t.get(x, Layout::kPlain), order, t.make(y, Layout::kPlain));
+    return writer.transpose(t.held(x, Layout::kPlain), order, t.make(y, Layout::kPlain));
   }
   Sizes from_last;
   for (const int64_t from : order) {
     from_last.push_back(static_cast<int64_t>(
         Translator::axis_in(static_cast<size_t>(from), x.rank(), Layout::kLast)));
   }
-  const uint32_t from = t.get(x, Layout::kLast);
+  const uint32_t from = t.held(x, Layout::kLast);
   if (from_last == every) {
     y.id(Layout::kPlain) = from;
   } else {
@@ -161,13 +166,13 @@ Sizes lengths(const Dims& taken) {
 
 // A part of x, in its layout.
 void take(Translator& t, size_t result, Value& x, const Sizes& offsets, const Dims& sizes) {
-  Value& y = t.define(result, sizes);
+  Value& y = t.define_moved(x, sizes, result);
   const Layout layout = Translator::layout_of(x);
   Sizes starts(layout == Layout::kLast ? 4 : x.rank(), 0);
   for (size_t i = 0; i < x.rank(); ++i) {
     starts[Translator::axis_in(i, x.rank(), layout)] = offsets[i];
   }
-  const uint32_t from = t.get(x, layout);
+  const uint32_t from = t.held(x, layout);
   const Sizes taken = lengths(Translator::sizes_in(sizes, layout));
   t.writer().slice(from, starts, taken, t.make(y, layout));
 }
@@ -208,11 +213,11 @@ void gather(Translator& t) {
   offsets[axis] = place;
   Dims sizes = x.sizes;
   sizes[axis] = 1;
-  const uint32_t part = t.temporary(sizes);
+  const uint32_t part = t.temporary(sizes, x.quantization);
   Dims left = sizes;
   left.erase(left.begin() + static_cast<std::ptrdiff_t>(axis));
-  Value& y = t.define(left);
-  const uint32_t from = t.get(x, Layout::kPlain);
+  Value& y = t.define_moved(x, left);
+  const uint32_t from = t.held(x, Layout::kPlain);
   t.writer().slice(from, offsets, lengths(sizes), part);
   t.reshape(part, left, t.make(y, Layout::kPlain));
 }
@@ -266,14 +271,20 @@ void concat(Translator& t) {
     sizes[axis] = sizes[axis] + part->sizes[axis];
   }
   if (parts.size() < 2) Translator::refuse("it joins a single tensor");
+  // Of parts that are quantized in one way.
+  const auto quantization = parts.front()->quantization;
+  const bool stays = std::all_of(parts.begin(), parts.end(), [&](const Value* part) {
+    return quantization && part->quantization == quantization;
+  });
   Value& y = t.define(sizes);
+  if (stays) y.quantization = quantization;
   const bool is_last =
       std::any_of(parts.begin(), parts.end(), [](const Value* part) { return part->is_last(); });
   const Layout layout = is_last ? Layout::kLast : Layout::kPlain;
   Writer& writer = t.writer();
   std::vector<uint32_t> ids;
   ids.reserve(parts.size());
-  for (Value* part : parts) ids.push_back(t.get(*part, layout));
+  for (Value* part : parts) ids.push_back(stays ? t.held(*part, layout) : t.get(*part, layout));
   const auto place = static_cast<uint32_t>(Translator::axis_in(axis, rank, layout));
   // By fives, of which the first is what is joined already.
   uint32_t joined = ids.front();
@@ -285,8 +296,8 @@ void concat(Translator& t) {
       so_far[axis] = so_far[axis] + parts[next]->sizes[axis];
       items[count++] = ids[next++];
     }
-    joined =
-        next == ids.size() ? t.make(y, layout) : t.temporary(Translator::sizes_in(so_far, layout));
+    joined = next == ids.size() ? t.make(y, layout)
+                                : t.temporary(Translator::sizes_in(so_far, layout), y.quantization);
     writer.node(join_kind(count), xnn::Create_XNNCat(writer.builder(), place, items[0], items[1],
                                                      items[2], items[3], joined, 0, items[4]));
   }
@@ -314,8 +325,9 @@ void pad(Translator& t) {
     after[at] = pads[i + x.rank()];
     sizes[i] = sizes[i] + pads[i] + pads[i + x.rank()];
   }
-  Value& y = t.define(sizes);
-  const uint32_t from = t.get(x, layout);
+  // Of numbers, 0 is sure to be among the levels.
+  Value& y = *fill == 0 ? t.define_moved(x, sizes) : t.define(sizes);
+  const uint32_t from = y.quantization ? t.held(x, layout) : t.get(x, layout);
   t.writer().pad(from, before, after, *fill, t.make(y, layout));
 }
 

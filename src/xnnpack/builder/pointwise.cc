@@ -46,6 +46,7 @@ void clamp(Writer& writer, uint32_t from, uint32_t to, float low, float high) {
 }
 
 void relu(Translator& t) {
+  if (limit(t, t.input(0))) return;
   map(t,
       [&](uint32_t from, uint32_t to, const Dims&) { clamp(t.writer(), from, to, 0, kInfinity); });
 }
@@ -56,6 +57,7 @@ void clip(Translator& t) {
   if (!low || !high || !(*low < *high)) {
     Translator::refuse("XNNPACK clamps between two numbers of which the first is lower");
   }
+  if (limit(t, t.input(0))) return;
   map(t,
       [&](uint32_t from, uint32_t to, const Dims&) { clamp(t.writer(), from, to, *low, *high); });
 }
@@ -125,13 +127,40 @@ Dims broadcast(const Dims& a, const Dims& b) {
   return sizes;
 }
 
+// Whether XNNPACK computes it in 8 bits between such scales.
+bool can_combine(Kind kind, const Quantization& a, const Quantization& b, const Quantization& y) {
+  if (kind == Kind::XNNMultiply) {
+    const float ratio = a.scale * b.scale / y.scale;
+    return ratio >= 0x1p-16F && ratio < 0x1p+8F;
+  }
+  const auto fits = [&](const Quantization& x) {
+    const float ratio = x.scale / y.scale;
+    return ratio >= 0x1p-10F && ratio < 0x1p+8F;
+  };
+  return (kind == Kind::XNNAdd || kind == Kind::XNNSubtract) && fits(a) && fits(b);
+}
+
 void combine(Translator& t, Kind kind, Value& a, Value& b) {
-  Value& y = t.define(broadcast(a.sizes, b.sizes));
+  const Dims sizes = broadcast(a.sizes, b.sizes);
   const auto can_be_last = [&](const Value& x) {
-    return x.constant || (x.rank() == y.rank() && Translator::has_layout(x, Layout::kLast));
+    return x.constant || (x.rank() == sizes.size() && Translator::has_layout(x, Layout::kLast));
   };
   const bool is_last = (a.is_last() || b.is_last()) && can_be_last(a) && can_be_last(b);
   const Layout layout = is_last ? Layout::kLast : Layout::kPlain;
+  if (a.quantization && b.quantization) {
+    const auto made = t.quantized(sizes, [&](const Quantization& y) {
+      return can_combine(kind, *a.quantization, *b.quantization, y);
+    });
+    if (made) {
+      const uint32_t left = t.held(a, layout);
+      const uint32_t right = t.held(b, layout);
+      Writer& writer = t.writer();
+      const auto node =
+          xnn::Create_XNNNode2x1(writer.builder(), left, right, t.make(made->value, layout));
+      return writer.node(kind, node, made->low, made->high);
+    }
+  }
+  Value& y = t.define(sizes);
   const uint32_t left = t.get_broadcast(a, layout, y.rank());
   const uint32_t right = t.get_broadcast(b, layout, y.rank());
   t.writer().binary(kind, left, right, t.make(y, layout));

@@ -8,18 +8,49 @@ namespace xnn = fb_xnnpack;
 using Kind = xnn::XNodeUnion;
 
 // x * weight^T + bias; the weight's dimensions are [outputs, inputs].
-void multiply(Translator& t, Value& x, const View& weight, uint32_t bias) {
+void multiply(Translator& t, Value& x, const View& weight, const Value* bias) {
   if (x.sizes.back() != ir::SymInt(weight.sizes[1]))
     Translator::refuse("its operands do not fit each other");
   Dims sizes = x.sizes;
   sizes.back() = weight.sizes[0];
-  Value& y = t.define(sizes);
   Writer& writer = t.writer();
+  const bool has_scales = has_levels(weight, 0);
+  if (x.quantization && has_scales) {
+    const auto numbers = t.floats(2);
+    const auto made = t.quantized(sizes, [&](const Quantization& to) {
+      return can_multiply(weight, numbers, *x.quantization, to);
+    });
+    if (made) {
+      const uint32_t from = t.held(x, Layout::kPlain);
+      const uint32_t filter = levels_of(writer, weight, weight.sizes, 0);
+      const uint32_t steps = steps_of(writer, numbers, weight, *x.quantization);
+      return writer.node(Kind::XNNFullyConnected,
+                         xnn::CreateXNNFullyConnected(writer.builder(), from, filter, steps,
+                                                      t.make(made->value, Layout::kPlain)),
+                         made->low, made->high);
+    }
+  }
+  Value& y = t.define(sizes);
   const uint32_t from = t.get(x, Layout::kPlain);
-  const uint32_t filter = writer.constant(weight, weight.sizes);
-  writer.node(Kind::XNNFullyConnected,
-              xnn::CreateXNNFullyConnected(writer.builder(), from, filter, bias,
-                                           t.make(y, Layout::kPlain)));
+  const auto add_node = [&](uint32_t filter, uint32_t added, uint32_t to) {
+    writer.node(Kind::XNNFullyConnected,
+                xnn::CreateXNNFullyConnected(writer.builder(), from, filter, added, to));
+  };
+  if (!has_scales) {
+    const uint32_t filter = writer.constant(weight, weight.sizes);
+    const uint32_t added =
+        bias == nullptr ? kNone : writer.constant(*bias->constant, {weight.sizes[0]});
+    return add_node(filter, added, t.make(y, Layout::kPlain));
+  }
+  std::vector<float> scales = *weight.factors;
+  scales.resize(static_cast<size_t>(weight.sizes[0]), scales.front());
+  const uint32_t filter = writer.levels(weight, weight.sizes, scales, 0);
+  if (bias == nullptr) return add_node(filter, kNone, t.make(y, Layout::kPlain));
+  // XNNPACK multiplies the bias of such a product by the scales, too.
+  const uint32_t product = t.temporary(sizes);
+  add_node(filter, kNone, product);
+  const uint32_t added = t.computed(*bias->constant, {weight.sizes[0]});
+  writer.binary(Kind::XNNAdd, product, added, t.make(y, Layout::kPlain));
 }
 
 void gemm(Translator& t) {
@@ -34,13 +65,9 @@ void gemm(Translator& t) {
   }
   const bool is_turned = t.attribute("transB", int64_t{0}) != 0;
   const View view = is_turned ? *weight.constant : permuted(*weight.constant, {1, 0});
-  uint32_t bias = kNone;
-  if (t.has(2)) {
-    Value& added = t.input(2);
-    if (!added.constant || added.sizes != Dims{view.sizes[0]}) {
-      Translator::refuse("XNNPACK has such products with constant biases alone");
-    }
-    bias = t.writer().constant(*added.constant, {view.sizes[0]});
+  const Value* bias = t.has(2) ? &t.input(2) : nullptr;
+  if (bias != nullptr && (!bias->constant || bias->sizes != Dims{view.sizes[0]})) {
+    Translator::refuse("XNNPACK has such products with constant biases alone");
   }
   multiply(t, x, view, bias);
 }
@@ -49,7 +76,7 @@ void matmul(Translator& t) {
   Value& a = t.input(0);
   Value& b = t.input(1);
   if (b.constant && b.rank() == 2 && !a.constant) {
-    return multiply(t, a, permuted(*b.constant, {1, 0}), kNone);
+    return multiply(t, a, permuted(*b.constant, {1, 0}), nullptr);
   }
   const size_t rank = a.rank();
   if (rank < 2 || rank != b.rank()) {

@@ -58,7 +58,8 @@ std::optional<std::vector<T>> elements(const onnx::Initializer& initializer) {
 }
 
 const Entry* find_entry(const std::string& op_type) {
-  for (const auto rules : {pointwise_rules(), window_rules(), move_rules(), product_rules()}) {
+  for (const auto rules :
+       {pointwise_rules(), window_rules(), move_rules(), product_rules(), quantized_rules()}) {
     for (const Entry& entry : rules) {
       if (op_type == entry.op_type) return &entry;
     }
@@ -102,14 +103,17 @@ Translator::Translator(const onnx::Graph& graph)
   for (uint32_t i = 0; i < graph.inputs.size(); ++i) {
     const onnx::ValueType& type = graph.inputs[i];
     const char* reason = why_no_tensor(type.sizes, graph.ranges, largest_);
-    if (type.dtype != DType::kFloat32 || reason != nullptr) {
+    const auto quantization =
+        type.dtype == DType::kInt8 ? quantization_of_input(type.name) : std::nullopt;
+    if ((type.dtype != DType::kFloat32 && !quantization) || reason != nullptr) {
       reasons_[type.name] = reason;
       continue;
     }
     Value& value = values_[type.name];
     value.sizes = type.sizes;
+    value.quantization = quantization;
     value.id(Layout::kPlain) = i;
-    writer_.input(i, most(type.sizes));
+    writer_.input(i, most(type.sizes), quantization);
   }
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     Value& value = values_[graph.outputs[i].name];
@@ -127,6 +131,7 @@ std::vector<engine_build::Refusal> Translator::run() {
   }
   for (const onnx::Node& node : graph_.nodes) {
     node_ = &node;
+    if (joined_.contains(&node)) continue;
     try {
       // What is made of a refused node's results is another question.
       const bool is_open =
@@ -160,15 +165,26 @@ Value& Translator::input(size_t i) {
   if (type != types_.end() && type->second != DType::kFloat32) {
     refuse(fmt::format("it computes in float32, and not in {}", dtype_name(type->second)));
   }
-  const auto found = values_.find(name);
-  const bool is_there =
-      found != values_.end() && (found->second.constant || found->second.has(Layout::kPlain) ||
-                                 found->second.has(Layout::kLast));
-  if (!is_there) {
+  Value* value = find_value(name);
+  if (value == nullptr) {
     const auto reason = reasons_.find(name);
     refuse(reason != reasons_.end() ? reason->second : "its operand has no elements");
   }
-  return found->second;
+  return *value;
+}
+
+Value* Translator::find_value(const std::string& name) {
+  const auto other = aliases_.find(name);
+  const auto found = values_.find(other != aliases_.end() ? other->second : name);
+  const bool is_there =
+      found != values_.end() && (found->second.constant || found->second.has(Layout::kPlain) ||
+                                 found->second.has(Layout::kLast));
+  return is_there ? &found->second : nullptr;
+}
+
+void Translator::alias(const onnx::Node& node, const std::string& value) {
+  const auto other = aliases_.find(value);
+  aliases_[node.outputs.front()] = other != aliases_.end() ? other->second : value;
 }
 
 const onnx::Initializer* Translator::constant(const onnx::Node& node, size_t i, DType dtype) const {
@@ -185,8 +201,10 @@ std::vector<int64_t> Translator::integers(size_t i) {
   return *std::move(items);
 }
 
-std::optional<float> Translator::number(size_t i) {
-  const onnx::Initializer* found = constant(*node_, i, DType::kFloat32);
+std::optional<float> Translator::number(size_t i) const { return number(*node_, i); }
+
+std::optional<float> Translator::number(const onnx::Node& node, size_t i) const {
+  const onnx::Initializer* found = constant(node, i, DType::kFloat32);
   const auto items = found != nullptr ? elements<float>(*found) : std::nullopt;
   return items && items->size() == 1 ? std::optional(items->front()) : std::nullopt;
 }
@@ -199,11 +217,20 @@ std::vector<float> Translator::numbers(const onnx::Node& node, size_t i) {
   return *std::move(items);
 }
 
+std::optional<int> Translator::level(const onnx::Node& node, size_t i) const {
+  const onnx::Initializer* found = constant(node, i, DType::kInt8);
+  const auto items = found != nullptr ? elements<int8_t>(*found) : std::nullopt;
+  return items && items->size() == 1 ? std::optional<int>(items->front()) : std::nullopt;
+}
+
 const onnx::Node* Translator::only_reader(std::string_view op_type) const {
-  const auto found = readers_.find(node_->outputs.front());
-  if (found == readers_.end() || found->second.size() != 1) return nullptr;
-  const onnx::Node* reader = found->second.front();
+  const onnx::Node* reader = only_reader(*node_);
   return reader != nullptr && reader->op_type == op_type ? reader : nullptr;
+}
+
+const onnx::Node* Translator::only_reader(const onnx::Node& node) const {
+  const auto found = readers_.find(node.outputs.front());
+  return found != readers_.end() && found->second.size() == 1 ? found->second.front() : nullptr;
 }
 
 bool Translator::is_scalar(size_t i) const {
@@ -238,11 +265,18 @@ const Dims* Translator::declared(size_t i) const {
   return found != declared_.end() ? found->second : nullptr;
 }
 
-Value& Translator::define(size_t i, Dims sizes) {
+Value& Translator::define(const onnx::Node& node, size_t i, Dims sizes) {
   const char* reason = why_no_tensor(sizes, graph_.ranges, largest_);
   if (reason != nullptr) refuse(reason);
-  Value& value = values_[node_->outputs.at(i)];
+  Value& value = values_[node.outputs.at(i)];
   value.sizes = std::move(sizes);
+  return value;
+}
+
+Value& Translator::define_moved(const Value& operand, Dims sizes, size_t i) {
+  const auto quantization = operand.quantization;
+  Value& value = define(i, std::move(sizes));
+  value.quantization = quantization;
   return value;
 }
 
@@ -261,12 +295,17 @@ size_t Translator::axis_in(size_t axis, size_t rank, Layout layout) {
 uint32_t Translator::make(Value& value, Layout layout) {
   uint32_t& id = value.id(layout);
   const auto place = places_.find(&value);
-  if (layout == Layout::kPlain && place != places_.end()) {
+  // What is held in int8 may be an output of float32.
+  const auto is_held_so = [&](uint32_t at) {
+    const DType dtype = graph_.outputs[at - graph_.inputs.size()].dtype;
+    return value.quantization.has_value() == (dtype == DType::kInt8);
+  };
+  if (layout == Layout::kPlain && place != places_.end() && is_held_so(place->second)) {
     id = place->second;
     places_.erase(place);
-    writer_.output(id, most(value.sizes));
+    writer_.output(id, most(value.sizes), value.quantization);
   } else {
-    id = temporary(sizes_in(value.sizes, layout));
+    id = temporary(sizes_in(value.sizes, layout), value.quantization);
   }
   return id;
 }
@@ -280,9 +319,19 @@ void Translator::reshape(uint32_t from, const Dims& sizes, uint32_t to) {
   writer_.reshape(from, shape, to);
 }
 
-uint32_t Translator::get(Value& value, Layout layout) {
+uint32_t Translator::held(Value& value, Layout layout) {
   if (!value.has(layout)) convert(value, layout);
   return value.id(layout);
+}
+
+uint32_t Translator::get(Value& value, Layout layout) {
+  const uint32_t from = held(value, layout);
+  if (!value.quantization) return from;
+  uint32_t& id = value.floats[static_cast<size_t>(layout)];
+  if (id != kNone) return id;
+  id = temporary(sizes_in(value.sizes, layout));
+  writer_.unary(xnn::XNodeUnion::XNNConvert, from, id);
+  return id;
 }
 
 void Translator::convert(Value& value, Layout to) {
@@ -301,12 +350,12 @@ void Translator::convert(Value& value, Layout to) {
     uint32_t images = from;
     if (is_line) {
       const Dims four = {sizes[0], sizes[1], 1, sizes[2]};
-      images = temporary(four);
+      images = temporary(four, value.quantization);
       reshape(from, four, images);
     }
     writer_.transpose(images, {0, 2, 3, 1}, make(value, to));
   } else if (is_line) {
-    const uint32_t images = temporary({sizes[0], sizes[1], 1, sizes[2]});
+    const uint32_t images = temporary({sizes[0], sizes[1], 1, sizes[2]}, value.quantization);
     writer_.transpose(from, {0, 3, 1, 2}, images);
     reshape(images, sizes, make(value, to));
   } else {
@@ -323,6 +372,7 @@ uint32_t Translator::get_broadcast(Value& value, Layout layout, size_t rank) {
   wide.sizes.insert(wide.sizes.begin(), more, 1);
   wide.constant->sizes.insert(wide.constant->sizes.begin(), more, 1);
   wide.constant->strides.insert(wide.constant->strides.begin(), more, 0);
+  wide.constant->scaled_dim += more;
   return get(wide, layout);
 }
 
@@ -333,9 +383,9 @@ uint32_t Translator::zero() {
                                   [&](const auto& type) { return values_.contains(type.name); });
   if (input == graph_.inputs.end()) refuse("XNNPACK computes nothing of constants alone");
   const Sizes ones(input->sizes.size(), 1);
+  const uint32_t from = get(values_.at(input->name), Layout::kPlain);
   const uint32_t first = writer_.tensor(ones);
-  const auto place = static_cast<uint32_t>(input - graph_.inputs.begin());
-  writer_.slice(place, Sizes(ones.size(), 0), ones, first);
+  writer_.slice(from, Sizes(ones.size(), 0), ones, first);
   const uint32_t line = writer_.tensor({1});
   writer_.reshape(first, {1}, line);
   const uint32_t padded = writer_.pad(line, {1}, {0}, 0, writer_.tensor({2}));
@@ -353,7 +403,7 @@ uint32_t Translator::computed(const View& view, const Sizes& dims) {
   if (found == computed_.end()) {
     const uint32_t from = zero();
     // The product is -0, which added changes nothing.
-    const View weight = {nullptr, {count, 1}, {0, 0}, own({-0.0F})};
+    const View weight = {nullptr, {count, 1}, {0, 0}, bytes_of<float>({-0.0F})};
     const uint32_t filter = writer_.constant(weight, weight.sizes);
     const uint32_t bias = writer_.constant(view, line);
     const uint32_t made = writer_.tensor(line);
@@ -379,14 +429,19 @@ std::string Translator::origin_of(const std::string& name) const {
 
 void Translator::give_output(size_t i) {
   const auto place = static_cast<uint32_t>(graph_.inputs.size() + i);
-  Value& value = values_.at(graph_.outputs[i].name);
+  const onnx::ValueType& output = graph_.outputs[i];
+  Value* found = find_value(output.name);
+  if (found == nullptr) refuse("its operand has no elements");
+  Value& value = *found;
   const char* reason = why_no_tensor(value.sizes, graph_.ranges, largest_);
   if (reason != nullptr) refuse(reason);
-  const uint32_t id = get(value, Layout::kPlain);
+  const uint32_t id = held(value, Layout::kPlain);
   if (id == place) return;
-  // An input, a constant, another output, or a value that is another's.
-  writer_.output(place, most(value.sizes));
-  writer_.unary(xnn::XNodeUnion::XNNCopy, id, place);
+  const bool is_dequantized = value.quantization && output.dtype == DType::kFloat32;
+  // Else an input, a constant, another output, or a value that is another's.
+  const auto kind = is_dequantized ? xnn::XNodeUnion::XNNConvert : xnn::XNodeUnion::XNNCopy;
+  writer_.output(place, most(value.sizes), is_dequantized ? std::nullopt : value.quantization);
+  writer_.unary(kind, id, place);
 }
 
 }  // namespace slipway::xnnpack

@@ -3,10 +3,15 @@
 // XNNPACK convolves and pools with the channels last. A tensor of three or four dimensions is held
 // in one layout or the other, or both, and brought into another where a node asks for it: what lies
 // between two convolutions stays as they leave it.
+//
+// What is quantized is held as it is, in int8: dequantization makes another name for it, and
+// float32 of it where a node asks for that. A node that computes in 8 bits is one with the nodes
+// behind it that limit and quantize its result.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -35,12 +40,25 @@ struct Value {
   Dims sizes;  // as the program has them
   std::optional<View> constant;
   std::array<uint32_t, 2> ids = {kNone, kNone};  // of each layout
+  // Where it is held in int8: by what it stands for floats, and these, where a node has asked.
+  std::optional<Quantization> quantization = {};
+  std::array<uint32_t, 2> floats = {kNone, kNone};
 
   size_t rank() const { return sizes.size(); }
   bool has(Layout layout) const { return ids[static_cast<size_t>(layout)] != kNone; }
   uint32_t& id(Layout layout) { return ids[static_cast<size_t>(layout)]; }
   // Held with the channels last and in no other way.
   bool is_last() const { return has(Layout::kLast) && !has(Layout::kPlain); }
+};
+
+// What a node and those behind it make in 8 bits.
+struct Quantized {
+  Value& value;
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+
+  // Whether there are limits above those of the type.
+  bool is_limited() const;
 };
 
 class Translator {
@@ -61,7 +79,7 @@ class Translator {
   Value& input(size_t i);  // of float32
   // What a constant input holds.
   std::vector<int64_t> integers(size_t i);
-  std::optional<float> number(size_t i);
+  std::optional<float> number(size_t i) const;
   std::vector<float> numbers(const onnx::Node& node, size_t i);
   // Whether a constant input has no dimensions.
   bool is_scalar(size_t i) const;
@@ -73,14 +91,16 @@ class Translator {
   static size_t axis(int64_t axis, size_t rank);
   // The node that alone reads what this one makes, where it is of a kind and nothing else reads it.
   const onnx::Node* only_reader(std::string_view op_type) const;
+  const onnx::Node* only_reader(const onnx::Node& node) const;
   // Says that it has been translated with this one.
   void join(const onnx::Node& reader) { joined_.insert(&reader); }
-  bool is_joined() const { return joined_.contains(node_); }
   // What a node gives.
   Value& result_of(const onnx::Node& node) { return values_[node.outputs.front()]; }
   // The only result.
   Value& define(Dims sizes) { return define(0, std::move(sizes)); }
-  Value& define(size_t i, Dims sizes);
+  Value& define(size_t i, Dims sizes) { return define(*node_, i, std::move(sizes)); }
+  // Of an operand whose elements are moved: quantized as that is.
+  Value& define_moved(const Value& operand, Dims sizes, size_t i = 0);
   // A size that is the same in every call.
   static int64_t known(const ir::SymInt& size);
   // The largest sizes, which the graph declares.
@@ -88,9 +108,33 @@ class Translator {
   // The sizes that the program says result i has, or nothing.
   const Dims* declared(size_t i) const;
 
+  // ---- What is quantized.
+  // By what a node quantizes to int8 or dequantizes it; nothing where that is not known or not one
+  // for the tensor.
+  std::optional<Quantization> quantization_of(const onnx::Node& node) const;
+  // What the readers of a node's result make of it in 8 bits, where nothing else reads it: they
+  // limit, quantize, dequantize and quantize it again, and are translated with the node.
+  // `fits`: whether XNNPACK computes the node with this quantization of its result.
+  template <class Fits>
+  std::optional<Quantized> quantized(const Dims& sizes, const Fits& fits) {
+    const auto tail = find_tail();
+    if (!tail || !fits(tail->quantization)) return std::nullopt;
+    return join_tail(*tail, sizes);
+  }
+  // The value of int8 that a node reads.
+  Value& quantized_input(size_t i);
+  // A constant input of int8.
+  const onnx::Initializer* levels(size_t i) const { return constant(*node_, i, DType::kInt8); }
+  // Those of a constant input; none where it is left out.
+  std::vector<float> floats(size_t i) { return has(i) ? numbers(*node_, i) : std::vector<float>(); }
+  // The node's result is another name of the value.
+  void alias(const onnx::Node& node, const std::string& value);
+
   // ---- Values.
-  // The id of what holds the value so.
+  // The id of what holds the value so, in float32.
   uint32_t get(Value& value, Layout layout);
+  // In int8, if it is quantized.
+  uint32_t held(Value& value, Layout layout);
   // To be broadcast to so many dimensions, which only constants need not have.
   uint32_t get_broadcast(Value& value, Layout layout, size_t rank);
   // The id of what a node is to make.
@@ -106,12 +150,14 @@ class Translator {
   // graph once it has prepared it, so that a call makes such constants, of a product with 0.
   uint32_t computed(const View& view, const Sizes& dims);
   uint32_t number_of(float number) { return numbers_of({number}, {1}); }
-  uint32_t numbers_of(std::vector<float> items, const Sizes& dims) {
+  uint32_t numbers_of(const std::vector<float>& items, const Sizes& dims) {
     const Sizes sizes = {static_cast<int64_t>(items.size())};
-    return computed({nullptr, sizes, {1}, own(std::move(items))}, dims);
+    return computed({nullptr, sizes, {1}, bytes_of(items)}, dims);
   }
   // A tensor that no value of the program is.
-  uint32_t temporary(const Dims& sizes) { return writer_.tensor(most(sizes)); }
+  uint32_t temporary(const Dims& sizes, const std::optional<Quantization>& quantization = {}) {
+    return writer_.tensor(most(sizes), quantization);
+  }
   // In the order that the elements have already, in other sizes, of which one may vary.
   void reshape(uint32_t from, const Dims& sizes, uint32_t to);
   static Dims sizes_in(const Dims& sizes, Layout layout);
@@ -121,6 +167,22 @@ class Translator {
  private:
   // A constant input of a type, or null.
   const onnx::Initializer* constant(const onnx::Node& node, size_t i, DType dtype) const;
+  // The nodes behind one that are computed with it in 8 bits.
+  struct Tail {
+    std::vector<const onnx::Node*> nodes;
+    Quantization quantization;
+    float low;
+    float high;
+  };
+  std::optional<Tail> find_tail() const;
+  Quantized join_tail(const Tail& tail, const Dims& sizes);
+  std::optional<std::pair<float, float>> limits_of(const onnx::Node& node) const;
+  std::optional<float> number(const onnx::Node& node, size_t i) const;
+  std::optional<int> level(const onnx::Node& node, size_t i) const;
+  // Of an input of the graph that is int8: what its readers say.
+  std::optional<Quantization> quantization_of_input(const std::string& name) const;
+  Value* find_value(const std::string& name);
+  Value& define(const onnx::Node& node, size_t i, Dims sizes);
   void give_output(size_t i);
   // The ATen node that makes a value.
   std::string origin_of(const std::string& name) const;
@@ -130,6 +192,7 @@ class Translator {
   const onnx::Graph& graph_;
   const onnx::ValueTypes types_;
   std::unordered_map<std::string, Value> values_;
+  std::unordered_map<std::string, std::string> aliases_;  // by other names of values
   std::unordered_map<std::string, const onnx::Initializer*> initializers_;
   std::unordered_map<std::string, const Dims*> declared_;
   std::map<std::string, int64_t> largest_;             // of symbols
@@ -158,5 +221,19 @@ std::span<const Entry> pointwise_rules();
 std::span<const Entry> window_rules();
 std::span<const Entry> move_rules();
 std::span<const Entry> product_rules();
+std::span<const Entry> quantized_rules();
+
+// Limits an operand as the node does, where operand and result are quantized alike; else false.
+bool limit(Translator& t, Value& x);
+
+// Whether the weight stays in int8: its scales are of its outputs, or there is one.
+bool has_levels(const View& weight, size_t outputs_dim);
+// Whether XNNPACK multiplies what is quantized `from` to give what is quantized `to`.
+bool can_multiply(const View& weight, const std::vector<float>& bias, const Quantization& from,
+                  const Quantization& to);
+uint32_t levels_of(Writer& writer, const View& weight, const Sizes& sizes, size_t outputs_dim);
+// A bias in the steps of the sums that it is added to; kNone for none.
+uint32_t steps_of(Writer& writer, const std::vector<float>& bias, const View& weight,
+                  const Quantization& from);
 
 }  // namespace slipway::xnnpack

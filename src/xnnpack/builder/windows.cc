@@ -70,13 +70,13 @@ View weight_of(Translator& t, const Value& x) {
   return as_images(*weight.constant);
 }
 
-uint32_t bias_of(Translator& t, int64_t channels) {
-  if (!t.has(2)) return kNone;
-  Value& bias = t.input(2);
+const Value* bias_of(Translator& t, int64_t channels) {
+  if (!t.has(2)) return nullptr;
+  const Value& bias = t.input(2);
   if (!bias.constant || bias.sizes != Dims{channels}) {
     Translator::refuse("XNNPACK has convolutions with constant biases alone");
   }
-  return t.writer().constant(*bias.constant, {channels});
+  return &bias;
 }
 
 // x * factor + term, for each channel.
@@ -103,7 +103,6 @@ Affine affine_of(Translator& t, const onnx::Node& norm, size_t channels) {
 }
 
 void batch_normalization(Translator& t) {
-  if (t.is_joined()) return;
   Value& x = t.input(0);
   if (x.rank() < 2) Translator::refuse("it has no channels");
   const int64_t channels = Translator::known(x.sizes[1]);
@@ -116,14 +115,14 @@ void batch_normalization(Translator& t) {
   Writer& writer = t.writer();
   const uint32_t from = t.get(x, layout);
   const uint32_t scaled = t.temporary(Translator::sizes_in(x.sizes, layout));
-  writer.binary(Kind::XNNMultiply, from, t.numbers_of(std::move(affine.factors), sizes), scaled);
-  writer.binary(Kind::XNNAdd, scaled, t.numbers_of(std::move(affine.terms), sizes),
-                t.make(y, layout));
+  writer.binary(Kind::XNNMultiply, from, t.numbers_of(affine.factors, sizes), scaled);
+  writer.binary(Kind::XNNAdd, scaled, t.numbers_of(affine.terms, sizes), t.make(y, layout));
 }
 
 struct Filter {
   View view;
   Sizes sizes;
+  size_t outputs_dim = 0;  // of these, where it has as many elements
   int64_t group_inputs = 1;
   int64_t group_outputs = 1;
   int64_t groups = 1;
@@ -143,7 +142,25 @@ uint32_t join_norm(Translator& t, const onnx::Node& norm, Filter& filter, size_t
   filter.view.factors = own(std::move(affine.factors));
   filter.view.scaled_dim = dim;
   t.join(norm);
-  return t.writer().numbers(std::move(affine.terms));
+  return t.writer().numbers(affine.terms);
+}
+
+// What a convolution reads and makes.
+struct Ends {
+  uint32_t from = kNone;
+  uint32_t weight = kNone;
+  uint32_t bias = kNone;
+  uint32_t to = kNone;
+};
+
+auto convolution(Writer& writer, const Window& window, const Filter& filter, const Ends& ends) {
+  return xnn::Create_XNNNodeConv(
+      writer.builder(), u32(window.before[0]), u32(window.after[1]), u32(window.after[0]),
+      u32(window.before[1]), u32(window.kernel[0]), u32(window.kernel[1]), u32(window.stride[0]),
+      u32(window.stride[1]), u32(window.dilation[0]), u32(window.dilation[1]),
+      u32(filter.group_inputs), u32(filter.group_outputs), u32(filter.groups),
+      u32(filter.adjustment[0]), u32(filter.adjustment[1]), ends.from, ends.weight, ends.bias,
+      ends.to);
 }
 
 void convolve(Translator& t, Kind kind, const Window& window, const Filter& filter, uint32_t bias,
@@ -151,14 +168,27 @@ void convolve(Translator& t, Kind kind, const Window& window, const Filter& filt
   Writer& writer = t.writer();
   const uint32_t from = t.get(x, Layout::kLast);
   const uint32_t weight = writer.constant(filter.view, filter.sizes);
-  const uint32_t to = t.make(y, Layout::kLast);
-  writer.node(kind, xnn::Create_XNNNodeConv(
-                        writer.builder(), u32(window.before[0]), u32(window.after[1]),
-                        u32(window.after[0]), u32(window.before[1]), u32(window.kernel[0]),
-                        u32(window.kernel[1]), u32(window.stride[0]), u32(window.stride[1]),
-                        u32(window.dilation[0]), u32(window.dilation[1]), u32(filter.group_inputs),
-                        u32(filter.group_outputs), u32(filter.groups), u32(filter.adjustment[0]),
-                        u32(filter.adjustment[1]), from, weight, bias, to));
+  const Ends ends = {from, weight, bias, t.make(y, Layout::kLast)};
+  writer.node(kind, convolution(writer, window, filter, ends));
+}
+
+// In 8 bits, where operands and result are quantized; else false.
+bool convolve_levels(Translator& t, Kind kind, const Window& window, const Filter& filter, Value& x,
+                     const Dims& sizes) {
+  if (!x.quantization || !has_levels(filter.view, filter.outputs_dim)) return false;
+  const auto bias = t.floats(2);
+  const auto made = t.quantized(sizes, [&](const Quantization& to) {
+    return can_multiply(filter.view, bias, *x.quantization, to);
+  });
+  if (!made) return false;
+  Writer& writer = t.writer();
+  Ends ends;
+  ends.from = t.held(x, Layout::kLast);
+  ends.weight = levels_of(writer, filter.view, filter.sizes, filter.outputs_dim);
+  ends.bias = steps_of(writer, bias, filter.view, *x.quantization);
+  ends.to = t.make(made->value, Layout::kLast);
+  writer.node(kind, convolution(writer, window, filter, ends), made->low, made->high);
+  return true;
 }
 
 void conv(Translator& t) {
@@ -177,18 +207,23 @@ void conv(Translator& t) {
   const bool is_depthwise = filter.groups > 1 && w[1] == 1;
   filter.view = permuted(filter.view, is_depthwise ? Sizes{1, 2, 3, 0} : Sizes{0, 2, 3, 1});
   filter.sizes = filter.view.sizes;
-  Value* y = &t.define(slid(x, window, w[0]));
+  filter.outputs_dim = is_depthwise ? 3 : 0;
+  const Dims sizes = slid(x, window, w[0]);
+  const Kind kind = is_depthwise ? Kind::XNNDepthwiseConv2d : Kind::XNNConv2d;
+  const Value* added = bias_of(t, w[0]);
+  if (convolve_levels(t, kind, window, filter, x, sizes)) return;
+  Value* y = &t.define(sizes);
   uint32_t bias = kNone;
-  if (const onnx::Node* norm = t.only_reader("BatchNormalization")) {
-    bias = join_norm(t, *norm, filter, is_depthwise ? 3 : 0);
+  const onnx::Node* norm = t.only_reader("BatchNormalization");
+  if (norm != nullptr && filter.view.factors == nullptr) {
+    bias = join_norm(t, *norm, filter, filter.outputs_dim);
     Value& normed = t.result_of(*norm);
     normed.sizes = y->sizes;
     y = &normed;
-  } else {
-    bias = bias_of(t, w[0]);
+  } else if (added != nullptr) {
+    bias = t.writer().constant(*added->constant, {w[0]});
   }
-  convolve(t, is_depthwise ? Kind::XNNDepthwiseConv2d : Kind::XNNConv2d, window, filter, bias, x,
-           *y);
+  convolve(t, kind, window, filter, bias, x, *y);
 }
 
 void conv_transpose(Translator& t) {
@@ -207,9 +242,13 @@ void conv_transpose(Translator& t) {
   filter.adjustment = t.attribute("output_padding", Sizes(window.spatial, 0));
   if (window.spatial == 1) filter.adjustment.insert(filter.adjustment.begin(), 0);
   const Sizes& s = weight.strides;
-  filter.view = {weight.initializer,
-                 {filter.groups, w[1], w[2], w[3], filter.group_inputs},
-                 {filter.group_inputs * s[0], s[1], s[2], s[3], s[0]}};
+  filter.view = weight;
+  filter.view.sizes = {filter.groups, w[1], w[2], w[3], filter.group_inputs};
+  filter.view.strides = {filter.group_inputs * s[0], s[1], s[2], s[3], s[0]};
+  if (weight.factors != nullptr && weight.factors->size() > 1 && weight.scaled_dim == 0) {
+    if (filter.groups > 1) Translator::refuse("the scales of its weight are not of its outputs");
+    filter.view.scaled_dim = 4;
+  }
   filter.sizes = {filter.groups * w[1], w[2], w[3], filter.group_inputs};
   Dims sizes = {x.sizes[0], filter.groups * w[1]};
   for (size_t i = 0; i < 2; ++i) {
@@ -221,8 +260,11 @@ void conv_transpose(Translator& t) {
                     window.dilation[i] * (window.kernel[i] - 1) + 1 + filter.adjustment[i] -
                     window.before[i] - window.after[i]);
   }
+  const int64_t channels = filter.groups * filter.group_outputs;
+  const Value* added = bias_of(t, channels);
   Value& y = t.define(sizes);
-  const uint32_t bias = bias_of(t, filter.groups * filter.group_outputs);
+  const uint32_t bias =
+      added == nullptr ? kNone : t.writer().constant(*added->constant, {channels});
   convolve(t, Kind::XNNConvTranspose2d, window, filter, bias, x, y);
 }
 
@@ -241,9 +283,9 @@ void max_pool(Translator& t) {
       Translator::refuse("a window may miss the image between its elements");
     }
   }
-  Value& y = t.define(slid(x, window, Translator::known(x.sizes[1])));
+  Value& y = t.define_moved(x, slid(x, window, Translator::known(x.sizes[1])));
   Writer& writer = t.writer();
-  const uint32_t from = t.get(x, Layout::kLast);
+  const uint32_t from = t.held(x, Layout::kLast);
   writer.node(
       Kind::XNNMaxPooling2d,
       xnn::Create_XNNPooling2D(writer.builder(), u32(window.before[0]), u32(window.after[1]),
@@ -266,18 +308,49 @@ void average_pool(Translator& t) {
   filter.groups = channels;
   filter.sizes = {1, window.kernel[0], window.kernel[1], channels};
   const auto taps = static_cast<float>(window.taps());
-  filter.view = {nullptr, filter.sizes, {0, 0, 0, 0}, own({1 / taps})};
-  Value& y = t.define(slid(x, window, channels));
-  convolve(t, channels > 1 ? Kind::XNNDepthwiseConv2d : Kind::XNNConv2d, window, filter, kNone, x,
-           y);
+  filter.view = {nullptr, filter.sizes, {0, 0, 0, 0}, bytes_of<int8_t>({1}), DType::kInt8};
+  filter.view.factors = own({1 / taps});
+  const Dims sizes = slid(x, window, channels);
+  const Kind kind = channels > 1 ? Kind::XNNDepthwiseConv2d : Kind::XNNConv2d;
+  if (convolve_levels(t, kind, window, filter, x, sizes)) return;
+  convolve(t, kind, window, filter, kNone, x, t.define(sizes));
 }
 
 constexpr uint32_t kKeepDims = 64;  // XNN_FLAG_KEEP_DIMS
 
+// A mean and what it is of, in 8 bits where both are quantized.
+struct Mean {
+  Quantized made;
+  bool is_of_levels = false;
+
+  uint32_t get(Translator& t, Value& x, Layout layout) const {
+    return is_of_levels ? t.held(x, layout) : t.get(x, layout);
+  }
+};
+
+// With sizes that vary, what XNNPACK adds up in 8 bits is now and then what another call left
+// there.
+Mean mean_of(Translator& t, const Value& x, const Dims& sizes) {
+  const bool is_fixed = std::all_of(x.sizes.begin(), x.sizes.end(), [](const ir::SymInt& size) {
+    return size.constant().has_value();
+  });
+  if (x.quantization && is_fixed) {
+    const auto made = t.quantized(sizes, [&](const Quantization& to) {
+      const float ratio = x.quantization->scale / to.scale;
+      return ratio >= 0x1p-8F && ratio < 0x1p+8F;
+    });
+    if (made) return {*made, true};
+  }
+  return {{t.define(sizes)}, false};
+}
+
 // Of each image, whose sizes become 1.
-void average(Writer& writer, uint32_t from, uint32_t to) {
-  writer.node(Kind::XNNGlobalAvgPooling2d,
-              xnn::Create_XNNNode1x1(writer.builder(), from, to, kKeepDims));
+void average(Writer& writer, uint32_t from, const Mean& mean, uint32_t to) {
+  const auto node = xnn::Create_XNNNode1x1(writer.builder(), from, to, kKeepDims);
+  if (mean.is_of_levels) {
+    return writer.node(Kind::XNNGlobalAvgPooling2d, node, mean.made.low, mean.made.high);
+  }
+  writer.node(Kind::XNNGlobalAvgPooling2d, node);
 }
 
 void global_average_pool(Translator& t) {
@@ -287,10 +360,9 @@ void global_average_pool(Translator& t) {
   }
   Dims sizes = {x.sizes[0], x.sizes[1], 1};
   if (x.rank() == 4) sizes.push_back(1);
-  Value& y = t.define(sizes);
-  Writer& writer = t.writer();
-  const uint32_t from = t.get(x, Layout::kLast);
-  average(writer, from, t.make(y, Layout::kLast));
+  const Mean mean = mean_of(t, x, sizes);
+  const uint32_t from = mean.get(t, x, Layout::kLast);
+  average(t.writer(), from, mean, t.make(mean.made.value, Layout::kLast));
 }
 
 // Over dimensions that follow each other.
@@ -313,21 +385,23 @@ void reduce_mean(Translator& t) {
   }
   Writer& writer = t.writer();
   const bool is_of_images = x.is_last() && axes.front() == 2 && axes.back() + 1 == x.rank();
-  Value& y = t.define(sizes);
+  const Mean means = mean_of(t, x, sizes);
+  Value& y = means.made.value;
   if (is_of_images) {
-    const uint32_t from = t.get(x, Layout::kLast);
+    const uint32_t from = means.get(t, x, Layout::kLast);
     if (keeps) {
-      average(writer, from, t.make(y, Layout::kLast));
+      average(writer, from, means, t.make(y, Layout::kLast));
       return;
     }
-    const uint32_t mean = t.temporary({x.sizes[0], 1, 1, x.sizes[1]});
-    average(writer, from, mean);
+    const uint32_t mean = t.temporary({x.sizes[0], 1, 1, x.sizes[1]}, y.quantization);
+    average(writer, from, means, mean);
     return t.reshape(mean, sizes, t.make(y, Layout::kPlain));
   }
-  const uint32_t from = t.temporary(images);
-  t.reshape(t.get(x, Layout::kPlain), images, from);
-  const uint32_t mean = t.temporary({images[0], 1, 1, images[3]});
-  average(writer, from, mean);
+  const auto held = means.is_of_levels ? x.quantization : std::nullopt;
+  const uint32_t from = t.temporary(images, held);
+  t.reshape(means.get(t, x, Layout::kPlain), images, from);
+  const uint32_t mean = t.temporary({images[0], 1, 1, images[3]}, y.quantization);
+  average(writer, from, means, mean);
   t.reshape(mean, sizes, t.make(y, Layout::kPlain));
 }
 

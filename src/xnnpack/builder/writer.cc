@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <string>
+#include <type_traits>
 
 #include "base/error.h"
 #include "base/try.h"
@@ -30,7 +31,6 @@ uint64_t elements_of(const Sizes& sizes) {
 }
 
 bool is_as_it_lies(const View& view) {
-  if (view.factors != nullptr) return false;
   int64_t stride = 1;
   for (size_t i = view.sizes.size(); i-- > 0;) {
     if (view.sizes[i] != 1 && view.strides[i] != stride) return false;
@@ -39,25 +39,35 @@ bool is_as_it_lies(const View& view) {
   return true;
 }
 
-bool are_equal(const Numbers& a, const Numbers& b) {
+template <class T>
+bool are_equal(const std::shared_ptr<const std::vector<T>>& a,
+               const std::shared_ptr<const std::vector<T>>& b) {
   return a == b || (a != nullptr && b != nullptr && a->size() == b->size() &&
-                    std::memcmp(a->data(), b->data(), a->size() * sizeof(float)) == 0);
+                    std::memcmp(a->data(), b->data(), a->size() * sizeof(T)) == 0);
 }
 
-// Sends the view's elements in its order.
+// Sends the view's elements, which are of type From, in its order.
+template <class From, class To>
 Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& sink) {
-  if (is_as_it_lies(view)) return sink(bytes.first(elements_of(view.sizes) * sizeof(float)));
+  constexpr bool kConverts = !std::is_same_v<From, To>;
+  const bool scales = view.factors != nullptr && std::is_same_v<To, float>;
+  if (!kConverts && !scales && is_as_it_lies(view)) {
+    return sink(bytes.first(elements_of(view.sizes) * sizeof(To)));
+  }
   constexpr size_t kChunk = 16384;
-  std::vector<float> chunk;
+  std::vector<To> chunk;
   chunk.reserve(kChunk);
   std::vector<int64_t> at(view.sizes.size(), 0);
   int64_t offset = 0;
   for (uint64_t left = elements_of(view.sizes); left > 0; --left) {
-    float element = 0;
-    std::memcpy(&element, bytes.data() + static_cast<size_t>(offset) * sizeof element,
-                sizeof element);
-    if (view.factors != nullptr) {
-      element *= view.factors->at(static_cast<size_t>(at[view.scaled_dim]));
+    From held = 0;
+    std::memcpy(&held, bytes.data() + static_cast<size_t>(offset) * sizeof held, sizeof held);
+    To element = held;
+    if constexpr (kConverts) element = static_cast<To>(held - view.zero_point);
+    if (scales) {
+      const bool is_one = view.factors->size() == 1;
+      const size_t place = is_one ? 0 : static_cast<size_t>(at[view.scaled_dim]);
+      element = static_cast<To>(static_cast<float>(element) * view.factors->at(place));
     }
     chunk.push_back(element);
     if (chunk.size() == kChunk || left == 1) {
@@ -78,8 +88,8 @@ Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& 
 
 bool View::operator==(const View& other) const {
   return initializer == other.initializer && sizes == other.sizes && strides == other.strides &&
-         scaled_dim == other.scaled_dim && are_equal(numbers, other.numbers) &&
-         are_equal(factors, other.factors);
+         dtype == other.dtype && scaled_dim == other.scaled_dim && zero_point == other.zero_point &&
+         are_equal(bytes, other.bytes) && are_equal(factors, other.factors);
 }
 
 View permuted(const View& view, const Sizes& order) {
@@ -87,6 +97,7 @@ View permuted(const View& view, const Sizes& order) {
   for (size_t i = 0; i < order.size(); ++i) {
     result.sizes[i] = view.sizes[static_cast<size_t>(order[i])];
     result.strides[i] = view.strides[static_cast<size_t>(order[i])];
+    if (static_cast<size_t>(order[i]) == view.scaled_dim) result.scaled_dim = i;
   }
   return result;
 }
@@ -95,6 +106,7 @@ View as_images(View view) {
   if (view.sizes.size() == 3) {
     view.sizes.insert(view.sizes.begin() + 2, 1);
     view.strides.insert(view.strides.begin() + 2, 0);
+    if (view.scaled_dim == 2) view.scaled_dim = 3;
   }
   return view;
 }
@@ -103,40 +115,85 @@ flatbuffers::Offset<flatbuffers::Vector<uint32_t>> Writer::list(const Sizes& ite
   return builder_.CreateVector(std::vector<uint32_t>(items.begin(), items.end()));
 }
 
-void Writer::define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags,
-                    uint32_t id) {
-  const auto tensor = xnn::CreateXNNTensorValue(builder_, xnn::XNNDatatype::xnn_datatype_fp32,
-                                                static_cast<uint32_t>(sizes.size()), list(sizes),
-                                                data, place, flags, id);
-  values_.push_back(xnn::CreateXValue(builder_, xnn::XValueUnion::XNNTensorValue, tensor.Union()));
+std::optional<Writer::Parameters> Writer::parameters(
+    const std::optional<Quantization>& quantization) {
+  if (!quantization) return std::nullopt;
+  return Parameters{
+      xnn::XNNDatatype::xnn_datatype_qint8, xnn::XNNQuantParams::PerTensorQuant,
+      xnn::CreatePerTensorQuant(builder_, quantization->scale, quantization->zero_point).Union()};
 }
 
-uint32_t Writer::tensor(const Sizes& sizes) {
-  define(sizes, 0, kNone, 0, next_id_);
+void Writer::define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id,
+                    const std::optional<Parameters>& quantized) {
+  const auto type = quantized ? quantized->type : xnn::XNNDatatype::xnn_datatype_fp32;
+  const auto tensor = xnn::CreateXNNTensorValue(builder_, type, static_cast<uint32_t>(sizes.size()),
+                                                list(sizes), data, place, flags, id);
+  if (!quantized) {
+    values_.push_back(
+        xnn::CreateXValue(builder_, xnn::XValueUnion::XNNTensorValue, tensor.Union()));
+    return;
+  }
+  const auto value =
+      xnn::CreateXNNQuantizedTensorValue(builder_, tensor, quantized->kind, quantized->table);
+  values_.push_back(
+      xnn::CreateXValue(builder_, xnn::XValueUnion::XNNQuantizedTensorValue, value.Union()));
+}
+
+uint32_t Writer::tensor(const Sizes& sizes, const std::optional<Quantization>& quantization) {
+  define(sizes, 0, kNone, 0, next_id_, parameters(quantization));
   return next_id_++;
+}
+
+uint64_t Writer::Data::nbytes() const {
+  return elements_of(view.sizes) * (as_floats ? sizeof(float) : dtype_size(view.dtype));
+}
+
+uint32_t Writer::put(Data data) {
+  const auto found = std::find(constants_.begin(), constants_.end(), data);
+  const auto index = static_cast<uint32_t>(found - constants_.begin()) + 1;
+  if (found == constants_.end()) {
+    data_.push_back(xnn::CreateConstantDataOffset(builder_, data_end_, data.nbytes()));
+    data_end_ += aligned(data.nbytes());
+    constants_.push_back(std::move(data));
+  }
+  return index;
 }
 
 uint32_t Writer::constant(const View& view, const Sizes& dims) {
-  const auto found = std::find(views_.begin(), views_.end(), view);
-  const auto index = static_cast<uint32_t>(found - views_.begin()) + 1;
-  if (found == views_.end()) {
-    const uint64_t size = elements_of(view.sizes) * sizeof(float);
-    views_.push_back(view);
-    data_.push_back(xnn::CreateConstantDataOffset(builder_, data_end_, size));
-    data_end_ += aligned(size);
-  }
-  define(dims, index, kNone, 0, next_id_);
+  define(dims, put({view, true}), kNone, 0, next_id_, std::nullopt);
   return next_id_++;
 }
 
-void Writer::input(uint32_t place, const Sizes& sizes) {
-  inputs_.push_back(place);
-  define(sizes, 0, place, kInputFlag, place);
+uint32_t Writer::levels(const View& view, const Sizes& dims, const std::vector<float>& scales,
+                        std::optional<size_t> scaled_dim) {
+  using Type = xnn::XNNDatatype;
+  const bool is_wide = view.dtype == DType::kInt32;
+  const uint32_t data = put({view, false});
+  Parameters quantized = {};
+  if (!scaled_dim) {
+    quantized = {is_wide ? Type::xnn_datatype_qint32 : Type::xnn_datatype_qint8,
+                 xnn::XNNQuantParams::PerTensorQuant,
+                 xnn::CreatePerTensorQuant(builder_, scales.front(), 0).Union()};
+  } else {
+    quantized = {
+        is_wide ? Type::xnn_datatype_qcint32 : Type::xnn_datatype_qcint8,
+        xnn::XNNQuantParams::PerChannelQuant,
+        xnn::CreatePerChannelQuantDirect(builder_, &scales, static_cast<int>(*scaled_dim)).Union()};
+  }
+  define(dims, data, kNone, 0, next_id_, quantized);
+  return next_id_++;
 }
 
-void Writer::output(uint32_t place, const Sizes& sizes) {
+void Writer::input(uint32_t place, const Sizes& sizes,
+                   const std::optional<Quantization>& quantization) {
+  inputs_.push_back(place);
+  define(sizes, 0, place, kInputFlag, place, parameters(quantization));
+}
+
+void Writer::output(uint32_t place, const Sizes& sizes,
+                    const std::optional<Quantization>& quantization) {
   outputs_.push_back(place);
-  define(sizes, 0, place, kOutputFlag, place);
+  define(sizes, 0, place, kOutputFlag, place, parameters(quantization));
 }
 
 void Writer::transpose(uint32_t from, const Sizes& order, uint32_t to) {
@@ -190,12 +247,15 @@ Status Writer::write(const BytesOf& bytes, const ByteSink& sink) {
   pieces.add(OwnedSpan{header, nullptr});
   pieces.add(OwnedSpan{std::as_bytes(std::span(builder_.GetBufferPointer(), tables)), nullptr});
   pieces.pad_to(constants);
-  for (const View& view : views_) {
-    pieces.add(elements_of(view.sizes) * sizeof(float), [&](const ByteSink& to) {
-      if (view.initializer == nullptr) {
-        return send(view, std::as_bytes(std::span(*view.numbers)), to);
-      }
-      return send(view, bytes(*view.initializer), to);
+  for (const Data& data : constants_) {
+    pieces.add(data.nbytes(), [&](const ByteSink& to) {
+      const View& view = data.view;
+      const std::span<const std::byte> held =
+          view.initializer == nullptr ? std::span(*view.bytes) : bytes(*view.initializer);
+      if (view.dtype == DType::kFloat32) return send<float, float>(view, held, to);
+      if (view.dtype == DType::kInt32) return send<int32_t, int32_t>(view, held, to);
+      return data.as_floats ? send<int8_t, float>(view, held, to)
+                            : send<int8_t, int8_t>(view, held, to);
     });
     pieces.align(kAlignment);
   }

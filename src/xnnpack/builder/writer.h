@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -21,19 +22,31 @@ using Sizes = std::vector<int64_t>;
 // What nodes name where an optional input is left out.
 inline constexpr uint32_t kNone = UINT32_MAX;  // XNN_INVALID_VALUE_ID
 
+// Of a tensor of int8: each element is a level, which stands for (level - zero_point) * scale.
+struct Quantization {
+  float scale = 1;
+  int32_t zero_point = 0;
+
+  bool operator==(const Quantization&) const = default;
+};
+
 using Numbers = std::shared_ptr<const std::vector<float>>;
+using Bytes = std::shared_ptr<const std::vector<std::byte>>;
 
 // Elements of a constant in another order: in each dimension, how far apart they are.
 struct View {
-  const onnx::Initializer* initializer = nullptr;  // null: `numbers` are there in its place
+  const onnx::Initializer* initializer = nullptr;  // null: `bytes` are there in its place
   Sizes sizes;
   Sizes strides;
-  Numbers numbers = nullptr;
-  // What the elements of each place along a dimension are multiplied by; null: they stay.
+  Bytes bytes = nullptr;
+  DType dtype = DType::kFloat32;  // of the elements
+  // What the elements of each place along a dimension are multiplied by; one for all; null: they
+  // stay. Of int8 they are scales: what is read are floats.
   Numbers factors = nullptr;
   size_t scaled_dim = 0;
+  int32_t zero_point = 0;
 
-  // Of the same elements, wherever numbers are held.
+  // Of the same elements, wherever bytes are held.
   bool operator==(const View& other) const;
 };
 
@@ -45,6 +58,11 @@ View as_images(View view);
 inline Numbers own(std::vector<float> numbers) {
   return std::make_shared<const std::vector<float>>(std::move(numbers));
 }
+template <class T>
+Bytes bytes_of(const std::vector<T>& items) {
+  const auto bytes = std::as_bytes(std::span(items));
+  return std::make_shared<const std::vector<std::byte>>(bytes.begin(), bytes.end());
+}
 
 class Writer {
  public:
@@ -53,16 +71,21 @@ class Writer {
     data_.push_back(fb_xnnpack::CreateConstantDataOffset(builder_));
   }
 
-  // Each gives the value's id.
-  uint32_t tensor(const Sizes& sizes);
+  // Each gives the value's id. With a quantization, tensors are of int8; of float32 without.
+  uint32_t tensor(const Sizes& sizes, const std::optional<Quantization>& quantization = {});
   // `dims`: the sizes that the graph is told, of as many elements as the view has.
   uint32_t constant(const View& view, const Sizes& dims);
-  uint32_t numbers(std::vector<float> items) {
+  uint32_t numbers(const std::vector<float>& items) {
     const Sizes sizes = {static_cast<int64_t>(items.size())};
-    return constant({nullptr, sizes, {1}, own(std::move(items))}, sizes);
+    return constant({nullptr, sizes, {1}, bytes_of(items)}, sizes);
   }
-  void input(uint32_t place, const Sizes& sizes);
-  void output(uint32_t place, const Sizes& sizes);
+  // Levels of int8 or sums of int32, with one scale or one for each place along a dimension.
+  uint32_t levels(const View& view, const Sizes& dims, const std::vector<float>& scales,
+                  std::optional<size_t> scaled_dim);
+  void input(uint32_t place, const Sizes& sizes,
+             const std::optional<Quantization>& quantization = {});
+  void output(uint32_t place, const Sizes& sizes,
+              const std::optional<Quantization>& quantization = {});
 
   flatbuffers::FlatBufferBuilder& builder() { return builder_; }
   template <class Node>
@@ -92,14 +115,32 @@ class Writer {
   Status write(const BytesOf& bytes, const ByteSink& sink);
 
  private:
-  void define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id);
+  // Constants: what is written, as floats or as they are.
+  struct Data {
+    View view;
+    bool as_floats = true;
+
+    uint64_t nbytes() const;
+    bool operator==(const Data& other) const = default;
+  };
+  // The parameters of a quantized value.
+  struct Parameters {
+    fb_xnnpack::XNNDatatype type;
+    fb_xnnpack::XNNQuantParams kind;
+    flatbuffers::Offset<void> table;
+  };
+  std::optional<Parameters> parameters(const std::optional<Quantization>& quantization);
+  void define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id,
+              const std::optional<Parameters>& quantized);
+  // The place of a constant's bytes.
+  uint32_t put(Data data);
   flatbuffers::Offset<flatbuffers::Vector<uint32_t>> list(const Sizes& items);
 
   flatbuffers::FlatBufferBuilder builder_;
   std::vector<flatbuffers::Offset<fb_xnnpack::XValue>> values_;
   std::vector<flatbuffers::Offset<fb_xnnpack::XNode>> nodes_;
   std::vector<flatbuffers::Offset<fb_xnnpack::ConstantDataOffset>> data_;
-  std::vector<View> views_;
+  std::vector<Data> constants_;
   uint64_t data_end_ = 0;
   uint32_t next_id_;
   std::vector<uint32_t> inputs_;
