@@ -113,11 +113,11 @@ struct CompilerDescription {
 
   // What of it is on this machine: names and texts of a table.
   std::vector<std::pair<std::string, std::string>> (*state)();
-  // Whether this machine runs an engine that was built by `library_version` (empty where that is
-  // not known): a text for people, or an error that says why not. The options are those with
+  // Whether this machine runs an engine, of which the record is what is known besides: a text for
+  // people, or an error that says why not. The options are those with
   // EngineOption::is_for_machines. Null: nothing but the delegate can tell.
   Result<std::string> (*check_machine)(std::span<const std::byte> engine,
-                                       const std::string& library_version,
+                                       const engine::EngineRecord& record,
                                        const OptionValues& options) = nullptr;
 };
 

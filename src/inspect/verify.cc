@@ -68,13 +68,13 @@ const engine_build::CompilerDescription* checker_of(const std::string& engine) {
 }
 
 Check check_engine(const engine_build::CompilerDescription& compiler, std::string name,
-                   std::span<const std::byte> engine, const std::string& built_with,
+                   std::span<const std::byte> engine, const engine::EngineRecord& record,
                    const VerifyOptions& options) {
   engine_build::OptionValues values;
   for (const EngineChoice& choice : options.engines) {
     if (choice.name == compiler.name) values = choice.options;
   }
-  const auto checked = compiler.check_machine(engine, built_with, values);
+  const auto checked = compiler.check_machine(engine, record, values);
   return checked.ok() ? Check{std::move(name), Outcome::kPassed, *checked}
                       : Check{std::move(name), Outcome::kFailed, checked.error().message()};
 }
@@ -96,8 +96,8 @@ void check_engines(const pte::File& file, const std::optional<ptd::DataFile>& da
       if (!candidate->external_key.empty()) {
         if (!data) continue;  // which is said
         checks.push_back(check_engine(*compiler, std::move(name),
-                                      *data->find(candidate->external_key),
-                                      candidate->record.library_version, options));
+                                      *data->find(candidate->external_key), candidate->record,
+                                      options));
         continue;
       }
       const auto bytes = file.segment(candidate->segment);
@@ -106,8 +106,8 @@ void check_engines(const pte::File& file, const std::optional<ptd::DataFile>& da
         continue;
       }
       checks.push_back(check_engine(*compiler, std::move(name),
-                                    bytes->subspan(candidate->header_size),
-                                    candidate->record.library_version, options));
+                                    bytes->subspan(candidate->header_size), candidate->record,
+                                    options));
     }
   }
 }
@@ -136,7 +136,7 @@ Result<Checks> check_bare_engine(const std::string& path, const VerifyOptions& o
   if (compiler == nullptr) {
     return Checks{{"plan", Outcome::kSkipped, "nothing here can tell whether it runs"}};
   }
-  return Checks{check_engine(*compiler, "plan", mapped->bytes(), "", options)};
+  return Checks{check_engine(*compiler, "plan", mapped->bytes(), {}, options)};
 }
 
 // Compares the engines with the manifest's digests: reads them.
@@ -210,8 +210,7 @@ Checks verify_archive(const std::string& path, const VerifyOptions& options) {
     const engine::Engine& engine = *listed.engine;
     const auto* compiler = checker_of(engine.record.engine);
     if (compiler == nullptr) continue;
-    checks.push_back(
-        check_engine(*compiler, name, engine.bytes.bytes, engine.record.library_version, options));
+    checks.push_back(check_engine(*compiler, name, engine.bytes.bytes, engine.record, options));
   }
   return checks;
 }

@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/printable.h"
 #include "base/try.h"
+#include "tensorrt/archive/call_nodes.h"
 #include "tensorrt/archive/call_writer.h"
 #include "tensorrt/archive/calls.h"
 #include "tensorrt/builder/bare_engine.h"
@@ -76,10 +78,15 @@ Result<engine_build::BareProgram> open_bare(const OwnedSpan& plan,
 }
 
 Result<std::string> check_machine(std::span<const std::byte> plan,
-                                  const std::string& library_version,
+                                  const engine::EngineRecord& record,
                                   const engine_build::OptionValues& values) {
   SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
-  return check_plan(plan, library_version, options.library);
+  const auto platform = record.options.find(kPlatformOption);
+  if (platform != record.options.end() && is_platform_known(platform->second) &&
+      platform->second != kOwnPlatform) {
+    return unavailable("it is for {}, and this is {}", printable(platform->second), kOwnPlatform);
+  }
+  return check_plan(plan, record.library_version, options.library);
 }
 
 constexpr const char* kExamples[] = {

@@ -11,9 +11,13 @@
 
 #include "cuda/driver/driver.h"
 #include "cuda/driver/stand_in_driver_test.h"
+#include "engine_build/compiler.h"
 #include "tensorrt/library/library.h"
 
 namespace slipway::tensorrt {
+
+extern const engine_build::CompilerDescription kCompiler;
+
 namespace {
 
 using testing::HasSubstr;
@@ -23,6 +27,22 @@ TEST(PlanCheck, SaysWhatIsMissing) {
   ASSERT_FALSE(checked.ok());
   EXPECT_EQ(checked.error().code(), ErrorCode::kNotFound);
   EXPECT_THAT(checked.error().message(), HasSubstr("/nowhere"));
+}
+
+// Whatever is here.
+TEST(PlanCheck, APlanOfAnotherPlatformIsForThat) {
+  const engine_build::OptionValues nowhere = {{"tensorrt_lib", "/nowhere/libtensorrt_rtx.so.1"}};
+  engine::EngineRecord record;
+  for (const char* platform : {"windows_x86_64", "linux_aarch64"}) {
+    record.options["platform"] = platform;
+    EXPECT_EQ(kCompiler.check_machine({}, record, nowhere).error().message(),
+              "it is for " + std::string(platform) + ", and this is linux_x86_64");
+  }
+  for (const char* platform : {"linux_x86_64", "unknown", ""}) {
+    record.options["platform"] = platform;
+    EXPECT_THAT(kCompiler.check_machine({}, record, nowhere).error().message(),
+                HasSubstr("/nowhere"));
+  }
 }
 
 // On the stand-ins for the library and the driver.
