@@ -20,6 +20,8 @@ onnx::LoweringOptions any_tool() {
   // memory that nothing wrote.
   lowering.means_as_quotients = true;
   lowering.empty_products_apart = true;
+  // It leaves open where NaN sorts, and ONNX Runtime puts the rest of such rows anywhere, too.
+  lowering.sort_nan_by_key = true;
   return lowering;
 }
 

@@ -179,8 +179,9 @@ Ref Context::convert(const Ref& x, DType dtype) {
                      dtype_name(dtype)));
     return {x.name, dtype};
   }
-  // What is not zero is true, NaN too: conversions of engines differ there.
-  if (dtype == DType::kBool && is_floating_point(x.dtype)) {
+  // What is not zero is true, NaN and the least integer too: conversions of engines differ there.
+  if (dtype == DType::kBool &&
+      (is_floating_point(x.dtype) || x.dtype == DType::kInt32 || x.dtype == DType::kInt64)) {
     return logical_not(compare("Equal", x, 0.0));
   }
   Ref result{fresh(node_ ? node_->name() : "value"), dtype};

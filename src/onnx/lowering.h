@@ -66,6 +66,9 @@ struct LoweringOptions {
   // What a reduction of integers gives is read twice, by a maximum with itself, for engines that
   // join the next operator to it and then compute that for a part of the elements.
   bool integer_reductions_apart = false;
+  // What orders floats is given keys in which NaN is the largest number, for engines that put it
+  // elsewhere, and others with it. The two largest finite float32 have one key.
+  bool sort_nan_by_key = false;
 };
 
 // A part of a program's graph. Constants of the program that the nodes use need not be named.

@@ -291,7 +291,8 @@ TEST(Lower, KeepsInfiniteExtremaWhenAsked) {
   LoweringOptions kept;
   kept.keep_infinite_extrema = true;
   EXPECT_EQ(op_types(small.lower(kept)),
-            (std::vector<std::string>{"ReduceMax", "Less", "Cast", "ReduceMax", "Cast", "Where"}));
+            (std::vector<std::string>{"ReduceMax", "Less", "Cast", "ReduceMax", "Equal", "Not",
+                                      "Where"}));
 }
 
 struct Quantizing : Small {
@@ -601,6 +602,22 @@ TEST(Lower, ComputesSeveralResultsInFloat32WhereOnnxHasThemNotInBFloat16) {
   small.output(small.program.graph->add_output(node, TensorType{DType::kInt64, {2}, {}}));
   const Graph graph = small.lower();
   EXPECT_EQ(op_types(graph), (Types{"Cast", "TopK", "Cast"}));
+}
+
+TEST(Lower, SortsFloatsByKeysWhereNanHasNoPlace) {
+  for (const DType dtype : {DType::kFloat32, DType::kInt64}) {
+    Small small;
+    Value* x = small.input("x", {4}, dtype);
+    ir::Node* node = small.build.node("aten.topk.default", {x, SymInt(2), SymInt(0), false});
+    small.output(small.program.graph->add_output(node, TensorType{dtype, {2}, {}}));
+    small.output(small.program.graph->add_output(node, TensorType{DType::kInt64, {2}, {}}));
+    LoweringOptions options;
+    options.sort_nan_by_key = true;
+    const Graph graph = small.lower(options);
+    EXPECT_EQ(op_types(graph), is_floating_point(dtype) ? (Types{"Min", "Equal", "Where", "IsNaN",
+                                                                 "Where", "TopK", "GatherElements"})
+                                                        : Types{"TopK"});
+  }
 }
 
 TEST(Lower, RefusesInputsOfTypesThatOnnxLacks) {

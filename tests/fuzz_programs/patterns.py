@@ -213,3 +213,13 @@ def window_over_nothing(g):
     x = g.add_input(torch.float32, [batch, g.integer(1, 3), 4, 6])
     g.add_node("{0}.sum()", [x], "sum.default")
     return g.add_node(g.choice(["F.max_pool2d({0}, 2)", "F.avg_pool2d({0}, 3, 2, ceil_mode=True)", "F.pad({0}, [1, 2], mode='reflect')", "F.adaptive_avg_pool2d({0}, 2)"]), [x], "window")
+
+
+@added
+def sorted_nan(g):
+    """One NaN among other numbers, no two of them equal."""
+    x = g.tensor((1, 2, 3), (torch.float32,))
+    numbers = torch.randperm(9, generator=g.torch).float() - 4
+    numbers[g.integer(0, 8)] = torch.nan
+    row = g.add_node("{1} + {0}.isnan().any()", [x, g.add_constant(numbers)], "add.Tensor")
+    return g.add_node(g.choice(["{0}.sort(-1).values", "{0}.topk(4).values", "{0}.sort(0, descending=True).values", "{0}.msort()", "{0}.topk(3, largest=False).indices"]), [row], "sorted_nan")

@@ -35,7 +35,7 @@ FOUND = {
     "integer-choice": ("chosen_integers", 0, 1),
     "reduction-of-three": ("reduced_channels", 0, 0),
     "rank-of-one-element": ("rank_of_one_element", 0, 0),
-    "topk-to-bool": ("place_to_bool", 0, 0),
+    "topk-nan": ("sorted_nan", 0, 0),
     "large-factor": ("added_and_scaled", 0, 0),
     "window-over-nothing": ("pattern_window_over_nothing", 0, 1),
 }

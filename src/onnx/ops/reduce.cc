@@ -206,8 +206,25 @@ struct Sorted {
   Ref indices;
 };
 
+// In the order of PyTorch: NaN above infinity, and infinity above the finite numbers.
+Ref nan_above_all(Context& c, const Ref& x) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  const Ref finite = c.op("Min", {x, c.number_like(std::nextafter(kLargest, 0.0F), x)});
+  const Ref number = c.where(c.compare("Equal", x, kInfinity), c.number_like(kLargest, x), finite);
+  return c.where(c.op("IsNaN", {x}, {}, DType::kBool), c.number_like(kInfinity, x), number);
+}
+
 // TopK over types that runtimes have; the lower index comes first among equals.
 Sorted top(Context& c, const Ref& x, const Ref& count, int64_t axis, bool largest) {
+  if (c.options().sort_nan_by_key && is_floating_point(x.dtype)) {
+    const Ref key = nan_above_all(c, c.cast(x, DType::kFloat32));
+    const Ref indices =
+        c.ops("TopK", {key, count}, {{"axis", axis}, {"largest", largest ? 1 : 0}, {"sorted", 1}},
+              {key.dtype, DType::kInt64})
+            .at(1);
+    return {c.op("GatherElements", {x, indices}, {{"axis", axis}}), indices};
+  }
   const bool has_kernel = is_floating_point(x.dtype) || x.dtype == DType::kInt64;
   const Ref wide = has_kernel ? x : c.cast(x, DType::kInt64);
   const Refs results =

@@ -296,25 +296,6 @@ void reduction_of_three(onnx::Graph& graph) {
   });
 }
 
-void topk_to_bool(onnx::Graph& graph) {
-  std::set<std::string> indices;
-  rewrite_nodes(graph, [&](const onnx::Node& node, Rewriter& rewriter) {
-    if (is(node, {"ArgMax", "ArgMin"})) indices.insert(node.outputs[0]);
-    if (is(node, {"TopK"})) indices.insert(node.outputs[1]);
-    if (!is(node, {"Cast"}) || !indices.contains(node.inputs[0])) return false;
-    constexpr int64_t kInt64 = 7;
-    constexpr int64_t kBool = 9;
-    if (std::get<int64_t>(node.attributes[0].second) != kBool) {
-      indices.insert(node.outputs[0]);
-      return false;
-    }
-    const std::string place = rewriter.add("Cast", {node.inputs[0]}, {{"to", kInt64}});
-    const std::string is_zero = rewriter.add("Equal", {place, rewriter.ints({0})});
-    rewriter.give("Not", {is_zero});
-    return true;
-  });
-}
-
 // Whether no output has elements where this size is 0, so that OpenVINO is not asked then.
 bool vanish_with(const onnx::Graph& graph, const ir::SymInt& size) {
   const auto has_size = [&](const ir::SymInt& each) {
@@ -376,6 +357,7 @@ void expand_to_nothing(onnx::LoweringOptions& options) { options.slice_before_ex
 void reshape_to_nothing(onnx::LoweringOptions& options) { options.reshape_sizes_apart = true; }
 void mean_of_nothing(onnx::LoweringOptions& options) { options.means_as_quotients = true; }
 void product_over_nothing(onnx::LoweringOptions& options) { options.empty_products_apart = true; }
+void sort_nan(onnx::LoweringOptions& options) { options.sort_nan_by_key = true; }
 void integer_choice(onnx::LoweringOptions& options) { options.choices_as_products = true; }
 
 bool scatters_extrema(const ir::Node& node) {
@@ -468,10 +450,12 @@ constexpr Workaround kWorkarounds[] = {
      "`(x > 3).sum(-1) * 2`",
      "what is reduced passes a maximum with itself, which nothing is joined to", kNoReport,
      integer_reductions, reduction_of_three, nullptr},
-    {"topk-to-bool",
-     "refuses a conversion to bool of the places that `topk`, `sort`, `argmax` and `max` give: "
-     "`x.topk(1).indices.bool()`, `x.argmax(1, keepdim=True).any()`",
-     "the conversion is a comparison with 0", kNoReport, nullptr, topk_to_bool, nullptr},
+    {"topk-nan",
+     "puts NaN, and other elements of a row that has one, anywhere in the order of `topk`, `sort` "
+     "and what consists of them: `x.sort(-1)`, `x.quantile(0.3)`, `x.median(-1)`",
+     "keys are sorted, in which NaN is the largest number, and the elements gathered by their "
+     "places",
+     kNoReport, sort_nan, nullptr, nullptr},
     {"window-over-nothing",
      "fails when it runs at pooling, or reflect padding, of no pictures or channels beside what "
      "has "

@@ -115,20 +115,6 @@ TEST(Workarounds, KeepTheBiasOfOneColumnApart) {
   }
 }
 
-TEST(Workarounds, ComparePlacesWithZeroInPlaceOfAConversionToBool) {
-  for (const int64_t to : {9, 6}) {
-    onnx::Graph graph;
-    graph.inputs = {{"x", DType::kFloat32, {4, 3}}};
-    graph.outputs = {{"y", DType::kBool, {4, 1}}};
-    graph.nodes = {node("ArgMax", {"x"}, "i"), node("Cast", {"i"}, "y")};
-    graph.nodes[1].attributes = {{"to", to}};
-    const onnx::Graph made = apply_to_graph(graph, {});
-    EXPECT_EQ(op_types(made),
-              to == 9 ? (Types{"ArgMax", "Cast", "Equal", "Not"}) : (Types{"ArgMax", "Cast"}));
-    expect_sound(made);
-  }
-}
-
 TEST(Workarounds, AddAPictureWhereADerivedNumberOfThemMayBeNone) {
   const ir::SymInt s = ir::SymInt::symbol("s");
   for (const auto& [pictures, is_guarded] :

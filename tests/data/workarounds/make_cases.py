@@ -18,6 +18,10 @@ B = torch.export.Dim("b", min=1, max=16)
 torch.manual_seed(0)
 
 
+special = torch.tensor([1.0, math.nan, -math.inf, 3.0, math.inf, math.nan, 0.0, -2.0, torch.finfo().max, torch.finfo().min, math.inf, 5.0]).repeat(3, 1)
+special[1:] = special[1:].roll(5, 1) * torch.tensor([[1.0], [-1.0]])
+
+
 class Function(nn.Module):
     def __init__(self, function):
         super().__init__()
@@ -225,17 +229,17 @@ CASES = {
         [(torch.arange(16.0).reshape(4, 2, 2),)],
         None,
     ),
-    "topk-to-bool": (
+    "topk-nan": (
         Function(
             lambda x: (
-                x.topk(2).indices.bool(),
-                x.sort(-1).indices.any(-1),
-                x.argmax(1, keepdim=True).all(),
-                torch.logical_and(x.max(1, keepdim=True).indices, x),
-                x.argmin(1, keepdim=True).int().logical_not(),
+                x.sort(-1).values,
+                x.gather(0, x.argsort(0, descending=True)),
+                x.topk(5).values,
+                x.gather(1, x.topk(5, largest=False).indices),
+                x.half().sort(-1).values.float(),
             )
         ),
-        [(torch.rand(3, 4),), (torch.rand(1, 4),)],
+        [(special,), (special[:1],), (torch.randn(4, 12),)],
         ({0: B},),
     ),
     "window-over-nothing": (
