@@ -326,6 +326,19 @@ TEST(XnnpackBuilder, ComputesInFloatWhereEightBitsDoNotDo) {
   EXPECT_THAT(kinds_of([](QuantizedConv& maker) { maker.scales[0] = 0; }), in_float);
 }
 
+TEST(XnnpackBuilder, HasScalesAndBiasesOfManyOutputs) {
+  constexpr int64_t kOutputs = 32000;
+  Maker maker;
+  maker.input("x", {1, 1});
+  maker.round("x", "a", 0.5F, 3);
+  maker.quantized_weight("w", {kOutputs, 1}, std::vector<float>(kOutputs, 0.25F));
+  maker.weight("b", {kOutputs});
+  maker.node("Gemm", {"a", "w", "b"}, "c", {{"transB", int64_t{1}}});
+  maker.round("c", "y", 2, 1);
+  maker.output("y", {1, kOutputs});
+  EXPECT_THAT(build(maker).kinds(), ElementsAre("Convert", "FullyConnected", "Convert"));
+}
+
 TEST(XnnpackBuilder, AddsUpInEightBitsOverKnownSizesAlone) {
   const auto kinds_of = [](const SymInt& batch) {
     Maker maker;

@@ -16,7 +16,7 @@ namespace xnn = fb_xnnpack;
 
 constexpr size_t kMaxRank = 6;  // XNN_MAX_TENSOR_DIMS
 // What rules read of constants: sizes, axes, places, numbers of channels.
-constexpr uint64_t kMostBytes = 65536;
+constexpr uint64_t kMostBytes = uint64_t{4} << 20;
 
 // Ends a rule; Translator::run() makes it the node's refusal.
 struct Refused {
