@@ -174,6 +174,10 @@ class Method {
   // The sizes of each input that make a small call: symbols are 1, or the least that they may be.
   // Literals have none.
   SLIPWAY_API std::vector<std::vector<int64_t>> example_sizes() const;
+  // The same where some sizes are these, named by a symbol ("s77") or by a dimension of an input
+  // ("x.0"). kInvalidArgument for a name that there is not, and sizes that don't fit.
+  SLIPWAY_API Result<std::vector<std::vector<int64_t>>> example_sizes(
+      const std::map<std::string, int64_t>& sizes) const;
 
   // A method is prepared at its first use; this does it now. An error names what is missing: an
   // operator, a backend's library.

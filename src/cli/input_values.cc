@@ -86,7 +86,8 @@ Result<Value> stored_as(Value value, DType dtype) {
 
 Result<std::vector<Value>> gather_inputs(const Method& method,
                                          const std::vector<std::string>& texts,
-                                         const uint64_t* seed) {
+                                         const uint64_t* seed,
+                                         const std::map<std::string, int64_t>& given_sizes) {
   const std::vector<ValueInfo>& inputs = method.inputs();
   const std::vector<std::string> paths = method.input_tree().leaf_paths();
   std::vector<Value> values(inputs.size());
@@ -114,7 +115,11 @@ Result<std::vector<Value>> gather_inputs(const Method& method,
   std::vector<std::string> missing;
   std::mt19937_64 random(seed == nullptr ? 0 : *seed);
   std::vector<std::vector<int64_t>> sizes;
-  if (seed != nullptr) sizes = method.example_sizes();
+  if (seed != nullptr) {
+    SLIPWAY_ASSIGN_OR_RETURN(sizes, method.example_sizes(given_sizes));
+  } else if (!given_sizes.empty()) {
+    return invalid_argument("--size is of random inputs: add --random-inputs SEED");
+  }
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorInfo* tensor = inputs[i].tensor();
     if (given[i] || tensor == nullptr) continue;

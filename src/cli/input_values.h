@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,12 @@ Result<Value> parse_value(const std::string& text);
 
 // KEY=VALUE texts as the method's flattened inputs. KEY is a position, a name, or a path in the
 // input tree ("[0]['mask']", or without the leading index of the arguments: "['mask']"). Missing
-// literals stay empty; with a seed, missing tensors are random: the same for the same seed.
+// literals stay empty; with a seed, missing tensors are random: the same for the same seed, and of
+// these sizes (Method::example_sizes).
 Result<std::vector<Value>> gather_inputs(const Method& method,
                                          const std::vector<std::string>& texts,
-                                         const uint64_t* seed);
+                                         const uint64_t* seed,
+                                         const std::map<std::string, int64_t>& sizes = {});
 
 // The tensor as the input's type, where it is stored as NumPy can: bfloat16 as uint16, float8 as
 // uint8. Otherwise as it is.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 
@@ -20,6 +22,7 @@
 #include "cli/option_names.h"
 #include "cli/output_files.h"
 #include "cli/text.h"
+#include "cli/timed_runs.h"
 #include "runtime/backends.h"
 #include "runtime/platform.h"
 
@@ -33,6 +36,10 @@ struct RunArguments {
   std::optional<uint64_t> seed;
   std::string method = "forward";
   int repeat = 1;
+  std::optional<double> duration;  // seconds
+  size_t instances = 1;
+  std::vector<std::string> sizes;
+  bool json = false;
   std::string output_dir;
   std::string state_dir;
   LoadOptions load;
@@ -47,39 +54,6 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
   return taken.count();
 }
 
-// Nearest rank: the smallest time that `share` of all runs did not exceed.
-double percentile(const std::vector<double>& sorted, double share) {
-  const auto rank = static_cast<size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-  return sorted[std::max<size_t>(rank, 1) - 1];
-}
-
-// Of two in the middle their mean.
-double median(const std::vector<double>& sorted) {
-  const size_t middle = sorted.size() / 2;
-  return sorted.size() % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
-
-// The first call stands apart: it lays out and loads what the others find.
-void print_latencies(std::vector<double> milliseconds, double load) {
-  const double first = milliseconds.front();
-  milliseconds.erase(milliseconds.begin());
-  std::sort(milliseconds.begin(), milliseconds.end());
-  double sum = 0;
-  for (const double time : milliseconds) sum += time;
-  const double figures[] = {milliseconds.front(),
-                            median(milliseconds),
-                            sum / static_cast<double>(milliseconds.size()),
-                            percentile(milliseconds, 0.9),
-                            percentile(milliseconds, 0.99),
-                            milliseconds.back()};
-  std::vector<std::string> row = {std::to_string(milliseconds.size())};
-  for (const double figure : figures) row.push_back(fmt::format("{:.4f}", figure));
-  fmt::print("loaded in {:.1f} ms, first run in {:.4f} ms; {:.1f} of the others a second\n", load,
-             first, 1000 * static_cast<double>(milliseconds.size()) / sum);
-  fmt::print("latency of the others in ms:\n{}",
-             format_table({{"runs", "min", "median", "mean", "p90", "p99", "max"}, row}, "  "));
-}
-
 void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo>& infos,
                    const Tree& tree) {
   const std::vector<std::string> places = leaf_places(tree);
@@ -87,6 +61,17 @@ void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo
     fmt::print("output {} '{}'{}: {}\n", i, printable(infos[i].name),
                i < places.size() ? places[i] : "", summarize(values[i]));
   }
+}
+
+void print_json(const std::vector<Value>& values, const std::vector<ValueInfo>& infos,
+                const std::optional<TimedRuns>& timed) {
+  nlohmann::ordered_json json;
+  json["outputs"] = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < values.size(); ++i) {
+    json["outputs"].push_back({{"name", infos[i].name}, {"type", format_value_type(values[i])}});
+  }
+  if (timed) json["timing"] = timing_json(*timed);
+  fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 // What is read, and must not be replaced by what is written.
@@ -112,6 +97,88 @@ Status write_state(const Method& method, const RunArguments& options,
   return write_tensors(options.state_dir, tensors, files_read(options));
 }
 
+// A module with a thread of its own.
+struct Instance {
+  Module module;
+  Method method;
+  std::vector<Value> inputs;
+  double load = 0;  // milliseconds
+  std::vector<Value> outputs = {};
+  std::vector<double> milliseconds = {};
+};
+
+Result<Instance> make_instance(const RunArguments& options, const LoadOptions& load) {
+  auto started = std::chrono::steady_clock::now();
+  SLIPWAY_ASSIGN_OR_RETURN(Module module,
+                           load_module(options.file, load, options.bounds, options.engine));
+  double taken = milliseconds_since(started);
+  SLIPWAY_ASSIGN_OR_RETURN(const Method method, module.method(options.method));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto sizes, parse_sizes("--size", options.sizes));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      auto inputs,
+      gather_inputs(method, options.inputs, options.seed ? &*options.seed : nullptr, sizes));
+  started = std::chrono::steady_clock::now();
+  SLIPWAY_RETURN_IF_ERROR(method.prepare());
+  taken += milliseconds_since(started);
+  return Instance{std::move(module), method, std::move(inputs), taken};
+}
+
+Status run_once(Instance& instance) {
+  const auto started = std::chrono::steady_clock::now();
+  auto result = instance.method.run(instance.inputs);
+  instance.milliseconds.push_back(milliseconds_since(started));
+  if (!result.ok()) return result.error();
+  instance.outputs = std::move(*result);
+  return {};
+}
+
+// The first run of each instance stands apart.
+Result<TimedRuns> time_runs(const RunArguments& options, std::vector<Instance>& instances) {
+  Progress progress;
+  progress.step("running " + options.file);
+  for (Instance& instance : instances) SLIPWAY_RETURN_IF_ERROR(run_once(instance));
+  const auto started = std::chrono::steady_clock::now();
+  // Whether there is another run, and how far this is.
+  const auto goes_on = [&](const Instance& instance, bool is_shown) {
+    const size_t done = instance.milliseconds.size();
+    const auto runs = static_cast<size_t>(options.repeat);
+    const double milliseconds = milliseconds_since(started);
+    const double share = options.duration ? milliseconds / (*options.duration * 1000)
+                                          : static_cast<double>(done) / static_cast<double>(runs);
+    constexpr uint64_t kWhole = 1000;
+    if (is_shown) {
+      progress.update(static_cast<uint64_t>(std::min(share, 1.0) * kWhole), kWhole);
+    }
+    return options.duration ? share < 1 || done < 2 : done < std::max<size_t>(runs, 2);
+  };
+  const auto work = [&](Instance& instance, bool is_shown) -> Status {
+    while (goes_on(instance, is_shown)) SLIPWAY_RETURN_IF_ERROR(run_once(instance));
+    return {};
+  };
+  std::vector<std::future<Status>> others;
+  for (size_t i = 1; i < instances.size(); ++i) {
+    others.push_back(std::async(std::launch::async, work, std::ref(instances[i]), false));
+  }
+  Status status = work(instances.front(), true);
+  for (auto& other : others) {
+    const Status done = other.get();
+    if (status.ok()) status = done;
+  }
+  if (!status.ok()) return status.error();
+  progress.finish();
+  TimedRuns timed;
+  timed.seconds = milliseconds_since(started) / 1000;
+  timed.load = instances.front().load;
+  timed.first = instances.front().milliseconds.front();
+  timed.instances = instances.size();
+  timed.engine = runtime::engine_settings();
+  for (const Instance& instance : instances) {
+    timed.others.insert(timed.others.end(), instance.milliseconds.begin() + 1,
+                        instance.milliseconds.end());
+  }
+  return timed;
+}
+
 Status run(const RunArguments& options) {
   if (!options.output_dir.empty() && options.output_dir == options.state_dir) {
     return invalid_argument(
@@ -130,46 +197,32 @@ Status run(const RunArguments& options) {
     load.time_limit = std::chrono::milliseconds(std::llround(*options.timeout * 1000));
   }
   if (options.memory_limit) load.memory_limit = *options.memory_limit << 20;
-  const auto load_started = std::chrono::steady_clock::now();
   load.on_warning = print_warning;
-  SLIPWAY_ASSIGN_OR_RETURN(const Module module,
-                           load_module(options.file, load, options.bounds, options.engine));
-  double load_time = milliseconds_since(load_started);
-  SLIPWAY_ASSIGN_OR_RETURN(const Method method, module.method(options.method));
-  SLIPWAY_ASSIGN_OR_RETURN(
-      auto inputs, gather_inputs(method, options.inputs, options.seed ? &*options.seed : nullptr));
-  const auto method_started = std::chrono::steady_clock::now();
-  SLIPWAY_RETURN_IF_ERROR(method.prepare());
-  load_time += milliseconds_since(method_started);
-
-  std::vector<double> milliseconds;
-  std::vector<Value> outputs;
-  Progress progress;
-  if (options.repeat > 1) progress.step("running " + options.file);
-  for (int i = 0; i < options.repeat; ++i) {
-    const auto started = std::chrono::steady_clock::now();
-    auto result = method.run(inputs);
-    milliseconds.push_back(milliseconds_since(started));
-    if (!result.ok()) return result.error();
-    outputs = std::move(*result);
-    if (options.repeat > 1) {
-      progress.update(static_cast<uint64_t>(i) + 1, static_cast<uint64_t>(options.repeat));
-    }
+  std::vector<Instance> instances;
+  for (size_t i = 0; i < options.instances; ++i) {
+    SLIPWAY_ASSIGN_OR_RETURN(Instance instance, make_instance(options, load));
+    instances.push_back(std::move(instance));
   }
-  progress.finish();
+  Instance& own = instances.front();
+  std::optional<TimedRuns> timed;
+  if (options.repeat > 1 || options.duration || options.instances > 1) {
+    SLIPWAY_ASSIGN_OR_RETURN(timed, time_runs(options, instances));
+  } else {
+    SLIPWAY_RETURN_IF_ERROR(run_once(own));
+  }
 
-  print_outputs(outputs, method.outputs(), method.output_tree());
+  const Method& method = own.method;
+  if (options.json) {
+    print_json(own.outputs, method.outputs(), timed);
+  } else {
+    print_outputs(own.outputs, method.outputs(), method.output_tree());
+  }
   if (!options.output_dir.empty()) {
-    SLIPWAY_RETURN_IF_ERROR(write_outputs(options.output_dir, outputs, method.outputs(),
+    SLIPWAY_RETURN_IF_ERROR(write_outputs(options.output_dir, own.outputs, method.outputs(),
                                           method.output_tree(), files_read(options)));
   }
-  if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(method, options, inputs));
-  if (options.repeat > 1) {
-    if (const std::string settings = runtime::engine_settings(); !settings.empty()) {
-      fmt::print("engine: {}\n", settings);
-    }
-    print_latencies(std::move(milliseconds), load_time);
-  }
+  if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(method, options, own.inputs));
+  if (timed && !options.json) fmt::print("{}", timing_text(*timed));
   return {};
 }
 
@@ -188,7 +241,13 @@ void add_run(const Command& tool, Action& action) {
   command.add_option(
       "--random-inputs", options->seed,
       "Fill the inputs that are not given with numbers from this seed; dynamic sizes "
-      "are the smallest from 1 on");
+      "are the smallest from 1 on, or as --size says");
+  command
+      .add_option("--size", options->sizes,
+                  "SIZE=NUMBER for a dynamic size of random inputs: s77=8, or x.0=8 for the first "
+                  "dimension of input x; may be repeated")
+      .type_name("SIZE=NUMBER")
+      .one_at_a_time();
   command
       .add_option(
           "--bound", options->bounds,
@@ -202,6 +261,16 @@ void add_run(const Command& tool, Action& action) {
       .add_option("--repeat", options->repeat,
                   "Run this often and print how long loading, the first run and the others took")
       .between(1, 10'000'000);
+  command
+      .add_option("--duration", options->duration,
+                  "Run for so many seconds instead, and print the same")
+      .between(0.0, 1e6);
+  command
+      .add_option("--instances", options->instances,
+                  "Load it so often, each in a thread of its own, and say how many runs a second "
+                  "they make together")
+      .between(1, 1024);
+  command.add_flag("--json", options->json, "Print outputs and times as JSON");
   command.add_option("--output-dir", options->output_dir,
                      "Write 0.npy, 1.npy, ... and outputs.json into this folder");
   command.add_option("--state-dir", options->state_dir,
@@ -244,7 +313,8 @@ void add_run(const Command& tool, Action& action) {
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
       "  slipway run model.pte --device cuda:1 --weight-streaming-budget 2GB\n"
-      "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100");
+      "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100\n"
+      "  slipway run model.pte --random-inputs 1 --size x.0=8 --duration 10 --instances 2 --json");
   command.on_parsed([options, &action] {
     if (!options->performance_hint.empty()) {
       options->load.performance_hint = options->performance_hint == "latency"

@@ -322,6 +322,33 @@ TEST_F(Tool, RepeatsWithATableOfLatencies) {
   EXPECT_TRUE(contains(ran.out, "p90")) << ran.out;
 }
 
+TEST_F(Tool, TimesInstancesOfTheSizesThatAreGiven) {
+  compile("golden/conv_dyn.pt2");
+  const std::vector<std::string> command = {"run", path("model.pte"), "--random-inputs", "1"};
+  const auto with = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), command.begin(), command.end());
+    return run(options);
+  };
+  const Outcome timed =
+      with({"--size", "x.0=5", "--instances", "2", "--duration", "0.05", "--json"});
+  ASSERT_EQ(timed.code, 0) << timed.err;
+  const auto json = nlohmann::json::parse(timed.out);
+  EXPECT_TRUE(contains(json["outputs"][0]["type"], "float32[5, ")) << timed.out;
+  const auto& timing = json["timing"];
+  EXPECT_EQ(timing["instances"], 2);
+  EXPECT_GE(timing["runs"], 2);
+  EXPECT_GE(timing["seconds"], 0.05);
+  EXPECT_GE(timing["latency_ms"]["max"], timing["latency_ms"]["median"]);
+  EXPECT_TRUE(contains(with({"--instances", "3", "--repeat", "4"}).out, " by 3 instances\n"));
+  EXPECT_TRUE(contains(with({"--instances", "3", "--repeat", "4"}).out, "\n  9     "));
+  EXPECT_FALSE(nlohmann::json::parse(with({"--json"}).out).contains("timing"));
+  EXPECT_TRUE(contains(with({"--size", "x.0=65"}).err, "x.0 is between 1 and 64, and can't be 65"));
+  EXPECT_TRUE(contains(with({"--size", "y.0=5"}).err, "no size is called y.0; there are x.0"));
+  EXPECT_EQ(with({"--size", "x"}).code, 2);
+  const Outcome given = run({"run", path("model.pte"), "--size", "x.0=5"});
+  EXPECT_TRUE(contains(given.err, "--size is of random inputs")) << given.err;
+}
+
 TEST_F(Tool, RunsAnEngineWithThreadsAndAHint) {
   ASSERT_EQ(run({"compile", data_path("golden/mlp.pt2"), "-o", path("model.pte"), "--engine",
                  "openvino", "--no-cache"})

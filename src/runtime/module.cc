@@ -190,7 +190,12 @@ const Tree& Method::output_tree() const {
 }
 
 std::vector<std::vector<int64_t>> Method::example_sizes() const {
-  return module_->methods()[index_].signature.example_sizes();
+  return *module_->methods()[index_].signature.example_sizes({});
+}
+
+Result<std::vector<std::vector<int64_t>>> Method::example_sizes(
+    const std::map<std::string, int64_t>& sizes) const {
+  return module_->methods()[index_].signature.example_sizes(sizes);
 }
 
 Status Method::prepare() const {

@@ -324,11 +324,57 @@ Status Signature::check(std::span<const Value> inputs) {
   return {};
 }
 
-std::vector<std::vector<int64_t>> Signature::example_sizes() const {
+Status Signature::choose(const std::map<std::string, int64_t>& given, SymbolValues& values) const {
+  for (const auto& [name, size] : given) {
+    bool is_known = false;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      for (size_t j = 0; j < dimensions_[i].size(); ++j) {
+        const Dimension& dimension = dimensions_[i][j];
+        const bool is_symbol = dimension.symbol && symbols_.name(*dimension.symbol) == name;
+        if (!is_symbol && fmt::format("{}.{}", inputs_[i].name, j) != name) continue;
+        is_known = true;
+        if (size < dimension.min || size > dimension.max) {
+          return invalid_argument("{} is between {} and {}, and can't be {}", name, dimension.min,
+                                  dimension.max, size);
+        }
+        bool fits = true;
+        if (dimension.symbol) {
+          auto& value = values[static_cast<size_t>(*dimension.symbol)];
+          fits = value.value_or(size) == size;
+          value = size;
+        } else if (dimension.expression && !dimension.expression->evaluate(values)) {
+          fits = dimension.expression->solve(size, values);
+        } else if (dimension.expression) {
+          fits = dimension.expression->evaluate(values) == size;
+        }
+        if (!fits) return invalid_argument("{} can't be {} beside the other sizes", name, size);
+      }
+    }
+    if (is_known) continue;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      for (size_t j = 0; j < dimensions_[i].size(); ++j) {
+        const Dimension& dimension = dimensions_[i][j];
+        if (dimension.min < dimension.max) {
+          names.push_back(fmt::format("{}.{}", inputs_[i].name, j));
+        }
+      }
+    }
+    return invalid_argument("no size is called {}; {}", name,
+                            names.empty() ? std::string("all sizes are fixed")
+                                          : fmt::format("there are {}", fmt::join(names, ", ")));
+  }
+  return {};
+}
+
+Result<std::vector<std::vector<int64_t>>> Signature::example_sizes(
+    const std::map<std::string, int64_t>& given) const {
   SymbolValues values(symbols_.size());
+  SLIPWAY_RETURN_IF_ERROR(choose(given, values));
+  const SymbolValues chosen = values;
   for (const auto& dimensions : dimensions_) {
     for (const Dimension& dimension : dimensions) {
-      if (!dimension.symbol) continue;
+      if (!dimension.symbol || chosen[static_cast<size_t>(*dimension.symbol)]) continue;
       auto& value = values[static_cast<size_t>(*dimension.symbol)];
       value = std::min(std::max(value.value_or(1), dimension.min), dimension.max);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,8 +42,10 @@ class Signature {
   // Changes scratch memory, so that a run allocates nothing for it: one thread at a time.
   Status check(std::span<const Value> inputs);
 
-  // Sizes that fit together, each symbol the smallest that is not zero where it may be more.
-  std::vector<std::vector<int64_t>> example_sizes() const;
+  // Sizes that fit together: those that are given by symbol or as "<input>.<dimension>", and else
+  // each symbol the smallest that is not zero where it may be more. No error where none are given.
+  Result<std::vector<std::vector<int64_t>>> example_sizes(
+      const std::map<std::string, int64_t>& given) const;
 
  private:
   struct Dimension {
@@ -58,6 +61,8 @@ class Signature {
                     const std::function<std::string()>& got);
   Error mismatch(size_t index, const std::string& got) const;
   std::string expected(size_t index) const;
+  // Gives their values to the symbols that are named, or follow from named dimensions.
+  Status choose(const std::map<std::string, int64_t>& given, SymbolValues& values) const;
 
   std::vector<ValueInfo> inputs_;
   std::vector<ValueInfo> outputs_;

@@ -97,6 +97,21 @@ TEST(SymbolsTest, TheSmallestCallFitsTheBounds) {
   EXPECT_EQ(p.load().example_sizes().at(0), (Sizes{6}));
 }
 
+TEST(SymbolsTest, ACallMayHaveGivenSizes) {
+  Expressions p({s}, s * 2);
+  p.program.ranges["s"] = {3, 100};
+  const auto method = p.load();
+  const std::string input = method.inputs().at(0).name;
+  EXPECT_EQ(method.example_sizes({{input + ".0", 14}})->at(0), (Sizes{14}));
+  const auto message = [&](const std::string& name, int64_t size) {
+    const auto sizes = method.example_sizes({{name, size}});
+    return sizes.ok() ? "" : sizes.error().message();
+  };
+  EXPECT_THAT(message(input + ".0", 201), HasSubstr("is between 6 and 200, and can't be 201"));
+  EXPECT_THAT(message(input + ".0", 15), HasSubstr("can't be 15 beside the other sizes"));
+  EXPECT_THAT(message("t", 15), HasSubstr("no size is called t; there are " + input + ".0"));
+}
+
 TEST(SymbolsTest, ComputesEachExpressionOnce) {
   Expressions p({s * 2, s * 2 + 1, s * 2, s});
   EXPECT_THAT(p.instructions(), ElementsAre("aten::sym_size", "executorch_prim::mul",
