@@ -17,8 +17,8 @@ function(slipway_embed layer file symbol)
 
 namespace slipway::@namespace@ {
 extern const std::string_view @symbol@;
-static constexpr char kText[] = R\"embedded(@text@)embedded\";
-constinit const std::string_view @symbol@(kText, sizeof(kText) - 1);
+static constexpr char @symbol@Text[] = R\"embedded(@text@)embedded\";
+constinit const std::string_view @symbol@(@symbol@Text, sizeof(@symbol@Text) - 1);
 }  // namespace slipway::@namespace@
 ")
   target_sources(${target} PRIVATE ${generated})

@@ -22,7 +22,7 @@ namespace slipway::cuda {
 namespace {
 
 // Changes with what the generator writes for a graph.
-constexpr int kGenerator = 1;
+constexpr int kGenerator = 2;
 
 constexpr const char* kSizesOfData = "its result has sizes that data decides";
 constexpr std::pair<std::string_view, const char*> kKept[] = {
@@ -79,7 +79,7 @@ class CudaBuilder : public engine_build::Builder {
     PieceList pieces;
     for (const Generator::Constant& constant : generator.constants()) {
       pieces.pad_to(constant.offset);
-      pieces.add(OwnedSpan{constants.bytes(*constant.initializer), nullptr});
+      pieces.add(OwnedSpan{constant.bytes, constant.owner});
     }
     pieces.pad_to(table.constant_bytes);
     SLIPWAY_RETURN_IF_ERROR(write_blob(table, images, pieces, sink));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 
 namespace slipway::cuda {
@@ -41,13 +42,17 @@ void cast(Rule& r) {
       r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 1,
                [=](Kernel& k, const Indices& at) { return converted(k.read(*x, at), from, to); });
   if (x->ints && x->ints->size() == 1 && to == DType::kFloat64) y.scaled = {x->ints->front(), 1};
+  const bool is_same =
+      from == to || (y.narrow && is_half(from)) || (is_half(to) && x->narrow == to);
+  if (is_same) y.view = [x] { return view_of(*x); };
 }
 
 void identity(Rule& r) {
   Value* x = &r.input(0);
   if (x->ints) return void(r.define_integers(0, x->sizes, *x->ints));
-  r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
-           [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
+  Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
+                      [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
+  y.view = [x] { return view_of(*x); };
 }
 
 // Of scales and zero points: one, or one for each element of a dimension.

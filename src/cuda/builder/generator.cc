@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/half.h"
+#include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 #include "cuda/format/blob.h"
 #include "pte/format/scalar_types.h"
@@ -16,7 +17,8 @@ namespace slipway::cuda {
 
 namespace builder {
 extern const std::string_view kPrelude;
-}
+extern const std::string_view kProductTiles;
+}  // namespace builder
 
 using ir::SymInt;
 
@@ -213,15 +215,27 @@ std::optional<std::string> Generator::literal(const Value& value) const {
 }
 
 uint32_t Generator::constant(const Value& value) {
-  const auto [it, is_new] = constant_buffers_.try_emplace(value.initializer, 0);
+  const auto [it, is_new] = constant_buffers_.try_emplace({value.initializer, ""}, 0);
+  if (is_new) it->second = add_constant(bytes(*value.initializer), nullptr);
+  return it->second;
+}
+
+uint32_t Generator::constant(const Value& value, const std::string& form,
+                             const std::function<std::vector<std::byte>()>& make) {
+  const auto [it, is_new] = constant_buffers_.try_emplace({value.initializer, form}, 0);
   if (is_new) {
-    const auto size = bytes(*value.initializer).size();
-    const uint64_t offset = engine_.constant_bytes;
-    constant_list_.push_back({value.initializer, offset});
-    engine_.constant_bytes += (size + kAlignment - 1) / kAlignment * kAlignment;
-    it->second = add_buffer(table::Home::Constant, 0, offset, static_cast<int64_t>(size));
+    const auto made = std::make_shared<const std::vector<std::byte>>(make());
+    it->second = add_constant(*made, made);
   }
   return it->second;
+}
+
+uint32_t Generator::add_constant(std::span<const std::byte> data,
+                                 std::shared_ptr<const void> owner) {
+  const uint64_t offset = engine_.constant_bytes;
+  constant_list_.push_back({data, std::move(owner), offset});
+  engine_.constant_bytes += (data.size() + kAlignment - 1) / kAlignment * kAlignment;
+  return add_buffer(table::Home::Constant, 0, offset, static_cast<int64_t>(data.size()));
 }
 
 uint32_t Generator::add_buffer(table::Home home, uint32_t position, uint64_t offset,
@@ -232,13 +246,25 @@ uint32_t Generator::add_buffer(table::Home home, uint32_t position, uint64_t off
   buffer->offset = offset;
   buffer->bytes = number(bytes);
   engine_.buffers.push_back(std::move(buffer));
+  buffer_bytes_.push_back(bytes);
   return static_cast<uint32_t>(engine_.buffers.size() - 1);
 }
 
 void Generator::allocate(Value& value) {
-  const SymInt bytes = cuda::numel(value.sizes) * static_cast<int64_t>(dtype_size(value.dtype));
-  value.buffer = value.output ? add_buffer(table::Home::Output, *value.output, 0, bytes)
-                              : add_buffer(table::Home::Scratch, 0, 0, bytes);
+  if (value.output) value.channels_last = false;
+  const SymInt bytes =
+      cuda::numel(value.sizes) * static_cast<int64_t>(dtype_size(memory_dtype(value)));
+  value.buffer =
+      value.output ? add_buffer(table::Home::Output, *value.output, 0, bytes) : scratch(bytes);
+}
+
+uint32_t Generator::scratch(const SymInt& bytes) {
+  return add_buffer(table::Home::Scratch, 0, 0, bytes);
+}
+
+bool Generator::is_of_caller(uint32_t buffer) const {
+  const table::Home home = engine_.buffers.at(buffer)->home;
+  return home == table::Home::Input || home == table::Home::Output;
 }
 
 void Generator::materialize(Value& value) {
@@ -261,7 +287,7 @@ void Generator::materialize(Value& value) {
     });
   } else {
     const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
-    const Indices at = kernel.unravel(thread, value.sizes);
+    const Indices at = kernel.unravel(thread, value);
     kernel.store(value, at, computed(kernel, at));
   }
   launch(kernel);
@@ -281,6 +307,7 @@ void Generator::launch(const Kernel& kernel) {
   launch.kernel = it->second;
   for (const SymInt& size : kernel.grid()) launch.grid.push_back(number(size));
   launch.block = {static_cast<uint32_t>(kernel.block()), 1, 1};
+  launch.shared_bytes = kernel.shared_bytes();
   for (const Kernel::Argument& argument : kernel.arguments()) {
     launch.arguments.emplace_back(
         argument.is_number ? table::ArgumentKind::Number : table::ArgumentKind::Buffer,
@@ -296,6 +323,7 @@ void Generator::launch(const Kernel& kernel) {
 
 std::string Generator::source() const {
   std::string text(builder::kPrelude);
+  if (has_tiles_) text += builder::kProductTiles;
   for (size_t i = 0; i < sources_.size(); ++i) {
     text += fmt::format("\nextern \"C\" __global__ void k{}{}", i, *sources_[i]);
   }

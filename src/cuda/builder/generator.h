@@ -6,10 +6,13 @@
 // behind them is written into their kernels.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -39,7 +42,8 @@ class Generator {
   std::string source() const;
   // At the offsets that the engine's buffers have, each a multiple of 256.
   struct Constant {
-    const onnx::Initializer* initializer;
+    std::span<const std::byte> bytes;
+    std::shared_ptr<const void> owner;  // of those that are no initializer's
     uint64_t offset;
   };
   const std::vector<Constant>& constants() const { return constant_list_; }
@@ -51,6 +55,17 @@ class Generator {
   // The one element of an initializer that has no more.
   std::optional<std::string> literal(const Value& value) const;
   uint32_t constant(const Value& value);
+  // An initializer in another form: `make` gives its bytes where they are not there yet.
+  uint32_t constant(const Value& value, const std::string& form,
+                    const std::function<std::vector<std::byte>()>& make);
+  // Memory for what one launch leaves to a later one.
+  uint32_t scratch(const ir::SymInt& bytes);
+  // Of a buffer.
+  const ir::SymInt& bytes(uint32_t buffer) const { return buffer_bytes_.at(buffer); }
+  // Whether the buffer is the caller's, which may lie anywhere.
+  bool is_of_caller(uint32_t buffer) const;
+  // Kernels use what product_tiles.txt has.
+  void use_tiles() { has_tiles_ = true; }
 
   // ---- For rules.
   Value& value(const std::string& name);
@@ -76,6 +91,7 @@ class Generator {
   void lower(const onnx::Node& node);
   uint32_t add_buffer(table::Home home, uint32_t position, uint64_t offset,
                       const ir::SymInt& bytes);
+  uint32_t add_constant(std::span<const std::byte> data, std::shared_ptr<const void> owner);
   table::PortT port(const onnx::ValueType& type);
 
   const onnx::Graph& graph_;
@@ -87,9 +103,11 @@ class Generator {
   table::EngineT engine_;
   std::map<std::string, uint32_t> kernels_;  // by text
   std::vector<const std::string*> sources_;
-  std::map<const onnx::Initializer*, uint32_t> constant_buffers_;
+  std::map<std::pair<const onnx::Initializer*, std::string>, uint32_t> constant_buffers_;
   std::vector<Constant> constant_list_;
+  std::vector<ir::SymInt> buffer_bytes_;  // of engine_.buffers
   std::optional<uint32_t> flags_;
+  bool has_tiles_ = false;
   const onnx::Node* node_ = nullptr;
   std::optional<std::string> reason_;
 };

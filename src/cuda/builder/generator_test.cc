@@ -172,14 +172,78 @@ TEST(GeneratorTest, LargeProductsAreTiledAndSmallOnesAreNot) {
   m.input("b", {64, 32});
   m.node("MatMul", {"a", "b"}, "result");
   m.output("result", {kRows, 32});
-  EXPECT_THAT(generate(m.graph).kernels, HasSubstr("__syncthreads"));
+  const Generated made = generate(m.graph);
+  EXPECT_THAT(made.kernels, HasSubstr("s_tiled_product<"));
+  EXPECT_THAT(made.kernels, HasSubstr("s_float_sums<"));
+  // The caller's memory may lie anywhere.
+  EXPECT_THAT(made.kernels, HasSubstr("& 15) == 0, at_a"));
 
   Maker small;
   small.input("a", {2, 3});
   small.input("b", {3, 2});
   small.node("MatMul", {"a", "b"}, "result");
   small.output("result", {2, 2});
-  EXPECT_THAT(generate(small.graph).kernels, Not(HasSubstr("__syncthreads")));
+  EXPECT_THAT(generate(small.graph).kernels, Not(HasSubstr("s_tiled_product<")));
+}
+
+// x of float32 as a half type, and back as kernels compute.
+void add_half(Maker& m, const std::string& x, const std::string& half, DType type) {
+  const auto number = int64_t{type == DType::kFloat16 ? 10 : 16};  // ONNX's
+  m.node("Cast", {x}, half + "_rounded", {{"to", number}});
+  m.node("Cast", {half + "_rounded"}, half, {{"to", int64_t{1}}});
+}
+
+TEST(GeneratorTest, ProductsOfHalvesReadAndLeaveHalves) {
+  for (const DType type : {DType::kFloat16, DType::kBFloat16}) {
+    Maker m;
+    m.input("x", {128, 64}, type);
+    m.input("w", {96, 64}, type);
+    m.node("Cast", {"x"}, "a", {{"to", int64_t{1}}});
+    m.node("Transpose", {"w"}, "t");
+    m.node("Cast", {"t"}, "b", {{"to", int64_t{1}}});
+    m.node("MatMul", {"a", "b"}, "sums");
+    add_half(m, "sums", "product", type);
+    m.node("Softmax", {"product"}, "result");
+    m.output("result", {128, 96});
+    const Generated made = generate(m.graph);
+    EXPECT_TRUE(made.refusals.empty());
+    // Nothing copies the transposed weights.
+    ASSERT_EQ(made.engine.steps.size(), 2U);
+    EXPECT_THAT(made.kernels, HasSubstr(type == DType::kFloat16 ? "s_float16_product, Tile_a"
+                                                                : "s_bfloat16_product, Tile_a"));
+    const table::LaunchT& first = *made.engine.steps.front().AsLaunch();
+    EXPECT_GT(first.shared_bytes, 0U);
+    const uint32_t bytes = made.engine.buffers.at(first.writes.at(0))->bytes;
+    EXPECT_EQ(made.engine.numbers.at(bytes)->value, 128 * 96 * 2);
+  }
+}
+
+TEST(GeneratorTest, LongSumsOfFewTilesAreSplit) {
+  Maker m;
+  m.input("a", {16, 4096});
+  m.input("b", {4096, 64});
+  m.node("MatMul", {"a", "b"}, "result");
+  m.output("result", {16, 64});
+  const Generated made = generate(m.graph);
+  ASSERT_EQ(made.engine.steps.size(), 2U);
+  EXPECT_EQ(made.engine.steps[0].AsLaunch()->writes, made.engine.steps[1].AsLaunch()->reads);
+}
+
+TEST(GeneratorTest, BetweenConvolutionsChannelsAreInnermost) {
+  Maker m;
+  m.input("x", {1, 8, 10, 10});
+  m.constant("v", DType::kFloat32, {16, 8, 3, 3}, std::vector<float>(16 * 8 * 9));
+  m.constant("w", DType::kFloat32, {16, 16, 3, 3}, std::vector<float>(16 * 16 * 9));
+  m.node("Conv", {"x", "v"}, "first");
+  m.node("Relu", {"first"}, "relu");
+  m.node("Conv", {"relu", "w"}, "result");
+  m.output("result", {1, 16, 6, 6});
+  const Generated made = generate(m.graph);
+  EXPECT_TRUE(made.refusals.empty());
+  // The elements of x, as the caller has them, are taken one by one.
+  EXPECT_THAT(made.kernels, HasSubstr("s_load_elements<Tile_a"));
+  EXPECT_THAT(made.kernels, HasSubstr("s_load_vectors<Tile_a"));
+  EXPECT_THAT(made.kernels, HasSubstr("s_load_vectors<Tile_b"));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 
 namespace slipway::cuda {
@@ -67,16 +68,28 @@ void gather(Rule& r) {
                x->sizes.end());
   const size_t rank = index->sizes.size();
   const bool is_safe = is_within(r, 1, size);
-  r.define(0, sizes, {x, index}, Rule::Kind::kMove, 2, [=](Kernel& k, const Indices& at) {
-    const auto begin = at.begin() + static_cast<std::ptrdiff_t>(axis);
-    const auto end = begin + static_cast<std::ptrdiff_t>(rank);
-    std::vector<std::string> oks;
-    const std::string place = place_of(k, k.read(*index, Indices(begin, end)), size, is_safe, oks);
-    Indices from(at.begin(), begin);
-    from.push_back(place);
-    from.insert(from.end(), end, at.end());
-    return read_checked(k, *x, oks, from);
-  });
+  Value& y =
+      r.define(0, sizes, {x, index}, Rule::Kind::kMove, 2, [=](Kernel& k, const Indices& at) {
+        const auto begin = at.begin() + static_cast<std::ptrdiff_t>(axis);
+        const auto end = begin + static_cast<std::ptrdiff_t>(rank);
+        std::vector<std::string> oks;
+        const std::string place =
+            place_of(k, k.read(*index, Indices(begin, end)), size, is_safe, oks);
+        Indices from(at.begin(), begin);
+        from.push_back(place);
+        from.insert(from.end(), end, at.end());
+        return read_checked(k, *x, oks, from);
+      });
+  if (index->ints && index->sizes.empty() && is_safe) {
+    y.view = [x, axis, place = index->ints->front()] {
+      auto view = view_of(*x);
+      if (view) {
+        view->offset = view->offset + place * view->strides[axis];
+        view->strides.erase(view->strides.begin() + static_cast<std::ptrdiff_t>(axis));
+      }
+      return view;
+    };
+  }
 }
 
 void gather_elements(Rule& r) {

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "cuda/builder/generator.h"
+#include "cuda/builder/layout.h"
 
 namespace slipway::cuda {
 
@@ -228,8 +229,8 @@ std::string Kernel::flag(const std::string& text) {
   return fmt::format("({} + {})", buffer(buffer_index, DType::kInt32, true), position);
 }
 
-std::string Kernel::read(const Value& value, const Indices& place_of) {
-  const Indices at = without_ones(value, place_of);
+std::string Kernel::read(const Value& value, const Indices& given) {
+  const Indices at = without_ones(value, given);
   const std::string key = key_of(value, at);
   if (const std::string* same = find(key)) return *same;
   std::string element;
@@ -251,7 +252,7 @@ std::string Kernel::read(const Value& value, const Indices& place_of) {
     element =
         literal ? *literal : load(generator_.constant(value), value.dtype, ravel(at, value.sizes));
   } else if (value.buffer) {
-    element = load(*value.buffer, value.dtype, ravel(at, value.sizes));
+    element = load(*value.buffer, memory_dtype(value), place_of(value, at));
   } else {
     element = rounded(value.define(*this, at), value.dtype);
   }
@@ -281,7 +282,27 @@ void Kernel::store(uint32_t index, DType dtype, const std::string& place,
 }
 
 void Kernel::store(const Value& value, const Indices& at, const std::string& expression) {
-  store(value.buffer.value(), value.dtype, ravel(at, value.sizes), expression);
+  store(value.buffer.value(), memory_dtype(value), place_of(value, at), expression);
+}
+
+std::string Kernel::place_of(const Value& value, const Indices& at) {
+  if (!value.channels_last) return ravel(at, value.sizes);
+  Indices front = at;
+  Sizes sizes = value.sizes;
+  front.erase(front.begin() + 1);
+  sizes.erase(sizes.begin() + 1);
+  return let("Index", plus(times(ravel(front, sizes), number(value.sizes[1])), at[1]));
+}
+
+Indices Kernel::unravel(const std::string& place, const Value& value) {
+  if (!value.channels_last) return unravel(place, value.sizes);
+  Sizes sizes = value.sizes;
+  sizes.erase(sizes.begin() + 1);
+  Indices at = unravel(place, {ir::numel(sizes), value.sizes[1]});
+  const std::string channel = at[1];
+  at = unravel(at[0], sizes);
+  at.insert(at.begin() + 1, channel);
+  return at;
 }
 
 Indices Kernel::unravel(const std::string& place, const Sizes& sizes) {
@@ -319,7 +340,7 @@ std::string Kernel::ravel(const Indices& at, const Sizes& sizes) {
 }
 
 std::string Kernel::checked(const std::string& index, const ir::SymInt& size, std::string& ok) {
-  const std::string i = let("Index", index);
+  const std::string i = let("long long", index);
   const std::string n = number(size);
   ok = let("bool", fmt::format("{} >= -{} && {} < {}", i, n, i, n));
   line(fmt::format("if (!{}) *{} = 1;", ok, flag("an index is out of range")));
@@ -343,7 +364,21 @@ std::string Kernel::source() const {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     parameters += fmt::format("{}{} {}", i == 0 ? "" : ", ", types_[i], argument_names_[i]);
   }
-  return fmt::format("({}) {{\n{}}}\n", parameters, body_);
+  return fmt::format("({}) {{\n{}{}}}\n", parameters,
+                     can_have_short_indices() ? "  typedef int Index;\n" : "", body_);
+}
+
+// Sizes are literals then, and what they are of is in a buffer.
+bool Kernel::can_have_short_indices() const {
+  constexpr int64_t kMost = 1 << 30;
+  const auto is_short = [&](const ir::SymInt& size) {
+    return size.constant().value_or(kMost) < kMost;
+  };
+  if (!has_short_indices_ || !is_short(grid_[0] * block_)) return false;
+  for (const Argument& argument : arguments_) {
+    if (argument.is_number || !is_short(generator_.bytes(argument.index))) return false;
+  }
+  return true;
 }
 
 }  // namespace slipway::cuda

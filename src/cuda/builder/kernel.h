@@ -75,6 +75,9 @@ class Kernel {
 
   // ---- Places.
   Indices unravel(const std::string& place, const Sizes& sizes);
+  // Of what is in memory: the place there, and the other way round.
+  std::string place_of(const Value& value, const Indices& at);
+  Indices unravel(const std::string& place, const Value& value);
   std::string ravel(const Indices& at, const Sizes& sizes);
   // An index that data gives, from -size on: sets a flag where it is out of range. `ok` is a name
   // that then says whether it is in range.
@@ -85,9 +88,14 @@ class Kernel {
   std::string thread_of(const ir::SymInt& count);
   void set_grid(const ir::SymInt& x, const ir::SymInt& y = 1, const ir::SymInt& z = 1);
   void set_block(int threads) { block_ = threads; }
+  // Where sizes and buffers allow it, its indices have 32 bits.
+  void use_short_indices() { has_short_indices_ = true; }
+  // Of dynamic shared memory.
+  void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }
 
   const Sizes& grid() const { return grid_; }
   int block() const { return block_; }
+  uint32_t shared_bytes() const { return shared_bytes_; }
   const std::vector<Argument>& arguments() const { return arguments_; }
   const std::vector<uint32_t>& reads() const { return reads_; }
   const std::vector<uint32_t>& writes() const { return writes_; }
@@ -95,6 +103,7 @@ class Kernel {
   std::string source() const;
 
  private:
+  bool can_have_short_indices() const;
   const std::string* find(const std::string& key) const;
   void remember(const std::string& key, const std::string& text) { scopes_.back()[key] = text; }
   std::string argument(bool is_number, uint32_t index, const std::string& declaration,
@@ -112,6 +121,8 @@ class Kernel {
   std::vector<uint32_t> writes_;
   Sizes grid_ = {1, 1, 1};
   int block_ = kBlock;
+  uint32_t shared_bytes_ = 0;
+  bool has_short_indices_ = false;
 };
 
 }  // namespace slipway::cuda

@@ -1,5 +1,6 @@
 // Operators that give elements of their operands as they are.
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 
 namespace slipway::cuda {
@@ -23,9 +25,22 @@ void reordered(Rule& r, Sizes sizes) {
   Value* x = &r.input(0);
   if (x->ints && sizes.size() <= 1) return void(r.define_integers(0, sizes, *x->ints));
   const Sizes own = r.declared(0, sizes);
-  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
+  Value& y = r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     return k.read(*x, k.unravel(k.ravel(at, own), x->sizes));
   });
+  y.view = [x, own] {
+    const auto view = view_of(*x);
+    return view ? reshaped(*view, x->sizes, own) : std::nullopt;
+  };
+}
+
+// The view of x with the dimensions that `change` leaves.
+void set_view(Value& y, const Value* x, std::function<void(View&)> change) {
+  y.view = [x, change = std::move(change)] {
+    auto view = view_of(*x);
+    if (view) change(*view);
+    return view;
+  };
 }
 
 void reshape(Rule& r) {
@@ -87,18 +102,30 @@ void transpose(Rule& r) {
   order = r.attribute("perm", order);
   Sizes sizes;
   for (const int64_t axis : order) sizes.push_back(x->sizes.at(static_cast<size_t>(axis)));
-  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
+  Value& y = r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     Indices from(rank);
     for (size_t i = 0; i < rank; ++i) from.at(static_cast<size_t>(order[i])) = at.at(i);
     return k.read(*x, from);
+  });
+  set_view(y, x, [order](View& view) {
+    const Sizes strides = view.strides;
+    for (size_t i = 0; i < order.size(); ++i) {
+      view.strides[i] = strides.at(static_cast<size_t>(order[i]));
+    }
   });
 }
 
 void expand(Rule& r) {
   Value* x = &r.input(0);
   const Sizes sizes = broadcast(x->sizes, r.integers(1));
-  r.define(0, sizes, {x}, Rule::Kind::kMove, 0,
-           [=](Kernel& k, const Indices& at) { return k.read(*x, aligned(at, *x)); });
+  Value& y = r.define(0, sizes, {x}, Rule::Kind::kMove, 0,
+                      [=](Kernel& k, const Indices& at) { return k.read(*x, aligned(at, *x)); });
+  set_view(y, x, [x, rank = sizes.size()](View& view) {
+    for (size_t i = 0; i < x->sizes.size(); ++i) {
+      if (x->sizes[i] == SymInt(1)) view.strides[i] = 0;
+    }
+    view.strides.insert(view.strides.begin(), rank - view.strides.size(), SymInt(0));
+  });
 }
 
 void tile(Rule& r) {
@@ -176,13 +203,19 @@ void slice(Rule& r) {
     }
     return void(r.define_integers(0, sizes, std::move(taken)));
   }
-  r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
+  Value& y = r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     Indices place = at;
     for (size_t i = 0; i < place.size(); ++i) {
       if (first[i] == SymInt(0) && step[i] == 1) continue;
       place[i] = k.let("Index", plus(k.number(first[i]), times(at[i], std::to_string(step[i]))));
     }
     return k.read(*x, place);
+  });
+  set_view(y, x, [first, step](View& view) {
+    for (size_t i = 0; i < first.size(); ++i) {
+      view.offset = view.offset + first[i] * view.strides[i];
+      view.strides[i] = view.strides[i] * step[i];
+    }
   });
 }
 
@@ -245,11 +278,12 @@ void split(Rule& r) {
     Sizes sizes = x->sizes;
     sizes[axis] = lengths.at(i);
     if (r.is_used(i)) {
-      r.define(i, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
+      Value& y = r.define(i, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
         Indices place = at;
         place[axis] = k.let("Index", plus(at[axis], k.number(start)));
         return k.read(*x, place);
       });
+      set_view(y, x, [=](View& view) { view.offset = view.offset + start * view.strides[axis]; });
     }
     start = start + lengths.at(i);
   }

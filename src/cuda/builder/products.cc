@@ -8,9 +8,11 @@
 
 #include <fmt/format.h>
 
+#include "base/half.h"
 #include "cuda/builder/product.h"
 #include "cuda/builder/rows.h"
 #include "cuda/builder/rule.h"
+#include "cuda/builder/tiled_product.h"
 
 namespace slipway::cuda {
 
@@ -29,6 +31,99 @@ Indices batch_of(const Indices& batch, const Sizes& own) {
     at.push_back(own[i] == SymInt(1) ? "0" : batch.at(batch.size() - own.size() + i));
   }
   return at;
+}
+
+// A matrix, or several: of the batch's dimensions it has the last ones, or 1 for them.
+struct Matrices {
+  Value* value = nullptr;
+  Sizes batch;
+  size_t row_dimension = 0;  // the rank, where it has none
+  size_t k_dimension = 0;
+
+  Indices at(const Indices& place, const std::string& row, const std::string& k) const {
+    Indices at = batch_of(place, batch);
+    at.resize(value->sizes.size(), "0");
+    if (row_dimension < at.size()) at[row_dimension] = row;
+    at[k_dimension] = k;
+    return at;
+  }
+};
+
+TiledOperand tiled_operand(Generator& generator, const Matrices& x, const Sizes& batch,
+                           DType type) {
+  TiledOperand operand;
+  operand.element = [x](Kernel& k, const Indices& place, const std::string& row,
+                        const std::string& depth) {
+    return k.read(*x.value, x.at(place, row, depth));
+  };
+  const auto view = view_of(*x.value);
+  if (!view) return operand;
+  TiledView from = {*view, batch, Sizes(batch.size(), 0), 1, 0, view->strides[x.k_dimension]};
+  const size_t shift = batch.size() - x.batch.size();
+  for (size_t i = 0; i < x.batch.size(); ++i) {
+    if (x.batch[i] != SymInt(1)) from.batch_strides[i + shift] = view->strides[i];
+  }
+  if (x.row_dimension < view->strides.size()) from.row_stride = view->strides[x.row_dimension];
+  load_by_vectors(generator, operand, from, type);
+  return operand;
+}
+
+// What the operands' elements are in tiles; nothing where the product is not made by tiles.
+std::optional<DType> tiled_type(const Product& p, const Value& a, const Value& b) {
+  if (!is_tiled(p.m, p.n, p.k)) return std::nullopt;
+  const auto narrow = [](const Value& x) { return is_half(x.dtype) ? x.dtype : x.narrow; };
+  if (narrow(a) && narrow(a) == narrow(b)) return narrow(a);
+  return p.dtype == DType::kFloat32 ? std::optional(DType::kFloat32) : std::nullopt;
+}
+
+// One product of all rows of the batch, where all of it is multiplied by one matrix.
+bool emit_as_one(Kernel& k, const Product& p, const Matrices& a, const Matrices& b, DType type) {
+  const auto view = view_of(*a.value);
+  if (p.batch.empty() || !view || ir::numel(b.batch) != SymInt(1) || a.batch != p.batch ||
+      a.row_dimension + 2 != view->strides.size()) {
+    return false;
+  }
+  Sizes rows = p.batch;
+  rows.push_back(p.m);
+  const auto joined = reshaped(*view, a.value->sizes, {ir::numel(rows), p.k});
+  if (!joined) return false;
+  TiledProduct tiled = {{}, ir::numel(rows), p.n, p.k, type, {}, {}, {}};
+  tiled.a.element = [&](Kernel& kernel, const Indices&, const std::string& row,
+                        const std::string& depth) {
+    Indices at = kernel.unravel(row, rows);
+    at.push_back(depth);
+    return kernel.read(*a.value, at);
+  };
+  load_by_vectors(k.generator(), tiled.a,
+                  {*joined, {}, {}, tiled.m, joined->strides[0], joined->strides[1]}, type);
+  Matrices alone = b;
+  alone.batch = {};
+  tiled.b = tiled_operand(k.generator(), alone, {}, type);
+  tiled.store = [&](Kernel& kernel, const Indices&, const std::string& m, const std::string& n,
+                    const std::string& sum) {
+    const Indices at = kernel.unravel(m, rows);
+    p.store(kernel, Indices(at.begin(), at.end() - 1), at.back(), n, sum);
+  };
+  emit_tiled_product(k, tiled);
+  return true;
+}
+
+void emit(Kernel& k, const Product& p, const Matrices& a, const Matrices& b) {
+  const auto type = tiled_type(p, *a.value, *b.value);
+  if (!type) return emit_product(k, p);
+  if (emit_as_one(k, p, a, b, *type)) return;
+  TiledProduct tiled = {p.batch, p.m, p.n, p.k, *type, {}, {}, p.store};
+  tiled.a = tiled_operand(k.generator(), a, p.batch, *type);
+  tiled.b = tiled_operand(k.generator(), b, p.batch, *type);
+  emit_tiled_product(k, tiled);
+}
+
+// Tiles are loaded from there.
+void put_into_memory(Rule& r, const Product& p, Value* a, Value* b) {
+  if (!tiled_type(p, *a, *b)) return;
+  for (Value* x : {a, b}) {
+    if (!view_of(*x)) r.generator().materialize(*x);
+  }
 }
 
 void matmul(Rule& r) {
@@ -57,9 +152,12 @@ void matmul(Rule& r) {
     if (b_rank > 1) at.push_back(n);
     return k.read(*b, at);
   };
+  const Matrices as = {a, a_batch, a_rank > 1 ? a_rank - 2 : a_rank, a_rank - 1};
+  const Matrices bs = {b, b_batch, b_rank > 1 ? b_rank - 1 : b_rank, b_rank > 1 ? b_rank - 2 : 0};
   Sizes sizes = p.batch;
   if (a_rank > 1) sizes.push_back(p.m);
   if (b_rank > 1) sizes.push_back(p.n);
+  put_into_memory(r, p, a, b);
   r.define_root(0, sizes, {a, b}, {a, b}, [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
@@ -69,7 +167,7 @@ void matmul(Rule& r) {
       if (b_rank > 1) at.push_back(n);
       store(kernel, at, fmt::format("{} + 0", sum));
     };
-    emit_product(k, product);
+    emit(k, product, as, bs);
   });
 }
 
@@ -96,6 +194,9 @@ void gemm(Rule& r) {
   std::vector<Value*> operands = {a, b};
   if (c) operands.push_back(c);
   const DType dtype = r.dtype();
+  const Matrices as = {a, {}, trans_a ? 1U : 0U, trans_a ? 0U : 1U};
+  const Matrices bs = {b, {}, trans_b ? 0U : 1U, trans_b ? 1U : 0U};
+  put_into_memory(r, p, a, b);
   r.define_root(0, {p.m, p.n}, operands, {a, b}, [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices&, const std::string& m, const std::string& n,
@@ -110,7 +211,7 @@ void gemm(Rule& r) {
       }
       store(kernel, at, fmt::format("({})", y));
     };
-    emit_product(k, product);
+    emit(k, product, as, bs);
   });
 }
 

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include "base/half.h"
+#include "cuda/builder/layout.h"
 
 namespace slipway::cuda {
 
@@ -111,6 +114,17 @@ size_t Rule::axis(int64_t axis, size_t rank) {
   return static_cast<size_t>(axis < 0 ? axis + count : axis);
 }
 
+// A half type that has each element of the first result, where that is float32.
+std::optional<DType> Rule::narrow() {
+  static const std::set<std::string_view> kKeep = {
+      "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Expand", "Tile",
+      "Gather",   "Slice",   "Split",   "Relu",      "Neg",     "Abs",       "MaxPool"};
+  const bool is_cast = node_.op_type == "Cast";
+  if (!has(0) || (!is_cast && !kKeep.contains(node_.op_type))) return std::nullopt;
+  const Value& x = input(0);
+  return is_cast && is_half(x.dtype) ? x.dtype : x.narrow;
+}
+
 Sizes Rule::declared(size_t i, Sizes otherwise) const {
   const Sizes* sizes = generator_.declared_sizes(node_.outputs.at(i));
   if (sizes && sizes->size() == otherwise.size()) otherwise = *sizes;
@@ -121,6 +135,7 @@ Value& Rule::result(size_t i, Sizes sizes) {
   Value& value = generator_.value(node_.outputs.at(i));
   value.dtype = dtype(i);
   value.sizes = declared(i, std::move(sizes));
+  if (value.dtype == DType::kFloat32) value.narrow = narrow();
   return value;
 }
 
@@ -129,7 +144,9 @@ void Rule::settle(const std::vector<Value*>& operands, const std::vector<Value*>
     const bool is_computed_again =
         operand->weight > 1 && std::find(again.begin(), again.end(), operand) != again.end();
     if (is_in_memory(*operand)) continue;
-    if (operand->root || is_computed_again) generator_.materialize(*operand);
+    if (operand->root || (is_computed_again && !view_of(*operand))) {
+      generator_.materialize(*operand);
+    }
   }
 }
 
@@ -138,6 +155,8 @@ Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind ki
   Value& value = result(i, std::move(sizes));
   const Value* carrier = nullptr;
   for (Value* operand : operands) {
+    const bool has_its_order = kind == Kind::kPointwise && operand->sizes == value.sizes;
+    value.channels_last = value.channels_last || (has_its_order && operand->channels_last);
     if (is_in_memory(*operand) || operand == carrier) continue;
     const bool joins = operand->root && kind == Kind::kPointwise && !carrier &&
                        operand->readers == 1 && operand->sizes == value.sizes;

@@ -69,6 +69,7 @@ class Rule {
 
  private:
   [[noreturn]] void give_up(std::string reason);
+  std::optional<DType> narrow();
   Value& result(size_t i, Sizes sizes);
   void settle(const std::vector<Value*>& operands, const std::vector<Value*>& again);
 

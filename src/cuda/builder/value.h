@@ -17,6 +17,7 @@ namespace slipway::cuda {
 
 class Kernel;
 struct Value;
+struct View;
 
 using Sizes = std::vector<ir::SymInt>;
 // Where an element lies: a C expression for each dimension.
@@ -44,6 +45,12 @@ struct Value {
   const onnx::Initializer* initializer = nullptr;
   Definition define;  // null for what is in memory only
   std::optional<uint32_t> buffer;
+  // A half type that has each of its elements, which are float32.
+  std::optional<DType> narrow;
+  // In memory its second dimension is the innermost one.
+  bool channels_last = false;
+  // Of what only moves elements, where they are; nothing where that is not known (view_of()).
+  std::function<std::optional<View>()> view;
   // The root that `define` reads at its own indices, and which has no kernel yet.
   std::shared_ptr<Root> root;
   int weight = 0;   // how many operations an element takes, of those that no buffer holds

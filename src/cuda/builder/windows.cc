@@ -1,4 +1,6 @@
-// Convolutions and pools.
+// Pools, and what they share with convolutions.
+#include "cuda/builder/windows.h"
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -6,22 +8,11 @@
 
 #include <fmt/format.h>
 
-#include "cuda/builder/product.h"
 #include "cuda/builder/rows.h"
-#include "cuda/builder/rule.h"
 
 namespace slipway::cuda {
 
 using ir::SymInt;
-
-namespace {
-
-struct Window {
-  size_t count = 0;  // of dimensions
-  std::vector<int64_t> strides;
-  std::vector<int64_t> dilations;
-  std::vector<int64_t> pads;  // starts, then ends
-};
 
 Window window_of(Rule& r) {
   Window w;
@@ -32,8 +23,6 @@ Window window_of(Rule& r) {
   return w;
 }
 
-// Where a tap of a window lies in the operand: places from the third dimension on, and a condition
-// that holds for those within it.
 std::string tap(Kernel& k, const Window& w, const Sizes& sizes, const Indices& out,
                 const Indices& taps, Indices& at) {
   std::string condition;
@@ -43,13 +32,13 @@ std::string tap(Kernel& k, const Window& w, const Sizes& sizes, const Indices& o
                                   times(taps.at(i), std::to_string(w.dilations.at(i)))),
                              std::to_string(w.pads.at(i))));
     at.push_back(place);
+    if (w.pads.at(i) == 0 && w.pads.at(i + w.count) == 0) continue;
     condition += fmt::format("{}{} >= 0 && {} < {}", condition.empty() ? "" : " && ", place, place,
                              k.number(sizes.at(i + 2)));
   }
   return condition.empty() ? "true" : condition;
 }
 
-// As tap(), for a window that is spread over the result.
 std::string tap_of_transposed(Kernel& k, const Window& w, const Sizes& sizes, const Indices& out,
                               const Indices& taps, Indices& at) {
   std::string condition;
@@ -71,74 +60,7 @@ Sizes tail(const Sizes& sizes, size_t start) {
   return {sizes.begin() + static_cast<std::ptrdiff_t>(start), sizes.end()};
 }
 
-void convolve(Rule& r) {
-  Value* x = &r.input(0);
-  Value* weight = &r.input(1);
-  Value* bias = r.has(2) ? &r.input(2) : nullptr;
-  const bool is_transposed = r.node().op_type == "ConvTranspose";
-  const Window w = window_of(r);
-  const int64_t groups = r.attribute("group", int64_t{1});
-  const Sizes kernel = tail(weight->sizes, 2);
-  const SymInt inner = SymInt::floordiv(x->sizes.at(1), groups);
-  const SymInt outer =
-      is_transposed ? weight->sizes.at(1) : SymInt::floordiv(weight->sizes.at(0), groups);
-  const auto extra = r.attribute("output_padding", std::vector<int64_t>(w.count, 0));
-  Sizes sizes = {x->sizes[0], outer * groups};
-  for (size_t i = 0; i < w.count; ++i) {
-    const SymInt reach = (kernel[i] - 1) * w.dilations[i] + 1;
-    const SymInt padding = w.pads[i] + w.pads[i + w.count];
-    sizes.push_back(is_transposed
-                        ? (x->sizes[i + 2] - 1) * w.strides[i] + reach - padding + extra.at(i)
-                        : SymInt::floordiv(x->sizes[i + 2] + padding - reach, w.strides[i]) + 1);
-  }
-  sizes = r.declared(0, sizes);
-  const Sizes places = tail(sizes, 2);
-  Sizes taps = {inner};
-  taps.insert(taps.end(), kernel.begin(), kernel.end());
-  const DType dtype = r.dtype();
-
-  Product p;
-  p.batch = {sizes[0], groups};
-  p.m = outer;
-  p.n = numel(places);
-  p.k = numel(taps);
-  p.dtype = dtype;
-  const auto channel = [](Kernel& k, const Indices& batch, const SymInt& each,
-                          const std::string& i) {
-    return k.let("Index", plus(times(batch.at(1), k.number(each)), i));
-  };
-  p.a = [=](Kernel& k, const Indices& batch, const std::string& m, const std::string& i) {
-    const Indices t = k.unravel(i, taps);
-    Indices at = is_transposed ? Indices{channel(k, batch, inner, t[0]), m}
-                               : Indices{channel(k, batch, outer, m), t[0]};
-    at.insert(at.end(), t.begin() + 1, t.end());
-    return k.read(*weight, at);
-  };
-  p.b = [=](Kernel& k, const Indices& batch, const std::string& i, const std::string& n) {
-    const Indices t = k.unravel(i, taps);
-    Indices at = {batch.at(0), channel(k, batch, inner, t[0])};
-    const Indices out = k.unravel(n, places);
-    const Indices within(t.begin() + 1, t.end());
-    const std::string inside = is_transposed ? tap_of_transposed(k, w, x->sizes, out, within, at)
-                                             : tap(k, w, x->sizes, out, within, at);
-    return k.choose(c_type(dtype), {{inside, [&] { return k.read(*x, at); }},
-                                    {"", [&] { return fmt::format("({})0", c_type(dtype)); }}});
-  };
-  std::vector<Value*> operands = {x, weight};
-  if (bias) operands.push_back(bias);
-  r.define_root(0, sizes, operands, {x, weight}, [=](Kernel& k, const Store& store) {
-    Product product = p;
-    product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
-                        const std::string& n, const std::string& sum) {
-      Indices at = {batch.at(0), channel(kernel, batch, outer, m)};
-      const Indices out = kernel.unravel(n, places);
-      at.insert(at.end(), out.begin(), out.end());
-      const std::string added = bias ? kernel.read(*bias, {at[1]}) : "0";
-      store(kernel, at, fmt::format("({} + {})", sum, added));
-    };
-    emit_product(k, product);
-  });
-}
+namespace {
 
 struct Pool {
   Window window;

@@ -1,0 +1,243 @@
+// Convolutions, as products of matrices.
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/half.h"
+#include "cuda/builder/product.h"
+#include "cuda/builder/tiled_product.h"
+#include "cuda/builder/windows.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+// A convolution of one group: its places, of all of the batch, are the rows, and its taps, each
+// with all channels, are what is summed up. With the channels innermost these lie together.
+struct Places {
+  Value* x = nullptr;
+  Value* weight = nullptr;
+  Window window;
+  Sizes rows;       // batch, places
+  Sizes taps;       // taps, channels
+  SymInt channels;  // of the result
+  DType type = DType::kFloat32;
+};
+
+// The place in x, and a condition.
+std::string place_in(Kernel& k, const Places& p, const std::string& row, const std::string& depth,
+                     Indices& at) {
+  Indices out = k.unravel(row, p.rows);
+  Indices taps = k.unravel(depth, p.taps);
+  at = {out.front(), taps.back()};
+  out.erase(out.begin());
+  taps.pop_back();
+  return tap(k, p.window, p.x->sizes, out, taps, at);
+}
+
+TiledOperand images(Generator& generator, const Places& p) {
+  TiledOperand operand;
+  operand.element = [p](Kernel& k, const Indices&, const std::string& row,
+                        const std::string& depth) {
+    Indices at;
+    const std::string inside = place_in(k, p, row, depth, at);
+    if (inside == "true") return k.read(*p.x, at);
+    return k.choose("float", {{inside, [&] { return k.read(*p.x, at); }},
+                              {"", [] { return std::string("0.0f"); }}});
+  };
+  const auto view = view_of(*p.x);
+  const int64_t vector = vector_of(p.type);
+  if (!view || memory_dtype(*view->base) != p.type || !is_multiple(p.taps.back(), vector) ||
+      view->strides[1] != SymInt(1) || !is_multiple(view->offset, vector)) {
+    return operand;
+  }
+  for (size_t i = 0; i < view->strides.size(); ++i) {
+    const bool is_aligned =
+        i == 1 || p.x->sizes[i] == SymInt(1) || is_multiple(view->strides[i], vector);
+    if (!is_aligned) return operand;
+  }
+  operand.buffer = buffer_of(generator, *view);
+  operand.place = [p, view](Kernel& k, const Indices&, const std::string& row,
+                            const std::string& depth) {
+    Indices at;
+    static_cast<void>(place_in(k, p, row, depth, at));
+    std::string place = k.number(view->offset);
+    for (size_t i = 0; i < at.size(); ++i) {
+      if (p.x->sizes[i] != SymInt(1) || i >= 2) {
+        place = plus(place, times(at[i], k.number(view->strides[i])));
+      }
+    }
+    return place;
+  };
+  if (std::any_of(p.window.pads.begin(), p.window.pads.end(), [](int64_t n) { return n != 0; })) {
+    operand.inside = [p](Kernel& k, const Indices&, const std::string& row,
+                         const std::string& depth) {
+      Indices at;
+      return place_in(k, p, row, depth, at);
+    };
+  }
+  return operand;
+}
+
+// [outer, inner, taps] as [outer, taps, inner], of whose rows each is padded to whole vectors.
+std::vector<std::byte> with_channels_last(std::span<const std::byte> from, size_t outer,
+                                          size_t inner, size_t taps, size_t padded, size_t size) {
+  std::vector<std::byte> made(outer * padded * size);
+  for (size_t o = 0; o < outer; ++o) {
+    for (size_t c = 0; c < inner; ++c) {
+      for (size_t t = 0; t < taps; ++t) {
+        std::memcpy(made.data() + (o * padded + t * inner + c) * size,
+                    from.data() + ((o * inner + c) * taps + t) * size, size);
+      }
+    }
+  }
+  return made;
+}
+
+TiledOperand filters(Generator& generator, const Places& p) {
+  TiledOperand operand;
+  operand.element = [p](Kernel& k, const Indices&, const std::string& row,
+                        const std::string& depth) {
+    Indices at = k.unravel(depth, p.taps);
+    at.insert(at.begin(), {row, at.back()});
+    at.pop_back();
+    return k.read(*p.weight, at);
+  };
+  const auto view = view_of(*p.weight);
+  const bool is_constant = view && view->base->initializer && view->base->dtype == p.type &&
+                           view->base->sizes == p.weight->sizes && view->offset == SymInt(0) &&
+                           ir::numel(p.weight->sizes) != SymInt(0);
+  const auto itself = is_constant ? view_of(*view->base) : std::nullopt;
+  if (!itself || itself->strides != view->strides) return operand;
+  const auto outer = static_cast<size_t>(p.channels.constant().value());
+  const auto depth = static_cast<size_t>(ir::numel(p.taps).constant().value());
+  const auto inner = static_cast<size_t>(p.taps.back().constant().value());
+  const auto vector = static_cast<size_t>(vector_of(p.type));
+  const size_t padded = (depth + vector - 1) / vector * vector;
+  operand.buffer =
+      depth == inner && padded == depth
+          ? generator.constant(*view->base)
+          : generator.constant(*view->base, "channels last", [&] {
+              return with_channels_last(generator.bytes(*view->base->initializer), outer, inner,
+                                        depth / inner, padded, dtype_size(p.type));
+            });
+  operand.place = [padded](Kernel&, const Indices&, const std::string& row, const std::string& at) {
+    return plus(times(row, std::to_string(padded)), at);
+  };
+  return operand;
+}
+
+std::optional<DType> type_of_tiles(const Value& x, const Value& weight, DType dtype) {
+  const auto narrow = [](const Value& value) {
+    return is_half(value.dtype) ? value.dtype : value.narrow;
+  };
+  if (narrow(x) && narrow(x) == narrow(weight)) return narrow(x);
+  return dtype == DType::kFloat32 ? std::optional(dtype) : std::nullopt;
+}
+
+}  // namespace
+
+void convolve(Rule& r) {
+  Value* x = &r.input(0);
+  Value* weight = &r.input(1);
+  Value* bias = r.has(2) ? &r.input(2) : nullptr;
+  const bool is_transposed = r.node().op_type == "ConvTranspose";
+  const Window w = window_of(r);
+  const int64_t groups = r.attribute("group", int64_t{1});
+  const Sizes kernel = tail(weight->sizes, 2);
+  const SymInt inner = SymInt::floordiv(x->sizes.at(1), groups);
+  const SymInt outer =
+      is_transposed ? weight->sizes.at(1) : SymInt::floordiv(weight->sizes.at(0), groups);
+  const auto extra = r.attribute("output_padding", std::vector<int64_t>(w.count, 0));
+  Sizes sizes = {x->sizes[0], outer * groups};
+  for (size_t i = 0; i < w.count; ++i) {
+    const SymInt reach = (kernel[i] - 1) * w.dilations[i] + 1;
+    const SymInt padding = w.pads[i] + w.pads[i + w.count];
+    sizes.push_back(is_transposed
+                        ? (x->sizes[i + 2] - 1) * w.strides[i] + reach - padding + extra.at(i)
+                        : SymInt::floordiv(x->sizes[i + 2] + padding - reach, w.strides[i]) + 1);
+  }
+  sizes = r.declared(0, sizes);
+  const Sizes places = tail(sizes, 2);
+  Sizes taps = {inner};
+  taps.insert(taps.end(), kernel.begin(), kernel.end());
+  const DType dtype = r.dtype();
+
+  Product p;
+  p.batch = {sizes[0], groups};
+  p.m = outer;
+  p.n = numel(places);
+  p.k = numel(taps);
+  p.dtype = dtype;
+  const auto channel = [](Kernel& k, const Indices& batch, const SymInt& each,
+                          const std::string& i) {
+    return k.let("Index", plus(times(batch.at(1), k.number(each)), i));
+  };
+  p.a = [=](Kernel& k, const Indices& batch, const std::string& m, const std::string& i) {
+    const Indices t = k.unravel(i, taps);
+    Indices at = is_transposed ? Indices{channel(k, batch, inner, t[0]), m}
+                               : Indices{channel(k, batch, outer, m), t[0]};
+    at.insert(at.end(), t.begin() + 1, t.end());
+    return k.read(*weight, at);
+  };
+  p.b = [=](Kernel& k, const Indices& batch, const std::string& i, const std::string& n) {
+    const Indices t = k.unravel(i, taps);
+    Indices at = {batch.at(0), channel(k, batch, inner, t[0])};
+    const Indices out = k.unravel(n, places);
+    const Indices within(t.begin() + 1, t.end());
+    const std::string inside = is_transposed ? tap_of_transposed(k, w, x->sizes, out, within, at)
+                                             : tap(k, w, x->sizes, out, within, at);
+    return k.choose(c_type(dtype), {{inside, [&] { return k.read(*x, at); }},
+                                    {"", [&] { return fmt::format("({})0", c_type(dtype)); }}});
+  };
+  std::vector<Value*> operands = {x, weight};
+  if (bias) operands.push_back(bias);
+
+  Places by_tiles = {x, weight, w, places, tail(weight->sizes, 2), outer, DType::kFloat32};
+  by_tiles.rows.insert(by_tiles.rows.begin(), sizes[0]);
+  by_tiles.taps.push_back(inner);
+  const auto type = type_of_tiles(*x, *weight, dtype);
+  if (groups == 1 && !is_transposed && type && is_tiled(numel(by_tiles.rows), outer, p.k)) {
+    by_tiles.type = *type;
+    if (!x->buffer && !x->initializer && !view_of(*x)) {
+      x->channels_last = true;
+      r.generator().materialize(*x);
+    }
+    r.generator().value(r.node().outputs.at(0)).channels_last = true;
+    return void(r.define_root(0, sizes, operands, {x}, [=](Kernel& k, const Store& store) {
+      TiledProduct product = {{}, numel(by_tiles.rows), outer, p.k, *type, {}, {}, {}};
+      product.a = images(k.generator(), by_tiles);
+      product.b = filters(k.generator(), by_tiles);
+      product.store = [&](Kernel& kernel, const Indices&, const std::string& m,
+                          const std::string& n, const std::string& sum) {
+        Indices at = kernel.unravel(m, by_tiles.rows);
+        at.insert(at.begin() + 1, n);
+        const std::string added = bias ? kernel.read(*bias, {n}) : "0";
+        store(kernel, at, fmt::format("({} + {})", sum, added));
+      };
+      emit_tiled_product(k, product);
+    }));
+  }
+  r.define_root(0, sizes, operands, {x, weight}, [=](Kernel& k, const Store& store) {
+    Product product = p;
+    product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
+                        const std::string& n, const std::string& sum) {
+      Indices at = {batch.at(0), channel(kernel, batch, outer, m)};
+      const Indices out = kernel.unravel(n, places);
+      at.insert(at.end(), out.begin(), out.end());
+      const std::string added = bias ? kernel.read(*bias, {at[1]}) : "0";
+      store(kernel, at, fmt::format("({} + {})", sum, added));
+    };
+    emit_product(k, product);
+  });
+}
+
+}  // namespace slipway::cuda

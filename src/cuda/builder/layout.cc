@@ -1,0 +1,71 @@
+#include "cuda/builder/layout.h"
+
+#include <algorithm>
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+DType memory_dtype(const Value& value) {
+  return value.narrow && !value.output && !value.initializer ? *value.narrow : value.dtype;
+}
+
+std::vector<size_t> memory_order(const Value& value) {
+  std::vector<size_t> order(value.sizes.size());
+  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  if (value.channels_last) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  return order;
+}
+
+std::optional<View> view_of(const Value& value) {
+  if (!value.buffer && !value.initializer) {
+    return value.view ? value.view() : std::nullopt;
+  }
+  View view = {&value, 0, Sizes(value.sizes.size())};
+  const std::vector<size_t> order = memory_order(value);
+  SymInt stride = 1;
+  for (size_t i = order.size(); i-- > 0;) {
+    view.strides[order[i]] = stride;
+    stride = stride * value.sizes[order[i]];
+  }
+  return view;
+}
+
+// Dimensions that lie together, from the last one on, are split or joined.
+std::optional<View> reshaped(const View& view, const Sizes& from, const Sizes& to) {
+  if (std::find(from.begin(), from.end(), SymInt(0)) != from.end()) return std::nullopt;
+  View result = {view.base, view.offset, Sizes(to.size())};
+  size_t next = to.size();
+  size_t d = from.size();
+  while (d > 0) {
+    SymInt stride = view.strides[d - 1];
+    SymInt count = 1;
+    do {
+      if (from[d - 1] != SymInt(1)) {
+        if (count == SymInt(1)) stride = view.strides[d - 1];
+        count = count * from[d - 1];
+      }
+      --d;
+    } while (d > 0 && (count == SymInt(1) || from[d - 1] == SymInt(1) ||
+                       view.strides[d - 1] == stride * count));
+    SymInt made = 1;
+    while (next > 0 && (made != count || to[next - 1] == SymInt(1))) {
+      result.strides[next - 1] = stride * made;
+      made = made * to[next - 1];
+      --next;
+    }
+    if (made != count) return std::nullopt;
+  }
+  while (next > 0) {
+    if (to[--next] != SymInt(1)) return std::nullopt;
+  }
+  return result;
+}
+
+bool is_multiple(const SymInt& value, int64_t of) {
+  const auto terms = value.terms();
+  return std::all_of(terms.begin(), terms.end(),
+                     [&](const SymInt::Term& term) { return term.coefficient % of == 0; });
+}
+
+}  // namespace slipway::cuda

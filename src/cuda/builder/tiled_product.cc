@@ -1,0 +1,278 @@
+#include "cuda/builder/tiled_product.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/half.h"
+#include "cuda/builder/generator.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+constexpr int kMostSplits = 16;
+constexpr double kProcessors = 132;     // of a GPU
+constexpr int64_t kUnknownSize = 1024;  // what a size is taken for that a call decides
+
+// A block's tile; the times are in nanoseconds, of a step of kDepth along k.
+struct Tile {
+  int m;
+  int n;
+  int depth;
+  int warp_m;  // of float32: what a thread has
+  int warp_n;
+  int stages;
+  int threads;
+  double alone;  // where a processor has one block
+  double among;  // and where it has several
+};
+
+constexpr std::array<Tile, 5> kHalfTiles = {{
+    {128, 128, 32, 64, 32, 4, 256, 320, 235},
+    {128, 64, 32, 64, 32, 4, 128, 220, 130},
+    {64, 64, 32, 32, 32, 4, 128, 150, 70},
+    {32, 64, 32, 16, 32, 4, 128, 130, 45},
+    {16, 64, 64, 16, 16, 4, 128, 200, 60},
+}};
+constexpr std::array<Tile, 4> kFloatTiles = {{
+    {128, 128, 16, 8, 8, 3, 256, 1200, 1050},
+    {128, 64, 16, 8, 8, 3, 128, 700, 540},
+    {64, 64, 16, 8, 4, 3, 128, 380, 280},
+    {32, 64, 16, 4, 4, 3, 128, 260, 150},
+}};
+
+struct Plan {
+  Tile tile = {};
+  int64_t splits = 1;
+};
+
+int64_t known(const SymInt& size) { return size.constant().value_or(kUnknownSize); }
+
+int64_t blocks(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
+
+// The fastest by a rough reckoning: the steps of the processor that has most blocks, and what more
+// kernels and their memory cost.
+Plan plan_of(const TiledProduct& p) {
+  const int64_t m = known(p.m);
+  const int64_t n = known(p.n);
+  const int64_t k = std::max<int64_t>(known(p.k), 1);
+  const int64_t batch = known(ir::numel(p.batch));
+  const bool may_split = p.k.is_constant() && p.m.is_constant() && p.n.is_constant();
+  Plan best;
+  double least = INFINITY;
+  const auto consider = [&](const Tile& tile) {
+    const int64_t tiles = blocks(m, tile.m) * blocks(n, tile.n) * batch;
+    const int64_t steps = blocks(k, tile.depth);
+    for (int64_t splits = 1; splits <= kMostSplits; splits *= 2) {
+      if (splits > 1 && (!may_split || steps / splits < 4)) break;
+      const double most = std::ceil(static_cast<double>(tiles * splits) / kProcessors);
+      double time = static_cast<double>(blocks(steps, splits) + tile.stages) *
+                    std::max(tile.alone, most * tile.among);
+      if (splits > 1) time += 2500 + 4e-4 * static_cast<double>(splits * batch * m * n * 8);
+      if (time >= least) continue;
+      least = time;
+      best = {tile, splits};
+    }
+  };
+  if (is_half(p.type)) {
+    std::for_each(kHalfTiles.begin(), kHalfTiles.end(), consider);
+  } else {
+    std::for_each(kFloatTiles.begin(), kFloatTiles.end(), consider);
+  }
+  return best;
+}
+
+const char* element_type(DType type) { return is_half(type) ? "unsigned short" : "float"; }
+
+std::string as_element(const std::string& value, DType type) {
+  if (type == DType::kFloat16) return fmt::format("s_to_float16({})", value);
+  if (type == DType::kBFloat16) return fmt::format("s_to_bfloat16({})", value);
+  return value;
+}
+
+// const auto load_<name> = [&](T* tile, Index k) {...};
+void emit_load(Kernel& k, const TiledProduct& p, const TiledOperand& operand,
+               const std::string& name, const Indices& batch, const std::string& first,
+               const SymInt& rows, const std::string& end) {
+  const char* type = element_type(p.type);
+  std::string own;
+  if (operand.buffer) {
+    const std::string memory = k.buffer(*operand.buffer, p.type, false);
+    k.open(
+        fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}) -> const {1}*", name, type));
+    const std::string row = fmt::format("r{}", name);
+    const std::string depth = fmt::format("k{}", name);
+    const std::string inside = operand.inside ? operand.inside(k, batch, row, depth) : "";
+    const std::string place = operand.place(k, batch, row, depth);
+    k.line(inside.empty() ? fmt::format("return {} + {};", memory, place)
+                          : fmt::format("return {} ? {} + {} : 0;", inside, memory, place));
+    const std::string aligned = k.generator().is_of_caller(*operand.buffer)
+                                    ? fmt::format("((unsigned long long){} & 15) == 0", memory)
+                                    : "true";
+    own = fmt::format("{}, {}, at_{}", memory, aligned, name);
+  } else {
+    k.open(fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}) -> {1}", name, type));
+    const std::string element =
+        operand.element(k, batch, fmt::format("r{}", name), fmt::format("k{}", name));
+    k.line(fmt::format("return {};", as_element(element, p.type)));
+    own = fmt::format("at_{}", name);
+  }
+  k.close();
+  k.line(";");
+  k.open(fmt::format("const auto load_{} = [&]({}* tile, Index k)", name, type));
+  k.line(fmt::format("{}<Tile_{}, {}, {}, Index>(tile, {}, k, {}, {}, {});",
+                     operand.buffer ? "s_load_vectors" : "s_load_elements", name, operand.along_k,
+                     k.block(), first, k.number(rows), end, own));
+  k.close();
+  k.line(";");
+}
+
+using Put = std::function<void(Kernel&, const std::string& part, const Indices& batch,
+                               const std::string& m, const std::string& n, const std::string&)>;
+
+void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
+  const Tile& tile = plan.tile;
+  k.generator().use_tiles();
+  const SymInt tiles_m = SymInt::floordiv(p.m + (tile.m - 1), tile.m);
+  const SymInt tiles_n = SymInt::floordiv(p.n + (tile.n - 1), tile.n);
+  const SymInt batches = ir::numel(p.batch);
+  k.set_block(tile.threads);
+  k.use_short_indices();
+  k.set_grid(batches * tiles_m * tiles_n * plan.splits);
+  const int64_t vector = vector_of(p.type);
+  const auto tile_size = [&](int rows, bool along_k) {
+    return along_k ? rows * (tile.depth + vector) : tile.depth * (rows + vector);
+  };
+  const int64_t staged = (tile_size(tile.m, p.a.along_k) + tile_size(tile.n, p.b.along_k)) *
+                         tile.stages * static_cast<int64_t>(16 / vector);
+  const int64_t sums = int64_t{4} * tile.m * (tile.n + 8);
+  k.set_shared_bytes(static_cast<uint32_t>(std::max(staged, sums)));
+  k.line("extern __shared__ s_vector s_memory[];");
+  const char* type = element_type(p.type);
+  const auto shape = [&](int rows, bool along_k) {
+    return fmt::format("s_tile<{}, {}, {}, {}>", type, rows, tile.depth, along_k);
+  };
+  k.line(fmt::format("typedef {} Tile_a;", shape(tile.m, p.a.along_k)));
+  k.line(fmt::format("typedef {} Tile_b;", shape(tile.n, p.b.along_k)));
+  const std::string name = p.type == DType::kFloat16    ? "s_half_sums<s_float16_product, "
+                           : p.type == DType::kBFloat16 ? "s_half_sums<s_bfloat16_product, "
+                                                        : "s_float_sums<";
+  k.line(fmt::format("typedef {}Tile_a, Tile_b, {}, {}, {}, {}, {}, {}, {}> Sums;", name, tile.m,
+                     tile.n, tile.depth, tile.warp_m, tile.warp_n, p.a.along_k, p.b.along_k));
+  const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
+  // Blocks that follow each other share what they read of the larger operand.
+  const Indices place = k.unravel(block, {batches, plan.splits, tiles_n, tiles_m});
+  const Indices batch = k.unravel(place[0], p.batch);
+  const std::string first_m = k.let("Index", times(place[3], std::to_string(tile.m)));
+  const std::string first_n = k.let("Index", times(place[2], std::to_string(tile.n)));
+  const std::string all = k.number(p.k);
+  std::string begin = "0";
+  std::string end = all;
+  if (plan.splits > 1) {
+    const int64_t each = blocks(blocks(known(p.k), tile.depth), plan.splits) * tile.depth;
+    begin = k.let("Index", times(place[1], std::to_string(each)));
+    end = k.let("Index", fmt::format("{0} + {1} < {2} ? {0} + {1} : {2}", begin, each, all));
+  }
+  emit_load(k, p, p.a, "a", batch, first_m, p.m, end);
+  emit_load(k, p, p.b, "b", batch, first_n, p.n, end);
+  k.line(fmt::format("s_tiled_product<Sums, Tile_a, Tile_b, {}, {}, {}, {}, {}, Index>(", tile.m,
+                     tile.n, tile.depth, tile.stages, tile.threads));
+  k.line(fmt::format("  s_memory, {}, {}, {} - {}, {} - {}, load_a, load_b,", begin, end,
+                     k.number(p.m), first_m, k.number(p.n), first_n));
+  k.open("  [&](int tile_m, int tile_n, float sum)");
+  const std::string m = k.let("Index", plus(first_m, "tile_m"));
+  const std::string n = k.let("Index", plus(first_n, "tile_n"));
+  put(k, place[1], batch, m, n, "sum");
+  k.close();
+  k.line(");");
+}
+
+}  // namespace
+
+int64_t vector_of(DType type) { return is_half(type) ? 8 : 4; }
+
+bool is_tiled(const SymInt& m, const SymInt& n, const SymInt& k) {
+  constexpr int64_t kNarrow = 8;
+  constexpr int64_t kShort = 16;
+  const auto is_at_least = [](const SymInt& size, int64_t least) {
+    return size.constant().value_or(least) >= least;
+  };
+  return is_at_least(m, kNarrow) && is_at_least(n, kNarrow) && is_at_least(k, kShort);
+}
+
+uint32_t buffer_of(Generator& generator, const View& view) {
+  return view.base->initializer ? generator.constant(*view.base) : *view.base->buffer;
+}
+
+void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledView& from,
+                     DType type) {
+  const int64_t vector = vector_of(type);
+  const bool along_k = from.k_stride == SymInt(1);
+  const bool along_rows = from.row_stride == SymInt(1);
+  operand.along_k = along_k || !along_rows;
+  if ((!along_k && !along_rows) || memory_dtype(*from.view.base) != type) return;
+  bool is_aligned = is_multiple(from.view.offset, vector);
+  is_aligned = is_aligned && is_multiple(along_k ? from.row_stride : from.k_stride, vector);
+  for (size_t i = 0; i < from.batch_sizes.size(); ++i) {
+    is_aligned = is_aligned &&
+                 (from.batch_sizes[i] == SymInt(1) || is_multiple(from.batch_strides[i], vector));
+  }
+  if (!is_aligned) return;
+  operand.buffer = buffer_of(generator, from.view);
+  operand.place = [from](Kernel& k, const Indices& batch, const std::string& row,
+                         const std::string& depth) {
+    std::string place = k.number(from.view.offset);
+    for (size_t i = 0; i < from.batch_sizes.size(); ++i) {
+      if (from.batch_sizes[i] == SymInt(1)) continue;
+      place = plus(place, times(batch.at(i), k.number(from.batch_strides[i])));
+    }
+    place = plus(place, times(row, k.number(from.row_stride)));
+    return plus(place, times(depth, k.number(from.k_stride)));
+  };
+}
+
+void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
+  const Plan plan = plan_of(product);
+  if (plan.splits == 1) {
+    return emit_tiles(
+        kernel, product, plan,
+        [&](Kernel& k, const std::string&, const Indices& batch, const std::string& m,
+            const std::string& n, const std::string& sum) { product.store(k, batch, m, n, sum); });
+  }
+  Sizes sizes = product.batch;
+  sizes.push_back(product.m);
+  sizes.push_back(product.n);
+  const SymInt count = ir::numel(sizes);
+  Generator& generator = kernel.generator();
+  const uint32_t parts = generator.scratch(count * plan.splits * int64_t{sizeof(float)});
+  Kernel first(generator);
+  emit_tiles(first, product, plan,
+             [&](Kernel& k, const std::string& part, const Indices& batch, const std::string& m,
+                 const std::string& n, const std::string& sum) {
+               Indices at = batch;
+               at.push_back(m);
+               at.push_back(n);
+               k.store(parts, DType::kFloat32,
+                       plus(times(part, k.number(count)), k.ravel(at, sizes)), sum);
+             });
+  generator.launch(first);
+  const std::string thread = kernel.thread_of(count);
+  const Indices at = kernel.unravel(thread, sizes);
+  const std::string sum = kernel.fresh("a");
+  kernel.line(fmt::format("float {} = 0;", sum));
+  kernel.use_short_indices();
+  kernel.line("#pragma unroll");
+  kernel.open(fmt::format("for (int i = 0; i < {}; ++i)", plan.splits));
+  kernel.line(fmt::format(
+      "{} += {};", sum,
+      kernel.load(parts, DType::kFloat32, plus(times("(Index)i", kernel.number(count)), thread))));
+  kernel.close();
+  product.store(kernel, Indices(at.begin(), at.end() - 2), at[at.size() - 2], at.back(), sum);
+}
+
+}  // namespace slipway::cuda

@@ -1,0 +1,66 @@
+// Products of matrices by tiles in shared memory (product_tiles.txt): of half types by tensor
+// cores, of float32 in registers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "cuda/builder/kernel.h"
+#include "cuda/builder/layout.h"
+#include "cuda/builder/value.h"
+
+namespace slipway::cuda {
+
+// The elements of one operand: of a at [m, k], of b at [n, k].
+struct TiledOperand {
+  using At = std::function<std::string(Kernel&, const Indices& batch, const std::string& row,
+                                       const std::string& k)>;
+  bool along_k = true;  // the way in which it is loaded: 16 bytes along k, or along the rows
+  At element;
+  // Where 16 bytes can be loaded at once: the memory, the place in it, and a condition for what is
+  // not 0 there.
+  std::optional<uint32_t> buffer;
+  At place;
+  At inside;  // null where all of it is
+};
+
+struct TiledProduct {
+  Sizes batch;
+  ir::SymInt m;
+  ir::SymInt n;
+  ir::SymInt k;
+  DType type = DType::kFloat32;  // of the operands' elements in shared memory
+  TiledOperand a;
+  TiledOperand b;
+  // Takes the sum, in float32, for [m, n].
+  std::function<void(Kernel&, const Indices&, const std::string&, const std::string&,
+                     const std::string&)>
+      store;
+};
+
+// The memory of a view, and whether elements along k, or along rows, can be loaded from it 16 bytes
+// at a time. `strides` are those of the batch's dimensions, and `sizes` theirs.
+struct TiledView {
+  View view;
+  Sizes batch_sizes;
+  Sizes batch_strides;
+  ir::SymInt rows;
+  ir::SymInt row_stride;
+  ir::SymInt k_stride;
+};
+void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledView& from,
+                     DType type);
+// The buffer that the view is of.
+uint32_t buffer_of(Generator& generator, const View& view);
+// How many elements 16 bytes are.
+int64_t vector_of(DType type);
+
+// Whether tiles are worth while, or a thread for each sum does as well.
+bool is_tiled(const ir::SymInt& m, const ir::SymInt& n, const ir::SymInt& k);
+
+// The whole kernel; and one before it, where sums are split.
+void emit_tiled_product(Kernel& kernel, const TiledProduct& product);
+
+}  // namespace slipway::cuda
