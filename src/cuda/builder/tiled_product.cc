@@ -19,7 +19,8 @@ constexpr int kMostSplits = 16;
 constexpr double kProcessors = 132;     // of a GPU
 constexpr int64_t kUnknownSize = 1024;  // what a size is taken for that a call decides
 
-// A block's tile; the times are in nanoseconds, of a step of kDepth along k.
+// A block's tile. The times are of a step of `depth` along k in nanoseconds, as measured on an
+// H200.
 struct Tile {
   int m;
   int n;
@@ -32,19 +33,26 @@ struct Tile {
   double among;  // and where it has several
 };
 
+// Their shared memory is within what blocks of all GPUs have.
 constexpr std::array<Tile, 5> kHalfTiles = {{
-    {128, 128, 32, 64, 32, 4, 256, 320, 235},
-    {128, 64, 32, 64, 32, 4, 128, 220, 130},
-    {64, 64, 32, 32, 32, 4, 128, 150, 70},
-    {32, 64, 32, 16, 32, 4, 128, 130, 45},
-    {16, 64, 64, 16, 16, 4, 128, 200, 60},
+    {128, 128, 32, 64, 32, 4, 256, 600, 500},
+    {128, 64, 64, 32, 32, 3, 256, 900, 800},
+    {64, 64, 64, 32, 32, 3, 128, 600, 425},
+    {32, 64, 64, 16, 32, 4, 128, 290, 297},
+    {16, 64, 64, 16, 16, 4, 128, 200, 215},
 }};
 constexpr std::array<Tile, 4> kFloatTiles = {{
-    {128, 128, 16, 8, 8, 3, 256, 1200, 1050},
-    {128, 64, 16, 8, 8, 3, 128, 700, 540},
-    {64, 64, 16, 8, 4, 3, 128, 380, 280},
-    {32, 64, 16, 4, 4, 3, 128, 260, 150},
+    {128, 128, 16, 8, 8, 3, 256, 1750, 1890},
+    {64, 64, 32, 8, 4, 3, 128, 1150, 970},
+    {32, 64, 16, 4, 4, 3, 128, 390, 286},
+    {32, 32, 32, 4, 2, 3, 128, 660, 323},
 }};
+// Of a block: what storing a sum takes, and all else.
+constexpr double kStore = 0.4;
+constexpr double kStart = 2000;
+// What another kernel takes that adds up parts, and a byte of these.
+constexpr double kSplit = 1500;
+constexpr double kPart = 1.5e-4;
 
 struct Plan {
   Tile tile = {};
@@ -71,9 +79,11 @@ Plan plan_of(const TiledProduct& p) {
     for (int64_t splits = 1; splits <= kMostSplits; splits *= 2) {
       if (splits > 1 && (!may_split || steps / splits < 4)) break;
       const double most = std::ceil(static_cast<double>(tiles * splits) / kProcessors);
-      double time = static_cast<double>(blocks(steps, splits) + tile.stages) *
-                    std::max(tile.alone, most * tile.among);
-      if (splits > 1) time += 2500 + 4e-4 * static_cast<double>(splits * batch * m * n * 8);
+      const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * kProcessors;
+      double time = kStart + most * tile.m * tile.n * kStore +
+                    static_cast<double>(blocks(steps, splits)) *
+                        std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
+      if (splits > 1) time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
       if (time >= least) continue;
       least = time;
       best = {tile, splits};
@@ -104,17 +114,17 @@ void emit_load(Kernel& k, const TiledProduct& p, const TiledOperand& operand,
   if (operand.buffer) {
     const std::string memory = k.buffer(*operand.buffer, p.type, false);
     k.open(
-        fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}) -> const {1}*", name, type));
+        fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}, bool& is_zero) -> const {1}*",
+                    name, type));
     const std::string row = fmt::format("r{}", name);
     const std::string depth = fmt::format("k{}", name);
-    const std::string inside = operand.inside ? operand.inside(k, batch, row, depth) : "";
-    const std::string place = operand.place(k, batch, row, depth);
-    k.line(inside.empty() ? fmt::format("return {} + {};", memory, place)
-                          : fmt::format("return {} ? {} + {} : 0;", inside, memory, place));
+    if (operand.inside)
+      k.line(fmt::format("is_zero = !({});", operand.inside(k, batch, row, depth)));
+    k.line(fmt::format("return {} + {};", memory, operand.place(k, batch, row, depth)));
     const std::string aligned = k.generator().is_of_caller(*operand.buffer)
                                     ? fmt::format("((unsigned long long){} & 15) == 0", memory)
                                     : "true";
-    own = fmt::format("{}, {}, at_{}", memory, aligned, name);
+    own = fmt::format("{}, at_{}", aligned, name);
   } else {
     k.open(fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}) -> {1}", name, type));
     const std::string element =
