@@ -332,3 +332,16 @@ case("quantize_per_channel", quantize_per_channel, f(4, 3), u(3), torch.tensor([
 case("sizes", lambda x: (x.shape[0] * 2 + x.shape[1], x.numel(), x * (x.shape[0] % 3)), f(4, 5), dynamic=({0: DIM("a"), 1: DIM("b")},), more=[(f(7, 3),)])
 case("integer_input", lambda x, n: (x * n + torch.ones(n, 3).sum(), n + 1), f(3), 5, dynamic=(None, DIM.DYNAMIC), more=[(f(3), 7)])
 case("cond", lambda x: torch.cond(x.sum() > 0, lambda t: t.sin() + 1, lambda t: t.cos() * 2, (x,)), torch.ones(3), more=[(-torch.ones(3),)])
+
+
+# ---- Large enough that kernels work on tiles of them: with vectors that are aligned and not, split sums, dynamic rows.
+def whole(*sizes):
+    """From -3 to 3: their sums are exact in any order."""
+    return (torch.arange(math.prod(sizes)) * 7919 % 1009 % 7 - 3.0).reshape(sizes)
+
+
+case("matmul_tiles", lambda a, b: (a @ b, a.half() @ b.half(), a.bfloat16() @ b.bfloat16(), b.half().t() @ a.half().t(), a.half()[:, 8:40] @ b.half()[8:40, :33]), whole(65, 72), whole(72, 50))
+case("matmul_tiles_odd", lambda a, b: (a @ b, a.half() @ b.half()), whole(2, 1, 19, 37), whole(3, 37, 21))
+case("matmul_tiles_split", lambda a, b: (a @ b, a.half() @ b.half()), whole(16, 512), whole(512, 24))
+case("matmul_tiles_dynamic", lambda a, b: (a @ b, a.half() @ b.half()), whole(20, 40), whole(40, 16), dynamic=({0: DIM("rows")}, None), more=[(whole(33, 40), whole(40, 16))])
+case("conv2d_tiles", lambda x, v, w: (F.conv2d(F.relu(F.conv2d(x, v, padding=(1, 2), stride=(1, 2))), w), F.conv2d(F.max_pool2d(F.conv2d(x.half(), v.half(), padding=1), 2), w.half())), whole(2, 16, 9, 11), whole(24, 16, 3, 3), whole(12, 24, 1, 1))
