@@ -43,10 +43,10 @@ _find_wheels()
 
 
 def _warn(message):
-    warnings.warn(message, RuntimeWarning, stacklevel=2)
+    warnings.warn(message, RuntimeWarning, stacklevel=3)
 
 
-def _texts(name, value):
+def _texts(value):
     """The values of an option as texts: of a list each, of a dict "key=value" each."""
     if isinstance(value, bool):
         return ["true" if value else "false"]
@@ -58,7 +58,7 @@ def _texts(name, value):
 
 
 def _to_native(options):
-    return [(name, text) for name, value in options.items() if value is not None for text in _texts(name, value)]
+    return [(name, os.fsencode(text)) for name, value in options.items() if value is not None for text in _texts(value)]
 
 
 def engine_names():
@@ -91,7 +91,7 @@ def compile(program, output, engine=None, engine_options=None, **options):
     for name, values in (engine_options or {}).items():
         given.update({f"{name}.{option}": value for option, value in values.items()})
     if isinstance(program, (str, os.PathLike)):
-        _native.compile(os.fspath(program), os.fspath(output), _to_native(given), _warn)
+        _native.compile(os.fsencode(program), os.fsencode(output), _to_native(given), _warn)
         return
     torch = sys.modules.get("torch")
     if torch is None or not isinstance(program, torch.export.ExportedProgram):
@@ -99,12 +99,12 @@ def compile(program, output, engine=None, engine_options=None, **options):
     with tempfile.TemporaryDirectory() as folder:
         archive = os.path.join(folder, "program.pt2")
         torch.export.save(program, archive)
-        _native.compile(archive, os.fspath(output), _to_native(given), _warn)
+        _native.compile(os.fsencode(archive), os.fsencode(output), _to_native(given), _warn)
 
 
 def inspect(path):
     """What a .pt2, a .pte or a bare engine holds, as docs/inspect.md describes it."""
-    return json.loads(_native.inspect_json(os.fspath(path)))
+    return json.loads(_native.inspect_json(os.fsencode(path)))
 
 
 class ValueInfo:
@@ -243,5 +243,6 @@ def load(source, **options):
     Options are LoadOptions of include/slipway/module.h by name, such as engine_threads=2, isolate=True, device="cuda:1",
     data_file="engines.ptd", require_same_environment=True; options("load") lists them. Warnings are RuntimeWarning.
     """
-    content = source if isinstance(source, bytes) else os.fspath(source)
-    return Module(_native.Module(content, _to_native(options), _warn))
+    is_content = isinstance(source, (bytes, bytearray, memoryview))
+    content = bytes(source) if is_content else os.fsencode(source)
+    return Module(_native.Module(content, is_content, _to_native(options), _warn))

@@ -1,6 +1,7 @@
 """How a method's flattened values nest, as torch.export has it."""
 
 import collections
+import collections.abc
 import functools
 
 
@@ -26,13 +27,13 @@ def flatten(tree, value, path, leaves):
     elif kind == "dict":
         keys = tree.get("keys", ())
         by_name = {str(key): item for key, item in value.items()} if hasattr(value, "items") else None
-        if by_name is None or by_name.keys() != set(keys):
+        if by_name is None or by_name.keys() != set(keys) or len(by_name) != len(value):
             given = list(by_name) if by_name is not None else type(value).__name__
             raise TypeError(f"{path} must be a dict with the keys {list(keys)}, and is {given}")
         for key, child in zip(keys, children):
             flatten(child, by_name[key], f"{path}[{key!r}]", leaves)
     else:
-        if isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or not hasattr(value, "__getitem__"):
+        if isinstance(value, (str, bytes)) or not isinstance(value, collections.abc.Sequence):
             raise TypeError(f"{path} must be a {kind} of {len(children)}, and is a {type(value).__name__}")
         if len(value) != len(children):
             raise TypeError(f"{path} must be a {kind} of {len(children)}, and has {len(value)}")

@@ -2,12 +2,14 @@
 
 import gc
 import importlib.metadata
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import threading
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -80,6 +82,12 @@ def test_trees_of_every_kind():
     leaves = []
     slipway.trees.flatten(tree, value, "x", leaves)
     assert leaves == [1, 2, 3]
+    pair = {"kind": "list", "children": [leaf, leaf]}
+    for wrong in (np.zeros((2, 2)), {0: 1, 1: 2}, "ab"):
+        with pytest.raises(TypeError, match="must be a list of 2"):
+            slipway.trees.flatten(pair, wrong, "x", [])
+    with pytest.raises(TypeError, match="must be a dict with the keys"):
+        slipway.trees.flatten({"kind": "dict", "keys": ["1"], "children": [leaf]}, {1: 2, "1": 3}, "x", [])
     with pytest.raises(TypeError, match=r"x\['n'\]\[0\] must be None"):
         slipway.trees.flatten(tree, {"p": (1, 2), "n": [0, 3]}, "x", [])
 
@@ -106,6 +114,76 @@ def test_inputs_by_name_and_as_they_lie(golden):
         model(x, x)
     with pytest.raises(TypeError, match=r"got 0 and \['z'\]; its inputs, flattened, are \['x'\]"):
         model(z=x)
+
+
+def test_inputs_that_are_no_tensors_say_so(golden):
+    [x] = golden("mlp").inputs
+    model = golden("mlp").load()
+    for wrong, message in [
+        (x.astype(">f4"), "input 'x' is a ndarray of >f4: give"),
+        (np.zeros((2, 8), [("a", np.float32)]), "give an array of NumPy with numbers in this machine's byte order"),
+        (2**70, "input 'x' is an integer of more than 64 bits"),
+        ("abc\0def", "'abc...' has a zero byte"),
+    ]:
+        with pytest.raises(slipway.errors.InvalidArgumentError, match=re.escape(message)):
+            model(wrong)
+    with pytest.raises(slipway.errors.InvalidArgumentError, match="zero byte"):
+        slipway.load("a.pte\0b")
+    with pytest.raises(slipway.errors.InvalidArgumentError, match="zero byte"):
+        slipway.compile("a.pt2", "b.pte", cache="c\0d")
+
+
+def test_paths_need_not_be_utf8(golden, tmp_path):
+    case = golden("mlp")
+    file = tmp_path / os.fsdecode(b"m\xff.pte")
+    slipway.compile(case.archive, file, engine="none")
+    np.testing.assert_allclose(slipway.load(file)(*case.inputs), case.outputs[0], **TOLERANCE)
+
+
+EXIT = """
+import sys, threading, time
+import numpy, slipway
+model = slipway.load(sys.argv[1])
+x = numpy.load(sys.argv[2])
+def work():
+    while True:
+        model(x)
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.2)
+sys.exit(3)
+"""
+
+
+def test_a_program_may_end_while_something_runs(golden):
+    case = golden("mlp")
+    case.load()
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", EXIT, case.file, GOLDEN / "mlp.0.in0.npy"], timeout=60)
+        assert done.returncode == 3
+
+
+def test_finalizers_may_use_the_module(golden):
+    case = golden("mutated_buffer")
+    method = case.load().method()
+    calls = []
+
+    class Knot:
+        def __init__(self):
+            self.own = self
+
+        def __del__(self):
+            calls.append(method.state())
+
+    before = gc.get_threshold()
+    gc.set_threshold(2)
+    try:
+        for _ in range(200):
+            Knot()
+            method._run(case.inputs)
+    finally:
+        gc.set_threshold(*before)
+    assert calls
 
 
 def test_outputs_are_the_callers_own(golden):
@@ -211,6 +289,14 @@ def test_warnings_are_pythons(golden):
     case = golden("conv_dyn")
     with pytest.warns(RuntimeWarning, match="option 'bounds' can lower that"):
         slipway.compile(case.archive, case.file, engine="none", bounds={"x.0": 1000})
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        slipway.compile(case.archive, case.file, engine="none", bounds={"x.0": 1000})
+    assert said[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeWarning):
+            slipway.compile(case.archive, case.file, engine="none", bounds={"x.0": 1000})
 
 
 def test_options_are_listed_and_have_an_effect(golden, tmp_path):

@@ -1,5 +1,6 @@
 #include "cli/command_line.h"
 
+#include <cmath>
 #include <optional>
 #include <sstream>
 
@@ -41,6 +42,12 @@ const Option& Option::between(uint64_t least, uint64_t most) const {
 }
 const Option& Option::between(double least, double most) const {
   option_->check(CLI::Range(least, most));
+  // Which is not below the least, nor above the most.
+  option_->check([](const std::string& text) {
+    double number = 0;
+    const bool is_nan = CLI::detail::lexical_cast(text, number) && std::isnan(number);
+    return is_nan ? std::string("NaN is no number of these") : std::string();
+  });
   return *this;
 }
 const Option& Option::positive() const {

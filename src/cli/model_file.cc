@@ -23,7 +23,8 @@ Result<std::map<std::string, int64_t>> parse_sizes(const char* option,
     const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
     const char* end = number.data() + number.size();
     int64_t value = 0;
-    if (equals == 0 || number.empty() || std::from_chars(number.data(), end, value).ptr != end ||
+    const auto parsed = std::from_chars(number.data(), end, value);
+    if (equals == 0 || number.empty() || parsed.ec != std::errc() || parsed.ptr != end ||
         value < 0) {
       return invalid_argument("{} {}: expected SIZE=NUMBER, such as s77=64 or x.0=64", option,
                               text);

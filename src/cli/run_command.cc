@@ -1,6 +1,7 @@
 // slipway run: runs a program on inputs from files or literals.
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -151,8 +152,14 @@ Result<TimedRuns> time_runs(const RunArguments& options, std::vector<Instance>& 
     }
     return options.duration ? share < 1 || done < 2 : done < std::max<size_t>(runs, 2);
   };
+  std::atomic<bool> has_failed = false;
   const auto work = [&](Instance& instance, bool is_shown) -> Status {
-    while (goes_on(instance, is_shown)) SLIPWAY_RETURN_IF_ERROR(run_once(instance));
+    while (!has_failed && goes_on(instance, is_shown)) {
+      const Status status = run_once(instance);
+      if (status.ok()) continue;
+      has_failed = true;
+      return status.error();
+    }
     return {};
   };
   std::vector<std::future<Status>> others;
@@ -244,8 +251,8 @@ void add_run(const Command& tool, Action& action) {
       "are the smallest from 1 on, or as --size says");
   command
       .add_option("--size", options->sizes,
-                  "SIZE=NUMBER for a dynamic size of random inputs: s77=8, or x.0=8 for the first "
-                  "dimension of input x; may be repeated")
+                  "SIZE=NUMBER for a dynamic size of random inputs: s77=8, x.0=8 for the first "
+                  "dimension of input x, or n=8 for an integer; may be repeated")
       .type_name("SIZE=NUMBER")
       .one_at_a_time();
   command

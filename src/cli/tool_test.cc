@@ -349,6 +349,18 @@ TEST_F(Tool, TimesInstancesOfTheSizesThatAreGiven) {
   EXPECT_TRUE(contains(given.err, "--size is of random inputs")) << given.err;
 }
 
+TEST_F(Tool, RandomInputsMayBeIntegers) {
+  ASSERT_EQ(run({"compile", data_path("pt2/symbols.pt2"), "-o", path("model.pte"), "--engine",
+                 "none", "--bound", "s17=16", "--bound", "s86=16"})
+                .code,
+            0);
+  const Outcome ran = run({"run", path("model.pte"), "--random-inputs", "1", "--size", "s86=5"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const Outcome other = run({"run", path("model.pte"), "--random-inputs", "1", "--size", "n=6"});
+  EXPECT_EQ(other.code, 0) << other.err;
+  EXPECT_NE(ran.out, other.out);
+}
+
 TEST_F(Tool, RunsAnEngineWithThreadsAndAHint) {
   ASSERT_EQ(run({"compile", data_path("golden/mlp.pt2"), "-o", path("model.pte"), "--engine",
                  "openvino", "--no-cache"})

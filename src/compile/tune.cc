@@ -184,6 +184,12 @@ bool is_timed(const Candidate& candidate) {
   return candidate.built && candidate.cut.failure.empty();
 }
 
+// Whether another cut of the program may be built where this error comes of one.
+bool is_of_cut(ErrorCode code) {
+  return code == ErrorCode::kUnsupported || code == ErrorCode::kResourceExhausted ||
+         code == ErrorCode::kInternal;
+}
+
 // A search among cuts.
 class Search {
  public:
@@ -199,6 +205,8 @@ class Search {
     std::optional<Error> error;
     for (Candidate& candidate : candidates_) {
       if (const Status status = build(candidate); !status.ok()) {
+        // What the user got wrong, or the machine lacks, does not choose for them.
+        if (!is_of_cut(status.error().code())) return status.error();
         if (!error) error = status.error();
         continue;
       }

@@ -186,6 +186,12 @@ TEST_F(Tune, LeavesOutWhatCanNotBeBuilt) {
   EXPECT_THAT(error(give({})), HasSubstr("max_pool2d"));
 }
 
+// A mistake of the user's is no property of the engine that it names.
+TEST_F(Tune, DoesNotChooseByMistakes) {
+  options_.exclude_nodes = {"openvino:no_such_node"};
+  EXPECT_THAT(error(give({})), HasSubstr("the program has no such node"));
+}
+
 TEST_F(Tune, IsInTheFileWhichSaysOnAnotherProcessorThatItWasMadeElsewhere) {
   const auto artefact = compile(*program_, options_);
   ASSERT_TRUE(artefact.ok()) << artefact.error().message();

@@ -324,6 +324,12 @@ Status Signature::check(std::span<const Value> inputs) {
   return {};
 }
 
+// "x.0" of a tensor, "n" of an integer.
+std::string Signature::place_of(size_t index, size_t dimension) const {
+  const std::string& name = inputs_[index].name;
+  return is_chosen(index) ? name : fmt::format("{}.{}", name, dimension);
+}
+
 Status Signature::choose(const std::map<std::string, int64_t>& given, SymbolValues& values) const {
   for (const auto& [name, size] : given) {
     bool is_known = false;
@@ -331,7 +337,7 @@ Status Signature::choose(const std::map<std::string, int64_t>& given, SymbolValu
       for (size_t j = 0; j < dimensions_[i].size(); ++j) {
         const Dimension& dimension = dimensions_[i][j];
         const bool is_symbol = dimension.symbol && symbols_.name(*dimension.symbol) == name;
-        if (!is_symbol && fmt::format("{}.{}", inputs_[i].name, j) != name) continue;
+        if (!is_symbol && place_of(i, j) != name) continue;
         is_known = true;
         if (size < dimension.min || size > dimension.max) {
           return invalid_argument("{} is between {} and {}, and can't be {}", name, dimension.min,
@@ -355,9 +361,7 @@ Status Signature::choose(const std::map<std::string, int64_t>& given, SymbolValu
     for (size_t i = 0; i < inputs_.size(); ++i) {
       for (size_t j = 0; j < dimensions_[i].size(); ++j) {
         const Dimension& dimension = dimensions_[i][j];
-        if (dimension.min < dimension.max) {
-          names.push_back(fmt::format("{}.{}", inputs_[i].name, j));
-        }
+        if (dimension.min < dimension.max) names.push_back(place_of(i, j));
       }
     }
     return invalid_argument("no size is called {}; {}", name,

@@ -42,7 +42,8 @@ class Signature {
   // Changes scratch memory, so that a run allocates nothing for it: one thread at a time.
   Status check(std::span<const Value> inputs);
 
-  // Sizes that fit together: those that are given by symbol or as "<input>.<dimension>", and else
+  // Sizes that fit together: those that are given by symbol, as "<input>.<dimension>" or as
+  // "<input>" of an integer, and else
   // each symbol the smallest that is not zero where it may be more. No error where none are given.
   Result<std::vector<std::vector<int64_t>>> example_sizes(
       const std::map<std::string, int64_t>& given) const;
@@ -61,6 +62,7 @@ class Signature {
                     const std::function<std::string()>& got);
   Error mismatch(size_t index, const std::string& got) const;
   std::string expected(size_t index) const;
+  std::string place_of(size_t index, size_t dimension) const;
   // Gives their values to the symbols that are named, or follow from named dimensions.
   Status choose(const std::map<std::string, int64_t>& given, SymbolValues& values) const;
 

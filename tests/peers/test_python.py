@@ -82,6 +82,26 @@ def test_inputs_are_written_to(slipway, tmp_path):
         model(array)
 
 
+def test_views_that_negate_or_conjugate(slipway, tmp_path):
+    class Doubles(torch.nn.Module):
+        def forward(self, x):
+            return x * 2
+
+    z = torch.randn(3, 2, dtype=torch.complex64)
+    assert torch.equal(compiled(slipway, Doubles(), (z,), tmp_path)(z.conj()), z.conj() * 2)
+    negated = torch._neg_view(torch.ones(2, 3))
+    assert torch.equal(compiled(slipway, Doubles(), (torch.ones(2, 3),), tmp_path)(negated), torch.full((2, 3), -2.0))
+
+    class Writes(torch.nn.Module):
+        def forward(self, x):
+            x.add_(1)
+            return x * 2
+
+    model = compiled(slipway, Writes(), (torch.zeros(2, 3),), tmp_path)
+    with pytest.raises(slipway.errors.InvalidArgumentError, match="conjugates or negates"):
+        model(negated)
+
+
 ORDERS = """
 import sys
 for name in sys.argv[2].split(","):
