@@ -7,6 +7,7 @@
 #include <numeric>
 #include <set>
 #include <span>
+#include <thread>
 #include <unistd.h>
 
 #include <fmt/ranges.h>
@@ -37,8 +38,11 @@ constexpr size_t kMostMoves = 8;
 constexpr double kWorthAMove = 0.98;
 
 constexpr size_t kWarmUps = 2;
-constexpr size_t kFewestCalls = 5;
-constexpr size_t kMostCalls = 1000;
+constexpr size_t kFewestTurns = 3;
+constexpr size_t kMostTurns = 100;
+constexpr size_t kCallsATurn = 10;
+constexpr std::chrono::milliseconds kTimeOfTurn{30};
+constexpr std::chrono::milliseconds kPause{10};
 constexpr std::chrono::duration<double> kTimeForEach{1.0};
 
 struct Candidate {
@@ -414,13 +418,20 @@ std::vector<Result<double>> time_calls(const std::vector<Contender>& contenders)
   std::vector<std::vector<double>> times(contenders.size());
   const auto started = Clock::now();
   const auto enough = kTimeForEach * static_cast<double>(contenders.size());
-  for (size_t round = 0; round < kMostCalls; ++round) {
-    if (round >= kFewestCalls && Clock::now() - started > enough) break;
+  for (size_t round = 0; round < kMostTurns; ++round) {
+    if (round >= kFewestTurns && Clock::now() - started > enough) break;
     for (size_t i = 0; i < contenders.size(); ++i) {
       if (!failed[i].ok()) continue;
-      const auto begun = Clock::now();
+      // The threads of the one before go on spinning for a while, and a first call wakes its own.
+      std::this_thread::sleep_for(kPause);
       failed[i] = call(contenders[i]);
-      times[i].push_back(std::chrono::duration<double, std::milli>(Clock::now() - begun).count());
+      const auto turn = Clock::now();
+      for (size_t k = 0; k < kCallsATurn && failed[i].ok(); ++k) {
+        const auto begun = Clock::now();
+        failed[i] = call(contenders[i]);
+        times[i].push_back(std::chrono::duration<double, std::milli>(Clock::now() - begun).count());
+        if (Clock::now() - turn > kTimeOfTurn) break;
+      }
     }
   }
   std::vector<Result<double>> medians;

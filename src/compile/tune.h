@@ -24,8 +24,8 @@ struct Contender {
 // The milliseconds that a call of each contender's methods takes, the median, or why it doesn't
 // run.
 using Stopwatch = std::function<std::vector<Result<double>>(const std::vector<Contender>&)>;
-// Calls them in turn, so that what else the machine does falls on all alike: for a second each, but
-// five times at least and a thousand times at most.
+// Takes turns of some calls each, after a pause and a call that does not count, so that what else
+// the machine does falls on all alike: for a second each, but three turns at least.
 std::vector<Result<double>> time_calls(const std::vector<Contender>& contenders);
 
 // Builds the methods for each of CompileOptions::engines alone and for each order of them, and
