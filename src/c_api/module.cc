@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/json_writer.h"
 #include "base/try.h"
 #include "c_api/error.h"
 #include "c_api/options.h"
 #include "c_api/tensors.h"
+#include "engine/tree_json.h"
 
 using namespace slipway;  // NOLINT(google-build-using-namespace)
 
@@ -31,29 +31,6 @@ struct Described {
   std::vector<int64_t> max_sizes;
   slipway_value_info info;
 };
-
-void write_tree(const Tree& tree, JsonWriter& json) {
-  constexpr const char* kKinds[] = {"leaf", "none", "tuple", "list", "dict", "namedtuple"};
-  json.begin_object().key("kind").value(kKinds[static_cast<size_t>(tree.kind)]);
-  if (!tree.keys.empty()) {
-    json.key("keys").begin_array();
-    for (const std::string& key : tree.keys) json.value(key);
-    json.end_array();
-  }
-  if (!tree.type_name.empty()) json.key("type_name").value(tree.type_name);
-  if (!tree.children.empty()) {
-    json.key("children").begin_array();
-    for (const Tree& child : tree.children) write_tree(child, json);
-    json.end_array();
-  }
-  json.end_object();
-}
-
-std::string to_json(const Tree& tree) {
-  JsonWriter json;
-  write_tree(tree, json);
-  return json.take();
-}
 
 // The elements of a deque stay where they are.
 std::deque<Described> describe(const std::vector<ValueInfo>& values) {
@@ -95,8 +72,8 @@ struct slipway_method {
       : method(of),
         inputs(describe(method.inputs())),
         outputs(describe(method.outputs())),
-        input_tree(to_json(method.input_tree())),
-        output_tree(to_json(method.output_tree())) {}
+        input_tree(engine::dump_json(engine::tree_to_json(method.input_tree()))),
+        output_tree(engine::dump_json(engine::tree_to_json(method.output_tree()))) {}
   Method method;
   std::deque<Described> inputs;
   std::deque<Described> outputs;

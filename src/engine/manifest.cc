@@ -1,7 +1,6 @@
 #include "engine/manifest.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <span>
 #include <utility>
@@ -13,12 +12,12 @@
 #include "base/try.h"
 #include "engine/json.h"
 #include "engine/record_json.h"
+#include "engine/tree_json.h"
 #include "engine/tuning_json.h"
 
 namespace slipway::engine {
 namespace {
 
-constexpr int kMaxTreeDepth = 64;
 // What a hostile file can ask for.
 constexpr JsonDocument::Limits kLimits = {
     .text = size_t{64} << 20, .values = size_t{1} << 20, .bytes_per_further_value = SIZE_MAX};
@@ -27,9 +26,6 @@ constexpr std::string_view kChecksumStart = ",\"xxh3\":\"";
 constexpr std::string_view kChecksumEnd = "\"}";
 constexpr size_t kChecksumSize = kChecksumStart.size() + kXxh3HexDigits + kChecksumEnd.size();
 
-constexpr std::array<std::string_view, 6> kTreeKinds = {"leaf", "none", "tuple",
-                                                        "list", "dict", "namedtuple"};
-
 std::string checksum_of(std::string_view text) {
   return xxh3_hex(std::as_bytes(std::span<const char>(text)));
 }
@@ -37,15 +33,6 @@ std::string checksum_of(std::string_view text) {
 // A checksum that is not known yet takes its place as zeros.
 std::string digits_or_zeros(const std::string& digits) {
   return digits.empty() ? std::string(kXxh3HexDigits, '0') : digits;
-}
-
-OrderedJson tree_to_json(const Tree& tree) {
-  OrderedJson json;
-  json["kind"] = kTreeKinds[static_cast<size_t>(tree.kind)];
-  if (!tree.keys.empty()) json["keys"] = tree.keys;
-  if (!tree.type_name.empty()) json["type_name"] = tree.type_name;
-  for (const Tree& child : tree.children) json["children"].push_back(tree_to_json(child));
-  return json;
 }
 
 OrderedJson value_to_json(const ManifestValue& value) {
@@ -120,32 +107,6 @@ std::string read_digits(JsonValue json) {
   return digits;
 }
 
-Tree read_tree(JsonValue json, int depth) {
-  Tree tree;
-  if (depth > kMaxTreeDepth) {
-    json.fail("nests too deeply");
-    return tree;
-  }
-  const JsonValue kind_name = json["kind"];
-  const auto* kind = std::find(kTreeKinds.begin(), kTreeKinds.end(), kind_name.to_string_view());
-  if (kind == kTreeKinds.end()) {
-    kind_name.fail("is an unknown kind");
-    return tree;
-  }
-  tree.kind = static_cast<Tree::Kind>(kind - kTreeKinds.begin());
-  tree.keys = json.find("keys").to_strings();
-  tree.type_name = json.find("type_name").to_string();
-  for (const JsonValue child : json.find("children").items()) {
-    tree.children.push_back(read_tree(child, depth + 1));
-  }
-  const bool is_leaf = tree.kind == Tree::Kind::kLeaf || tree.kind == Tree::Kind::kNone;
-  const bool named = tree.kind == Tree::Kind::kDict || !tree.keys.empty();
-  if ((is_leaf && !tree.children.empty()) || (named && tree.keys.size() != tree.children.size())) {
-    json.fail("has children that do not fit its kind");
-  }
-  return tree;
-}
-
 ManifestValue read_value(JsonValue json) {
   ManifestValue value;
   value.name = json["name"].to_string();
@@ -212,8 +173,8 @@ ManifestMethod read_method(JsonValue json, uint64_t& expanded) {
   method.name = json["name"].to_string();
   method.source_sha256 = json["source_sha256"].to_string();
   method.source_torch_version = json["source_torch_version"].to_string();
-  method.input_tree = read_tree(json["input_tree"], 0);
-  method.output_tree = read_tree(json["output_tree"], 0);
+  method.input_tree = read_tree(json["input_tree"]);
+  method.output_tree = read_tree(json["output_tree"]);
   for (const JsonValue value : json["inputs"].items()) method.inputs.push_back(read_value(value));
   for (const JsonValue value : json["outputs"].items()) method.outputs.push_back(read_value(value));
   method.mutable_buffers = json["mutable_buffers"].to_strings();
