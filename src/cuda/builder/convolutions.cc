@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "base/half.h"
 #include "cuda/builder/product.h"
 #include "cuda/builder/tiled_product.h"
 #include "cuda/builder/windows.h"
@@ -135,14 +134,6 @@ TiledOperand filters(Generator& generator, const Places& p) {
   return operand;
 }
 
-std::optional<DType> type_of_tiles(const Value& x, const Value& weight, DType dtype) {
-  const auto narrow = [](const Value& value) {
-    return is_half(value.dtype) ? value.dtype : value.narrow;
-  };
-  if (narrow(x) && narrow(x) == narrow(weight)) return narrow(x);
-  return dtype == DType::kFloat32 ? std::optional(dtype) : std::nullopt;
-}
-
 }  // namespace
 
 void convolve(Rule& r) {
@@ -204,7 +195,7 @@ void convolve(Rule& r) {
   Places by_tiles = {x, weight, w, places, tail(weight->sizes, 2), outer, DType::kFloat32};
   by_tiles.rows.insert(by_tiles.rows.begin(), sizes[0]);
   by_tiles.taps.push_back(inner);
-  const auto type = type_of_tiles(*x, *weight, dtype);
+  const auto type = tiled_type(*x, *weight, dtype);
   if (groups == 1 && !is_transposed && type && is_tiled(numel(by_tiles.rows), outer, p.k)) {
     by_tiles.type = *type;
     if (!x->buffer && !x->initializer && !view_of(*x)) {

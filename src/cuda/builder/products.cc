@@ -8,7 +8,6 @@
 
 #include <fmt/format.h>
 
-#include "base/half.h"
 #include "cuda/builder/product.h"
 #include "cuda/builder/rows.h"
 #include "cuda/builder/rule.h"
@@ -68,12 +67,9 @@ TiledOperand tiled_operand(Generator& generator, const Matrices& x, const Sizes&
   return operand;
 }
 
-// What the operands' elements are in tiles; nothing where the product is not made by tiles.
+// The same where the product is made by tiles.
 std::optional<DType> tiled_type(const Product& p, const Value& a, const Value& b) {
-  if (!is_tiled(p.m, p.n, p.k)) return std::nullopt;
-  const auto narrow = [](const Value& x) { return is_half(x.dtype) ? x.dtype : x.narrow; };
-  if (narrow(a) && narrow(a) == narrow(b)) return narrow(a);
-  return p.dtype == DType::kFloat32 ? std::optional(DType::kFloat32) : std::nullopt;
+  return is_tiled(p.m, p.n, p.k) ? tiled_type(a, b, p.dtype) : std::nullopt;
 }
 
 // One product of all rows of the batch, where all of it is multiplied by one matrix.

@@ -206,6 +206,12 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
 
 int64_t vector_of(DType type) { return is_half(type) ? 8 : 4; }
 
+std::optional<DType> tiled_type(const Value& a, const Value& b, DType dtype) {
+  const auto narrow = [](const Value& x) { return is_half(x.dtype) ? x.dtype : x.narrow; };
+  if (narrow(a) && narrow(a) == narrow(b)) return narrow(a);
+  return dtype == DType::kFloat32 ? std::optional(dtype) : std::nullopt;
+}
+
 bool is_tiled(const SymInt& m, const SymInt& n, const SymInt& k) {
   constexpr int64_t kNarrow = 8;
   constexpr int64_t kShort = 16;

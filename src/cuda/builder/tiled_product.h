@@ -59,6 +59,9 @@ int64_t vector_of(DType type);
 
 // Whether tiles are worth while, or a thread for each sum does as well.
 bool is_tiled(const ir::SymInt& m, const ir::SymInt& n, const ir::SymInt& k);
+// What the operands' elements are in tiles; nothing where there are none of this type. `dtype`: of
+// the sums.
+std::optional<DType> tiled_type(const Value& a, const Value& b, DType dtype);
 
 // The whole kernel; and one before it, where sums are split.
 void emit_tiled_product(Kernel& kernel, const TiledProduct& product);
