@@ -36,10 +36,7 @@ void quantize(Translator& t) {
 
 // A weight: its levels by one scale or one for each place along a dimension.
 void dequantize_constant(Translator& t, const onnx::Initializer& levels) {
-  View view = {&levels, levels.sizes, Sizes(levels.sizes.size(), 1)};
-  for (size_t i = levels.sizes.size(); i-- > 1;) {
-    view.strides[i - 1] = view.strides[i] * levels.sizes[i];
-  }
+  View view = {&levels, levels.sizes, contiguous_strides(levels.sizes)};
   view.dtype = DType::kInt8;
   const auto quantization = t.quantization_of(t.node());
   if (quantization) {

@@ -23,12 +23,6 @@ struct Refused {
   std::string reason;
 };
 
-Sizes contiguous_strides(const Sizes& sizes) {
-  Sizes strides(sizes.size(), 1);
-  for (size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * sizes[i];
-  return strides;
-}
-
 // Why XNNPACK has no tensor of these sizes.
 const char* why_no_tensor(const Dims& sizes, const ir::SymbolRanges& ranges,
                           const std::map<std::string, int64_t>& largest) {

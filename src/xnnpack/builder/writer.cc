@@ -86,6 +86,12 @@ Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& 
 
 }  // namespace
 
+Sizes contiguous_strides(const Sizes& sizes) {
+  Sizes strides(sizes.size(), 1);
+  for (size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * sizes[i];
+  return strides;
+}
+
 bool View::operator==(const View& other) const {
   return initializer == other.initializer && sizes == other.sizes && strides == other.strides &&
          dtype == other.dtype && scaled_dim == other.scaled_dim && zero_point == other.zero_point &&

@@ -33,6 +33,9 @@ struct Quantization {
 using Numbers = std::shared_ptr<const std::vector<float>>;
 using Bytes = std::shared_ptr<const std::vector<std::byte>>;
 
+// How far apart elements are in each dimension where the last one varies fastest.
+Sizes contiguous_strides(const Sizes& sizes);
+
 // Elements of a constant in another order: in each dimension, how far apart they are.
 struct View {
   const onnx::Initializer* initializer = nullptr;  // null: `bytes` are there in its place
