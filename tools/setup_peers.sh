@@ -4,21 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# install REQUIREMENTS OPTION...
-install() {
-  local requirements=$1
-  shift
-  for attempt in 1 2 3 4; do
-    if .deps/peers/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
-      -r "$requirements" "$@"; then
-      return
-    fi
-    echo "Installing $requirements failed (attempt $attempt of 4)." >&2
-    [ "$attempt" = 4 ] || sleep $((attempt * 3))
-  done
-  echo "Could not install $requirements. Check the network and the space left on the disk, then run this again." >&2
-  exit 1
-}
+. tools/wheels.sh
 
 requirements=tests/peers/requirements.txt
 stamp=.deps/peers/requirements.txt
@@ -26,7 +12,7 @@ if ! cmp -s $requirements $stamp; then
   echo "Setting up PyTorch, ExecuTorch and ONNX Runtime in .deps/peers: about 7 GB on disk."
   tools/packages.sh build peers
   [ -x .deps/peers/bin/python ] || python3 -m venv .deps/peers
-  install $requirements
+  install_requirements .deps/peers $requirements
   cp $requirements $stamp
 fi
 
@@ -36,7 +22,7 @@ stamp=.deps/peers215/requirements.txt
 if ! cmp -s $requirements $stamp; then
   echo "Setting up PyTorch 2.15 in .deps/peers215: downloads 0.7 GB, 1.4 GB on disk."
   rm -rf .deps/peers215
-  install $requirements --target .deps/peers215
+  install_requirements .deps/peers $requirements --target .deps/peers215
   # Where PyTorch looks for NVIDIA's other libraries.
   packages=$(cd .deps/peers && echo lib/python3*/site-packages)
   for folder in .deps/peers/"$packages"/nvidia/*/; do

@@ -2,21 +2,14 @@
 # Makes the wheel of the Python package of build/release, build/wheel/slipway-*.whl, checks it, and tests it as pip installs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tools/wheels.sh
 
 requirements=tools/requirements-python.txt
 environment=.deps/python
 if ! cmp -s $requirements $environment/requirements.txt; then
   tools/packages.sh build wheel
   [ -x $environment/bin/python ] || python3 -m venv $environment
-  for attempt in 1 2 3 4; do
-    if $environment/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-      --only-binary :all: -r $requirements; then
-      break
-    fi
-    echo "Installing $requirements failed (attempt $attempt of 4)." >&2
-    [ "$attempt" = 4 ] && exit 1
-    sleep $((attempt * 3))
-  done
+  install_requirements $environment $requirements --quiet
   cp $requirements $environment/requirements.txt
 fi
 PATH=$PWD/$environment/bin:$PWD/.deps/cmake/bin:$PATH

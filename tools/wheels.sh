@@ -49,3 +49,19 @@ unpack_wheel() {
   mv ".deps/unpacked/$folder" ".deps/$name"
   rm -rf .deps/unpacked
 }
+
+# install_requirements ENVIRONMENT REQUIREMENTS OPTION...: by the environment's pip.
+install_requirements() {
+  local environment=$1 requirements=$2 attempt
+  shift 2
+  for attempt in 1 2 3 4; do
+    if "$environment/bin/python" -m pip install --disable-pip-version-check --no-deps --require-hashes \
+      --only-binary :all: -r "$requirements" "$@"; then
+      return
+    fi
+    echo "Installing $requirements failed (attempt $attempt of 4)." >&2
+    [ "$attempt" = 4 ] || sleep $((attempt * 3))
+  done
+  echo "Could not install $requirements. Check the network and the space left on the disk, then run this again." >&2
+  exit 1
+}
