@@ -5,6 +5,7 @@ can drop at any time. The peak of each is reported apart.
 """
 
 import dataclasses
+import json
 import os
 import subprocess
 import time
@@ -16,6 +17,13 @@ class Measurement:
     peak_anon: int  # bytes
     peak_file: int  # bytes
     stdout: str
+
+
+def median_call(tool, file, array, calls):
+    """Milliseconds of a call by `slipway run`, with an array (.npy) as the only input."""
+    command = [tool, "run", file, "--input", f"0={array}", "--repeat", str(calls), "--json"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)["timing"]["latency_ms"]["median"]
 
 
 def _memory(pid):

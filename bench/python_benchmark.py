@@ -9,7 +9,6 @@ import argparse
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,8 @@ import slipway  # noqa: E402
 import torch  # noqa: E402
 from executorch.runtime import Runtime  # noqa: E402
 
+from measure import median_call  # noqa: E402
+
 TOOL = os.environ.get("SLIPWAY", str(ROOT / "build/release/slipway"))
 
 
@@ -30,14 +31,6 @@ def mean(call, calls):
     for _ in range(calls):
         call()
     return (time.perf_counter() - started) / calls * 1e6
-
-
-def in_cpp(file, array, calls):
-    text = subprocess.run(
-        [TOOL, "run", file, "--input", f"0={array}", "--repeat", str(calls)], check=True, capture_output=True, text=True
-    ).stdout
-    names, numbers = (line.split() for line in text.splitlines()[-2:])
-    return float(numbers[names.index("median")]) * 1e3
 
 
 def main():
@@ -62,7 +55,7 @@ def main():
         runs = {
             "Slipway, NumPy": lambda n: mean(lambda: method(x), n),
             "Slipway, PyTorch": lambda n: mean(lambda: method(tensor), n),
-            "C++": lambda n: in_cpp(file, array, n),
+            "C++": lambda n: median_call(TOOL, file, array, n) * 1e3,
             "ExecuTorch's Python runtime": lambda n: mean(lambda: theirs.execute([tensor]), n),
             "ONNX Runtime": lambda n: mean(lambda: session.run(None, feed), n),
         }

@@ -22,6 +22,8 @@ sys.path.insert(0, str(ROOT / "tests" / "peers"))
 import image_models  # noqa: E402
 import quantized_models  # noqa: E402
 
+from measure import median_call  # noqa: E402
+
 TOOL = os.environ.get("SLIPWAY", str(ROOT / "build" / "release" / "slipway"))
 CASES = [("resnet18", "xnnpack"), ("mobilenet_v2", "xnnpack"), ("mobilenet_v2", "x86")]
 
@@ -44,12 +46,6 @@ def compiled(model, image, folder, name, options):
     return file
 
 
-def median_call(file, image, calls):
-    """In milliseconds."""
-    names, numbers = (line.split() for line in call("run", file, "--input", f"0={image}", "--repeat", calls).splitlines()[-2:])
-    return float(numbers[names.index("median")])
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -69,7 +65,7 @@ def main():
             files = [compiled(each, image, folder, kind, engine) for kind, each in models.items()]
             ratios = []
             for _ in range(options.rounds):
-                plain, int8 = (median_call(file, folder / "x.npy", options.calls) for file in files)
+                plain, int8 = (median_call(TOOL, file, folder / "x.npy", options.calls) for file in files)
                 ratios.append(int8 / plain)
             sizes = [file.stat().st_size / 2**20 for file in files]
             print(
