@@ -1,7 +1,6 @@
 #include "cli/input_values.h"
 
 #include <charconv>
-#include <cstring>
 #include <optional>
 #include <random>
 
@@ -123,8 +122,9 @@ Result<std::vector<Value>> gather_inputs(const Method& method,
   for (size_t i = 0; i < inputs.size(); ++i) {
     const TensorInfo* tensor = inputs[i].tensor();
     const bool is_chosen = std::holds_alternative<IntegerInfo>(inputs[i].type);
-    if (!given[i] && is_chosen && seed != nullptr) values[i] = sizes[i].at(0);
-    if (given[i] || tensor == nullptr) continue;
+    if (given[i]) continue;
+    if (is_chosen && seed != nullptr) values[i] = sizes[i].at(0);
+    if (tensor == nullptr) continue;
     if (seed != nullptr) {
       SLIPWAY_ASSIGN_OR_RETURN(values[i], random_tensor(tensor->dtype, sizes[i], random));
     } else {

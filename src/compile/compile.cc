@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 #include <span>
 #include <utility>
@@ -11,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/guard.h"
-#include "base/piece_writer.h"
 #include "base/printable.h"
 #include "base/try.h"
 #include "compile/archive.h"
@@ -24,17 +22,11 @@
 #include "compile/output.h"
 #include "compile/prepare.h"
 #include "compile/program_impl.h"
-#include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
 #include "compile/tune.h"
-#include "engine/manifest.h"
-#include "engine_list/registry.h"
 #include "ir/program.h"
 #include "passes/passes.h"
-#include "ptd/writer.h"
-#include "pte/emitter/emitter.h"
 #include "pte/format/limits.h"
-#include "slipway/version.h"
 
 namespace slipway {
 
