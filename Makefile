@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test test-peers fuzz-programs bench format lint clean
+.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test-wheel-debian13 test test-peers fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -45,6 +45,10 @@ install: build/release/build.ninja
 wheel: build/release/build.ninja
 	@ninja -C build/release
 	@tools/wheel.sh
+
+# The same wheel with CPython 3.13 in a root folder of Debian 13; needs root.
+test-wheel-debian13:
+	@tools/test_wheel_on_debian13.sh
 
 test:
 	$(call step,1/3 set-up)

@@ -37,6 +37,7 @@ echo "$wheel: $((size >> 20)) MiB"
 
 site=build/python/site
 pip install --quiet --disable-pip-version-check --no-deps --no-index --target $site "$wheel"
-# In the place of OpenVINO's own wheel.
+# In the place of the wheels that it asks for.
 ln -s "$PWD/.deps/openvino" $site/openvino
+ln -s "$(echo "$PWD"/$environment/lib/python3*/site-packages/nanobind_backend)" $site/nanobind_backend
 SLIPWAY_ROOT=$PWD PYTHONPATH=$site python -m pytest -q -p no:cacheprovider python/tests

@@ -16,6 +16,8 @@ import pathlib
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
 
 from .lib import _native
 from . import errors, trees
@@ -24,6 +26,10 @@ from .errors import Error
 __all__ = ["Error", "Method", "Module", "ValueInfo", "compile", "engine_names", "errors", "inspect", "load", "options"]
 __version__ = _native.version
 _native.errors.update(errors.BY_CODE)
+
+Path = Union[str, "os.PathLike[str]"]
+# What an option may be; None is as if it were not given.
+Option = Union[None, bool, int, float, Path, Iterable[Any], Mapping[str, Any]]
 
 
 def _find_wheels():
@@ -61,19 +67,25 @@ def _to_native(options):
     return [(name, os.fsencode(text)) for name, value in options.items() if value is not None for text in _texts(value)]
 
 
-def engine_names():
+def engine_names() -> list[str]:
     """The engines that `compile` takes, the default first."""
     return _native.engine_names()
 
 
-def options(kind="compile"):
+def options(kind: str = "compile") -> dict[str, tuple[str, str]]:
     """What there is, as {name: (what it takes, what it does)}: of "compile", of "load", or of an engine by its name."""
     known = {"compile": _native.compile_options, "load": _native.load_options}
     rows = known[kind]() if kind in known else _native.engine_options(kind)
     return {name: (value, help) for name, value, help, _ in rows}
 
 
-def compile(program, output, engine=None, engine_options=None, **options):
+def compile(
+    program: Any,
+    output: Path,
+    engine: Union[None, str, Iterable[str]] = None,
+    engine_options: Union[None, Mapping[str, Mapping[str, Option]]] = None,
+    **options: Option,
+) -> None:
     """Compiles an archive of torch.export, by its path, or a torch.export.ExportedProgram, and writes `output` atomically.
 
     engine: "openvino", a list by priority, or "none"; engine_names() has them. engine_options: {"tensorrt": {"target": "sm_90"}}.
@@ -102,7 +114,7 @@ def compile(program, output, engine=None, engine_options=None, **options):
         _native.compile(os.fsencode(archive), os.fsencode(output), _to_native(given), _warn)
 
 
-def inspect(path):
+def inspect(path: Path) -> dict[str, Any]:
     """What a .pt2, a .pte or a bare engine holds, as docs/inspect.md describes it."""
     return json.loads(_native.inspect_json(os.fsencode(path)))
 
@@ -113,6 +125,12 @@ class ValueInfo:
     name; text, such as "float32[s77, 3]"; dtype, PyTorch's name of a tensor's element type, or None for anything else; sizes, the
     (smallest, largest) of each dimension; is_mutated, whether the method writes to this input.
     """
+
+    name: str
+    text: str
+    dtype: Union[None, str]
+    sizes: tuple[tuple[int, int], ...]
+    is_mutated: bool
 
     def __init__(self, info):
         self.name, self.text, self.dtype = info["name"], info["text"], info["dtype"]
@@ -125,6 +143,9 @@ class ValueInfo:
 class Method:
     """A method of a module. Several threads may call it: one runs at a time, without Python's lock."""
 
+    inputs: list[ValueInfo]
+    outputs: list[ValueInfo]
+
     def __init__(self, native):
         self._native = native
         self._run = native.run
@@ -135,10 +156,10 @@ class Method:
         self._single = self._output_tree["kind"] == "leaf"
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self._native.name
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Runs it on what the exported module took, positional or by name, and gives what that gave.
 
         Inputs are arrays of NumPy, tensors of PyTorch or of another library with DLPack, read where they lie (what is not contiguous
@@ -182,26 +203,26 @@ class Method:
             trees.flatten(child, kwargs[name], f"argument {name}", leaves)
         return leaves
 
-    def prepare(self):
+    def prepare(self) -> None:
         """Does now what the first call would do."""
         self._native.prepare()
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """The mutable buffers by fully qualified name, as the last call left them: arrays in the module's memory. Writing to one
         before the next call sets the state."""
         return self._native.state()
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Gives every mutable buffer its initial value again."""
         self._native.reset_state()
 
     @property
-    def weight_streaming_budget(self):
+    def weight_streaming_budget(self) -> int:
         """Bytes of weights on the device, of all engines together (Method::weight_streaming_budget of slipway/module.h)."""
         return self._native.weight_streaming_budget()
 
     @weight_streaming_budget.setter
-    def weight_streaming_budget(self, number):
+    def weight_streaming_budget(self, number: int) -> None:
         self._native.set_weight_streaming_budget(number)
 
     def __repr__(self):
@@ -221,23 +242,23 @@ class Module:
         self._methods = {}
 
     @property
-    def method_names(self):
+    def method_names(self) -> list[str]:
         return self._native.names()
 
-    def method(self, name=None):
+    def method(self, name: Union[None, str] = None) -> Method:
         """A method by name; the same object each time. NotFoundError for a name that the file does not have."""
         if name not in self._methods:
             self._methods[name] = Method(self._native.method(name))
         return self._methods[name]
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.method()(*args, **kwargs)
 
     def __repr__(self):
         return f"<slipway module: {', '.join(map(repr, map(self.method, self.method_names)))}>"
 
 
-def load(source, **options):
+def load(source: Union[Path, bytes, bytearray, memoryview], **options: Option) -> Module:
     """Loads a .pte by its path, which is mapped, or as bytes, which are copied: no weight is read.
 
     Options are LoadOptions of include/slipway/module.h by name, such as engine_threads=2, isolate=True, device="cuda:1",

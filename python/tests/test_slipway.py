@@ -2,6 +2,7 @@
 
 import gc
 import importlib.metadata
+import inspect
 import os
 import pathlib
 import re
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import typing
 import warnings
 
 import numpy as np
@@ -333,6 +335,24 @@ def test_what_the_pages_show(golden, page, tmp_path, monkeypatch):
         if "import torch" not in example:
             exec(compile(example, page, "exec"), names)
     np.testing.assert_allclose(names["y"], case.outputs[0], **TOLERANCE)
+
+
+def test_what_is_public_has_types(golden):
+    """For editors and type checkers: py.typed says that it does."""
+    parts = [getattr(slipway, name) for name in slipway.__all__ if name not in ("Error", "errors")]
+    for part in list(parts):
+        if inspect.isclass(part):
+            parts += [member for name, member in vars(part).items() if name == "__call__" or not name.startswith("_")]
+    for part in parts:
+        for function in (part.fget, part.fset) if isinstance(part, property) else (part,):
+            if inspect.isfunction(function):
+                named = set(inspect.signature(function).parameters) - {"self"}
+                assert named | {"return"} == typing.get_type_hints(function).keys(), function
+    method = golden("mlp").load().method()
+    for value in (method, method.inputs[0]):
+        for name, hint in typing.get_type_hints(type(value)).items():
+            alternatives = typing.get_args(hint) if typing.get_origin(hint) is typing.Union else (hint,)
+            assert isinstance(getattr(value, name), tuple(typing.get_origin(each) or each for each in alternatives)), name
 
 
 def test_nothing_was_imported_besides(golden):
