@@ -1,10 +1,9 @@
 """Slipway's engines against OpenVINO called directly, ONNX Runtime, eager PyTorch and ExecuTorch with XNNPACK.
 
-usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--pairs 200] [--runs 5] [--calls]
+usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--rounds 200] [--runs 5] [--calls]
 Everything runs on two threads, in float32, each runtime in a process of its own that waits while another runs.
 
-- A call: rounds of one call each of Slipway and OpenVINO, in alternating order, and in 20 of them of the other peers too.
-  "tuned" is Slipway with `--engine openvino,xnnpack --tune`.
+- A call: rounds of one call of each, in an order that is drawn for each round. "tuned" is Slipway with `--engine openvino,xnnpack --tune`.
 - Loading: from a process that has read its inputs to the first result; new processes in turn, the file in the cache.
 - Compiling: processes in turn.
 - Memory: the peak of a process that loads and makes five calls, above the same with a model of sixteen weights; pages of
@@ -15,6 +14,7 @@ import argparse
 import json
 import math
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -33,7 +33,6 @@ from measure import measure  # noqa: E402
 MIB = 1 << 20
 RUNTIMES = ("slipway", "openvino", "tuned", "onnxruntime", "pytorch", "xnnpack")
 SLOW = {"vit_b_16": 20, "yolov8n": 60}  # rounds
-PEER_ROUNDS = 20  # rounds in which the peers but OpenVINO are asked too
 WARM_UP = 5
 # Longer than the threads of a runtime that has just run keep spinning.
 PAUSE_SECONDS = 0.01
@@ -138,10 +137,9 @@ def call_times(files, rounds):
     for runtime, server in servers.items():
         assert math.isclose(server.sum, servers["pytorch"].sum, rel_tol=1e-3, abs_tol=1e-2), (runtime, server.sum)
     times = {runtime: [] for runtime in RUNTIMES}
+    order = random.Random(0)  # what ran before leaves its traces in the caches
     for number in range(-WARM_UP, rounds):
-        pair = RUNTIMES[:2] if number % 2 else RUNTIMES[1::-1]
-        peers = RUNTIMES[2:] if number < 0 or number % max(1, rounds // PEER_ROUNDS) == 0 else ()
-        for runtime in (*pair, *peers):
+        for runtime in order.sample(RUNTIMES, len(RUNTIMES)):
             time.sleep(PAUSE_SECONDS)
             taken = servers[runtime].call()
             if number >= 0:
@@ -194,7 +192,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", default="build/release")
     parser.add_argument("--models", default=",".join(engine_models.NAMES[1:]))
-    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--calls", action="store_true", help="measure calls alone")
     options = parser.parse_args()
@@ -207,7 +205,7 @@ def main():
             tiny_compile = compile_measures(tiny, options.runs)
         for name in names:
             files = Files(name, folder, options.build)
-            rounds = min(options.pairs, SLOW.get(name, options.pairs))
+            rounds = min(options.rounds, SLOW.get(name, options.rounds))
             times = call_times(files, rounds)
             median = {runtime: statistics.median(taken) for runtime, taken in times.items()}
             ratio = lambda runtime: f"{median[runtime]:.2f} ms ({median[runtime] / median['slipway']:.2f})"  # noqa: E731
