@@ -137,9 +137,27 @@ Result<Metadata> read_metadata(std::string_view text) {
   return metadata;
 }
 
+// Whether it is of Torch-TensorRT 2.12, which wrote a list of texts: their number, and each behind
+// its length. The first is the ABI's number.
+bool is_list_of_texts(const Header& header) {
+  uint32_t count = 0;
+  std::memcpy(&count, header.magic, sizeof count);
+  const uint32_t length = header.metadata_offset;
+  char first = 0;
+  std::memcpy(&first, &header.metadata_size, sizeof first);
+  return count >= 8 && count <= 16 && (length == 1 || length == 2) && first >= '0' && first <= '9';
+}
+
 Status check_header(const Header& header, uint64_t size) {
   const std::string_view magic(header.magic, sizeof header.magic);
   if (magic != kMagic && magic != kMagicWithAliases) {
+    if (is_list_of_texts(header)) {
+      return invalid_file(
+          "it is a list of texts, as Torch-TensorRT 2.12 wrote engines, and not {} or {}: export "
+          "the program again with Torch-TensorRT 2.13 or later, or give its archive (.pt2) to "
+          "Slipway",
+          kMagic, kMagicWithAliases);
+    }
     return invalid_file("it begins with neither {} nor {}", kMagic, kMagicWithAliases);
   }
   const uint64_t metadata_end = uint64_t{header.metadata_offset} + header.metadata_size;

@@ -209,6 +209,15 @@ TEST(TensorRtBlobTest, BadHeadersAreRefused) {
   const auto plan_offset = get<uint32_t>(good, kPlanOffset);
   EXPECT_THAT(error_with(0, 'X'), HasSubstr("neither TR01 nor TR02"));
   EXPECT_THAT(error_with(3, '3'), HasSubstr("neither TR01 nor TR02"));
+  // As Torch-TensorRT wrote engines before: a list of 12 texts, the first of which is "9" or "10".
+  Bytes list(64);
+  set(list, 0, uint32_t{12});
+  set(list, 4, uint32_t{1});
+  set(list, 8, '9');
+  EXPECT_THAT(error_of(list), HasSubstr("as Torch-TensorRT 2.12 wrote engines"));
+  EXPECT_THAT(error_of(list), HasSubstr("export the program again"));
+  set(list, 8, 'x');
+  EXPECT_THAT(error_of(list), HasSubstr("neither TR01 nor TR02"));
   // Into the header, into the plan, past 32 bits.
   EXPECT_THAT(error_with(kMetadataOffset, uint32_t{31}), HasSubstr("not between"));
   EXPECT_THAT(error_with(kMetadataOffset, uint32_t{0}), HasSubstr("not between"));
