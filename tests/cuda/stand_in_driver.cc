@@ -196,7 +196,9 @@ int cuMemAlloc_v2(unsigned long long* address, size_t size) {
   if (current.empty()) return kInvalidContext;
   if (size == 0) return kInvalidValue;
   if (size > state.memory || state.used > state.memory - size) return kOutOfMemory;
-  void* const data = std::malloc(size);
+  constexpr size_t kAlignment = 256;
+  void* const data =
+      std::aligned_alloc(kAlignment, (size + kAlignment - 1) / kAlignment * kAlignment);
   if (data == nullptr) return kOutOfMemory;
   std::memset(data, 0xee, size);
   state.used += size;

@@ -9,7 +9,7 @@ namespace slipway::cuda {
 
 Status CallMemory::bind(const std::string& label, void* data, size_t bytes, Address otherwise,
                         Use use) {
-  host_ = nullptr;
+  data_ = nullptr;
   bytes_ = bytes;
   address_ = otherwise;
   if (data == nullptr || bytes == 0) return {};
@@ -20,43 +20,65 @@ Status CallMemory::bind(const std::string& label, void* data, size_t bytes, Addr
       return invalid_argument("{} is on cuda:{}, and the engine on cuda:{}", label, place.device,
                               info.index);
     }
+  }
+  kind_ = place.kind;
+  const bool is_aligned = reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
+  if (kind_ == Place::Kind::kDevice && is_aligned) {
     address_ = reinterpret_cast<Address>(data);
     return {};
   }
-  is_pinned_ = place.kind == Place::Kind::kPinned;
   // A discrete GPU would fetch each line over the bus, when it is read.
-  const bool is_read_in_place = info.is_integrated &&
-                                (info.has_host_pages || place.has_one_address) &&
-                                reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
+  const bool is_read_in_place = kind_ != Place::Kind::kDevice && is_aligned && info.is_integrated &&
+                                (info.has_host_pages || place.has_one_address);
   if (is_read_in_place && use.may_be_in_place) {
     address_ = reinterpret_cast<Address>(data);
     return {};
   }
   if (!use.needs_copy) {
-    host_ = data;
+    data_ = data;
     return {};
   }
   SLIPWAY_RETURN_IF_ERROR(staging_.reserve(bytes));
-  host_ = data;
+  data_ = data;
   address_ = staging_.address();
   return {};
 }
 
+Status CallMemory::copy(Address to, Address from, const Stream& stream) const {
+  return device_->driver().check(
+      device_->driver().call().copy_on_device(to, from, bytes_, stream.handle()),
+      "a tensor is not copied on its device");
+}
+
 Status CallMemory::upload(const Stream& stream) {
-  if (host_ == nullptr) return {};
-  return is_pinned_ ? staging_.upload_pinned(host_, bytes_, stream)
-                    : staging_.upload(host_, bytes_, stream);
+  if (data_ == nullptr) return {};
+  switch (kind_) {
+    case Place::Kind::kDevice:
+      return copy(address_, reinterpret_cast<Address>(data_), stream);
+    case Place::Kind::kPinned:
+      return staging_.upload_pinned(data_, bytes_, stream);
+    case Place::Kind::kHost:
+      break;
+  }
+  return staging_.upload(data_, bytes_, stream);
 }
 
 Status CallMemory::download(Address from, const Stream& stream) {
-  if (host_ == nullptr) return {};
-  return is_pinned_ ? staging_.download_pinned(host_, from, bytes_, stream)
-                    : staging_.download(from, bytes_, stream);
+  if (data_ == nullptr) return {};
+  switch (kind_) {
+    case Place::Kind::kDevice:
+      return copy(reinterpret_cast<Address>(data_), from, stream);
+    case Place::Kind::kPinned:
+      return staging_.download_pinned(data_, from, bytes_, stream);
+    case Place::Kind::kHost:
+      break;
+  }
+  return staging_.download(from, bytes_, stream);
 }
 
 Status CallMemory::finish(const Stream& stream) {
-  if (host_ == nullptr || is_pinned_) return {};
-  return staging_.finish_download(host_, bytes_, stream);
+  if (data_ == nullptr || kind_ != Place::Kind::kHost) return {};
+  return staging_.finish_download(data_, bytes_, stream);
 }
 
 }  // namespace slipway::cuda

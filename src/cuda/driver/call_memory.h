@@ -1,5 +1,6 @@
 // The memory of a tensor that a call gives: as it is where the device works in it, and else with
-// a copy on the device.
+// a copy on the device. So has memory of the device that is not aligned as engines want it, such as
+// a part of another tensor.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +29,10 @@ class CallMemory {
 
   Address address() const { return address_; }
   size_t bytes() const { return bytes_; }
-  // Whether it is of the host and the device does not work in it.
-  bool is_copied() const { return host_ != nullptr; }
+  // Whether the device does not work in it.
+  bool is_copied() const { return data_ != nullptr; }
+  // Whether that is memory of the device.
+  bool is_copied_there() const { return is_copied() && kind_ == Place::Kind::kDevice; }
   // Queues what has to be copied there before the work, and back behind it, from `from`.
   Status upload(const Stream& stream);
   Status download(Address from, const Stream& stream);
@@ -37,10 +40,12 @@ class CallMemory {
   Status finish(const Stream& stream);
 
  private:
+  Status copy(Address to, Address from, const Stream& stream) const;
+
   DevicePointer device_;
   Staging staging_;
-  void* host_ = nullptr;    // to copy from or to; null where nothing is copied
-  bool is_pinned_ = false;  // the host's memory, which then needs no other
+  void* data_ = nullptr;  // to copy from or to; null where nothing is copied
+  Place::Kind kind_ = Place::Kind::kHost;
   Address address_ = 0;
   size_t bytes_ = 0;
 };

@@ -292,7 +292,12 @@ Status LoadedEngine::queue_all(const cuda::Stream& stream) {
   SLIPWAY_RETURN_IF_ERROR(enqueue(stream));
   for (size_t i = inputs; i < slots_.size(); ++i) {
     cuda::CallMemory& memory = slots_[i].memory;
-    const cuda::Address written = slots_[ports_.aliases[i - inputs].value_or(i)].memory.address();
+    cuda::CallMemory& computed = slots_[ports_.aliases[i - inputs].value_or(i)].memory;
+    const cuda::Address written = computed.address();
+    // An input that an engine writes to has the value, wherever the output is.
+    if (&computed != &memory && computed.is_copied_there()) {
+      SLIPWAY_RETURN_IF_ERROR(computed.download(written, stream));
+    }
     if (memory.is_copied()) {
       SLIPWAY_RETURN_IF_ERROR(memory.download(written, stream));
     } else if (memory.address() != written && memory.bytes() > 0) {

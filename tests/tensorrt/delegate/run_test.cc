@@ -318,6 +318,32 @@ TEST_F(AliasTest, OnTheDeviceItIsTheInputsMemory) {
   EXPECT_EQ(host.floats(), Floats(3, 15));
 }
 
+// A part of another tensor, where TensorRT takes none: it is copied on the device.
+TEST_F(AliasTest, MemoryOfTheDeviceThatIsNotAligned) {
+  DeviceFloats memory({0, 1, 2, 3, 0, 0, 0, 0});
+  auto* const floats = static_cast<float*>(memory.data());
+  TestTensor x({1, 3}, {}, aten::ScalarType::Float, floats + 1);
+  TestTensor y({1, 3}, {}, aten::ScalarType::Float, floats + 5);
+  const int copies = driver.copies_to_device + driver.copies_to_host;
+  {
+    Handle engine(blob_of(doubling_metadata(), stand_in_plan(kDoubling)));
+    ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
+    EXPECT_EQ(tensorrt.first_address % 256, 0u);
+    EXPECT_EQ(driver.copies_to_device + driver.copies_to_host, copies);
+    EXPECT_EQ(memory.floats(), (Floats{0, 1, 2, 3, 0, 3, 5, 7}));
+  }
+  Handle engine(blob());
+  ASSERT_EQ(engine.run({&x, &x}), et::Error::Ok) << engine.log();
+  EXPECT_EQ(tensorrt.first_address % 256, 0u);
+  EXPECT_EQ(memory.floats(), (Floats{0, 3, 5, 7, 0, 3, 5, 7}));
+  ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
+  EXPECT_EQ(memory.floats(), (Floats{0, 7, 11, 15, 0, 7, 11, 15}));
+  TestTensor host({1, 3});
+  ASSERT_EQ(engine.run({&x, &host}), et::Error::Ok) << engine.log();
+  EXPECT_EQ(host.floats(), (Floats{15, 23, 31}));
+  EXPECT_EQ(memory.floats(), (Floats{0, 15, 23, 31, 0, 7, 11, 15}));
+}
+
 // As Torch-TensorRT calls an engine whose caches it leaves out of the results.
 TEST_F(AliasTest, AnOutputInTheMemoryOfAnInputMayBeLeftOut) {
   Metadata metadata;
