@@ -51,7 +51,7 @@ endif()
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/tensorrt/delegate/*_test.cc)
 set(libraries slipway_compile slipway_cuda_driver slipway_pte_emitter slipway_pte_reader slipway_runtime slipway_tensorrt_format
               slipway_tensorrt_library)
-slipway_tests(tensorrt_delegate_stand_in_test "${sources}" ${libraries})
+slipway_tests(tensorrt_delegate_stand_in_test "${sources};tests/executorch_module.cc" ${libraries})
 slipway_program(benchmarks tensorrt_delegate_benchmark tests/tensorrt/delegate/benchmark.cc ${libraries} GTest::gmock
                 benchmark::benchmark_main)
 foreach(program tensorrt_delegate_stand_in_test tensorrt_delegate_benchmark cli_test)

@@ -100,6 +100,12 @@ struct CompileOptions {
   // Outputs lie in the program's planned memory. Without, whoever runs the file must bind memory to
   // each output before the first run; slipway::Module and ExecuTorch's Python runtime do.
   bool alloc_graph_output = true;
+  // Mutable buffers, and what is between engines, are planned in the memory of the GPU whose
+  // engines alone use them, and bound there without copies (ExecuTorch's
+  // enable_non_cpu_memory_planning). slipway::Module keeps such buffers there in any case; this is
+  // for ExecuTorch's own runtime in C++, which needs a device allocator for it. ExecuTorch's Python
+  // runtime 1.5.1 can't run such a file.
+  bool non_cpu_memory_planning = false;
   EngineCheck check = EngineCheck::kSmall;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.

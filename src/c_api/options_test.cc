@@ -53,6 +53,7 @@ TEST(COptions, OfCompilingAreSetByName) {
       {"require_full", {"true", [](const O& o) { return o.require_full; }}},
       {"allow_reduced_precision", {"true", [](const O& o) { return o.allow_reduced_precision; }}},
       {"alloc_graph_output", {"false", [](const O& o) { return !o.alloc_graph_output; }}},
+      {"non_cpu_memory_planning", {"true", [](const O& o) { return o.non_cpu_memory_planning; }}},
       {"check", {"fail", [](const O& o) { return o.check == EngineCheck::kFail; }}},
       {"cache", {"/c", [](const O& o) { return o.cache == "/c"; }}},
       {"external_engines", {"e", [](const O& o) { return o.external_engines == "e"; }}},

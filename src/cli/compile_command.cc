@@ -44,6 +44,7 @@ struct CompileArguments {
   bool tune = false;
   std::vector<std::string> tune_sizes;
   bool no_alloc_graph_output = false;
+  bool non_cpu_memory_planning = false;
   std::string external_engines;
   bool verify_passes = false;
   bool print_program = false;
@@ -146,6 +147,7 @@ Result<CompileOptions> to_compile_options(const CompileArguments& options) {
                            parse_sizes("--tune-size", options.tune_sizes));
   compile_options.seed = options.seed;
   compile_options.alloc_graph_output = !options.no_alloc_graph_output;
+  compile_options.non_cpu_memory_planning = options.non_cpu_memory_planning;
   compile_options.external_engines = options.external_engines;
   compile_options.verify_passes = options.verify_passes;
   compile_options.print_after = {options.print_after.begin(), options.print_after.end()};
@@ -332,6 +334,11 @@ void add_compile(const Command& tool, Action& action) {
                      "Where the random numbers begin that the program draws");
   command.add_flag("--no-alloc-graph-output", options->no_alloc_graph_output,
                    "Leave the outputs' memory to whoever runs the file, who must then bind it");
+  command.add_flag(
+      "--non-cpu-memory-planning", options->non_cpu_memory_planning,
+      "Plan state, and what is between engines, in the memory of the GPU whose engines "
+      "alone use it, for ExecuTorch's own runtime in C++; its Python runtime can't run "
+      "such a file");
   command
       .add_option("--external-engines", options->external_engines,
                   "Put the engines of a .pte into a second file of this name beside it (NAME.ptd), "

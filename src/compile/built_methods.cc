@@ -78,6 +78,12 @@ Status take_out(const std::vector<engine::Engine*>& engines, const CompileOption
   return {};
 }
 
+std::optional<int8_t> cuda_device(const engine::EngineRecord& record) {
+  const engine::Description* known = engine_list::find_backend(record.backend);
+  if (known == nullptr || known->cuda_device == nullptr) return std::nullopt;
+  return known->cuda_device(record);
+}
+
 }  // namespace
 
 Result<BuiltMethods> BuiltMethods::build(const NamedPrograms& methods,
@@ -151,12 +157,23 @@ Status BuiltMethods::finish(const CompileOptions& options, std::optional<engine:
   if (!options.external_engines.empty()) {
     SLIPWAY_RETURN_IF_ERROR(take_out(all, options, artefact));
   }
+  const auto has_device = [](const engine::Engine* engine) {
+    return cuda_device(engine->record).has_value();
+  };
+  if (options.non_cpu_memory_planning && options.on_warning &&
+      std::none_of(all.begin(), all.end(), has_device)) {
+    options.on_warning(
+        "option 'non_cpu_memory_planning' has no effect: the program has no engine that takes its "
+        "tensors in a GPU's memory");
+  }
   if (options.on_step) options.on_step("plan memory");
-  SLIPWAY_ASSIGN_OR_RETURN(artefact.pieces,
-                           pte::emit(methods_, {.tool_version = std::string("slipway ") + version(),
-                                                .alloc_graph_output = options.alloc_graph_output,
-                                                .data_file = artefact.data_file,
-                                                .tuning = std::move(tuning)}));
+  SLIPWAY_ASSIGN_OR_RETURN(
+      artefact.pieces,
+      pte::emit(methods_, {.tool_version = std::string("slipway ") + version(),
+                           .alloc_graph_output = options.alloc_graph_output,
+                           .data_file = artefact.data_file,
+                           .tuning = std::move(tuning),
+                           .device_of = options.non_cpu_memory_planning ? cuda_device : nullptr}));
   artefact.is_pte = true;
   return {};
 }

@@ -144,6 +144,7 @@ TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
        {Output::kEngine, Output::kOnnx, Output::kEngineOnnx, Output::kArchive}) {
     expect_refused({.output = output, .alloc_graph_output = false}, "alloc_graph_output");
     expect_refused({.output = output, .external_engines = "e"}, "external_engines");
+    expect_refused({.output = output, .non_cpu_memory_planning = true}, "non_cpu_memory_planning");
   }
   expect_refused({.output = Output::kOnnx, .allow_reduced_precision = true},
                  "allow_reduced_precision");

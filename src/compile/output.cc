@@ -69,6 +69,7 @@ Status check_without_effect(const CompileOptions& options) {
   const Given of_pte[] = {
       {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output},
       {"external_engines", !options.external_engines.empty()},
+      {"non_cpu_memory_planning", options.non_cpu_memory_planning},
       {"seed", options.seed != defaults.seed}};
   const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
   const auto refuse = [&](const char* option) {
@@ -209,6 +210,20 @@ Status check_external_engines(const CompileOptions& options) {
       options.engines[0].name);
 }
 
+Status check_memory_planning(const CompileOptions& options) {
+  const auto can = [](const EngineChoice& engine) {
+    const engine::Description* known = engine_list::find_engine(engine.name);
+    return known == nullptr || known->cuda_device != nullptr;
+  };
+  if (options.engines.empty() || std::any_of(options.engines.begin(), options.engines.end(), can)) {
+    return {};
+  }
+  return invalid_argument(
+      "option 'non_cpu_memory_planning' has no effect on {}, which takes its tensors in the host's "
+      "memory",
+      options.engines[0].name);
+}
+
 }  // namespace
 
 Status check_nothing_is_built(const CompileOptions& options, const std::string& source) {
@@ -253,6 +268,7 @@ Status check_output(const CompileOptions& options, size_t methods) {
   SLIPWAY_RETURN_IF_ERROR(check_without_effect(options));
   SLIPWAY_RETURN_IF_ERROR(check_tune(options));
   if (!options.external_engines.empty()) SLIPWAY_RETURN_IF_ERROR(check_external_engines(options));
+  if (options.non_cpu_memory_planning) SLIPWAY_RETURN_IF_ERROR(check_memory_planning(options));
   SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
   if (options.output == Output::kPte) return {};
   if (methods != 1) {

@@ -80,6 +80,9 @@ struct Description {
   // delegate tells that device under kCudaDeviceOption, and its library has
   //   extern "C" executorch::runtime::DeviceAllocator* slipway_cuda_allocator();
   bool takes_cuda_memory = false;
+  // Of such an engine the index of that device, where a file is to plan memory there; nothing where
+  // the record has none. Null where takes_cuda_memory is false.
+  std::optional<int8_t> (*cuda_device)(const EngineRecord& record) = nullptr;
 
   // For a delegate that trusts its blob: what the blob's calls give and get, or why it is refused.
   // Null: the delegate checks it itself.

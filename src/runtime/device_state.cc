@@ -115,6 +115,8 @@ Status DeviceState::place_planned(const std::string& what, size_t state, const P
   SLIPWAY_ASSIGN_OR_RETURN(Memory memory,
                            Memory::allocate(buffer.nbytes, fmt::format("{} of {}", name, what)));
   buffer.host = memory.data();
+  const std::span<const std::byte> initial = plan.state[state].initial;
+  if (!initial.empty()) std::copy(initial.begin(), initial.end(), memory.data());
   host.push_back(std::move(memory));
   buffers_.push_back(buffer);
   return {};

@@ -53,6 +53,11 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
   SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, data, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
   SLIPWAY_RETURN_IF_ERROR(loaded->prepare_inputs());
+  if (const auto& flag = loaded->plan_.first_run) {
+    // No run brings initial values to a device: whoever writes to the state before the first one
+    // sees them, and is heard.
+    loaded->planned_spans_[flag->first].data()[flag->second] = 0;
+  }
   const Status placed =
       loaded->device_state_.place(file, name, loaded->plan_, loaded->program_id(), *loaded->method_,
                                   loaded->buffers_->planned, options.on_warning);

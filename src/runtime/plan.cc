@@ -16,35 +16,32 @@ namespace {
 
 namespace fb = executorch_flatbuffer;
 
-Result<uint64_t> nbytes_of(const fb::Tensor& tensor, const std::string& where) {
-  std::vector<int64_t> sizes;
-  if (tensor.sizes() != nullptr) sizes.assign(tensor.sizes()->begin(), tensor.sizes()->end());
-  const auto dtype =
-      from_executorch(static_cast<executorch::aten::ScalarType>(tensor.scalar_type()));
-  if (!dtype) {
-    return unsupported("{} has element type {}, which Slipway does not run", where,
-                       fb::EnumNameScalarType(tensor.scalar_type()));
-  }
-  return contiguous_nbytes(*dtype, sizes);
+// What the file has for the tensor in one of its segments.
+Result<std::span<const std::byte>> data_of(const pte::File& file, const fb::Tensor& tensor,
+                                           const fb::SubsegmentOffsets* subsegments,
+                                           const std::string& where) {
+  const auto damaged = [&] {
+    return invalid_file("{}: the initial value is not in the file", where);
+  };
+  if (subsegments == nullptr) return damaged();
+  const auto* offsets = subsegments->offsets();
+  if (offsets == nullptr || tensor.data_buffer_idx() >= offsets->size()) return damaged();
+  SLIPWAY_ASSIGN_OR_RETURN(auto segment, file.segment(subsegments->segment_index()));
+  SLIPWAY_ASSIGN_OR_RETURN(uint64_t nbytes, nbytes_of(tensor, where));
+  const uint64_t offset = offsets->Get(tensor.data_buffer_idx());
+  if (!range_fits(offset, nbytes, segment.size())) return damaged();
+  return segment.subspan(offset, nbytes);
 }
 
 Result<std::span<const std::byte>> initial_value(const pte::File& file, const fb::Tensor& tensor,
                                                  const std::string& where) {
   if (tensor.data_buffer_idx() == 0) return std::span<const std::byte>();
-  const auto damaged = [&] {
-    return invalid_file("{}: the initial value is not in the file", where);
-  };
   const auto* groups = file.program().mutable_data_segments();
-  const uint64_t group = tensor.extra_tensor_info()->mutable_data_segments_idx();
-  if (groups == nullptr || group >= groups->size()) return damaged();
-  const fb::SubsegmentOffsets& subsegments = *groups->Get(static_cast<uint32_t>(group));
-  const auto* offsets = subsegments.offsets();
-  if (offsets == nullptr || tensor.data_buffer_idx() >= offsets->size()) return damaged();
-  SLIPWAY_ASSIGN_OR_RETURN(auto segment, file.segment(subsegments.segment_index()));
-  SLIPWAY_ASSIGN_OR_RETURN(uint64_t nbytes, nbytes_of(tensor, where));
-  const uint64_t offset = offsets->Get(tensor.data_buffer_idx());
-  if (!range_fits(offset, nbytes, segment.size())) return damaged();
-  return segment.subspan(offset, nbytes);
+  const fb::ExtraTensorInfo* extra = tensor.extra_tensor_info();
+  const uint64_t group = extra == nullptr ? 0 : extra->mutable_data_segments_idx();
+  const bool is_there = groups != nullptr && group < groups->size();
+  return data_of(file, tensor, is_there ? groups->Get(static_cast<uint32_t>(group)) : nullptr,
+                 where);
 }
 
 std::optional<int8_t> device_of(const fb::Tensor* tensor, const Plan& plan) {
@@ -124,7 +121,81 @@ Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Pla
   return {};
 }
 
+// The call of this kernel, if the instruction is one; null else.
+const fb::KernelCall* call_of(const fb::ExecutionPlan& execution, uint32_t instruction,
+                              std::string_view name) {
+  const auto& instructions = *execution.chains()->Get(0)->instructions();
+  if (instruction >= instructions.size()) return nullptr;
+  const auto* call = instructions.Get(instruction)->instr_args_as_KernelCall();
+  if (call == nullptr) return nullptr;
+  const fb::Operator& op = *execution.operators()->Get(static_cast<uint32_t>(call->op_index()));
+  return op.name()->string_view() == name ? call : nullptr;
+}
+
+const fb::Tensor* argument_of(const fb::ExecutionPlan& execution, const fb::KernelCall& call,
+                              uint32_t index) {
+  return execution.values()->Get(static_cast<uint32_t>(call.args()->Get(index)))->val_as_Tensor();
+}
+
+// The state whose initial values the first run brings to a device, by instructions at the front
+// (pte/emitter/emitter.h). Nothing where they are not so.
+Status read_first_run(const pte::File& file, const fb::ExecutionPlan& execution, Plan& plan) {
+  const auto& instructions = *execution.chains()->Get(0)->instructions();
+  const auto* jump =
+      instructions.size() == 0 ? nullptr : instructions.Get(0)->instr_args_as_JumpFalseCall();
+  if (jump == nullptr) return {};
+  const auto flag = static_cast<int32_t>(jump->cond_value_index());
+  const fb::Tensor* tensor = execution.values()->Get(static_cast<uint32_t>(flag))->val_as_Tensor();
+  if (tensor == nullptr || tensor->allocation_info() == nullptr || device_of(tensor, plan))
+    return {};
+  SLIPWAY_ASSIGN_OR_RETURN(const auto begins, initial_value(file, *tensor, file.name()));
+  if (begins.size() != 1 || begins[0] != std::byte{1}) return {};
+  std::vector<std::pair<Plan::State*, const fb::Tensor*>> found;
+  uint32_t next = 1;
+  for (; const auto* copy = call_of(execution, next, "et_copy::_h2d_copy"); ++next) {
+    const auto to = static_cast<size_t>(copy->args()->Get(1));
+    const auto state = std::find_if(plan.state.begin(), plan.state.end(),
+                                    [&](const Plan::State& one) { return one.value == to; });
+    const fb::Tensor* from = argument_of(execution, *copy, 0);
+    if (state == plan.state.end() || from->allocation_info() != nullptr ||
+        from->data_buffer_idx() == 0) {
+      return {};
+    }
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, nbytes_of(*from, file.name()));
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t needed,
+                             nbytes_of(*argument_of(execution, *copy, 1), file.name()));
+    if (size != needed) return {};
+    found.emplace_back(&*state, from);
+  }
+  const auto* end = call_of(execution, next, "aten::logical_not");
+  if (end == nullptr || end->args()->Get(0) != flag || end->args()->Get(1) != flag ||
+      jump->destination_instruction() != static_cast<int64_t>(next) + 1) {
+    return {};
+  }
+  for (const auto& [state, from] : found) {
+    SLIPWAY_ASSIGN_OR_RETURN(state->initial,
+                             data_of(file, *from, file.program().constant_segment(),
+                                     fmt::format("{}: buffer {}", file.name(), state->name)));
+  }
+  const fb::AllocationDetails& place = *tensor->allocation_info();
+  plan.first_run = {place.memory_id() - 1, uint64_t{place.memory_offset_high()} << 32 |
+                                               uint64_t{place.memory_offset_low()}};
+  return {};
+}
+
 }  // namespace
+
+Result<uint64_t> nbytes_of(const fb::Tensor& tensor, const std::string& where) {
+  std::vector<int64_t> sizes;
+  if (tensor.sizes() != nullptr) sizes.assign(tensor.sizes()->begin(), tensor.sizes()->end());
+  const auto dtype =
+      from_executorch(static_cast<executorch::aten::ScalarType>(tensor.scalar_type()));
+  if (!dtype) {
+    return unsupported("{} has element type {}, which Slipway does not run", where,
+                       fb::EnumNameScalarType(tensor.scalar_type()));
+  }
+  return contiguous_nbytes(*dtype, sizes);
+}
 
 Result<Plan> read_plan(const pte::File& file, const std::string& method) {
   const fb::ExecutionPlan* execution = file.plan(method);
@@ -155,6 +226,7 @@ Result<Plan> read_plan(const pte::File& file, const std::string& method) {
   }
   SLIPWAY_RETURN_IF_ERROR(read_outputs(file, *execution, plan));
   SLIPWAY_RETURN_IF_ERROR(read_state(file, *execution, plan));
+  if (file.manifest()) SLIPWAY_RETURN_IF_ERROR(read_first_run(file, *execution, plan));
   plan.loops = find_loops(*execution);
   return plan;
 }

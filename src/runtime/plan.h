@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pte/reader/reader.h"
@@ -14,6 +15,7 @@
 
 namespace executorch_flatbuffer {
 struct ExecutionPlan;
+struct Tensor;
 }  // namespace executorch_flatbuffer
 
 namespace slipway::runtime {
@@ -36,18 +38,25 @@ struct Plan {
   // The mutable buffers: planned tensors that carry a name.
   struct State {
     std::string name;
-    std::span<const std::byte> initial;  // of the file; empty: zeros
-    size_t value = 0;                    // its index
-    bool has_views = false;              // other tensors are in its memory, too
-    std::optional<int8_t> device = {};   // of its planned memory, likewise
+    // Of the file; empty: zeros. On a device it is what the first run brings there.
+    std::span<const std::byte> initial;
+    size_t value = 0;                   // its index
+    bool has_views = false;             // other tensors are in its memory, too
+    std::optional<int8_t> device = {};  // of its planned memory, likewise
   };
   std::vector<State> state;
+  // Where the bool is that tells the first run from others (pte/emitter/emitter.h): a planned
+  // buffer and an offset in it; nothing where no run is told from others.
+  std::optional<std::pair<size_t, uint64_t>> first_run;
   Loops loops;
 };
 
 Result<Plan> read_plan(const pte::File& file, const std::string& method);
 
 std::vector<std::string> method_names(const pte::File& file);
+
+// The bytes of a tensor of its largest size; `where` is for messages.
+Result<uint64_t> nbytes_of(const executorch_flatbuffer::Tensor& tensor, const std::string& where);
 
 // The bytes of a value that is a tensor in planned memory, without a name, where no other tensor
 // is; nothing for others.

@@ -1,6 +1,7 @@
 // Programs made by hand, emitted, and run; for tests.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +58,7 @@ class ProgramToEmit : public passes::TestProgram {
   }
   std::vector<engine::Engine> engines;
   bool alloc_graph_output = true;
+  std::optional<int8_t> (*device_of)(const engine::EngineRecord& record) = nullptr;
 
   // Trees that fit the inputs and outputs so far: flat ones.
   void make_trees() {
@@ -76,8 +78,9 @@ class ProgramToEmit : public passes::TestProgram {
     make_trees();
     const Status valid = ir::verify(program);
     EXPECT_TRUE(valid.ok()) << valid.error().message() << "\n" << ir::print(program);
-    auto pieces =
-        emit({method()}, {.tool_version = "test", .alloc_graph_output = alloc_graph_output});
+    auto pieces = emit(
+        {method()},
+        {.tool_version = "test", .alloc_graph_output = alloc_graph_output, .device_of = device_of});
     if (!pieces.ok()) return pieces.error();
     return write_to_memory(*pieces);
   }

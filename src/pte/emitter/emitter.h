@@ -13,9 +13,15 @@
 // - Literals among inputs and outputs are values of the plan like any other. An integer input that
 //   the caller chooses is an Int whose manifest entry has one size; its value is set through
 //   Method::mutable_input, because set_input takes only the Int's value in the file.
+// - State and intermediate results that engines of one CUDA device alone use are planned in its
+//   memory, where EmitOptions::device_of names it. Such state gets its initial value at the first
+//   run: an instruction jumps over the copies (et_copy::_h2d_copy) and what ends them, a
+//   logical_not, where a bool without a name, which begins as true, is false.
 // - All tensors are contiguous. A mutable buffer is the tensor value that has its name.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +55,9 @@ struct EmitOptions {
   std::string data_file = {};
   // For the manifest.
   std::optional<engine::Tuning> tuning = {};
+  // The CUDA device in whose memory an engine takes its tensors; nothing: it takes the host's.
+  // Null: everything is planned on the host.
+  std::function<std::optional<int8_t>(const engine::EngineRecord&)> device_of = nullptr;
 };
 
 // The file as pieces, in order; the manifest is last, because it holds the checksums of what comes

@@ -126,7 +126,9 @@ Result<int32_t> MethodEmitter::delegate(size_t number) {
   const std::string name = fmt::format("engine {}", number);
   SLIPWAY_RETURN_IF_ERROR(check_bytes(engine, name));
   const uint32_t stored = store(engine, data_);
-  plan_.plan().delegates.push_back({engine.record.backend, engine.record.compile_specs, stored});
+  plan_.plan().delegates.push_back(
+      {engine.record.backend, engine.record.compile_specs, stored,
+       options_.device_of ? options_.device_of(engine.record) : std::nullopt});
   for (const engine::Engine& variant : engine.variants) {
     SLIPWAY_RETURN_IF_ERROR(check_bytes(variant, name + " for " + variant.record.target));
     const uint32_t segment = store(variant, data_);

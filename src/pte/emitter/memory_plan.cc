@@ -4,6 +4,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -29,9 +30,10 @@ Error too_large() {
       "upper bounds with option 'bounds'");
 }
 
-// Blocks are 16-byte aligned, and never empty.
+// Blocks are aligned, and never empty.
 Result<uint64_t> size_of(const Block& block) {
-  const auto size = checked_align(std::max<uint64_t>(block.size, 1), kTensorAlignment);
+  const size_t alignment = block.device ? kDeviceAlignment : kTensorAlignment;
+  const auto size = checked_align(std::max<uint64_t>(block.size, 1), alignment);
   if (!size) return resource_exhausted("a tensor needs {} bytes of memory", block.size);
   return *size;
 }
@@ -124,14 +126,8 @@ Result<uint64_t> plan_by_time(std::vector<Block>& blocks, std::vector<size_t> or
   return pool.end();
 }
 
-}  // namespace
-
-Result<uint64_t> plan_memory(std::vector<Block>& blocks) {
-  std::vector<size_t> order;
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    blocks[i].offset = 0;
-    if (is_alive(blocks[i])) order.push_back(i);
-  }
+// Places the blocks `order`, of one memory.
+Result<uint64_t> plan_arena(std::vector<Block>& blocks, std::vector<size_t> order) {
   // Ties go by the order of definition, so that the same program gives the same file.
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return blocks[a].size > blocks[b].size; });
@@ -174,6 +170,23 @@ Result<uint64_t> plan_memory(std::vector<Block>& blocks) {
   }
   if (!rest.empty()) return plan_by_time(blocks, std::move(rest), total);
   return total;
+}
+
+}  // namespace
+
+Result<std::vector<Arena>> plan_memory(std::vector<Block>& blocks) {
+  std::map<std::optional<int8_t>, std::vector<size_t>> alive;  // the host's is the first
+  alive[std::nullopt];
+  for (size_t i = 0; i < blocks.size(); ++i) {
+    blocks[i].offset = 0;
+    if (is_alive(blocks[i])) alive[blocks[i].device].push_back(i);
+  }
+  std::vector<Arena> arenas;
+  for (auto& [device, order] : alive) {
+    SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, plan_arena(blocks, std::move(order)));
+    arenas.push_back({size, device});
+  }
+  return arenas;
 }
 
 }  // namespace slipway::pte

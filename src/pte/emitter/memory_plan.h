@@ -9,12 +9,12 @@
 
 namespace slipway::pte {
 
-// Sets every block's offset such that no two that are alive at once overlap, and returns the size
-// of the whole: the largest blocks first, each into the tightest gap. That compares each block with
-// all others, so past the kMostCompared largest, blocks share a part of their own in the order of
-// time. Blocks that no instruction touches get offset 0. An error when the size does not fit in 63
-// bits.
+// Sets every block's offset such that no two of one memory that are alive at once overlap, and
+// returns the arenas, that of the host first: the largest blocks first, each into the tightest gap.
+// That compares each block with all others, so past the kMostCompared largest, blocks share a part
+// of their own in the order of time. Blocks that no instruction touches get offset 0. An error when
+// a size does not fit in 63 bits.
 inline constexpr size_t kMostCompared = 8192;
-Result<uint64_t> plan_memory(std::vector<Block>& blocks);
+Result<std::vector<Arena>> plan_memory(std::vector<Block>& blocks);
 
 }  // namespace slipway::pte

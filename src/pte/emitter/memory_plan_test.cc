@@ -25,13 +25,13 @@ TEST(MemoryPlanTest, LiveBlocksNeverOverlap) {
       block.first = static_cast<int32_t>(random() % 50);
       block.last = block.first + static_cast<int32_t>(random() % 20);
     }
-    auto total = plan_memory(blocks);
-    ASSERT_TRUE(total.ok());
+    auto arenas = plan_memory(blocks);
+    ASSERT_TRUE(arenas.ok());
     for (size_t i = 0; i < blocks.size(); ++i) {
       const Block& a = blocks[i];
       EXPECT_EQ(a.offset % 16, 0u);
       if (a.first < 0 && !a.permanent) continue;
-      EXPECT_LE(a.offset + a.size, *total);
+      EXPECT_LE(a.offset + a.size, arenas->at(0).size);
       for (size_t j = 0; j < i; ++j) {
         const Block& b = blocks[j];
         if ((b.first < 0 && !b.permanent) || !alive_at_once(a, b)) continue;
@@ -45,9 +45,9 @@ TEST(MemoryPlanTest, LiveBlocksNeverOverlap) {
 TEST(MemoryPlanTest, BlocksOfDifferentTimesShareMemory) {
   std::vector<Block> blocks;
   for (int32_t i = 0; i < 10; ++i) blocks.push_back({.size = 160, .first = i, .last = i + 1});
-  auto total = plan_memory(blocks);
-  ASSERT_TRUE(total.ok());
-  EXPECT_EQ(*total, 320u);
+  auto arenas = plan_memory(blocks);
+  ASSERT_TRUE(arenas.ok());
+  EXPECT_EQ(arenas->at(0).size, 320u);
 }
 
 TEST(MemoryPlanTest, TakesTheTightestGap) {
@@ -56,8 +56,8 @@ TEST(MemoryPlanTest, TakesTheTightestGap) {
       {.size = 304, .first = 0, .last = 9}, {.size = 160, .first = 0, .last = 1},
       {.size = 144, .first = 0, .last = 9}, {.size = 96, .first = 2, .last = 9},
   };
-  auto total = plan_memory(blocks);
-  ASSERT_TRUE(total.ok());
+  auto arenas = plan_memory(blocks);
+  ASSERT_TRUE(arenas.ok());
   EXPECT_EQ(blocks[5].offset, blocks[3].offset);
 }
 
@@ -70,8 +70,8 @@ TEST(MemoryPlanTest, ManyBlocksShareMemoryInTheOrderOfTime) {
     if (i % 100 == 0) blocks.push_back({.size = 16, .first = i, .last = kSteps});
   }
   ASSERT_GT(blocks.size(), 4 * kMostCompared);
-  auto total = plan_memory(blocks);
-  ASSERT_TRUE(total.ok());
+  auto arenas = plan_memory(blocks);
+  ASSERT_TRUE(arenas.ok());
   std::map<uint64_t, int32_t> free_after;  // the last use of each 16 bytes
   std::vector<const Block*> by_time;
   for (const Block& block : blocks) by_time.push_back(&block);
@@ -79,7 +79,7 @@ TEST(MemoryPlanTest, ManyBlocksShareMemoryInTheOrderOfTime) {
     return (a->permanent ? -1 : a->first) < (b->permanent ? -1 : b->first);
   });
   for (const Block* block : by_time) {
-    EXPECT_LE(block->offset + block->size, *total);
+    EXPECT_LE(block->offset + block->size, arenas->at(0).size);
     for (uint64_t at = block->offset; at < block->offset + block->size; at += 16) {
       const auto taken = free_after.find(at);
       if (taken != free_after.end()) {
@@ -89,15 +89,33 @@ TEST(MemoryPlanTest, ManyBlocksShareMemoryInTheOrderOfTime) {
     }
   }
   // Twice what lives at once: the largest blocks and the rest each have a part.
-  EXPECT_LE(*total, 2 * (64 + 6 * 32 + 100 * 16));
+  EXPECT_LE(arenas->at(0).size, 2 * (64 + 6 * 32 + 100 * 16));
+}
+
+TEST(MemoryPlanTest, EachDeviceHasAnArenaOfItsOwn) {
+  std::vector<Block> blocks = {{.size = 100, .first = 0, .last = 1, .device = int8_t{1}},
+                               {.size = 300, .permanent = true, .device = int8_t{0}},
+                               {.size = 20, .first = 0, .last = 1},
+                               {.size = 100, .first = 0, .last = 1, .device = int8_t{0}}};
+  const auto arenas = plan_memory(blocks);
+  ASSERT_TRUE(arenas.ok());
+  ASSERT_EQ(arenas->size(), 3u);
+  EXPECT_EQ(arenas->at(0).device, std::nullopt);
+  EXPECT_EQ(arenas->at(0).size, 32u);
+  EXPECT_EQ(arenas->at(1).device, 0);
+  EXPECT_EQ(arenas->at(1).size, 768u);
+  EXPECT_EQ(arenas->at(2).device, 1);
+  EXPECT_EQ(arenas->at(2).size, 256u);
+  EXPECT_EQ(blocks[1].offset, 0u);
+  EXPECT_EQ(blocks[3].offset, 512u) << "what engines want";
 }
 
 TEST(MemoryPlanTest, RefusesMoreThanCanBeAddressed) {
   const uint64_t half = uint64_t{1} << 62;
   std::vector<Block> blocks(3, Block{.size = half, .first = 0, .last = 1});
-  auto total = plan_memory(blocks);
-  ASSERT_FALSE(total.ok());
-  EXPECT_EQ(total.error().code(), ErrorCode::kResourceExhausted);
+  auto arenas = plan_memory(blocks);
+  ASSERT_FALSE(arenas.ok());
+  EXPECT_EQ(arenas.error().code(), ErrorCode::kResourceExhausted);
   blocks = {{.size = ~uint64_t{0}, .first = 0, .last = 1}};
   EXPECT_FALSE(plan_memory(blocks).ok());
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "ir/op_builder.h"
+#include "pte/emitter/device_memory.h"
 #include "pte/emitter/memory_plan.h"
 
 namespace slipway::pte {
@@ -70,7 +71,7 @@ const ir::Input* find_input_with(const ir::Program& program, const std::string& 
 
 MethodEmitter::MethodEmitter(const Method& method, const EmitOptions& options, FileData& data)
     : method_(method),
-      alloc_graph_output_(options.alloc_graph_output),
+      options_(options),
       program_(*method.program),
       data_(data),
       ranges_(program_.ranges),
@@ -128,7 +129,9 @@ Result<EmittedMethod> MethodEmitter::emit() {
       result_.mutable_buffers.push_back(target->target);
     }
   }
-  SLIPWAY_ASSIGN_OR_RETURN(plan_.plan().memory_size, plan_memory(plan_.plan().blocks));
+  if (options_.device_of) place_on_devices(plan_.plan());
+  SLIPWAY_RETURN_IF_ERROR(emit_initial_values());
+  SLIPWAY_ASSIGN_OR_RETURN(plan_.plan().arenas, plan_memory(plan_.plan().blocks));
   result_.plan = std::move(plan_.plan());
   return std::move(result_);
 }
@@ -205,9 +208,48 @@ Status MethodEmitter::emit_mutable_buffer(const ir::Input& input) {
   SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(input.value->type(), input.name));
   SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
   plan_.plan().blocks[static_cast<size_t>(tensor.block)].permanent = true;
-  SLIPWAY_ASSIGN_OR_RETURN(tensor.data_buffer, data_.mutable_buffers.add(*input.data, input.name));
   tensor.name = input.target;
   values_[input.value] = plan_.add(std::move(tensor));
+  mutable_buffers_.push_back(&input);
+  return {};
+}
+
+Status MethodEmitter::emit_initial_values() {
+  const size_t begin = plan_.plan().instructions.size();
+  plan_.set_origin("");
+  int32_t is_first_run = -1;
+  int32_t jump = 0;
+  for (const ir::Input* input : mutable_buffers_) {
+    const int32_t buffer = values_.at(input->value);
+    if (!plan_.plan().blocks[static_cast<size_t>(plan_.tensor(buffer).block)].device) {
+      SLIPWAY_ASSIGN_OR_RETURN(plan_.tensor(buffer).data_buffer,
+                               data_.mutable_buffers.add(*input->data, input->name));
+      continue;
+    }
+    // ExecuTorch would write to it as to memory of the host, when the method is loaded.
+    if (is_first_run < 0) {
+      TensorValue flag;
+      flag.dtype = DType::kBool;
+      SLIPWAY_RETURN_IF_ERROR(plan_.allocate(flag));
+      plan_.plan().blocks[static_cast<size_t>(flag.block)].permanent = true;
+      ir::ConstantData is_true;
+      is_true.dtype = DType::kBool;
+      is_true.storage = own_bytes(std::vector{std::byte{1}});
+      SLIPWAY_ASSIGN_OR_RETURN(flag.data_buffer,
+                               data_.mutable_buffers.add(is_true, "the flag of the first run"));
+      is_first_run = plan_.add(std::move(flag));
+      jump = plan_.jump_false(is_first_run);
+    }
+    TensorValue initial;
+    initial.dtype = plan_.tensor(buffer).dtype;
+    initial.sizes = plan_.tensor(buffer).sizes;
+    SLIPWAY_ASSIGN_OR_RETURN(initial.data_buffer, data_.constants.add(*input->data, input->name));
+    plan_.call("et_copy::_h2d_copy", "out", {plan_.add(std::move(initial)), buffer, buffer});
+  }
+  if (is_first_run < 0) return {};
+  plan_.call("aten::logical_not", "out", {is_first_run, is_first_run, is_first_run});
+  plan_.set_destination(jump, plan_.next_instruction());
+  bring_to_front(plan_.plan(), begin);
   return {};
 }
 
@@ -220,7 +262,7 @@ Result<std::vector<int32_t>> MethodEmitter::add_output_targets(const std::vector
     }
     SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor,
                              bounded_tensor(target.type, "output " + target.value->name()));
-    if (alloc_graph_output_) SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
+    if (options_.alloc_graph_output) SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
     indices.push_back(plan_.add(std::move(tensor)));
   }
   return indices;

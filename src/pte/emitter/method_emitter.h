@@ -61,6 +61,8 @@ class MethodEmitter {
   // After everything else, because outputs may still show old values.
   Status emit_mutations();
   Result<int32_t> output_value(const ir::Argument& output);
+  // Once it is known which memory the mutable buffers are in.
+  Status emit_initial_values();
 
   // nodes.cc: the nodes of a graph.
   // Emits the graph such that at its end each target has its value; a target's index is -1 where
@@ -132,7 +134,7 @@ class MethodEmitter {
                  const Placement& placement);
 
   const Method& method_;
-  const bool alloc_graph_output_;
+  const EmitOptions& options_;
   const ir::Program& program_;
   FileData& data_;
   ir::SymbolRanges ranges_;
@@ -140,7 +142,8 @@ class MethodEmitter {
   Symbols symbols_;
   std::map<const ir::Value*, int32_t> values_;
   std::map<std::string, const ir::Input*> mutated_;  // by the input's name
-  Placement placement_;                              // of the program's own graph
+  std::vector<const ir::Input*> mutable_buffers_;
+  Placement placement_;  // of the program's own graph
   EmittedMethod result_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,6 +19,14 @@ struct Block {
   int32_t last = -1;
   bool permanent = false;  // mutable buffers live from load to unload
   uint64_t offset = 0;     // set by plan_memory
+  // The CUDA device whose memory it is in; nothing: the host's.
+  std::optional<int8_t> device = {};
+};
+
+// What a method plans in one memory, which ExecuTorch allocates as a whole.
+struct Arena {
+  uint64_t size = 0;
+  std::optional<int8_t> device = {};  // likewise
 };
 
 struct NullValue {};
@@ -78,7 +87,8 @@ struct OperatorName {
 struct Delegate {
   std::string backend;
   std::map<std::string, std::string> compile_specs;
-  uint32_t engine = 0;  // among the file's
+  uint32_t engine = 0;                // among the file's
+  std::optional<int8_t> device = {};  // of the tensors that it takes, where it takes them there
 };
 
 struct Plan {
@@ -90,7 +100,7 @@ struct Plan {
   std::vector<OperatorName> operators;
   std::vector<Delegate> delegates;
   std::vector<Block> blocks;
-  uint64_t memory_size = 0;  // of all blocks together
+  std::vector<Arena> arenas;  // the host's is the first
 };
 
 }  // namespace slipway::pte

@@ -57,18 +57,34 @@ class PlanWriter {
     std::vector<Offset<fb::BackendDelegate>> delegates;
     for (const Delegate& delegate : plan_.delegates) delegates.push_back(write_delegate(delegate));
     auto delegates_offset = fbb_.CreateVector(delegates);
-    auto sizes =
-        fbb_.CreateVector(std::vector<int64_t>{0, static_cast<int64_t>(plan_.memory_size)});
+    std::vector<int64_t> bytes = {0};
+    std::vector<Offset<fb::NonConstBufferDevice>> devices;
+    for (const Arena& arena : plan_.arenas) {
+      if (arena.device) {
+        devices.push_back(fb::CreateNonConstBufferDevice(fbb_, static_cast<int32_t>(bytes.size()),
+                                                         fb::DeviceType::CUDA, *arena.device));
+      }
+      bytes.push_back(static_cast<int64_t>(arena.size));
+    }
+    auto sizes = fbb_.CreateVector(bytes);
+    Offset<flatbuffers::Vector<Offset<fb::NonConstBufferDevice>>> devices_offset;
+    if (!devices.empty()) devices_offset = fbb_.CreateVector(devices);
     auto inputs = fbb_.CreateVector(plan_.inputs);
     auto outputs = fbb_.CreateVector(plan_.outputs);
     auto name = fbb_.CreateString(plan_.name);
     auto empty = fbb_.CreateSharedString("");
     auto container = fb::CreateContainerMetadata(fbb_, empty, empty);
     return fb::CreateExecutionPlan(fbb_, name, container, values_offset, inputs, outputs, chains,
-                                   operators_offset, delegates_offset, sizes);
+                                   operators_offset, delegates_offset, sizes, devices_offset);
   }
 
  private:
+  uint32_t memory_id(std::optional<int8_t> device) const {
+    const auto arena = std::find_if(plan_.arenas.begin(), plan_.arenas.end(),
+                                    [&](const Arena& one) { return one.device == device; });
+    return kPlannedMemoryId + static_cast<uint32_t>(arena - plan_.arenas.begin());
+  }
+
   template <class Table>
   Offset<fb::EValue> wrap(fb::KernelTypes type, Offset<Table> table) {
     return fb::CreateEValue(fbb_, type, table.Union());
@@ -113,16 +129,21 @@ class PlanWriter {
     for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<uint8_t>(i);
     auto dim_order = fbb_.CreateVector(order);
     Offset<fb::AllocationDetails> allocation;
+    std::optional<int8_t> device;
     if (tensor.allocated) {
-      uint64_t offset = plan_.blocks[static_cast<size_t>(tensor.block)].offset;
+      const Block& block = plan_.blocks[static_cast<size_t>(tensor.block)];
+      device = block.device;
       allocation =
-          fb::CreateAllocationDetails(fbb_, kPlannedMemoryId, static_cast<uint32_t>(offset),
-                                      static_cast<uint32_t>(offset >> 32));
+          fb::CreateAllocationDetails(fbb_, memory_id(device), static_cast<uint32_t>(block.offset),
+                                      static_cast<uint32_t>(block.offset >> 32));
     }
     Offset<fb::ExtraTensorInfo> extra;
-    if (!tensor.name.empty()) {
-      auto name = fbb_.CreateString(tensor.name);
-      extra = fb::CreateExtraTensorInfo(fbb_, 0, name, fb::TensorDataLocation::SEGMENT);
+    if (!tensor.name.empty() || device) {
+      Offset<flatbuffers::String> name;
+      if (!tensor.name.empty()) name = fbb_.CreateString(tensor.name);
+      extra = fb::CreateExtraTensorInfo(fbb_, 0, name, fb::TensorDataLocation::SEGMENT,
+                                        device ? fb::DeviceType::CUDA : fb::DeviceType::CPU,
+                                        device.value_or(0));
     }
     auto dynamism =
         tensor.dynamic ? fb::TensorShapeDynamism::DYNAMIC_BOUND : fb::TensorShapeDynamism::STATIC;

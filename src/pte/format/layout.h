@@ -29,9 +29,11 @@ inline constexpr size_t kSegmentAlignment = 128;
 inline constexpr size_t kEngineAlignment = 4096;
 // Of each constant, each initial value of a buffer, and each planned tensor.
 inline constexpr size_t kTensorAlignment = 16;
+// Of what is planned in the memory of a CUDA device: what engines want there.
+inline constexpr size_t kDeviceAlignment = 256;
 
 // AllocationDetails.memory_id of the CPU's planned memory: the index into non_const_buffer_sizes,
-// whose entry 0 is not used.
+// whose entry 0 is not used. Devices' are behind it.
 inline constexpr uint32_t kPlannedMemoryId = 1;
 // What ExecuTorch's kernels and tensors take.
 inline constexpr size_t kMaxRank = 16;

@@ -96,6 +96,19 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
   return settings;
 }
 
+std::optional<int8_t> cuda_device(const engine::EngineRecord& record) {
+  constexpr std::string_view kCuda = "cuda:";
+  const auto spec = record.compile_specs.find(kDeviceOption);
+  if (spec == record.compile_specs.end() || !spec->second.starts_with(kCuda)) return std::nullopt;
+  const std::string_view text = std::string_view(spec->second).substr(kCuda.size());
+  int8_t index = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), index);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || index < 0) {
+    return std::nullopt;
+  }
+  return index;
+}
+
 // As TensorRT-RTX and TensorRT begin theirs.
 bool is_plan(std::span<const std::byte> bytes) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -133,6 +146,7 @@ const engine::Description kDescription = {
     .load_settings = load_settings,
     .weight_budget = kBudgetOption,
     .takes_cuda_memory = true,
+    .cuda_device = cuda_device,
     .header = header,
     .engine_of = plan_of,
     .external_header = write_external_header,

@@ -121,6 +121,21 @@ TEST(TensorRtDescription, GivesTheDelegateTheDevice) {
   EXPECT_EQ(std::get<std::string>(settings[0].second), "cuda:1");
 }
 
+TEST(TensorRtDescription, KnowsTheDeviceOfARecord) {
+  const auto device_of = [](const std::string& spec) {
+    engine::EngineRecord record;
+    record.compile_specs = {{"target_device", spec}};
+    return kDescription.cuda_device(record);
+  };
+  EXPECT_EQ(device_of("cuda:0"), 0);
+  EXPECT_EQ(device_of("cuda:12"), 12);
+  for (const char* none :
+       {"", "cpu", "cuda", "cuda:", "cuda:x", "cuda:-1", "cuda:1 ", "cuda:128"}) {
+    EXPECT_EQ(device_of(none), std::nullopt) << none;
+  }
+  EXPECT_EQ(kDescription.cuda_device({}), std::nullopt);
+}
+
 TEST(TensorRtDescription, TellsTheDelegateWhatIsShared) {
   const auto settings = kDescription.load_settings({.share_engines = false, .share_scratch = true});
   ASSERT_EQ(settings.size(), 2u);

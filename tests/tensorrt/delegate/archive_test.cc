@@ -108,6 +108,37 @@ TEST_F(ArchiveTest, ABufferThatAnEngineUpdatesIsTheProgramsState) {
   check_cache(compiled("cache"));
 }
 
+TEST_F(ArchiveTest, StateIsPlannedOnTheDeviceWhereThatIsAskedFor) {
+  const auto compiled_so = [](const char* name, std::string* warnings) {
+    const auto program = Program::load(kFolder + name + ".pt2");
+    CompileOptions options;
+    options.engines = {};
+    options.non_cpu_memory_planning = true;
+    options.on_warning = [warnings](const std::string& warning) { *warnings += warning; };
+    return *compile(*program, options)->to_memory();
+  };
+  std::string warnings;
+  const auto bytes = compiled_so("cache", &warnings);
+  EXPECT_EQ(warnings, "");
+  const auto file = pte::File::read(own_bytes(std::vector(bytes)), "cache");
+  ASSERT_TRUE(file.ok()) << file.error().message();
+  const auto* devices = file->plan("forward")->non_const_buffer_device();
+  ASSERT_NE(devices, nullptr);
+  EXPECT_EQ(devices->Get(0)->device_index(), 0);
+  check_cache(Module::load(bytes, "cache"));
+
+  const auto program = Program::load(SLIPWAY_TEST_DATA "/golden/mlp.pt2");
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  CompileOptions options = {.engines = {}, .non_cpu_memory_planning = true};
+  options.on_warning = [&](const std::string& warning) { warnings += warning; };
+  ASSERT_TRUE(compile(*program, options).ok());
+  EXPECT_EQ(warnings,
+            "option 'non_cpu_memory_planning' has no effect: the program has no engine that takes "
+            "its tensors in a GPU's memory");
+  options.engines = {{"openvino"}};
+  EXPECT_EQ(compile(*program, options).error().code(), ErrorCode::kInvalidArgument);
+}
+
 TEST_F(ArchiveTest, WhatSlipwayWritesRunsAlike) {
   for (const bool as_new : {false, true}) {
     for (const char* abi : {"7", "8", "9", "10"}) {
