@@ -229,6 +229,25 @@ TEST_F(DeviceMemoryTest, StateThatEnginesAloneUseStaysOnTheDevice) {
   EXPECT_EQ(state(), (Floats{11, 12, 13}));
 }
 
+TEST_F(DeviceMemoryTest, StateThatCannotBeReadIsResetAllTheSame) {
+  cache(10);
+  const auto loaded = module();
+  const auto method = loaded->method();
+  ASSERT_TRUE(method->run(std::vector<Value>()).ok());
+  driver.work_error = 719;  // CUDA_ERROR_LAUNCH_FAILED
+  const auto state = method->state();
+  driver.work_error = 0;
+  ASSERT_FALSE(state.ok());
+  EXPECT_THAT(state.error().message(), HasSubstr("the state does not come from its device"));
+  EXPECT_EQ(to_floats(method->state()->at(0).second), (Floats{11, 12, 13})) << "it is still there";
+  driver.work_error = 719;  // CUDA_ERROR_LAUNCH_FAILED
+  EXPECT_FALSE(method->run(std::vector<Value>()).ok());
+  driver.work_error = 0;
+  ASSERT_TRUE(method->reset_state().ok());
+  ASSERT_TRUE(method->run(std::vector<Value>()).ok());
+  EXPECT_EQ(to_floats(method->state()->at(0).second), (Floats{11, 12, 13}));
+}
+
 TEST_F(DeviceMemoryTest, TwoEnginesShareTheirState) {
   ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
   ir::Value* const read = call(cache, "1", 100, 0, "read");
