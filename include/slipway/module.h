@@ -12,7 +12,6 @@
 // of its own, and is started without a fork of this one.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -149,9 +148,10 @@ class PendingRun {
  private:
   friend class Method;
   struct State;
-  PendingRun(std::unique_ptr<State> state, std::shared_ptr<std::atomic<bool>> is_done);
+  struct Progress;
+  PendingRun(std::unique_ptr<State> state, std::shared_ptr<Progress> progress);
   std::unique_ptr<State> state_;
-  std::shared_ptr<std::atomic<bool>> is_done_;
+  std::shared_ptr<Progress> progress_;
 };
 
 // A handle to a method, cheap to copy: all copies are the same method, with one state. It keeps
@@ -210,10 +210,13 @@ class Method {
   // where the module is isolated.
   SLIPWAY_API Status set_output(size_t index, std::optional<Tensor> memory) const;
 
-  // Starts a run in a thread of its own and returns. It sees what the guards of slipway/cuda.h
-  // chose in this thread. Until PendingRun::wait() has returned, or the PendingRun is gone: inputs
-  // must stay where they are and as they are, what the run writes to must not be read, and whatever
-  // else is asked of the Module or its Methods, but what they are like, is kInvalidArgument.
+  // Starts a run and returns. A method that is prepared and all of which engines of a GPU compute
+  // on one stream is queued there, with an event behind it, and needs no thread: a single engine,
+  // or several whose common tensors are in the GPU's memory. Others run in a thread of their own.
+  // It sees what the guards of slipway/cuda.h chose in this thread. Until PendingRun::wait() has
+  // returned, or the PendingRun is gone: inputs must stay where they are and as they are, what the
+  // run writes to must not be read, and whatever else is asked of the Module or its Methods, but
+  // what they are like, is kInvalidArgument.
   SLIPWAY_API Result<PendingRun> run_async(std::span<const Value> inputs) const;
 
   // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the

@@ -15,6 +15,7 @@ struct Choice {
 };
 thread_local Choice<void*> stream;
 thread_local Choice<int> profile;
+thread_local QueuedRun* queued_run = nullptr;
 
 bool caller_stream(void** result) {
   *result = stream.value;
@@ -25,9 +26,11 @@ bool caller_profile(int* result) {
   return profile.is_chosen;
 }
 
-template <class Value>
-void share(void* library, const char* function, bool (*get)(Value*)) {
-  using Use = void (*)(bool (*)(Value*));
+QueuedRun* caller_queue() { return queued_run; }
+
+template <class Get>
+void share(void* library, const char* function, Get* get) {
+  using Use = void (*)(Get*);
   const auto use = reinterpret_cast<Use>(::dlsym(library, function));
   if (use != nullptr) use(get);
 }
@@ -59,6 +62,10 @@ void runtime::CallerChoices::adopt() const {
 void runtime::share_caller_choices(void* library) {
   share(library, "slipway_use_caller_stream", &caller_stream);
   share(library, "slipway_use_caller_profile", &caller_profile);
+  share(library, "slipway_use_caller_queue", &caller_queue);
 }
+
+runtime::QueueGuard::QueueGuard(QueuedRun& run) { queued_run = &run; }
+runtime::QueueGuard::~QueueGuard() { queued_run = nullptr; }
 
 }  // namespace slipway

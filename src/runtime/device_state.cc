@@ -27,8 +27,15 @@ bool has_cuda_engines(const fb::ExecutionPlan& plan, const std::string& program)
                      });
 }
 
-// That of the device that all of these delegates run on; nothing where they differ, or one of them
-// has none.
+bool is_an_end(const Plan& plan, size_t value) {
+  const auto is_in = [&](const std::vector<size_t>& ends) {
+    return std::find(ends.begin(), ends.end(), value) != ends.end();
+  };
+  return is_in(plan.inputs) || is_in(plan.outputs);
+}
+
+}  // namespace
+
 std::optional<CudaMemory> memory_of(const fb::ExecutionPlan& plan,
                                     const std::set<uint32_t>& delegates,
                                     const std::string& program) {
@@ -40,15 +47,6 @@ std::optional<CudaMemory> memory_of(const fb::ExecutionPlan& plan,
   }
   return common;
 }
-
-bool is_an_end(const Plan& plan, size_t value) {
-  const auto is_in = [&](const std::vector<size_t>& ends) {
-    return std::find(ends.begin(), ends.end(), value) != ends.end();
-  };
-  return is_in(plan.inputs) || is_in(plan.outputs);
-}
-
-}  // namespace
 
 DeviceState::~DeviceState() {
   for (const Buffer& buffer : buffers_) {
@@ -77,6 +75,7 @@ Status DeviceState::place(const pte::File& file, const std::string& method_name,
     const auto tensor = method.get_attribute(state.name);
     if (!tensor.ok()) return translate(tensor.error(), state.name, log.text());
     Buffer buffer = {.state = i,
+                     .value = state.value,
                      .host = tensor->mutable_data_ptr(),
                      .nbytes = tensor->nbytes(),
                      .allocator = memory->allocator,
@@ -99,7 +98,7 @@ Status DeviceState::place(const pte::File& file, const std::string& method_name,
   return {};
 }
 
-// It begins with zeros: files have no initial values for it.
+// It begins with what the first run would bring there, and with zeros where nothing does.
 Status DeviceState::place_planned(const std::string& what, size_t state, const Plan& plan,
                                   et::Method& method, std::vector<Memory>& host) {
   const std::string& name = plan.state[state].name;
@@ -107,6 +106,7 @@ Status DeviceState::place_planned(const std::string& what, size_t state, const P
   const auto tensor = method.get_attribute(name);
   if (!tensor.ok()) return translate(tensor.error(), name, log.text());
   Buffer buffer = {.state = state,
+                   .value = plan.state[state].value,
                    .device = tensor->mutable_data_ptr(),
                    .nbytes = tensor->nbytes(),
                    .allocator = et::get_device_allocator(et::etensor::DeviceType::CUDA),
@@ -151,6 +151,11 @@ Status DeviceState::to_host() {
   SLIPWAY_RETURN_IF_ERROR(copy(download, "the state does not come from its device"));
   is_on_device_ = false;
   return {};
+}
+
+bool DeviceState::has(size_t value) const {
+  return std::any_of(buffers_.begin(), buffers_.end(),
+                     [&](const Buffer& buffer) { return buffer.value == value; });
 }
 
 void* DeviceState::host(size_t state) const {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include <executorch/runtime/executor/method.h>
 
 #include "pte/reader/reader.h"
+#include "runtime/backends.h"
 #include "runtime/memory.h"
 #include "runtime/plan.h"
 #include "runtime/platform.h"
@@ -43,6 +46,8 @@ class DeviceState {
   Status to_host();
   // Before all of it is written on the host: what is on the device counts no more.
   void drop() { is_on_device_ = false; }
+  // Whether the state that is this value is on a device.
+  bool has(size_t value) const;
   // Where the state of this place in the plan is on the host; null where it is no other than
   // ExecuTorch's tensor says.
   void* host(size_t state) const;
@@ -50,6 +55,7 @@ class DeviceState {
  private:
   struct Buffer {
     size_t state = 0;
+    size_t value = 0;
     void* host = nullptr;
     void* device = nullptr;
     size_t nbytes = 0;
@@ -65,5 +71,11 @@ class DeviceState {
   std::vector<Buffer> buffers_;
   bool is_on_device_ = false;
 };
+
+// What memory the delegates of a plan, by their places, have of the device that all of them run on;
+// nothing where they differ, or one of them has none. `program` as above.
+std::optional<CudaMemory> memory_of(const executorch_flatbuffer::ExecutionPlan& plan,
+                                    const std::set<uint32_t>& delegates,
+                                    const std::string& program);
 
 }  // namespace slipway::runtime

@@ -34,6 +34,10 @@ class LocalModule final : public Module::Impl {
     SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
     return guarded(file().name(), [&] { return loaded->run(inputs); });
   }
+  std::unique_ptr<QueuedCall> queue(size_t method, std::span<const Value> inputs) override {
+    LoadedMethod* const loaded = loaded_[method].get();
+    return loaded == nullptr || loaded->broken() ? nullptr : loaded->queue(inputs);
+  }
   Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) override {
     SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
     return loaded->state();

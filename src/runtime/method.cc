@@ -280,6 +280,11 @@ Error LoadedMethod::failure(et::Error error, const std::string& log) const {
 }
 
 Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
+  SLIPWAY_RETURN_IF_ERROR(start(inputs));
+  return outputs(inputs);
+}
+
+Status LoadedMethod::start(std::span<const Value> inputs) {
   if (auto status = signature_.check(inputs); !status.ok()) {
     return status.error().with_context(description());
   }
@@ -304,7 +309,7 @@ Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
     broken_ = true;
     return unsupported("{} failed: {}", description(), first_reason(log.text()));
   }
-  return outputs(inputs);
+  return {};
 }
 
 Result<std::vector<std::pair<std::string, Tensor>>> LoadedMethod::state() {

@@ -30,6 +30,8 @@
 
 namespace slipway::runtime {
 
+class QueuedCall;
+
 // Belongs to one thread at a time.
 class LoadedMethod {
  public:
@@ -43,6 +45,8 @@ class LoadedMethod {
 
   // As slipway::Method::run.
   Result<std::vector<Value>> run(std::span<const Value> inputs);
+  // Starts it where engines of a device leave it to be waited for; null: it is to be run.
+  std::unique_ptr<QueuedCall> queue(std::span<const Value> inputs);
 
   Result<std::vector<std::pair<std::string, Tensor>>> state();
   Status reset_state();
@@ -101,6 +105,9 @@ class LoadedMethod {
   Status set_inputs(std::span<const Value> inputs, const std::vector<void*>& addresses);
   void set_chosen_integers(std::span<const Value> inputs);
   et::Error execute();
+  // All of run() but its outputs.
+  Status start(std::span<const Value> inputs);
+  class Queued;
   Result<std::vector<Value>> outputs(std::span<const Value> inputs);
   Result<Tensor> output_tensor(size_t index, const executorch::aten::Tensor& tensor,
                                std::span<const Value> inputs);
@@ -130,6 +137,7 @@ class LoadedMethod {
   std::optional<et::Method> method_;
 
   DeviceState device_state_;
+  std::optional<bool> can_be_queued_;                 // once it is asked for
   std::optional<pte::DeviceUses> uses_;               // once they are asked for
   std::vector<std::optional<Tensor>> given_outputs_;  // the caller's memory, one an output
   std::map<size_t, void*> planned_outputs_;           // where they were before they had it

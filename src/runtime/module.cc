@@ -1,5 +1,6 @@
 #include "slipway/module.h"
 
+#include <atomic>
 #include <cerrno>
 #include <fcntl.h>
 #include <future>
@@ -129,27 +130,43 @@ Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& nam
   });
 }
 
+struct PendingRun::Progress {
+  std::atomic<bool> is_done{false};
+  std::unique_ptr<runtime::QueuedCall> call;  // null where a thread runs it
+};
+
 struct PendingRun::State {
   ~State() {
     if (result.valid()) result.wait();
+    if (progress->call != nullptr && !progress->is_done) static_cast<void>(finish());
     module->is_running = false;
+  }
+  Result<std::vector<Value>> finish() {
+    if (progress->call == nullptr) return result.get();
+    auto outputs = guarded(module->file().name(), [&] { return progress->call->finish(); });
+    progress->is_done = true;
+    return outputs;
   }
 
   std::shared_ptr<Module::Impl> module;
-  std::future<Result<std::vector<Value>>> result;  // invalid once it was given
+  std::shared_ptr<Progress> progress;
+  std::future<Result<std::vector<Value>>> result;  // of the thread; invalid once it was given
 };
 
-PendingRun::PendingRun(std::unique_ptr<State> state, std::shared_ptr<std::atomic<bool>> is_done)
-    : state_(std::move(state)), is_done_(std::move(is_done)) {}
+PendingRun::PendingRun(std::unique_ptr<State> state, std::shared_ptr<Progress> progress)
+    : state_(std::move(state)), progress_(std::move(progress)) {}
 PendingRun::PendingRun(PendingRun&&) noexcept = default;
 PendingRun& PendingRun::operator=(PendingRun&&) noexcept = default;
 PendingRun::~PendingRun() = default;
 
-bool PendingRun::is_done() const { return is_done_ == nullptr || *is_done_; }
+bool PendingRun::is_done() const {
+  if (progress_ == nullptr || progress_->is_done) return true;
+  return progress_->call != nullptr && progress_->call->is_done();
+}
 
 Result<std::vector<Value>> PendingRun::wait() {
   if (state_ == nullptr) return invalid_argument("this run was waited for already");
-  Result<std::vector<Value>> result = state_->result.get();
+  Result<std::vector<Value>> result = state_->finish();
   state_.reset();
   return result;
 }
@@ -227,18 +244,21 @@ Result<PendingRun> Method::run_async(std::span<const Value> inputs) const {
   return guarded(module_->file().name(), [&]() -> Result<PendingRun> {
     SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
     auto state = std::make_unique<PendingRun::State>();
+    auto progress = std::make_shared<PendingRun::Progress>();
     state->module = module_;
+    state->progress = progress;
     module_->is_running = true;
-    auto is_done = std::make_shared<std::atomic<bool>>(false);
+    progress->call = module_->queue(index_, inputs);
+    if (progress->call != nullptr) return PendingRun(std::move(state), std::move(progress));
     state->result = std::async(
         std::launch::async, [module = module_, index = index_, choices = runtime::CallerChoices(),
-                             values = std::vector<Value>(inputs.begin(), inputs.end()), is_done] {
+                             values = std::vector<Value>(inputs.begin(), inputs.end()), progress] {
           choices.adopt();
           auto result = guarded(module->file().name(), [&] { return module->run(index, values); });
-          *is_done = true;
+          progress->is_done = true;
           return result;
         });
-    return PendingRun(std::move(state), std::move(is_done));
+    return PendingRun(std::move(state), std::move(progress));
   });
 }
 

@@ -19,6 +19,24 @@
 
 namespace slipway {
 
+namespace runtime {
+
+// A run that goes on by itself on a device.
+class QueuedCall {
+ public:
+  QueuedCall() = default;
+  virtual ~QueuedCall() = default;
+  QueuedCall(const QueuedCall&) = delete;
+  QueuedCall& operator=(const QueuedCall&) = delete;
+
+  // Whether finish() would return at once. Any thread may ask.
+  virtual bool is_done() const = 0;
+  // Waits, and gives what the run gives. Once.
+  virtual Result<std::vector<Value>> finish() = 0;
+};
+
+}  // namespace runtime
+
 class Module::Impl {
  public:
   struct Entry {
@@ -33,7 +51,7 @@ class Module::Impl {
   const pte::File& file() const { return file_; }
   const LoadOptions& options() const { return options_; }
   std::vector<Entry>& methods() { return methods_; }
-  // Whether a PendingRun is there, whose thread the Module belongs to.
+  // Whether a PendingRun is there, which the Module belongs to.
   std::atomic<bool> is_running{false};
   // Its position, or an error that names those there are.
   Result<size_t> find(const std::string& name) const;
@@ -41,6 +59,12 @@ class Module::Impl {
   // As Method's, of the one at a position.
   virtual Status prepare(size_t method) = 0;
   virtual Result<std::vector<Value>> run(size_t method, std::span<const Value> inputs) = 0;
+  // Starts a run where no thread has to wait for it: one of a method that is prepared, and that
+  // engines alone run on one stream of a device. Null: there is a thread to be made.
+  virtual std::unique_ptr<runtime::QueuedCall> queue(size_t /*method*/,
+                                                     std::span<const Value> /*inputs*/) {
+    return nullptr;
+  }
   virtual Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) = 0;
   virtual Status reset_state(size_t method) = 0;
   virtual Status set_output(size_t method, size_t output, std::optional<Tensor> memory) = 0;

@@ -416,6 +416,13 @@ int cuEventDestroy_v2(void* event) {
   --state.live_events;
   return 0;
 }
+int cuEventQuery(void* event) {
+  constexpr int kNotReady = 600;
+  const Queue* const queue = static_cast<Mark*>(event)->queue;
+  const std::lock_guard<std::mutex> lock(work_mutex);
+  const Queue& marked = queue == nullptr ? default_queue : *queue;
+  return marked.work.empty() ? 0 : kNotReady;
+}
 int cuEventRecord(void* event, void* stream) {
   static_cast<Mark*>(event)->queue = static_cast<Queue*>(stream);
   return 0;

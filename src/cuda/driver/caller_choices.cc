@@ -12,6 +12,8 @@ using GetStream = bool (*)(void** stream);
 std::atomic<GetStream> own_stream{nullptr};
 using GetProfile = bool (*)(int* profile);
 std::atomic<GetProfile> own_profile{nullptr};
+using GetQueue = QueuedRun* (*)();
+std::atomic<GetQueue> own_queue{nullptr};
 
 // executorch::extension::cuda::getCallerStream(), of ExecuTorch's libextension_cuda.so.
 constexpr const char* kExecuTorch = "_ZN10executorch9extension4cuda15getCallerStreamEv";
@@ -33,6 +35,11 @@ std::optional<int> caller_profile() {
   return std::nullopt;
 }
 
+QueuedRun* caller_queue() {
+  const GetQueue get = own_queue;
+  return get == nullptr ? nullptr : get();
+}
+
 void find_executorch_stream() {
   if (executorch != nullptr) return;
   void* found = ::dlsym(RTLD_DEFAULT, kExecuTorch);
@@ -49,6 +56,9 @@ void find_executorch_stream() {
 // How the runtime says what its guards chose (runtime/caller_choices.h).
 extern "C" SLIPWAY_API void slipway_use_caller_stream(bool (*get)(void** stream)) {
   slipway::cuda::own_stream = get;
+}
+extern "C" SLIPWAY_API void slipway_use_caller_queue(slipway::QueuedRun* (*get)()) {
+  slipway::cuda::own_queue = get;
 }
 extern "C" SLIPWAY_API void slipway_use_caller_profile(bool (*get)(int* profile)) {
   slipway::cuda::own_profile = get;

@@ -158,6 +158,12 @@ Status Event::record(const Stream& stream) const {
       [&] { return fmt::format("an event on {} can't be recorded", describe(device_->info())); });
 }
 
+bool Event::is_done() const {
+  constexpr int kNotReady = 600;
+  const auto current = device_->make_current();
+  return !current.ok() || device_->driver().call().query_event(handle_) != kNotReady;
+}
+
 Status Event::wait() const {
   return device_->driver().check(device_->driver().call().wait_for_event(handle_), [&] {
     return fmt::format("work on {} did not end well", describe(device_->info()));

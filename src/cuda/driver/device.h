@@ -110,6 +110,8 @@ class Event {
   void* handle() const { return handle_; }
   Status record(const Stream& stream) const;
   Status wait() const;
+  // Whether wait() would return at once. Any thread may ask, also while another waits.
+  bool is_done() const;
 
  private:
   Event(DevicePointer device, void* handle) : device_(std::move(device)), handle_(handle) {}

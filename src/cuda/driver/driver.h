@@ -64,6 +64,7 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(create_event, cuEventCreate, void** event, unsigned flags)                             \
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \
+  FUNCTION(query_event, cuEventQuery, void* event)                                                \
   FUNCTION(wait_for_event, cuEventSynchronize, void* event)
 
 struct Functions {

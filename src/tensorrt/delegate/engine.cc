@@ -64,6 +64,14 @@ LoadedEngine::LoadedEngine(std::shared_ptr<Plan> plan, cuda::Stream stream, Port
 
 LoadedEngine::~LoadedEngine() { Programs::get().remove(this); }
 
+std::unique_lock<std::mutex> LoadedEngine::hold() {
+  std::unique_lock lock(mutex_);
+  if (const auto event = queued_.lock()) {
+    if (const auto current = device_->make_current(); current.ok()) (void)event->wait();
+  }
+  return lock;
+}
+
 Result<int64_t> LoadedEngine::free_memory() const {
   SLIPWAY_ASSIGN_OR_RETURN(const auto current, device_->make_current());
   size_t free = 0;
@@ -340,13 +348,24 @@ et::Error LoadedEngine::run(Values given) {
   }
   const auto scratch = take_scratch();
   if (!scratch.ok()) return refuse(with_memory(scratch.error(), *device_));
-  const std::optional<void*> chosen = cuda::caller_stream();
-  if (!chosen) return run_on(stream_, values);
-  const auto stream = cuda::Stream::borrow(device_, *chosen);
-  return stream.ok() ? run_on(*stream, values) : refuse(stream.error());
+  // Those of other programs would work in its scratch memory before its work is done.
+  QueuedRun* const queue = shares_scratch_ ? nullptr : cuda::caller_queue();
+  std::optional<void*> chosen = cuda::caller_stream();
+  if (queue != nullptr && queue->stream()) chosen = queue->stream();
+  if (queue == nullptr && !chosen) return run_on(stream_, values);
+  auto stream = cuda::Stream::borrow(device_, chosen.value_or(stream_.handle()));
+  if (!stream.ok()) return refuse(stream.error());
+  return queue == nullptr ? run_on(*stream, values) : leave(*queue, *std::move(stream), values);
 }
 
 et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
+  const et::Error queued = queue_on(stream, values);
+  if (queued != et::Error::Ok) return queued;
+  const Status done = stream.wait();
+  return done.ok() ? collect(stream) : report(done);
+}
+
+et::Error LoadedEngine::queue_on(const cuda::Stream& stream, Values values) {
   const et::Error shaped = set_shapes(stream, values);
   if (shaped != et::Error::Ok) return shaped;
   for (const auto step : {&LoadedEngine::resize_outputs, &LoadedEngine::bind}) {
@@ -360,14 +379,53 @@ et::Error LoadedEngine::run_on(const cuda::Stream& stream, Values values) {
     (void)stream.wait();
     throw;
   }
-  // After an error too: what was queued uses memory that the next call will.
-  const Status done = stream.wait();
-  if (!queued.ok()) return report(queued);
-  if (!done.ok()) return report(done);
+  if (queued.ok()) return et::Error::Ok;
+  // What was queued uses memory that the next call will.
+  (void)stream.wait();
+  return report(queued);
+}
+
+et::Error LoadedEngine::collect(const cuda::Stream& stream) {
   for (size_t i = ports_.inputs.size(); i < slots_.size(); ++i) {
     const Status got = slots_[i].memory.finish(stream);
     if (!got.ok()) return report(got);
   }
+  return et::Error::Ok;
+}
+
+class LoadedEngine::Queued final : public QueuedWork {
+ public:
+  Queued(LoadedEngine& engine, cuda::Stream stream, std::shared_ptr<cuda::Event> event)
+      : engine_(engine), stream_(std::move(stream)), event_(std::move(event)) {}
+
+  bool is_done() const override { return event_->is_done(); }
+  int finish() override {
+    const auto held = std::unique_lock(engine_.mutex_);
+    const auto current = engine_.device_->make_current();
+    if (!current.ok()) return static_cast<int>(refuse(current.error()));
+    const Status done = event_->wait();
+    return static_cast<int>(done.ok() ? engine_.collect(stream_) : engine_.report(done));
+  }
+
+ private:
+  LoadedEngine& engine_;
+  cuda::Stream stream_;
+  std::shared_ptr<cuda::Event> event_;
+};
+
+et::Error LoadedEngine::leave(QueuedRun& run, cuda::Stream stream, Values values) {
+  auto event = cuda::Event::create(device_);
+  if (!event.ok()) return refuse(event.error());
+  const et::Error queued = queue_on(stream, values);
+  if (queued != et::Error::Ok) return queued;
+  if (const Status recorded = event->record(stream); !recorded.ok()) {
+    (void)stream.wait();
+    return report(recorded);
+  }
+  void* const handle = stream.handle();
+  auto shared = std::make_shared<cuda::Event>(*std::move(event));
+  queued_ = shared;
+  run.add(std::make_unique<Queued>(*this, std::move(stream), std::move(shared)), handle);
   return et::Error::Ok;
 }
 

@@ -13,6 +13,7 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "base/queued_run.h"
 #include "cuda/driver/call_memory.h"
 #include "cuda/driver/graphs.h"
 #include "cuda/driver/memory.h"
@@ -37,7 +38,8 @@ class LoadedEngine final : public delegate::Engine {
   ~LoadedEngine() override;
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
-  // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
+  // When it returns, the results are there, unless the caller waits for them itself
+  // (cuda::caller_queue). Work is queued on the caller's stream, if it chose one.
   executorch::runtime::Error run(
       executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
 
@@ -53,8 +55,9 @@ class LoadedEngine final : public delegate::Engine {
   void set_scratch(std::shared_ptr<Scratch> scratch) { scratch_ = std::move(scratch); }
   // Of its device, in bytes.
   Result<int64_t> free_memory() const;
-  // While this is held no run is made. The three below need it.
-  std::unique_lock<std::mutex> hold() { return std::unique_lock(mutex_); }
+  // While this is held no run is made, and what an earlier one queued is done. The three below need
+  // it.
+  std::unique_lock<std::mutex> hold();
   // Without a context. Where TensorRT can't have what it has chosen itself, all is streamed.
   Status give_budget(int64_t bytes);
   Status make_context();
@@ -89,6 +92,12 @@ class LoadedEngine final : public delegate::Engine {
   Status enqueue(const cuda::Stream& stream);
   Status queue_all(const cuda::Stream& stream);
   EtError run_on(const cuda::Stream& stream, Values values);
+  // Queues a call's work; results are there once it is done and collect() has been called.
+  EtError queue_on(const cuda::Stream& stream, Values values);
+  EtError collect(const cuda::Stream& stream);
+  // Queues it for a caller that waits itself.
+  class Queued;
+  EtError leave(QueuedRun& run, cuda::Stream stream, Values values);
   // Gives the context its memory, which is its own until the lock is gone.
   Result<std::unique_lock<std::mutex>> take_scratch();
 
@@ -108,6 +117,7 @@ class LoadedEngine final : public delegate::Engine {
   std::optional<cuda::Graphs> graphs_;  // of its runs; nothing where they are queued singly
   std::vector<int64_t> graphs_shapes_;  // what they are of: the profile, and the inputs' sizes
   cuda::DeviceBuffer nothing_;          // the memory of tensors without elements
+  std::weak_ptr<cuda::Event> queued_;   // behind what a caller is to wait for
 };
 
 }  // namespace slipway::tensorrt
