@@ -16,6 +16,12 @@
 #include "tensorrt/library/builder.h"
 #include "tensorrt/library/slots.h"
 
+// Not in all headers.
+namespace nvinfer1::apiv {
+class VRuntimeCache;
+class VRuntimeConfig;
+}  // namespace nvinfer1::apiv
+
 namespace slipway {
 namespace {
 

@@ -54,6 +54,9 @@ struct Tables {
   Table runtime;
   Table engine;
   Table context;
+  Table config;
+  Table cache;
+  Table memory;
 };
 
 struct Runtime : Owned<Runtime> {
@@ -112,6 +115,20 @@ struct Context : Owned<Context> {
     if (--engine->contexts == 0) release(engine->streamed);
     --state.live_contexts;
   }
+};
+
+// Of TensorRT-RTX. Its "kernels" are a text that names the engines which were run with it.
+struct Cache : Owned<Cache> {
+  Runtime* runtime = nullptr;
+  std::string kernels;
+};
+struct Config : Owned<Config> {
+  Runtime* runtime = nullptr;
+  int32_t strategy = 0;
+  Cache* cache = nullptr;
+};
+struct Memory : Owned<Memory> {
+  std::string bytes;
 };
 
 Dims to_dims(const std::vector<int64_t>& sizes) {
@@ -210,6 +227,45 @@ bool set_budget(Engine* self, int64_t bytes) {
 int64_t get_budget(Engine* self) { return self->budget; }
 int64_t context_memory(Engine* self) { return static_cast<int64_t>(self->plan.context); }
 int64_t automatic(Engine* self) { return self->plan.automatic; }
+
+// VRuntimeConfig, VRuntimeCache, VHostMemory
+
+Object* create_config(Engine* self) {
+  auto* const config = new Config;
+  config->runtime = self->runtime;
+  return Owned<Config>::make(config, self->runtime->tables.config);
+}
+void set_strategy(Config* self, int32_t strategy) { self->strategy = strategy; }
+Object* create_cache(Config* self) {
+  auto* const cache = new Cache;
+  cache->runtime = self->runtime;
+  return Owned<Cache>::make(cache, self->runtime->tables.cache);
+}
+bool set_cache(Config* self, const Object* cache) {
+  self->cache = static_cast<Cache*>(cache->impl);
+  return true;
+}
+Object* create_context_with_config(Engine* self, const Object* object) {
+  const auto* const config = static_cast<const Config*>(object->impl);
+  if (config->cache->kernels.empty()) {
+    ++state.kernels_compiled;
+    config->cache->kernels = "kernels of the stand-in";
+  }
+  return create_context(self, config->strategy);
+}
+Object* serialize_cache(Cache* self) {
+  auto* const memory = new Memory;
+  memory->bytes = self->kernels;
+  return Owned<Memory>::make(memory, self->runtime->tables.memory);
+}
+bool deserialize_cache(Cache* self, const void* data, size_t size) {
+  const std::string kernels(static_cast<const char*>(data), size);
+  if (kernels != "kernels of the stand-in") return false;
+  self->kernels = kernels;
+  return true;
+}
+void* memory_data(Memory* self) { return self->bytes.data(); }
+size_t memory_size(Memory* self) { return self->bytes.size(); }
 
 // VExecutionContext
 
@@ -347,7 +403,8 @@ void not_there() {
 
 Tables tables_of(Version version) {
   Tables tables;
-  for (Table* table : {&tables.runtime, &tables.engine, &tables.context}) {
+  for (Table* table : {&tables.runtime, &tables.engine, &tables.context, &tables.config,
+                       &tables.cache, &tables.memory}) {
     table->fill(reinterpret_cast<const void*>(&not_there));
   }
   const auto set = [&](Table& table, Method method, auto* function) {
@@ -358,6 +415,18 @@ Tables tables_of(Version version) {
   set(tables.runtime, Method::VRuntime_getEngineHeaderSize, &header_size);
   set(tables.runtime, Method::VRuntime_getEngineValidity, &validity);
   set(tables.engine, Method::VCudaEngine_createExecutionContext, &create_context);
+  if (version.family == Family::kRtx) {
+    set(tables.engine, Method::VCudaEngine_createExecutionContextWithRuntimeConfig,
+        &create_context_with_config);
+    set(tables.engine, Method::VCudaEngine_createRuntimeConfig, &create_config);
+    set(tables.config, Method::VRuntimeConfig_setExecutionContextAllocationStrategy, &set_strategy);
+    set(tables.config, Method::VRuntimeConfig_createRuntimeCache, &create_cache);
+    set(tables.config, Method::VRuntimeConfig_setRuntimeCache, &set_cache);
+    set(tables.cache, Method::VRuntimeCache_serialize, &serialize_cache);
+    set(tables.cache, Method::VRuntimeCache_deserialize, &deserialize_cache);
+    set(tables.memory, Method::VHostMemory_data, &memory_data);
+    set(tables.memory, Method::VHostMemory_size, &memory_size);
+  }
   set(tables.engine, Method::VCudaEngine_getTensorShape, &engine_shape);
   set(tables.engine, Method::VCudaEngine_getTensorDataType, &data_type);
   set(tables.engine, Method::VCudaEngine_getTensorLocation, &location);

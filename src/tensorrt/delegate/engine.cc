@@ -104,9 +104,10 @@ Status LoadedEngine::make_context() {
     const std::lock_guard<std::mutex> lock(scratch_->mutex);
     SLIPWAY_RETURN_IF_ERROR(scratch_->memory.reserve(static_cast<size_t>(size)));
   }
-  auto context = plan_->engine().create_context(scratch_ == nullptr);
+  auto context = plan_->create_context(scratch_ == nullptr);
   if (!context.ok()) return with_memory(context.error(), *device_);
   context_.emplace(*std::move(context));
+  plan_->keep_kernels();
   profile_ = 0;
   ++plan_->contexts;
   return {};

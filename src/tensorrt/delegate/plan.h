@@ -41,10 +41,16 @@ class Plan {
   ~Plan() {
     // TensorRT frees the device's memory in it.
     const auto current = device_->make_current();
+    keep_kernels();
+    config_.reset();
     engine_.reset();
   }
 
   tensorrt::Engine& engine() { return *engine_; }
+  // With kernels that were compiled before. While the device is current, as below.
+  Result<ExecutionContext> create_context(bool with_memory);
+  // For later processes, where there are others than before.
+  void keep_kernels();
   const cuda::DevicePointer& device() const { return device_; }
 
   const PlanId id;
@@ -56,6 +62,9 @@ class Plan {
   std::shared_ptr<SharedRuntime> runtime_;
   cuda::DevicePointer device_;
   std::optional<tensorrt::Engine> engine_;
+  std::optional<RuntimeConfig> config_;  // of its contexts, once there was one
+  std::string kernel_file_;
+  std::string kept_;  // the SHA-256 of what is in it
 };
 
 // Memory of a device that contexts work in one at a time.

@@ -81,10 +81,60 @@ Result<int64_t> Engine::context_memory() const {
   return call<Method::VCudaEngine_getDeviceMemorySizeV2>(version(), object());
 }
 
-Result<ExecutionContext> Engine::create_context(bool with_memory) {
+bool RuntimeConfig::read_kernels(std::span<const std::byte> bytes) {
+  const void* const data = bytes.data();
+  return call<Method::VRuntimeCache_deserialize>(cache_.version(), cache_.object(), data,
+                                                 bytes.size());
+}
+
+Result<std::vector<std::byte>> RuntimeConfig::kernels() const {
+  cache_.session()->log->start();
+  auto* const memory = call<Method::VRuntimeCache_serialize>(cache_.version(), cache_.object());
+  if (memory == nullptr) {
+    return cache_.session()->log->error(ErrorCode::kInternal, "compiled kernels are not given");
+  }
+  const OwnedObject owned(memory);
+  const auto* data =
+      static_cast<const std::byte*>(call<Method::VHostMemory_data>(cache_.version(), memory));
+  const auto size = call<Method::VHostMemory_size>(cache_.version(), memory);
+  return std::vector<std::byte>(data, data + size);
+}
+
+Result<std::optional<RuntimeConfig>> Engine::create_config() const {
+  if (slot(Method::VRuntimeConfig_createRuntimeCache).of(version()) < 0) {
+    return std::optional<RuntimeConfig>();
+  }
   session()->log->start();
-  Object* const context = call<Method::VCudaEngine_createExecutionContext>(
-      version(), object(), with_memory ? kStaticAllocation : kUserManaged);
+  auto* const config = call<Method::VCudaEngine_createRuntimeConfig>(version(), object());
+  if (config == nullptr) {
+    return error(ErrorCode::kInternal,
+                 fmt::format("{} makes no runtime configuration", version().name()));
+  }
+  RuntimeConfig::Owned owned(session(), config);
+  auto* const cache = call<Method::VRuntimeConfig_createRuntimeCache>(version(), config);
+  if (cache == nullptr) {
+    return error(ErrorCode::kInternal,
+                 fmt::format("{} makes no cache of kernels", version().name()));
+  }
+  RuntimeConfig::Owned owned_cache(session(), cache);
+  return std::optional(RuntimeConfig(std::move(owned), std::move(owned_cache)));
+}
+
+Result<ExecutionContext> Engine::create_context(bool with_memory, const RuntimeConfig* config) {
+  session()->log->start();
+  const int32_t strategy = with_memory ? kStaticAllocation : kUserManaged;
+  Object* context = nullptr;
+  if (config == nullptr) {
+    context = call<Method::VCudaEngine_createExecutionContext>(version(), object(), strategy);
+  } else {
+    Object* const given = config->config_.object();
+    call<Method::VRuntimeConfig_setExecutionContextAllocationStrategy>(version(), given, strategy);
+    const Object* const cache = config->cache_.object();
+    if (call<Method::VRuntimeConfig_setRuntimeCache>(version(), given, cache)) {
+      context = call<Method::VCudaEngine_createExecutionContextWithRuntimeConfig>(version(),
+                                                                                  object(), given);
+    }
+  }
   if (context == nullptr) {
     return error(ErrorCode::kInternal,
                  fmt::format("{} makes no context of the engine", version().name()));

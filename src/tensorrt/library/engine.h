@@ -2,9 +2,12 @@
 // host, and contexts that run them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "slipway/result.h"
@@ -53,6 +56,25 @@ class ExecutionContext : public Part {
   using Part::Part;
 };
 
+// What contexts of TensorRT-RTX are made with: the kernels that it has compiled for this GPU, which
+// they share. Its engine must outlive it, and it its contexts. For one thread at a time, as above.
+class RuntimeConfig {
+ public:
+  // Those of an earlier process, before the first context. False where TensorRT does not take them.
+  bool read_kernels(std::span<const std::byte> bytes);
+  // Those that there are.
+  Result<std::vector<std::byte>> kernels() const;
+
+ private:
+  friend class Engine;
+  struct Owned : Part {
+    Owned(SessionPointer session, Object* object) : Part(std::move(session), object) {}
+  };
+  RuntimeConfig(Owned config, Owned cache) : config_(std::move(config)), cache_(std::move(cache)) {}
+  Owned config_;
+  Owned cache_;
+};
+
 // For one thread at a time, as above.
 class Engine : public Part {
  public:
@@ -72,8 +94,11 @@ class Engine : public Part {
   // Bytes of the device that a context works in, weights aside, at the budget that is set.
   Result<int64_t> context_memory() const;
 
+  // Nothing where this TensorRT makes contexts without.
+  Result<std::optional<RuntimeConfig>> create_config() const;
   // With that memory, or without: then each run needs ExecutionContext::set_memory before.
-  Result<ExecutionContext> create_context(bool with_memory = true);
+  Result<ExecutionContext> create_context(bool with_memory = true,
+                                          const RuntimeConfig* config = nullptr);
 
   // What TensorRT says of the latest step: "`what`: " and its first error.
   Error error(ErrorCode code, std::string_view what) const;

@@ -95,6 +95,15 @@ namespace slipway::tensorrt {
   METHOD(VCudaEngine, getWeightStreamingAutomaticBudget, int64_t(), 50, 42, 42, 1)                                    \
   METHOD(VCudaEngine, getWeightStreamingScratchMemorySize, int64_t(), 51, 43, 43, 1)                                  \
   METHOD(VCudaEngine, getDeviceMemorySizeV2, int64_t(), 52, 44, 44, 1)                                                \
+  METHOD(VCudaEngine, createExecutionContextWithRuntimeConfig, Object*(Object* config), 55, 47, 47, 11)               \
+  METHOD(VCudaEngine, createRuntimeConfig, Object*(), 56, 48, 48, 11)                                                 \
+  METHOD(VRuntimeConfig, setExecutionContextAllocationStrategy, void(int32_t strategy), 3, 3, 3, 11)                  \
+  METHOD(VRuntimeConfig, createRuntimeCache, Object*(), -1, -1, 5, 0)                                                 \
+  METHOD(VRuntimeConfig, setRuntimeCache, bool(const Object* cache), -1, -1, 6, 0)                                    \
+  METHOD(VRuntimeCache, serialize, Object*(), -1, -1, 2, 0)                                                           \
+  METHOD(VRuntimeCache, deserialize, bool(const void* data, size_t), -1, -1, 3, 0)                                    \
+  METHOD(VHostMemory, data, void*(), 2, 2, 2, 0)                                                                      \
+  METHOD(VHostMemory, size, size_t(), 3, 3, 3, 0)                                                                     \
   METHOD(VExecutionContext, setInputShape, bool(const char* tensor, const Dims*), 21, 20, 20, 0)                      \
   METHOD(VExecutionContext, getTensorShape, Dims(const char* tensor), 22, 21, 21, 0)                                  \
   METHOD(VExecutionContext, setTensorAddress, bool(const char* tensor, void* address), 24, 23, 23, 0)                 \

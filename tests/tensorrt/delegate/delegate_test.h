@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -144,7 +145,10 @@ class Handle : public delegate::LoadedEngine {
 // Holds that nothing is left over.
 class DelegateTest : public testing::Test {
  protected:
-  void SetUp() override { runtime::initialize_platform(); }
+  void SetUp() override {
+    runtime::initialize_platform();
+    ::setenv("SLIPWAY_TENSORRT_RUNTIME_CACHE", "", 1);  // nothing is left on this machine
+  }
   void TearDown() override {
     driver.memory = size_t{1} << 30;
     driver.work_error = 0;
