@@ -44,6 +44,21 @@ if(TARGET tests)
   add_test(NAME c_api_dlopen_test COMMAND c_api_dlopen_test $<TARGET_FILE:slipway_c>
                                           ${PROJECT_SOURCE_DIR}/tests/data/golden/mlp.pt2 ${PROJECT_BINARY_DIR}/tests/c_api.pte)
   add_test(NAME run_model_c COMMAND run_model_c ${PROJECT_BINARY_DIR}/tests/c_api.pte)
+  # Models that are shared libraries, from C.
+  add_test(NAME check_model_exports COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tools/check_exports.py
+                                            $<TARGET_FILE:slipway_model>)
+  add_executable(run_model_library EXCLUDE_FROM_ALL tests/model_library/run_model.c)
+  target_compile_options(run_model_library PRIVATE -std=c11 -pedantic)
+  target_include_directories(run_model_library PRIVATE ${PROJECT_SOURCE_DIR}/include)
+  target_link_libraries(run_model_library PRIVATE ${CMAKE_DL_LIBS} m)
+  set_target_properties(run_model_library PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
+  add_dependencies(tests run_model_library)
+  if(TARGET slipway)
+    add_test(NAME model_library_golden_test
+             COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/model_library/run_golden.py $<TARGET_FILE:slipway>
+                     $<TARGET_FILE:run_model_library> $<TARGET_FILE:slipway_c> ${PROJECT_SOURCE_DIR}/tests/data/golden
+                     ${PROJECT_BINARY_DIR}/model_library/golden)
+  endif()
   set_tests_properties(c_api_dlopen_test PROPERTIES FIXTURES_SETUP c_api_model)
   set_tests_properties(run_model_c PROPERTIES FIXTURES_REQUIRED c_api_model PASS_REGULAR_EXPRESSION "^output 0: float32\\[")
 endif()

@@ -133,9 +133,11 @@ def declarations(root):
 
 
 def of_library(headers, name):
-    """The declarations of what a library of that file name exports: the interface of C has one for itself."""
-    is_of_c = name == 'libslipway_c.so'
-    return [declaration for declaration in headers if declaration.file.endswith('_c.h') == is_of_c]
+    """The declarations of what a library of that file name exports: the interface of C has one for itself, and so has a model."""
+    own = {'libslipway_c.so': 'slipway_c.h', 'libslipway_model.so': 'slipway_model.h'}
+    if name in own:
+        return [declaration for declaration in headers if declaration.file.endswith(own[name])]
+    return [declaration for declaration in headers if not declaration.file.endswith(tuple(own.values()))]
 
 
 def marked_classes(headers):

@@ -97,9 +97,10 @@ class CheckExports(unittest.TestCase):
 
     def test_of_c(self):
         headers = check_exports.declared('extern "C" { SLIPWAY_API int slipway_f(void); }') + check_exports.declared(HEADER)
-        headers[0].file = 'include/slipway/slipway_c.h'
-        self.assertEqual(headers[:1], check_exports.of_library(headers, 'libslipway_c.so'))
-        self.assertEqual(headers[1:], check_exports.of_library(headers, 'libslipway_shared.so'))
+        for name in ('c', 'model'):
+            headers[0].file = f'include/slipway/slipway_{name}.h'
+            self.assertEqual(headers[:1], check_exports.of_library(headers, f'libslipway_{name}.so'))
+            self.assertEqual(headers[1:], check_exports.of_library(headers, 'libslipway_shared.so'))
 
     def test_unmarked(self):
         self.assertEqual(['slipway::f is public: mark it with SLIPWAY_API'], self.unmarked('namespace slipway { int f(); }'))

@@ -62,6 +62,8 @@ inline constexpr uint64_t kMostCheckedMultiplyAdds = 1'000'000;
 enum class Output : uint8_t {
   // A .pte file, for slipway::Module and for ExecuTorch.
   kPte,
+  // A shared library with such a file in it, for programs that call slipway/slipway_model.h.
+  kLibrary,
   // The bare engine of a program that the one engine of the list takes as a whole, for trtexec and
   // others. The error for any other program says how it would be cut.
   kEngine,
@@ -182,5 +184,9 @@ SLIPWAY_API Result<Artefact> compile(const Program& program, const CompileOption
 SLIPWAY_API Result<Artefact> compile(
     const std::vector<std::pair<std::string, const Program*>>& methods,
     const CompileOptions& options = {});
+
+// A program that is compiled already (a .pte file, or what else holds one) as another file that
+// holds one; nothing of it is changed.
+SLIPWAY_API Result<Artefact> repack(const std::string& path, Output output);
 
 }  // namespace slipway

@@ -91,7 +91,7 @@ def compile(
     engine: "openvino", a list by priority, or "none"; engine_names() has them. engine_options: {"tensorrt": {"target": "sm_90"}}.
     The other options are CompileOptions of include/slipway/compile.h by name, such as check="outside", cache="folder",
     bounds={"x.0": 64}, tune=True, require_full=True, exclude_ops=["aten.cos"]; options() lists them. `output` ends in .pte; for
-    another kind of file, output="engine" and others, give kind="engine", "onnx" or "pt2".
+    another kind of file, output="engine" and others, give kind="library" (.so), "engine", "onnx" or "pt2".
 
     Warnings are RuntimeWarning. Other threads of Python run meanwhile.
     """

@@ -23,6 +23,7 @@
 #include "cli/step_times.h"
 #include "cli/text.h"
 #include "compile/artefact.h"
+#include "compile/output.h"
 #include "compile/program_impl.h"
 #include "engine_list/compilers/registry.h"
 #include "engine_list/registry.h"
@@ -30,6 +31,7 @@
 #include "inspect/tuning_text.h"
 #include "ir/queries.h"
 #include "slipway/compile.h"
+#include "slipway/inspect.h"
 
 namespace slipway::cli {
 namespace {
@@ -87,7 +89,7 @@ const engine_build::CompilerDescription* bare_engine(const std::string& extensio
 
 // The extensions that say what is to be written.
 std::vector<std::string> known_extensions() {
-  std::vector<std::string> known = {".pte", ".onnx", ".pt2"};
+  std::vector<std::string> known = {".pte", ".so", ".onnx", ".pt2"};
   for (const auto* compiler : engine_list::compilers()) {
     known.insert(known.end(), compiler->bare_extensions.begin(), compiler->bare_extensions.end());
   }
@@ -135,6 +137,8 @@ Result<CompileOptions> to_compile_options(const CompileArguments& options) {
     const bool for_any_tool = !options.engine.is_set() || compile_options.engines.empty();
     compile_options.output = for_any_tool ? Output::kOnnx : Output::kEngineOnnx;
     compile_options.cache.clear();
+  } else if (extension == ".so") {
+    compile_options.output = Output::kLibrary;
   } else if (extension == ".pt2") {
     compile_options.output = Output::kArchive;
     if (compile_options.engines.empty()) compile_options.cache.clear();
@@ -179,7 +183,7 @@ Result<std::string> summary_text(const CompileArguments& options, Output output,
                        count_text(archive.engines, "engine"), format_bytes(archive.engine_bytes),
                        format_bytes(size));
   }
-  if (output != Output::kPte) {
+  if (is_onnx(output)) {
     return fmt::format("ONNX model of {}, file {}", before, format_bytes(size));
   }
   SLIPWAY_ASSIGN_OR_RETURN(inspection::PteSummary summary,
@@ -236,13 +240,41 @@ std::string examples_of_engines() {
   return text;
 }
 
+// Whether the only input is a program that is compiled already.
+bool is_compiled(const CompileArguments& options) {
+  if (options.models.size() != 1) return false;
+  const auto kind = file_kind(options.models.front());
+  return kind.ok() && *kind == FileKind::kProgram;
+}
+
+// That as another file that holds one.
+Status repack_program(const CompileArguments& options, Output output) {
+  const std::string& model = options.models.front();
+  if (options.engine.is_set() || !options.bounds.empty() || options.tune ||
+      !options.tune_sizes.empty() || options.seed != CompileOptions().seed ||
+      options.no_alloc_graph_output || !options.external_engines.empty() ||
+      !options.print_after.empty() || !options.dump_partitions.empty()) {
+    return invalid_argument("{} is compiled already: it takes --output and --format alone", model);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const Artefact artefact, repack(model, output));
+  Progress progress;
+  progress.step("writing " + options.output);
+  SLIPWAY_RETURN_IF_ERROR(artefact.save(
+      options.output, [&](uint64_t done, uint64_t total) { progress.update(done, total); }));
+  progress.finish();
+  fmt::print("{}: the program of {}, file {}\n", options.output, model,
+             format_bytes(artefact.size()));
+  return {};
+}
+
 Status compile(const CompileArguments& options) {
   const auto started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(check_output(options));
   SLIPWAY_RETURN_IF_ERROR(check_place(options));
   SLIPWAY_ASSIGN_OR_RETURN(CompileOptions compile_options, to_compile_options(options));
+  if (is_compiled(options)) return repack_program(options, compile_options.output);
   SLIPWAY_RETURN_IF_ERROR(check_bare_engine(options, compile_options.engines));
-  if (compile_options.output != Output::kPte && options.models.size() != 1) {
+  if (!is_program(compile_options.output) && options.models.size() != 1) {
     return invalid_argument("'{}' holds one program, but {} are given", options.output,
                             options.models.size());
   }
@@ -302,14 +334,16 @@ Status compile(const CompileArguments& options) {
 void add_compile(const Command& tool, Action& action) {
   auto options = std::make_shared<CompileArguments>();
   const Command command = tool.add_command(
-      "compile", "Compile .pt2 archives to a .pte file, or one to .onnx, .engine or .pt2");
+      "compile", "Compile .pt2 archives to a .pte or .so file, or one to .onnx, .engine or .pt2");
   command
-      .add_option("MODEL", options->models,
-                  "Archive of torch.export, or METHOD=ARCHIVE for each of several methods")
+      .add_option(
+          "MODEL", options->models,
+          "Archive of torch.export, or METHOD=ARCHIVE for each of several methods; or a compiled "
+          "program (.pte, .so) for another file with the same program")
       .required();
   command
       .add_option("-o,--output", options->output,
-                  "The .pte, .onnx, .engine, .trt, .pt2 or .ep file to write")
+                  "The .pte, .so, .onnx, .engine, .trt, .pt2 or .ep file to write")
       .required();
   command.add_option("--format", options->format, "What to write, whatever the file's name ends in")
       .one_of(known_formats());
@@ -365,6 +399,8 @@ void add_compile(const Command& tool, Action& action) {
                  "  slipway compile model.pt2 -o model.pte --bound s77=64\n"
                  "  slipway compile model.pt2 -o model.pte --engine none\n"
                  "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
+                 "  slipway compile model.pt2 -o model.so\n"
+                 "  slipway compile model.pte -o model.so\n"
                  "  slipway compile model.pt2 -o model.onnx\n"
                  "  slipway compile model.pt2 -o copy.pt2 --engine none\n"
                  "  slipway compile model.pt2 -o model.pte --engine " +

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/try.h"
+#include "compile/library_stub.h"
+#include "model_library/library.h"
 #include "ptd/data_file.h"
 #include "pte/reader/reader.h"
 #include "runtime/data_file.h"
@@ -113,6 +115,8 @@ Status Artefact::Impl::set_model(onnx::Graph graph, uint64_t most_inline) {
   if (weights_size > 0) model = std::make_shared<const onnx::Graph>(std::move(graph));
   return {};
 }
+
+void Artefact::Impl::set_library() { pieces = model_library::make_library(library_stub(), pieces); }
 
 Status Artefact::Impl::check_sources() const {
   for (const FileIdentity& source : sources) SLIPWAY_RETURN_IF_ERROR(source.check_unchanged());

@@ -51,6 +51,9 @@ class Artefact::Impl {
   // Makes it that of an ONNX model, in two files past `most_inline` bytes of constants.
   Status set_model(onnx::Graph graph, uint64_t most_inline = onnx::kMaxInline);
 
+  // Puts its .pte into a shared library.
+  void set_library();
+
   // Whether the archives still are what was compiled.
   Status check_sources() const;
   // Everything that a user of the written bytes would trip over is found here.

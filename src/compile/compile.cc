@@ -183,7 +183,7 @@ std::vector<std::string> step_names(Output output) {
   std::vector<std::string> names;
   names.reserve(kFunctionalSteps.size() + 3 + kKernelSteps.size());
   for (const Step& step : kFunctionalSteps) names.emplace_back(step.name);
-  if (output == Output::kPte) names.emplace_back(kDraw);
+  if (is_program(output)) names.emplace_back(kDraw);
   names.emplace_back(kPrepare);
   if (is_onnx(output)) return names;
   names.emplace_back(kBuild);
@@ -210,7 +210,7 @@ Status look_at(const ir::Program& program, const char* step, const CompileOption
 Status make_functional(ir::Program& program, const CompileOptions& options) {
   SLIPWAY_RETURN_IF_ERROR(run_steps(kFunctionalSteps, program, options));
   // The others have no state of their own.
-  if (options.output != Output::kPte) return {};
+  if (!is_program(options.output)) return {};
   if (options.on_step) options.on_step(kDraw);
   SLIPWAY_RETURN_IF_ERROR(passes::draw_random_numbers(program, options.seed));
   return look_at(program, kDraw, options);

@@ -21,6 +21,8 @@ const char* title(const CompileOptions& options) {
   switch (options.output) {
     case Output::kPte:
       return options.engines.empty() ? "a .pte file without engines" : "a .pte file";
+    case Output::kLibrary:
+      return options.engines.empty() ? "a shared library without engines" : "a shared library";
     case Output::kEngine:
       return "a bare engine";
     case Output::kOnnx:
@@ -75,7 +77,7 @@ Status check_without_effect(const CompileOptions& options) {
   const auto refuse = [&](const char* option) {
     return invalid_argument("option '{}' has no effect on {}", option, title(options));
   };
-  if (options.output != Output::kPte) {
+  if (!is_program(options.output)) {
     for (const Given& one : of_pte) {
       if (one.is_given) return refuse(one.option);
     }
@@ -88,7 +90,7 @@ Status check_without_effect(const CompileOptions& options) {
     if (one.is_given) return refuse(one.option);
   }
   if (options.require_full) return refuse("require_full");
-  if (options.output != Output::kPte && !options.cache.empty()) return refuse("cache");
+  if (!is_program(options.output) && !options.cache.empty()) return refuse("cache");
   // An ONNX model has its sizes symbolic.
   for (const Given& one : of_ranges) {
     if (one.is_given && is_onnx(options.output)) return refuse(one.option);
@@ -169,7 +171,7 @@ Status check_tune(const CompileOptions& options) {
     if (options.tune_sizes.empty()) return {};
     return invalid_argument("option 'tune_sizes' is of use with option 'tune' alone");
   }
-  if (options.output != Output::kPte) {
+  if (!is_program(options.output)) {
     return invalid_argument("option 'tune' has no effect on {}", title(options));
   }
   if (options.engines.size() < 2 || options.engines.size() > kMost) {
@@ -258,6 +260,8 @@ void warn_of_built(const CompileOptions& options, const std::string& engine, siz
 
 bool is_onnx(Output output) { return output == Output::kOnnx || output == Output::kEngineOnnx; }
 
+bool is_program(Output output) { return output == Output::kPte || output == Output::kLibrary; }
+
 std::string data_file_name(const CompileOptions& options) {
   constexpr std::string_view kExtension = ".ptd";
   const std::string& name = options.external_engines;
@@ -270,7 +274,7 @@ Status check_output(const CompileOptions& options, size_t methods) {
   if (!options.external_engines.empty()) SLIPWAY_RETURN_IF_ERROR(check_external_engines(options));
   if (options.non_cpu_memory_planning) SLIPWAY_RETURN_IF_ERROR(check_memory_planning(options));
   SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
-  if (options.output == Output::kPte) return {};
+  if (is_program(options.output)) return {};
   if (methods != 1) {
     return invalid_argument("{} holds one program, but {} are given", title(options), methods);
   }

@@ -10,6 +10,8 @@
 namespace slipway {
 
 bool is_onnx(Output output);
+// Whether it is a .pte file, bare or in something.
+bool is_program(Output output);
 
 // An error for more methods or engines than the output of `options` holds, and for options that
 // have no effect on it.

@@ -5,6 +5,7 @@
 #include "base/mapped_file.h"
 #include "base/try.h"
 #include "engine_list/registry.h"
+#include "model_library/library.h"
 #include "slipway/inspect.h"
 
 namespace slipway {
@@ -15,6 +16,11 @@ Result<FileKind> file_kind(const std::string& path) {
                               file->bytes().size());
   if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return FileKind::kArchive;
   if (text.size() >= 8 && text.substr(4, 2) == "ET") return FileKind::kProgram;
+  if (model_library::is_elf(file->bytes())) {
+    const auto program = model_library::program_of(file->bytes());
+    if (!program.ok()) return program.error().with_context(path);
+    return FileKind::kProgram;
+  }
   if (engine_list::find_bare_engine(file->bytes()) != nullptr) return FileKind::kEngine;
   if (text.empty()) return invalid_file("{} is empty", path);
   if (const std::string what = describe_foreign_content(file->bytes()); !what.empty()) {

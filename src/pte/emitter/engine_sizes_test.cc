@@ -17,6 +17,7 @@
 #include "base/piece_writer.h"
 #include "base/sparse_file_test.h"
 #include "base/try.h"
+#include "model_library/library.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "runtime/sum_backend_test.h"
 
@@ -58,12 +59,15 @@ TEST(EngineSizesTest, EnginesAroundTwoAndFourGiBAreReadBackExactly) {
   }
   p.output(value);
   p.make_trees();
-  const TestFile output(".pte");
+  // Behind a shared library, as it is read in a file of its own.
+  const TestFile output(".so");
   {
     const auto pieces = emit({p.method()}, {.tool_version = "test"});
     ASSERT_TRUE(pieces.ok()) << pieces.error().message();
     EXPECT_GT(pieces->size(), 6 * kGiB);
-    const Status written = write_sparse(*pieces, output.path);
+    const std::string stub = "\177ELF";
+    const Status written = write_sparse(
+        model_library::make_library(std::as_bytes(std::span(stub)), *pieces), output.path);
     ASSERT_TRUE(written.ok()) << written.error().message();
   }
   const auto mapped = MappedFile::open(output.path);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/try.h"
+#include "model_library/library.h"
 #include "pte/format/layout.h"
 #include "pte/reader/engine_check.h"
 #include "pte/reader/header.h"
@@ -92,6 +93,7 @@ Result<File> File::read(OwnedSpan bytes, const std::string& name, const ReadOpti
   file.name_ = name;
   file.bytes_ = std::move(bytes);
   const auto status = [&]() -> Status {
+    SLIPWAY_ASSIGN_OR_RETURN(file.bytes_.bytes, model_library::program_of(file.bytes()));
     SLIPWAY_ASSIGN_OR_RETURN(const Header header, read_header(file.bytes()));
     file.program_size_ = header.program_size;
     file.segment_base_ = header.segment_base;

@@ -34,8 +34,8 @@ struct ReadOptions {
 // A checked file. Immutable; safe to read from several threads.
 class File {
  public:
-  // Checks everything but the bytes of segments; `name` is for messages. Fails with kInvalidFile,
-  // or kUnsupported for an unknown operator.
+  // Checks everything but the bytes of segments; `name` is for messages. Of a shared library it is
+  // the program behind it. Fails with kInvalidFile, or kUnsupported for an unknown operator.
   static Result<File> read(OwnedSpan bytes, const std::string& name,
                            const ReadOptions& options = {});
 

@@ -1,0 +1,74 @@
+// Shared libraries with a program, in the tool.
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "cli/tool_test.h"
+
+namespace slipway::cli {
+namespace {
+
+class ModelLibrary : public Tool {
+ protected:
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(path(name), std::ios::binary) << text;
+  }
+
+  const std::string input_ = "0=" + data_path("golden/mlp.0.in0.npy");
+};
+
+TEST_F(ModelLibrary, IsTakenAsTheProgramInIt) {
+  const std::string library = compile("golden/mlp.pt2", "model.so");
+  for (const std::vector<std::string>& more : {std::vector<std::string>(), {"--isolate"}}) {
+    std::vector<std::string> arguments = {"run", library, "--input", input_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome ran = run(arguments);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_TRUE(contains(ran.out, "output 0")) << ran.out;
+  }
+  const Outcome verified = run({"verify", library});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
+  EXPECT_TRUE(contains(verified.out, "checksums")) << verified.out;
+  const Outcome inspected = run({"inspect", library});
+  EXPECT_EQ(inspected.code, 0) << inspected.err;
+  EXPECT_TRUE(contains(inspected.out, "method forward")) << inspected.out;
+  EXPECT_EQ(run({"extract", library, "-o", path("engine")}).code, 0);
+}
+
+TEST_F(ModelLibrary, IsMadeOfAProgramAndBack) {
+  const std::string program = compile("golden/mlp.pt2", "model.pte", "none");
+  const std::string library = compile("golden/mlp.pt2", "model.so", "none");
+  ASSERT_EQ(run({"compile", program, "-o", path("again.so")}).code, 0);
+  EXPECT_EQ(read_file(path("again.so")), read_file(library));
+  ASSERT_EQ(run({"compile", library, "-o", path("again.pte")}).code, 0);
+  EXPECT_EQ(read_file(path("again.pte")), read_file(program));
+
+  const Outcome option = run({"compile", program, "-o", path("other.so"), "--engine", "none"});
+  EXPECT_EQ(option.code, 2);
+  EXPECT_TRUE(contains(option.err, "is compiled already")) << option.err;
+  const Outcome model = run({"compile", program, "-o", path("other.onnx")});
+  EXPECT_TRUE(contains(model.err, "is compiled already")) << model.err;
+  EXPECT_EQ(run({"compile", program, "-o", program}).code, 2);
+}
+
+TEST_F(ModelLibrary, WhatIsDamagedIsRefused) {
+  const std::string whole = read_file(compile("golden/mlp.pt2", "model.so", "none"));
+  const auto refusal = [&](const std::string& bytes) {
+    write("damaged.so", bytes);
+    for (const char* command : {"inspect", "verify"}) {
+      EXPECT_EQ(run({command, path("damaged.so")}).code, 1);
+    }
+    return run({"run", path("damaged.so"), "--input", input_}).err;
+  };
+  EXPECT_TRUE(contains(refusal(whole.substr(0, whole.size() - 1)), "strip"));
+  std::string changed = whole;
+  changed[1000] = static_cast<char>(changed[1000] ^ 1);
+  EXPECT_TRUE(contains(refusal(changed), "the shared library around the model is damaged"));
+  changed = whole;
+  char& byte = changed[changed.find("ET12") + 100];
+  byte = static_cast<char>(byte ^ 1);
+  EXPECT_TRUE(contains(refusal(changed), "damaged"));
+}
+
+}  // namespace
+}  // namespace slipway::cli

@@ -1,0 +1,35 @@
+// Programs that are compiled already, as files of another kind.
+
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/guard.h"
+#include "base/try.h"
+#include "compile/artefact.h"
+#include "compile/output.h"
+#include "pte/reader/reader.h"
+#include "slipway/compile.h"
+
+namespace slipway {
+
+Result<Artefact> repack(const std::string& path, Output output) {
+  if (!is_program(output)) {
+    return invalid_argument("{} is compiled already: what else is to be made needs the archive",
+                            path);
+  }
+  return guarded(path, [&]() -> Result<Artefact> {
+    Artefact::Impl artefact;
+    SLIPWAY_ASSIGN_OR_RETURN(FileIdentity source, FileIdentity::of(path));
+    artefact.sources.push_back(std::move(source));
+    SLIPWAY_ASSIGN_OR_RETURN(const auto mapped, MappedFile::open(path));
+    SLIPWAY_ASSIGN_OR_RETURN(const pte::File file,
+                             pte::File::read({mapped->bytes(), mapped}, path));
+    artefact.pieces.add(OwnedSpan{file.bytes(), mapped});
+    artefact.is_pte = true;
+    if (output == Output::kLibrary) artefact.set_library();
+    return Artefact::Impl::make(std::move(artefact));
+  });
+}
+
+}  // namespace slipway
