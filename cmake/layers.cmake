@@ -129,6 +129,18 @@ add_custom_command(
 add_custom_target(slipway_xnnpack_schema DEPENDS ${generated}/xnnpack_generated.h)
 add_dependencies(slipway_xnnpack_format slipway_xnnpack_schema)
 
+# And of the profiles that its developer tools read: "profile/etdump_generated.h".
+set(generated ${PROJECT_BINARY_DIR}/generated/profile)
+configure_file(${SLIPWAY_EXECUTORCH}/devtools/etdump/etdump_schema_flatcc.fbs ${generated}/etdump.fbs COPYONLY)
+configure_file(${SLIPWAY_EXECUTORCH}/schema/scalar_type.fbs ${generated}/scalar_type.fbs COPYONLY)
+add_custom_command(
+  OUTPUT ${generated}/etdump_generated.h
+  COMMAND ${FLATC} --cpp --cpp-std c++17 --scoped-enums -o ${generated} ${generated}/etdump.fbs ${generated}/scalar_type.fbs
+  DEPENDS ${generated}/etdump.fbs ${generated}/scalar_type.fbs
+  COMMENT "Generating profile/etdump_generated.h")
+add_custom_target(slipway_etdump_schema DEPENDS ${generated}/etdump_generated.h)
+add_dependencies(slipway_profile slipway_etdump_schema)
+
 # And of the table of an engine for NVIDIA GPUs, with the objects that a writer fills: "cuda/format/engine_generated.h".
 set(generated ${PROJECT_BINARY_DIR}/generated/cuda/format)
 set(schema ${PROJECT_SOURCE_DIR}/src/cuda/format/engine.fbs)

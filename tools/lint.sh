@@ -13,7 +13,7 @@ if is_wanted tools/requirements-lint.txt clang-tidy; then
   echo "$requirement" >"$stamp"
 fi
 
-ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_onnx_proto >/dev/null
+ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_etdump_schema slipway_onnx_proto >/dev/null
 python3 tools/check_includes.py build/release/build.ninja
 python3 tools/check_engine_names.py
 python3 tools/check_exports.py

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "slipway/export.h"
+#include "slipway/profile.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
@@ -96,6 +97,10 @@ struct LoadOptions {
   std::function<void(const std::string&)> on_warning = nullptr;
   // Make that an error, kUnavailable.
   bool require_same_environment = false;
+  // Called after each run that gave outputs, by its thread, with where its time went. Engines that
+  // can tell of their layers do so then, which may take some time of its own; without it nothing is
+  // measured. An error where the module is isolated.
+  std::function<void(const RunProfile&)> on_profile = nullptr;
 };
 
 class Method;

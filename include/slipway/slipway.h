@@ -7,6 +7,7 @@
 #include "slipway/inspect.h"
 #include "slipway/module.h"
 #include "slipway/npy.h"
+#include "slipway/profile.h"
 #include "slipway/program.h"
 #include "slipway/result.h"
 #include "slipway/tensor.h"

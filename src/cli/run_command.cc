@@ -22,6 +22,7 @@
 #include "cli/model_file.h"
 #include "cli/option_names.h"
 #include "cli/output_files.h"
+#include "cli/profile_text.h"
 #include "cli/text.h"
 #include "cli/timed_runs.h"
 #include "runtime/backends.h"
@@ -41,6 +42,7 @@ struct RunArguments {
   size_t instances = 1;
   std::vector<std::string> sizes;
   bool json = false;
+  std::string profile;
   std::string output_dir;
   std::string state_dir;
   LoadOptions load;
@@ -65,13 +67,15 @@ void print_outputs(const std::vector<Value>& values, const std::vector<ValueInfo
 }
 
 void print_json(const std::vector<Value>& values, const std::vector<ValueInfo>& infos,
-                const std::optional<TimedRuns>& timed) {
+                const std::optional<TimedRuns>& timed,
+                const std::optional<profile::Summary>& profiled) {
   nlohmann::ordered_json json;
   json["outputs"] = nlohmann::ordered_json::array();
   for (size_t i = 0; i < values.size(); ++i) {
     json["outputs"].push_back({{"name", infos[i].name}, {"type", format_value_type(values[i])}});
   }
   if (timed) json["timing"] = timing_json(*timed);
+  if (profiled) json["profile"] = profile::to_json(*profiled);
   fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
@@ -196,6 +200,12 @@ Status run(const RunArguments& options) {
   for (const std::string& folder : {options.output_dir, options.state_dir}) {
     if (!folder.empty()) SLIPWAY_RETURN_IF_ERROR(check_folder(folder));
   }
+  if (!options.profile.empty()) {
+    SLIPWAY_RETURN_IF_ERROR(check_profile_name(options.profile));
+    if (options.instances > 1) {
+      return invalid_argument("--profile is of one instance: leave out --instances");
+    }
+  }
   if (options.load.engine_threads && !options.load.isolate) {
     SLIPWAY_RETURN_IF_ERROR(runtime::set_thread_count(*options.load.engine_threads));
   }
@@ -205,6 +215,10 @@ Status run(const RunArguments& options) {
   }
   if (options.memory_limit) load.memory_limit = *options.memory_limit << 20;
   load.on_warning = print_warning;
+  profile::Profiler profiler;
+  if (!options.profile.empty()) {
+    load.on_profile = [&profiler](const RunProfile& run) { profiler.add(run); };
+  }
   std::vector<Instance> instances;
   for (size_t i = 0; i < options.instances; ++i) {
     SLIPWAY_ASSIGN_OR_RETURN(Instance instance, make_instance(options, load));
@@ -218,9 +232,14 @@ Status run(const RunArguments& options) {
     SLIPWAY_RETURN_IF_ERROR(run_once(own));
   }
 
+  std::optional<profile::Summary> profiled;
+  if (!options.profile.empty()) {
+    profiled = profiler.summary();
+    SLIPWAY_RETURN_IF_ERROR(write_profile(options.profile, profiler, files_read(options)));
+  }
   const Method& method = own.method;
   if (options.json) {
-    print_json(own.outputs, method.outputs(), timed);
+    print_json(own.outputs, method.outputs(), timed, profiled);
   } else {
     print_outputs(own.outputs, method.outputs(), method.output_tree());
   }
@@ -230,6 +249,7 @@ Status run(const RunArguments& options) {
   }
   if (!options.state_dir.empty()) SLIPWAY_RETURN_IF_ERROR(write_state(method, options, own.inputs));
   if (timed && !options.json) fmt::print("{}", timing_text(*timed));
+  if (profiled && !options.json) fmt::print("{}", profile_text(*profiled));
   return {};
 }
 
@@ -278,6 +298,13 @@ void add_run(const Command& tool, Action& action) {
                   "they make together")
       .between(1, 1024);
   command.add_flag("--json", options->json, "Print outputs and times as JSON");
+  command
+      .add_option(
+          "--profile", options->profile,
+          "Print how long each instruction took, and layers of engines that tell, and write "
+          "it to a file: .json, as Chrome's trace viewer and Perfetto show it, .etdp for "
+          "ExecuTorch's Inspector, or - for none; of more runs with --repeat")
+      .type_name("FILE");
   command.add_option("--output-dir", options->output_dir,
                      "Write 0.npy, 1.npy, ... and outputs.json into this folder");
   command.add_option("--state-dir", options->state_dir,
@@ -321,6 +348,7 @@ void add_run(const Command& tool, Action& action) {
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
       "  slipway run model.pte --device cuda:1 --weight-streaming-budget 2GB\n"
       "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100\n"
+      "  slipway run model.pte --random-inputs 1 --repeat 20 --profile profile.json\n"
       "  slipway run model.pte --random-inputs 1 --size x.0=8 --duration 10 --instances 2 --json");
   command.on_parsed([options, &action] {
     if (!options->performance_hint.empty()) {

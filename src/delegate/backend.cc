@@ -24,10 +24,14 @@ et::Result<et::DelegateHandle*> Backend::init(et::BackendInitContext& context,
   }
 }
 
-et::Error Backend::execute(et::BackendExecutionContext& /*context*/, et::DelegateHandle* handle,
+et::Error Backend::execute(et::BackendExecutionContext& context, et::DelegateHandle* handle,
                            et::Span<et::EValue*> arguments) const {
   try {
-    return static_cast<Engine*>(handle)->run(arguments);
+    auto& engine = *static_cast<Engine*>(handle);
+    const et::Error error = engine.run(arguments);
+    et::EventTracer* const tracer = context.event_tracer();
+    if (error == et::Error::Ok && tracer != nullptr) engine.tell_layers(*tracer);
+    return error;
   } catch (const std::exception& exception) {
     log_error(title_, exception.what());
     return et::Error::MemoryAllocationFailed;

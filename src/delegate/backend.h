@@ -9,6 +9,7 @@
 #include <variant>
 
 #include <executorch/runtime/backend/interface.h>
+#include <executorch/runtime/core/event_tracer.h>
 
 namespace slipway::delegate {
 
@@ -24,6 +25,11 @@ class Engine {
   // ExecuTorch's log.
   virtual executorch::runtime::Error run(
       executorch::runtime::Span<executorch::runtime::EValue*> arguments) = 0;
+
+  // Where runs are profiled: tells how long each layer took in the last one, by
+  // log_profiling_delegate(), with a text that says what ran as its metadata. Those that don't know
+  // tell nothing.
+  virtual void tell_layers(executorch::runtime::EventTracer& /*tracer*/) {}
 };
 
 // Several threads may load engines at once. An exception becomes an error.

@@ -10,6 +10,7 @@
 #include "engine_list/registry.h"
 #include "pte/format/program_generated.h"
 #include "pte/format/scalar_types.h"
+#include "pte/reader/instruction_text.h"
 #include "pte/reader/state.h"
 #include "runtime/data_file.h"
 #include "runtime/signature.h"
@@ -18,38 +19,6 @@ namespace slipway::inspection {
 namespace {
 
 namespace fb = executorch_flatbuffer;
-
-std::string operator_name(const fb::Operator& op) {
-  std::string name = op.name()->str();
-  if (op.overload() != nullptr && op.overload()->size() > 0) name += "." + op.overload()->str();
-  return name;
-}
-
-// "engine 0 of XYZBackend"
-std::string describe_call(const fb::ExecutionPlan& plan, const fb::DelegateCall& call) {
-  const auto index = static_cast<uint32_t>(call.delegate_index());
-  return fmt::format("engine {} of {}", index, plan.delegates()->Get(index)->id()->str());
-}
-
-std::string describe(const fb::ExecutionPlan& plan, const fb::Instruction& instruction) {
-  switch (instruction.instr_args_type()) {
-    case fb::InstructionArguments::KernelCall: {
-      const auto index = static_cast<uint32_t>(instruction.instr_args_as_KernelCall()->op_index());
-      return operator_name(*plan.operators()->Get(index));
-    }
-    case fb::InstructionArguments::DelegateCall:
-      return describe_call(plan, *instruction.instr_args_as_DelegateCall());
-    case fb::InstructionArguments::MoveCall:
-      return "move";
-    case fb::InstructionArguments::JumpFalseCall:
-      return fmt::format("jump to {} if false",
-                         instruction.instr_args_as_JumpFalseCall()->destination_instruction());
-    case fb::InstructionArguments::FreeCall:
-      return "free";
-    default:
-      return "unknown";
-  }
-}
 
 std::string state_type(const fb::Tensor& tensor) {
   std::vector<int64_t> sizes;
@@ -105,12 +74,14 @@ Result<MethodInfo> summarize_method(const pte::File& file, const fb::ExecutionPl
   for (uint32_t i = 1; sizes != nullptr && i < sizes->size(); ++i) {
     method.planned_bytes += static_cast<uint64_t>(sizes->Get(i));
   }
+  method.instructions = pte::instruction_texts(plan);
+  size_t position = 0;
   for (const fb::Chain* chain : *plan.chains()) {
     for (const fb::Instruction* instruction : *chain->instructions()) {
-      method.instructions.push_back(describe(plan, *instruction));
       if (instruction->instr_args_type() == fb::InstructionArguments::KernelCall) {
-        ++method.operators[method.instructions.back()];
+        ++method.operators[method.instructions[position]];
       }
+      ++position;
     }
   }
   if (plan.delegates() != nullptr) {

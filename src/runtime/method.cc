@@ -49,6 +49,8 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
   std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
+  loaded->on_profile_ = options.on_profile;
+  if (loaded->on_profile_) loaded->tracer_.emplace(file, name);
   SLIPWAY_RETURN_IF_ERROR(loaded->check_memory(options));
   SLIPWAY_RETURN_IF_ERROR(loaded->allocate(program, data, options));
   SLIPWAY_RETURN_IF_ERROR(loaded->bind_outputs());
@@ -108,8 +110,8 @@ Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap
     // load() has compared the engines of a file with a manifest.
     BackendSettings settings(options, program_id(), file_.manifest().has_value());
     const et::LoadBackendOptionsMap map = settings.map();
-    auto method =
-        program.load_method(name_.c_str(), &*memory_manager_, /*event_tracer=*/nullptr, data, &map);
+    auto method = program.load_method(name_.c_str(), &*memory_manager_,
+                                      tracer_ ? &*tracer_ : nullptr, data, &map);
     if (!method.ok()) return translate(method.error(), context, log.text());
     method_.emplace(std::move(*method));
     std::string said = log.text();
@@ -280,8 +282,11 @@ Error LoadedMethod::failure(et::Error error, const std::string& log) const {
 }
 
 Result<std::vector<Value>> LoadedMethod::run(std::span<const Value> inputs) {
+  if (tracer_) tracer_->begin();
   SLIPWAY_RETURN_IF_ERROR(start(inputs));
-  return outputs(inputs);
+  auto results = outputs(inputs);
+  if (tracer_ && results.ok()) on_profile_(tracer_->end());
+  return results;
 }
 
 Status LoadedMethod::start(std::span<const Value> inputs) {

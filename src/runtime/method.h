@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "runtime/plan.h"
 #include "runtime/platform.h"
 #include "runtime/signature.h"
+#include "runtime/tracer.h"
 #include "slipway/module.h"
 
 namespace slipway::runtime {
@@ -126,6 +128,9 @@ class LoadedMethod {
   const std::string name_;
   Signature& signature_;
   Plan plan_;
+
+  std::function<void(const RunProfile&)> on_profile_;
+  std::optional<Tracer> tracer_;  // where there is the function
 
   std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
   std::vector<et::Span<uint8_t>> planned_spans_;

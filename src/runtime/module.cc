@@ -63,6 +63,10 @@ Result<std::unique_ptr<Module::Impl>> open_module(Opened program, const std::str
                                                   const LoadOptions& options) {
   SLIPWAY_ASSIGN_OR_RETURN(
       pte::File file, pte::File::read(std::move(program.bytes), name, {.trust = options.trust}));
+  if (options.isolate && options.on_profile) {
+    return invalid_argument(
+        "{}: runs in a process of its own are not profiled: leave out option 'isolate'", name);
+  }
   if (options.verify_checksums) SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
   runtime::Descriptors descriptors = {std::move(program.file), std::nullopt};
   std::optional<ptd::DataFile> data;

@@ -71,8 +71,8 @@ std::unique_ptr<QueuedCall> LoadedMethod::queue(std::span<const Value> inputs) {
     for (const Binding& binding : bindings_) {
       if (binding.mutated) written.insert(plan_.inputs[binding.index]);
     }
-    can_be_queued_ =
-        !time_limit_ && can_be_queued(file_, name_, plan_, device_state_, written, program_id());
+    can_be_queued_ = !time_limit_ && !tracer_ &&
+                     can_be_queued(file_, name_, plan_, device_state_, written, program_id());
   }
   if (!*can_be_queued_) return nullptr;
   return std::make_unique<Queued>(*this, inputs);

@@ -124,7 +124,7 @@ def check_syntax(language, text, tmp_path):
         {
             "c": f"#include <stdio.h>\n#include <slipway/slipway_c.h>\nvoid f(const DLManagedTensorVersioned* const* inputs,"
             f" DLManagedTensorVersioned** outputs) {{\n{text}}}\n",
-            "cpp": "#include <slipway/slipway.h>\nvoid f(slipway::Method& method, void* x_on_gpu, void* y_on_gpu) {\n" f"{text}}}\n",
+            "cpp": "#include <iostream>\n#include <slipway/slipway.h>\nvoid f(slipway::Method& method, void* x_on_gpu, void* y_on_gpu) {\n" f"{text}}}\n",
         }[language]
     )
     compiler = {"c": "gcc -std=c11", "cpp": "g++ -std=c++20"}[language]

@@ -7,7 +7,8 @@
 // Compile specs: "device" names OpenVINO's device, "CPU" without it; "precision" allows "bf16" or
 // "f16" in place of "f32", which OpenVINO would else choose for itself on some CPUs; "size_inputs"
 // and "output_sizes" (openvino/shim/size_inputs.h).
-// Load-time options: "num_threads" (int), "performance_hint" ("latency" or "throughput").
+// Load-time options: "num_threads" (int), "performance_hint" ("latency" or "throughput"), "profile"
+// (bool): runs measure each layer.
 
 #include <cstdlib>
 #include <memory>
@@ -65,6 +66,8 @@ et::Result<std::vector<shim::Property>> load_options(const et::BackendInitContex
     ET_LOG(Error, "%s: performance_hint must be \"latency\" or \"throughput\"", kTitle);
     return et::Error::InvalidArgument;
   }
+  const auto profile = context.get_runtime_spec<bool>("profile");
+  if (profile.ok() && *profile) properties.push_back({"PERF_COUNT", "YES"});
   return properties;
 }
 

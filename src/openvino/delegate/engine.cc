@@ -189,4 +189,38 @@ et::Error Engine::run(et::Span<et::EValue*> arguments) {
   return et::Error::Ok;
 }
 
+// OpenVINO tells the mean of all runs, of which the first takes many times longer than the others:
+// what is told is the mean without it.
+void Engine::tell_layers(et::EventTracer& tracer) {
+  struct Layers {
+    std::vector<std::pair<std::string, std::string>> names;
+    std::vector<uint64_t> means;  // microseconds
+  } layers;
+  const shim::LayerSink sink = {
+      &layers, [](void* context, const char* name, const char* kind, uint64_t microseconds) {
+        auto& own = *static_cast<Layers*>(context);
+        own.names.emplace_back(name, kind);
+        own.means.push_back(microseconds);
+      }};
+  std::string reason;
+  if (!slipway_openvino()->layers(request_, sink, report_to(&reason))) {
+    ET_LOG(Info, "%s: its layers are not known: %s", kTitle, reason.c_str());
+    return;
+  }
+  constexpr uint64_t kNanoseconds = 1000;
+  ++told_runs_;
+  if (told_runs_ == 1) first_layers_ = layers.means;
+  const bool is_later = told_runs_ > 1 && first_layers_.size() == layers.means.size();
+  for (size_t i = 0; i < layers.means.size(); ++i) {
+    uint64_t nanoseconds = layers.means[i] * kNanoseconds;
+    if (is_later) {
+      const uint64_t all = layers.means[i] * told_runs_;
+      nanoseconds = (all - std::min(all, first_layers_[i])) * kNanoseconds / (told_runs_ - 1);
+    }
+    const auto& [name, kind] = layers.names[i];
+    tracer.log_profiling_delegate(name.c_str(), static_cast<int32_t>(i), 0, nanoseconds,
+                                  kind.data(), kind.size());
+  }
+}
+
 }  // namespace slipway::openvino

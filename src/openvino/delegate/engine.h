@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ class Engine : public delegate::Engine {
   executorch::runtime::Error run(
       executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
 
+  void tell_layers(executorch::runtime::EventTracer& tracer) override;
+
   // The value that OpenVINO uses for one of its properties; empty if it has none.
   std::string property(const char* name) const;
 
@@ -60,6 +63,8 @@ class Engine : public delegate::Engine {
   // One an argument; kept, so that a call allocates nothing.
   std::vector<std::vector<int64_t>> sizes_;
   std::vector<shim::Tensor> tensors_;
+  uint64_t told_runs_ = 0;              // by tell_layers()
+  std::vector<uint64_t> first_layers_;  // what it read in the first of them
   std::vector<OutputSizes::Sizes>
       empty_sizes_;  // of the call, where an output may have no elements
 };

@@ -489,6 +489,18 @@ bool infer(Request* request, const Tensor* inputs, const Tensor* outputs, Report
   });
 }
 
+bool layers(const Request* request, LayerSink sink, Report error) {
+  return guarded(error, false, [&] {
+    for (const ov::ProfilingInfo& layer : request->infer.get_profiling_info()) {
+      if (layer.status != ov::ProfilingInfo::Status::EXECUTED) continue;
+      const std::string kind = layer.node_type + ", " + layer.exec_type;
+      sink.write(sink.context, layer.node_name.c_str(), kind.c_str(),
+                 static_cast<uint64_t>(layer.real_time.count()));
+    }
+    return true;
+  });
+}
+
 bool output(Request* request, size_t index, Tensor* tensor, Report error) {
   return guarded(error, false, [&] {
     ov::Tensor made = request->infer.get_output_tensor(index);
@@ -507,6 +519,6 @@ const slipway::openvino::shim::Functions* slipway_openvino() {
   static const shim::Functions functions = {
       shim::version, shim::path,    shim::compile,  shim::import_model,   shim::destroy_model,
       shim::inputs,  shim::outputs, shim::property, shim::create_request, shim::destroy_request,
-      shim::infer,   shim::output};
+      shim::infer,   shim::layers,  shim::output};
   return &functions;
 }

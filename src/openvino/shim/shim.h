@@ -39,6 +39,12 @@ struct Sink {
   bool (*write)(void* context, const void* data, size_t size);
 };
 
+// Takes what OpenVINO knows of a layer; the texts are valid during the call.
+struct LayerSink {
+  void* context;
+  void (*write)(void* context, const char* name, const char* kind, uint64_t microseconds);
+};
+
 // The numbers that PyTorch and ExecuTorch give their types.
 enum class ElementType : int8_t {
   kUnknown = -1,
@@ -115,6 +121,9 @@ struct Functions {
   // others into memory of the request. Types, ranks and sizes must be those of the ports. Telling
   // the same pointers and sizes again costs nothing.
   bool (*infer)(Request* request, const Tensor* inputs, const Tensor* outputs, Report error);
+  // After infer: how long each layer took that ran, in the order in which they ran, the mean of all
+  // runs, where the model was imported with the property PERF_COUNT. `kind` is what ran.
+  bool (*layers)(const Request* request, LayerSink sink, Report error);
   // An output after infer: valid until the next infer.
   bool (*output)(Request* request, size_t index, Tensor* tensor, Report error);
 };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "pte/format/program_generated.h"
+#include "pte/reader/instruction_text.h"
 #include "pte/reader/reader.h"
 
 namespace {
@@ -54,7 +55,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto file = slipway::pte::File::read({aligned, nullptr}, "fuzz", {.trust = trust});
     if (!file.ok()) continue;
     uint64_t total = 0;
-    for (const auto* plan : *file->program().execution_plan()) total += touch(*plan);
+    for (const auto* plan : *file->program().execution_plan()) {
+      total += touch(*plan);
+      total += slipway::pte::instruction_texts(*plan).size();
+    }
     for (size_t i = 0; file->segment(i).ok(); ++i) {
       const auto segment = *file->segment(i);
       if (!segment.empty()) total += static_cast<uint64_t>(segment.front() | segment.back());

@@ -1,0 +1,37 @@
+// Where time goes.
+
+#include <nlohmann/json.hpp>
+
+#include "cli/tool_test.h"
+
+namespace slipway::cli {
+namespace {
+
+TEST_F(Tool, ProfilesRuns) {
+  const std::string model = compile("golden/mlp.pt2");
+  const Outcome ran = run({"run", model, "--random-inputs", "1", "--repeat", "20", "--profile",
+                           path("x.json"), "--threads", "1"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_TRUE(contains(ran.out, "profile of forward, 19 runs, ")) << ran.out;
+  EXPECT_TRUE(contains(ran.out, "engine 0 of OpenvinoBackend")) << ran.out;
+  EXPECT_TRUE(contains(ran.out, "layers of engine 0 of OpenvinoBackend at 0:")) << ran.out;
+  EXPECT_TRUE(contains(ran.out, "FullyConnected")) << "OpenVINO's own counters: " << ran.out;
+  const auto trace = nlohmann::json::parse(read_file(path("x.json")));
+  const auto& profile = trace["profile"];
+  EXPECT_EQ(profile["runs"], 19);
+  double sum = profile["inputs_ms"].get<double>() + profile["between_ms"].get<double>() +
+               profile["outputs_ms"].get<double>();
+  for (const auto& instruction : profile["instructions"]) sum += instruction["ms"].get<double>();
+  const double whole = profile["run_ms"];
+  EXPECT_GT(sum, 0.5 * whole);
+  EXPECT_LT(sum, 1.5 * whole);
+
+  const Outcome json =
+      run({"run", model, "--random-inputs", "1", "--profile", path("x.etdp"), "--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  EXPECT_EQ(nlohmann::json::parse(json.out)["profile"]["runs"], 1);
+  EXPECT_EQ(read_file(path("x.etdp")).substr(8, 4), "ED00");
+}
+
+}  // namespace
+}  // namespace slipway::cli
