@@ -9,6 +9,7 @@
 Errors are those of slipway.errors. docs/python.md has the rest.
 """
 
+import difflib
 import importlib.util
 import json
 import os
@@ -28,6 +29,7 @@ __version__ = _native.version
 _native.errors.update(errors.BY_CODE)
 
 Path = Union[str, "os.PathLike[str]"]
+_KINDS = {".pte": "pte", ".so": "library", ".pt2": "pt2", ".engine": "engine", ".trt": "engine"}
 # What an option may be; None is as if it were not given.
 Option = Union[None, bool, int, float, Path, Iterable[Any], Mapping[str, Any]]
 
@@ -63,6 +65,33 @@ def _texts(value):
     return [os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
 
 
+def _rows(kind):
+    known = {"compile": _native.compile_options, "load": _native.load_options}
+    return known[kind]() if kind in known else _native.engine_options(kind)
+
+
+def _check_names(given, kind, *own):
+    """That options are there, by their names; those of engines, with a dot, are looked up where their engine is."""
+    known = [*own, *(row[0] for row in _rows(kind))]
+    for name in given:
+        if name not in known and "." not in name:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise errors.InvalidArgumentError(f"there is no option {name}{meant} (slipway.options({kind!r}) lists them)")
+
+
+def _kind_of(output, engine):
+    """What the tool writes to a file of that name."""
+    extension = pathlib.Path(os.fsdecode(output)).suffix
+    if extension == ".onnx":
+        return "onnx" if engine in (None, "none", "") else "engine_onnx"
+    if extension not in _KINDS:
+        raise errors.InvalidArgumentError(
+            f"output {os.fsdecode(output)!r} ends in none of {', '.join(_KINDS)}, .onnx: say what to write by kind, such as kind='pte'"
+        )
+    return _KINDS[extension]
+
+
 def _to_native(options):
     return [(name, os.fsencode(text)) for name, value in options.items() if value is not None for text in _texts(value)]
 
@@ -74,9 +103,7 @@ def engine_names() -> list[str]:
 
 def options(kind: str = "compile") -> dict[str, tuple[str, str]]:
     """What there is, as {name: (what it takes, what it does)}: of "compile", of "load", or of an engine by its name."""
-    known = {"compile": _native.compile_options, "load": _native.load_options}
-    rows = known[kind]() if kind in known else _native.engine_options(kind)
-    return {name: (value, help) for name, value, help, _ in rows}
+    return {name: (value, help) for name, value, help, _ in _rows(kind)}
 
 
 def compile(
@@ -90,16 +117,20 @@ def compile(
 
     engine: "openvino", a list by priority, or "none"; engine_names() has them. engine_options: {"tensorrt": {"target": "sm_90"}}.
     The other options are CompileOptions of include/slipway/compile.h by name, such as check="outside", cache="folder",
-    bounds={"x.0": 64}, tune=True, require_full=True, exclude_ops=["aten.cos"]; options() lists them. `output` ends in .pte; for
-    another kind of file, output="engine" and others, give kind="library" (.so), "engine", "onnx" or "pt2".
+    bounds={"x.0": 64}, tune=True, require_full=True, exclude_ops=["aten.cos"]; options() lists them. What `output` ends in says what
+    is written: .pte, .so, .onnx, .pt2 or .engine; kind="pte", "library", "onnx", "engine_onnx", "pt2" or "engine" does, whatever its name.
 
     Warnings are RuntimeWarning. Other threads of Python run meanwhile.
     """
     given = dict(options)
+    _check_names(given, "compile", "engine", "engine_options", "kind")
     if engine is not None:
-        given["engines"] = engine if isinstance(engine, str) else ",".join(engine)
-    if "kind" in given:
-        given["output"] = given.pop("kind")
+        try:
+            given["engines"] = engine if isinstance(engine, str) else ",".join(engine)
+        except TypeError:
+            raise TypeError(f"engine must be a name or a list of names, such as 'openvino', and is {engine!r}") from None
+    kind = given.pop("kind", None)
+    given["output"] = kind if kind is not None else given.get("output") or _kind_of(output, given.get("engines"))
     for name, values in (engine_options or {}).items():
         given.update({f"{name}.{option}": value for option, value in values.items()})
     if isinstance(program, (str, os.PathLike)):
@@ -264,6 +295,7 @@ def load(source: Union[Path, bytes, bytearray, memoryview], **options: Option) -
     Options are LoadOptions of include/slipway/module.h by name, such as engine_threads=2, isolate=True, device="cuda:1",
     data_file="engines.ptd", require_same_environment=True; options("load") lists them. Warnings are RuntimeWarning.
     """
+    _check_names(options, "load")
     is_content = isinstance(source, (bytes, bytearray, memoryview))
     content = bytes(source) if is_content else os.fsencode(source)
     return Module(_native.Module(content, is_content, _to_native(options), _warn))

@@ -337,6 +337,29 @@ def test_what_the_pages_show(golden, page, tmp_path, monkeypatch):
     np.testing.assert_allclose(names["y"], case.outputs[0], **TOLERANCE)
 
 
+def test_names_of_files_say_what_is_written(golden, tmp_path):
+    archive = golden("mlp").archive
+    slipway.compile(archive, tmp_path / "m.onnx", engine="none")
+    assert b"ET12" not in (tmp_path / "m.onnx").read_bytes()[:16]
+    slipway.compile(archive, tmp_path / "m.pt2", engine="none")
+    assert (tmp_path / "m.pt2").read_bytes()[:2] == b"PK"
+    slipway.compile(archive, tmp_path / "model", kind="pte", engine="none")
+    assert slipway.load(tmp_path / "model").method_names == ["forward"]
+    with pytest.raises(slipway.errors.InvalidArgumentError, match="ends in none of .pte, .so"):
+        slipway.compile(archive, tmp_path / "model.foo", engine="none")
+    assert not (tmp_path / "model.foo").exists()
+
+
+def test_options_that_are_not_there_are_named(golden, tmp_path):
+    case = golden("mlp")
+    with pytest.raises(slipway.errors.InvalidArgumentError, match=r"no option engin; did you mean engine\?"):
+        slipway.compile(case.archive, case.file, engin="none")
+    with pytest.raises(slipway.errors.InvalidArgumentError, match=r"no option engine_thread; did you mean engine_threads\?.*'load'"):
+        case.load(engine_thread=1)
+    with pytest.raises(TypeError, match="engine must be a name or a list of names"):
+        slipway.compile(case.archive, case.file, engine=3)
+
+
 def test_what_is_public_has_types(golden):
     """For editors and type checkers: py.typed says that it does."""
     parts = [getattr(slipway, name) for name in slipway.__all__ if name not in ("Error", "errors")]

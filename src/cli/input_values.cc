@@ -124,7 +124,7 @@ Result<std::vector<Value>> gather_inputs(const Method& method,
     const bool is_chosen = std::holds_alternative<IntegerInfo>(inputs[i].type);
     if (given[i]) continue;
     if (is_chosen && seed != nullptr) values[i] = sizes[i].at(0);
-    if (tensor == nullptr) continue;
+    if (tensor == nullptr && !(is_chosen && seed == nullptr)) continue;
     if (seed != nullptr) {
       SLIPWAY_ASSIGN_OR_RETURN(values[i], random_tensor(tensor->dtype, sizes[i], random));
     } else {

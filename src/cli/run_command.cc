@@ -200,6 +200,9 @@ Status run(const RunArguments& options) {
   for (const std::string& folder : {options.output_dir, options.state_dir}) {
     if (!folder.empty()) SLIPWAY_RETURN_IF_ERROR(check_folder(folder));
   }
+  if (options.repeat > 1 && options.duration) {
+    return invalid_argument("--repeat and --duration both say how long to run: give one");
+  }
   if (!options.profile.empty()) {
     SLIPWAY_RETURN_IF_ERROR(check_profile_name(options.profile));
     if (options.instances > 1) {

@@ -1,5 +1,6 @@
 // slipway verify: is a file sound, does this machine run it, are the numbers right.
 
+#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -8,6 +9,8 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "base/mapped_file.h"
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/compare.h"
@@ -16,6 +19,8 @@
 #include "cli/model_file.h"
 #include "cli/option_names.h"
 #include "cli/text.h"
+#include "engine/json.h"
+#include "inspect/value_json.h"
 #include "slipway/compile.h"
 #include "slipway/inspect.h"
 #include "slipway/module.h"
@@ -101,6 +106,12 @@ Result<std::vector<Value>> reference_inputs(const VerifyArguments& options, cons
   std::vector<Value> values;
   for (size_t i = 0; i < infos.size(); ++i) {
     const TensorInfo* info = infos[i].tensor();
+    if (std::holds_alternative<IntegerInfo>(infos[i].type)) {
+      return invalid_argument(
+          "input {} '{}' is an integer, which has no file in {}: give all "
+          "inputs with --input",
+          i, infos[i].name, folder);
+    }
     if (info == nullptr) {
       values.emplace_back();
       continue;
@@ -112,17 +123,76 @@ Result<std::vector<Value>> reference_inputs(const VerifyArguments& options, cons
   return values;
 }
 
+bool is_same(const engine::OrderedJson& found, const JsonValue& expected,
+             const Tolerance& tolerance) {
+  switch (expected.kind()) {
+    case JsonValue::Kind::kNull:
+      return found.is_null();
+    case JsonValue::Kind::kBool:
+      return found == expected.to_bool();
+    case JsonValue::Kind::kString:
+      return found == expected.to_string_view();
+    case JsonValue::Kind::kInt:
+      if (found.is_number_integer()) return found == expected.to_int();
+      [[fallthrough]];
+    case JsonValue::Kind::kFloat:
+      return found.is_number_float() &&
+             std::abs(found.get<double>() - expected.to_double()) <=
+                 tolerance.absolute + tolerance.relative * std::abs(expected.to_double());
+    default:
+      return false;
+  }
+}
+
+// Outputs that are no tensors against outputs.json, as `slipway run --output-dir` writes it.
+void compare_literals(const VerifyArguments& options, const std::string& folder,
+                      const std::vector<Value>& outputs, Report& report) {
+  const std::string path = folder + "/outputs.json";
+  std::error_code ignored;
+  std::unique_ptr<JsonDocument> document;
+  if (std::filesystem::exists(path, ignored)) {
+    const auto file = MappedFile::open(path);
+    if (!file.ok()) return report.fail("outputs.json", file.error().message());
+    auto parsed = JsonDocument::parse(OwnedSpan{(*file)->bytes(), *file}, path);
+    if (!parsed.ok()) return report.fail("outputs.json", parsed.error().message());
+    document = std::move(*parsed);
+  }
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (std::holds_alternative<Tensor>(outputs[i])) continue;
+    const std::string what = fmt::format("output {}", i);
+    const engine::OrderedJson found = inspection::literal_json(outputs[i]);
+    if (!document) {
+      report.skip(what, fmt::format("{}, not compared: no {}", engine::dump_json(found), path));
+      continue;
+    }
+    JsonValue expected;
+    size_t position = 0;
+    for (const JsonValue& output : document->root()["outputs"].items()) {
+      if (position++ == i) expected = output["value"];
+    }
+    if (!document->status().ok() || expected.is_absent()) {
+      report.fail(what, fmt::format("{} does not have it", path));
+    } else if (is_same(found, expected, options.tolerance)) {
+      report.pass(what, engine::dump_json(found));
+    } else {
+      report.fail(what, fmt::format("is {}, not as in {}", engine::dump_json(found), path));
+    }
+  }
+}
+
 void compare_outputs(const VerifyArguments& options, const std::vector<Value>& outputs,
                      Report& report) {
   size_t compared = 0;
   const std::string folder = output_folder(options);
+  compare_literals(options, folder, outputs, report);
   for (size_t i = 0; i < outputs.size(); ++i) {
     const auto* tensor = std::get_if<Tensor>(&outputs[i]);
     const std::string path = fmt::format("{}/{}.npy", folder, i);
     const std::string what = fmt::format("output {}", i);
     std::error_code ignored;
-    if (tensor == nullptr || !std::filesystem::exists(path, ignored)) {
-      report.skip(what, tensor == nullptr ? "a literal" : "no " + path);
+    if (tensor == nullptr) continue;
+    if (!std::filesystem::exists(path, ignored)) {
+      report.skip(what, "no " + path);
       continue;
     }
     ++compared;
@@ -163,6 +233,11 @@ Status verify_file(const VerifyArguments& options) {
   std::error_code ignored;
   if (!options.reference.empty() && !std::filesystem::is_directory(options.reference, ignored)) {
     return invalid_argument("--reference: there is no folder {}", options.reference);
+  }
+  for (const double tolerance : {options.tolerance.absolute, options.tolerance.relative}) {
+    if (!(tolerance >= 0)) {
+      return invalid_argument("--atol and --rtol take numbers from 0, not {}", tolerance);
+    }
   }
   VerifyOptions verify_options = {.trust = options.trust, .data_file = options.data_file};
   for (const std::string& engine : engine_names()) {

@@ -17,15 +17,16 @@ std::string slow_path_remedy(const ir::Program& program, const ProgramEngines& p
   if (parts.outside.empty() || options.allow_reduced_precision) return {};
   CompileOptions reduced = options;
   reduced.allow_reduced_precision = true;
+  const auto exact_compilers = make_compilers(options);
   const auto compilers = make_compilers(reduced);
-  if (!compilers.ok() || compilers->empty()) return {};
+  if (!exact_compilers.ok() || !compilers.ok() || compilers->empty()) return {};
   std::set<std::string> outside;
   for (const engine::ManifestOutside& node : parts.outside) {
     if (!node.reason.starts_with(engine::kExcluded)) outside.insert(node.name);
   }
   const partition::IntegerRanges ranges(program);
-  const auto is_taken = [&](const ir::Node& node) {
-    return std::any_of(compilers->begin(), compilers->end(), [&](const auto& compiler) {
+  const auto is_taken = [&](const ir::Node& node, const auto& by) {
+    return std::any_of(by.begin(), by.end(), [&](const auto& compiler) {
       const engine_build::Builder& builder = *compiler->builders().front();
       return onnx::supports(program, node, builder.lowering()) &&
              !builder.why_unsupported(program, node, ranges);
@@ -33,7 +34,11 @@ std::string slow_path_remedy(const ir::Program& program, const ProgramEngines& p
   };
   size_t count = 0;
   for (const auto& node : program.graph->nodes()) {
-    if (outside.contains(node->name()) && is_taken(*node)) ++count;
+    // One that the engine takes anyway is outside for another reason, such as a partition's size.
+    if (outside.contains(node->name()) && is_taken(*node, *compilers) &&
+        !is_taken(*node, *exact_compilers)) {
+      ++count;
+    }
   }
   if (count == 0) return {};
   return fmt::format("; option 'allow_reduced_precision' takes in {} of them", count);

@@ -45,6 +45,17 @@ TEST_F(SlowPathTest, NamesTheOptionThatTakesNodesIn) {
             "engines: of float64; option 'allow_reduced_precision' takes in 1 of them");
 }
 
+TEST_F(SlowPathTest, CountsNothingThatTheEngineTakesAnyway) {
+  ir::Value* x =
+      program_.graph->add_input("y", {.dtype = DType::kFloat32, .sizes = {2}, .strides = {}});
+  program_.inputs.emplace_back().value = x;
+  ir::OpBuilder b(*program_.graph, nullptr, nullptr);
+  const ir::Value* relu = b.call("aten.relu.default", {x}, DType::kFloat32, {2});
+  parts_.outside.push_back({relu->producer()->name(), "aten.relu.default",
+                            "its partition would have 1 node, and the least is 2"});
+  EXPECT_EQ(remedy(), "; option 'allow_reduced_precision' takes in 1 of them");
+}
+
 TEST_F(SlowPathTest, NamesNoOptionThatIsGivenOrDoesNotHelp) {
   options_.allow_reduced_precision = true;
   EXPECT_EQ(remedy(), "");

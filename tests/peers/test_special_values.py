@@ -49,6 +49,7 @@ CASES = {
     "elu_by_nothing": (EVERY, lambda x: aten.elu(x, 0, input_scale=-1.5), [(torch.tensor([17.5, -13.4, -0.5, 0.0]),)], None),
     "celu_of_float64": (EVERY, lambda x: torch.nn.functional.celu(x, 0.7), [(torch.tensor([1.0, -2.0, 0.0], dtype=torch.float64),)], None),
     "trunc_gives_negative_zero": (("none", "openvino"), lambda x: torch.trunc(x).rsqrt(), [(torch.tensor([-0.4, 0.4, 2.5, -0.0]),)], None),
+    "sign_of_nan": (EVERY, lambda x: (torch.sign(x), torch.sgn(x.double())), [(STEPS,)], None),
     "signbit_of_bools": (EVERY, torch.signbit, [(torch.tensor([True, False]),)], None),
     "median_of_nothing": (EVERY, lambda x: x.median(), [(torch.randn(n),) for n in (4, 0, 1, 5)], (N,)),
     "median_of_no_integers": (("none",), lambda x: x.median(), [(torch.arange(n) - 2,) for n in (4, 1, 5)], (N,)),

@@ -79,12 +79,10 @@ void neg(Context& c) { c.result(c.op("Neg", {c.tensor(0)})); }
 
 void sign(Context& c) {
   Ref x = c.tensor(0);
-  if (x.dtype == DType::kInt64) {
-    // ONNX Runtime looks at 32 bits.
-    const Ref above = c.cast(c.compare("Greater", x, 0.0), x.dtype);
-    return c.result(c.sub(above, c.cast(c.compare("Less", x, 0.0), x.dtype)));
-  }
-  c.result(x.dtype == DType::kBool ? x : c.op("Sign", {x}));
+  if (x.dtype == DType::kBool) return c.result(x);
+  // Sign of NaN is NaN, where PyTorch has 0, and ONNX Runtime looks at 32 bits of integers.
+  const Ref above = c.cast(c.compare("Greater", x, 0.0), x.dtype);
+  c.result(c.sub(above, c.cast(c.compare("Less", x, 0.0), x.dtype)));
 }
 
 void square(Context& c) {

@@ -219,7 +219,7 @@ class Examination {
     } else if (is("aten.sort.stable") || is("aten.argsort.stable")) {
       if (flag(1)) return "equal elements do not keep their order";
     } else if (is("aten.grid_sampler")) {
-      if (arguments_.constant(2) != 1) return "of grid sampling it has the nearest mode only";
+      if (arguments_.constant(2) != 1) return "it has the nearest mode of grid sampling only";
     } else if (is("aten.pad.")) {
       const auto* mode = arguments_.text(2);
       if (mode && *mode == "circular") return "it has no circular padding";
@@ -258,16 +258,37 @@ class Examination {
     if (sizes && std::any_of(sizes->begin(), sizes->end(), is_long)) {
       return "a number in a list that it takes has more than 32 bits";
     }
+    if (const char* chosen = chosen_number(argument)) return chosen;
     if (!reason) reason = number(argument);
     return reason;
   }
 
+  // Numbers that the caller chooses, or that tensors hold: the plugin has 32 bits for them. Sizes
+  // of inputs have less.
+  const char* chosen_number(const ir::Argument& argument) const {
+    const ir::SymbolRanges of_sizes = ranges_of_numbers(program_);
+    for (const ir::SymInt& each : numbers_of(argument)) {
+      for (const std::string& symbol : each.symbols()) {
+        const auto known = of_sizes.find(symbol);
+        const ir::Range range = known == of_sizes.end() ? ir::Range() : known->second;
+        if (!range.min || !std::in_range<int32_t>(*range.min) || !range.max ||
+            !std::in_range<int32_t>(*range.max)) {
+          return "a number that it takes may have more than 32 bits";
+        }
+      }
+    }
+    return nullptr;
+  }
+
+  static std::span<const ir::SymInt> numbers_of(const ir::Argument& argument) {
+    if (const auto* one = std::get_if<ir::SymInt>(&argument)) return std::span(one, 1);
+    const auto* several = std::get_if<std::vector<ir::SymInt>>(&argument);
+    return several ? std::span(*several) : std::span<const ir::SymInt>();
+  }
+
   // Quotients and remainders in the numbers that it takes; a roll makes one of its shifts.
   const char* division(const ir::Argument& argument) const {
-    const auto* size = std::get_if<ir::SymInt>(&argument);
-    const auto* sizes = std::get_if<std::vector<ir::SymInt>>(&argument);
-    const std::span<const ir::SymInt> all =
-        size ? std::span(size, 1) : (sizes ? std::span(*sizes) : std::span<const ir::SymInt>());
+    const std::span<const ir::SymInt> all = numbers_of(argument);
     const auto may_be_by_zero = [&](const ir::SymInt&, const ir::SymInt& divisor) {
       const ir::Range range = divisor.bounds(program_.ranges);
       return range.min.value_or(0) <= 0 && range.max.value_or(0) >= 0;

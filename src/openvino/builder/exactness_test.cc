@@ -328,6 +328,27 @@ TEST(Exactness, LeavesDivisionsByZeroOutside) {
   }
 }
 
+// The plugin has 32 bits for them.
+TEST(Exactness, LeavesChosenNumbersPast32BitsOutside) {
+  const SymInt u0 = SymInt::symbol("u0");
+  const SymInt s0 = SymInt::symbol("s0");
+  const auto mul = [&](ir::Range range, const SymInt& number) {
+    Nodes n;
+    n.program.ranges["u0"] = range;
+    n.program.ranges["s0"] = {0, INT64_MAX};
+    n.program.graph->add_input("sized", Nodes::type({s0}));
+    return n.why("aten.mul.Scalar", {n.tensor(DType::kFloat32), number}, Nodes::type({4}));
+  };
+  EXPECT_EQ(mul({INT32_MIN, INT32_MAX}, u0), "");
+  EXPECT_EQ(mul({0, INT64_MAX}, s0 * 3), "");
+  for (const SymInt& number : {u0, u0 + 1, s0 * u0}) {
+    EXPECT_TRUE(contains(mul({0, int64_t{INT32_MAX} + 1}, number), "more than 32 bits"));
+    EXPECT_TRUE(contains(mul({int64_t{INT32_MIN} - 1, 0}, number), "more than 32 bits"));
+    EXPECT_TRUE(contains(mul({0, std::nullopt}, number), "more than 32 bits"));
+    EXPECT_TRUE(contains(mul({std::nullopt, 0}, number), "more than 32 bits"));
+  }
+}
+
 TEST(Exactness, LeavesLargeNumbersThatAreDividedOutside) {
   const SymInt u0 = SymInt::symbol("u0");
   const SymInt s0 = SymInt::symbol("s0");

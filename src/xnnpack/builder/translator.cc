@@ -29,7 +29,8 @@ const char* why_no_tensor(const Dims& sizes, const ir::SymbolRanges& ranges,
   if (sizes.empty() || sizes.size() > kMaxRank) return "XNNPACK has one to six dimensions";
   for (const ir::SymInt& size : sizes) {
     const ir::Range range = size.bounds(ranges);
-    if (range.min.value_or(0) <= 0) return "there may be no elements";
+    if (range.min.value_or(0) <= 0)
+      return "there may be no elements: give what varies a least size, torch.export.Dim(min=1)";
     if (!range.max || *range.max > INT32_MAX) return "its sizes have no bounds";
     // What is declared is what the largest inputs lead to.
     const auto value = size.evaluate(largest);
