@@ -371,8 +371,7 @@ void add_compile(const Command& tool, Action& action) {
   command.add_flag(
       "--non-cpu-memory-planning", options->non_cpu_memory_planning,
       "Plan state, and what is between engines, in the memory of the GPU whose engines "
-      "alone use it, for ExecuTorch's own runtime in C++; its Python runtime can't run "
-      "such a file");
+      "alone use it, for ExecuTorch's own runtimes, which need a device allocator then");
   command
       .add_option("--external-engines", options->external_engines,
                   "Put the engines of a .pte into a second file of this name beside it (NAME.ptd), "

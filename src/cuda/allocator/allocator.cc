@@ -165,3 +165,15 @@ et::DeviceAllocator& allocator() {
 extern "C" SLIPWAY_API executorch::runtime::DeviceAllocator* slipway_cuda_allocator() {
   return &slipway::cuda::allocator();
 }
+
+int slipway_cuda_register_device_allocator() {
+  namespace et = executorch::runtime;
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  // A second one would end the process.
+  if (et::get_device_allocator(et::etensor::DeviceType::CUDA) == nullptr) {
+    et::register_device_allocator(&slipway::cuda::allocator());
+  }
+  const auto* const registered = et::get_device_allocator(et::etensor::DeviceType::CUDA);
+  return registered == &slipway::cuda::allocator() ? 0 : 1;
+}

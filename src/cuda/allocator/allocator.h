@@ -4,6 +4,8 @@
 
 #include <executorch/runtime/core/device_allocator.h>
 
+#include "slipway/export.h"
+
 namespace slipway::cuda {
 
 // The process's. It is registered with ExecuTorch by whoever needs that, as a second one for the
@@ -12,3 +14,8 @@ namespace slipway::cuda {
 executorch::runtime::DeviceAllocator& allocator();
 
 }  // namespace slipway::cuda
+
+// For programs of ExecuTorch's own runtime, in C++ and in Python (ctypes), before they load a file
+// that plans memory of CUDA devices: registers the above unless an allocator is registered already.
+// 0: it is that one; 1: another one is there, and stays. Not while another library registers one.
+extern "C" SLIPWAY_API int slipway_cuda_register_device_allocator();

@@ -1,5 +1,7 @@
 // Programs that compile plans in the memory of devices (EmitOptions::device_of), in
 // slipway::Module and in ExecuTorch's own runtime.
+#include <dlfcn.h>
+
 #include "executorch_module.h"
 #include "tensorrt/delegate/module_test.h"
 
@@ -111,6 +113,15 @@ TEST_F(PlannedMemoryTest, WhatAKernelReadsStaysOnTheHost) {
   }
 }
 
+TEST_F(PlannedMemoryTest, AnEngineOnAnotherGpuIsNotGivenIt) {
+  if (driver.devices < 2) GTEST_SKIP() << "it needs two GPUs";
+  cache();
+  const auto loaded = module({.device = "cuda:1"});
+  const auto outputs = loaded->method()->run(std::vector<Value>());
+  ASSERT_FALSE(outputs.ok());
+  EXPECT_THAT(outputs.error().message(), HasSubstr("is on cuda:0, and the engine on cuda:1"));
+}
+
 // Its jump goes past what the first run does, as all jumps behind it do.
 TEST_F(PlannedMemoryTest, JumpsGoWhereTheyWent) {
   ir::Value* const x = input();
@@ -175,7 +186,12 @@ TEST_F(PlannedMemoryTest, ExecutorchsOwnRuntimeNeedsAnAllocator) {
     const auto outputs = run_by_executorch(bytes, {}, 1);
     const bool is_said = log.text().find("No device allocator registered") != std::string::npos;
     if (outputs.ok() || outputs.error().message() != "ExecuTorch gives error 32") std::exit(3);
-    std::exit(is_said ? 0 : 1);
+    if (!is_said) std::exit(4);
+    const auto register_ours =
+        reinterpret_cast<int (*)()>(::dlsym(::dlopen(kDescription.library, RTLD_NOW | RTLD_NOLOAD),
+                                            "slipway_cuda_register_device_allocator"));
+    if (register_ours() != 0 || register_ours() != 0) std::exit(5);
+    std::exit(run_by_executorch(bytes, {}, 2).ok() ? 0 : 6);
   };
   EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
 }
