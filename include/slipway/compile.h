@@ -64,6 +64,9 @@ enum class Output : uint8_t {
   kPte,
   // A shared library with such a file in it, for programs that call slipway/slipway_model.h.
   kLibrary,
+  // A package of AOTInductor (.pt2) with such a library in it, for PyTorch's
+  // torch._inductor.aoti_load_package and AOTIModelPackageLoader.
+  kAotiPackage,
   // The bare engine of a program that the one engine of the list takes as a whole, for trtexec and
   // others. The error for any other program says how it would be cut.
   kEngine,

@@ -188,6 +188,10 @@ SLIPWAY_API const slipway_value_info* slipway_method_output(const slipway_method
 // and the keyword arguments, a dict.
 SLIPWAY_API const char* slipway_method_input_tree(const slipway_method* method);
 SLIPWAY_API const char* slipway_method_output_tree(const slipway_method* method);
+// The same as PyTorch writes it (torch.utils._pytree.treespec_dumps); NULL where values nest in
+// types of Python that only its own archive describes.
+SLIPWAY_API const char* slipway_method_input_spec(const slipway_method* method);
+SLIPWAY_API const char* slipway_method_output_spec(const slipway_method* method);
 
 // A method is prepared at its first use; this does it now.
 SLIPWAY_API slipway_error* slipway_method_prepare(const slipway_method* method);

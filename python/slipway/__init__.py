@@ -118,7 +118,8 @@ def compile(
     engine: "openvino", a list by priority, or "none"; engine_names() has them. engine_options: {"tensorrt": {"target": "sm_90"}}.
     The other options are CompileOptions of include/slipway/compile.h by name, such as check="outside", cache="folder",
     bounds={"x.0": 64}, tune=True, require_full=True, exclude_ops=["aten.cos"]; options() lists them. What `output` ends in says what
-    is written: .pte, .so, .onnx, .pt2 or .engine; kind="pte", "library", "onnx", "engine_onnx", "pt2" or "engine" does, whatever its name.
+    is written: .pte, .so, .onnx, .pt2 or .engine; kind="pte", "library", "onnx", "engine_onnx", "pt2", "aoti" or "engine" does,
+    whatever its name.
 
     Warnings are RuntimeWarning. Other threads of Python run meanwhile.
     """
@@ -129,8 +130,7 @@ def compile(
             given["engines"] = engine if isinstance(engine, str) else ",".join(engine)
         except TypeError:
             raise TypeError(f"engine must be a name or a list of names, such as 'openvino', and is {engine!r}") from None
-    kind = given.pop("kind", None)
-    given["output"] = kind if kind is not None else given.get("output") or _kind_of(output, given.get("engines"))
+    given["output"] = given.pop("kind", None) or _kind_of(output, given.get("engines"))
     for name, values in (engine_options or {}).items():
         given.update({f"{name}.{option}": value for option, value in values.items()})
     if isinstance(program, (str, os.PathLike)):

@@ -83,6 +83,17 @@ void expect_close(const DLManagedTensorVersioned& tensor, const Tensor& expected
   }
 }
 
+TEST(CApi, TreesAreAsPyTorchWritesThem) {
+  const auto method = method_of("mlp");
+  EXPECT_STREQ(slipway_method_output_spec(method.get()),
+               R"([1, {"type": null, "context": null, "children_spec": []}])");
+  const std::string inputs = slipway_method_input_spec(method.get());
+  EXPECT_EQ(inputs.find(R"([1, {"type": "builtins.tuple")"), 0u) << inputs;
+  EXPECT_NE(inputs.find("builtins.dict"), std::string::npos) << inputs;
+  EXPECT_EQ(slipway_method_input_spec(nullptr), nullptr);
+  EXPECT_EQ(slipway_method_output_spec(nullptr), nullptr);
+}
+
 TEST(CApi, RunsAndRunsAsynchronously) {
   const auto method = method_of("mlp");
   const Tensor input = read_npy(kFolder + "mlp.0.in0.npy").value();

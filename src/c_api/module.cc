@@ -14,6 +14,7 @@
 #include "c_api/options.h"
 #include "c_api/tensors.h"
 #include "engine/tree_json.h"
+#include "pt2/tree_writer.h"
 
 using namespace slipway;  // NOLINT(google-build-using-namespace)
 
@@ -73,12 +74,16 @@ struct slipway_method {
         inputs(describe(method.inputs())),
         outputs(describe(method.outputs())),
         input_tree(engine::dump_json(engine::tree_to_json(method.input_tree()))),
-        output_tree(engine::dump_json(engine::tree_to_json(method.output_tree()))) {}
+        output_tree(engine::dump_json(engine::tree_to_json(method.output_tree()))),
+        input_spec(pt2::write_tree(method.input_tree())),
+        output_spec(pt2::write_tree(method.output_tree())) {}
   Method method;
   std::deque<Described> inputs;
   std::deque<Described> outputs;
   std::string input_tree;
   std::string output_tree;
+  Result<std::string> input_spec;
+  Result<std::string> output_spec;
 };
 
 struct slipway_run {
@@ -225,6 +230,14 @@ const char* slipway_method_input_tree(const slipway_method* method) {
 
 const char* slipway_method_output_tree(const slipway_method* method) {
   return method == nullptr ? nullptr : method->output_tree.c_str();
+}
+
+const char* slipway_method_input_spec(const slipway_method* method) {
+  return method == nullptr || !method->input_spec.ok() ? nullptr : method->input_spec->c_str();
+}
+
+const char* slipway_method_output_spec(const slipway_method* method) {
+  return method == nullptr || !method->output_spec.ok() ? nullptr : method->output_spec->c_str();
 }
 
 slipway_error* slipway_method_prepare(const slipway_method* method) {

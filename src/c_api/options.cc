@@ -97,6 +97,7 @@ Status read(std::string_view text, Output& to) {
   return choose(text, to,
                 {{"pte", Output::kPte},
                  {"library", Output::kLibrary},
+                 {"aoti", Output::kAotiPackage},
                  {"engine", Output::kEngine},
                  {"onnx", Output::kOnnx},
                  {"engine_onnx", Output::kEngineOnnx},
@@ -123,7 +124,8 @@ Status set(Options& options, std::string_view text) {
 
 using C = CompileOptions;
 constexpr Entry<C> kCompileOptions[] = {
-    {{"output", "pte|library|engine|onnx|engine_onnx|pt2", "what is made", false}, set<&C::output, C>},
+    {{"output", "pte|library|aoti|engine|onnx|engine_onnx|pt2", "what is made", false},
+     set<&C::output, C>},
     {{"engines", "NAMES", "by priority, with commas between them, or none", false},
      set<&C::engines, C>},
     {{"exclude_ops", "OPERATOR", "stays on kernels: aten.cos, <engine>:aten.cos", true},

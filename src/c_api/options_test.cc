@@ -136,7 +136,7 @@ TEST(COptions, ThatAreWrongAreErrors) {
   };
   const Wrong wrong[] = {
       {{"outputs", "pte"}, "there is no option outputs"},
-      {{"output", "exe"}, "pte|library|engine|onnx|engine_onnx|pt2"},
+      {{"output", "exe"}, "pte|library|aoti|engine|onnx|engine_onnx|pt2"},
       {{"require_full", "yes"}, "true or false"},
       {{"min_partition_size", "-1"}, "a whole number"},
       {{"min_partition_size", ""}, "a whole number"},

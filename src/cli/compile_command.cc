@@ -96,15 +96,20 @@ std::vector<std::string> known_extensions() {
   return known;
 }
 
+// The format of a package of AOTInductor, whose name ends in .pt2 as that of an archive.
+constexpr const char* kAoti = "aoti";
+
 std::vector<std::string> known_formats() {
   std::vector<std::string> formats;
   for (const std::string& extension : known_extensions()) formats.push_back(extension.substr(1));
+  formats.emplace_back(kAoti);
   return formats;
 }
 
 Status check_output(const CompileArguments& options) {
   const std::vector<std::string> known = known_extensions();
   const std::string extension = extension_of(options);
+  if (options.format == kAoti) return {};
   if (std::find(known.begin(), known.end(), extension) != known.end()) return {};
   return invalid_argument("can't write '{}': end it in one of {}, or add --format", options.output,
                           fmt::join(known, ", "));
@@ -139,6 +144,8 @@ Result<CompileOptions> to_compile_options(const CompileArguments& options) {
     compile_options.cache.clear();
   } else if (extension == ".so") {
     compile_options.output = Output::kLibrary;
+  } else if (options.format == kAoti) {
+    compile_options.output = Output::kAotiPackage;
   } else if (extension == ".pt2") {
     compile_options.output = Output::kArchive;
     if (compile_options.engines.empty()) compile_options.cache.clear();
@@ -182,6 +189,9 @@ Result<std::string> summary_text(const CompileArguments& options, Output output,
     return fmt::format("{} became {}; {} of {}, file {}", before, archive.nodes,
                        count_text(archive.engines, "engine"), format_bytes(archive.engine_bytes),
                        format_bytes(size));
+  }
+  if (output == Output::kAotiPackage) {
+    return fmt::format("{} became a package of AOTInductor, file {}", before, format_bytes(size));
   }
   if (is_onnx(output)) {
     return fmt::format("ONNX model of {}, file {}", before, format_bytes(size));
@@ -345,7 +355,10 @@ void add_compile(const Command& tool, Action& action) {
       .add_option("-o,--output", options->output,
                   "The .pte, .so, .onnx, .engine, .trt, .pt2 or .ep file to write")
       .required();
-  command.add_option("--format", options->format, "What to write, whatever the file's name ends in")
+  command
+      .add_option(
+          "--format", options->format,
+          "What to write, whatever the file's name ends in; aoti is a package of AOTInductor")
       .one_of(known_formats());
   options->engine.add_to(command);
   command
@@ -400,6 +413,7 @@ void add_compile(const Command& tool, Action& action) {
                  "  slipway compile model.pt2 -o model.pte --exclude-op aten.cos\n"
                  "  slipway compile model.pt2 -o model.so\n"
                  "  slipway compile model.pte -o model.so\n"
+                 "  slipway compile model.pt2 -o package.pt2 --format aoti\n"
                  "  slipway compile model.pt2 -o model.onnx\n"
                  "  slipway compile model.pt2 -o copy.pt2 --engine none\n"
                  "  slipway compile model.pt2 -o model.pte --engine " +

@@ -51,6 +51,32 @@ TEST_F(ModelLibrary, IsMadeOfAProgramAndBack) {
   EXPECT_EQ(run({"compile", program, "-o", program}).code, 2);
 }
 
+// What PyTorch makes of it is in tests/peers/test_aoti.py.
+TEST_F(ModelLibrary, IsPutIntoPackagesOfAOTInductor) {
+  const std::string library = compile("golden/mlp.pt2", "model.so", "none");
+  const auto package = [&](const std::string& model, const std::string& name) {
+    return run({"compile", model, "-o", path(name), "--format", "aoti"});
+  };
+  ASSERT_EQ(package(library, "package.pt2").code, 0);
+  const std::string bytes = read_file(path("package.pt2"));
+  EXPECT_EQ(bytes.substr(0, 4), "PK\x03\x04");
+  EXPECT_TRUE(contains(bytes, read_file(library)));
+  EXPECT_TRUE(contains(bytes, R"({"AOTI_DEVICE_KEY": "cpu")"));
+  const Outcome compiled = package(data_path("golden/mlp.pt2"), "other.pt2");
+  EXPECT_EQ(compiled.code, 0) << compiled.err;
+  EXPECT_TRUE(contains(compiled.out, "a package of AOTInductor")) << compiled.out;
+
+  const Outcome refused = package(data_path("golden/scalars.pt2"), "scalars.pt2");
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(contains(refused.err, "takes tensors alone")) << refused.err;
+  EXPECT_FALSE(fs::exists(path("scalars.pt2")));
+  const Outcome two =
+      run({"compile", "a=" + data_path("golden/mlp.pt2"), "b=" + data_path("golden/mlp.pt2"), "-o",
+           path("two.pt2"), "--format", "aoti"});
+  EXPECT_EQ(two.code, 2);
+  EXPECT_TRUE(contains(two.err, "one program, but 2 are given")) << two.err;
+}
+
 TEST_F(ModelLibrary, WhatIsDamagedIsRefused) {
   const std::string whole = read_file(compile("golden/mlp.pt2", "model.so", "none"));
   const auto refusal = [&](const std::string& bytes) {

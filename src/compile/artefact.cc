@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/try.h"
+#include "compile/aoti_package.h"
 #include "compile/library_stub.h"
 #include "model_library/library.h"
 #include "ptd/data_file.h"
@@ -116,7 +117,13 @@ Status Artefact::Impl::set_model(onnx::Graph graph, uint64_t most_inline) {
   return {};
 }
 
-void Artefact::Impl::set_library() { pieces = model_library::make_library(library_stub(), pieces); }
+void Artefact::Impl::put_into(Output output) {
+  if (output == Output::kPte) return;
+  pieces = model_library::make_library(library_stub(), pieces);
+  if (output != Output::kAotiPackage) return;
+  pieces = aoti_package(std::move(pieces));
+  is_package = true;
+}
 
 Status Artefact::Impl::check_sources() const {
   for (const FileIdentity& source : sources) SLIPWAY_RETURN_IF_ERROR(source.check_unchanged());
@@ -125,7 +132,11 @@ Status Artefact::Impl::check_sources() const {
 
 Status Artefact::Impl::check(const OwnedSpan& bytes, const std::string& name) const {
   SLIPWAY_RETURN_IF_ERROR(check_sources());
-  return is_pte ? check_readable(bytes, name) : Status();
+  if (!is_package) return is_pte ? check_readable(bytes, name) : Status();
+  SLIPWAY_ASSIGN_OR_RETURN(const OwnedSpan library, library_of_package(bytes, name));
+  SLIPWAY_RETURN_IF_ERROR(check_readable(library, name));
+  SLIPWAY_ASSIGN_OR_RETURN(const pte::File file, pte::File::read(library, name));
+  return check_callable_by_pytorch(file);
 }
 
 Status Artefact::Impl::save(const std::string& path, const WriteProgress& progress) const {

@@ -51,8 +51,8 @@ class Artefact::Impl {
   // Makes it that of an ONNX model, in two files past `most_inline` bytes of constants.
   Status set_model(onnx::Graph graph, uint64_t most_inline = onnx::kMaxInline);
 
-  // Puts its .pte into a shared library.
-  void set_library();
+  // Puts its .pte into what `output` is, where that is no .pte.
+  void put_into(Output output);
 
   // Whether the archives still are what was compiled.
   Status check_sources() const;
@@ -64,6 +64,7 @@ class Artefact::Impl {
 
   PieceList pieces;  // keeps the archives mapped
   bool is_pte = false;
+  bool is_package = false;  // with such a file
   // Of an archive: the nodes of its program, and the engines that it calls.
   size_t nodes = 0;
   size_t engines = 0;

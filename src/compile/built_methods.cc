@@ -175,7 +175,7 @@ Status BuiltMethods::finish(const CompileOptions& options, std::optional<engine:
                            .tuning = std::move(tuning),
                            .device_of = options.non_cpu_memory_planning ? cuda_device : nullptr}));
   artefact.is_pte = true;
-  if (options.output == Output::kLibrary) artefact.set_library();
+  artefact.put_into(options.output);
   return {};
 }
 

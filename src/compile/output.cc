@@ -23,6 +23,9 @@ const char* title(const CompileOptions& options) {
       return options.engines.empty() ? "a .pte file without engines" : "a .pte file";
     case Output::kLibrary:
       return options.engines.empty() ? "a shared library without engines" : "a shared library";
+    case Output::kAotiPackage:
+      return options.engines.empty() ? "a package of AOTInductor without engines"
+                                     : "a package of AOTInductor";
     case Output::kEngine:
       return "a bare engine";
     case Output::kOnnx:
@@ -260,7 +263,9 @@ void warn_of_built(const CompileOptions& options, const std::string& engine, siz
 
 bool is_onnx(Output output) { return output == Output::kOnnx || output == Output::kEngineOnnx; }
 
-bool is_program(Output output) { return output == Output::kPte || output == Output::kLibrary; }
+bool is_program(Output output) {
+  return output == Output::kPte || output == Output::kLibrary || output == Output::kAotiPackage;
+}
 
 std::string data_file_name(const CompileOptions& options) {
   constexpr std::string_view kExtension = ".ptd";
@@ -274,9 +279,13 @@ Status check_output(const CompileOptions& options, size_t methods) {
   if (!options.external_engines.empty()) SLIPWAY_RETURN_IF_ERROR(check_external_engines(options));
   if (options.non_cpu_memory_planning) SLIPWAY_RETURN_IF_ERROR(check_memory_planning(options));
   SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
-  if (is_program(options.output)) return {};
+  if (is_program(options.output) && options.output != Output::kAotiPackage) return {};
   if (methods != 1) {
     return invalid_argument("{} holds one program, but {} are given", title(options), methods);
+  }
+  if (options.output == Output::kAotiPackage) {
+    if (options.external_engines.empty()) return {};
+    return invalid_argument("option 'external_engines' has no effect on {}", title(options));
   }
   if (options.output == Output::kArchive) return check_engines_of_archive(options);
   if (is_onnx(options.output)) SLIPWAY_RETURN_IF_ERROR(check_engines_of_model(options));

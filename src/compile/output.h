@@ -10,7 +10,7 @@
 namespace slipway {
 
 bool is_onnx(Output output);
-// Whether it is a .pte file, bare or in something.
+// Whether it is a .pte file, bare or in something else.
 bool is_program(Output output);
 
 // An error for more methods or engines than the output of `options` holds, and for options that

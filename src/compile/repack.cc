@@ -27,7 +27,7 @@ Result<Artefact> repack(const std::string& path, Output output) {
                              pte::File::read({mapped->bytes(), mapped}, path));
     artefact.pieces.add(OwnedSpan{file.bytes(), mapped});
     artefact.is_pte = true;
-    if (output == Output::kLibrary) artefact.set_library();
+    artefact.put_into(output);
     return Artefact::Impl::make(std::move(artefact));
   });
 }

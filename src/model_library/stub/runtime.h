@@ -21,7 +21,11 @@
   F(slipway_method_output_count) \
   F(slipway_method_input)        \
   F(slipway_method_output)       \
-  F(slipway_method_run)
+  F(slipway_method_run)          \
+  F(slipway_method_prepare)      \
+  F(slipway_method_state_count)  \
+  F(slipway_method_input_spec)   \
+  F(slipway_method_output_spec)
 
 #define FIELD(name) __typeof__(name)* name;
 struct runtime {

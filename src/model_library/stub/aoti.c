@@ -1,0 +1,509 @@
+// AOTInductor's functions (torch/csrc/inductor/aoti_runtime/interface.h), by which PyTorch loads
+// and runs this model: docs/aoti.md. Tensors are PyTorch's own, made and read by functions that are
+// found in the process: nothing here is linked with it.
+
+#define _GNU_SOURCE
+#include "aoti.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime.h"
+
+typedef struct tensor* tensor_handle;
+
+// ---- PyTorch's functions.
+
+#define FOR_EACH_TORCH_FUNCTION(F)                                             \
+  F(aoti_torch_delete_tensor_object, (tensor_handle tensor))                   \
+  F(aoti_torch_get_data_ptr, (tensor_handle tensor, void** data))              \
+  F(aoti_torch_get_dim, (tensor_handle tensor, int64_t * rank))                \
+  F(aoti_torch_get_sizes, (tensor_handle tensor, int64_t * *sizes))            \
+  F(aoti_torch_get_strides, (tensor_handle tensor, int64_t * *strides))        \
+  F(aoti_torch_get_dtype, (tensor_handle tensor, int32_t * type))              \
+  F(aoti_torch_get_device_type, (tensor_handle tensor, int32_t * type))        \
+  F(aoti_torch_empty_strided,                                                  \
+    (int64_t rank, const int64_t* sizes, const int64_t* strides, int32_t type, \
+     int32_t device_type, int32_t device_index, tensor_handle* tensor))
+
+#define FIELD(name, parameters) status(*name) parameters;
+struct torch {
+  FOR_EACH_TORCH_FUNCTION(FIELD)
+};
+#undef FIELD
+
+enum { kCpu = 0, kMostDimensions = 64 };
+
+// Its numbers of element types (c10/core/ScalarType.h) by their names.
+struct element_type {
+  const char* name;
+  int32_t number;
+};
+static const struct element_type kElementTypes[] = {
+    {"uint8", 0},
+    {"int8", 1},
+    {"int16", 2},
+    {"int32", 3},
+    {"int64", 4},
+    {"float16", 5},
+    {"float32", 6},
+    {"float64", 7},
+    {"complex32", 8},
+    {"complex64", 9},
+    {"complex128", 10},
+    {"bool", 11},
+    {"bfloat16", 15},
+    {"float8_e5m2", 23},
+    {"float8_e4m3fn", 24},
+    {"float8_e5m2fnuz", 25},
+    {"float8_e4m3fnuz", 26},
+    {"uint16", 27},
+    {"uint32", 28},
+    {"uint64", 29},
+};
+enum { kElementTypeCount = sizeof(kElementTypes) / sizeof(kElementTypes[0]) };
+
+// -1 for what there is not.
+static int32_t number_of(const char* name) {
+  for (size_t i = 0; i < kElementTypeCount; ++i) {
+    if (strcmp(kElementTypes[i].name, name) == 0) return kElementTypes[i].number;
+  }
+  return -1;
+}
+
+static const char* name_of(int32_t number) {
+  for (size_t i = 0; i < kElementTypeCount; ++i) {
+    if (kElementTypes[i].number == number) return kElementTypes[i].name;
+  }
+  return "another type";
+}
+
+// ---- Errors.
+
+static _Thread_local char last_error[1024];
+
+status fail(const char* text) {
+  snprintf(last_error, sizeof(last_error), "%s", text);
+  return 1;
+}
+
+static status fail_with(slipway_model_error* error) {
+  const status result = fail(slipway_model_error_message(error));
+  slipway_model_error_free(error);
+  return result;
+}
+
+AOTI_API status AOTInductorGetLastError(const char** error_msg) {
+  *error_msg = last_error;
+  return 0;
+}
+
+// ---- A container: instances of the model, and what is the same of all.
+
+struct instance {
+  slipway_method* method;
+  struct instance* next;  // of those that nobody uses
+};
+
+struct container {
+  struct torch torch;
+  pthread_mutex_t lock;
+  pthread_cond_t is_freed;
+  size_t most;  // instances
+  size_t made;
+  struct instance* unused;
+  slipway_method* method;  // of the first one, for what all are like
+  size_t tensor_count;     // inputs that are tensors
+  size_t input_count;
+  size_t output_count;
+};
+
+static slipway_model_error* find_torch(struct torch* torch) {
+  void* const library = dlopen("libtorch_cpu.so", RTLD_NOW | RTLD_NOLOAD);
+  void* const where = library != NULL ? library : RTLD_DEFAULT;
+  const char* missing = NULL;
+#define FIND(name, parameters)                 \
+  *(void**)&torch->name = dlsym(where, #name); \
+  if (torch->name == NULL) missing = #name;
+  FOR_EACH_TORCH_FUNCTION(FIND)
+#undef FIND
+  // The process keeps it: it has called.
+  if (library != NULL) dlclose(library);
+  if (missing == NULL) return NULL;
+  return make_error(SLIPWAY_UNAVAILABLE,
+                    "%s: no PyTorch is found in this process that has %s, by which the model would "
+                    "read its tensors: call slipway_model_load() in its place",
+                    path_of_model(), missing);
+}
+
+static slipway_model_error* make_instance(struct instance** instance) {
+  *instance = calloc(1, sizeof(struct instance));
+  if (*instance == NULL) return make_error(SLIPWAY_RESOURCE_EXHAUSTED, "out of memory");
+  slipway_module* module = NULL;
+  slipway_model_error* error = slipway_model_load(NULL, 0, NULL, NULL, &module);
+  if (error == NULL) error = slipway_model_method(module, NULL, &(*instance)->method);
+  if (error == NULL) {
+    error = take_error(opened_runtime()->slipway_method_prepare((*instance)->method));
+  }
+  slipway_model_free(module);  // the method keeps it
+  if (error == NULL) return NULL;
+  slipway_model_method_free((*instance)->method);
+  free(*instance);
+  *instance = NULL;
+  return error;
+}
+
+// What PyTorch's callers can neither give nor take, since they pass tensors alone.
+static slipway_model_error* check_signature(struct container* container) {
+  for (size_t i = 0; i < container->input_count; ++i) {
+    const slipway_value_info* const info = slipway_model_input(container->method, i);
+    const char* const what = strchr(info->text, ' ');
+    const int is_chosen = info->kind == SLIPWAY_INTEGER && what != NULL && what[1] == 's';
+    if (is_chosen) {
+      return make_error(SLIPWAY_UNSUPPORTED,
+                        "input %zu '%s' is %s, which PyTorch's loader does not pass on: export the "
+                        "model with a tensor in its place, or run it by slipway_model.h",
+                        i, info->name, info->text);
+    }
+    if (info->kind != SLIPWAY_TENSOR) continue;
+    ++container->tensor_count;
+    if (number_of(info->type) >= 0) continue;
+    return make_error(SLIPWAY_UNSUPPORTED, "input %zu '%s' is of type %s", i, info->name,
+                      info->type);
+  }
+  for (size_t i = 0; i < container->output_count; ++i) {
+    const slipway_value_info* const info = slipway_model_output(container->method, i);
+    if (info->kind == SLIPWAY_TENSOR && number_of(info->type) >= 0) continue;
+    return make_error(
+        SLIPWAY_UNSUPPORTED,
+        "output %zu '%s' is %s, and PyTorch's loader takes tensors alone: leave it out "
+        "of what the model returns, or run it by slipway_model.h",
+        i, info->name, info->text);
+  }
+  return NULL;
+}
+
+static void delete_container(struct container* container) {
+  while (container->unused != NULL) {
+    struct instance* const instance = container->unused;
+    container->unused = instance->next;
+    slipway_model_method_free(instance->method);
+    free(instance);
+  }
+  pthread_cond_destroy(&container->is_freed);
+  pthread_mutex_destroy(&container->lock);
+  free(container);
+}
+
+static slipway_model_error* fill_container(struct container* container) {
+  slipway_model_error* error = find_torch(&container->torch);
+  if (error == NULL) error = make_instance(&container->unused);
+  if (error != NULL) return error;
+  container->made = 1;
+  container->method = container->unused->method;
+  container->input_count = slipway_model_input_count(container->method);
+  container->output_count = slipway_model_output_count(container->method);
+  error = check_signature(container);
+  size_t state_count = 0;
+  if (error == NULL) {
+    error =
+        take_error(opened_runtime()->slipway_method_state_count(container->method, &state_count));
+  }
+  // A call goes on from the state that the one before has left.
+  if (state_count > 0) container->most = 1;
+  return error;
+}
+
+AOTI_API status AOTInductorModelContainerCreateWithDevice(struct container** container_handle,
+                                                          size_t num_models, const char* device_str,
+                                                          const char* cubin_dir) {
+  (void)cubin_dir;
+  if (num_models == 0) return fail("num_models must be positive");
+  if (device_str != NULL && strncmp(device_str, "cpu", 3) != 0) {
+    return fail_with(make_error(
+        SLIPWAY_UNSUPPORTED,
+        "%s: it is loaded for device '%s', but PyTorch's loader runs models of Slipway on 'cpu' "
+        "alone",
+        path_of_model(), device_str));
+  }
+  struct container* const container = calloc(1, sizeof(struct container));
+  if (container == NULL) return fail("out of memory");
+  pthread_mutex_init(&container->lock, NULL);
+  pthread_cond_init(&container->is_freed, NULL);
+  container->most = num_models;
+  slipway_model_error* const error = fill_container(container);
+  if (error != NULL) {
+    delete_container(container);
+    return fail_with(error);
+  }
+  *container_handle = container;
+  return 0;
+}
+
+AOTI_API status AOTInductorModelContainerCreate(struct container** container_handle,
+                                                size_t num_models, bool is_cpu,
+                                                const char* cubin_dir) {
+  return AOTInductorModelContainerCreateWithDevice(container_handle, num_models,
+                                                   is_cpu ? "cpu" : "cuda", cubin_dir);
+}
+
+AOTI_API status AOTInductorModelContainerCreateWithExternalConstants(
+    struct container** container_handle, size_t num_models, const char* device_str,
+    const char* cubin_dir, const void* constant_entries, size_t num_constant_entries) {
+  (void)constant_entries;
+  if (num_constant_entries > 0) {
+    return fail("the weights of this model are in its engines and can't be given from outside");
+  }
+  return AOTInductorModelContainerCreateWithDevice(container_handle, num_models, device_str,
+                                                   cubin_dir);
+}
+
+AOTI_API status AOTInductorModelContainerDelete(struct container* container) {
+  if (container != NULL) delete_container(container);
+  return 0;
+}
+
+// ---- Running.
+
+// One that nobody else uses: made where there may be more, else waited for.
+static slipway_model_error* take_instance(struct container* container, struct instance** instance) {
+  pthread_mutex_lock(&container->lock);
+  while (container->unused == NULL && container->made >= container->most) {
+    pthread_cond_wait(&container->is_freed, &container->lock);
+  }
+  *instance = container->unused;
+  if (*instance != NULL) container->unused = (*instance)->next;
+  if (*instance == NULL) ++container->made;
+  pthread_mutex_unlock(&container->lock);
+  if (*instance != NULL) return NULL;
+  slipway_model_error* const error = make_instance(instance);
+  if (error == NULL) return NULL;
+  pthread_mutex_lock(&container->lock);
+  --container->made;
+  pthread_cond_signal(&container->is_freed);
+  pthread_mutex_unlock(&container->lock);
+  return error;
+}
+
+static void give_back(struct container* container, struct instance* instance) {
+  pthread_mutex_lock(&container->lock);
+  instance->next = container->unused;
+  container->unused = instance;
+  pthread_cond_signal(&container->is_freed);
+  pthread_mutex_unlock(&container->lock);
+}
+
+#define PYTORCH(call)                                                                         \
+  do {                                                                                        \
+    if ((call) != 0) return make_error(SLIPWAY_INTERNAL, "PyTorch's function fails: " #call); \
+  } while (0)
+
+// The strides of a tensor that lies contiguously; nothing else is said of sizes of 1, and of a
+// tensor without elements.
+static slipway_model_error* check_strides(size_t position, int64_t rank, const int64_t* sizes,
+                                          const int64_t* strides) {
+  for (int64_t i = 0; i < rank; ++i) {
+    if (sizes[i] == 0) return NULL;
+  }
+  int64_t expected = 1;
+  for (int64_t i = rank - 1; i >= 0; --i) {
+    if (sizes[i] != 1 && strides[i] != expected) {
+      return make_error(SLIPWAY_INVALID_ARGUMENT,
+                        "input_handles[%zu]: unmatched stride value at %lld, expected: %lld, but "
+                        "got: %lld (call contiguous() before)",
+                        position, (long long)i, (long long)expected, (long long)strides[i]);
+    }
+    expected *= sizes[i];
+  }
+  return NULL;
+}
+
+static slipway_model_error* read_input(const struct torch* torch, size_t position,
+                                       tensor_handle handle, const slipway_value_info* info,
+                                       slipway_value* value) {
+  if (handle == NULL) {
+    return make_error(SLIPWAY_INVALID_ARGUMENT, "input_handles[%zu]: no tensor", position);
+  }
+  int32_t device = 0;
+  int32_t type = 0;
+  int64_t rank = 0;
+  int64_t* sizes = NULL;
+  int64_t* strides = NULL;
+  void* data = NULL;
+  PYTORCH(torch->aoti_torch_get_device_type(handle, &device));
+  if (device != kCpu) {
+    return make_error(SLIPWAY_INVALID_ARGUMENT,
+                      "input_handles[%zu]: unmatched device type, expected: 0(cpu), but got: %d",
+                      position, device);
+  }
+  PYTORCH(torch->aoti_torch_get_dtype(handle, &type));
+  if (type != number_of(info->type)) {
+    return make_error(SLIPWAY_INVALID_ARGUMENT,
+                      "input_handles[%zu]: unmatched dtype, expected: %d(%s), but got: %d(%s)",
+                      position, number_of(info->type), info->type, type, name_of(type));
+  }
+  PYTORCH(torch->aoti_torch_get_dim(handle, &rank));
+  PYTORCH(torch->aoti_torch_get_sizes(handle, &sizes));
+  PYTORCH(torch->aoti_torch_get_strides(handle, &strides));
+  PYTORCH(torch->aoti_torch_get_data_ptr(handle, &data));
+  slipway_model_error* error = check_strides(position, rank, sizes, strides);
+  if (error != NULL) return error;
+  error = slipway_model_tensor_borrow(info->type, sizes, (int32_t)rank, data, &value->as.tensor);
+  if (error == NULL) value->kind = SLIPWAY_TENSOR;
+  return error;
+}
+
+// A copy in PyTorch's memory: the module writes to its own again at the next call.
+static slipway_model_error* write_output(const struct torch* torch, const slipway_value* value,
+                                         const slipway_value_info* info, tensor_handle* handle) {
+  const DLTensor* const from = &value->as.tensor->dl_tensor;
+  int64_t strides[kMostDimensions];
+  if (from->ndim > kMostDimensions) {
+    return make_error(SLIPWAY_UNSUPPORTED, "output '%s' has %d dimensions", info->name, from->ndim);
+  }
+  int64_t count = 1;
+  for (int32_t i = from->ndim - 1; i >= 0; --i) {
+    strides[i] = count > 0 ? count : 1;
+    count *= from->shape[i];
+  }
+  void* data = NULL;
+  PYTORCH(torch->aoti_torch_empty_strided(from->ndim, from->shape, strides, number_of(info->type),
+                                          kCpu, 0, handle));
+  PYTORCH(torch->aoti_torch_get_data_ptr(*handle, &data));
+  const size_t bytes = (size_t)count * from->dtype.bits * from->dtype.lanes / 8;
+  if (bytes > 0) memcpy(data, (const char*)from->data + from->byte_offset, bytes);
+  return NULL;
+}
+
+// `values` has room for all inputs and outputs.
+static slipway_model_error* run(struct container* container, const struct instance* instance,
+                                const tensor_handle* inputs, tensor_handle* outputs,
+                                slipway_value* values) {
+  const struct torch* const torch = &container->torch;
+  size_t position = 0;
+  for (size_t i = 0; i < container->input_count; ++i) {
+    const slipway_value_info* const info = slipway_model_input(instance->method, i);
+    if (info->kind != SLIPWAY_TENSOR) continue;  // a literal, which is the one of the export
+    slipway_model_error* const error =
+        read_input(torch, position, inputs[position], info, &values[i]);
+    if (error != NULL) return error;
+    ++position;
+  }
+  slipway_value* const results = values + container->input_count;
+  slipway_model_error* error = slipway_model_run(instance->method, values, container->input_count,
+                                                 results, container->output_count);
+  for (size_t i = 0; i < container->output_count && error == NULL; ++i) {
+    error =
+        write_output(torch, &results[i], slipway_model_output(instance->method, i), &outputs[i]);
+  }
+  return error;
+}
+
+static slipway_model_error* run_in_turn(struct container* container, const tensor_handle* inputs,
+                                        size_t input_count, tensor_handle* outputs,
+                                        size_t output_count) {
+  if (input_count != container->tensor_count || output_count != container->output_count) {
+    return make_error(
+        SLIPWAY_INVALID_ARGUMENT,
+        "the model takes %zu tensors and gives %zu, but it is called with %zu and for "
+        "%zu",
+        container->tensor_count, container->output_count, input_count, output_count);
+  }
+  struct instance* instance = NULL;
+  slipway_model_error* error = take_instance(container, &instance);
+  if (error != NULL) return error;
+  const size_t count = container->input_count + container->output_count;
+  slipway_value* const values = calloc(count + 1, sizeof(slipway_value));
+  if (values != NULL) {
+    error = run(container, instance, inputs, outputs, values);
+    slipway_model_values_free(values, count);
+    free(values);
+  } else {
+    error = make_error(SLIPWAY_RESOURCE_EXHAUSTED, "out of memory");
+  }
+  give_back(container, instance);
+  return error;
+}
+
+AOTI_API status AOTInductorModelContainerRun(struct container* container,
+                                             tensor_handle* input_handles, size_t num_inputs,
+                                             tensor_handle* output_handles, size_t num_outputs,
+                                             void* stream_handle, void* proxy_executor_handle) {
+  (void)stream_handle;
+  (void)proxy_executor_handle;
+  for (size_t i = 0; i < num_outputs; ++i) output_handles[i] = NULL;
+  slipway_model_error* const error =
+      run_in_turn(container, input_handles, num_inputs, output_handles, num_outputs);
+  // They are given away, also to a call that fails.
+  for (size_t i = 0; i < num_inputs; ++i) {
+    if (input_handles[i] != NULL) {
+      container->torch.aoti_torch_delete_tensor_object(input_handles[i]);
+    }
+    input_handles[i] = NULL;
+  }
+  if (error == NULL) return 0;
+  for (size_t i = 0; i < num_outputs; ++i) {
+    if (output_handles[i] != NULL) {
+      container->torch.aoti_torch_delete_tensor_object(output_handles[i]);
+    }
+    output_handles[i] = NULL;
+  }
+  return fail_with(error);
+}
+
+AOTI_API status AOTInductorModelContainerRunSingleThreaded(struct container* container,
+                                                           tensor_handle* input_handles,
+                                                           size_t num_inputs,
+                                                           tensor_handle* output_handles,
+                                                           size_t num_outputs, void* stream_handle,
+                                                           void* proxy_executor_handle) {
+  return AOTInductorModelContainerRun(container, input_handles, num_inputs, output_handles,
+                                      num_outputs, stream_handle, proxy_executor_handle);
+}
+
+// ---- What it is like.
+
+AOTI_API status AOTInductorModelContainerGetNumInputs(struct container* container,
+                                                      size_t* ret_num_inputs) {
+  *ret_num_inputs = container->tensor_count;
+  return 0;
+}
+
+AOTI_API status AOTInductorModelContainerGetInputName(struct container* container, size_t input_idx,
+                                                      const char** ret_input_names) {
+  for (size_t i = 0; i < container->input_count; ++i) {
+    const slipway_value_info* const info = slipway_model_input(container->method, i);
+    if (info->kind != SLIPWAY_TENSOR || input_idx-- > 0) continue;
+    *ret_input_names = info->name;
+    return 0;
+  }
+  return fail("there is no such input");
+}
+
+AOTI_API status AOTInductorModelContainerGetNumOutputs(struct container* container,
+                                                       size_t* ret_num_outputs) {
+  *ret_num_outputs = container->output_count;
+  return 0;
+}
+
+AOTI_API status AOTInductorModelContainerGetOutputName(struct container* container,
+                                                       size_t output_idx,
+                                                       const char** ret_output_names) {
+  const slipway_value_info* const info = slipway_model_output(container->method, output_idx);
+  if (info == NULL) return fail("there is no such output");
+  *ret_output_names = info->name;
+  return 0;
+}
+
+AOTI_API status AOTInductorModelContainerGetCallSpec(struct container* container,
+                                                     const char** in_spec, const char** out_spec) {
+  *in_spec = opened_runtime()->slipway_method_input_spec(container->method);
+  *out_spec = opened_runtime()->slipway_method_output_spec(container->method);
+  if (*in_spec != NULL && *out_spec != NULL) return 0;
+  return fail(
+      "the inputs or outputs of this model nest in types of Python that only PyTorch's own archive "
+      "has: call it by its flattened tensors (AOTIModelContainerRunner::run)");
+}

@@ -1,0 +1,200 @@
+"""Models as AOTInductor's packages and bare libraries, loaded by PyTorch in Python and in C++, against what it computed itself."""
+
+import ctypes
+import gc
+import json
+import os
+import pathlib
+import subprocess
+import threading
+
+import numpy as np
+import pytest
+import torch
+import torch._inductor.package
+
+import slipway_cli
+
+GOLDEN = pathlib.Path(__file__).parents[2] / "tests/data/golden"
+MODELS = json.loads((GOLDEN / "manifest.json").read_text())["models"]
+LIBRARY = pathlib.Path(slipway_cli.TOOL).parent / "libslipway_c.so"
+TORCH = pathlib.Path(torch.__file__).parent
+# Of c10::ScalarType.
+NUMBERS = {torch.int64: 4, torch.float32: 6}
+
+
+@pytest.fixture(autouse=True)
+def runtime(monkeypatch):
+    monkeypatch.setenv("SLIPWAY_C_LIBRARY", str(LIBRARY))
+
+
+def load_package(path, **options):
+    return torch._inductor.package.load_package(str(path), **options)
+
+
+def load_library(path, device="cpu"):
+    return torch._export.aot_load(str(path), device)
+
+
+def is_tensor(value):
+    return "file" in value
+
+
+# Those that take and give tensors, but for constants among the inputs.
+CALLABLE = [
+    name
+    for name, model in MODELS.items()
+    if model["cases"] and all(map(is_tensor, [v for case in model["cases"] for v in case["outputs"]])) and name != "scalars"
+]
+
+
+def tensors(values):
+    return [torch.from_numpy(np.load(GOLDEN / value["file"])) for value in values if is_tensor(value)]
+
+
+def compile_to(path, name, engine="none"):
+    archive = GOLDEN / MODELS[name]["files"]["training"] if name in MODELS else name
+    slipway_cli.call("compile", archive, "-o", path, "--engine", engine, *(["--format", "aoti"] if path.suffix == ".pt2" else []))
+    return path
+
+
+def expect_same(found, expected):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected):
+        # Sums of halves in another order may be rounded to the next number.
+        tolerance = 1e-3 if other.dtype == torch.float16 else 1e-5
+        torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance, equal_nan=True)
+
+
+@pytest.mark.parametrize("engine", ["none", "openvino"])
+@pytest.mark.parametrize("name", CALLABLE)
+def test_golden_programs(name, engine, tmp_path):
+    library = compile_to(tmp_path / "model.so", name, engine)
+    package = tmp_path / "package.pt2"
+    slipway_cli.call("compile", library, "-o", package, "--format", "aoti")
+    for case in MODELS[name]["cases"]:
+        for loaded in (load_package(package).loader, torch._C._aoti.AOTIModelContainerRunnerCpu(str(library), 1)):
+            expect_same(loaded.run(tensors(case["inputs"])), tensors(case["outputs"]))
+
+
+def test_values_nest_as_in_python(tmp_path):
+    class Nested(torch.nn.Module):
+        def forward(self, pair, *, scale, flag=True):
+            a, b = pair
+            return {"sum": a + b["x"], "rest": [a * scale, (b["x"],)]}
+
+    x = torch.randn(2, 3)
+    args, kwargs = ((x, {"x": x * 2}),), {"scale": torch.tensor(3.0), "flag": True}
+    model = Nested()
+    torch.export.save(torch.export.export(model, args, kwargs), tmp_path / "model.pt2")
+    for suffix, load in ((".pt2", load_package), (".so", load_library)):
+        loaded = load(compile_to(tmp_path / f"package{suffix}", tmp_path / "model.pt2"))
+        torch.testing.assert_close(loaded(*args, **kwargs), model(*args, **kwargs))
+
+
+def test_state_goes_on(tmp_path):
+    case = MODELS["mutated_buffer"]["cases"][0]
+    inputs = tensors(case["inputs"])
+    program = torch.export.load(GOLDEN / "mutated_buffer.pt2").module()
+    loaded = load_package(compile_to(tmp_path / "package.pt2", "mutated_buffer"), num_runners=4)
+    for _ in range(3):
+        torch.testing.assert_close(loaded(*inputs), program(*inputs))
+
+
+def error_of(call, *arguments):
+    with pytest.raises(RuntimeError) as caught:
+        call(*arguments)
+    return str(caught.value)
+
+
+def test_errors(tmp_path):
+    loaded = load_package(compile_to(tmp_path / "package.pt2", "mlp"))
+    x = tensors(MODELS["mlp"]["cases"][0]["inputs"])[0]
+    assert "input_handles[0]: unmatched stride value at 1, expected: 1, but got: 2" in error_of(loaded, x.T.contiguous().T)
+    assert "input_handles[0]: unmatched dtype, expected: 6(float32), but got: 7(float64)" in error_of(loaded, x.double())
+    assert "input_handles[0]: unmatched device type, expected: 0(cpu)" in error_of(loaded, x.to("meta"))
+    assert "float32[3, 9]" in error_of(loaded, torch.zeros(3, 9))
+    assert "takes 1 tensors" in error_of(loaded.loader.run, [x, x])
+    # And nothing is broken.
+    expect_same(loaded(x) if isinstance(loaded(x), (tuple, list)) else [loaded(x)], tensors(MODELS["mlp"]["cases"][0]["outputs"]))
+    assert loaded.get_constant_fqns() == []
+
+
+def test_other_devices_are_refused(tmp_path):
+    library = ctypes.CDLL(str(compile_to(tmp_path / "model.so", "mlp")))
+    handle, text = ctypes.c_void_p(), ctypes.c_char_p()
+    assert library.AOTInductorModelContainerCreateWithDevice(ctypes.byref(handle), ctypes.c_size_t(1), b"cuda:0", None) == 1
+    library.AOTInductorGetLastError(ctypes.byref(text))
+    assert "'cuda:0'" in text.value.decode() and "'cpu'" in text.value.decode()
+    assert not handle.value
+
+
+def test_what_pytorch_cannot_call_is_refused(tmp_path):
+    with pytest.raises(slipway_cli.ToolError, match="tensors alone"):
+        compile_to(tmp_path / "package.pt2", "scalars")
+    assert not (tmp_path / "package.pt2").exists()
+
+
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_calls_and_loads_leave_nothing_behind(tmp_path):
+    path = compile_to(tmp_path / "package.pt2", "mlp", "openvino")
+    inputs = tensors(MODELS["mlp"]["cases"][0]["inputs"])
+    loaded = load_package(path)
+    for calls in (200, 1000):
+        before = resident()
+        for _ in range(calls):
+            loaded(*inputs)
+    assert resident() - before < 1 << 20
+    for loads in (5, 10):
+        before = resident()
+        for _ in range(loads):
+            load_package(path)(*inputs)
+            gc.collect()
+    assert resident() - before < 8 << 20
+
+
+def test_threads_have_instances_of_their_own(tmp_path):
+    loaded = load_package(compile_to(tmp_path / "package.pt2", "transformer_layer"), num_runners=3)
+    case = MODELS["transformer_layer"]["cases"][0]
+    inputs, outputs = tensors(case["inputs"]), tensors(case["outputs"])
+    problems = []
+
+    def call():
+        for _ in range(20):
+            try:
+                expect_same(loaded.loader.run(inputs), outputs)
+            except Exception as problem:
+                problems.append(problem)
+
+    threads = [threading.Thread(target=call) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+
+
+def test_cpp_program(tmp_path):
+    program = tmp_path / "aoti_program"
+    source = pathlib.Path(__file__).parent / "aoti_program.cc"
+    libraries = ["-ltorch", "-ltorch_cpu", "-lc10"]
+    subprocess.run(
+        ["g++", "-std=c++20", "-O0", f"-I{TORCH}/include", source, "-o", program,
+         f"-L{TORCH}/lib", "-Wl,--no-as-needed", *libraries, f"-Wl,-rpath,{TORCH}/lib", "-pthread"],
+        check=True,
+    )
+    for name, engine in (("mlp", "none"), ("conv_dyn", "openvino"), ("transformer_layer", "none"), ("quantized_xnnpack", "xnnpack")):
+        package = compile_to(tmp_path / f"{name}.pt2", name, engine)
+        cases = tmp_path / "cases"
+        with open(cases, "wb") as file:
+            for case in MODELS[name]["cases"]:
+                inputs, outputs = tensors(case["inputs"]), tensors(case["outputs"])
+                file.write(f"{len(inputs)} {len(outputs)} ".encode())
+                for tensor in inputs + outputs:
+                    array = tensor.numpy()
+                    numbers = NUMBERS[tensor.dtype], tensor.dim(), *tensor.shape, array.nbytes
+                    file.write(" ".join(map(str, numbers)).encode() + b"\n" + array.tobytes())
+        subprocess.run([program, package, cases], check=True, timeout=120)
