@@ -1,8 +1,11 @@
-# slipway_embed(<layer> <file> <symbol>): compiles a text file into the layer as
-# `extern const std::string_view slipway::<layer>::<symbol>` (the reader declares it).
+# slipway_embed(<layer> <file> <symbol> [<namespace>]): compiles a text file into the layer as
+# `extern const std::string_view slipway::<layer>::<symbol>` (the reader declares it), or of another namespace in slipway.
 function(slipway_embed layer file symbol)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
   string(REPLACE "/" "::" namespace ${layer})
+  if(ARGC GREATER 3)
+    set(namespace ${ARGV3})
+  endif()
   string(REPLACE "/" "_" target slipway_${layer})
   file(READ ${file} text)
   string(LENGTH "${text}" length)

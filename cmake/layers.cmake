@@ -93,6 +93,8 @@ foreach(row IN LISTS rows)
   endforeach()
 endforeach()
 
+slipway_embed(inspect ${PROJECT_SOURCE_DIR}/src/inspect/report.html kReport inspection)
+
 list(REMOVE_DUPLICATES SLIPWAY_ENGINES)
 list(TRANSFORM SLIPWAY_ENGINES PREPEND slipway_ OUTPUT_VARIABLE SLIPWAY_ENGINE_LIBRARIES)
 

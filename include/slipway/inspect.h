@@ -91,6 +91,12 @@ struct TextOptions {
   std::string graph_hint = {};
 };
 
+struct HtmlOptions {
+  // The text of an x.json that `slipway run` wrote of the file (option 'profile'); empty: nothing
+  // is shown of times.
+  std::string profile = {};
+};
+
 // What inspect() found. Immutable: may be read by several threads at once. Copies share it. One of
 // an archive keeps the file mapped.
 class FileInfo {
@@ -100,6 +106,10 @@ class FileInfo {
   SLIPWAY_API const std::vector<MethodInfo>& methods() const;
   // Everything, as an object: a program reads it where the structures above do not reach.
   SLIPWAY_API std::string to_json() const;
+  // A page for browsers, which needs no other file and no network: the graph of each method as a
+  // picture, its memory over time, weights and engines by size. kInvalidFile for a profile that is
+  // none.
+  SLIPWAY_API Result<std::string> to_html(const HtmlOptions& options = {}) const;
   // Lines for people, fit for terminals.
   SLIPWAY_API std::string to_text(const TextOptions& options = {}) const;
 

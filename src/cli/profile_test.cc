@@ -1,4 +1,4 @@
-// Where time goes.
+// Where time goes, and pages of files.
 
 #include <nlohmann/json.hpp>
 
@@ -31,6 +31,15 @@ TEST_F(Tool, ProfilesRuns) {
   ASSERT_EQ(json.code, 0) << json.err;
   EXPECT_EQ(nlohmann::json::parse(json.out)["profile"]["runs"], 1);
   EXPECT_EQ(read_file(path("x.etdp")).substr(8, 4), "ED00");
+
+  ASSERT_EQ(run({"inspect", model, "--html", path("x.html"), "--profile", path("x.json")}).code, 0);
+  const std::string page = read_file(path("x.html"));
+  EXPECT_TRUE(contains(page, "\"run_ms\":"));
+  EXPECT_TRUE(contains(run({"inspect", model, "--html", model}).err, "model.pte"));
+  const Outcome wrong = run({"inspect", model, "--html", path("y.html"), "--profile", model});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_TRUE(contains(wrong.err, "the profile is none that")) << wrong.err;
+  EXPECT_FALSE(fs::exists(path("y.html")));
 }
 
 }  // namespace

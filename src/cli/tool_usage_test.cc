@@ -58,6 +58,7 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
       {{"run", model, "--profile", model}, 2, "its name ends in .json"},
       {{"run", model, "--profile", "-", "--instances", "2"}, 2, "leave out --instances"},
       {{"run", model, "--profile", "-", "--isolate"}, 2, "leave out --isolate"},
+      {{"inspect", model, "--profile", "x.json"}, 2, "give --html, too"},
       {{"compile", model, "-o", path("m.pte"), "--tune-size", "s77"}, 2, "--tune-size s77: expect"},
       {{"compile", model, "-o", path("m.pte"), "--tune"}, 2, "--tune chooses among 2 to 4"},
       {{"compile", model, model, "-o", path("m.pte")}, 2, "'forward' is given twice"},

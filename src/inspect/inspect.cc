@@ -14,6 +14,7 @@
 #include "engine/json.h"
 #include "engine_list/registry.h"
 #include "inspect/file_info.h"
+#include "inspect/html_page.h"
 #include "inspect/text.h"
 
 namespace slipway {
@@ -76,6 +77,12 @@ FileKind FileInfo::kind() const { return impl_->kind(); }
 const std::vector<MethodInfo>& FileInfo::methods() const { return impl_->methods(); }
 
 std::string FileInfo::to_json() const { return engine::dump_json(impl_->json(), 2); }
+
+Result<std::string> FileInfo::to_html(const HtmlOptions& options) const {
+  return guarded(impl_->path(), [&]() -> Result<std::string> {
+    return inspection::html_page(impl_->path(), impl_->json(), options.profile);
+  });
+}
 
 std::string FileInfo::to_text(const TextOptions& options) const { return impl_->text(options); }
 

@@ -78,6 +78,7 @@ Json program_json(const PteSummary& summary) {
     entry["engines"] = engines_json(summary.method(i));
     entry["outside"] = outside_json(summary.method(i));
     entry["state"] = named_pairs(method.state);
+    entry["graph"] = summary.graphs[i];
     json["methods"].push_back(std::move(entry));
   }
   json["segments"] = Json::array();

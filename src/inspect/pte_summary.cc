@@ -8,6 +8,7 @@
 #include "base/mapped_file.h"
 #include "base/try.h"
 #include "engine_list/registry.h"
+#include "inspect/graph_json.h"
 #include "pte/format/program_generated.h"
 #include "pte/format/scalar_types.h"
 #include "pte/reader/instruction_text.h"
@@ -164,6 +165,9 @@ Result<PteSummary> PteSummary::read(const std::string& path, const InspectOption
       pte::File file, pte::File::read({bytes, std::move(mapped)}, path, {.trust = options.trust}));
   SLIPWAY_RETURN_IF_ERROR(runtime::find_data_file(file, path, options.data_file));
   SLIPWAY_ASSIGN_OR_RETURN(PteSummary summary, of(file));
+  for (const MethodInfo& method : summary.methods) {
+    summary.graphs.push_back(graph_json(file, method.name));
+  }
   auto data = runtime::open_data_file(file, path, options.data_file);
   if (!data.ok()) {
     summary.data_file = {"", data.error().message(), {}};

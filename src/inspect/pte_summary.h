@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/description.h"
 #include "engine/manifest.h"
 #include "pte/reader/reader.h"
@@ -62,7 +64,8 @@ struct PteSummary {
   std::vector<Segment> segments;
   std::vector<std::pair<std::string, uint64_t>> named_data;  // key and bytes
   std::optional<engine::Manifest> manifest;
-  std::optional<DataFile> data_file;  // nothing where no engine is outside
+  std::vector<nlohmann::ordered_json> graphs;  // of each method; read() alone has them
+  std::optional<DataFile> data_file;           // nothing where no engine is outside
 };
 
 }  // namespace slipway::inspection

@@ -9,6 +9,7 @@
 #include "pte/format/program_generated.h"
 #include "pte/reader/instruction_text.h"
 #include "pte/reader/reader.h"
+#include "pte/reader/value_uses.h"
 
 namespace {
 
@@ -57,6 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     uint64_t total = 0;
     for (const auto* plan : *file->program().execution_plan()) {
       total += touch(*plan);
+      total += slipway::pte::value_uses(*plan).size();
       total += slipway::pte::instruction_texts(*plan).size();
     }
     for (size_t i = 0; file->segment(i).ok(); ++i) {
