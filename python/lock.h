@@ -6,9 +6,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <nanobind/nanobind.h>
+
+#include "slipway/slipway_c.h"
 
 namespace nb = nanobind;
 
@@ -65,6 +68,49 @@ class WithoutLock {
   }
 
   PyThreadState* state_;
+};
+
+// What is logged, from any thread. Python is told after each call, of what came meanwhile.
+class Log {
+ public:
+  static Log& get() {
+    static auto* const log = new Log;
+    return *log;
+  }
+  static void add(void* log, slipway_log_level level, const char* message) {
+    auto& own = *static_cast<Log*>(log);
+    const std::lock_guard<std::mutex> lock(own.mutex_);
+    if (own.messages_.size() < kMost) own.messages_.emplace_back(level, message);
+  }
+  // `function` may be None. With Python's lock, here and below.
+  void set(const nb::object& function, int least) {
+    tell();
+    function_ = new nb::object(function);  // the one before may be at work; none is destroyed
+    slipway_set_log(function.is_none() ? nullptr : &Log::add, this,
+                    static_cast<slipway_log_level>(least));
+  }
+  // May throw what the function throws.
+  void tell() {
+    std::vector<std::pair<int, std::string>> messages;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      messages.swap(messages_);
+    }
+    if (function_ == nullptr || function_->is_none()) return;
+    const nb::object function = *function_;
+    for (const auto& [level, message] : messages) {
+      function(level, nb::steal(PyUnicode_DecodeUTF8(
+                          message.data(), static_cast<Py_ssize_t>(message.size()), "replace")));
+    }
+  }
+
+ private:
+  // Between two calls; what comes then is dropped.
+  static constexpr size_t kMost = 10'000;
+
+  std::mutex mutex_;
+  std::vector<std::pair<int, std::string>> messages_;
+  nb::object* function_ = nullptr;
 };
 
 // Warnings of a call, which come from any thread. Python is told after it.

@@ -60,6 +60,7 @@ struct Shared {
       check(body());
     }
     warnings.tell(on_warning);
+    Log::get().tell();
   }
 };
 
@@ -131,6 +132,9 @@ class Method {
     for (Copy& copy : copies) result.append(copy.to_python());
     return result;
   }
+
+  // While another thread waits for a run, and no lock is free.
+  void cancel() { slipway_method_cancel(method_.get()); }
 
   nb::dict state() {
     size_t count = 0;
@@ -225,6 +229,7 @@ void compile(const nb::bytes& archive, const nb::bytes& output, const nb::list& 
                           &warnings));
   }
   warnings.tell(on_warning);
+  Log::get().tell();
 }
 
 std::string taken(char* text) {
@@ -270,6 +275,7 @@ NB_MODULE(_native, module) {
       .def("outputs", &Method::outputs)
       .def("prepare", &Method::prepare)
       .def("run", &Method::run)
+      .def("cancel", &Method::cancel)
       .def("state", &Method::state)
       .def("reset_state", &Method::reset_state)
       .def("weight_streaming_budget", &Method::weight_streaming_budget)
@@ -285,6 +291,12 @@ NB_MODULE(_native, module) {
     return taken(text);
   });
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&WithoutLock::close));
+  module.def(
+      "set_log", [](const nb::object& function, int least) { Log::get().set(function, least); },
+      nb::arg("function").none(), nb::arg("least"));
+  module.def("kernel_threads", [] { return slipway_kernel_threads(); });
+  module.def("set_kernel_threads",
+             [](uint32_t count) { check(slipway_set_kernel_threads(count)); });
   module.def("engine_names", [] {
     size_t count = 0;
     const char* const* const names = slipway_engine_names(&count);

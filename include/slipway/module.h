@@ -103,6 +103,12 @@ struct LoadOptions {
   std::function<void(const RunProfile&)> on_profile = nullptr;
 };
 
+// ExecuTorch's kernels and delegates share one pool of threads in the process, for all modules: how
+// many threads it has, and how many it is to have. Not while anything runs. kUnavailable where the
+// pool does not take that number.
+SLIPWAY_API uint32_t kernel_threads();
+SLIPWAY_API Status set_kernel_threads(uint32_t count);
+
 class Method;
 
 class Module {
@@ -223,6 +229,12 @@ class Method {
   // run writes to must not be read, and whatever else is asked of the Module or its Methods, but
   // what they are like, is kInvalidArgument.
   SLIPWAY_API Result<PendingRun> run_async(std::span<const Value> inputs) const;
+
+  // Stops the run that was begun last, where it is not over: it ends before its next instruction,
+  // as at its time limit, with kResourceExhausted, and its state has its initial value then. Any
+  // thread may call it at any time; a kernel or an engine that is at work is not interrupted, but
+  // where the module is isolated, whose process ends at once.
+  SLIPWAY_API void cancel() const;
 
   // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
   // module's memory, of the host; writing to one before the next run sets the state. What engines

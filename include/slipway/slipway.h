@@ -5,6 +5,7 @@
 #include "slipway/cuda.h"
 #include "slipway/export.h"
 #include "slipway/inspect.h"
+#include "slipway/log.h"
 #include "slipway/module.h"
 #include "slipway/npy.h"
 #include "slipway/profile.h"

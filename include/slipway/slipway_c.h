@@ -72,6 +72,23 @@ SLIPWAY_API void slipway_error_free(slipway_error* error);
 // as long.
 typedef void (*slipway_warning)(void* context, const char* message);
 
+// ---- The process.
+
+typedef enum slipway_log_level {
+  SLIPWAY_LOG_DEBUG = 0,
+  SLIPWAY_LOG_INFO = 1,
+  SLIPWAY_LOG_WARNING = 2,
+  SLIPWAY_LOG_ERROR = 3
+} slipway_log_level;
+typedef void (*slipway_log)(void* context, slipway_log_level level, const char* message);
+// Has messages from the level `least` on told to `log`, as slipway/log.h has it, in place of an
+// earlier one; NULL: to nobody. `context` lives as long as the process.
+SLIPWAY_API void slipway_set_log(slipway_log log, void* context, slipway_log_level least);
+
+// The threads of ExecuTorch's kernels, of all modules (slipway/module.h). Not while anything runs.
+SLIPWAY_API uint32_t slipway_kernel_threads(void);
+SLIPWAY_API slipway_error* slipway_set_kernel_threads(uint32_t count);
+
 // ---- Options: names and values, in any order.
 
 typedef struct slipway_option {
@@ -214,6 +231,8 @@ SLIPWAY_API slipway_error* slipway_method_run_async(const slipway_method* method
                                                     slipway_run** run);
 // Any thread may ask.
 SLIPWAY_API bool slipway_run_is_done(const slipway_run* run);
+// Stops the run that was begun last, where it is not over (Method::cancel). Any thread may call it.
+SLIPWAY_API void slipway_method_cancel(const slipway_method* method);
 // Once for each run.
 SLIPWAY_API slipway_error* slipway_run_wait(slipway_run* run, slipway_value* outputs,
                                             size_t output_count);

@@ -17,14 +17,17 @@ import pathlib
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Union
 
 from .lib import _native
 from . import errors, trees
 from .errors import Error
 
-__all__ = ["Error", "Method", "Module", "ValueInfo", "compile", "engine_names", "errors", "inspect", "load", "options"]
+__all__ = [
+    "Error", "Method", "Module", "ValueInfo", "compile", "engine_names", "errors", "inspect", "kernel_threads", "load", "options",
+    "set_kernel_threads", "set_log",
+]  # fmt: skip
 __version__ = _native.version
 _native.errors.update(errors.BY_CODE)
 
@@ -94,6 +97,28 @@ def _kind_of(output, engine):
 
 def _to_native(options):
     return [(name, os.fsencode(text)) for name, value in options.items() if value is not None for text in _texts(value)]
+
+
+def set_log(function: Union[Callable[[int, str], Any], None], least: str = "info") -> None:
+    """Has `function(level, message)` told what Slipway does, from the level `least` on ("debug", "info", "warning", "error"; as
+    `level` numbers of the module logging), after each call, by its thread; None: nobody is told.
+
+        slipway.set_log(logging.getLogger("slipway").log)
+    """
+    levels = ("debug", "info", "warning", "error")
+    numbers = (10, 20, 30, 40)
+    tell = function and (lambda level, message: function(numbers[level], message))
+    _native.set_log(tell, levels.index(least))
+
+
+def kernel_threads() -> int:
+    """How many threads ExecuTorch's kernels and delegates share in the process."""
+    return _native.kernel_threads()
+
+
+def set_kernel_threads(count: int) -> None:
+    """Sets that number. Not while anything runs."""
+    _native.set_kernel_threads(count)
 
 
 def engine_names() -> list[str]:
@@ -233,6 +258,11 @@ class Method:
         for name, child in zip(names, keywords.get("children", ())):
             trees.flatten(child, kwargs[name], f"argument {name}", leaves)
         return leaves
+
+    def cancel(self) -> None:
+        """Stops the call that another thread waits for, before its next instruction: it raises ResourceExhaustedError there, and the
+        state has its initial value then. Without one, nothing happens."""
+        self._native.cancel()
 
     def prepare(self) -> None:
         """Does now what the first call would do."""

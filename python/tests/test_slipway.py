@@ -381,3 +381,25 @@ def test_what_is_public_has_types(golden):
 def test_nothing_was_imported_besides(golden):
     assert "torch" not in sys.modules and "executorch" not in sys.modules
     assert pathlib.Path(slipway.__file__).parent.is_dir() and GOLDEN.is_dir()
+
+
+def test_log_threads_and_cancel(golden):
+    case = golden("mlp")
+    case.load()
+    model, told = case.file, []
+    slipway.set_log(lambda level, message: told.append((level, message)))
+    slipway.load(model).method().prepare()
+    slipway.set_log(None)
+    assert any(level == 20 and "prepared in" in message for level, message in told), told
+    count = len(told)
+    method = slipway.load(model).method()
+    method.prepare()
+    assert len(told) == count
+    with pytest.raises(ValueError):
+        slipway.set_log(print, "loud")
+    slipway.set_kernel_threads(1)
+    assert slipway.kernel_threads() == 1
+    with pytest.raises(slipway.errors.InvalidArgumentError):
+        slipway.set_kernel_threads(0)
+    method.cancel()  # nothing runs
+    method.prepare()

@@ -340,9 +340,13 @@ Result<Exit> ChildProcess::wait(Timeout timeout) {
   }
 }
 
+void ChildProcess::signal_end() const {
+  if (id_ >= 0 && !exit_) ::kill(id_, SIGKILL);
+}
+
 void ChildProcess::kill() {
   if (id_ < 0 || exit_) return;
-  ::kill(id_, SIGKILL);
+  signal_end();
   const auto ended = wait();
   if (!ended.ok()) exit_ = Exit{Exit::Kind::kSignal, SIGKILL};
 }

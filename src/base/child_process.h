@@ -110,6 +110,8 @@ class ChildProcess {
   Result<Exit> wait(Timeout timeout = {});
   // Ends it at once, and waits for that.
   void kill();
+  // The same without waiting.
+  void signal_end() const;
 
  private:
   ChildProcess(pid_t id, Channel channel) : id_(id), channel_(std::move(channel)) {}

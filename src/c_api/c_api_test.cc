@@ -120,6 +120,28 @@ TEST(CApi, RunsAndRunsAsynchronously) {
   slipway_values_free(&in, 1);
 }
 
+TEST(CApi, LogsAndLimitsThreads) {
+  std::string told;
+  slipway_set_log(
+      [](void* context, slipway_log_level level, const char* message) {
+        if (level == SLIPWAY_LOG_INFO) *static_cast<std::string*>(context) += message;
+      },
+      &told, SLIPWAY_LOG_INFO);
+  const auto method = method_of("mlp");
+  ASSERT_EQ(text_of(slipway_method_prepare(method.get())), "");
+  slipway_set_log(nullptr, nullptr, SLIPWAY_LOG_INFO);
+  EXPECT_NE(told.find(": loaded"), std::string::npos) << told;
+  EXPECT_NE(told.find("prepared in "), std::string::npos) << told;
+
+  ASSERT_EQ(text_of(slipway_set_kernel_threads(1)), "");
+  EXPECT_EQ(slipway_kernel_threads(), 1u);
+  expect_error(slipway_set_kernel_threads(0), SLIPWAY_INVALID_ARGUMENT, "at least one");
+  // Nothing runs.
+  slipway_method_cancel(method.get());
+  slipway_method_cancel(nullptr);
+  ASSERT_EQ(text_of(slipway_method_prepare(method.get())), "");
+}
+
 TEST(CApi, SaysWhatAMethodTakes) {
   const auto method = method_of("mlp");
   ASSERT_EQ(slipway_method_input_count(method.get()), 1u);

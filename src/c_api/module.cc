@@ -15,6 +15,7 @@
 #include "c_api/tensors.h"
 #include "engine/tree_json.h"
 #include "pt2/tree_writer.h"
+#include "slipway/log.h"
 
 using namespace slipway;  // NOLINT(google-build-using-namespace)
 
@@ -277,6 +278,25 @@ slipway_error* slipway_run_wait(slipway_run* run, slipway_value* outputs, size_t
     c_api::to_c(results, run->method, outputs);
     return {};
   });
+}
+
+void slipway_method_cancel(const slipway_method* method) {
+  if (method != nullptr) method->method.cancel();
+}
+
+uint32_t slipway_kernel_threads() { return kernel_threads(); }
+
+slipway_error* slipway_set_kernel_threads(uint32_t count) {
+  return c_api::guard([&] { return set_kernel_threads(count); });
+}
+
+void slipway_set_log(slipway_log log, void* context, slipway_log_level least) {
+  if (log == nullptr) return set_log_callback(nullptr);
+  set_log_callback(
+      [=](LogLevel level, const std::string& message) {
+        log(context, static_cast<slipway_log_level>(level), message.c_str());
+      },
+      static_cast<LogLevel>(least));
 }
 
 void slipway_run_free(slipway_run* run) { delete run; }

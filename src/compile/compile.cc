@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/guard.h"
+#include "base/log.h"
 #include "base/printable.h"
 #include "base/try.h"
 #include "compile/archive.h"
@@ -177,6 +178,20 @@ Status bare_engine(const Program& program, const CompileOptions& options,
   return {};
 }
 
+// Steps and warnings go to the log, too.
+CompileOptions with_log(CompileOptions options) {
+  if (!is_logged(LogLevel::kError)) return options;
+  const auto add = [](auto& function, LogLevel level, const char* begin) {
+    function = [level, begin, tell = std::move(function)](const std::string& text) {
+      log(level, "{}{}", begin, text);
+      if (tell) tell(text);
+    };
+  };
+  add(options.on_step, LogLevel::kInfo, "compile: ");
+  add(options.on_warning, LogLevel::kWarning, "");
+  return options;
+}
+
 }  // namespace
 
 std::vector<std::string> step_names(Output output) {
@@ -248,7 +263,8 @@ Result<Artefact> compile(const Program& program, const CompileOptions& options) 
 }
 
 Result<Artefact> compile(const std::vector<std::pair<std::string, const Program*>>& methods,
-                         const CompileOptions& options) {
+                         const CompileOptions& given) {
+  const CompileOptions options = with_log(given);
   SLIPWAY_RETURN_IF_ERROR(check_methods(methods));
   SLIPWAY_RETURN_IF_ERROR(check_output(options, methods.size()));
   SLIPWAY_RETURN_IF_ERROR(check_steps(options));

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <csignal>
 #include <map>
+#include <mutex>
 #include <optional>
 
 #include "base/error.h"
@@ -72,6 +73,18 @@ class IsolatedModule final : public Module::Impl {
                       std::span<const int> descriptors = {});
   Result<Message> converse(MessageKind kind, const MessageWriter& request,
                            std::span<const int> descriptors);
+  void interrupt() override {
+    const std::lock_guard<std::mutex> lock(child_mutex_);
+    if (is_running_ && child_) child_->signal_end();
+  }
+  void set_running(bool is_running) {
+    const std::lock_guard<std::mutex> lock(child_mutex_);
+    is_running_ = is_running;
+  }
+  Result<std::vector<Value>> run_here(size_t method, std::span<const Value> inputs);
+  Error cancelled() const {
+    return resource_exhausted("{} was cancelled (Method::cancel)", file().name());
+  }
   // The process no longer talks, or did not in time.
   Error lost(bool is_late = false);
   Status check_inputs(size_t method, std::span<const Value> inputs);
@@ -79,6 +92,10 @@ class IsolatedModule final : public Module::Impl {
 
   const Descriptors descriptors_;
   std::vector<Memory> memory_;  // of each method
+  // Another thread may end the process while a run goes on, so that what this thread changes of
+  // these, it changes with the mutex.
+  std::mutex child_mutex_;
+  bool is_running_ = false;
   std::optional<ChildProcess> child_;
 };
 
@@ -91,8 +108,12 @@ Status IsolatedModule::start() {
         "installed with Slipway, in the folder beside bin/ and lib/",
         kWorker);
   }
-  SLIPWAY_ASSIGN_OR_RETURN(child_,
+  SLIPWAY_ASSIGN_OR_RETURN(auto child,
                            ChildProcess::spawn(program, {executorch_folder(), program_folder()}));
+  {
+    const std::lock_guard<std::mutex> lock(child_mutex_);
+    child_ = std::move(child);
+  }
   MessageWriter message;
   message.text(worker_version());
   message.text(file().name());
@@ -112,6 +133,7 @@ Status IsolatedModule::start() {
   if (descriptors_.data) descriptors.push_back(descriptors_.data->number());
   const auto opened = converse(kOpen, message, descriptors);
   if (!opened.ok()) {
+    const std::lock_guard<std::mutex> lock(child_mutex_);
     child_.reset();
     return opened.error();
   }
@@ -156,9 +178,14 @@ Result<Message> IsolatedModule::converse(MessageKind kind, const MessageWriter& 
 Error IsolatedModule::lost(bool is_late) {
   // One that answers with nonsense goes on, and one that crashed may have much memory to give back.
   constexpr std::chrono::milliseconds kEnd(5'000);
-  const auto ended = is_late ? Result<Exit>(Exit()) : child_->wait(kEnd);
-  child_.reset();
+  const auto ended = [&]() -> Result<Exit> {
+    const std::lock_guard<std::mutex> lock(child_mutex_);
+    auto exit = is_late ? Result<Exit>(Exit()) : child_->wait(kEnd);
+    child_.reset();
+    return exit;
+  }();
   std::fill(memory_.begin(), memory_.end(), Memory());
+  if (is_running_ && is_cancelled()) return cancelled();
   if (is_late) {
     return resource_exhausted(
         "{}: the process that ran it was ended {} ms after its time limit of {} ms: give it a "
@@ -220,9 +247,17 @@ Status IsolatedModule::check_outputs(size_t method, const std::vector<Value>& ou
 }
 
 Result<std::vector<Value>> IsolatedModule::run(size_t method, std::span<const Value> inputs) {
+  set_running(true);
+  auto outputs = run_here(method, inputs);
+  set_running(false);
+  return outputs;
+}
+
+Result<std::vector<Value>> IsolatedModule::run_here(size_t method, std::span<const Value> inputs) {
   SLIPWAY_RETURN_IF_ERROR(check_inputs(method, inputs));
   // Before memory is shared, of which a new process has none.
   if (!child_) SLIPWAY_RETURN_IF_ERROR(start());
+  if (is_cancelled()) return cancelled();
   std::vector<int> descriptors;
   SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, shared_size(inputs));
   auto& memory = memory_[method];

@@ -1,3 +1,4 @@
+#include <chrono>
 #include <map>
 #include <optional>
 
@@ -5,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/guard.h"
+#include "base/log.h"
 #include "base/try.h"
 #include "runtime/data_file.h"
 #include "runtime/method.h"
@@ -89,16 +91,20 @@ Result<LoadedMethod*> LocalModule::prepared(size_t method) {
   auto& loaded = loaded_[method];
   if (loaded != nullptr && loaded->broken()) loaded.reset();
   if (loaded == nullptr) {
+    const auto started = std::chrono::steady_clock::now();
     auto& [name, signature] = methods()[method];
-    SLIPWAY_ASSIGN_OR_RETURN(auto fresh,
-                             guarded(file().name(), [&, &name = name, &signature = signature] {
-                               return LoadedMethod::load(file(), *program_, map_ ? &*map_ : nullptr,
-                                                         name, signature, options());
-                             }));
+    SLIPWAY_ASSIGN_OR_RETURN(
+        auto fresh, guarded(file().name(), [&, &name = name, &signature = signature] {
+          return LoadedMethod::load(file(), *program_, map_ ? &*map_ : nullptr, name, signature,
+                                    options(), is_cancelled());
+        }));
     for (const auto& [output, memory] : given_outputs_[method]) {
       SLIPWAY_RETURN_IF_ERROR(fresh->set_output(output, memory));
     }
     loaded = std::move(fresh);
+    const std::chrono::duration<double, std::milli> taken =
+        std::chrono::steady_clock::now() - started;
+    log(LogLevel::kInfo, "{} of {}: prepared in {:.1f} ms", name, file().name(), taken.count());
   }
   return loaded.get();
 }

@@ -27,8 +27,9 @@ constexpr et::Error kEndless = et::Error::EndOfMethod;
 
 }  // namespace
 
-LoadedMethod::LoadedMethod(const pte::File& file, std::string name, Signature& signature)
-    : file_(file), name_(std::move(name)), signature_(signature) {}
+LoadedMethod::LoadedMethod(const pte::File& file, std::string name, Signature& signature,
+                           const std::atomic<bool>& is_cancelled)
+    : file_(file), name_(std::move(name)), signature_(signature), is_cancelled_(is_cancelled) {}
 
 std::string LoadedMethod::description() const {
   return fmt::format("{} of {}", name_, file_.name());
@@ -36,7 +37,8 @@ std::string LoadedMethod::description() const {
 
 Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
     const pte::File& file, const et::Program& program, const et::NamedDataMap* data,
-    const std::string& name, Signature& signature, const LoadOptions& options) {
+    const std::string& name, Signature& signature, const LoadOptions& options,
+    const std::atomic<bool>& is_cancelled) {
   SLIPWAY_RETURN_IF_ERROR(file.verify_engines(name));
   SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
   for (const std::string& difference : environment_differences(file, name)) {
@@ -46,7 +48,7 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
   for (const std::string& warning : options_without_effect(file, name, options)) {
     if (options.on_warning) options.on_warning(warning);
   }
-  std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature));
+  std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature, is_cancelled));
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
   loaded->on_profile_ = options.on_profile;
@@ -219,7 +221,6 @@ void LoadedMethod::set_chosen_integers(std::span<const Value> inputs) {
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 et::Error LoadedMethod::execute() {
   const Loops& loops = plan_.loops;
-  if (!loops.any && !time_limit_) return method_->execute();
   using Clock = std::chrono::steady_clock;
   const bool ends = !loops.any || loops.most_steps;
   const auto end = ends && !time_limit_ ? Clock::time_point::max()
@@ -227,8 +228,10 @@ et::Error LoadedMethod::execute() {
   const uint64_t most = loops.any ? loops.most_steps.value_or(kMostSteps) : UINT64_MAX;
   // The last step only finds that there is no instruction left.
   for (uint64_t i = 0; i <= most; ++i) {
-    if (end != Clock::time_point::max() && Clock::now() >= end) {
-      late_ = broken_ = true;
+    late_ = end != Clock::time_point::max() && Clock::now() >= end;
+    stopped_ = is_cancelled_.load(std::memory_order_relaxed);
+    if (late_ || stopped_) {
+      broken_ = true;
       return kEndless;
     }
     const et::Error error = method_->step();
@@ -243,6 +246,7 @@ et::Error LoadedMethod::execute() {
 #pragma GCC diagnostic pop
 
 Error LoadedMethod::failure(et::Error error, const std::string& log) const {
+  if (stopped_) return resource_exhausted("{} was cancelled (Method::cancel)", description());
   if (late_) {
     return resource_exhausted(
         "{} was stopped after {} ms: give it a longer time limit (option 'time_limit') if it is "

@@ -37,13 +37,15 @@ class QueuedCall;
 // Belongs to one thread at a time.
 class LoadedMethod {
  public:
-  // `file`, `program`, `data`, which may be null, and `signature` must outlive the result. The
-  // error names the operators without a kernel, or the backend, that this machine lacks.
+  // `file`, `program`, `data`, which may be null, `signature` and `is_cancelled`, which stops a
+  // run, must outlive the result. The error names the operators without a kernel, or the backend,
+  // that this machine lacks.
   static Result<std::unique_ptr<LoadedMethod>> load(const pte::File& file,
                                                     const et::Program& program,
                                                     const et::NamedDataMap* data,
                                                     const std::string& name, Signature& signature,
-                                                    const LoadOptions& options);
+                                                    const LoadOptions& options,
+                                                    const std::atomic<bool>& is_cancelled);
 
   // As slipway::Method::run.
   Result<std::vector<Value>> run(std::span<const Value> inputs);
@@ -82,7 +84,8 @@ class LoadedMethod {
     executorch::aten::ScalarType type;
   };
 
-  LoadedMethod(const pte::File& file, std::string name, Signature& signature);
+  LoadedMethod(const pte::File& file, std::string name, Signature& signature,
+               const std::atomic<bool>& is_cancelled);
   Status check_memory(const LoadOptions& options) const;
   Status allocate(const et::Program& program, const et::NamedDataMap* data,
                   const LoadOptions& options);
@@ -127,6 +130,7 @@ class LoadedMethod {
   const pte::File& file_;
   const std::string name_;
   Signature& signature_;
+  const std::atomic<bool>& is_cancelled_;
   Plan plan_;
 
   std::function<void(const RunProfile&)> on_profile_;
@@ -150,7 +154,8 @@ class LoadedMethod {
   std::vector<Binding> bindings_;
   std::vector<size_t> chosen_integers_;  // inputs
   bool broken_ = false;
-  bool late_ = false;  // broken_ for want of time
+  bool late_ = false;     // broken_ for want of time
+  bool stopped_ = false;  // broken_ because it was cancelled
   std::optional<std::chrono::milliseconds> time_limit_;
 };
 

@@ -8,12 +8,14 @@
 #include "base/error.h"
 #include "base/file_reader.h"
 #include "base/guard.h"
+#include "base/log.h"
 #include "base/shared_memory.h"
 #include "base/try.h"
 #include "runtime/caller_choices.h"
 #include "runtime/data_file.h"
 #include "runtime/module_impl.h"
 #include "runtime/plan.h"
+#include "runtime/platform.h"
 
 namespace slipway {
 namespace {
@@ -86,6 +88,16 @@ Result<std::unique_ptr<Module::Impl>> open_module(Opened program, const std::str
                          : runtime::open_here(std::move(file), std::move(data), options);
 }
 
+// Warnings go to the log, too.
+LoadOptions with_log(LoadOptions options) {
+  if (!is_logged(LogLevel::kError)) return options;
+  options.on_warning = [tell = std::move(options.on_warning)](const std::string& warning) {
+    log(LogLevel::kWarning, "{}", warning);
+    if (tell) tell(warning);
+  };
+  return options;
+}
+
 Status check_idle(const Module::Impl& module) {
   if (!module.is_running) return {};
   return invalid_argument(
@@ -94,6 +106,10 @@ Status check_idle(const Module::Impl& module) {
 }
 
 }  // namespace
+
+uint32_t kernel_threads() { return runtime::thread_count(); }
+
+Status set_kernel_threads(uint32_t count) { return runtime::set_thread_count(count); }
 
 Status Module::Impl::read_signatures() {
   for (const std::string& name : runtime::method_names(file_)) {
@@ -120,7 +136,9 @@ Module::~Module() = default;
 Result<Module> Module::load(const std::string& path, const LoadOptions& options) {
   return guarded(path, [&]() -> Result<Module> {
     SLIPWAY_ASSIGN_OR_RETURN(Opened program, open(path, options));
-    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open_module(std::move(program), path, path, options));
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl,
+                             open_module(std::move(program), path, path, with_log(options)));
+    log(LogLevel::kInfo, "{}: loaded", path);
     return Module(std::move(impl));
   });
 }
@@ -129,7 +147,9 @@ Result<Module> Module::load(std::vector<std::byte> bytes, const std::string& nam
                             const LoadOptions& options) {
   return guarded(name, [&]() -> Result<Module> {
     SLIPWAY_ASSIGN_OR_RETURN(Opened program, hold(own_bytes(std::move(bytes)), options));
-    SLIPWAY_ASSIGN_OR_RETURN(auto impl, open_module(std::move(program), name, "", options));
+    SLIPWAY_ASSIGN_OR_RETURN(auto impl,
+                             open_module(std::move(program), name, "", with_log(options)));
+    log(LogLevel::kInfo, "{}: loaded", name);
     return Module(std::move(impl));
   });
 }
@@ -226,6 +246,8 @@ Status Method::prepare() const {
 
 Result<std::vector<Value>> Method::run(std::span<const Value> inputs) const {
   SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+  module_->allow_runs();
+  log(LogLevel::kDebug, "{} of {}: a run begins", name(), module_->file().name());
   return module_->run(index_, inputs);
 }
 
@@ -252,6 +274,7 @@ Result<PendingRun> Method::run_async(std::span<const Value> inputs) const {
     state->module = module_;
     state->progress = progress;
     module_->is_running = true;
+    module_->allow_runs();
     progress->call = module_->queue(index_, inputs);
     if (progress->call != nullptr) return PendingRun(std::move(state), std::move(progress));
     state->result = std::async(
@@ -265,6 +288,8 @@ Result<PendingRun> Method::run_async(std::span<const Value> inputs) const {
     return PendingRun(std::move(state), std::move(progress));
   });
 }
+
+void Method::cancel() const { module_->cancel(); }
 
 Result<std::vector<std::pair<std::string, Tensor>>> Method::state() const {
   SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));

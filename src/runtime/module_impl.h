@@ -53,6 +53,12 @@ class Module::Impl {
   std::vector<Entry>& methods() { return methods_; }
   // Whether a PendingRun is there, which the Module belongs to.
   std::atomic<bool> is_running{false};
+  // Before a run begins, and from any thread while it goes on.
+  void allow_runs() { is_cancelled_ = false; }
+  void cancel() {
+    is_cancelled_ = true;
+    interrupt();
+  }
   // Its position, or an error that names those there are.
   Result<size_t> find(const std::string& name) const;
 
@@ -73,6 +79,9 @@ class Module::Impl {
 
  protected:
   Impl(pte::File file, const LoadOptions& options) : options_(options), file_(std::move(file)) {}
+  // What does not look at is_cancelled() by itself is ended, by any thread.
+  virtual void interrupt() {}
+  const std::atomic<bool>& is_cancelled() const { return is_cancelled_; }
   // To be called before anything else.
   Status read_signatures();
 
@@ -80,6 +89,7 @@ class Module::Impl {
   const LoadOptions options_;
   const pte::File file_;
   std::vector<Entry> methods_;
+  std::atomic<bool> is_cancelled_{false};
 };
 
 namespace runtime {

@@ -9,6 +9,7 @@
 #include <executorch/runtime/platform/runtime.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/memory_shortage.h"
 #include "runtime/kernel_guards.h"
 
@@ -40,8 +41,14 @@ class LogCaptureAccess {
 
 namespace {
 
+LogLevel level_of(et_pal_log_level_t level) {
+  if (level == kError || level == kFatal) return LogLevel::kError;
+  return level == kInfo ? LogLevel::kInfo : LogLevel::kDebug;
+}
+
 void emit_log(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, size_t,
               const char* message, size_t length) {
+  log(level_of(level), "ExecuTorch: {}", std::string_view(message, length));
   if (level != kError && level != kFatal) return;
   if (current_capture != nullptr) {
     LogCaptureAccess::append(*current_capture, {message, length});

@@ -1,12 +1,16 @@
-// Where runs spend their time.
+// Where runs spend their time, and runs that are stopped.
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "pte/format/program_generated.h"
 #include "runtime/sum_backend_test.h"
 #include "slipway/module.h"
 
@@ -77,6 +81,83 @@ TEST(RunProfile, NotOfAProcessOfItsOwn) {
   ASSERT_FALSE(module.ok());
   EXPECT_EQ(module.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_NE(module.error().message().find("option 'isolate'"), std::string::npos);
+}
+
+TEST(KernelThreads, CanBeLimited) {
+  ASSERT_TRUE(set_kernel_threads(1).ok());
+  EXPECT_EQ(kernel_threads(), 1u);
+  ASSERT_TRUE(set_kernel_threads(2).ok());
+  EXPECT_EQ(kernel_threads(), 2u);
+  EXPECT_EQ(set_kernel_threads(0).error().code(), ErrorCode::kInvalidArgument);
+}
+
+// It jumps back for ever where its input is all zeros.
+std::vector<std::byte> endless() {
+  std::ifstream stream(path_of("pte/cond.pte"), std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(stream)),
+                         std::istreambuf_iterator<char>());
+  const auto* begin = reinterpret_cast<const std::byte*>(text.data());
+  std::vector<std::byte> bytes(begin, begin + text.size());
+  const auto* plan = executorch_flatbuffer::GetProgram(bytes.data())->execution_plan()->Get(0);
+  int32_t position = 0;
+  for (const auto* instruction : *plan->chains()->Get(0)->instructions()) {
+    if (const auto* jump = instruction->instr_args_as_JumpFalseCall()) {
+      auto* table = reinterpret_cast<flatbuffers::Table*>(
+          const_cast<executorch_flatbuffer::JumpFalseCall*>(jump));
+      table->SetField<int32_t>(executorch_flatbuffer::JumpFalseCall::VT_DESTINATION_INSTRUCTION,
+                               position, 0);
+      break;
+    }
+    ++position;
+  }
+  return bytes;
+}
+
+TEST(Cancel, StopsARunFromAnotherThread) {
+  for (const bool isolate : {false, true}) {
+    const auto module = Module::load(endless(), "loop.pte",
+                                     {.time_limit = std::chrono::hours(1), .isolate = isolate});
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    const Method method = *module->method();
+    Tensor x = zeros({2, 3});
+    const std::vector<Value> inputs = {x};
+    // Once before it can have begun, and once when it is under way.
+    for (const int milliseconds : {0, 50}) {
+      auto run = method.run_async(inputs);
+      ASSERT_TRUE(run.ok());
+      std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+      method.cancel();
+      const auto outputs = run->wait();
+      ASSERT_FALSE(outputs.ok());
+      EXPECT_EQ(outputs.error().code(), ErrorCode::kResourceExhausted);
+      EXPECT_NE(outputs.error().message().find("was cancelled"), std::string::npos)
+          << outputs.error().message();
+    }
+    // Later runs are not.
+    method.cancel();
+    x.data_as<float>()[0] = 1;
+    const auto outputs = method.run(inputs);
+    EXPECT_TRUE(outputs.ok()) << outputs.error().message();
+  }
+}
+
+TEST(Cancel, LeavesAProcessWithoutARunAlone) {
+  std::vector<float> counts[2];
+  for (const bool isolate : {false, true}) {
+    const auto module = Module::load(path_of("runtime/counter.pte"), {.isolate = isolate});
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    const Method method = *module->method();
+    for (int i = 0; i < 3; ++i) {
+      Tensor x = zeros({2});
+      x.data_as<float>()[0] = 3;
+      const auto outputs = method.run({x});
+      ASSERT_TRUE(outputs.ok());
+      counts[isolate ? 1 : 0].push_back(std::get<Tensor>((*outputs)[0]).data_as<float>()[0]);
+      method.cancel();
+    }
+  }
+  EXPECT_NE(counts[0][0], counts[0][2]);
+  EXPECT_EQ(counts[1], counts[0]) << "the state is that of the same process";
 }
 
 }  // namespace
