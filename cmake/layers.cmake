@@ -99,6 +99,11 @@ list(REMOVE_DUPLICATES SLIPWAY_ENGINES)
 list(TRANSFORM SLIPWAY_ENGINES PREPEND slipway_ OUTPUT_VARIABLE SLIPWAY_ENGINE_LIBRARIES)
 
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/base/version.cc PROPERTIES COMPILE_DEFINITIONS SLIPWAY_VERSION="${PROJECT_VERSION}")
+# `slipway --version` names the ExecuTorch that it is built with.
+file(STRINGS ${SLIPWAY_EXECUTORCH}/version.py executorch_version REGEX "^__version__ = ")
+string(REGEX REPLACE "^__version__ = .([0-9.]+).*" "\\1" executorch_version "${executorch_version}")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/cli/versions.cc PROPERTIES COMPILE_DEFINITIONS
+                                                                                 SLIPWAY_EXECUTORCH_VERSION="${executorch_version}")
 
 # slipway_tables(<layer> <schema>): the headers of ExecuTorch's schema and of the scalar types beside it, "<layer>/<name>_generated.h".
 function(slipway_tables layer schema)

@@ -15,7 +15,7 @@
 #include "cli/commands.h"
 #include "cli/option_names.h"
 #include "cli/suggestion.h"
-#include "slipway/version.h"
+#include "cli/versions.h"
 
 namespace slipway::cli {
 namespace {
@@ -110,7 +110,7 @@ int run_tool(int argc, const char* const* argv) {
   CLI::App app("Compiles PyTorch programs saved by torch.export ahead of time, and runs them.",
                "slipway");
   app.footer(kExamples);
-  app.set_version_flag("--version", std::string("slipway ") + version());
+  app.set_version_flag("--version", versions);
   app.require_subcommand(1);
   const Command tool(app);
   Action action;

@@ -170,7 +170,11 @@ TEST_F(Tool, ListsTheOperatorsThatThePageLists) {
 TEST_F(Tool, HelpsWithExamples) {
   const Outcome version = run({"--version"});
   EXPECT_EQ(version.code, 0);
-  EXPECT_EQ(version.out.rfind("slipway ", 0), 0u) << version.out;
+  EXPECT_EQ(version.out.rfind("slipway 0.", 0), 0u) << version.out;
+  for (const char* part :
+       {"ExecuTorch  1.", "manifest 1", "openvino ", "OpenVINO 20", "xnnpack "}) {
+    EXPECT_TRUE(contains(version.out, part)) << part << " in " << version.out;
+  }
   for (const char* command : {"compile", "run", "inspect", "verify"}) {
     const Outcome help = run({command, "--help"});
     EXPECT_EQ(help.code, 0);
