@@ -51,6 +51,7 @@ constexpr std::array kFunctionalSteps = {
     Step{"expand dynamic quantization", passes::expand_dynamic_quantization},
     Step{"narrow constants", passes::narrow_constants},
     Step{"shrink products", passes::shrink_products},
+    Step{"reduce even bags", passes::reduce_even_bags},
     Step{"remove dead code", passes::remove_dead_code},
     Step{"bound counts", passes::bound_counts},
 };

@@ -282,6 +282,25 @@ TEST(Lower, AddsRowsWithoutScatterND) {
   EXPECT_EQ(std::count(types.begin(), types.end(), "ScatterND"), 0);
 }
 
+TEST(Lower, AddsBagsUpByTheOperatorThatIsNamed) {
+  Small small;
+  Value* table = small.input("table", {10, 4});
+  Value* index = small.input("index", {7}, DType::kInt64);
+  Value* offsets = small.input("offsets", {3}, DType::kInt64);
+  small.output(small.build.call("aten.embedding_bag.default",
+                                {table, index, offsets, false, SymInt(0)},
+                                TensorType{DType::kFloat32, {3, 4}, {}}));
+  const auto has = [](const Graph& graph, const char* op_type) {
+    const auto types = op_types(graph);
+    return std::find(types.begin(), types.end(), op_type) != types.end();
+  };
+  EXPECT_TRUE(has(small.lower(), "MatMul"));
+  LoweringOptions named;
+  named.fused = {"ATen"};
+  EXPECT_TRUE(has(small.lower(named), "ATen"));
+  EXPECT_FALSE(has(small.lower(named), "MatMul"));
+}
+
 TEST(Lower, KeepsInfiniteExtremaWhenAsked) {
   Small small;
   Value* x = small.input("x", {5, 7});

@@ -52,6 +52,10 @@ Status narrow_constants(ir::Program& program);
 // Choices (where) repeat their operands themselves.
 Status shrink_products(ir::Program& program);
 
+// embedding_bag of bags that have equally many entries, as those of a matrix of indices, becomes
+// embedding and a reduction.
+Status reduce_even_bags(ir::Program& program);
+
 // The number of bins that bincount gives gets an upper bound where it has none: by the type of what
 // is counted, or by the bins that are read, where others are not asked for. Numbers past these are
 // then counted in one bin behind them. The number of boxes that nms leaves gets that of all boxes.

@@ -18,6 +18,7 @@ from driver import Driver  # noqa: E402
 
 inf, nan = math.inf, math.nan
 aten, quantized = torch.ops.aten, torch.ops.quantized_decomposed
+BAG = torch.nn.functional.embedding_bag
 EVERY = ("none", "openvino", "onnx")
 N = {0: torch.export.Dim("n", min=0, max=8)}
 WIDE = torch.tensor([[1, -(2**31) + 1, 2, -16777217], [2**31 - 1, 6, 3, 2**31 - 2]], dtype=torch.int32)
@@ -64,6 +65,12 @@ CASES = {
                         [((torch.arange(74).reshape(2, 37) // 3) * 0.5 - 2, STEPS[:10].reshape(2, 5))], None),
     "bags_with_a_last_offset": (EVERY, lambda w, i, o: tuple(torch.nn.functional.embedding_bag(i, w, o, mode=mode, include_last_offset=True) for mode in ("sum", "mean")),
                                 [(torch.randn(6, 3), torch.tensor([0, 5, 2, 2, 4, 1]), torch.tensor(o)) for o in ([0, 2, 2, 6], [0, 3, 4, 6])], None),
+    "bags_of_every_kind": (EVERY, lambda w, i, o, f: (*(BAG(i, w, o, mode=mode, padding_idx=padding) for mode in ("sum", "mean", "max") for padding in (None, 2, -1)), BAG(i, w, o, mode="max", include_last_offset=True)[:2],
+                                                      BAG(i, w, o, mode="sum", per_sample_weights=f)), [(torch.randn(6, 3), torch.tensor([0, 5, 2, 2, 4, 1]), torch.tensor(o), torch.randn(6)) for o in ([0, 2, 2, 6], [0, 0, 3, 6], [0, 1, 4, 5])], None),
+    "bags_of_every_number": (("none", "openvino"), lambda w, i, o: tuple(BAG(i, w, o, mode=mode) for mode in ("sum", "mean", "max")), [(torch.randn(6, 3), torch.arange(n) % 6, torch.arange(m)) for n, m in ((7, 3), (8, 2), (2, 3))],
+                             (None, {0: torch.export.Dim("n", min=2, max=8)}, {0: torch.export.Dim("m", min=2, max=8)})),
+    "bags_that_are_even": (EVERY, lambda w, i, f: (*(BAG(i, w, mode=mode, padding_idx=padding) for mode in ("sum", "mean", "max") for padding in (None, 2, -1)), BAG(i, w, mode="sum", per_sample_weights=f)),
+                           [(torch.randn(6, 3), (torch.arange(4 * n) * 5 % 6).reshape(n, 4).clamp(min=2), torch.randn(n, 4)) for n in (3, 1, 8)], (None, {0: torch.export.Dim("n", min=1, max=8)}, {0: torch.export.Dim("n", min=1, max=8)})),
     "rank_of_one_element": (EVERY, lambda x: (x.exp()[0] - torch.ones(1), x.relu()[:1].squeeze(0) + torch.ones(1, 1)), [(torch.tensor([2.5, -1.0]),)], None),
     "log1p_of_large_numbers": (EVERY, torch.log1p, [(torch.tensor([1e30, 3e38, 1e-30, -0.5, inf]),)], None),
     "largest_half": (EVERY, lambda x: torch.nan_to_num(x), [(torch.tensor([2.5, -inf, inf, nan]).half(),)], None),

@@ -162,8 +162,90 @@ void masked_select(Context& c) {
                 {c.op("Reshape", {wide, c.ints({-1})}), c.op("Reshape", {both, c.ints({-1})})}));
 }
 
+// The entries of bags; those that are padding do not count.
+struct Bags {
+  Ref indices;
+  Ref offsets;     // with the end of the last bag, where that is given
+  Ref factors;     // absent: 1
+  Ref is_padding;  // absent: none is
+  SymInt entries;
+  SymInt bags;
+};
+
+// Where bags begin, in order, the first one at 0: as PyTorch asks for, and OpenVINO's operator too,
+// which ends a run otherwise.
+Ref in_order(Context& c, const Ref& offsets) {
+  const SymInt later = SymInt::max(c.type(2).sizes.at(0) - 1, 0);
+  const Ref behind = c.op("Slice", {offsets, c.ints({1}), c.length(later + 1), c.ints({0})});
+  const Attributes ascending = {{"axis", int64_t{0}}, {"largest", int64_t{0}}};
+  const Refs sorted =
+      c.ops("TopK", {behind, c.length(later)}, ascending, {DType::kInt64, DType::kInt64});
+  return c.concat({c.ints({0}), sorted.at(0)}, 0);
+}
+
+// What OpenVINO's operator adds up. For that one each bag begins before the end, so an entry more
+// is in a bag of its own.
+Ref added_up(Context& c, const Bags& b, const Ref& table, const Ref& indices) {
+  const Ref one_more = c.concat({indices, c.ints({0})}, 0);
+  const Ref starts = c.concat({b.offsets, c.length(b.entries)}, 0);
+  const Ref sums = c.op("ATen", {table, one_more, starts},
+                        {{"operator", std::string("embedding_bag")}, {"mode", int64_t{0}}});
+  return c.slice(sums, 0, 0, b.bags);
+}
+
+// Sums, or means, by that operator. What is padding is a row of zeros behind the last one. Where
+// entries have factors, their rows are a table: it takes no such factors in a number that varies.
+Ref sums_of_bags(Context& c, const Bags& b, bool is_mean) {
+  Ref table = c.tensor(0);
+  Ref indices = b.indices;
+  const Sizes& sizes = c.type(0).sizes;
+  if (b.is_padding.present()) {
+    const Ref zeros = c.expand(c.number_like(0, table), {}, {SymInt(1), sizes.at(1)});
+    table = c.concat({table, zeros}, 0);
+    indices = c.where(b.is_padding, c.scalar_length(sizes.at(0)), indices);
+  }
+  if (b.factors.present()) {
+    table = c.mul(c.gather(table, indices, 0), c.unsqueeze(b.factors, {1}));
+    indices = c.range(b.entries);
+  }
+  const Ref sum = added_up(c, b, table, indices);
+  if (!is_mean) return sum;
+  const Ref zero_or_one = c.cast(c.op("Reshape", {c.ints({0, 1}), c.ints({2, 1})}), table.dtype);
+  const Ref counted = b.is_padding.present()
+                          ? c.cast(c.logical_not(b.is_padding), DType::kInt64)
+                          : c.expand(c.scalar(int64_t{1}, DType::kInt64), {}, {b.entries});
+  const Ref size = added_up(c, b, zero_or_one, counted);
+  return c.div(sum, c.op("Max", {size, c.number_like(1, size)}));
+}
+
+// A matrix says which index belongs to which bag, for engines that have no scatter that adds.
+Ref products_of_bags(Context& c, const Bags& b, int64_t mode) {
+  Ref rows = c.gather(c.tensor(0), b.indices, 0);
+  if (b.factors.present()) rows = c.mul(rows, c.unsqueeze(b.factors, {1}));
+  const Ref first = c.slice(b.offsets, 0, 0, b.bags);
+  // Where the next bag starts; the last one ends with the indices.
+  const Ref next = c.concat({c.slice(b.offsets, 0, 1, b.bags), c.length(b.entries)}, 0);
+  const Ref end = c.flag(7) ? c.slice(b.offsets, 0, 1, b.bags + 1) : next;
+  const Ref position = c.unsqueeze(c.range(b.entries), {0});
+  Ref member = c.op("And", {c.compare("GreaterOrEqual", position, c.unsqueeze(first, {1})),
+                            c.compare("Less", position, c.unsqueeze(end, {1}))});
+  if (b.is_padding.present()) {
+    member = c.op("And", {member, c.unsqueeze(c.logical_not(b.is_padding), {0})});
+  }
+  const Ref weights = c.cast(member, rows.dtype);
+  const Ref size = c.reduce("ReduceSum", weights, {1}, true);
+  if (mode == 2) {
+    const Ref each = c.where(c.unsqueeze(member, {2}), c.unsqueeze(rows, {0}),
+                             c.number_like(-std::numeric_limits<double>::infinity(), rows));
+    const Ref largest = c.reduce("ReduceMax", each, {1}, false);
+    return c.where(c.compare("Greater", size, 0.0), largest, c.number_like(0, rows));
+  }
+  const Ref sum = c.op("MatMul", {weights, rows});
+  return mode == 0 ? sum : c.div(sum, c.op("Max", {size, c.number_like(1, size)}));
+}
+
 // _embedding_bag(weight, indices, offsets, scale_grad, mode, sparse, per_sample_weights,
-// include_last_offset, padding_idx): a matrix says which index belongs to which bag.
+// include_last_offset, padding_idx)
 void embedding_bag(Context& c) {
   for (size_t i : {1, 2, 3}) {
     if (c.is_used(i)) return c.fail("only its first result can be computed");
@@ -175,33 +257,25 @@ void embedding_bag(Context& c) {
     if (!count) return c.fail("its padding counts from an end that is known only at run time");
     padding += *count;
   }
-  const Ref indices = c.tensor(1, DType::kInt64);
-  Ref rows = c.gather(c.tensor(0), indices, 0);
-  if (c.has(6)) rows = c.mul(rows, c.unsqueeze(c.tensor(6), {1}));
-  const ir::SymInt count = c.type(1).sizes.at(0);
-  const ir::SymInt bags = c.sizes().at(0);
-  const Ref offsets = c.tensor(2, DType::kInt64);
-  const Ref first = c.slice(offsets, 0, 0, bags);
-  // Where the next bag starts; the last one ends with the indices.
-  const Ref next = c.concat({c.slice(offsets, 0, 1, bags), c.length(count)}, 0);
-  const Ref end = c.flag(7) ? c.slice(offsets, 0, 1, bags + 1) : next;
-  const Ref position = c.unsqueeze(c.range(count), {0});
-  Ref member = c.op("And", {c.compare("GreaterOrEqual", position, c.unsqueeze(first, {1})),
-                            c.compare("Less", position, c.unsqueeze(end, {1}))});
+  Bags bags;
+  bags.indices = c.tensor(1, DType::kInt64);
+  bags.offsets = c.tensor(2, DType::kInt64);
+  if (c.has(6)) bags.factors = c.tensor(6);
   if (padding >= 0) {
-    const Ref is_padding = c.compare("Equal", indices, static_cast<double>(padding));
-    member = c.op("And", {member, c.unsqueeze(c.logical_not(is_padding), {0})});
+    bags.is_padding = c.compare("Equal", bags.indices, static_cast<double>(padding));
   }
-  const Ref weights = c.cast(member, rows.dtype);
-  const Ref size = c.reduce("ReduceSum", weights, {1}, true);
-  if (mode == 2) {
-    const Ref each = c.where(c.unsqueeze(member, {2}), c.unsqueeze(rows, {0}),
-                             c.number_like(-std::numeric_limits<double>::infinity(), rows));
-    const Ref largest = c.reduce("ReduceMax", each, {1}, false);
-    return c.result(c.where(c.compare("Greater", size, 0.0), largest, c.number_like(0, rows)));
+  bags.entries = c.type(1).sizes.at(0);
+  bags.bags = c.sizes().at(0);
+  if (!c.fused("ATen")) return c.result(products_of_bags(c, bags, mode));
+  bags.offsets = in_order(c, bags.offsets);
+  if (mode < 2) return c.result(sums_of_bags(c, bags, mode == 1));
+  // OpenVINO would hold all that the maxima are of.
+  constexpr int64_t kMostPairs = int64_t{1} << 20;
+  const auto pairs = (bags.entries * c.sizes().at(0) * c.sizes().at(1)).constant();
+  if (pairs.value_or(kMostPairs + 1) > kMostPairs) {
+    return c.fail("its maxima are over all pairs of a bag and an entry, which are too many");
   }
-  const Ref sum = c.op("MatMul", {weights, rows});
-  c.result(mode == 0 ? sum : c.div(sum, c.op("Max", {size, c.number_like(1, size)})));
+  c.result(products_of_bags(c, bags, mode));
 }
 
 // one_hot(x, classes)

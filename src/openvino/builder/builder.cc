@@ -79,6 +79,7 @@ class OpenVinoBuilder : public engine_build::Builder {
     onnx::LoweringOptions options;
     options.quantized =
         has_int8_products() ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32;
+    options.fused.insert("ATen");
     options.clamp_indices = true;
     options.keep_infinite_extrema = true;
     options.round_halves = !build_.allow_reduced_precision;

@@ -169,6 +169,7 @@ TEST(Builder, LowersForThePlugin) {
   EXPECT_EQ(options.quantized,
             multiplies_int8 ? onnx::QuantizedValues::kUnsigned : onnx::QuantizedValues::kFloat32);
   EXPECT_TRUE(options.fused.contains("LayerNormalization"));
+  EXPECT_TRUE(options.fused.contains("ATen"));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Reading by index, and finding indices.
 #include <algorithm>
 #include <bit>
+#include <limits>
+#include <optional>
 
 #include "passes/decompositions/registry.h"
 
@@ -191,72 +193,124 @@ Value* ignored_entries(Context& c, Value* index, const SymInt& rows) {
   return c.build.eq(index, Scalar(rows + padding));
 }
 
-// Bags of one size: rows are looked up and reduced. With offsets, each entry's bag is the number of
-// offsets that lie before it.
+// The bag of each entry is the number of bags behind the first one that begin at it or before it.
+// The first one begins at 0, as PyTorch asks for.
+Value* bag_of_each(Context& c, const SymInt& entries) {
+  Value* offsets = c.build.to_dtype(c.tensor(2), DType::kInt64);
+  const SymInt later = SymInt::max(offsets->sizes().at(0) - 1, 0);
+  Value* begin = c.build.index_put(c.build.zeros({entries + 1}, DType::kInt64),
+                                   {c.build.narrow(offsets, 0, 1, later)},
+                                   c.build.ones({later}, DType::kInt64), true);
+  return c.build.narrow(c.build.cumsum(begin, 0), 0, 0, entries);
+}
+
+// The rows of each bag are added up in order, or their maximum is taken. What is padding goes to a
+// bag behind the others.
 Values embedding_bag(Context& c) {
   Value* weight = c.tensor(0);
   Value* index = c.tensor(1);
   const int64_t mode = c.has(4) ? c.constant(4) : 0;
-  Value* sample_weights = c.tensor_or_null(6);
-  Value* offsets = c.tensor(2);
-  if (mode == 2) return c.unsupported("mode 'max' is not covered: use embedding() and amax()");
-  Value* rows = c.build.embedding(weight, index);
-  Value* ignored = ignored_entries(c, index, weight->sizes().at(0));
-  if (ignored) rows = c.build.masked_fill(rows, c.build.unsqueeze(ignored, 1), 0.0);
-  if (sample_weights) rows = c.build.mul(rows, c.build.unsqueeze(sample_weights, 1));
-  // Beside the last bag, what lies past the last offset where that is its end.
-  const SymInt bags = c.sizes().at(0) + SymInt(c.flag(7) ? 1 : 0);
-  std::vector<SymInt> sums = c.sizes();
-  sums.at(0) = bags;
-  Value* entry = c.build.view(c.build.arange(index->sizes().at(0)), {index->sizes().at(0), 1});
-  Value* starts = c.build.to_dtype(offsets, DType::kInt64);
-  Value* bag = c.build.sub(c.build.sum(c.build.ge(entry, starts), {1}), 1);
-  Value* total = c.build.index_put(c.build.zeros(sums, c.dtype()), {bag}, rows, true);
-  if (mode == 1) {
-    Value* ones = c.build.ones({index->sizes().at(0)}, c.dtype());
-    if (ignored) ones = c.build.masked_fill(ones, ignored, 0.0);
-    Value* count = c.build.index_put(c.build.zeros({bags}, c.dtype()), {bag}, ones, true);
-    total = c.build.div(total, c.build.unsqueeze(c.build.clamp(count, 1.0, std::nullopt), 1));
+  const SymInt entries = index->sizes().at(0);
+  // Sums of halves are rounded once.
+  const DType dtype = is_half(c.dtype()) ? DType::kFloat32 : c.dtype();
+  Value* rows = c.build.to_dtype(c.build.embedding(weight, index), dtype);
+  if (Value* factors = c.tensor_or_null(6)) {
+    rows = c.build.mul(rows, c.build.unsqueeze(c.build.to_dtype(factors, dtype), 1));
   }
-  if (c.flag(7)) total = c.build.narrow(total, 0, 0, c.sizes().at(0));
+  Value* bag = bag_of_each(c, entries);
+  // Beside the bags, what lies past the last offset where that is the end of the last one.
+  const SymInt bags = c.sizes().at(0);
+  SymInt all = bags + SymInt(c.flag(7) ? 1 : 0);
+  if (Value* ignored = ignored_entries(c, index, weight->sizes().at(0))) {
+    bag = c.build.where(ignored, c.build.scalar_tensor(all, DType::kInt64), bag);
+    all = all + 1;
+  }
+  Value* nothing = c.build.zeros({all, weight->sizes().at(1)}, dtype);
+  Value* result = nullptr;
+  if (mode == 2) {
+    result = c.build.call("aten.index_reduce.default",
+                          {nothing, SymInt(0), bag, rows, std::string("amax"), false}, dtype,
+                          nothing->sizes());
+  } else {
+    Value* wide = c.build.expand(c.build.unsqueeze(bag, 1), rows->sizes());
+    result = c.build.scatter_add(nothing, 0, wide, rows);
+  }
+  if (mode == 1) {
+    Value* count =
+        c.build.index_put(c.build.zeros({all}, dtype), {bag}, c.build.ones({entries}, dtype), true);
+    result = c.build.div(result, c.build.unsqueeze(c.build.clamp(count, 1.0, std::nullopt), 1));
+  }
   Values values(c.output_count(), nullptr);
-  values.at(0) = total;
+  if (all != bags) result = c.build.narrow(result, 0, 0, bags);
+  values.at(0) = c.build.to_dtype(result, c.dtype());
   return values;
 }
 
-// Whether a boundary lies before a value; all do before NaN.
-Value* is_before(Context& c, Value* boundary, Value* x, bool right) {
-  return c.build.logical_not(right ? c.build.gt(boundary, x) : c.build.ge(boundary, x));
+// What no number of the type is larger than.
+Scalar highest(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return SymInt(1);
+    case DType::kUInt8:
+      return SymInt(UINT8_MAX);
+    case DType::kInt8:
+      return SymInt(INT8_MAX);
+    case DType::kInt16:
+      return SymInt(INT16_MAX);
+    case DType::kInt32:
+      return SymInt(INT32_MAX);
+    case DType::kInt64:
+      return SymInt(INT64_MAX);
+    default:
+      return std::numeric_limits<double>::infinity();
+  }
 }
 
-// Halves a step from a power of two on, and takes it where the boundary that it leads to lies
-// before the value.
-Value* rank_by_search(Context& c, Value* boundaries, Value* x, bool right, int64_t count) {
-  const bool is_line = boundaries->rank() == 1;
-  const std::vector<SymInt> flat = {x->type().numel()};
-  if (is_line) x = c.build.view(x, flat);
+// So many are compared with each value at once.
+constexpr int64_t kFew = 16;
+
+// How many of the numbers, which are in order, lie before each value; a NaN lies behind all. Steps
+// halve from a power of two on, and one is taken where the number that it leads to lies before the
+// value; as many numbers are added behind the others as the steps may lead to.
+Value* rank_by_search(Context& c, Value* numbers, Value* x, bool right, int64_t most) {
+  const bool is_line = numbers->rank() == 1;
+  const std::vector<SymInt> sizes = x->sizes();
+  const SymInt count = last(numbers->sizes());
+  const auto end = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(most) + 1));
+  numbers =
+      c.build.constant_pad_nd(numbers, {0, SymInt(end - 1) - count}, highest(numbers->dtype()));
+  if (is_line) x = c.build.view(x, {x->type().numel()});
   Value* rank = c.build.zeros(x->sizes(), DType::kInt64);
-  for (auto step = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(count))); step > 0;
-       step /= 2) {
-    Value* next = c.build.add(rank, SymInt(step));
-    Value* last = c.build.sub(c.build.clamp(next, std::nullopt, SymInt(count)), SymInt(1));
-    Value* goes = is_before(c, c.build.gather(boundaries, -1, last), x, right);
-    goes = c.build.logical_and(goes, c.build.le(next, SymInt(count)));
-    rank = c.build.where(goes, next, rank);
+  for (int64_t step = end / 2; step > 0; step /= 2) {
+    Value* place = c.build.add(rank, step - 1);
+    Value* number =
+        is_line ? c.build.index_select(numbers, 0, place) : c.build.gather(numbers, -1, place);
+    Value* is_before = right ? c.build.le(number, x) : c.build.lt(number, x);
+    rank = c.build.add(rank, c.build.mul(is_before, step));
   }
-  return is_line ? c.build.view(rank, c.sizes()) : rank;
+  rank = c.build.clamp(rank, std::nullopt, count);
+  return is_line ? c.build.view(rank, sizes) : rank;
 }
 
-// How many boundaries lie before each value.
+// How many boundaries lie before each value; all do before NaN.
 Value* rank_among(Context& c, Value* boundaries, Value* x, bool right) {
-  constexpr int64_t kFew = 16;
-  const auto count = last(boundaries->sizes()).constant();
-  if (count && *count > kFew) {
-    return c.build.to_dtype(rank_by_search(c, boundaries, x, right, *count), c.dtype());
+  const SymInt count = last(boundaries->sizes());
+  const auto most = c.bounds(count).max;
+  const bool may_be_nan = is_floating_point(x->dtype());
+  Value* rank = nullptr;
+  if (most && *most > kFew && *most < INT32_MAX) {
+    rank = rank_by_search(c, boundaries, x, right, *most);
+    if (may_be_nan) {
+      rank = c.build.where(c.build.isnan(x), c.build.scalar_tensor(count, DType::kInt64), rank);
+    }
+  } else {
+    Value* values = c.build.unsqueeze(x, x->rank());
+    if (boundaries->rank() > 1) boundaries = c.build.unsqueeze(boundaries, boundaries->rank() - 1);
+    Value* is_before = right ? c.build.le(boundaries, values) : c.build.lt(boundaries, values);
+    if (may_be_nan) is_before = c.build.logical_or(is_before, c.build.isnan(values));
+    rank = c.build.sum(is_before, {-1});
   }
-  Value* values = c.build.unsqueeze(x, x->rank());
-  if (boundaries->rank() > 1) boundaries = c.build.unsqueeze(boundaries, boundaries->rank() - 1);
-  return c.build.to_dtype(c.build.sum(is_before(c, boundaries, values, right), {-1}), c.dtype());
+  return c.build.to_dtype(rank, c.dtype());
 }
 
 Values bucketize(Context& c) { return {rank_among(c, c.tensor(1), c.tensor(0), c.flag(3))}; }
@@ -272,8 +326,21 @@ Values searchsorted(Context& c) {
 Values isin(Context& c) {
   Value* x = c.tensor(0);
   Value* elements = c.tensor(1);
-  elements = c.build.view(elements, {elements->type().numel()});
-  Value* found = c.build.any(c.build.eq(c.build.unsqueeze(x, x->rank()), elements), -1);
+  const SymInt number = elements->type().numel();
+  const auto most = c.bounds(number).max;
+  elements = c.build.view(elements, {number});
+  Value* found = nullptr;
+  if (most && *most > kFew && *most < INT32_MAX && !c.may_be_empty(number)) {
+    // Behind all that is less, the next one is equal or none is.
+    if (elements->dtype() == DType::kBool) elements = c.build.to_dtype(elements, DType::kUInt8);
+    elements = c.build.topk(elements, number, 0, false).first;
+    Value* flat = c.build.view(x, {x->type().numel()});
+    Value* next = rank_by_search(c, elements, flat, false, *most);
+    next = c.build.clamp(next, std::nullopt, number - 1);
+    found = c.build.view(c.build.eq(c.build.index_select(elements, 0, next), flat), c.sizes());
+  } else {
+    found = c.build.any(c.build.eq(c.build.unsqueeze(x, x->rank()), elements), -1);
+  }
   return {c.flag(3) ? c.build.logical_not(found) : found};
 }
 
