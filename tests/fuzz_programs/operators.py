@@ -38,7 +38,9 @@ LEFT_OUT = {
     "operands that fit each other (tests/peers has them)": "index_reduce max_unpool2d max_unpool3d _grouped_mm view.dtype view_copy.dtype "
     "linalg_inv inverse linalg_inv_ex linalg_solve linalg_solve_ex _linalg_solve_ex linalg_solve_triangular triangular_solve linalg_lu_factor "
     "linalg_lu_factor_ex linalg_lu linalg_lu_solve linalg_det det _linalg_det linalg_slogdet slogdet _linalg_slogdet logdet linalg_cholesky "
-    "linalg_cholesky_ex cholesky_solve cholesky_inverse linalg_qr",
+    "linalg_cholesky_ex cholesky_solve cholesky_inverse linalg_qr "
+    "put nonzero_static lu_solve nextafter renorm block_diag special_xlog1py.other_scalar special_xlog1py.self_scalar",
+    "among equal elements PyTorch chooses one (tests/peers has them)": "nanmedian mode",
     "only numbers that PyTorch's own quantizer gives are defined": "choose_qparams choose_qparams_per_token_asymmetric quantize_per_token dequantize_per_token "
     "dequantize_per_channel_group "
     "embedding_2bit embedding_4bit embedding_byte mixed_linear mixed_mm add.quantized",
@@ -48,7 +50,7 @@ LEFT_OUT = {
     "each result depends on every number, the largest first (tests/peers has them)": "fft_fft fft_ifft fft_fft2 fft_ifft2 fft_fftn fft_ifftn fft_rfft2 fft_rfftn "
     "fft_irfft2 fft_irfftn fft_hfft fft_ihfft fft_hfft2 fft_hfftn fft_ihfft2 fft_ihfftn _fft_c2c",
     "a list of lists, or a device": "to.device _embedding_bag _embedding_bag_forward_only _trilinear _pad_enum stft fft_irfft _fft_c2r _fft_r2c "
-    "chain_matmul linalg_multi_dot dsplit hsplit vsplit numpy_T scalar_tensor hamming_window hann_window arange full ones zeros eye linspace logspace",
+    "chain_matmul linalg_multi_dot dsplit hsplit vsplit numpy_T scalar_tensor hamming_window hann_window bartlett_window blackman_window arange full ones zeros eye linspace logspace",
 }
 OMITTED = {name for names in LEFT_OUT.values() for name in names.split()}
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)

@@ -56,7 +56,7 @@ CASES = {
     "lu": (lambda a: (*L.lu(a), *L.lu_factor(a), *L.lu_factor_ex(a)), SQUARE),
     "lu_tall": (lambda a: (*L.lu(a), *L.lu_factor(a)), TALL),
     "lu_wide": (lambda a: (*L.lu(a), *L.lu_factor(a)), WIDE),
-    "lu_solve": (lambda a, b: L.lu_solve(*L.lu_factor(a), b), SQUARE, RIGHT),
+    "lu_solve": (lambda a, b: (L.lu_solve(*L.lu_factor(a), b), torch.lu_solve(b, *L.lu_factor(a))), SQUARE, RIGHT),
     "qr": (lambda a: (*L.qr(a), *L.qr(a, "complete"), L.qr(a, "r")[1]), SQUARE),
     "qr_tall": (lambda a: (*L.qr(a), *L.qr(a, "complete")), TALL),
     "qr_wide": (lambda a: (*L.qr(a), *L.qr(a, "complete")), WIDE),

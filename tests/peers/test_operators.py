@@ -583,6 +583,20 @@ case("indices_of_nothing", lambda x, i, y: (x.gather(0, i[:, None].expand(-1, 2)
 case("diagonal_of_nothing", lambda x: torch.diagonal_scatter(x, x.diagonal(1) * 2, 1), R(4, 3), R(0, 3), R(2, 3), dynamic=NONE)
 case("types_that_kernels_lack", lambda a, b, c: (F.max_pool2d(a, 2), a.sort(-1)[0], b.cumsum(0), torch.isclose(c, ~c), b.flip(0), a.amax(-1), c.amax(0), F.relu(b), a.abs(), b.sign(), b.clamp(1, 3), c.float().mean(), c.roll(1)), (I(0, 9, 1, 4, 4).to(torch.uint8), I(-5, 5, 6).to(torch.int16), B(6)))
 
+case("bags_of_maxima", lambda i, o, w: (F.embedding_bag(i, w, o, mode="max"), F.embedding_bag(i, w, o, mode="max", padding_idx=3), F.embedding_bag(i, w.bfloat16(), o, mode="max")), (torch.tensor([0, 3, 1, 3, 4]), torch.tensor([0, 1, 1, 3]), R(5, 4)))
+case("put", lambda x, i, v: (aten.put(x, i, v), aten.put(x, i, v, True), aten.put(x, i[:0], v[:0])), (R(3, 4), torch.tensor([[1, -1], [5, 1]]), torch.full((2, 2), 2.0)))
+case("nonzero_static", lambda x: (torch.nonzero_static(x, size=4, fill_value=9), torch.nonzero_static(x, size=30), torch.nonzero_static(x[0, 0], size=0), torch.nonzero_static(x[:0], size=3)), B(3, 4, 2))
+HOLES = torch.where(R(5, 8) > 0.3, NAN, R(5, 8))
+case("nanmedian", lambda x, y: (*(m for k in (False, True) for m in aten.nanmedian.dim(x, 1, k)), torch.nanmedian(x), torch.nanmedian(x[:0]), torch.nanmedian(x * NAN), torch.nanmedian(y), torch.nanmedian(y[0, 0])), (HOLES, I(0, 9, 3, 5)))
+case("mode", lambda x, y: (*torch.ops.aten.mode(x, 1), *aten.mode(x, 0, True), *aten.mode(y), *aten.mode(y[0])), (I(0, 3, 4, 9), torch.tensor([INF, -INF, 0.0, -0.0, 3.0, 3.0])))
+SHORT = torch.tensor([0.0, -0.0, 1.0, -1.0, 1.5, INF, -INF, NAN, 2.0**-126, 2.0**-149, -(2.0**-149), torch.finfo(torch.float32).max, 1e-40, 0.1])
+case("nextafter", lambda x, y: torch.nextafter(x[:, None], y), (torch.cat([SHORT, R(20)]), torch.cat([SHORT, R(20)])), tolerance=0)
+case("windows_of_other_shapes", lambda x: (*(x * w(8, p) for w in (torch.bartlett_window, torch.blackman_window) for p in (True, False)), torch.bartlett_window(1), torch.blackman_window(7, dtype=torch.float64)), R(8))
+case("isin_many", lambda x, y, z, w: (torch.isin(x, y), torch.isin(x, y, invert=True), torch.isin(z, w)), (I(0, 100, 5, 40), I(0, 100, 3, 20), torch.cat([SHORT, R(30)]), torch.cat([R(30), SHORT])))
+case("renorm", lambda x: (torch.renorm(x, 2, 0, 1.0), torch.renorm(x, 1, 1, 0.5), torch.renorm(x, INF, -1, 0.5), torch.renorm(x.half(), 2, 0, 1.0)), R(3, 4, 2))
+case("block_diag", lambda x, y: torch.block_diag(x, y, x[0], x[0, 0]), (R(3, 4), I(0, 3, 2, 2)))
+case("xlog1py_numbers", lambda x: (torch.special.xlog1py(x, 2.5), torch.special.xlog1py(1.5, x)), R(5).abs())
+
 
 class Conditional(nn.Module):
     def forward(self, x):

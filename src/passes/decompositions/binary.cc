@@ -423,6 +423,29 @@ Values power_of_numbers(Context& c) {
   return {c.build.graph().add_output(item, ir::ValueKind::kSymFloat, 0)};
 }
 
+// The next float32 towards the other number: float64 holds what is 5/8 to 5/4 of a step away from
+// it, which rounds to that, or for the least numbers one of their steps.
+Values nextafter(Context& c) {
+  auto& b = c.build;
+  if (c.dtype() != DType::kFloat32) return c.unsupported("of float32 alone: convert to it first");
+  constexpr double kStep = 0x1.4p-24;
+  constexpr double kLeast = 0x1p-149;
+  constexpr double kMost = std::numeric_limits<float>::max();
+  Value* x = b.expand(c.tensor(0), c.sizes());
+  Value* to = c.tensor(1);
+  Value* wide = b.to_dtype(x, DType::kFloat64);
+  Value* step = b.clamp(b.mul(b.abs(wide), kStep), kLeast, std::nullopt);
+  step = b.where(b.gt(to, x), step, b.neg(step));
+  Value* next = b.to_dtype(b.add(wide, step), DType::kFloat32);
+  // From an infinity on, it is the largest number.
+  next = b.where(b.isinf(x), b.mul(b.sign(x), kMost), next);
+  // A zero keeps the sign of what it was made of.
+  next = b.where(b.eq(next, 0), b.mul(x, 0.0), next);
+  Value* is_nan = b.logical_or(b.isnan(x), b.isnan(to));
+  next = b.where(is_nan, b.add(x, to), next);
+  return {b.where(b.eq(x, to), to, next)};
+}
+
 constexpr Entry kBinaryRules[] = {
     {"aten.add.Tensor", WITH_NUMBER("aten.add.Tensor", "aten.add.Scalar")},
     {"aten.sub.Tensor aten.subtract.Tensor aten.subtract.Scalar",
@@ -478,7 +501,9 @@ constexpr Entry kBinaryRules[] = {
     {"aten.xlogy.Tensor aten.special_xlogy.default aten.xlogy.Scalar_Other aten.xlogy.Scalar_Self "
      "aten.special_xlogy.other_scalar aten.special_xlogy.self_scalar",
      [](Context& c) { return xlogy(c, false); }},
-    {"aten.special_xlog1py.default", [](Context& c) { return xlogy(c, true); }},
+    {"aten.special_xlog1py.default aten.special_xlog1py.other_scalar "
+     "aten.special_xlog1py.self_scalar",
+     [](Context& c) { return xlogy(c, true); }},
     {"aten.hypot.default", hypot},
     {"aten.logaddexp.default", [](Context& c) { return logaddexp(c, std::numbers::e); }},
     {"aten.logaddexp2.default", [](Context& c) { return logaddexp(c, 2.0); }},
@@ -489,6 +514,7 @@ constexpr Entry kBinaryRules[] = {
     {"aten.addcdiv.default", [](Context& c) { return add_product(c, true); }},
     {"aten.isclose.default", isclose},
     {"aten.ldexp.Tensor", ldexp},
+    {"aten.nextafter.default", nextafter},
 };
 #undef WITH_NUMBER
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include "passes/decompositions/registry.h"
 
@@ -73,13 +74,20 @@ Values logspace(Context& c) {
   return {c.build.pow(Scalar(c.has(3) ? c.real(3) : 10.0), exponent)};
 }
 
+// How many steps a window has from its first element to where it ends or begins again; or nothing
+// for one that is all ones.
+std::optional<double> window_steps(Context& c, bool periodic) {
+  const int64_t length = c.known(c.sizes().at(0), "the window's length");
+  if (length <= 1) return std::nullopt;
+  return static_cast<double>(periodic ? length : length - 1);
+}
+
 // alpha - (1 - alpha) * cos(2 pi i / n)
 Values cosine_window(Context& c, double alpha, bool periodic) {
-  const int64_t length = c.known(c.sizes().at(0), "the window's length");
-  if (length <= 1) return filled(c, 1.0);
-  const auto n = static_cast<double>(periodic ? length : length - 1);
-  Value* i = c.build.to_dtype(c.build.arange(length), c.dtype());
-  Value* wave = c.build.cos(c.build.mul(i, 2 * std::numbers::pi / n));
+  const auto steps = window_steps(c, periodic);
+  if (!steps) return filled(c, 1.0);
+  Value* i = c.build.to_dtype(c.build.arange(c.sizes().at(0)), c.dtype());
+  Value* wave = c.build.cos(c.build.mul(i, 2 * std::numbers::pi / *steps));
   return {c.build.add(c.build.mul(wave, alpha - 1), alpha)};
 }
 
@@ -87,6 +95,26 @@ Values hamming_window(Context& c) {
   const bool plain = c.op() == "aten.hamming_window.default";
   return cosine_window(c, c.op() == "aten.hamming_window.periodic_alpha" ? c.real(2) : 0.54,
                        plain || c.flag(1));
+}
+
+// 2 i / n, and what is left to 2 behind the middle.
+Values bartlett_window(Context& c, bool periodic) {
+  const auto steps = window_steps(c, periodic);
+  if (!steps) return filled(c, 1.0);
+  Value* rising =
+      c.build.mul(c.build.to_dtype(c.build.arange(c.sizes().at(0)), c.dtype()), 2 / *steps);
+  return {c.build.minimum(rising, c.build.rsub(rising, 2.0))};
+}
+
+// 0.42 - 0.5 cos(2 pi i / n) + 0.08 cos(4 pi i / n)
+Values blackman_window(Context& c, bool periodic) {
+  const auto steps = window_steps(c, periodic);
+  if (!steps) return filled(c, 1.0);
+  Value* angle = c.build.mul(c.build.to_dtype(c.build.arange(c.sizes().at(0)), c.dtype()),
+                             2 * std::numbers::pi / *steps);
+  Value* slow = c.build.mul(c.build.cos(angle), -0.5);
+  Value* fast = c.build.mul(c.build.cos(c.build.mul(angle, 2.0)), 0.08);
+  return {c.build.add(c.build.add(fast, slow), 0.42)};
 }
 
 Values one_hot(Context& c) {
@@ -166,6 +194,10 @@ constexpr Entry kCreationRules[] = {
     {"aten.hamming_window.default aten.hamming_window.periodic "
      "aten.hamming_window.periodic_alpha",
      hamming_window},
+    {"aten.bartlett_window.default", [](Context& c) { return bartlett_window(c, true); }},
+    {"aten.bartlett_window.periodic", [](Context& c) { return bartlett_window(c, c.flag(1)); }},
+    {"aten.blackman_window.default", [](Context& c) { return blackman_window(c, true); }},
+    {"aten.blackman_window.periodic", [](Context& c) { return blackman_window(c, c.flag(1)); }},
     {"aten.item.default", item},
     {"aten.one_hot.default", one_hot},
     {"aten.triu.default", triu},

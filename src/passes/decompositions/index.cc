@@ -121,6 +121,16 @@ Values take(Context& c) {
   return {c.build.view(c.build.index_select(flat, 0, list), c.sizes())};
 }
 
+// (self, index, source, accumulate)
+Values put(Context& c) {
+  Value* x = c.tensor(0);
+  const std::vector<SymInt> list = {c.tensor(1)->type().numel()};
+  Value* index = c.build.view(c.build.to_dtype(c.tensor(1), DType::kInt64), list);
+  Value* values = c.build.view(c.build.to_dtype(c.tensor(2), x->dtype()), list);
+  Value* flat = c.build.view(x, {x->type().numel()});
+  return {c.build.view(c.build.index_put(flat, {index}, values, c.flag(3)), c.sizes())};
+}
+
 Values take_along_dim(Context& c) {
   Value* x = c.tensor(0);
   Value* index = c.build.to_dtype(c.tensor(1), DType::kInt64);
@@ -171,6 +181,33 @@ Values nonzero_by_dim(Context& c) {
     values.push_back(c.build.select(places, 1, SymInt(static_cast<int64_t>(i))));
   }
   return values;
+}
+
+// (self, size, fill_value): as many places as are asked for. Each element that is not 0 goes to the
+// row of its number, or to one behind all others.
+Values nonzero_static(Context& c) {
+  Value* x = c.tensor(0);
+  const SymInt count = c.sizes().at(0);
+  const SymInt size = x->type().numel();
+  Value* is_there = c.build.ne(c.build.view(x, {size}), 0);
+  Value* number = c.build.cumsum(c.build.to_dtype(is_there, DType::kInt64), 0);
+  number = c.build.clamp(c.build.sub(number, 1), std::nullopt, count);
+  number = c.build.where(is_there, number, c.build.scalar_tensor(count, DType::kInt64));
+  Value* flat = c.build.index_put(c.build.full({count + 1}, -1, DType::kInt64), {number},
+                                  c.build.arange(size));
+  flat = c.build.narrow(flat, 0, 0, count);
+  if (x->rank() == 0) return {c.build.zeros(c.sizes(), DType::kInt64)};
+  Value* is_missing = c.build.lt(flat, 0);
+  std::vector<Value*> places(x->rank());
+  for (int64_t d = x->rank() - 1; d >= 0; --d) {
+    // A dimension of nothing has no places.
+    const SymInt extent = SymInt::max(x->sizes().at(d), 1);
+    Value* place = d > 0 ? c.build.remainder(flat, Scalar(extent)) : flat;
+    places.at(d) =
+        c.build.masked_fill(place, is_missing, c.has(2) ? c.scalar(2) : Scalar(SymInt(-1)));
+    if (d > 0) flat = c.build.div_mode(flat, Scalar(extent), "floor");
+  }
+  return {c.build.stack(places, 1)};
 }
 
 Values argwhere(Context& c) {
@@ -361,10 +398,12 @@ constexpr Entry kIndexRules[] = {
     {"aten.index_fill.int_Scalar aten.index_fill.int_Tensor", index_fill},
     {"aten.index_select.default", index_select},
     {"aten.take.default", take},
+    {"aten.put.default", put},
     {"aten.take_along_dim.default", take_along_dim},
     {"aten.gather.default", gather},
     {"aten.masked_scatter.default", masked_scatter},
     {"aten.nonzero_numpy.default aten.where.default", nonzero_by_dim},
+    {"aten.nonzero_static.default", nonzero_static},
     {"aten.argwhere.default", argwhere},
     {"aten.embedding.default", embedding},
     {"aten.embedding_bag.default aten.embedding_bag.padding_idx aten._embedding_bag.default "

@@ -174,21 +174,24 @@ Values lu(Context& c) {
   return {as_output(c, 0, place), as_output(c, 1, lower), as_output(c, 2, factors.upper.x)};
 }
 
+Values lu_solve(Context& c, Value* lu, Value* pivots, Value* b) {
+  const Matrices a = matrices(c, lu);
+  if (!is_square(c, a)) return {};
+  if (without_last(b->sizes(), 2) != without_last(lu->sizes(), 2)) {
+    return c.unsupported("its matrices and right sides differ in number: expand them");
+  }
+  pivots = c.build.view(pivots, {a.batch(), a.rows});
+  pivots = c.build.sub(c.build.to_dtype(c.build.transpose(pivots, 0, 1), DType::kInt64), 1);
+  const LuFactors factors{a, a, order_after(c, pivots, a.rows), nullptr, nullptr};
+  return {as_output(c, 0, solve_by(c, factors, right_side(c, b)))};
+}
+
 // (LU, pivots, B, left, adjoint)
-Values lu_solve(Context& c) {
+Values linalg_lu_solve(Context& c) {
   if ((c.has(3) && !c.flag(3)) || c.flag(4)) {
     return c.unsupported("A x = B is solved: solve A' x' = B' instead of x A = B");
   }
-  const Matrices a = matrices(c, c.tensor(0));
-  if (!is_square(c, a)) return {};
-  const Sizes batch = without_last(c.tensor(2)->sizes(), 2);
-  if (batch != without_last(c.tensor(0)->sizes(), 2)) {
-    return c.unsupported("its matrices and right sides differ in number: expand them");
-  }
-  Value* pivots = c.build.view(c.tensor(1), {a.batch(), a.rows});
-  pivots = c.build.sub(c.build.to_dtype(c.build.transpose(pivots, 0, 1), DType::kInt64), 1);
-  const LuFactors factors{a, a, order_after(c, pivots, a.rows), nullptr, nullptr};
-  return {as_output(c, 0, solve_by(c, factors, right_side(c, c.tensor(2))))};
+  return lu_solve(c, c.tensor(0), c.tensor(1), c.tensor(2));
 }
 
 struct Determinant {
@@ -300,7 +303,9 @@ constexpr Entry kLinearAlgebraRules[] = {
     {"aten.triangular_solve.default", triangular_solve},
     {"aten.linalg_lu_factor.default aten.linalg_lu_factor_ex.default", lu_factor},
     {"aten.linalg_lu.default", lu},
-    {"aten.linalg_lu_solve.default", lu_solve},
+    {"aten.linalg_lu_solve.default", linalg_lu_solve},
+    {"aten.lu_solve.default",
+     [](Context& c) { return lu_solve(c, c.tensor(1), c.tensor(2), c.tensor(0)); }},
     {"aten.linalg_det.default aten.det.default aten._linalg_det.default", det},
     {"aten.linalg_slogdet.default aten.slogdet.default aten._linalg_slogdet.default", slogdet},
     {"aten.logdet.default", logdet},

@@ -504,6 +504,24 @@ Values pdist(Context& c) {
   return {pdist_of(c, x, p)};
 }
 
+// (self, p, dim, maxnorm): slices whose norm is above that one are brought to it.
+Values renorm(Context& c) {
+  auto& b = c.build;
+  constexpr double kEpsilon = 1e-7;  // as PyTorch has it
+  const bool is_half_type = is_half(c.dtype());
+  Value* x = is_half_type ? b.to_dtype(c.tensor(0), DType::kFloat32) : c.tensor(0);
+  std::vector<int64_t> dims;
+  for (int64_t d = 0; d < x->rank(); ++d) {
+    if (d != c.dim(c.constant(2), x->rank())) dims.push_back(d);
+  }
+  const double most = c.real(3);
+  Value* norm = vector_norm(c, x, c.real(1), dims, true);
+  Value* factor = b.mul(b.reciprocal(b.add(norm, kEpsilon)), most);
+  factor = b.where(b.gt(norm, most), factor, b.full_like(norm, 1.0));
+  if (is_half_type) return {b.mul(c.tensor(0), b.to_dtype(factor, c.dtype()))};
+  return {b.mul(x, factor)};
+}
+
 constexpr Entry kReductionRules[] = {
     {"aten.sum.default aten.sum.dim_IntList", sum},
     {"aten.mean.default aten.mean.dim", mean},
@@ -543,6 +561,7 @@ constexpr Entry kReductionRules[] = {
     {"aten.logcumsumexp.default", logcumsumexp},
     {"aten.cummax.default", [](Context& c) { return running_extreme(c, true); }},
     {"aten.cummin.default", [](Context& c) { return running_extreme(c, false); }},
+    {"aten.renorm.default", renorm},
     {"aten.trace.default", trace},
     {"aten.cosine_similarity.default", cosine_similarity},
     {"aten.pairwise_distance.default", pairwise_distance},

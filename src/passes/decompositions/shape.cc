@@ -383,6 +383,21 @@ Values meshgrid(Context& c) {
   return values;
 }
 
+// Each matrix in rows and columns of its own; what is of lower rank is a row.
+Values block_diag(Context& c) {
+  auto& b = c.build;
+  std::vector<Value*> rows;
+  SymInt before = 0;
+  for (Value* x : c.tensors(0)) {
+    if (x->rank() < 2) x = b.view(x, {SymInt(1), x->type().numel()});
+    const SymInt width = x->sizes().at(1);
+    const SymInt behind = c.sizes().at(1) - before - width;
+    rows.push_back(b.constant_pad_nd(b.to_dtype(x, c.dtype()), {before, behind}));
+    before = before + width;
+  }
+  return {b.cat(rows, 0)};
+}
+
 constexpr Entry kShapeRules[] = {
     {"aten.view.default aten.reshape.default aten._unsafe_view.default aten.flatten.using_ints "
      "aten.unflatten.int aten.view_as.default aten.reshape_as.default aten.unsqueeze.default "
@@ -427,6 +442,7 @@ constexpr Entry kShapeRules[] = {
      [](Context& c) { return join_along(c, 2, 0, false); }},
     {"aten.dstack.default", [](Context& c) { return join_along(c, 3, 2, false); }},
     {"aten.column_stack.default", [](Context& c) { return join_along(c, 2, 1, true); }},
+    {"aten.block_diag.default", block_diag},
     {"aten.repeat.default aten.tile.default", repeat},
     {"aten.repeat_interleave.self_int", repeat_interleave_number},
     {"aten.repeat_interleave.self_Tensor", repeat_interleave_each},

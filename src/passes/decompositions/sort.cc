@@ -133,6 +133,72 @@ Values median(Context& c) {
   return result;
 }
 
+// Along a dimension, one element each by its place in an ascending order, with its index.
+Values elements_at(Context& c, const Pair& ordered, Value* place, int64_t dim, bool keepdim) {
+  Values values;
+  for (Value* x : {ordered.first, ordered.second}) {
+    Value* element = c.build.gather(x, dim, place);
+    values.push_back(keepdim ? element : c.build.squeeze(element, dim));
+  }
+  return values;
+}
+
+// The lower of the two middle elements of those that are not NaN, or NaN where all are.
+Values nanmedian(Context& c) {
+  Value* x = c.tensor(0);
+  if (!is_floating_point(x->dtype())) {
+    const std::string op = c.output_count() == 1 ? "aten.median.default" : "aten.median.dim";
+    ir::Node* node = c.build.node(op, c.node().args());
+    Values values;
+    for (size_t i = 0; i < c.output_count(); ++i) {
+      values.push_back(c.build.graph().add_output(node, c.output(i)->type()));
+    }
+    return values;
+  }
+  const bool whole = c.output_count() == 1;
+  if (whole) x = c.build.view(x, {x->type().numel()});
+  const int64_t dim = whole ? 0 : c.dim(c.constant(1), x->rank());
+  if (x->rank() == 0) return {x, c.build.zeros({}, DType::kInt64)};
+  if (whole && c.may_be_empty(x->sizes().at(0))) {
+    x = c.build.cat({x, c.build.full({1}, std::numeric_limits<double>::quiet_NaN(), x->dtype())},
+                    0);
+  }
+  Value* is_number = c.build.logical_not(c.build.isnan(x));
+  Value* count = c.build.sum(c.build.to_dtype(is_number, DType::kInt64), {dim}, true);
+  Value* middle = c.build.div_mode(c.build.sub(count, 1), 2, "floor");
+  middle = c.build.clamp(middle, 0, std::nullopt);
+  Values values = elements_at(c, sorted(c, x, dim, false, true), middle, dim, !whole && c.flag(2));
+  if (whole) values.pop_back();
+  return values;
+}
+
+// (self, dim, keepdim): the least of the most frequent elements, and the last place where it is.
+Values mode(Context& c) {
+  auto& b = c.build;
+  Value* x = c.tensor(0);
+  if (x->rank() == 0) return {x, b.zeros({}, DType::kInt64)};
+  const int64_t dim = c.dim(c.has(1) ? c.constant(1) : -1, x->rank());
+  const SymInt length = x->sizes().at(dim);
+  const Pair ordered = sorted(c, x, dim, false, true);
+  std::vector<SymInt> line(x->rank(), 1);
+  line.at(dim) = length;
+  Value* place = b.view(b.arange(length), line);
+  // Where the run of equal elements begins that an element is in: their number in the order.
+  Value* after = b.narrow(ordered.first, dim, 1, length - 1);
+  Value* before = b.narrow(ordered.first, dim, 0, length - 1);
+  std::vector<SymInt> one = x->sizes();
+  one.at(dim) = 1;
+  Value* first =
+      b.cat({b.zeros(one, DType::kInt64), b.to_dtype(b.ne(after, before), DType::kInt64)}, dim);
+  Value* run = b.cumsum(first, dim);
+  Value* sizes = b.scatter_add(b.zeros(x->sizes(), DType::kInt64), dim, run,
+                               b.ones(x->sizes(), DType::kInt64));
+  // The largest run; of several the first one.
+  Value* best = b.max_dim(sizes, dim, true).second;
+  Value* last = b.amax(b.where(b.eq(run, best), place, b.full({}, -1, DType::kInt64)), {dim}, true);
+  return elements_at(c, ordered, last, dim, c.flag(2));
+}
+
 bool is_between_places(const std::string& how) { return how == "linear" || how == "midpoint"; }
 
 // At places that follow from data: of [..., n] in ascending order, those of [..., q].
@@ -227,6 +293,8 @@ constexpr Entry kSortRules[] = {
     {"aten.topk.default", topk},
     {"aten.kthvalue.default", kthvalue},
     {"aten.median.default aten.median.dim", median},
+    {"aten.nanmedian.default aten.nanmedian.dim", nanmedian},
+    {"aten.mode.default", mode},
     {"aten.quantile.scalar aten.quantile.default", [](Context& c) { return quantile(c, false); }},
     {"aten.nanquantile.scalar aten.nanquantile.default",
      [](Context& c) { return quantile(c, true); }},

@@ -224,6 +224,7 @@ constexpr Entry kUnaryRules[] = {
     {"aten.to.dtype aten.to.dtype_layout aten.to.device aten.to.other aten.type_as.default",
      to_result_type},
     {"aten._to_copy.default", to_copy},
+    {"prims.convert_element_type.default", to_result_type},
 };
 
 }  // namespace
