@@ -108,8 +108,8 @@ struct CompileOptions {
   // Mutable buffers, and what is between engines, are planned in the memory of the GPU whose
   // engines alone use them, and bound there without copies (ExecuTorch's
   // enable_non_cpu_memory_planning). slipway::Module keeps such buffers there in any case; this is
-  // for ExecuTorch's own runtimes, which refuse the file without a device allocator
-  // (docs/tensorrt.md).
+  // for ExecuTorch's own runtimes, which refuse the file unless a device allocator has been
+  // registered with them.
   bool non_cpu_memory_planning = false;
   EngineCheck check = EngineCheck::kSmall;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken

@@ -128,6 +128,11 @@ int cuStreamSynchronize(void* stream) {
   const int told = state.work_error.exchange(0);
   return told != 0 ? told : code;
 }
+int cuEventSynchronize(void* event) {
+  const int code = REAL(cuEventSynchronize)(event);
+  const int told = state.work_error.exchange(0);
+  return told != 0 ? told : code;
+}
 int cuStreamIsCapturing(void* stream, int* captured) {
   const int code = REAL(cuStreamIsCapturing)(stream, captured);
   if (state.captured != 0) *captured = state.captured;

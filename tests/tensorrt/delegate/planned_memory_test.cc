@@ -149,6 +149,27 @@ TEST_F(PlannedMemoryTest, JumpsGoWhereTheyWent) {
   }
 }
 
+// Of which the first instructions are read when a method is prepared.
+TEST_F(PlannedMemoryTest, NoFlipOfAFileLeadsOutside) {
+  cache();
+  p.output(call(input(), "1", 2, 1, "y"));
+  const std::vector<std::byte> bytes = *p.emit_bytes();
+  int prepared = 0;
+  for (size_t i = 32; i < 1600; i += 3) {
+    std::vector<std::byte> damaged = bytes;
+    damaged[i] ^= std::byte{1};
+    const auto loaded = Module::load(std::move(damaged), "m.pte");
+    if (!loaded.ok()) continue;
+    const auto method = loaded->method();
+    if (!method.ok() || !method->prepare().ok()) continue;
+    ++prepared;
+    static_cast<void>(method->state());
+    static_cast<void>(method->reset_state());
+    static_cast<void>(method->run({floats({1, 3}, {1, 2, 3})}));
+  }
+  EXPECT_GT(prepared, 0) << "flips of padding";
+}
+
 // ExecuTorch's own runtime, with our allocator registered: what the flag of the first run is for.
 TEST_F(PlannedMemoryTest, ExecutorchsOwnRuntimeBindsItInPlace) {
   ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
@@ -190,7 +211,9 @@ TEST_F(PlannedMemoryTest, ExecutorchsOwnRuntimeNeedsAnAllocator) {
     const auto register_ours =
         reinterpret_cast<int (*)()>(::dlsym(::dlopen(kDescription.library, RTLD_NOW | RTLD_NOLOAD),
                                             "slipway_cuda_register_device_allocator"));
-    if (register_ours() != 0 || register_ours() != 0) std::exit(5);
+    for (int time = 0; time < 2; ++time) {
+      if (register_ours() != 0) std::exit(5);
+    }
     std::exit(run_by_executorch(bytes, {}, 2).ok() ? 0 : 6);
   };
   EXPECT_EXIT(run(), testing::ExitedWithCode(0), "");
