@@ -54,8 +54,9 @@ TiledOperand images(Generator& generator, const Places& p) {
   };
   const auto view = view_of(*p.x);
   const int64_t vector = vector_of(p.type);
-  if (!view || memory_dtype(*view->base) != p.type || !is_multiple(p.taps.back(), vector) ||
-      view->strides[1] != SymInt(1) || !is_multiple(view->offset, vector)) {
+  if (!view || !view->repeats.empty() || memory_dtype(*view->base) != p.type ||
+      !is_multiple(p.taps.back(), vector) || view->strides[1] != SymInt(1) ||
+      !is_multiple(view->offset, vector)) {
     return operand;
   }
   for (size_t i = 0; i < view->strides.size(); ++i) {

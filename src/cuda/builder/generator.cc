@@ -8,17 +8,13 @@
 #include <fmt/format.h>
 
 #include "base/half.h"
+#include "cuda/builder/device_code.h"
 #include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 #include "cuda/format/blob.h"
 #include "pte/format/scalar_types.h"
 
 namespace slipway::cuda {
-
-namespace builder {
-extern const std::string_view kPrelude;
-extern const std::string_view kProductTiles;
-}  // namespace builder
 
 using ir::SymInt;
 
@@ -110,9 +106,17 @@ void Generator::count_readers() {
     if (node.op_type == "Shape" || node.op_type == "Size") continue;
     const std::set<std::string> inputs(node.inputs.begin(), node.inputs.end());
     for (const std::string& input : inputs) {
-      if (!input.empty()) ++value(input).readers;
+      if (input.empty()) continue;
+      ++value(input).readers;
+      readers_[input].push_back(&node);
     }
   }
+}
+
+std::span<const onnx::Node* const> Generator::readers(const std::string& name) const {
+  const auto found = readers_.find(name);
+  if (found == readers_.end()) return {};
+  return found->second;
 }
 
 std::vector<engine_build::Refusal> Generator::run() {
@@ -321,9 +325,13 @@ void Generator::launch(const Kernel& kernel) {
   engine_.steps.push_back(std::move(step));
 }
 
+void Generator::use(std::string_view text) {
+  if (std::find(texts_.begin(), texts_.end(), text) == texts_.end()) texts_.push_back(text);
+}
+
 std::string Generator::source() const {
   std::string text(builder::kPrelude);
-  if (has_tiles_) text += builder::kProductTiles;
+  for (const std::string_view used : texts_) text += used;
   for (size_t i = 0; i < sources_.size(); ++i) {
     text += fmt::format("\nextern \"C\" __global__ void k{}{}", i, *sources_[i]);
   }

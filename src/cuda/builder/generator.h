@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -64,12 +65,14 @@ class Generator {
   const ir::SymInt& bytes(uint32_t buffer) const { return buffer_bytes_.at(buffer); }
   // Whether the buffer is the caller's, which may lie anywhere.
   bool is_of_caller(uint32_t buffer) const;
-  // Kernels use what product_tiles.txt has.
-  void use_tiles() { has_tiles_ = true; }
+  // Kernels use what this text has, one of device_code.h.
+  void use(std::string_view text);
 
   // ---- For rules.
   Value& value(const std::string& name);
   const Value* find(const std::string& name) const;
+  // The nodes that read a value.
+  std::span<const onnx::Node* const> readers(const std::string& name) const;
   const onnx::Graph& graph() const { return graph_; }
   const onnx::ValueTypes& types() const { return types_; }
   std::span<const std::byte> bytes(const onnx::Initializer& initializer) const {
@@ -99,6 +102,7 @@ class Generator {
   const onnx::ValueTypes types_;
   NumberTable numbers_;
   std::unordered_map<std::string, std::unique_ptr<Value>> values_;
+  std::unordered_map<std::string, std::vector<const onnx::Node*>> readers_;
   std::unordered_map<std::string, const Sizes*> declared_;
   table::EngineT engine_;
   std::map<std::string, uint32_t> kernels_;  // by text
@@ -107,7 +111,7 @@ class Generator {
   std::vector<Constant> constant_list_;
   std::vector<ir::SymInt> buffer_bytes_;  // of engine_.buffers
   std::optional<uint32_t> flags_;
-  bool has_tiles_ = false;
+  std::vector<std::string_view> texts_;
   const onnx::Node* node_ = nullptr;
   std::optional<std::string> reason_;
 };

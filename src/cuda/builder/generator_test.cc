@@ -218,6 +218,100 @@ TEST(GeneratorTest, ProductsOfHalvesReadAndLeaveHalves) {
   }
 }
 
+TEST(GeneratorTest, ProductsOfFewRowsReadTheMatrixByVectors) {
+  for (const bool is_along_k : {false, true}) {
+    Maker m;
+    m.input("a", {3, 64});
+    m.input("b", is_along_k ? Sizes{48, 64} : Sizes{64, 48});
+    if (is_along_k) m.node("Transpose", {"b"}, "t");
+    m.node("MatMul", {"a", is_along_k ? "t" : "b"}, "result");
+    m.output("result", {3, 48});
+    const Generated made = generate(m.graph);
+    ASSERT_EQ(made.engine.steps.size(), 1U);
+    EXPECT_THAT(made.kernels,
+                HasSubstr(is_along_k ? "s_thin_along_k<s_float32_elements, 3,"
+                                     : "s_thin_along_columns<s_float32_elements, 3,"));
+  }
+  // A few columns are a few rows of the transposed product; rows that are no whole vectors are
+  // none.
+  Maker columns;
+  columns.input("a", {48, 64});
+  columns.input("b", {64, 3});
+  columns.node("MatMul", {"a", "b"}, "result");
+  columns.output("result", {48, 3});
+  EXPECT_THAT(generate(columns.graph).kernels, HasSubstr("s_thin_along_k<s_float32_elements, 3,"));
+  Maker odd;
+  odd.input("a", {3, 63});
+  odd.input("b", {63, 49});
+  odd.node("MatMul", {"a", "b"}, "result");
+  odd.output("result", {3, 49});
+  EXPECT_THAT(generate(odd.graph).kernels, Not(HasSubstr("s_thin_along")));
+}
+
+// softmax(q kᵀ / 8 + mask) v, in the type. Each head of keys and values serves two of the queries'.
+Maker attention(DType type, const SymInt& queries, int64_t keys) {
+  Maker m;
+  m.input("q_half", {1, 4, queries, 32}, type);
+  m.input("k_half", {1, 2, keys, 32}, type);
+  m.input("v_half", {1, 2, keys, 32}, type);
+  m.input("mask", {queries, keys});
+  m.constant("scale", DType::kFloat32, {}, std::vector<float>{0.125F});
+  m.integers("axis", {2});
+  m.integers("twice", {1, 1, 2, 1, 1});
+  m.integers("heads", {1, 4, keys, 32});
+  const auto to_float = int64_t{1};
+  m.node("Cast", {"q_half"}, "q", {{"to", to_float}});
+  m.node("Mul", {"q", "scale"}, "scaled");
+  for (const std::string name : {"k", "v"}) {
+    m.node("Cast", {name + "_half"}, name, {{"to", to_float}});
+    m.node("Unsqueeze", {name, "axis"}, name + "_apart");
+    m.node("Expand", {name + "_apart", "twice"}, name + "_twice");
+    m.node("Reshape", {name + "_twice", "heads"}, name + "_heads");
+  }
+  m.node("Transpose", {"k_heads"}, "k_turned", {{"perm", std::vector<int64_t>{0, 1, 3, 2}}});
+  m.node("MatMul", {"scaled", "k_turned"}, "products");
+  m.node("Add", {"products", "mask"}, "scores");
+  m.node("Softmax", {"scores"}, "weights");
+  m.node("MatMul", {"weights", "v_heads"}, "result");
+  m.output("result", {1, 4, queries, 32});
+  return m;
+}
+
+TEST(GeneratorTest, AttentionOfHalvesIsOneKernel) {
+  for (const SymInt& queries : {SymInt(128), kRows}) {
+    const Generated made = generate(attention(DType::kBFloat16, queries, 128).graph);
+    EXPECT_TRUE(made.refusals.empty());
+    ASSERT_EQ(made.engine.steps.size(), 1U);
+    EXPECT_THAT(made.kernels, HasSubstr("s_attention<s_bfloat16_product,"));
+    // Scores go into their softmax as they are computed.
+    EXPECT_THAT(made.kernels, HasSubstr("const auto score ="));
+  }
+}
+
+TEST(GeneratorTest, AttentionOfOneQueryIsSplitOverTheKeys) {
+  const Generated made = generate(attention(DType::kFloat16, 1, 2048).graph);
+  ASSERT_EQ(made.engine.steps.size(), 2U);
+  EXPECT_EQ(made.engine.steps[0].AsLaunch()->writes.size(), 3U);
+  EXPECT_EQ(made.engine.steps[1].AsLaunch()->reads.size(), 3U);
+}
+
+TEST(GeneratorTest, WhatIsNoAttentionOfHalvesHasKernelsOfItsOwn) {
+  const auto changed = [](const std::string& output) {
+    Maker m = attention(DType::kFloat16, 128, 128);
+    if (!output.empty()) m.output(output, {1, 4, 128, 128});
+    return generate(m.graph);
+  };
+  EXPECT_THAT(changed("").kernels, HasSubstr("s_attention<"));
+  for (const char* output : {"products", "scores", "weights"}) {
+    const Generated made = changed(output);
+    EXPECT_TRUE(made.refusals.empty());
+    EXPECT_THAT(made.kernels, Not(HasSubstr("s_attention<")));
+    EXPECT_THAT(made.kernels, HasSubstr("s_tiled_product<"));
+  }
+  EXPECT_THAT(generate(attention(DType::kFloat32, 128, 128).graph).kernels,
+              Not(HasSubstr("s_attention<")));
+}
+
 TEST(GeneratorTest, LongSumsOfFewTilesAreSplit) {
   Maker m;
   m.input("a", {16, 4096});

@@ -83,6 +83,7 @@ void gather(Rule& r) {
   if (index->ints && index->sizes.empty() && is_safe) {
     y.view = [x, axis, place = index->ints->front()] {
       auto view = view_of(*x);
+      if (view && !view->repeats.empty()) view.reset();
       if (view) {
         view->offset = view->offset + place * view->strides[axis];
         view->strides.erase(view->strides.begin() + static_cast<std::ptrdiff_t>(axis));

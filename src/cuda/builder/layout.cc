@@ -21,7 +21,7 @@ std::optional<View> view_of(const Value& value) {
   if (!value.buffer && !value.initializer) {
     return value.view ? value.view() : std::nullopt;
   }
-  View view = {&value, 0, Sizes(value.sizes.size())};
+  View view = {&value, 0, Sizes(value.sizes.size()), {}};
   const std::vector<size_t> order = memory_order(value);
   SymInt stride = 1;
   for (size_t i = order.size(); i-- > 0;) {
@@ -31,10 +31,33 @@ std::optional<View> view_of(const Value& value) {
   return view;
 }
 
+namespace {
+
+// Heads that several others share: a dimension that was expanded is joined with the one before it.
+std::optional<View> repeated(const View& view, const Sizes& from, const Sizes& to) {
+  if (to.size() + 1 != from.size()) return std::nullopt;
+  for (size_t d = 0; d < to.size(); ++d) {
+    if (from[d] == to[d]) continue;
+    const bool is_joined = view.strides[d + 1] == SymInt(0) && to[d] == from[d] * from[d + 1] &&
+                           std::equal(to.begin() + static_cast<std::ptrdiff_t>(d) + 1, to.end(),
+                                      from.begin() + static_cast<std::ptrdiff_t>(d) + 2);
+    if (!is_joined) return std::nullopt;
+    View result = view;
+    result.strides.erase(result.strides.begin() + static_cast<std::ptrdiff_t>(d) + 1);
+    result.repeats.assign(to.size(), 1);
+    result.repeats[d] = from[d + 1];
+    return result;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 // Dimensions that lie together, from the last one on, are split or joined.
 std::optional<View> reshaped(const View& view, const Sizes& from, const Sizes& to) {
+  if (!view.repeats.empty()) return std::nullopt;
   if (std::find(from.begin(), from.end(), SymInt(0)) != from.end()) return std::nullopt;
-  View result = {view.base, view.offset, Sizes(to.size())};
+  View result = {view.base, view.offset, Sizes(to.size()), {}};
   size_t next = to.size();
   size_t d = from.size();
   while (d > 0) {
@@ -54,7 +77,7 @@ std::optional<View> reshaped(const View& view, const Sizes& from, const Sizes& t
       made = made * to[next - 1];
       --next;
     }
-    if (made != count) return std::nullopt;
+    if (made != count) return repeated(view, from, to);
   }
   while (next > 0) {
     if (to[--next] != SymInt(1)) return std::nullopt;

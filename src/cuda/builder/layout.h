@@ -18,6 +18,8 @@ struct View {
   const Value* base = nullptr;
   ir::SymInt offset;
   Sizes strides;
+  // Of a dimension that gives each element several times: how often. Empty where none does.
+  Sizes repeats;
 };
 
 // What it reads, where that is as if it were in memory; of what is in memory, itself.

@@ -38,6 +38,7 @@ void reordered(Rule& r, Sizes sizes) {
 void set_view(Value& y, const Value* x, std::function<void(View&)> change) {
   y.view = [x, change = std::move(change)] {
     auto view = view_of(*x);
+    if (view && !view->repeats.empty()) view.reset();
     if (view) change(*view);
     return view;
   };
@@ -107,12 +108,17 @@ void transpose(Rule& r) {
     for (size_t i = 0; i < rank; ++i) from.at(static_cast<size_t>(order[i])) = at.at(i);
     return k.read(*x, from);
   });
-  set_view(y, x, [order](View& view) {
-    const Sizes strides = view.strides;
-    for (size_t i = 0; i < order.size(); ++i) {
-      view.strides[i] = strides.at(static_cast<size_t>(order[i]));
+  y.view = [x, order] {
+    auto view = view_of(*x);
+    for (Sizes* numbers : {view ? &view->strides : nullptr, view ? &view->repeats : nullptr}) {
+      if (!numbers || numbers->empty()) continue;
+      const Sizes given = *numbers;
+      for (size_t i = 0; i < order.size(); ++i) {
+        (*numbers)[i] = given.at(static_cast<size_t>(order[i]));
+      }
     }
-  });
+    return view;
+  };
 }
 
 void expand(Rule& r) {

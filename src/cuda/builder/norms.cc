@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/attention.h"
 #include "cuda/builder/rows.h"
 #include "cuda/builder/rule.h"
 
@@ -19,7 +20,7 @@ void softmax(Rule& r) {
   const size_t axis = r.axis(r.attribute("axis", int64_t{-1}), x->sizes.size());
   const bool is_log = r.node().op_type == "LogSoftmax";
   const DType dtype = r.dtype();
-  r.define_root(0, x->sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
+  const auto emit = [=](Kernel& k, const Store& store) {
     Sizes row_sizes = x->sizes;
     row_sizes[axis] = 1;
     const SymInt& count = x->sizes[axis];
@@ -45,7 +46,13 @@ void softmax(Rule& r) {
             is_log ? fmt::format("({} - {})", shifted, log_sum)
                    : fmt::format("(s_exp{} / {})", shifted, sum));
     });
+  };
+  if (!weighs_scores(r, *x, axis)) return void(r.define_root(0, x->sizes, {x}, {x}, emit));
+  Value& y = r.define_root(0, x->sizes, {}, {}, [=](Kernel& k, const Store& store) {
+    k.generator().materialize(*x);
+    emit(k, store);
   });
+  y.root->softmax_of = x;
 }
 
 struct Norm {

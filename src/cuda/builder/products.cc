@@ -8,9 +8,12 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/attention.h"
+#include "cuda/builder/matrices.h"
 #include "cuda/builder/product.h"
 #include "cuda/builder/rows.h"
 #include "cuda/builder/rule.h"
+#include "cuda/builder/thin_product.h"
 #include "cuda/builder/tiled_product.h"
 
 namespace slipway::cuda {
@@ -24,101 +27,98 @@ Sizes leading(const Sizes& sizes) {
   return sizes.size() <= 2 ? Sizes() : Sizes(sizes.begin(), sizes.end() - 2);
 }
 
-Indices batch_of(const Indices& batch, const Sizes& own) {
-  Indices at;
-  for (size_t i = 0; i < own.size(); ++i) {
-    at.push_back(own[i] == SymInt(1) ? "0" : batch.at(batch.size() - own.size() + i));
-  }
-  return at;
+// Whether all of the batch is multiplied by one matrix, so that it is one product of all rows.
+bool is_one_product(const Product& p, const Matrices& a, const Matrices& b) {
+  return !p.batch.empty() && ir::numel(b.batch) == SymInt(1) && a.batch == p.batch &&
+         a.row_dimension + 2 == a.value->sizes.size();
 }
 
-// A matrix, or several: of the batch's dimensions it has the last ones, or 1 for them.
-struct Matrices {
-  Value* value = nullptr;
-  Sizes batch;
-  size_t row_dimension = 0;  // the rank, where it has none
-  size_t k_dimension = 0;
-
-  Indices at(const Indices& place, const std::string& row, const std::string& k) const {
-    Indices at = batch_of(place, batch);
-    at.resize(value->sizes.size(), "0");
-    if (row_dimension < at.size()) at[row_dimension] = row;
-    at[k_dimension] = k;
-    return at;
-  }
-};
-
-TiledOperand tiled_operand(Generator& generator, const Matrices& x, const Sizes& batch,
-                           DType type) {
-  TiledOperand operand;
-  operand.element = [x](Kernel& k, const Indices& place, const std::string& row,
-                        const std::string& depth) {
-    return k.read(*x.value, x.at(place, row, depth));
-  };
-  const auto view = view_of(*x.value);
-  if (!view) return operand;
-  TiledView from = {*view, batch, Sizes(batch.size(), 0), 1, 0, view->strides[x.k_dimension]};
-  const size_t shift = batch.size() - x.batch.size();
-  for (size_t i = 0; i < x.batch.size(); ++i) {
-    if (x.batch[i] != SymInt(1)) from.batch_strides[i + shift] = view->strides[i];
-  }
-  if (x.row_dimension < view->strides.size()) from.row_stride = view->strides[x.row_dimension];
-  load_by_vectors(generator, operand, from, type);
-  return operand;
+SymInt rows_of(const Product& p, const Matrices& a, const Matrices& b) {
+  return is_one_product(p, a, b) ? ir::numel(p.batch) * p.m : p.m;
 }
 
-// The same where the product is made by tiles.
-std::optional<DType> tiled_type(const Product& p, const Value& a, const Value& b) {
-  return is_tiled(p.m, p.n, p.k) ? tiled_type(a, b, p.dtype) : std::nullopt;
+// What its elements are in tiles, where it is made by tiles.
+std::optional<DType> tiled_type(const Product& p, const Matrices& a, const Matrices& b) {
+  if (!is_tiled(rows_of(p, a, b), p.n, p.k)) return std::nullopt;
+  return tiled_type(*a.value, *b.value, p.dtype);
 }
 
-// One product of all rows of the batch, where all of it is multiplied by one matrix.
-bool emit_as_one(Kernel& k, const Product& p, const Matrices& a, const Matrices& b, DType type) {
-  const auto view = view_of(*a.value);
-  if (p.batch.empty() || !view || ir::numel(b.batch) != SymInt(1) || a.batch != p.batch ||
-      a.row_dimension + 2 != view->strides.size()) {
-    return false;
+// The product with operands that are loaded as these types, all rows of the batch as one where that
+// is possible.
+TiledProduct tiled_product(Generator& generator, const Product& p, const Matrices& a,
+                           const Matrices& b, DType a_type, DType b_type) {
+  if (!is_one_product(p, a, b)) {
+    return {p.batch,
+            p.m,
+            p.n,
+            p.k,
+            a_type,
+            tiled_operand(generator, a, p.batch, a_type),
+            tiled_operand(generator, b, p.batch, b_type),
+            p.store};
   }
   Sizes rows = p.batch;
   rows.push_back(p.m);
-  const auto joined = reshaped(*view, a.value->sizes, {ir::numel(rows), p.k});
-  if (!joined) return false;
-  TiledProduct tiled = {{}, ir::numel(rows), p.n, p.k, type, {}, {}, {}};
-  tiled.a.element = [&](Kernel& kernel, const Indices&, const std::string& row,
-                        const std::string& depth) {
+  TiledProduct tiled = {{}, ir::numel(rows), p.n, p.k, a_type, {}, {}, {}};
+  tiled.a.element = [rows, value = a.value](Kernel& kernel, const Indices&, const std::string& row,
+                                            const std::string& depth) {
     Indices at = kernel.unravel(row, rows);
     at.push_back(depth);
-    return kernel.read(*a.value, at);
+    return kernel.read(*value, at);
   };
-  load_by_vectors(k.generator(), tiled.a,
-                  {*joined, {}, {}, tiled.m, joined->strides[0], joined->strides[1]}, type);
+  const auto view = view_of(*a.value);
+  const auto joined = view ? reshaped(*view, a.value->sizes, {tiled.m, p.k}) : std::nullopt;
+  if (joined) {
+    load_by_vectors(generator, tiled.a,
+                    {*joined, {}, {}, {}, tiled.m, joined->strides[0], joined->strides[1]}, a_type);
+  }
   Matrices alone = b;
   alone.batch = {};
-  tiled.b = tiled_operand(k.generator(), alone, {}, type);
-  tiled.store = [&](Kernel& kernel, const Indices&, const std::string& m, const std::string& n,
-                    const std::string& sum) {
+  tiled.b = tiled_operand(generator, alone, {}, b_type);
+  tiled.store = [rows, store = p.store](Kernel& kernel, const Indices&, const std::string& m,
+                                        const std::string& n, const std::string& sum) {
     const Indices at = kernel.unravel(m, rows);
-    p.store(kernel, Indices(at.begin(), at.end() - 1), at.back(), n, sum);
+    store(kernel, Indices(at.begin(), at.end() - 1), at.back(), n, sum);
   };
-  emit_tiled_product(k, tiled);
+  return tiled;
+}
+
+// Of few rows, or few columns.
+bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices& b) {
+  if (p.dtype != DType::kFloat32) return false;
+  ThinProduct thin = {{}, type_in_memory(a), type_in_memory(b)};
+  const auto has_vectors = [](DType type) { return is_half(type) || type == DType::kFloat32; };
+  if (!has_vectors(thin.a_type) || !has_vectors(thin.b_type)) return false;
+  const bool has_few_rows = is_thin(rows_of(p, a, b), p.k);
+  if (!has_few_rows && !is_thin(p.n, p.k)) return false;
+  thin.product = tiled_product(k.generator(), p, a, b, thin.a_type, thin.b_type);
+  if (!has_few_rows) {
+    std::swap(thin.a_type, thin.b_type);
+    std::swap(thin.product.a, thin.product.b);
+    std::swap(thin.product.m, thin.product.n);
+    thin.product.store = [store = thin.product.store](Kernel& kernel, const Indices& batch,
+                                                      const std::string& m, const std::string& n,
+                                                      const std::string& sum) {
+      store(kernel, batch, n, m, sum);
+    };
+  }
+  if (!thin.product.b.buffer) return false;
+  emit_thin_product(k, thin);
   return true;
 }
 
 void emit(Kernel& k, const Product& p, const Matrices& a, const Matrices& b) {
-  const auto type = tiled_type(p, *a.value, *b.value);
+  if (emit_as_thin(k, p, a, b)) return;
+  const auto type = tiled_type(p, a, b);
   if (!type) return emit_product(k, p);
-  if (emit_as_one(k, p, a, b, *type)) return;
-  TiledProduct tiled = {p.batch, p.m, p.n, p.k, *type, {}, {}, p.store};
-  tiled.a = tiled_operand(k.generator(), a, p.batch, *type);
-  tiled.b = tiled_operand(k.generator(), b, p.batch, *type);
-  emit_tiled_product(k, tiled);
+  emit_tiled_product(k, tiled_product(k.generator(), p, a, b, *type, *type));
 }
 
 // Tiles are loaded from there.
-void put_into_memory(Rule& r, const Product& p, Value* a, Value* b) {
-  if (!tiled_type(p, *a, *b)) return;
-  for (Value* x : {a, b}) {
-    if (!view_of(*x)) r.generator().materialize(*x);
+void put_into_memory(Generator& generator, const Product& p, const Matrices& a, const Matrices& b) {
+  if (!tiled_type(p, a, b)) return;
+  for (Value* x : {a.value, b.value}) {
+    if (!view_of(*x)) generator.materialize(*x);
   }
 }
 
@@ -153,8 +153,9 @@ void matmul(Rule& r) {
   Sizes sizes = p.batch;
   if (a_rank > 1) sizes.push_back(p.m);
   if (b_rank > 1) sizes.push_back(p.n);
-  put_into_memory(r, p, a, b);
-  r.define_root(0, sizes, {a, b}, {a, b}, [=](Kernel& k, const Store& store) {
+  const MatrixProduct whole = {p, as, bs};
+  if (attend(r, whole, sizes)) return;
+  const auto emit_all = [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
                         const std::string& n, const std::string& sum) {
@@ -164,7 +165,18 @@ void matmul(Rule& r) {
       store(kernel, at, fmt::format("{} + 0", sum));
     };
     emit(k, product, as, bs);
+  };
+  if (!gives_scores(r, whole)) {
+    put_into_memory(r.generator(), p, as, bs);
+    return void(r.define_root(0, sizes, {a, b}, {a, b}, emit_all));
+  }
+  // Its operands are computed once it is known that attention does not take it.
+  Value& y = r.define_root(0, sizes, {}, {}, [=](Kernel& k, const Store& store) {
+    put_into_memory(k.generator(), p, as, bs);
+    settle(k.generator(), {a, b}, {a, b});
+    emit_all(k, store);
   });
+  y.root->product = std::make_shared<const MatrixProduct>(whole);
 }
 
 void gemm(Rule& r) {
@@ -192,7 +204,7 @@ void gemm(Rule& r) {
   const DType dtype = r.dtype();
   const Matrices as = {a, {}, trans_a ? 1U : 0U, trans_a ? 0U : 1U};
   const Matrices bs = {b, {}, trans_b ? 0U : 1U, trans_b ? 1U : 0U};
-  put_into_memory(r, p, a, b);
+  put_into_memory(r.generator(), p, as, bs);
   r.define_root(0, {p.m, p.n}, operands, {a, b}, [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices&, const std::string& m, const std::string& n,

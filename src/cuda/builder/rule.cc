@@ -139,13 +139,14 @@ Value& Rule::result(size_t i, Sizes sizes) {
   return value;
 }
 
-void Rule::settle(const std::vector<Value*>& operands, const std::vector<Value*>& again) {
+void settle(Generator& generator, const std::vector<Value*>& operands,
+            const std::vector<Value*>& again) {
   for (Value* operand : operands) {
     const bool is_computed_again =
         operand->weight > 1 && std::find(again.begin(), again.end(), operand) != again.end();
     if (is_in_memory(*operand)) continue;
     if (operand->root || (is_computed_again && !view_of(*operand))) {
-      generator_.materialize(*operand);
+      generator.materialize(*operand);
     }
   }
 }
@@ -178,9 +179,9 @@ Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind ki
 Value& Rule::define_root(size_t i, Sizes sizes, const std::vector<Value*>& operands,
                          const std::vector<Value*>& again,
                          std::function<void(Kernel&, const Store&)> emit) {
-  settle(operands, again);
+  settle(generator_, operands, again);
   Value& value = result(i, std::move(sizes));
-  value.root = std::make_shared<Root>(Root{&value, std::move(emit)});
+  value.root = std::make_shared<Root>(Root{&value, std::move(emit), nullptr, nullptr});
   value.define = [](Kernel&, const Indices&) { return std::string("#error"); };
   if (value.output || value.readers > 1) generator_.materialize(value);
   return value;
@@ -188,7 +189,7 @@ Value& Rule::define_root(size_t i, Sizes sizes, const std::vector<Value*>& opera
 
 Value& Rule::define_memory(size_t i, Sizes sizes, const std::vector<Value*>& operands,
                            const std::vector<Value*>& again) {
-  settle(operands, again);
+  settle(generator_, operands, again);
   Value& value = result(i, std::move(sizes));
   generator_.allocate(value);
   return value;

@@ -71,11 +71,15 @@ class Rule {
   [[noreturn]] void give_up(std::string reason);
   std::optional<DType> narrow();
   Value& result(size_t i, Sizes sizes);
-  void settle(const std::vector<Value*>& operands, const std::vector<Value*>& again);
 
   Generator& generator_;
   const onnx::Node& node_;
 };
+
+// Writes kernels for those operands that a kernel can't compute while it reads them, or should not:
+// those of `again` are read many times.
+void settle(Generator& generator, const std::vector<Value*>& operands,
+            const std::vector<Value*>& again);
 
 Sizes broadcast(const Sizes& a, const Sizes& b);
 // Of an operand that is broadcast to the sizes that `at` is for.

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/half.h"
+#include "cuda/builder/device_code.h"
 #include "cuda/builder/generator.h"
 
 namespace slipway::cuda {
@@ -109,35 +110,10 @@ std::string as_element(const std::string& value, DType type) {
 void emit_load(Kernel& k, const TiledProduct& p, const TiledOperand& operand,
                const std::string& name, const Indices& batch, const std::string& first,
                const SymInt& rows, const std::string& end) {
-  const char* type = element_type(p.type);
-  std::string own;
-  if (operand.buffer) {
-    const std::string memory = k.buffer(*operand.buffer, p.type, false);
-    k.open(
-        fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}, bool& is_zero) -> const {1}*",
-                    name, type));
-    const std::string row = fmt::format("r{}", name);
-    const std::string depth = fmt::format("k{}", name);
-    if (operand.inside)
-      k.line(fmt::format("is_zero = !({});", operand.inside(k, batch, row, depth)));
-    k.line(fmt::format("return {} + {};", memory, operand.place(k, batch, row, depth)));
-    const std::string aligned = k.generator().is_of_caller(*operand.buffer)
-                                    ? fmt::format("((unsigned long long){} & 15) == 0", memory)
-                                    : "true";
-    own = fmt::format("{}, at_{}", aligned, name);
-  } else {
-    k.open(fmt::format("const auto at_{0} = [&](Index r{0}, Index k{0}) -> {1}", name, type));
-    const std::string element =
-        operand.element(k, batch, fmt::format("r{}", name), fmt::format("k{}", name));
-    k.line(fmt::format("return {};", as_element(element, p.type)));
-    own = fmt::format("at_{}", name);
-  }
-  k.close();
-  k.line(";");
-  k.open(fmt::format("const auto load_{} = [&]({}* tile, Index k)", name, type));
-  k.line(fmt::format("{}<Tile_{}, {}, {}, Index>(tile, {}, k, {}, {}, {});",
-                     operand.buffer ? "s_load_vectors" : "s_load_elements", name, operand.along_k,
-                     k.block(), first, k.number(rows), end, own));
+  const TileLoader loader = emit_tile_loader(k, operand, p.type, name, batch);
+  k.open(fmt::format("const auto load_{} = [&]({}* tile, Index k)", name, element_type(p.type)));
+  k.line(fmt::format("{}<Tile_{}, {}, {}, Index>(tile, {}, k, {}, {}, {});", loader.function, name,
+                     operand.along_k, k.block(), first, k.number(rows), end, loader.arguments));
   k.close();
   k.line(";");
 }
@@ -147,7 +123,7 @@ using Put = std::function<void(Kernel&, const std::string& part, const Indices& 
 
 void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
   const Tile& tile = plan.tile;
-  k.generator().use_tiles();
+  k.generator().use(builder::kProductTiles);
   const SymInt tiles_m = SymInt::floordiv(p.m + (tile.m - 1), tile.m);
   const SymInt tiles_n = SymInt::floordiv(p.n + (tile.n - 1), tile.n);
   const SymInt batches = ir::numel(p.batch);
@@ -225,6 +201,37 @@ uint32_t buffer_of(Generator& generator, const View& view) {
   return view.base->initializer ? generator.constant(*view.base) : *view.base->buffer;
 }
 
+std::string is_aligned(Kernel& kernel, uint32_t buffer, const std::string& memory) {
+  if (!kernel.generator().is_of_caller(buffer)) return "true";
+  return fmt::format("((unsigned long long){} & 15) == 0", memory);
+}
+
+TileLoader emit_tile_loader(Kernel& k, const TiledOperand& operand, DType type,
+                            const std::string& name, const Indices& batch) {
+  const char* element = element_type(type);
+  const std::string row = fmt::format("r{}", name);
+  const std::string depth = fmt::format("k{}", name);
+  TileLoader loader = {"s_load_elements", fmt::format("at_{}", name)};
+  if (operand.buffer) {
+    const std::string memory = k.buffer(*operand.buffer, type, false);
+    k.open(fmt::format("const auto at_{} = [&](Index {}, Index {}, bool& is_zero) -> const {}*",
+                       name, row, depth, element));
+    if (operand.inside)
+      k.line(fmt::format("is_zero = !({});", operand.inside(k, batch, row, depth)));
+    k.line(fmt::format("return {} + {};", memory, operand.place(k, batch, row, depth)));
+    loader = {"s_load_vectors",
+              fmt::format("{}, at_{}", is_aligned(k, *operand.buffer, memory), name)};
+  } else {
+    k.open(
+        fmt::format("const auto at_{} = [&](Index {}, Index {}) -> {}", name, row, depth, element));
+    const std::string value = operand.element(k, batch, row, depth);
+    k.line(fmt::format("return {};", as_element(value, type)));
+  }
+  k.close();
+  k.line(";");
+  return loader;
+}
+
 void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledView& from,
                      DType type) {
   const int64_t vector = vector_of(type);
@@ -245,7 +252,11 @@ void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledVie
     std::string place = k.number(from.view.offset);
     for (size_t i = 0; i < from.batch_sizes.size(); ++i) {
       if (from.batch_sizes[i] == SymInt(1)) continue;
-      place = plus(place, times(batch.at(i), k.number(from.batch_strides[i])));
+      std::string index = batch.at(i);
+      if (!from.batch_repeats.empty() && from.batch_repeats[i] != SymInt(1)) {
+        index = fmt::format("({} / {})", index, k.number(from.batch_repeats[i]));
+      }
+      place = plus(place, times(index, k.number(from.batch_strides[i])));
     }
     place = plus(place, times(row, k.number(from.row_stride)));
     return plus(place, times(depth, k.number(from.k_stride)));

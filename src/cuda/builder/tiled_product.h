@@ -46,14 +46,24 @@ struct TiledView {
   View view;
   Sizes batch_sizes;
   Sizes batch_strides;
+  Sizes batch_repeats;  // how many indices of a dimension share an element; empty where none do
   ir::SymInt rows;
   ir::SymInt row_stride;
   ir::SymInt k_stride;
 };
 void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledView& from,
                      DType type);
+// Writes what finds the operand's elements; what calls it to load tiles, and its last arguments.
+struct TileLoader {
+  std::string function;
+  std::string arguments;
+};
+TileLoader emit_tile_loader(Kernel& kernel, const TiledOperand& operand, DType type,
+                            const std::string& name, const Indices& batch);
 // The buffer that the view is of.
 uint32_t buffer_of(Generator& generator, const View& view);
+// A condition: whether vectors of this memory, which `memory` points to, lie at multiples of 16.
+std::string is_aligned(Kernel& kernel, uint32_t buffer, const std::string& memory);
 // How many elements 16 bytes are.
 int64_t vector_of(DType type);
 

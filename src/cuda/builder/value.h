@@ -16,6 +16,7 @@
 namespace slipway::cuda {
 
 class Kernel;
+struct MatrixProduct;
 struct Value;
 struct View;
 
@@ -32,6 +33,10 @@ using Store = std::function<void(Kernel&, const Indices&, const std::string&)>;
 struct Root {
   const Value* value = nullptr;
   std::function<void(Kernel&, const Store&)> emit;
+  // What it is, where attention may take it into its own kernel (attention.h): a product, or the
+  // softmax of scores that no kernel has computed yet.
+  std::shared_ptr<const MatrixProduct> product = nullptr;
+  Value* softmax_of = nullptr;
 };
 
 struct Value {
