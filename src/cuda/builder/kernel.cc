@@ -220,7 +220,9 @@ std::string Kernel::number(const ir::SymInt& value) {
 std::string Kernel::buffer(uint32_t index, DType dtype, bool writes) {
   auto& list = writes ? writes_ : reads_;
   if (std::find(list.begin(), list.end(), index) == list.end()) list.push_back(index);
-  return argument(false, index, fmt::format("{}{}*", writes ? "" : "const ", memory_type(dtype)),
+  // Buffers do not overlap: elements may be loaded while earlier ones are stored.
+  return argument(false, index,
+                  fmt::format("{}{}* __restrict__", writes ? "" : "const ", memory_type(dtype)),
                   "b");
 }
 

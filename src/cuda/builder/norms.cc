@@ -24,6 +24,7 @@ void softmax(Rule& r) {
     Sizes row_sizes = x->sizes;
     row_sizes[axis] = 1;
     const SymInt& count = x->sizes[axis];
+    k.use_short_indices();
     Rows rows(k, row_sizes, Rows::form_for(count));
     const std::string type = c_type(dtype);
     const auto place = [&](const std::string& i) {
@@ -71,6 +72,7 @@ struct Norm {
 
 void normalize(Kernel& k, const Norm& n, const Store& store) {
   const SymInt count = numel(n.within);
+  k.use_short_indices();
   Rows rows(k, n.rows, Rows::form_for(count));
   const std::string type = c_type(n.dtype);
   const std::string length = fmt::format("({}){}", type, k.number(count));

@@ -14,6 +14,8 @@ namespace {
 constexpr int64_t kShort = 64;
 // Sums of more float32 are added in float64: one after the other, they would lose digits.
 constexpr int64_t kMostSummed = 4096;
+// So many elements of a thread are taken without a loop.
+constexpr int64_t kMostUnrolled = 8;
 
 }  // namespace
 
@@ -58,6 +60,21 @@ void Rows::each(const SymInt& length, const std::function<void(const std::string
   const std::string i = kernel_.fresh("i");
   const std::string count = kernel_.number(length);
   const bool is_block = form_ == Form::kBlock;
+  const auto known = length.constant();
+  if (is_block && known && *known <= kMostUnrolled * Kernel::kBlock) {
+    // All of them are loaded before the first is waited for.
+    const std::string turn = kernel_.fresh("i");
+    kernel_.line("#pragma unroll");
+    kernel_.open(fmt::format("for (int {0} = 0; {0} < {1}; ++{0})", turn,
+                             (*known + Kernel::kBlock - 1) / Kernel::kBlock));
+    kernel_.line(
+        fmt::format("const Index {} = (Index)threadIdx.x + {} * {};", i, turn, Kernel::kBlock));
+    kernel_.open(*known % Kernel::kBlock == 0 ? "" : fmt::format("if ({} < {})", i, count));
+    body(i);
+    kernel_.close();
+    kernel_.close();
+    return;
+  }
   kernel_.open(fmt::format("for (Index {0} = {1}; {0} < {2}; {0} += {3})", i,
                            is_block ? "threadIdx.x" : "0", count, is_block ? Kernel::kBlock : 1));
   body(i);
