@@ -35,12 +35,13 @@ struct Tile {
 };
 
 // Their shared memory is within what blocks of all GPUs have.
-constexpr std::array<Tile, 5> kHalfTiles = {{
-    {128, 128, 32, 64, 32, 4, 256, 600, 500},
-    {128, 64, 64, 32, 32, 3, 256, 900, 800},
-    {64, 64, 64, 32, 32, 3, 128, 600, 425},
-    {32, 64, 64, 16, 32, 4, 128, 290, 297},
-    {16, 64, 64, 16, 16, 4, 128, 200, 215},
+constexpr std::array<Tile, 6> kHalfTiles = {{
+    {128, 128, 32, 64, 32, 4, 256, 450, 370},
+    {128, 64, 64, 32, 32, 3, 256, 740, 760},
+    {64, 64, 64, 32, 32, 4, 256, 380, 350},
+    {32, 64, 64, 16, 32, 4, 128, 290, 280},
+    {32, 64, 128, 32, 32, 3, 256, 450, 540},
+    {16, 64, 64, 16, 16, 4, 128, 215, 215},
 }};
 constexpr std::array<Tile, 4> kFloatTiles = {{
     {128, 128, 16, 8, 8, 3, 256, 1750, 1890},
@@ -48,6 +49,11 @@ constexpr std::array<Tile, 4> kFloatTiles = {{
     {32, 64, 16, 4, 4, 3, 128, 390, 286},
     {32, 32, 32, 4, 2, 3, 128, 660, 323},
 }};
+// How many warps share each sum of halves.
+int slices_of(const Tile& tile) {
+  return tile.threads / 32 / ((tile.m / tile.warp_m) * (tile.n / tile.warp_n));
+}
+
 // Of a block: what storing a sum takes, and all else.
 constexpr double kStore = 0.4;
 constexpr double kStart = 2000;
@@ -136,7 +142,8 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   };
   const int64_t staged = (tile_size(tile.m, p.a.along_k) + tile_size(tile.n, p.b.along_k)) *
                          tile.stages * static_cast<int64_t>(16 / vector);
-  const int64_t sums = int64_t{4} * tile.m * (tile.n + 8);
+  const int64_t slices = is_half(p.type) ? slices_of(tile) : 1;
+  const int64_t sums = 4 * slices * tile.m * (tile.n + 8);
   k.set_shared_bytes(static_cast<uint32_t>(std::max(staged, sums)));
   k.line("extern __shared__ s_vector s_memory[];");
   const char* type = element_type(p.type);
@@ -148,8 +155,10 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   const std::string name = p.type == DType::kFloat16    ? "s_half_sums<s_float16_product, "
                            : p.type == DType::kBFloat16 ? "s_half_sums<s_bfloat16_product, "
                                                         : "s_float_sums<";
-  k.line(fmt::format("typedef {}Tile_a, Tile_b, {}, {}, {}, {}, {}, {}, {}> Sums;", name, tile.m,
-                     tile.n, tile.depth, tile.warp_m, tile.warp_n, p.a.along_k, p.b.along_k));
+  const std::string sliced = is_half(p.type) ? fmt::format("{}, ", slices) : "";
+  k.line(fmt::format("typedef {}Tile_a, Tile_b, {}, {}, {}, {}, {}, {}{}, {}> Sums;", name, tile.m,
+                     tile.n, tile.depth, tile.warp_m, tile.warp_n, sliced, p.a.along_k,
+                     p.b.along_k));
   const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
   // Blocks that follow each other share what they read of the larger operand.
   const Indices place = k.unravel(block, {batches, plan.splits, tiles_n, tiles_m});
