@@ -345,3 +345,22 @@ case("matmul_tiles_odd", lambda a, b: (a @ b, a.half() @ b.half()), whole(2, 1, 
 case("matmul_tiles_split", lambda a, b: (a @ b, a.half() @ b.half()), whole(16, 512), whole(512, 24))
 case("matmul_tiles_dynamic", lambda a, b: (a @ b, a.half() @ b.half()), whole(20, 40), whole(40, 16), dynamic=({0: DIM("rows")}, None), more=[(whole(33, 40), whole(40, 16))])
 case("conv2d_tiles", lambda x, v, w: (F.conv2d(F.relu(F.conv2d(x, v, padding=(1, 2), stride=(1, 2))), w), F.conv2d(F.max_pool2d(F.conv2d(x.half(), v.half(), padding=1), 2), w.half())), whole(2, 16, 9, 11), whole(24, 16, 3, 3), whole(12, 24, 1, 1))
+case("matmul_few_rows", lambda a, b, c: (a @ b, a @ c.t(), a.half() @ c.half().t(), a.bfloat16() @ b.bfloat16(), c @ a.t(), a[0] @ b, a.half()[:, None] @ c.half().t()), whole(3, 72), whole(72, 40), whole(40, 72))
+case("matmul_few_rows_dynamic", lambda a, b, c: (a @ b, b.half().t() @ a.half().t(), c @ b.t()[:, :16].t()), whole(2, 64), whole(64, 40), whole(5, 16), dynamic=({1: DIM("k", min=16)}, {0: DIM("k", min=16)}, None), more=[(whole(2, 50), whole(50, 40), whole(5, 16))])
+
+
+def quarters(*sizes):
+    return whole(*sizes) / 4
+
+
+# ---- Attention of half types, whose keys take several steps, or parts, each with queries that see few of them, or none.
+SEEN = whole(20, 70) > -2
+SEEN[3] = False
+SEEN[4, :66] = False
+ADDED = torch.where(SEEN, whole(20, 70), -math.inf)
+ROUNDED = {"tolerance": 1e-2, "reason": "weights are rounded to the half type before they are multiplied"}
+case("attention_halves", lambda q, k, v: (SDPA(q.half(), k.half(), v.half()), SDPA(q.bfloat16(), k.bfloat16(), v.bfloat16(), is_causal=True), SDPA(q[0].half(), k[0].half(), v[0].half(), scale=2)), quarters(2, 2, 20, 32), quarters(2, 2, 70, 32), quarters(2, 2, 70, 24), **ROUNDED)
+case("attention_halves_masked", lambda q, k, v, seen, added: (SDPA(q.half(), k.half(), v.half(), seen), SDPA(q.half(), k.half(), v.half(), added.half())), quarters(1, 2, 20, 32), quarters(1, 2, 70, 32), quarters(1, 2, 70, 32), SEEN, ADDED, **ROUNDED)
+case("attention_halves_grouped", lambda q, k, v: SDPA(q.half(), k.half(), v.half(), enable_gqa=True), quarters(1, 4, 1, 40), quarters(1, 2, 520, 40), quarters(1, 2, 520, 40), **ROUNDED)
+case("attention_halves_dynamic", lambda q, k: SDPA(q.half(), torch.cat([k, -k], 2).half(), torch.cat([k, k], 2).half()), quarters(1, 2, 3, 16), quarters(1, 2, 50, 16), dynamic=({2: DIM("queries", min=2)}, {2: DIM("keys", min=2)}), more=[(quarters(1, 2, 64, 16), quarters(1, 2, 9, 16))], **ROUNDED)
+case("attention_halves_unbounded", lambda q, k, v: SDPA(q.half(), k.half(), v.half()), quarters(1, 1, 17, 16) * torch.tensor([math.inf] + [1.0] * 16)[:, None], quarters(1, 1, 70, 16), torch.where(torch.arange(70 * 16).reshape(1, 1, 70, 16) % 97 == 5, math.inf, 1.0), **ROUNDED)
