@@ -140,11 +140,12 @@ class Examination {
 
  private:
   // Those that something takes where they differ: without training, the statistics of a batch have
-  // no elements, and which bag an index is in is a table of integers.
+  // no elements; which bag an index is in, and where a maximum was, is a table of integers.
   std::span<ir::Value* const> results() const {
     const std::span<ir::Value* const> all(node_.outputs());
     const bool differ = is("aten._native_batch_norm_legit_no_training.") ||
-                        is("aten.embedding_bag.") || is("aten._embedding_bag");
+                        is("aten.embedding_bag.") || is("aten._embedding_bag") ||
+                        is("aten.adaptive_max_pool");
     if (!differ) return all;
     const bool takes_others = std::any_of(all.begin() + 1, all.end(), [&](const ir::Value* value) {
       return ir::is_used(*program_.graph, value);

@@ -236,6 +236,19 @@ TEST(Exactness, RefusesStatisticsWithoutElementsWhereTheyAreUsed) {
   }
 }
 
+TEST(Exactness, RefusesPlacesOfMaximaWhereTheyAreUsed) {
+  for (const bool is_used : {false, true}) {
+    Nodes n;
+    const std::vector<SymInt> sizes = {1, 3, 1, 1};
+    Value* x = n.tensor(DType::kFloat32, {1, 3, 1, SymInt::symbol("s0")});
+    ir::Node* node = n.node("aten.adaptive_max_pool2d.default", {x, std::vector<SymInt>{1, 1}},
+                            {Nodes::type(sizes), Nodes::type(sizes, DType::kInt64)}, "pool");
+    n.output(node->output(is_used ? 1 : 0));
+    EXPECT_EQ(why_inexact(n.program, *node, partition::IntegerRanges(n.program), false).has_value(),
+              is_used);
+  }
+}
+
 TEST(Exactness, RefusesWhatThePluginLacks) {
   Nodes n;
   Value* x = n.tensor(DType::kFloat32, {4, 4});
