@@ -53,9 +53,12 @@ if(TARGET tests)
   target_link_libraries(run_model_library PRIVATE ${CMAKE_DL_LIBS} m)
   set_target_properties(run_model_library PROPERTIES RUNTIME_OUTPUT_DIRECTORY tests)
   add_dependencies(tests run_model_library)
+  set_property(SOURCE tests/large_library_test.cc APPEND PROPERTY COMPILE_DEFINITIONS SLIPWAY_RUN_MODEL_LIBRARY="$<TARGET_FILE:run_model_library>"
+                                                                  SLIPWAY_C_LIBRARY="$<TARGET_FILE:slipway_c>")
+  add_dependencies(tests_test run_model_library slipway_c)
   if(TARGET slipway)
     add_test(NAME model_library_golden_test
-             COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/model_library/run_golden.py $<TARGET_FILE:slipway>
+             COMMAND Python3::Interpreter ${PROJECT_SOURCE_DIR}/tests/model_library/test_golden.py $<TARGET_FILE:slipway>
                      $<TARGET_FILE:run_model_library> $<TARGET_FILE:slipway_c> ${PROJECT_SOURCE_DIR}/tests/data/golden
                      ${PROJECT_BINARY_DIR}/model_library/golden)
   endif()

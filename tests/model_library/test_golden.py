@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles the golden programs to shared libraries and runs them from C without the tool; then what is said of a library that is missing and
 of a model that is damaged.
-usage: run_golden.py SLIPWAY RUN_MODEL LIBSLIPWAY_C.so GOLDEN_FOLDER WORK_FOLDER"""
+usage: test_golden.py SLIPWAY RUN_MODEL LIBSLIPWAY_C.so GOLDEN_FOLDER WORK_FOLDER"""
 
 import ctypes
 import ctypes.util
