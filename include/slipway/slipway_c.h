@@ -224,8 +224,8 @@ SLIPWAY_API slipway_error* slipway_method_run(const slipway_method* method,
 // Method::set_output() has it; the caller keeps it as long. NULL: to the module's own again.
 SLIPWAY_API slipway_error* slipway_method_set_output(const slipway_method* method, size_t index,
                                                      const DLManagedTensorVersioned* memory);
-// Starts a run, as Method::run_async() does. Until slipway_run_wait() or slipway_run_free(), inputs stay
-// where they are and as they are, and the module is not used otherwise.
+// Starts a run, as Method::run_async() does. Until slipway_run_wait() or slipway_run_free(), inputs
+// stay where they are and as they are, and the module is not used otherwise.
 SLIPWAY_API slipway_error* slipway_method_run_async(const slipway_method* method,
                                                     const slipway_value* inputs, size_t input_count,
                                                     slipway_run** run);
