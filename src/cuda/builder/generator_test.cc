@@ -248,7 +248,8 @@ TEST(GeneratorTest, ProductsOfFewRowsReadTheMatrixByVectors) {
   EXPECT_THAT(generate(odd.graph).kernels, Not(HasSubstr("s_thin_along")));
 }
 
-// softmax(q kᵀ / 8 + mask) v, in the type. Each head of keys and values serves two of the queries'.
+// softmax(q k / 8 + mask) v, of k transposed, in the type. Each head of keys and values serves two
+// of the queries'.
 Maker attention(DType type, const SymInt& queries, int64_t keys) {
   Maker m;
   m.input("q_half", {1, 4, queries, 32}, type);
