@@ -99,6 +99,8 @@ std::vector<int64_t> inverse(const std::vector<int64_t>& order) {
 
 namespace {
 
+using ir::SymInt;
+
 // index.Tensor(x, indices)
 void index(Context& c) {
   const IndexList list = read_indices(c, 1);
@@ -172,8 +174,8 @@ struct Bags {
   SymInt bags;
 };
 
-// Where bags begin, in order, the first one at 0: as PyTorch asks for, and OpenVINO's operator too,
-// which ends a run otherwise.
+// Where bags begin, in order, the first one at 0: as PyTorch asks for, and ATen too, which ends a
+// run otherwise.
 Ref in_order(Context& c, const Ref& offsets) {
   const SymInt later = SymInt::max(c.type(2).sizes.at(0) - 1, 0);
   const Ref behind = c.op("Slice", {offsets, c.ints({1}), c.length(later + 1), c.ints({0})});
@@ -183,8 +185,8 @@ Ref in_order(Context& c, const Ref& offsets) {
   return c.concat({c.ints({0}), sorted.at(0)}, 0);
 }
 
-// What OpenVINO's operator adds up. For that one each bag begins before the end, so an entry more
-// is in a bag of its own.
+// What ATen adds up. For that one each bag begins before the end, so an entry more is in a bag of
+// its own.
 Ref added_up(Context& c, const Bags& b, const Ref& table, const Ref& indices) {
   const Ref one_more = c.concat({indices, c.ints({0})}, 0);
   const Ref starts = c.concat({b.offsets, c.length(b.entries)}, 0);
@@ -208,7 +210,7 @@ Ref sums_of_bags(Context& c, const Bags& b, bool is_mean) {
     table = c.mul(c.gather(table, indices, 0), c.unsqueeze(b.factors, {1}));
     indices = c.range(b.entries);
   }
-  const Ref sum = added_up(c, b, table, indices);
+  Ref sum = added_up(c, b, table, indices);
   if (!is_mean) return sum;
   const Ref zero_or_one = c.cast(c.op("Reshape", {c.ints({0, 1}), c.ints({2, 1})}), table.dtype);
   const Ref counted = b.is_padding.present()
@@ -269,7 +271,7 @@ void embedding_bag(Context& c) {
   if (!c.fused("ATen")) return c.result(products_of_bags(c, bags, mode));
   bags.offsets = in_order(c, bags.offsets);
   if (mode < 2) return c.result(sums_of_bags(c, bags, mode == 1));
-  // OpenVINO would hold all that the maxima are of.
+  // What has ATen would hold all that the maxima are of.
   constexpr int64_t kMostPairs = int64_t{1} << 20;
   const auto pairs = (bags.entries * c.sizes().at(0) * c.sizes().at(1)).constant();
   if (pairs.value_or(kMostPairs + 1) > kMostPairs) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/half.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
