@@ -30,7 +30,8 @@ LEFT_OUT = {
     "sizes that depend on data (conformance has them)": "argwhere nonzero nonzero_numpy masked_select repeat_interleave.Tensor repeat_interleave.self_Tensor "
     "item _local_scalar_dense bincount _unique2 unique_consecutive unique_dim",
     "made by torch.export alone": "lift lift_fresh lift_fresh_copy sym_numel sym_size alias detach _conj_physical resolve_neg where.default",
-    "assertions": "_assert_async _assert_scalar _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size",
+    "assertions": "_assert_async _assert_scalar _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size "
+    "_is_all_true _is_any_true",
     "complex numbers (make_complex has them)": "imag view_as_real view_as_real_copy",
     "CUDA's": "_scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention",
     "written for training": "native_dropout _batch_norm_impl_index native_batch_norm _native_batch_norm_legit_functional _batch_norm_no_update "

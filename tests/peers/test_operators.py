@@ -595,6 +595,7 @@ case("windows_of_other_shapes", lambda x: (*(x * w(8, p) for w in (torch.bartlet
 case("isin_many", lambda x, y, z, w: (torch.isin(x, y), torch.isin(x, y, invert=True), torch.isin(z, w)), (I(0, 100, 5, 40), I(0, 100, 3, 20), torch.cat([SHORT, R(30)]), torch.cat([R(30), SHORT])))
 case("renorm", lambda x: (torch.renorm(x, 2, 0, 1.0), torch.renorm(x, 1, 1, 0.5), torch.renorm(x, INF, -1, 0.5), torch.renorm(x.half(), 2, 0, 1.0)), R(3, 4, 2))
 case("block_diag", lambda x, y: torch.block_diag(x, y, x[0], x[0, 0]), (R(3, 4), I(0, 3, 2, 2)))
+case("all_and_any_of_bools", lambda x: (aten._is_all_true(x), aten._is_any_true(x)), B(6), torch.ones(6, dtype=torch.bool), torch.zeros(6, dtype=torch.bool))
 case("xlog1py_numbers", lambda x: (torch.special.xlog1py(x, 2.5), torch.special.xlog1py(1.5, x)), R(5).abs())
 
 

@@ -504,6 +504,10 @@ Values pdist(Context& c) {
   return {pdist_of(c, x, p)};
 }
 
+Values of_bools(Context& c, const char* op) {
+  return {c.build.call(op, {c.tensor(0)}, c.dtype(), {})};
+}
+
 // (self, p, dim, maxnorm): slices whose norm is above that one are brought to it.
 Values renorm(Context& c) {
   auto& b = c.build;
@@ -532,6 +536,8 @@ constexpr Entry kReductionRules[] = {
     {"aten.aminmax.default", aminmax},
     {"aten.any.default aten.any.dim aten.any.dims", any},
     {"aten.all.default aten.all.dim aten.all.dims", all},
+    {"aten._is_all_true.default", [](Context& c) { return of_bools(c, "aten.all.default"); }},
+    {"aten._is_any_true.default", [](Context& c) { return of_bools(c, "aten.any.default"); }},
     {"aten.var.default aten.var.dim aten.var.correction", var},
     {"aten.std.default aten.std.dim aten.std.correction", std_deviation},
     {"aten.var_mean.default aten.var_mean.dim aten.var_mean.correction",
