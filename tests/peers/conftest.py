@@ -1,7 +1,11 @@
 """Composite operators, and the table of decompositions, are looked up once for all programs, and again where operators have been
-registered since: PyTorch does it for each program, which takes longer than the rest of most exports."""
+registered since: PyTorch does it for each program, which takes longer than the rest of most exports.
+
+With SLIPWAY_USED_OPERATORS=FILE the operators of all programs that are saved are added to that file, for operators_in_use.txt.
+"""
 
 import functools
+import os
 
 import torch
 
@@ -27,3 +31,20 @@ torch.export.ExportedProgram.run_decompositions = lambda program, table=None, **
     program, table_with(registered()) if table is None else table, **options
 )
 torch.export.exported_program._collect_all_valid_cia_ops = lambda: set(composite_operators_with(registered()))
+save = torch.export.save
+
+
+def note_operators(program):
+    graphs = [module.graph for module in program.graph_module.modules() if isinstance(module, torch.fx.GraphModule)]
+    names = {str(node.target) for graph in graphs for node in graph.nodes if node.op == "call_function"}
+    with open(os.environ["SLIPWAY_USED_OPERATORS"], "a") as file:
+        file.writelines(f"{name}\n" for name in sorted(names) if "<" not in name)
+
+
+def save_and_note(program, *arguments, **options):
+    note_operators(program)
+    save(program, *arguments, **options)
+
+
+if "SLIPWAY_USED_OPERATORS" in os.environ:
+    torch.export.save = save_and_note
