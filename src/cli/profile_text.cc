@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/piece_writer.h"
+#include "base/printable.h"
 #include "base/try.h"
 #include "inspect/text.h"
 #include "profile/trace_file.h"
