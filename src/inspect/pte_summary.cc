@@ -3,8 +3,6 @@
 #include <set>
 #include <utility>
 
-#include <fmt/core.h>
-
 #include "base/mapped_file.h"
 #include "base/try.h"
 #include "engine_list/registry.h"

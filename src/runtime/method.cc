@@ -221,6 +221,12 @@ void LoadedMethod::set_chosen_integers(std::span<const Value> inputs) {
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 et::Error LoadedMethod::execute() {
   const Loops& loops = plan_.loops;
+  const bool is_limited = loops.any || time_limit_;
+  if (has_failed_) {
+    const et::Error error = method_->execute();
+    has_failed_ = error != et::Error::Ok;
+    return error;
+  }
   using Clock = std::chrono::steady_clock;
   const bool ends = !loops.any || loops.most_steps;
   const auto end = ends && !time_limit_ ? Clock::time_point::max()
@@ -237,7 +243,8 @@ et::Error LoadedMethod::execute() {
     const et::Error error = method_->step();
     if (error == et::Error::EndOfMethod) return method_->reset_execution();
     if (error == et::Error::Ok) continue;
-    broken_ = true;  // The next step would go on where this one stopped.
+    // The next step would go on where this one stopped.
+    (is_limited ? broken_ : has_failed_) = true;
     return error;
   }
   broken_ = true;

@@ -154,6 +154,9 @@ class LoadedMethod {
   std::vector<Binding> bindings_;
   std::vector<size_t> chosen_integers_;  // inputs
   bool broken_ = false;
+  // The last run stopped at an instruction: the next one begins anew, by ExecuTorch's execute(),
+  // which can't be stopped in between.
+  bool has_failed_ = false;
   bool late_ = false;     // broken_ for want of time
   bool stopped_ = false;  // broken_ because it was cancelled
   std::optional<std::chrono::milliseconds> time_limit_;

@@ -12,6 +12,7 @@
 
 #include "pte/format/program_generated.h"
 #include "runtime/sum_backend_test.h"
+#include "slipway/log.h"
 #include "slipway/module.h"
 
 namespace slipway {
@@ -139,6 +140,23 @@ TEST(Cancel, StopsARunFromAnotherThread) {
     const auto outputs = method.run(inputs);
     EXPECT_TRUE(outputs.ok()) << outputs.error().message();
   }
+}
+
+TEST(Cancel, AMethodWhoseRunFailedIsKept) {
+  size_t prepared = 0;
+  set_log_callback([&](LogLevel, const std::string& message) {
+    if (message.find("prepared in") != std::string::npos) ++prepared;
+  });
+  const auto module = Module::load(path_of("runtime/rows.pte"));
+  ASSERT_TRUE(module.ok()) << module.error().message();
+  const Method method = *module->method();
+  Tensor rows = *Tensor::zeros(DType::kInt64, {2});
+  for (const int64_t row : {0, 7, 7, 1, 2}) {
+    rows.data_as<int64_t>()[1] = row;
+    EXPECT_EQ(method.run({rows, zeros({3, 2})}).ok(), row < 3) << row;
+  }
+  set_log_callback(nullptr);
+  EXPECT_EQ(prepared, 1u);
 }
 
 TEST(Cancel, LeavesAProcessWithoutARunAlone) {
