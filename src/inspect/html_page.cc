@@ -1,6 +1,7 @@
 #include "inspect/html_page.h"
 
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "engine/json.h"
@@ -17,6 +18,9 @@ using Json = nlohmann::ordered_json;
 // Where the data go.
 constexpr std::string_view kPlace = "__DATA__";
 
+// How deep a profile nests at most. It is written by recursion.
+constexpr int kMostDepth = 32;
+
 // As the text of a script: no tag can end it there.
 std::string escaped(const std::string& json) {
   std::string text;
@@ -32,9 +36,14 @@ std::string escaped(const std::string& json) {
 }
 
 Result<Json> read_profile(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  bool is_deep = false;
+  const auto look = [&](int depth, Json::parse_event_t, Json&) {
+    is_deep = is_deep || depth > kMostDepth;
+    return !is_deep;
+  };
+  const Json json = Json::parse(text, look, /*allow_exceptions=*/false);
   const auto found = json.is_object() ? json.find("profile") : json.end();
-  if (!json.is_object() || found == json.end() || !found->is_object()) {
+  if (is_deep || !json.is_object() || found == json.end() || !found->is_object()) {
     return invalid_file(
         "the profile is none that `slipway run` writes to an x.json (option 'profile')");
   }

@@ -49,9 +49,13 @@ TEST(HtmlPage, TakesProfilesOnly) {
   const auto page = html_page("x.pte", Json::object(), R"({"profile": {"run_ms": 2}})");
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(data_of(*page)["profile"]["run_ms"], 2);
-  for (const char* text : {"{", "[]", "3", R"({"profile": 3})", "{}"}) {
+  constexpr size_t kDepth = 100'000;
+  const std::string deep =
+      R"({"profile": {"x": )" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}}";
+  for (const std::string& text : {std::string("{"), std::string("[]"), std::string("3"),
+                                  std::string(R"({"profile": 3})"), std::string("{}"), deep}) {
     const auto wrong = html_page("x.pte", Json::object(), text);
-    ASSERT_FALSE(wrong.ok()) << text;
+    ASSERT_FALSE(wrong.ok()) << text.substr(0, 20);
     EXPECT_EQ(wrong.error().code(), ErrorCode::kInvalidFile);
   }
 }
