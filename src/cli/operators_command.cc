@@ -72,14 +72,14 @@ rows of 512 with 16 matrices 70 ms and 2), and `roi_align` with a `sampling_rati
 boxes in 256 channels of 50 by 50 330 ms and 85). There an infinity or a NaN makes NaN of all boxes
 in its channel of its picture.
 
-So do, by how often: `embedding_bag` of uneven bags (10240 entries in 512 bags of 64 numbers: 240
-times on kernels, 5 in the default engine, by maxima 30) and of a matrix of indices (4 and 9);
-`searchsorted` of 20000 numbers among 2000 6; `median`, `nanmedian`, `mode`, `kthvalue` and
-`quantile`, which sort, 5 to 70; `bincount` 30, `histc` 12, `cumsum` 7 and `nonzero_static` 12;
-`stft` 9, `istft` 4 and `grid_sampler_2d` 8. ExecuTorch's kernels that read and write by index take
-20 ns for an element, and the default engine 5 (10000 rows of 64 numbers: `gather` 120 and 30 times,
-`scatter_add` 40 and 16, `index_add` 90 and 15); `index_select` and `embedding`, which move rows, are
-as fast as PyTorch.
+So do, by how often: `embedding_bag` of uneven bags (10240 entries in 512 bags of 64 numbers: 230
+times on kernels, 3 in the default engine, by maxima 20 times) and of a matrix of indices (4 times);
+`searchsorted` of 20000 numbers among 2000, and `bucketize`, 5; `median`, `nanmedian`, `mode`,
+`kthvalue` and `quantile`, which sort, 6 to 12; `bincount` 30, `histc` 12, `cumsum` 7 and
+`nonzero_static` 25; `stft` 9, `istft` 4 and `grid_sampler_2d` 8. ExecuTorch's kernels that read and
+write by index take 20 ns for an element, and the default engine 5 (10000 rows of 64 numbers:
+`gather` 120 and 30 times, `scatter_add` 40 and 16, `index_add` 90 and 15); `index_select` and
+`embedding`, which move rows, are as fast as PyTorch.
 
 ExecuTorch's kernel of max pooling forgets a NaN that is not the first number of its window. The one
 that quantizes makes the least number of NaN, and of what is above all int32 once it is divided by

@@ -52,6 +52,7 @@ constexpr std::array kFunctionalSteps = {
     Step{"narrow constants", passes::narrow_constants},
     Step{"shrink products", passes::shrink_products},
     Step{"reduce even bags", passes::reduce_even_bags},
+    Step{"guard grids", passes::guard_grids},
     Step{"remove dead code", passes::remove_dead_code},
     Step{"bound counts", passes::bound_counts},
 };

@@ -24,6 +24,7 @@ N = {0: torch.export.Dim("n", min=0, max=8)}
 WIDE = torch.tensor([[1, -(2**31) + 1, 2, -16777217], [2**31 - 1, 6, 3, 2**31 - 2]], dtype=torch.int32)
 TAIL = torch.tensor([-3.0, -1e-3, 0.0, 0.5, 2.0, 4.5, 6.0, 9.0, inf, -inf, nan])
 STEPS = torch.tensor([-3.0, -1.0, 0.0, -0.0, 0.3, 1.75, 2.0, 9.0, inf, -inf, nan])
+GRID = torch.tensor([[[0.3, -0.8], [nan, 0.2], [0.2, nan], [inf, -0.5], [0.7, -inf], [nan, -inf], [-2.6, 1.4]]])[None]
 FAR = torch.tensor([[16.1488, 16.7419], [500.0, 500.5], [-3.0, 7.0]])
 
 # Of each: the engines, the function, its sets of inputs, and which sizes are dynamic.
@@ -50,6 +51,17 @@ CASES = {
     "elu_by_nothing": (EVERY, lambda x: aten.elu(x, 0, input_scale=-1.5), [(torch.tensor([17.5, -13.4, -0.5, 0.0]),)], None),
     "celu_of_float64": (EVERY, lambda x: torch.nn.functional.celu(x, 0.7), [(torch.tensor([1.0, -2.0, 0.0], dtype=torch.float64),)], None),
     "trunc_gives_negative_zero": (("none", "openvino"), lambda x: torch.trunc(x).rsqrt(), [(torch.tensor([-0.4, 0.4, 2.5, -0.0]),)], None),
+    **{
+        f"grid_{mode}_{padding}_{align}": (
+            EVERY,
+            lambda x, g, mode=mode, padding=padding, align=align: torch.nn.functional.grid_sample(x, g, mode, padding, align),
+            [(torch.arange(24.0).reshape(1, 2, 3, 4).sin(), GRID)],
+            None,
+        )
+        for mode in ("bilinear", "nearest", "bicubic")
+        for padding in ("zeros", "border", "reflection")
+        for align in (False, True)
+    },
     "sign_of_nan": (EVERY, lambda x: (torch.sign(x), torch.sgn(x.double())), [(STEPS,)], None),
     "signbit_of_bools": (EVERY, torch.signbit, [(torch.tensor([True, False]),)], None),
     "median_of_nothing": (EVERY, lambda x: x.median(), [(torch.randn(n),) for n in (4, 0, 1, 5)], (N,)),

@@ -219,8 +219,6 @@ class Examination {
       }
     } else if (is("aten.sort.stable") || is("aten.argsort.stable")) {
       if (flag(1)) return "equal elements do not keep their order";
-    } else if (is("aten.grid_sampler")) {
-      if (arguments_.constant(2) != 1) return "it has the nearest mode of grid sampling only";
     } else if (is("aten.pad.")) {
       const auto* mode = arguments_.text(2);
       if (mode && *mode == "circular") return "it has no circular padding";

@@ -121,7 +121,7 @@ constexpr Exactness kTable[] = {
           "aten.upsample_bicubic2d aten.upsample_bicubic2d.vec",
           kFloat),
     taken("aten.grid_sampler_2d aten.grid_sampler_3d aten.grid_sampler", kFloat,
-          Integers::kIn32Bits, "bilinear and bicubic: it does not know ONNX's names for them"),
+          Integers::kIn32Bits),
     taken("aten.layer_norm aten.native_layer_norm aten.rms_norm aten.batch_norm "
           "aten.native_batch_norm aten._native_batch_norm_legit "
           "aten._native_batch_norm_legit_no_training aten._native_batch_norm_legit.no_stats "
