@@ -12,6 +12,7 @@
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
+#include "cli/text.h"
 #include "slipway/inspect.h"
 
 namespace slipway::cli {
@@ -40,7 +41,11 @@ Status write_html(const FileInfo& file, const InspectArguments& options) {
   if (!page.ok()) {
     return options.profile.empty() ? page.error() : page.error().with_context(options.profile);
   }
-  return write_file(options.html, *page);
+  SLIPWAY_RETURN_IF_ERROR(write_file(options.html, *page));
+  if (!options.json) {
+    fmt::print("{}: a page of {}, for a browser\n", options.html, format_bytes(page->size()));
+  }
+  return {};
 }
 
 Status inspect_file(const InspectArguments& options) {

@@ -32,7 +32,10 @@ TEST_F(Tool, ProfilesRuns) {
   EXPECT_EQ(nlohmann::json::parse(json.out)["profile"]["runs"], 1);
   EXPECT_EQ(read_file(path("x.etdp")).substr(8, 4), "ED00");
 
-  ASSERT_EQ(run({"inspect", model, "--html", path("x.html"), "--profile", path("x.json")}).code, 0);
+  const Outcome inspected =
+      run({"inspect", model, "--html", path("x.html"), "--profile", path("x.json")});
+  ASSERT_EQ(inspected.code, 0) << inspected.err;
+  EXPECT_TRUE(contains(inspected.out, "x.html: a page of ")) << inspected.out;
   const std::string page = read_file(path("x.html"));
   EXPECT_TRUE(contains(page, "\"run_ms\":"));
   EXPECT_TRUE(contains(run({"inspect", model, "--html", model}).err, "model.pte"));
