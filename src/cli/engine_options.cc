@@ -105,7 +105,7 @@ void OptionGroup::add_for_machines(const Command& command) {
   }
 }
 
-void EngineOptions::add_to(const Command& command) {
+void EngineOptions::add_to(const Command& command, const std::set<std::string>& own) {
   group_ = command.add_group("Engines");
   group_
       ->add_option("--engine", engine_,
@@ -152,7 +152,9 @@ void EngineOptions::add_to(const Command& command) {
     if (options.empty()) continue;
     const Command group = command.add_group(
         fmt::format("{} (--engine {})", engine_list::find_engine(engine)->title, engine));
-    for (const EngineOption& option : options) of_engines_.add(group, option);
+    for (const EngineOption& option : options) {
+      if (!own.contains(option.name)) of_engines_.add(group, option);
+    }
   }
 }
 

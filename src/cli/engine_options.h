@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -46,7 +47,8 @@ class OptionGroup {
 class EngineOptions {
  public:
   // Adds --engine, --exclude-op and the others; `this` must outlive the command.
-  void add_to(const Command& command);
+  // Options of engines that are called as one of the command itself are left out.
+  void add_to(const Command& command, const std::set<std::string>& own = {});
   bool is_set() const;
   // Sets those that are for a file that is compiled already; whether no others are given.
   Result<bool> take_load_options(LoadOptions& options) const;

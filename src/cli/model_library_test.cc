@@ -94,6 +94,8 @@ TEST_F(ModelLibrary, WhatIsDamagedIsRefused) {
   char& byte = changed[changed.find("ET12") + 100];
   byte = static_cast<char>(byte ^ 1);
   EXPECT_TRUE(contains(refusal(changed), "damaged"));
+  EXPECT_EQ(run({"compile", path("damaged.so"), "-o", path("again.pte")}).code, 1);
+  EXPECT_FALSE(fs::exists(path("again.pte")));
 }
 
 }  // namespace

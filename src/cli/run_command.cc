@@ -285,7 +285,7 @@ void add_run(const Command& tool, Action& action) {
           "first dimension of input x; may be repeated")
       .type_name("SIZE=LARGEST")
       .one_at_a_time();
-  options->engine.add_to(command);
+  options->engine.add_to(command, {"profile"});
   command.add_option("--method", options->method, "The method to run").show_default();
   command
       .add_option("--repeat", options->repeat,

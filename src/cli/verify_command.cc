@@ -1,8 +1,10 @@
 // slipway verify: is a file sound, does this machine run it, are the numbers right.
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -144,13 +146,33 @@ bool is_same(const engine::OrderedJson& found, const JsonValue& expected,
   }
 }
 
-// Outputs that are no tensors against outputs.json, as `slipway run --output-dir` writes it.
+// A number or a flag as the array that numpy.save makes of it; none for other values.
+std::optional<Tensor> array_of(const Value& value) {
+  const auto make = [](DType dtype, auto number) -> std::optional<Tensor> {
+    auto tensor = Tensor::zeros(dtype, {});
+    if (!tensor.ok()) return std::nullopt;
+    std::memcpy(tensor->data(), &number, sizeof(number));
+    return std::move(*tensor);
+  };
+  if (const auto* tensor = std::get_if<Tensor>(&value)) return *tensor;
+  if (const auto* number = std::get_if<int64_t>(&value)) return make(DType::kInt64, *number);
+  if (const auto* number = std::get_if<double>(&value)) return make(DType::kFloat64, *number);
+  if (const auto* flag = std::get_if<bool>(&value)) return make(DType::kBool, *flag);
+  return std::nullopt;
+}
+
+bool has_file(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+// Outputs that are no tensors and have no file against outputs.json, as `slipway run --output-dir`
+// writes it.
 void compare_literals(const VerifyArguments& options, const std::string& folder,
                       const std::vector<Value>& outputs, Report& report) {
   const std::string path = folder + "/outputs.json";
-  std::error_code ignored;
   std::unique_ptr<JsonDocument> document;
-  if (std::filesystem::exists(path, ignored)) {
+  if (has_file(path)) {
     const auto file = MappedFile::open(path);
     if (!file.ok()) return report.fail("outputs.json", file.error().message());
     auto parsed = JsonDocument::parse(OwnedSpan{(*file)->bytes(), *file}, path);
@@ -159,6 +181,7 @@ void compare_literals(const VerifyArguments& options, const std::string& folder,
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (std::holds_alternative<Tensor>(outputs[i])) continue;
+    if (array_of(outputs[i]) && has_file(fmt::format("{}/{}.npy", folder, i))) continue;
     const std::string what = fmt::format("output {}", i);
     const engine::OrderedJson found = inspection::literal_json(outputs[i]);
     if (!document) {
@@ -186,13 +209,11 @@ void compare_outputs(const VerifyArguments& options, const std::vector<Value>& o
   const std::string folder = output_folder(options);
   compare_literals(options, folder, outputs, report);
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const auto* tensor = std::get_if<Tensor>(&outputs[i]);
+    const auto tensor = array_of(outputs[i]);
     const std::string path = fmt::format("{}/{}.npy", folder, i);
     const std::string what = fmt::format("output {}", i);
-    std::error_code ignored;
-    if (tensor == nullptr) continue;
-    if (!std::filesystem::exists(path, ignored)) {
-      report.skip(what, "no " + path);
+    if (!tensor || !has_file(path)) {
+      if (std::holds_alternative<Tensor>(outputs[i])) report.skip(what, "no " + path);
       continue;
     }
     ++compared;

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/tool_test.h"
 #include "runtime/sum_backend_test.h"
+#include "slipway/npy.h"
 
 namespace slipway::cli {
 namespace {
@@ -64,6 +65,15 @@ TEST_F(VerifyNumbers, ComparesWhatIsNoTensorWithOutputsJson) {
   const Outcome without = run(verify);
   EXPECT_EQ(without.code, 0) << without.out;
   EXPECT_TRUE(contains(without.out, "11, not compared: no ")) << without.out;
+
+  // As numpy.save(..., 11) writes it.
+  for (const auto& [number, code] : {std::pair<int64_t, int>{11, 0}, {12, 1}}) {
+    auto array = Tensor::zeros(DType::kInt64, {});
+    *array->data_as<int64_t>() = number;
+    ASSERT_TRUE(write_npy(path("out/1.npy"), *array).ok());
+    const Outcome saved = run(verify);
+    EXPECT_EQ(saved.code, code) << saved.out;
+  }
 }
 
 }  // namespace

@@ -25,6 +25,10 @@ Result<Artefact> repack(const std::string& path, Output output) {
     SLIPWAY_ASSIGN_OR_RETURN(const auto mapped, MappedFile::open(path));
     SLIPWAY_ASSIGN_OR_RETURN(const pte::File file,
                              pte::File::read({mapped->bytes(), mapped}, path));
+    const Status checksums = file.verify_checksums();
+    if (!checksums.ok() && checksums.error().code() != ErrorCode::kNotFound) {
+      return checksums.error();
+    }
     artefact.pieces.add(OwnedSpan{file.bytes(), mapped});
     artefact.is_pte = true;
     artefact.put_into(output);

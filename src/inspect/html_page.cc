@@ -1,5 +1,7 @@
 #include "inspect/html_page.h"
 
+#include <algorithm>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -50,6 +52,36 @@ Result<Json> read_profile(const std::string& text) {
   return *found;
 }
 
+// Whether the profile is one of a method of this file, compiled as it is.
+bool is_of(const Json& profile, const Json& file) {
+  const auto text = [](const Json& json, const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  const auto is_number = [](const Json& json, const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_number();
+  };
+  const auto methods = file.find("methods");
+  const auto instructions = profile.find("instructions");
+  if (methods == file.end() || instructions == profile.end() || !instructions->is_array() ||
+      !is_number(profile, "run_ms")) {
+    return false;
+  }
+  for (const Json& method : *methods) {
+    if (text(method, "name") != text(profile, "method")) continue;
+    const Json& known = method.at("instructions");
+    return std::all_of(instructions->begin(), instructions->end(), [&](const Json& each) {
+      if (!each.is_object() || !is_number(each, "ms")) return false;
+      const auto index = each.find("instruction");
+      return index != each.end() && index->is_number_unsigned() &&
+             index->get<size_t>() < known.size() &&
+             known[index->get<size_t>()] == text(each, "name");
+    });
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<std::string> html_page(const std::string& path, const Json& file,
@@ -58,6 +90,11 @@ Result<std::string> html_page(const std::string& path, const Json& file,
   if (!profile.empty()) {
     auto read = read_profile(profile);
     if (!read.ok()) return read.error();
+    if (!is_of(*read, file)) {
+      return invalid_argument(
+          "the profile is of another program, or of this one compiled otherwise: profile {} itself",
+          path);
+    }
     data["profile"] = std::move(*read);
   }
   std::string page(kReport);

@@ -46,8 +46,25 @@ TEST(HtmlPage, NamesAreNoMarkup) {
 }
 
 TEST(HtmlPage, TakesProfilesOnly) {
-  const auto page = html_page("x.pte", Json::object(), R"({"profile": {"run_ms": 2}})");
-  ASSERT_TRUE(page.ok());
+  const Json file = {{"methods", {{{"name", "forward"}, {"instructions", {"a", "b"}}}}}};
+  const auto profile = [](const char* method, int instruction, const char* name) {
+    const Json json = {
+        {"method", method},
+        {"run_ms", 2},
+        {"instructions", {{{"instruction", instruction}, {"name", name}, {"ms", 1}}}}};
+    return Json({{"profile", json}}).dump();
+  };
+  const auto page = html_page("x.pte", file, profile("forward", 1, "b"));
+  ASSERT_TRUE(page.ok()) << page.error().message();
+  // Of another program, method or compilation.
+  for (const std::string& other :
+       {profile("forward", 1, "a"), profile("forward", 2, "b"), profile("forward", -1, "b"),
+        profile("encode", 1, "b"), std::string(R"({"profile": {"method": "forward"}})"),
+        std::string(R"({"profile": {"method": "forward", "run_ms": 2, "instructions": [3]}})")}) {
+    const auto wrong = html_page("x.pte", file, other);
+    ASSERT_FALSE(wrong.ok()) << other;
+    EXPECT_EQ(wrong.error().code(), ErrorCode::kInvalidArgument);
+  }
   EXPECT_EQ(data_of(*page)["profile"]["run_ms"], 2);
   constexpr size_t kDepth = 100'000;
   const std::string deep =

@@ -93,9 +93,16 @@ Summary Profiler::summary() const {
     instruction.origin = (*last.instructions)[index].origin;
     instruction.calls = times.calls;
     instruction.milliseconds = mean_of(times.milliseconds, runs);
+    double in_layers = 0;
     for (size_t i = 0; i < times.layers.size(); ++i) {
       instruction.layers.push_back(
           {times.layers[i].name, times.layers[i].kind, mean_of(times.layer_times[i], runs)});
+      in_layers += instruction.layers.back().milliseconds;
+    }
+    // Engines may tell means of all runs, outliers with them.
+    if (in_layers <= instruction.milliseconds) continue;
+    for (LayerTime& layer : instruction.layers) {
+      layer.milliseconds *= instruction.milliseconds / in_layers;
     }
   }
   return summary;

@@ -54,6 +54,25 @@ TEST(Profiler, GivesMeansOfTheMiddleHalfWithoutTheFirstRun) {
   EXPECT_EQ(kernel.origin, "add: File \"m.py\", line 3");
 }
 
+// Engines may tell means of all runs.
+TEST(Profiler, LayersAreShortenedToTheirCall) {
+  RunProfile run = run_of(200, 10);
+  run.calls[0].layers = {{"conv", "jit", microseconds(300)}, {"relu", "", microseconds(100)}};
+  Profiler profiler;
+  profiler.add(run);
+  const InstructionTime engine = profiler.summary().instructions[0];
+  EXPECT_NEAR(engine.layers[0].milliseconds, 0.150, 1e-6);
+  EXPECT_NEAR(engine.layers[1].milliseconds, 0.050, 1e-6);
+  const auto json = nlohmann::json::parse(chrome_trace({run}, {}));
+  double end = 0;
+  for (const auto& event : json["traceEvents"]) {
+    if (event.value("cat", "") == "layer") {
+      end = event["ts"].get<double>() + event["dur"].get<double>();
+    }
+  }
+  EXPECT_NEAR(end, 10 + 200, 1e-3);
+}
+
 TEST(Profiler, TheOnlyRunCounts) {
   Profiler profiler;
   EXPECT_TRUE(profiler.summary().instructions.empty());

@@ -1,6 +1,7 @@
 #include "profile/trace_file.h"
 
 #include <chrono>
+#include <vector>
 
 #include <flatbuffers/flatbuffers.h>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,22 @@ Json event_of(const std::string& name, const char* category, int line, nanosecon
 Json name_of_line(int line, const char* name) {
   return {
       {"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", line}, {"args", {{"name", name}}}};
+}
+
+// The layers of a call, which engines may tell as means of all runs: where they are longer than
+// this one they are shortened alike, so that they lie in it.
+std::vector<ProfiledLayer> layers_within(const ProfiledCall& call) {
+  std::vector<ProfiledLayer> layers = call.layers;
+  nanoseconds sum{0};
+  for (const ProfiledLayer& layer : layers) sum += layer.duration;
+  if (sum <= call.duration) return layers;
+  const double share =
+      static_cast<double>(call.duration.count()) / static_cast<double>(sum.count());
+  for (ProfiledLayer& layer : layers) {
+    layer.duration =
+        nanoseconds(static_cast<int64_t>(static_cast<double>(layer.duration.count()) * share));
+  }
+  return layers;
 }
 
 bool is_engine(const std::string& instruction) { return instruction.starts_with("engine "); }
@@ -81,7 +98,7 @@ std::string chrome_trace(const std::vector<RunProfile>& runs, const Summary& sum
       event["args"] = {{"instruction", call.instruction}, {"origin", instruction.origin}};
       events.push_back(std::move(event));
       nanoseconds in_layers{0};
-      for (const ProfiledLayer& layer : call.layers) {
+      for (const ProfiledLayer& layer : layers_within(call)) {
         Json inner = event_of(layer.name, "layer", kLayers, start + in_layers, layer.duration);
         inner["args"] = {{"kind", layer.kind}, {"instruction", call.instruction}};
         events.push_back(std::move(inner));
@@ -106,7 +123,7 @@ std::vector<std::byte> etdump(const std::vector<RunProfile>& runs) {
       const auto instruction = static_cast<int>(call.instruction);
       const nanoseconds start = base + call.start;
       nanoseconds in_layers{0};
-      for (const ProfiledLayer& layer : call.layers) {
+      for (const ProfiledLayer& layer : layers_within(call)) {
         events.push_back(profile_event(builder, layer.name, instruction, start + in_layers,
                                        layer.duration, &layer));
         in_layers += layer.duration;

@@ -42,8 +42,7 @@ class LogCaptureAccess {
 namespace {
 
 LogLevel level_of(et_pal_log_level_t level) {
-  if (level == kError || level == kFatal) return LogLevel::kError;
-  return level == kInfo ? LogLevel::kInfo : LogLevel::kDebug;
+  return level == kError || level == kFatal ? LogLevel::kError : LogLevel::kDebug;
 }
 
 void emit_log(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, size_t,
@@ -152,7 +151,11 @@ Error translate(et::Error error, const std::string& context, const std::string& 
 Status set_thread_count(uint32_t count) {
   initialize_platform();
   auto* pool = executorch::extension::threadpool::get_threadpool();
-  if (count == 0) return invalid_argument("kernels need at least one thread");
+  // ExecuTorch's pool ends the process where the system does not give it its threads.
+  constexpr uint32_t kMost = 1024;
+  if (count == 0 || count > kMost) {
+    return invalid_argument("kernels take 1 to {} threads, not {}", kMost, count);
+  }
   if (pool == nullptr || !pool->_unsafe_reset_threadpool(count)) {
     return unavailable("ExecuTorch's thread pool does not take {} threads", count);
   }

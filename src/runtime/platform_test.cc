@@ -69,6 +69,9 @@ TEST(Translate, NamesTheErrorAndWhoCanActOnIt) {
 }
 
 TEST(Threads, AreSetAndCounted) {
+  for (const uint32_t wrong : {0U, 1025U, UINT32_MAX}) {
+    EXPECT_EQ(set_thread_count(wrong).error().code(), ErrorCode::kInvalidArgument) << wrong;
+  }
   ASSERT_TRUE(set_thread_count(1).ok());
   EXPECT_EQ(thread_count(), 1u);
   ASSERT_TRUE(set_thread_count(2).ok());

@@ -120,18 +120,28 @@ def test_errors(tmp_path):
     assert loaded.get_constant_fqns() == []
 
 
-def test_other_devices_are_refused(tmp_path):
+def test_other_devices_are_refused(tmp_path, capfd):
     library = ctypes.CDLL(str(compile_to(tmp_path / "model.so", "mlp")))
     handle, text = ctypes.c_void_p(), ctypes.c_char_p()
     assert library.AOTInductorModelContainerCreateWithDevice(ctypes.byref(handle), ctypes.c_size_t(1), b"cuda:0", None) == 1
     library.AOTInductorGetLastError(ctypes.byref(text))
     assert "'cuda:0'" in text.value.decode() and "'cpu'" in text.value.decode()
     assert not handle.value
+    # PyTorch's loader does not ask for it.
+    assert "'cuda:0'" in capfd.readouterr().err
+
+
+class Keyed(torch.nn.Module):
+    def forward(self, by):
+        return {1: by[0] + 1, "b": by[0]}
 
 
 def test_what_pytorch_cannot_call_is_refused(tmp_path):
     with pytest.raises(slipway_cli.ToolError, match="tensors alone"):
         compile_to(tmp_path / "package.pt2", "scalars")
+    torch.export.save(torch.export.export(Keyed(), ({0: torch.ones(2)},)), tmp_path / "keyed.pt2")
+    with pytest.raises(slipway_cli.ToolError, match="key 0, which may be a number"):
+        slipway_cli.call("compile", tmp_path / "keyed.pt2", "-o", tmp_path / "package.pt2", "--format", "aoti", "--engine", "none")
     assert not (tmp_path / "package.pt2").exists()
 
 

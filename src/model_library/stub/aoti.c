@@ -96,6 +96,12 @@ static status fail_with(slipway_model_error* error) {
   return result;
 }
 
+// PyTorch does not ask why nothing was created.
+static status fail_to_create(slipway_model_error* error) {
+  fprintf(stderr, "%s\n", slipway_model_error_message(error));
+  return fail_with(error);
+}
+
 AOTI_API status AOTInductorGetLastError(const char** error_msg) {
   *error_msg = last_error;
   return 0;
@@ -223,7 +229,7 @@ AOTI_API status AOTInductorModelContainerCreateWithDevice(struct container** con
   (void)cubin_dir;
   if (num_models == 0) return fail("num_models must be positive");
   if (device_str != NULL && strncmp(device_str, "cpu", 3) != 0) {
-    return fail_with(make_error(
+    return fail_to_create(make_error(
         SLIPWAY_UNSUPPORTED,
         "%s: it is loaded for device '%s', but PyTorch's loader runs models of Slipway on 'cpu' "
         "alone",
@@ -237,7 +243,7 @@ AOTI_API status AOTInductorModelContainerCreateWithDevice(struct container** con
   slipway_model_error* const error = fill_container(container);
   if (error != NULL) {
     delete_container(container);
-    return fail_with(error);
+    return fail_to_create(error);
   }
   *container_handle = container;
   return 0;
