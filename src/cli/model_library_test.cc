@@ -62,6 +62,8 @@ TEST_F(ModelLibrary, IsPutIntoPackagesOfAOTInductor) {
   EXPECT_EQ(bytes.substr(0, 4), "PK\x03\x04");
   EXPECT_TRUE(contains(bytes, read_file(library)));
   EXPECT_TRUE(contains(bytes, R"({"AOTI_DEVICE_KEY": "cpu")"));
+  const Outcome inspected = run({"inspect", path("package.pt2")});
+  EXPECT_TRUE(contains(inspected.err, "is a package of AOTInductor")) << inspected.err;
   const Outcome compiled = package(data_path("golden/mlp.pt2"), "other.pt2");
   EXPECT_EQ(compiled.code, 0) << compiled.err;
   EXPECT_TRUE(contains(compiled.out, "a package of AOTInductor")) << compiled.out;

@@ -37,9 +37,17 @@ Error not_an_export(const ZipReader& archive) {
 Result<std::string> model_name(const ZipReader& archive, const std::string& root) {
   const std::string folder = root + "models/";
   std::vector<std::string> names;
+  bool is_package = false;
   for (const ZipEntry& entry : archive.entries()) {
+    is_package = is_package || entry.name.starts_with(root + "data/aotinductor/");
     if (!entry.name.starts_with(folder) || !entry.name.ends_with(".json")) continue;
     names.push_back(entry.name.substr(folder.size(), entry.name.size() - folder.size() - 5));
+  }
+  if (names.empty() && is_package) {
+    return unsupported(
+        "{} is a package of AOTInductor, which PyTorch's own loaders take, and holds no exported "
+        "program: give the archive of torch.export.save",
+        archive.name());
   }
   if (names.empty()) {
     return invalid_file(
