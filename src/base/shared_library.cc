@@ -65,6 +65,11 @@ std::string find_program(const std::string& name) {
   if (!program.empty()) folders = {program, program.parent_path()};
   const fs::path libraries = executorch_folder();
   if (!libraries.empty()) folders.push_back(libraries.parent_path());
+  // ExecuTorch's library may be another's, and this code in a library of its own.
+  Dl_info info;
+  if (::dladdr(reinterpret_cast<const void*>(&find_program), &info) != 0) {
+    folders.push_back(fs::path(info.dli_fname).parent_path().parent_path());
+  }
   for (const fs::path& folder : folders) {
     std::error_code error;
     const fs::path path = folder / "libexec/slipway" / name;

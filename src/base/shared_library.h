@@ -20,7 +20,7 @@ std::string program_folder();
 
 // Where a program of Slipway's own lies that others start: libexec/slipway/ in this program's
 // folder or beside it (bin/ or, in the build tree, tests/), or beside the folder of
-// libexecutorch.so (lib/). Empty where it is in none of them.
+// libexecutorch.so or of the library that this is in (lib/). Empty where it is in none of them.
 std::string find_program(const std::string& name);
 
 // What the folders above are from now on: in a program that opens libraries for another one,

@@ -116,6 +116,19 @@ std::string settings_of(const engine::Description& engine) {
 
 }  // namespace
 
+std::string other_origin(const std::string& backend) {
+  const engine::Description* const known = engine_list::find_backend(backend);
+  const et::BackendInterface* const registered = et::get_backend_class(backend.c_str());
+  if (known == nullptr || known->library == nullptr || registered == nullptr) return "";
+  const std::string_view file = file_of(*registered);
+  if (file.empty() || file.substr(file.rfind('/') + 1) == known->library) return "";
+  return fmt::format(
+      "; {} is the delegate of {}, which was there before Slipway's {}: load a module of Slipway's "
+      "before what brings that library, such as ExecuTorch's Python package, or in another process "
+      "(option 'isolate')",
+      backend, file, known->library);
+}
+
 BackendSettings::BackendSettings(const LoadOptions& options, const std::string& program,
                                  bool is_checked) {
   for (const engine::Description* engine : engine_list::descriptions()) {

@@ -34,6 +34,10 @@ class BackendSettings {
   std::vector<std::pair<const char*, std::vector<executorch::runtime::BackendOption>>> settings_;
 };
 
+// Where another library than Slipway's own registered the backend: which one, and what to do; empty
+// otherwise. For errors: it may run the engines all the same.
+std::string other_origin(const std::string& backend);
+
 // Once all engines of a method are loaded that delegates plan together
 // (engine::Description::weight_budget): before that none runs. `program` names them, as it did in
 // BackendSettings; what the delegates log comes behind `log`.

@@ -114,7 +114,10 @@ Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap
     const et::LoadBackendOptionsMap map = settings.map();
     auto method = program.load_method(name_.c_str(), &*memory_manager_,
                                       tracer_ ? &*tracer_ : nullptr, data, &map);
-    if (!method.ok()) return translate(method.error(), context, log.text());
+    if (!method.ok()) {
+      const Error error = translate(method.error(), context, log.text());
+      return make_error(error.code(), "{}{}", error.message(), other_delegates(file_, name_));
+    }
     method_.emplace(std::move(*method));
     std::string said = log.text();
     const Status finished = finish_program(program_id(), said);

@@ -149,6 +149,16 @@ std::vector<std::string> environment_differences(const pte::File& file, const st
   return differences;
 }
 
+std::string other_delegates(const pte::File& file, const std::string& method) {
+  const fb::ExecutionPlan* plan = file.plan(method);
+  if (plan == nullptr || plan->delegates() == nullptr) return "";
+  for (const fb::BackendDelegate* delegate : *plan->delegates()) {
+    std::string text = other_origin(delegate->id()->str());
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
 std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,
                                                 const LoadOptions& options) {
   const std::pair<const char*, LoadOptions> each[] = {

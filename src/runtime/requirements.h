@@ -28,6 +28,9 @@ std::string instruction_origin(const pte::File& file, const std::string& method,
 // (check_requirements).
 std::vector<std::string> environment_differences(const pte::File& file, const std::string& method);
 
+// other_origin() of the backends of the method's engines, the first that there is.
+std::string other_delegates(const pte::File& file, const std::string& method);
+
 // Of each option for some engines that is given although the method has none that takes it: that it
 // has no effect.
 std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,

@@ -36,13 +36,13 @@ half_rounds_inside promoted_floats edges_cast int64_arithmetic edges_reduced
 rounds_float16 rounds_dynamic_float16 special_float16 scattered_float16
 rounds_bfloat16 rounds_dynamic_bfloat16 numbers_bfloat16 numbers_kept_bfloat16 special_bfloat16 empty_bfloat16 dynamic_bfloat16
 mask_as_float layers_bfloat16 resized_bfloat16 scattered_bfloat16 attention_mask_bfloat16 half_overflow_inside
-matmul_tiles
+matmul_tiles matmul_few_rows attention_halves
 """.split())
 
 # The MaxPool of both loses NaN.
 NOT_COMPARABLE = {"edges_max_pool"}
-# Complex numbers, and how the core dialect has combinations.
-NOT_IN_ONNX = {"conjugate_transpose", "hermitian_transforms", "hermitian_transforms_back", "combinations"}
+# Complex numbers.
+NOT_IN_ONNX = {"conjugate_transpose", "hermitian_transforms", "hermitian_transforms_back"}
 
 ORT_STATE = onnxruntime.capi.onnxruntime_pybind11_state
 ORT_ERRORS = (ORT_STATE.NotImplemented, ORT_STATE.InvalidGraph, ORT_STATE.Fail, ORT_STATE.RuntimeException, RuntimeError)

@@ -1,4 +1,7 @@
-"""What README.md and docs/ show, run as a reader would: programs in Python and C++, commands, and what these print."""
+"""What README.md and docs/ show, run as a reader would: programs in Python and C++, commands, and what these print.
+
+usage: test_pages.py PAGE shows one in a process of its own, in a folder of its own
+"""
 
 import os
 import pathlib
@@ -6,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -37,26 +39,6 @@ class Model(torch.nn.Module):
 
     def forward(self, x):
         return self.linear(torch.relu(self.convolution(x)).mean((2, 3)))
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder with what the pages speak of: model.pt2, x.npy and model.pte."""
-    torch.manual_seed(0)
-    model, x = Model().eval(), torch.randn(2, 3, 224, 224)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / "crepe_tiny.pt2").symlink_to(ROOT / "examples/models/crepe_tiny.pt2")
-    program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch", max=64)},))
-    torch.export.save(program, tmp_path / "model.pt2")
-    np.save(tmp_path / "x.npy", x.numpy())
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{pathlib.Path(TOOL).parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("SLIPWAY_C_LIBRARY", "")  # what a page sets is taken back
-    monkeypatch.syspath_prepend(SITE)
-    monkeypatch.syspath_prepend(tmp_path)
-    shell("slipway compile model.pt2 -o model.pte --engine none")
-    return types.SimpleNamespace(model=model, x=x, program=program)
 
 
 def shell(command):
@@ -132,20 +114,55 @@ def check_syntax(language, text, tmp_path):
     shell(f"{compiler} -fsyntax-only -Wall -Werror=implicit-function-declaration -I {INSTALLED}/include {tmp_path}/part.{language}")
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page not in DATA and blocks(page)])
-def test_what_a_page_shows(page, folder, tmp_path):
-    names = {"model": folder.model, "x": folder.x, "torch": torch}
+def make_folder():
+    """What the pages speak of, here: model.pt2, x.npy and model.pte; the names of the programs in Python."""
+    torch.manual_seed(0)
+    model, x = Model().eval(), torch.randn(2, 3, 224, 224)
+    pathlib.Path("examples").symlink_to(ROOT / "examples")
+    pathlib.Path("crepe_tiny.pt2").symlink_to(ROOT / "examples/models/crepe_tiny.pt2")
+    program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},))
+    torch.export.save(program, "model.pt2")
+    np.save("x.npy", x.numpy())
+    shell("slipway compile model.pt2 -o model.pte --engine none")
+    return {"model": model, "x": x, "torch": torch}
+
+
+def show(page):
+    """In the working directory, which is empty."""
+    names = make_folder()
+    here = pathlib.Path.cwd()
+    sys.path[:0] = [str(here), str(SITE)]
     if "slipway compile engines.pt2" in (ROOT / page).read_text():
         shell("slipway compile model.pt2 -o engines.pt2 --engine tensorrt")
     cmake = [text for language, text in blocks(page) if language == "cmake"]
     if cmake:
-        build_cpp([text for language, text in blocks(page) if language == "cpp"], cmake[0], tmp_path)
+        build_cpp([text for language, text in blocks(page) if language == "cpp"], cmake[0], here)
     for language, text in blocks(page):
         if language == "python":
-            run_python(page, text, names, tmp_path)
+            run_python(page, text, names, here)
         elif language in ("c", "cpp") and not cmake or language == "c":
-            check_syntax(language, text, tmp_path)
+            check_syntax(language, text, here)
         elif not language and not text.startswith(SUITES):
             run_commands(text)
         else:
             assert language in ("cmake", "cpp", ""), language
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in DATA and blocks(page)])
+def test_what_a_page_shows(page, tmp_path):
+    """In a process of its own: where ExecuTorch's package was imported before, its delegates are those of the process."""
+    environment = {
+        **os.environ,
+        "PATH": f"{pathlib.Path(TOOL).parent}:{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PYTHONPATH": os.pathsep.join(map(str, (pathlib.Path(__file__).parent, os.environ.get("PYTHONPATH", "")))),
+    }
+    place = tmp_path / "page"
+    place.mkdir()
+    command = [sys.executable, __file__, page]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+
+
+if __name__ == "__main__":
+    show(sys.argv[1])

@@ -116,6 +116,27 @@ for _ in range(2):
 """
 
 
+STOCK_FIRST = """
+import sys
+import executorch.runtime, slipway, numpy
+file = sys.argv[1]
+try:
+    slipway.load(file)(numpy.zeros((2, 4), numpy.float32))
+except slipway.Error as error:
+    assert "libexecutorch_backend_openvino.so, which was there before" in str(error), error
+    assert slipway.load(file, isolate=True)(numpy.zeros((2, 4), numpy.float32)).shape == (2, 3)
+    print("said so")
+"""
+
+
+def test_another_delegate_is_named(slipway, tmp_path):
+    """That of ExecuTorch's package, with an OpenVINO that is older than the engine."""
+    slipway.compile(torch.export.export(torch.nn.Linear(4, 3).eval(), (torch.randn(2, 4),)), tmp_path / "m.pte")
+    command = [sys.executable, "-c", STOCK_FIRST, tmp_path / "m.pte"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(SITE)}, capture_output=True, text=True)
+    assert "said so" in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize("order", ["slipway,torch,executorch.runtime", "torch,executorch.runtime,slipway"])
 def test_imports_in_any_order(slipway, order, tmp_path):
     class Affine(torch.nn.Module):
