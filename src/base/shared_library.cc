@@ -67,7 +67,7 @@ std::string find_program(const std::string& name) {
   if (!libraries.empty()) folders.push_back(libraries.parent_path());
   // ExecuTorch's library may be another's, and this code in a library of its own.
   Dl_info info;
-  if (::dladdr(reinterpret_cast<const void*>(&find_program), &info) != 0) {
+  if (!folders_of_another() && ::dladdr(reinterpret_cast<const void*>(&find_program), &info) != 0) {
     folders.push_back(fs::path(info.dli_fname).parent_path().parent_path());
   }
   for (const fs::path& folder : folders) {

@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "base/try.h"
+#include "ir/arguments.h"
 #include "ir/op_builder.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
