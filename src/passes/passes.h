@@ -81,8 +81,9 @@ Status keep_empty_sizes(ir::Program& program);
 // inner size may be 0, they pass a choice between themselves and 0.
 Status guard_empty_products(ir::Program& program);
 
-// ExecuTorch's sampling by a grid, and engines', take NaN and infinities in the grid for other places
-// than PyTorch: where the grid has one, it samples a place of the same result, or the result is NaN.
+// ExecuTorch's sampling by a grid, and engines', take NaN and infinities in the grid for other
+// places than PyTorch: where the grid has one, it samples a place of the same result, or the result
+// is NaN.
 Status guard_grids(ir::Program& program);
 
 // Views of constants become constants over the same storage, at no cost. Other nodes whose inputs
