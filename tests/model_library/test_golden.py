@@ -39,8 +39,8 @@ def run_model(path, calls='1', values=(), library=LIBRARY):
     if library:
         environment['SLIPWAY_C_LIBRARY'] = str(library)
     ran = subprocess.run([RUN_MODEL, path, calls, *values], env=environment, capture_output=True, text=True)
-    assert (ran.returncode == 0) == (not ran.stderr), ran
-    return ran.stderr
+    assert ran.returncode == 0 or ran.stderr, ran
+    return ran.stderr if ran.returncode else ''  # libraries may print there, too
 
 
 def expect(found, *parts):
