@@ -183,14 +183,8 @@ Status bare_engine(const Program& program, const CompileOptions& options,
 // Steps and warnings go to the log, too.
 CompileOptions with_log(CompileOptions options) {
   if (!is_logged(LogLevel::kError)) return options;
-  const auto add = [](auto& function, LogLevel level, const char* begin) {
-    function = [level, begin, tell = std::move(function)](const std::string& text) {
-      log(level, "{}{}", begin, text);
-      if (tell) tell(text);
-    };
-  };
-  add(options.on_step, LogLevel::kInfo, "compile: ");
-  add(options.on_warning, LogLevel::kWarning, "");
+  options.on_step = logged(LogLevel::kInfo, "compile: ", std::move(options.on_step));
+  options.on_warning = logged(LogLevel::kWarning, "", std::move(options.on_warning));
   return options;
 }
 

@@ -191,6 +191,21 @@ Status check_tune(const CompileOptions& options) {
       options.print_after.empty() ? "dump_partitions" : "print_after");
 }
 
+// An option that none of the engines asked for can follow is an error. Those that are not known
+// may.
+Status check_any_can(const CompileOptions& options, bool (*can)(const engine::Description&),
+                     const char* option, const char* why) {
+  const auto may = [&](const EngineChoice& engine) {
+    const engine::Description* known = engine_list::find_engine(engine.name);
+    return known == nullptr || can(*known);
+  };
+  if (options.engines.empty() || std::any_of(options.engines.begin(), options.engines.end(), may)) {
+    return {};
+  }
+  return invalid_argument("option '{}' has no effect on {}, {}", option, options.engines[0].name,
+                          why);
+}
+
 Status check_external_engines(const CompileOptions& options) {
   // CUDA engines of ExecuTorch's own have theirs in a file of this name.
   constexpr std::string_view kTaken = "aoti_cuda_blob.ptd";
@@ -202,31 +217,15 @@ Status check_external_engines(const CompileOptions& options) {
         "program, such as 'engines'",
         printable(options.external_engines));
   }
-  const auto can = [](const EngineChoice& engine) {
-    const engine::Description* known = engine_list::find_engine(engine.name);
-    return known == nullptr || known->external_header != nullptr;
-  };
-  if (options.engines.empty() || std::any_of(options.engines.begin(), options.engines.end(), can)) {
-    return {};
-  }
-  return invalid_argument(
-      "option 'external_engines' has no effect on {}, whose delegate takes its engines from the "
-      "program alone",
-      options.engines[0].name);
+  return check_any_can(
+      options, [](const engine::Description& engine) { return engine.external_header != nullptr; },
+      "external_engines", "whose delegate takes its engines from the program alone");
 }
 
 Status check_memory_planning(const CompileOptions& options) {
-  const auto can = [](const EngineChoice& engine) {
-    const engine::Description* known = engine_list::find_engine(engine.name);
-    return known == nullptr || known->cuda_device != nullptr;
-  };
-  if (options.engines.empty() || std::any_of(options.engines.begin(), options.engines.end(), can)) {
-    return {};
-  }
-  return invalid_argument(
-      "option 'non_cpu_memory_planning' has no effect on {}, which takes its tensors in the host's "
-      "memory",
-      options.engines[0].name);
+  return check_any_can(
+      options, [](const engine::Description& engine) { return engine.cuda_device != nullptr; },
+      "non_cpu_memory_planning", "which takes its tensors in the host's memory");
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "base/half.h"
-#include "base/try.h"
 #include "ir/arguments.h"
 #include "ir/op_builder.h"
 #include "ir/queries.h"
@@ -15,7 +14,6 @@
 namespace slipway::passes {
 namespace {
 
-using ir::Graph;
 using ir::Node;
 using ir::SymInt;
 using ir::Value;
@@ -36,14 +34,17 @@ std::optional<SymInt> step_of(const Value* offsets) {
 
 // embedding_bag(weight, indices, offsets, scale_grad, mode, sparse, per_sample_weights,
 // include_last_offset, padding_idx), where each bag has so many entries; or null.
-Value* without_bags(ir::OpBuilder& build, const Graph& graph, const Node& node,
-                    const ir::SymbolRanges& ranges) {
+Value* without_bags(ir::OpBuilder& build, const Node& node, const ir::SymbolRanges& ranges) {
+  if (!node.op().starts_with("aten.embedding_bag.") &&
+      !node.op().starts_with("aten._embedding_bag")) {
+    return nullptr;
+  }
   const ir::Arguments arguments(node);
   Value* weight = arguments.tensor(0);
   Value* index = arguments.tensor(1);
   Value* offsets = arguments.tensor(2);
   for (size_t i = 1; i < node.outputs().size(); ++i) {
-    if (ir::is_used(graph, node.output(i))) return nullptr;
+    if (ir::is_used(build.graph(), node.output(i))) return nullptr;
   }
   if (!weight || !index || !offsets || index->rank() != 1 || weight->rank() != 2 ||
       arguments.flag(7).value_or(false)) {
@@ -86,30 +87,12 @@ Value* without_bags(ir::OpBuilder& build, const Graph& graph, const Node& node,
   return build.to_dtype(reduced, result);
 }
 
-Status reduce(Graph& graph, const ir::SymbolRanges& ranges) {
-  Replacements replacements;
-  std::vector<Node*> removed;
-  for (auto it = graph.nodes().begin(); it != graph.nodes().end(); ++it) {
-    Node* node = it->get();
-    for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(reduce(*inner, ranges));
-    if (!node->op().starts_with("aten.embedding_bag.") &&
-        !node->op().starts_with("aten._embedding_bag")) {
-      continue;
-    }
-    ir::OpBuilder build(graph, node, node);
-    Value* made = without_bags(build, graph, *node, ranges);
-    if (!build.status().ok()) return build.status();
-    if (!made) continue;
-    replacements.add(node->output(), made);
-    removed.push_back(node);
-  }
-  replacements.apply(graph);
-  for (auto it = removed.rbegin(); it != removed.rend(); ++it) graph.erase(*it);
-  return {};
-}
-
 }  // namespace
 
-Status reduce_even_bags(ir::Program& program) { return reduce(*program.graph, program.ranges); }
+Status reduce_even_bags(ir::Program& program) {
+  return rewrite_nodes(*program.graph, [&](ir::OpBuilder& build, const Node& node) {
+    return without_bags(build, node, program.ranges);
+  });
+}
 
 }  // namespace slipway::passes

@@ -1,5 +1,6 @@
 // Grids that say where to sample an image and hold NaN or infinities.
 #include <limits>
+#include <vector>
 
 #include "base/try.h"
 #include "ir/arguments.h"
@@ -10,7 +11,6 @@
 namespace slipway::passes {
 namespace {
 
-using ir::Graph;
 using ir::Node;
 using ir::Value;
 
@@ -23,45 +23,33 @@ bool samples_images(const Node& node) {
   return is_sampler && node.value(0)->rank() == 4;
 }
 
-Status guard(Graph& graph) {
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  Replacements replacements;
-  for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
-    Node* node = (it++)->get();
-    for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(guard(*inner));
-    if (!samples_images(*node)) continue;
-    const ir::Arguments arguments(*node);
-    const auto mode = arguments.constant(2);
-    const auto padding = arguments.constant(3);
-    if (!mode || !padding) continue;
-    ir::OpBuilder b(graph, node, node);
-    Value* grid = node->value(1);
-    Value* is_finite = b.lt(b.abs(grid), kInfinity);
-    const auto number = [&](double value) { return b.scalar_tensor(value, grid->dtype()); };
-    const bool gives_nan = mode == kBicubic || (mode == kBilinear && padding == kZeros);
-    Value* instead = number(0);
-    if (padding == kZeros && !gives_nan) instead = number(3);  // outside of the image
-    if (padding == kReflection) instead = number(-1);
-    if (padding == kBorder) instead = b.where(b.gt(grid, 0.0), number(1), number(-1));
-    std::vector<ir::Argument> sampled = node->args();
-    sampled[1] = b.where(is_finite, grid, instead);
-    Value* result = b.call(node->op(), sampled, node->output()->type());
-    if (gives_nan) {
-      Value* finite = b.sum(b.where(is_finite, number(1), number(0)), {-1});
-      result = b.where(b.unsqueeze(b.gt(finite, 1.5), 1), result,
-                       number(std::numeric_limits<double>::quiet_NaN()));
-    }
-    replacements.add(node->output(), result);
-    if (!b.status().ok()) return b.status();
-  }
-  replacements.apply(graph);
-  return {};
+Value* guarded_grid(ir::OpBuilder& b, const Node& node) {
+  if (!samples_images(node)) return nullptr;
+  const ir::Arguments arguments(node);
+  const auto mode = arguments.constant(2);
+  const auto padding = arguments.constant(3);
+  if (!mode || !padding) return nullptr;
+  Value* grid = node.value(1);
+  Value* is_finite = b.lt(b.abs(grid), std::numeric_limits<double>::infinity());
+  const auto number = [&](double value) { return b.scalar_tensor(value, grid->dtype()); };
+  const bool gives_nan = mode == kBicubic || (mode == kBilinear && padding == kZeros);
+  Value* instead = number(0);
+  if (padding == kZeros && !gives_nan) instead = number(3);  // outside of the image
+  if (padding == kReflection) instead = number(-1);
+  if (padding == kBorder) instead = b.where(b.gt(grid, 0.0), number(1), number(-1));
+  std::vector<ir::Argument> sampled = node.args();
+  sampled[1] = b.where(is_finite, grid, instead);
+  Value* result = b.call(node.op(), sampled, node.output()->type());
+  if (!gives_nan) return result;
+  Value* finite = b.sum(b.where(is_finite, number(1), number(0)), {-1});
+  return b.where(b.unsqueeze(b.gt(finite, 1.5), 1), result,
+                 number(std::numeric_limits<double>::quiet_NaN()));
 }
 
 }  // namespace
 
 Status guard_grids(ir::Program& program) {
-  SLIPWAY_RETURN_IF_ERROR(guard(*program.graph));
+  SLIPWAY_RETURN_IF_ERROR(rewrite_nodes(*program.graph, guarded_grid));
   return remove_dead_code(program);
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "base/try.h"
 #include "ir/arguments.h"
 #include "ir/scan.h"
 #include "passes/view_step.h"
@@ -73,6 +74,26 @@ void Replacements::apply(Graph& graph) const {
     for (Argument& argument : node->args()) resolve(argument);
   }
   for (Argument& output : graph.outputs()) resolve(output);
+}
+
+Status rewrite_nodes(Graph& graph, const Rewrite& rewrite) {
+  Replacements replacements;
+  std::vector<Node*> replaced;
+  for (const auto& each : graph.nodes()) {
+    Node* node = each.get();
+    for (Graph* inner : sub_graphs(*node)) {
+      SLIPWAY_RETURN_IF_ERROR(rewrite_nodes(*inner, rewrite));
+    }
+    ir::OpBuilder build(graph, node, node);
+    Value* made = rewrite(build, *node);
+    if (!build.status().ok()) return build.status();
+    if (made == nullptr) continue;
+    replacements.add(node->output(), made);
+    replaced.push_back(node);
+  }
+  replacements.apply(graph);
+  for (auto it = replaced.rbegin(); it != replaced.rend(); ++it) graph.erase(*it);
+  return {};
 }
 
 }  // namespace slipway::passes

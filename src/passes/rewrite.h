@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ir/op_builder.h"
 #include "ir/program.h"
 
 namespace slipway::passes {
@@ -28,6 +29,11 @@ bool is_random(std::string_view op);
 bool draws_random_numbers(const ir::Node& node);
 // Whether the node may be removed when nothing uses its results, and made once instead of twice.
 bool is_pure(const ir::Node& node);
+
+// What stands for a node's output from now on, made in front of it, or null where it stays.
+using Rewrite = std::function<ir::Value*(ir::OpBuilder& build, const ir::Node& node)>;
+// Does so in the graph and in those in it, and removes the nodes. What builders refuse is an error.
+Status rewrite_nodes(ir::Graph& graph, const Rewrite& rewrite);
 
 // Values to be replaced: collects the pairs of a walk over a graph, then replaces all at once.
 class Replacements {

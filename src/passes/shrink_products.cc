@@ -5,7 +5,6 @@
 #include <variant>
 #include <vector>
 
-#include "base/try.h"
 #include "ir/op_builder.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -15,7 +14,6 @@ namespace slipway::passes {
 namespace {
 
 using ir::Argument;
-using ir::Graph;
 using ir::Node;
 using ir::SymInt;
 using ir::Value;
@@ -108,32 +106,17 @@ Value* as_choice(ir::OpBuilder& build, const Node& node) {
   return build.call(node.op(), arguments, node.output()->type());
 }
 
-Status shrink(Graph& graph) {
-  Replacements replacements;
-  std::vector<Node*> removed;
-  for (auto it = graph.nodes().begin(); it != graph.nodes().end(); ++it) {
-    Node* node = it->get();
-    for (Graph* inner : sub_graphs(*node)) SLIPWAY_RETURN_IF_ERROR(shrink(*inner));
-    const bool is_product = node->op() == "aten.bmm.default" ||
-                            (node->op() == "aten.matmul.default" && node->output()->rank() > 2);
-    const bool is_choice = node->op() == "aten.where.self" ||
-                           node->op() == "aten.where.ScalarOther" ||
-                           node->op() == "aten.where.ScalarSelf";
-    if (!is_product && !is_choice) continue;
-    ir::OpBuilder build(graph, node, node);
-    Value* made = is_product ? as_product(build, *node) : as_choice(build, *node);
-    if (!build.status().ok()) return build.status();
-    if (!made) continue;
-    replacements.add(node->output(), made);
-    removed.push_back(node);
-  }
-  replacements.apply(graph);
-  for (auto it = removed.rbegin(); it != removed.rend(); ++it) graph.erase(*it);
-  return {};
+Value* shrunk(ir::OpBuilder& build, const Node& node) {
+  const bool is_product = node.op() == "aten.bmm.default" ||
+                          (node.op() == "aten.matmul.default" && node.output()->rank() > 2);
+  if (is_product) return as_product(build, node);
+  const bool is_choice = node.op() == "aten.where.self" || node.op() == "aten.where.ScalarOther" ||
+                         node.op() == "aten.where.ScalarSelf";
+  return is_choice ? as_choice(build, node) : nullptr;
 }
 
 }  // namespace
 
-Status shrink_products(ir::Program& program) { return shrink(*program.graph); }
+Status shrink_products(ir::Program& program) { return rewrite_nodes(*program.graph, shrunk); }
 
 }  // namespace slipway::passes

@@ -47,6 +47,15 @@ std::string_view file_of(const et::BackendInterface& backend) {
   return ::dladdr(table, &info) == 0 || info.dli_fname == nullptr ? "" : info.dli_fname;
 }
 
+// The file of a library that registered the backend and is not Slipway's own; empty where it is, or
+// nothing is known of it.
+std::string_view other_library(const engine::Description* known,
+                               const et::BackendInterface& backend) {
+  if (known == nullptr || known->library == nullptr) return "";
+  const std::string_view file = file_of(backend);
+  return file.substr(file.rfind('/') + 1) == known->library ? "" : file;
+}
+
 // The library that a backend's code is in, which stays open.
 class Library {
  public:
@@ -73,9 +82,9 @@ class Library {
 // name does not know how.
 Status check_origin(const std::string& id, const et::BackendInterface& backend) {
   const engine::Description* known = engine_list::find_backend(id);
-  if (known == nullptr || known->weight_budget == nullptr || known->library == nullptr) return {};
-  const std::string_view file = file_of(backend);
-  if (file.empty() || file.substr(file.rfind('/') + 1) == known->library) return {};
+  if (known == nullptr || known->weight_budget == nullptr) return {};
+  const std::string_view file = other_library(known, backend);
+  if (file.empty()) return {};
   return unavailable(
       "backend {} is registered by {}, and not by Slipway's {}: load no other delegate of this "
       "name",
@@ -119,9 +128,8 @@ std::string settings_of(const engine::Description& engine) {
 std::string other_origin(const std::string& backend) {
   const engine::Description* const known = engine_list::find_backend(backend);
   const et::BackendInterface* const registered = et::get_backend_class(backend.c_str());
-  if (known == nullptr || known->library == nullptr || registered == nullptr) return "";
-  const std::string_view file = file_of(*registered);
-  if (file.empty() || file.substr(file.rfind('/') + 1) == known->library) return "";
+  const std::string_view file = registered == nullptr ? "" : other_library(known, *registered);
+  if (file.empty()) return "";
   return fmt::format(
       "; {} is the delegate of {}, which was there before Slipway's {}: load a module of Slipway's "
       "before what brings that library, such as ExecuTorch's Python package, or in another process "

@@ -91,10 +91,7 @@ Result<std::unique_ptr<Module::Impl>> open_module(Opened program, const std::str
 // Warnings go to the log, too.
 LoadOptions with_log(LoadOptions options) {
   if (!is_logged(LogLevel::kError)) return options;
-  options.on_warning = [tell = std::move(options.on_warning)](const std::string& warning) {
-    log(LogLevel::kWarning, "{}", warning);
-    if (tell) tell(warning);
-  };
+  options.on_warning = logged(LogLevel::kWarning, "", std::move(options.on_warning));
   return options;
 }
 

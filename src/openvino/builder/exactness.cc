@@ -265,18 +265,28 @@ class Examination {
   // Numbers that the caller chooses, or that tensors hold: the plugin has 32 bits for them. Sizes
   // of inputs have less.
   const char* chosen_number(const ir::Argument& argument) const {
-    const ir::SymbolRanges of_sizes = ranges_of_numbers(program_);
     for (const ir::SymInt& each : numbers_of(argument)) {
       for (const std::string& symbol : each.symbols()) {
-        const auto known = of_sizes.find(symbol);
-        const ir::Range range = known == of_sizes.end() ? ir::Range() : known->second;
-        if (!range.min || !std::in_range<int32_t>(*range.min) || !range.max ||
-            !std::in_range<int32_t>(*range.max)) {
+        const auto known = program_.ranges.find(symbol);
+        const ir::Range range = known == program_.ranges.end() ? ir::Range() : known->second;
+        const bool is_short = range.min && std::in_range<int32_t>(*range.min) && range.max &&
+                              std::in_range<int32_t>(*range.max);
+        if (!is_short && !is_size_of_input(symbol)) {
           return "a number that it takes may have more than 32 bits";
         }
       }
     }
     return nullptr;
+  }
+
+  bool is_size_of_input(const std::string& symbol) const {
+    const auto& inputs = program_.graph->inputs();
+    return std::any_of(inputs.begin(), inputs.end(), [&](const ir::Value* input) {
+      return std::any_of(input->sizes().begin(), input->sizes().end(), [&](const ir::SymInt& size) {
+        const std::vector<std::string> symbols = size.symbols();
+        return std::find(symbols.begin(), symbols.end(), symbol) != symbols.end();
+      });
+    });
   }
 
   static std::span<const ir::SymInt> numbers_of(const ir::Argument& argument) {

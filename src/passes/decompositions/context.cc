@@ -131,6 +131,25 @@ Scalar lowest(DType dtype) {
   }
 }
 
+Scalar highest(DType dtype) {
+  switch (dtype) {
+    case DType::kBool:
+      return SymInt(1);
+    case DType::kUInt8:
+      return SymInt(UINT8_MAX);
+    case DType::kInt8:
+      return SymInt(INT8_MAX);
+    case DType::kInt16:
+      return SymInt(INT16_MAX);
+    case DType::kInt32:
+      return SymInt(INT32_MAX);
+    case DType::kInt64:
+      return SymInt(INT64_MAX);
+    default:
+      return std::numeric_limits<double>::infinity();
+  }
+}
+
 std::vector<SymInt> last(const std::vector<SymInt>& list, size_t count) {
   if (count > list.size()) throw std::out_of_range("last");
   return {list.end() - static_cast<std::ptrdiff_t>(count), list.end()};

@@ -72,6 +72,8 @@ double rounded_to(double number, DType dtype);
 bool adds_zero(const ir::Value* value);
 // What is less than or equal to every number of the type.
 ir::Scalar lowest(DType dtype);
+// What no number of the type is larger than.
+ir::Scalar highest(DType dtype);
 
 // A list's last elements, and those before them. As at() does, these throw std::out_of_range for a
 // list that is too short, such as the sizes of a tensor that has too few dimensions: a file may say

@@ -284,26 +284,6 @@ Values embedding_bag(Context& c) {
   return values;
 }
 
-// What no number of the type is larger than.
-Scalar highest(DType dtype) {
-  switch (dtype) {
-    case DType::kBool:
-      return SymInt(1);
-    case DType::kUInt8:
-      return SymInt(UINT8_MAX);
-    case DType::kInt8:
-      return SymInt(INT8_MAX);
-    case DType::kInt16:
-      return SymInt(INT16_MAX);
-    case DType::kInt32:
-      return SymInt(INT32_MAX);
-    case DType::kInt64:
-      return SymInt(INT64_MAX);
-    default:
-      return std::numeric_limits<double>::infinity();
-  }
-}
-
 // So many are compared with each value at once.
 constexpr int64_t kFew = 16;
 
