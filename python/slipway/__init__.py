@@ -10,6 +10,7 @@ Errors are those of slipway.errors. docs/python.md has the rest.
 """
 
 import difflib
+import functools
 import importlib.util
 import json
 import os
@@ -68,6 +69,7 @@ def _texts(value):
     return [os.fspath(value) if isinstance(value, os.PathLike) else str(value)]
 
 
+@functools.cache
 def _rows(kind):
     known = {"compile": _native.compile_options, "load": _native.load_options}
     return known[kind]() if kind in known else _native.engine_options(kind)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "pte/format/allocation.h"
 #include "pte/format/program_generated.h"
 #include "pte/format/scalar_types.h"
 #include "pte/reader/state.h"
@@ -31,8 +32,7 @@ Json tensor_json(const fb::Tensor& tensor) {
   json["bytes"] = bytes.ok() ? *bytes : 0;
   if (const auto* place = tensor.allocation_info()) {
     json["buffer"] = place->memory_id();
-    json["offset"] =
-        uint64_t{place->memory_offset_high()} << 32 | uint64_t{place->memory_offset_low()};
+    json["offset"] = pte::offset_of(*place);
   }
   return json;
 }

@@ -9,7 +9,7 @@
 #include <fmt/core.h>
 #include <gtest/gtest.h>
 
-#include "pte/format/program_generated.h"
+#include "runtime/endless_program_test.h"
 #include "slipway/module.h"
 
 // A damaged offset may lay a kernel's input over its output within planned memory. The kernel's
@@ -21,13 +21,7 @@ extern "C" const char* __asan_default_suppressions() {  // NOLINT(bugprone-reser
 namespace slipway {
 namespace {
 
-std::vector<std::byte> read_bytes(const std::string& name) {
-  std::ifstream stream(std::string(SLIPWAY_TEST_DATA) + "/" + name, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(stream)),
-                         std::istreambuf_iterator<char>());
-  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
-  return {bytes, bytes + text.size()};
-}
+using runtime::read_bytes;
 
 // Loads the file and runs each method twice on inputs that fit. How it went does not matter.
 void exercise(std::vector<std::byte> bytes) {
@@ -115,20 +109,8 @@ INSTANTIATE_TEST_SUITE_P(Programs, HostileFile,
                                          "pte/lists.pte", "pte/item.pte"));
 
 TEST(HostileFile, AnEndlessLoopStops) {
-  std::vector<std::byte> bytes = read_bytes("pte/cond.pte");
-  const auto* plan = executorch_flatbuffer::GetProgram(bytes.data())->execution_plan()->Get(0);
-  int32_t position = 0;
-  for (const auto* instruction : *plan->chains()->Get(0)->instructions()) {
-    if (const auto* jump = instruction->instr_args_as_JumpFalseCall()) {
-      auto* table = reinterpret_cast<flatbuffers::Table*>(
-          const_cast<executorch_flatbuffer::JumpFalseCall*>(jump));
-      ASSERT_TRUE(table->SetField<int32_t>(
-          executorch_flatbuffer::JumpFalseCall::VT_DESTINATION_INSTRUCTION, position, 0));
-      break;
-    }
-    ++position;
-  }
-  auto module = Module::load(std::move(bytes), "loop.pte", {.time_limit = std::chrono::hours(1)});
+  auto module =
+      Module::load(runtime::endless_program(), "loop.pte", {.time_limit = std::chrono::hours(1)});
   ASSERT_TRUE(module.ok()) << module.error().message();
   Tensor x = *Tensor::zeros(DType::kFloat32, {2, 3});
   const Method method = *module->method();

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
+#include "pte/format/allocation.h"
 #include "pte/format/program_generated.h"
 #include "pte/reader/state.h"
 #include "runtime/element_types.h"
@@ -85,8 +86,7 @@ std::unordered_set<size_t> shared_tensors(const fb::ExecutionPlan& execution) {
     const auto* allocation = tensor == nullptr ? nullptr : tensor->allocation_info();
     const auto size = allocation == nullptr ? Result<uint64_t>(0) : nbytes_of(*tensor, "");
     if (!size.ok() || *size == 0) continue;
-    const uint64_t begin = uint64_t{allocation->memory_offset_high()} << 32 |
-                           uint64_t{allocation->memory_offset_low()};
+    const uint64_t begin = pte::offset_of(*allocation);
     places.push_back({allocation->memory_id(), begin, begin + *size, i});
   }
   std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) {
@@ -178,8 +178,7 @@ Status read_first_run(const pte::File& file, const fb::ExecutionPlan& execution,
                                      fmt::format("{}: buffer {}", file.name(), state->name)));
   }
   const fb::AllocationDetails& place = *tensor->allocation_info();
-  plan.first_run = {place.memory_id() - 1, uint64_t{place.memory_offset_high()} << 32 |
-                                               uint64_t{place.memory_offset_low()}};
+  plan.first_run = {place.memory_id() - 1, pte::offset_of(place)};
   return {};
 }
 

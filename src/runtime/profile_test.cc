@@ -1,8 +1,6 @@
 // Where runs spend their time, and runs that are stopped.
 
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <thread>
@@ -10,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "pte/format/program_generated.h"
+#include "runtime/endless_program_test.h"
 #include "runtime/sum_backend_test.h"
 #include "slipway/log.h"
 #include "slipway/module.h"
@@ -92,31 +90,9 @@ TEST(KernelThreads, CanBeLimited) {
   EXPECT_EQ(set_kernel_threads(0).error().code(), ErrorCode::kInvalidArgument);
 }
 
-// It jumps back for ever where its input is all zeros.
-std::vector<std::byte> endless() {
-  std::ifstream stream(path_of("pte/cond.pte"), std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(stream)),
-                         std::istreambuf_iterator<char>());
-  const auto* begin = reinterpret_cast<const std::byte*>(text.data());
-  std::vector<std::byte> bytes(begin, begin + text.size());
-  const auto* plan = executorch_flatbuffer::GetProgram(bytes.data())->execution_plan()->Get(0);
-  int32_t position = 0;
-  for (const auto* instruction : *plan->chains()->Get(0)->instructions()) {
-    if (const auto* jump = instruction->instr_args_as_JumpFalseCall()) {
-      auto* table = reinterpret_cast<flatbuffers::Table*>(
-          const_cast<executorch_flatbuffer::JumpFalseCall*>(jump));
-      table->SetField<int32_t>(executorch_flatbuffer::JumpFalseCall::VT_DESTINATION_INSTRUCTION,
-                               position, 0);
-      break;
-    }
-    ++position;
-  }
-  return bytes;
-}
-
 TEST(Cancel, StopsARunFromAnotherThread) {
   for (const bool isolate : {false, true}) {
-    const auto module = Module::load(endless(), "loop.pte",
+    const auto module = Module::load(runtime::endless_program(), "loop.pte",
                                      {.time_limit = std::chrono::hours(1), .isolate = isolate});
     ASSERT_TRUE(module.ok()) << module.error().message();
     const Method method = *module->method();

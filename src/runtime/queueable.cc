@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "pte/format/allocation.h"
 #include "pte/format/program_generated.h"
 
 namespace slipway::runtime {
@@ -45,8 +46,7 @@ class HostUses {
       if (plan_.planned_devices[place->memory_id() - 1]) continue;
       const auto size = nbytes_of(*tensor, "");
       if (!size.ok()) return false;
-      const uint64_t begin =
-          uint64_t{place->memory_offset_high()} << 32 | uint64_t{place->memory_offset_low()};
+      const uint64_t begin = pte::offset_of(*place);
       const Piece piece = {place->memory_id(), begin, begin + *size};
       const auto is_common = [&](const Piece& other) { return other.overlaps(piece); };
       if (std::any_of(pieces_.begin(), pieces_.end(), is_common)) return false;

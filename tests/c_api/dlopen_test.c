@@ -9,13 +9,7 @@
 
 #include <slipway/slipway_c.h>
 
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1);                                                                \
-    }                                                                         \
-  } while (0)
+#include "../check.h"
 
 // Function pointers come out of dlsym() as pointers to objects.
 #define FUNCTION(name)           \

@@ -13,13 +13,7 @@
 
 #include <slipway/slipway_model.h>
 
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      exit(1);                                                                \
-    }                                                                         \
-  } while (0)
+#include "../check.h"
 
 // The functions of one model.
 static struct {

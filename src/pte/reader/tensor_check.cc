@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/try.h"
+#include "pte/format/allocation.h"
 #include "pte/format/layout.h"
 #include "pte/format/scalar_types.h"
 
@@ -150,8 +151,7 @@ Status check_place(const Tables& tables, const fb::ExecutionPlan& plan, const fb
 
 Status check_planned(const fb::ExecutionPlan& plan, const fb::AllocationDetails& allocation,
                      TensorFacts& facts) {
-  const uint64_t offset =
-      uint64_t{allocation.memory_offset_high()} << 32 | uint64_t{allocation.memory_offset_low()};
+  const uint64_t offset = offset_of(allocation);
   const auto* memories = plan.non_const_buffer_sizes();
   if (allocation.memory_id() == 0 || allocation.memory_id() >= memories->size()) {
     return invalid_file("it is planned in memory {} of {}", allocation.memory_id(),

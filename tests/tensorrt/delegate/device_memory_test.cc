@@ -31,16 +31,6 @@ std::string error_of(const Status& status) { return status.ok() ? "" : status.er
 class DeviceMemoryTest : public ModuleTest {
  protected:
   int copies() const { return driver.copies_to_device + driver.copies_to_host; }
-
-  // A cache that an engine adds to in place.
-  void cache(double add) {
-    ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-    ir::Value* const updated = call(cache, "1", 1, add, "updated");
-    engine::Engine& engine = p.engines.back();
-    engine.record.aliases = {{0, 0, "kv_cache_update"}};
-    engine.header = *kDescription.header(engine.record);
-    p.mutation("cache", updated);
-  }
 };
 
 TEST_F(DeviceMemoryTest, InputsAndOutputsAreUsedWhereTheyLie) {
@@ -249,14 +239,7 @@ TEST_F(DeviceMemoryTest, StateThatCannotBeReadIsResetAllTheSame) {
 }
 
 TEST_F(DeviceMemoryTest, TwoEnginesShareTheirState) {
-  ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-  ir::Value* const read = call(cache, "1", 100, 0, "read");
-  ir::Value* const updated = call(cache, "1", 1, 10, "updated");
-  engine::Engine& engine = p.engines.back();
-  engine.record.aliases = {{0, 0, "kv_cache_update"}};
-  engine.header = *kDescription.header(engine.record);
-  p.mutation("cache", updated);
-  p.output(read);
+  cache_of_two_engines();
   const auto loaded = module();
   const auto method = loaded->method();
   for (int step = 0; step < 3; ++step) {
@@ -271,12 +254,7 @@ TEST_F(DeviceMemoryTest, TwoEnginesShareTheirState) {
 
 TEST_F(DeviceMemoryTest, StateThatAKernelReadsStaysOnTheHost) {
   auto b = p.build();
-  ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-  ir::Value* const updated = call(cache, "1", 1, 10, "updated");
-  engine::Engine& engine = p.engines.back();
-  engine.record.aliases = {{0, 0, "kv_cache_update"}};
-  engine.header = *kDescription.header(engine.record);
-  p.mutation("cache", updated);
+  ir::Value* const updated = cache(10);
   p.output(b.relu(updated));
   const auto loaded = module();
   const auto method = loaded->method();

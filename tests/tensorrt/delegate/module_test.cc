@@ -41,12 +41,7 @@ TEST_F(ModuleTest, TwoEnginesWorkWithKernelsBetween) {
 }
 
 TEST_F(ModuleTest, ACacheThatTheEngineUpdatesIsTheProgramsState) {
-  ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-  ir::Value* const updated = call(cache, "1", 1, 10, "updated");
-  engine::Engine& engine = p.engines[0];
-  engine.record.aliases = {{0, 0, "kv_cache_update"}};
-  engine.header = *kDescription.header(engine.record);
-  p.mutation("cache", updated);
+  cache(10);
   const auto loaded = module();
   ASSERT_TRUE(loaded.ok()) << loaded.error().message();
   const auto method = loaded->method();

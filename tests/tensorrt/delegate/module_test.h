@@ -36,6 +36,21 @@ class ModuleTest : public DelegateTest {
     return result;
   }
 
+  // A cache that an engine adds to in place.
+  ir::Value* cache(double add) {
+    ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
+    ir::Value* const updated = call(cache, "1", 1, add, "updated");
+    is_updated(updated);
+    return updated;
+  }
+  // One to which an engine adds 10, and another gives its hundredfold before that.
+  void cache_of_two_engines() {
+    ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
+    ir::Value* const read = call(cache, "1", 100, 0, "read");
+    is_updated(call(cache, "1", 1, 10, "updated"));
+    p.output(read);
+  }
+
   ir::Value* dynamic_input() {
     p.program.ranges["s0"] = {1, 8};
     return p.input("x", p.type({ir::SymInt::symbol("s0"), 3}));
@@ -49,6 +64,15 @@ class ModuleTest : public DelegateTest {
 
   pte::ProgramToEmit p;
   std::string more_;  // lines of the plans
+
+ private:
+  // The last engine writes its result to the cache that it reads.
+  void is_updated(ir::Value* updated) {
+    engine::Engine& engine = p.engines.back();
+    engine.record.aliases = {{0, 0, "kv_cache_update"}};
+    engine.header = *kDescription.header(engine.record);
+    p.mutation("cache", updated);
+  }
 };
 
 }  // namespace slipway::tensorrt

@@ -20,16 +20,6 @@ class PlannedMemoryTest : public ModuleTest {
 
   int copies() const { return driver.copies_to_device + driver.copies_to_host; }
 
-  // A cache that an engine adds 10 to, in place.
-  ir::Value* cache() {
-    ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-    ir::Value* const updated = call(cache, "1", 1, 10, "updated");
-    engine::Engine& engine = p.engines.back();
-    engine.record.aliases = {{0, 0, "kv_cache_update"}};
-    engine.header = *kDescription.header(engine.record);
-    p.mutation("cache", updated);
-    return updated;
-  }
   ir::Value* input() { return p.input("x", p.type({1, 3})); }
 
   // What was copied by a run, beside its input and its output.
@@ -42,7 +32,7 @@ class PlannedMemoryTest : public ModuleTest {
 };
 
 TEST_F(PlannedMemoryTest, StateBeginsWithItsInitialValue) {
-  cache();
+  cache(10);
   p.output(call(input(), "1", 2, 1, "y"));
   EXPECT_EQ(p.instructions(),
             (Instructions{"jump", "et_copy::_h2d_copy", "aten::logical_not", "engine", "engine"}));
@@ -65,7 +55,7 @@ TEST_F(PlannedMemoryTest, StateBeginsWithItsInitialValue) {
 }
 
 TEST_F(PlannedMemoryTest, WhatIsWrittenToStateBeforeTheFirstRunCounts) {
-  cache();
+  cache(10);
   const auto loaded = module();
   const auto method = loaded->method();
   Tensor given = method->state()->at(0).second;
@@ -75,7 +65,7 @@ TEST_F(PlannedMemoryTest, WhatIsWrittenToStateBeforeTheFirstRunCounts) {
 }
 
 TEST_F(PlannedMemoryTest, StateIsBroughtThereOnceAndNeverCopied) {
-  cache();
+  cache(10);
   p.output(call(input(), "1", 2, 1, "y"));
   const auto loaded = module();
   EXPECT_EQ(copies_of_run(*loaded->method()), 1) << "its initial value";
@@ -97,7 +87,7 @@ TEST_F(PlannedMemoryTest, WhatIsBetweenEnginesIsNotCopied) {
 
 TEST_F(PlannedMemoryTest, WhatAKernelReadsStaysOnTheHost) {
   auto b = p.build();
-  p.output(b.relu(cache()));
+  p.output(b.relu(cache(10)));
   ir::Value* const between = call(input(), "1", 2, 1, "between");
   p.output(b.relu(call(between, "1", 3, 0, "y")));
   p.output(b.relu(between));
@@ -115,7 +105,7 @@ TEST_F(PlannedMemoryTest, WhatAKernelReadsStaysOnTheHost) {
 
 TEST_F(PlannedMemoryTest, AnEngineOnAnotherGpuIsNotGivenIt) {
   if (driver.devices < 2) GTEST_SKIP() << "it needs two GPUs";
-  cache();
+  cache(10);
   const auto loaded = module({.device = "cuda:1"});
   const auto outputs = loaded->method()->run(std::vector<Value>());
   ASSERT_FALSE(outputs.ok());
@@ -126,7 +116,7 @@ TEST_F(PlannedMemoryTest, AnEngineOnAnotherGpuIsNotGivenIt) {
 TEST_F(PlannedMemoryTest, JumpsGoWhereTheyWent) {
   ir::Value* const x = input();
   ir::Value* const predicate = p.input("p", p.type({}, DType::kBool));
-  cache();
+  cache(10);
   const auto branch = [&](int64_t times) {
     auto graph = std::make_shared<ir::Graph>();
     ir::Value* const given = graph->add_input("x", x->type());
@@ -151,7 +141,7 @@ TEST_F(PlannedMemoryTest, JumpsGoWhereTheyWent) {
 
 // Of which the first instructions are read when a method is prepared.
 TEST_F(PlannedMemoryTest, NoFlipOfAFileLeadsOutside) {
-  cache();
+  cache(10);
   p.output(call(input(), "1", 2, 1, "y"));
   const std::vector<std::byte> bytes = *p.emit_bytes();
   int prepared = 0;
@@ -172,14 +162,7 @@ TEST_F(PlannedMemoryTest, NoFlipOfAFileLeadsOutside) {
 
 // ExecuTorch's own runtime, with our allocator registered: what the flag of the first run is for.
 TEST_F(PlannedMemoryTest, ExecutorchsOwnRuntimeBindsItInPlace) {
-  ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-  ir::Value* const read = call(cache, "1", 100, 0, "read");
-  ir::Value* const updated = call(cache, "1", 1, 10, "updated");
-  engine::Engine& engine = p.engines.back();
-  engine.record.aliases = {{0, 0, "kv_cache_update"}};
-  engine.header = *kDescription.header(engine.record);
-  p.mutation("cache", updated);
-  p.output(read);
+  cache_of_two_engines();
   {
     const auto loaded = module();
     ASSERT_TRUE(loaded->method()->prepare().ok()) << "registers the allocator";
@@ -199,7 +182,7 @@ TEST_F(PlannedMemoryTest, ExecutorchsOwnRuntimeBindsItInPlace) {
 // second allocator would end the process. In a process of its own, as others here register one.
 TEST_F(PlannedMemoryTest, ExecutorchsOwnRuntimeNeedsAnAllocator) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
-  cache();
+  cache(10);
   const auto bytes = *p.emit_bytes();
   const auto run = [&] {
     if (!runtime::require_backend(kBackend).ok()) std::exit(2);

@@ -110,14 +110,7 @@ TEST_F(QueuedRunTest, SeveralEnginesAreQueuedWhereNothingBetweenThemIsOnTheHost)
 }
 
 TEST_F(QueuedRunTest, StateOfTheDeviceIsQueuedWith) {
-  ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
-  ir::Value* const read = call(cache, "1", 100, 0, "read");
-  ir::Value* const updated = call(cache, "1", 1, 10, "updated");
-  engine::Engine& engine = p.engines.back();
-  engine.record.aliases = {{0, 0, "kv_cache_update"}};
-  engine.header = *kDescription.header(engine.record);
-  p.mutation("cache", updated);
-  p.output(read);
+  cache_of_two_engines();
   for (const auto device_of : {kDescription.cuda_device, decltype(kDescription.cuda_device)()}) {
     p.device_of = device_of;
     const auto loaded = module();
