@@ -70,9 +70,10 @@ test-peers:
 	@[ -d build/python/site ] || tools/wheel.sh
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
 	@OMP_NUM_THREADS=1 .deps/peers/bin/python -m pytest -q -n $$(nproc) --durations 20 --ignore tests/peers/test_aoti.py tests/peers
-	@# Without ExecuTorch's package, whose delegates would be those of the process.
+	@OMP_NUM_THREADS=1 PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_pt2_writer.py
+	@# By themselves: what the others import brings ExecuTorch's delegates, which would be those of the process.
 	@OMP_NUM_THREADS=1 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_aoti.py
-	@OMP_NUM_THREADS=1 PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_pt2_writer.py tests/peers/test_aoti.py
+	@OMP_NUM_THREADS=1 PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_aoti.py
 
 # Random programs against PyTorch: make fuzz-programs SEED=text MINUTES=60 (docs/fuzz_programs.md).
 SEED ?= $(shell date +%F)
