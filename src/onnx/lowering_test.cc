@@ -282,23 +282,26 @@ TEST(Lower, AddsRowsWithoutScatterND) {
   EXPECT_EQ(std::count(types.begin(), types.end(), "ScatterND"), 0);
 }
 
-TEST(Lower, AddsBagsUpByTheOperatorThatIsNamed) {
-  Small small;
-  Value* table = small.input("table", {10, 4});
-  Value* index = small.input("index", {7}, DType::kInt64);
-  Value* offsets = small.input("offsets", {3}, DType::kInt64);
-  small.output(small.build.call("aten.embedding_bag.default",
-                                {table, index, offsets, false, SymInt(0)},
-                                TensorType{DType::kFloat32, {3, 4}, {}}));
-  const auto has = [](const Graph& graph, const char* op_type) {
-    const auto types = op_types(graph);
-    return std::find(types.begin(), types.end(), op_type) != types.end();
+TEST(Lower, AddsBagsUpByTheOperatorThatIsNamedOrScatters) {
+  const auto lowered = [](int64_t mode, const LoweringOptions& options) {
+    Small small;
+    Value* table = small.input("table", {10, 4});
+    Value* index = small.input("index", {7}, DType::kInt64);
+    Value* offsets = small.input("offsets", {3}, DType::kInt64);
+    small.output(small.build.call("aten.embedding_bag.default",
+                                  {table, index, offsets, false, SymInt(mode)},
+                                  TensorType{DType::kFloat32, {3, 4}, {}}));
+    const auto types = op_types(small.lower(options));
+    return std::set<std::string>(types.begin(), types.end());
   };
-  EXPECT_TRUE(has(small.lower(), "MatMul"));
   LoweringOptions named;
   named.fused = {"ATen"};
-  EXPECT_TRUE(has(small.lower(named), "ATen"));
-  EXPECT_FALSE(has(small.lower(named), "MatMul"));
+  for (const int64_t mode : {0, 1, 2}) {
+    const auto types = lowered(mode, {});
+    EXPECT_TRUE(types.contains("ScatterElements"));
+    EXPECT_FALSE(types.contains("ATen") || types.contains("MatMul"));
+    EXPECT_EQ(lowered(mode, named).contains("ATen"), mode < 2);
+  }
 }
 
 TEST(Lower, KeepsInfiniteExtremaWhenAsked) {

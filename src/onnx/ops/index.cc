@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/half.h"
 #include "onnx/ops/common.h"
 #include "onnx/registry.h"
 
@@ -220,30 +221,63 @@ Ref sums_of_bags(Context& c, const Bags& b, bool is_mean) {
   return c.div(sum, c.op("Max", {size, c.number_like(1, size)}));
 }
 
-// A matrix says which index belongs to which bag, for engines that have no scatter that adds.
-Ref products_of_bags(Context& c, const Bags& b, int64_t mode) {
+// Numbers, one for each entry or a row for each, added up or the greatest taken bag by bag; behind
+// the bags is one for what is in none of them. Each begins with `start`.
+Ref scattered(Context& c, const Bags& b, const Ref& bag, const Ref& from, double start,
+              const char* reduction, const Sizes& behind) {
+  Sizes sizes = {b.bags + 1};
+  sizes.insert(sizes.end(), behind.begin(), behind.end());
+  const Ref to = c.expand(c.number_like(start, from), {}, sizes);
+  Ref index = bag;
+  if (!behind.empty()) {
+    index = c.op("Expand", {c.unsqueeze(bag, {1}), c.op("Shape", {from}, {}, DType::kInt64)});
+  }
+  const Ref all = c.op("ScatterElements", {to, index, from},
+                       {{"axis", int64_t{0}}, {"reduction", std::string(reduction)}});
+  return c.slice(all, 0, 0, b.bags);
+}
+
+// The bag of each entry: how many of those behind the first one begin at it or before it.
+Ref bag_of_each(Context& c, const Bags& b) {
+  const SymInt later = SymInt::max(c.type(2).sizes.at(0) - 1, 0);
+  const Ref begin = c.op("Slice", {b.offsets, c.ints({1}), c.length(later + 1), c.ints({0})});
+  const Ref none = c.expand(c.scalar(int64_t{0}, DType::kInt64), {}, {b.entries + 1});
+  const Ref one = c.expand(c.scalar(int64_t{1}, DType::kInt64), {}, {later});
+  const Ref begins = c.op("ScatterElements", {none, in_range(c, begin, b.entries + 1), one},
+                          {{"axis", int64_t{0}}, {"reduction", std::string("add")}});
+  const Ref bag =
+      c.slice(c.op("CumSum", {begins, c.scalar(int64_t{0}, DType::kInt64)}), 0, 0, b.entries);
+  return b.is_padding.present() ? c.where(b.is_padding, c.scalar_length(b.bags), bag) : bag;
+}
+
+// By scatters that add, or that take the greatest number, where NaN may be lost: those are counted.
+Ref scattered_bags(Context& c, const Bags& b, int64_t mode) {
+  const Ref bag = bag_of_each(c, b);
   Ref rows = c.gather(c.tensor(0), b.indices, 0);
-  if (b.factors.present()) rows = c.mul(rows, c.unsqueeze(b.factors, {1}));
-  const Ref first = c.slice(b.offsets, 0, 0, b.bags);
-  // Where the next bag starts; the last one ends with the indices.
-  const Ref next = c.concat({c.slice(b.offsets, 0, 1, b.bags), c.length(b.entries)}, 0);
-  const Ref end = c.flag(7) ? c.slice(b.offsets, 0, 1, b.bags + 1) : next;
-  const Ref position = c.unsqueeze(c.range(b.entries), {0});
-  Ref member = c.op("And", {c.compare("GreaterOrEqual", position, c.unsqueeze(first, {1})),
-                            c.compare("Less", position, c.unsqueeze(end, {1}))});
-  if (b.is_padding.present()) {
-    member = c.op("And", {member, c.unsqueeze(c.logical_not(b.is_padding), {0})});
-  }
-  const Ref weights = c.cast(member, rows.dtype);
-  const Ref size = c.reduce("ReduceSum", weights, {1}, true);
+  const DType dtype = rows.dtype;
+  // Sums of halves are rounded once.
+  if (is_half(dtype)) rows = c.cast(rows, DType::kFloat32);
+  if (b.factors.present()) rows = c.mul(rows, c.unsqueeze(c.cast(b.factors, rows.dtype), {1}));
+  const Sizes width = {c.type(0).sizes.at(1)};
+  const Ref each = c.expand(c.number_like(1, rows), {}, {b.entries});
+  Ref result;
   if (mode == 2) {
-    const Ref each = c.where(c.unsqueeze(member, {2}), c.unsqueeze(rows, {0}),
-                             c.number_like(-std::numeric_limits<double>::infinity(), rows));
-    const Ref largest = c.reduce("ReduceMax", each, {1}, false);
-    return c.where(c.compare("Greater", size, 0.0), largest, c.number_like(0, rows));
+    const double lowest = -std::numeric_limits<double>::infinity();
+    const Ref largest = scattered(c, b, bag, rows, lowest, "max", width);
+    const Ref is_nan = c.op("IsNaN", {rows}, {}, DType::kBool);
+    const Ref nans = scattered(c, b, bag, c.cast(is_nan, rows.dtype), 0, "add", width);
+    const Ref size = c.unsqueeze(scattered(c, b, bag, each, 0, "add", {}), {1});
+    const Ref known = c.where(c.compare("Greater", size, 0.0), largest, c.number_like(0, rows));
+    result = c.where(c.compare("Greater", nans, 0.0),
+                     c.number_like(std::numeric_limits<double>::quiet_NaN(), rows), known);
+  } else {
+    result = scattered(c, b, bag, rows, 0, "add", width);
+    if (mode == 1) {
+      const Ref size = c.unsqueeze(scattered(c, b, bag, each, 0, "add", {}), {1});
+      result = c.div(result, c.op("Max", {size, c.number_like(1, size)}));
+    }
   }
-  const Ref sum = c.op("MatMul", {weights, rows});
-  return mode == 0 ? sum : c.div(sum, c.op("Max", {size, c.number_like(1, size)}));
+  return c.cast(result, dtype);
 }
 
 // _embedding_bag(weight, indices, offsets, scale_grad, mode, sparse, per_sample_weights,
@@ -268,16 +302,9 @@ void embedding_bag(Context& c) {
   }
   bags.entries = c.type(1).sizes.at(0);
   bags.bags = c.sizes().at(0);
-  if (!c.fused("ATen")) return c.result(products_of_bags(c, bags, mode));
+  if (mode == 2 || !c.fused("ATen")) return c.result(scattered_bags(c, bags, mode));
   bags.offsets = in_order(c, bags.offsets);
-  if (mode < 2) return c.result(sums_of_bags(c, bags, mode == 1));
-  // What has ATen would hold all that the maxima are of.
-  constexpr int64_t kMostPairs = int64_t{1} << 20;
-  const auto pairs = (bags.entries * c.sizes().at(0) * c.sizes().at(1)).constant();
-  if (pairs.value_or(kMostPairs + 1) > kMostPairs) {
-    return c.fail("its maxima are over all pairs of a bag and an entry, which are too many");
-  }
-  c.result(products_of_bags(c, bags, mode));
+  c.result(sums_of_bags(c, bags, mode == 1));
 }
 
 // one_hot(x, classes)

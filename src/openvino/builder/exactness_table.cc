@@ -177,9 +177,7 @@ constexpr Exactness kTable[] = {
     moved("aten.nonzero aten.masked_select"),
     taken("aten._embedding_bag aten._embedding_bag_forward_only aten.embedding_bag "
           "aten.embedding_bag.padding_idx",
-          kFloat | kInt, Integers::kInFloat,
-          "maxima of bags of uneven sizes over more than 2^20 numbers, each entry counted for each "
-          "bag"),
+          kFloat | kInt, Integers::kInFloat),
     taken("aten.one_hot", kInt, Integers::kInFloat),
     moved("aten.index_put aten._unsafe_index_put", 1, "accumulation but by one vector of places"),
     moved("aten.index_copy aten.index_fill.int_Scalar aten.index_fill.int_Tensor", 2),

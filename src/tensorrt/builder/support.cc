@@ -28,6 +28,11 @@ constexpr Kept kKept[] = {
     {"aten.scatter_reduce", "TensorRT has no scatter that reduces"},
     {"aten.scatter.reduce", "TensorRT has no scatter that reduces"},
     {"aten.scatter.value_reduce", "TensorRT has no scatter that reduces"},
+    {"aten.embedding_bag", "TensorRT has no scatter that reduces, which bags of uneven sizes take"},
+    {"aten._embedding_bag",
+     "TensorRT has no scatter that reduces, which bags of uneven sizes take"},
+    {"aten._embedding_bag_forward_only",
+     "TensorRT has no scatter that reduces, which bags of uneven sizes take"},
     {"aten.nonzero", "TensorRT needs an output allocator for sizes that depend on data"},
     {"aten.masked_select", "TensorRT needs an output allocator for sizes that depend on data"},
 };

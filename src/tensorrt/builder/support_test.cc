@@ -110,6 +110,10 @@ TEST(Support, KeepsWhatTheParserRefuses) {
   EXPECT_TRUE(contains(put("aten._unsafe_index_put.default", true), "scatter that reduces"));
   EXPECT_TRUE(contains(n.why("aten.index_add.default", {x, SymInt(0), places, x}, Nodes::type({4})),
                        "reduces"));
+  EXPECT_TRUE(contains(n.why("aten.embedding_bag.padding_idx",
+                             {n.tensor(DType::kFloat32, {2, 4}), places, places, false, SymInt(0)},
+                             Nodes::type({4, 4})),
+                       "scatter that reduces, which bags of uneven sizes take"));
   EXPECT_NE(n.why("aten.scatter.value_reduce",
                   {x, SymInt(0), places, SymInt(2), std::string("multiply")}, Nodes::type({4})),
             "");
