@@ -57,7 +57,7 @@ foreach(name executorch openvino)
           DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses/${name})
 endforeach()
 foreach(package libfmt-dev libxxhash-dev libdeflate-dev libssl-dev libprotobuf-dev nlohmann-json3-dev libcli11-dev
-                libflatbuffers-dev)
+                libflatbuffers-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev)
   if(EXISTS /usr/share/doc/${package}/copyright)
     install(FILES /usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses
             RENAME ${package}.copyright)

@@ -63,7 +63,10 @@ Result<Value> parse_value(const std::string& text) {
   }
   if (!text.ends_with(".npy")) {
     return invalid_argument(
-        "'{}' is neither a .npy file nor a literal: 3, 1.5, true, none, \"text\"", text);
+        "'{}' is neither a .npy file, nor an image (.jpg, .png), nor a literal: 3, 1.5, true, "
+        "none, "
+        "\"text\"",
+        text);
   }
   SLIPWAY_ASSIGN_OR_RETURN(Tensor tensor, read_npy(text));
   return Value(std::move(tensor));
@@ -86,11 +89,13 @@ Result<Value> stored_as(Value value, DType dtype) {
 Result<std::vector<Value>> gather_inputs(const Method& method,
                                          const std::vector<std::string>& texts,
                                          const uint64_t* seed,
-                                         const std::map<std::string, int64_t>& given_sizes) {
+                                         const std::map<std::string, int64_t>& given_sizes,
+                                         const ImageOptions& images) {
   const std::vector<ValueInfo>& inputs = method.inputs();
   const std::vector<std::string> paths = method.input_tree().leaf_paths();
   std::vector<Value> values(inputs.size());
   std::vector<bool> given(inputs.size());
+  bool has_image = false;
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
@@ -103,12 +108,23 @@ Result<std::vector<Value>> gather_inputs(const Method& method,
                               inputs[index].name);
     }
     given[index] = true;
+    if (const auto files = image_files(text.substr(equals + 1)); !files.empty()) {
+      has_image = true;
+      const auto tensor = read_images(files, inputs[index], images);
+      if (!tensor.ok()) return tensor.error().with_context("--input " + key);
+      values[index] = *tensor;
+      continue;
+    }
     auto value = parse_value(text.substr(equals + 1));
     if (!value.ok()) return value.error().with_context("--input " + key);
     if (const TensorInfo* tensor = inputs[index].tensor()) {
       SLIPWAY_ASSIGN_OR_RETURN(value, stored_as(std::move(*value), tensor->dtype));
     }
     values[index] = std::move(*value);
+  }
+  if (!has_image && !images.given().empty()) {
+    return invalid_argument("{} is of images: give one with --input, such as x=cat.jpg",
+                            images.given());
   }
 
   std::vector<std::string> missing;

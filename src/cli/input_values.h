@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/image_input.h"
 #include "slipway/module.h"
 #include "slipway/result.h"
 
@@ -21,7 +22,8 @@ Result<Value> parse_value(const std::string& text);
 Result<std::vector<Value>> gather_inputs(const Method& method,
                                          const std::vector<std::string>& texts,
                                          const uint64_t* seed,
-                                         const std::map<std::string, int64_t>& sizes = {});
+                                         const std::map<std::string, int64_t>& sizes = {},
+                                         const ImageOptions& images = {});
 
 // The tensor as the input's type, where it is stored as NumPy can: bfloat16 as uint16, float8 as
 // uint8. Otherwise as it is.

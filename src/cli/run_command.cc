@@ -34,6 +34,7 @@ namespace {
 struct RunArguments {
   std::string file;
   std::vector<std::string> inputs;
+  ImageOptions images;
   std::vector<std::string> bounds;
   std::optional<uint64_t> seed;
   std::string method = "forward";
@@ -82,7 +83,11 @@ void print_json(const std::vector<Value>& values, const std::vector<ValueInfo>& 
 // What is read, and must not be replaced by what is written.
 std::vector<FileIdentity> files_read(const RunArguments& options) {
   std::vector<std::string> paths = {options.file};
-  for (const std::string& text : options.inputs) paths.push_back(text.substr(text.find('=') + 1));
+  for (const std::string& text : options.inputs) {
+    const std::string value = text.substr(text.find('=') + 1);
+    paths.push_back(value);
+    for (const std::string& file : image_files(value)) paths.push_back(file);
+  }
   std::vector<FileIdentity> files;
   for (const std::string& path : paths) {
     if (auto file = FileIdentity::of(path); file.ok()) files.push_back(std::move(*file));
@@ -120,8 +125,8 @@ Result<Instance> make_instance(const RunArguments& options, const LoadOptions& l
   SLIPWAY_ASSIGN_OR_RETURN(const Method method, module.method(options.method));
   SLIPWAY_ASSIGN_OR_RETURN(const auto sizes, parse_sizes("--size", options.sizes));
   SLIPWAY_ASSIGN_OR_RETURN(
-      auto inputs,
-      gather_inputs(method, options.inputs, options.seed ? &*options.seed : nullptr, sizes));
+      auto inputs, gather_inputs(method, options.inputs, options.seed ? &*options.seed : nullptr,
+                                 sizes, options.images));
   started = std::chrono::steady_clock::now();
   SLIPWAY_RETURN_IF_ERROR(method.prepare());
   taken += milliseconds_since(started);
@@ -265,9 +270,11 @@ void add_run(const Command& tool, Action& action) {
   command.add_option("FILE", options->file, "The program").required();
   command
       .add_option("--input", options->inputs,
-                  "KEY=VALUE: a position, name or path among the flattened inputs; a .npy file or "
-                  "a literal (3, 1.5, true, none, \"text\")")
+                  "KEY=VALUE: a position, name or path among the flattened inputs; a .npy file, an "
+                  "image (cat.jpg, cat.png; a.jpg,b.jpg for a batch), or a literal (3, 1.5, true, "
+                  "none, \"text\")")
       .one_at_a_time();
+  options->images.add_to(command);
   command.add_option(
       "--random-inputs", options->seed,
       "Fill the inputs that are not given with numbers from this seed; dynamic sizes "
@@ -349,6 +356,8 @@ void add_run(const Command& tool, Action& action) {
       "\nExamples:\n"
       "  slipway run model.pte --input x=x.npy\n"
       "  slipway run model.pte --input 0=x.npy --input 1=3 --output-dir out --state-dir state\n"
+      "  slipway run model.pte --input x=cat.jpg --resize 256 --crop 224 --mean 0.485,0.456,0.406 "
+      "--std 0.229,0.224,0.225\n"
       "  slipway run model.pte --device cuda:1 --weight-streaming-budget 2GB\n"
       "  slipway run model.pt2 --bound s77=64 --random-inputs 1 --repeat 100\n"
       "  slipway run model.pte --random-inputs 1 --repeat 20 --profile profile.json\n"

@@ -35,6 +35,7 @@ struct VerifyArguments {
   std::string file;
   std::string reference;
   std::vector<std::string> inputs;
+  ImageOptions images;
   std::string method = "forward";
   Tolerance tolerance;
   bool trust = false;
@@ -96,7 +97,7 @@ std::string output_folder(const VerifyArguments& options) {
 // What --input gives, or DIR/inputs. Literals need no file.
 Result<std::vector<Value>> reference_inputs(const VerifyArguments& options, const Method& method) {
   if (!options.inputs.empty()) {
-    return gather_inputs(method, options.inputs, nullptr);
+    return gather_inputs(method, options.inputs, nullptr, {}, options.images);
   }
   const std::vector<ValueInfo>& infos = method.inputs();
   const std::string folder = options.reference + "/inputs";
@@ -251,6 +252,9 @@ Status verify_file(const VerifyArguments& options) {
   if (options.reference.empty() && !options.inputs.empty()) {
     return invalid_argument("--input is for --reference: name the folder with the outputs");
   }
+  if (options.inputs.empty() && !options.images.given().empty()) {
+    return invalid_argument("{} is of images that --input names", options.images.given());
+  }
   std::error_code ignored;
   if (!options.reference.empty() && !std::filesystem::is_directory(options.reference, ignored)) {
     return invalid_argument("--reference: there is no folder {}", options.reference);
@@ -287,6 +291,7 @@ void add_verify(const Command& tool, Action& action) {
                   "KEY=VALUE for --reference, as `slipway run` takes it (default: "
                   "inputs/<position>.npy in the folder)")
       .one_at_a_time();
+  options->images.add_to(command);
   command.add_option("--method", options->method, "The method to compare").show_default();
   command
       .add_option("--atol", options->tolerance.absolute,

@@ -115,7 +115,7 @@ def check_syntax(language, text, tmp_path):
 
 
 def make_folder():
-    """What the pages speak of, here: model.pt2, x.npy and model.pte; the names of the programs in Python."""
+    """What the pages speak of, here: model.pt2, x.npy, cat.jpg and model.pte; the names of the programs in Python."""
     torch.manual_seed(0)
     model, x = Model().eval(), torch.randn(2, 3, 224, 224)
     pathlib.Path("examples").symlink_to(ROOT / "examples")
@@ -123,6 +123,7 @@ def make_folder():
     program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=64)},))
     torch.export.save(program, "model.pt2")
     np.save("x.npy", x.numpy())
+    shutil.copy(ROOT / "tests/data/fuzz/image/rgb.jpg", "cat.jpg")
     shell("slipway compile model.pt2 -o model.pte --engine none")
     return {"model": model, "x": x, "torch": torch}
 
