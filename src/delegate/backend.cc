@@ -11,6 +11,14 @@ namespace slipway::delegate {
 
 namespace et = executorch::runtime;
 
+// ExecuTorch's ETDumpGen aborts on a name with an index.
+void tell_layer(et::EventTracer& tracer, const std::string& name, const std::string& kind,
+                std::chrono::nanoseconds duration) {
+  const auto ticks = static_cast<et_timestamp_t>(duration.count());
+  tracer.log_profiling_delegate(name.c_str(), et::kUnsetDelegateDebugIntId, 0, ticks, kind.data(),
+                                kind.size());
+}
+
 et::Result<et::DelegateHandle*> Backend::init(et::BackendInitContext& context,
                                               et::FreeableBuffer* processed,
                                               et::ArrayRef<et::CompileSpec> specs) const {
@@ -27,11 +35,7 @@ et::Result<et::DelegateHandle*> Backend::init(et::BackendInitContext& context,
 et::Error Backend::execute(et::BackendExecutionContext& context, et::DelegateHandle* handle,
                            et::Span<et::EValue*> arguments) const {
   try {
-    auto& engine = *static_cast<Engine*>(handle);
-    const et::Error error = engine.run(arguments);
-    et::EventTracer* const tracer = context.event_tracer();
-    if (error == et::Error::Ok && tracer != nullptr) engine.tell_layers(*tracer);
-    return error;
+    return static_cast<Engine*>(handle)->run(arguments, context.event_tracer());
   } catch (const std::exception& exception) {
     log_error(title_, exception.what());
     return et::Error::MemoryAllocationFailed;

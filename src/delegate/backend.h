@@ -2,6 +2,7 @@
 // runs them and tells what it runs them with.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,15 +23,16 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   // Runs on the inputs, then the outputs (delegate/arguments.h). What fails is logged with
-  // ExecuTorch's log.
+  // ExecuTorch's log. `tracer` is null but where runs are profiled: an engine that knows tells it
+  // how long each layer took, in order, by tell_layer().
   virtual executorch::runtime::Error run(
-      executorch::runtime::Span<executorch::runtime::EValue*> arguments) = 0;
-
-  // Where runs are profiled: tells how long each layer took in the last one, by
-  // log_profiling_delegate(), with a text that says what ran as its metadata. Those that don't know
-  // tell nothing.
-  virtual void tell_layers(executorch::runtime::EventTracer& /*tracer*/) {}
+      executorch::runtime::Span<executorch::runtime::EValue*> arguments,
+      executorch::runtime::EventTracer* tracer) = 0;
 };
+
+// `kind` says what ran.
+void tell_layer(executorch::runtime::EventTracer& tracer, const std::string& name,
+                const std::string& kind, std::chrono::nanoseconds duration);
 
 // Several threads may load engines at once. An exception becomes an error.
 class Backend : public executorch::runtime::BackendInterface {

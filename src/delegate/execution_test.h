@@ -16,6 +16,7 @@
 
 #include "runtime/backends.h"
 #include "runtime/platform.h"
+#include "runtime/silent_tracer.h"
 
 namespace slipway::delegate {
 
@@ -62,6 +63,20 @@ class TestTensor {
   executorch::runtime::EValue value_;
 };
 
+// What engines tell of their layers: "name (kind) NANOSECONDS".
+class LayerList : public runtime::SilentTracer {
+ public:
+  void log_profiling_delegate(const char* name, executorch::runtime::DelegateDebugIntId id,
+                              et_timestamp_t start, et_timestamp_t end, const void* metadata,
+                              size_t size) override {
+    EXPECT_EQ(id, executorch::runtime::kUnsetDelegateDebugIntId) << "ETDumpGen takes one of both";
+    const std::string kind(static_cast<const char*>(metadata), size);
+    told.push_back(std::string(name) + " (" + kind + ") " + std::to_string(end - start));
+  }
+
+  std::vector<std::string> told;
+};
+
 // An engine as a method holds it, or why there is none.
 class LoadedEngine {
  public:
@@ -103,8 +118,9 @@ class LoadedEngine {
   // Whether loading gave the blob back.
   bool is_freed_by_init() const { return is_freed_by_init_; }
 
-  executorch::runtime::Error run(std::vector<executorch::runtime::EValue*> values) {
-    executorch::runtime::BackendExecutionContext context;
+  executorch::runtime::Error run(std::vector<executorch::runtime::EValue*> values,
+                                 executorch::runtime::EventTracer* tracer = nullptr) {
+    executorch::runtime::BackendExecutionContext context(tracer);
     const runtime::LogCapture capture;
     const auto error = backend_->execute(context, handle_, {values.data(), values.size()});
     log_ = capture.text();

@@ -7,15 +7,14 @@
 #include <string>
 #include <vector>
 
-#include <executorch/runtime/core/event_tracer.h>
-
 #include "pte/reader/reader.h"
+#include "runtime/silent_tracer.h"
 #include "slipway/profile.h"
 
 namespace slipway::runtime {
 
 // Of one method, which calls it by one thread at a time.
-class Tracer final : public executorch::runtime::EventTracer {
+class Tracer final : public SilentTracer {
  public:
   // The method is in the file.
   Tracer(const pte::File& file, const std::string& method);
@@ -36,43 +35,6 @@ class Tracer final : public executorch::runtime::EventTracer {
   void log_profiling_delegate(const char* name, executorch::runtime::DelegateDebugIntId id,
                               et_timestamp_t start, et_timestamp_t end, const void* metadata,
                               size_t size) override;
-
-  // What else ExecuTorch tells is not looked at.
-  void create_event_block(const char* /*name*/) override {}
-  void track_allocation(executorch::runtime::AllocatorID /*id*/, size_t /*size*/) override {}
-  executorch::runtime::AllocatorID track_allocator(const char* /*name*/) override { return 0; }
-  executorch::runtime::Result<bool> log_evalue(
-      const executorch::runtime::EValue& /*value*/,
-      executorch::runtime::LoggedEValueType /*type*/) override {
-    return false;
-  }
-  executorch::runtime::Result<bool> log_intermediate_output_delegate(
-      const char* /*name*/, executorch::runtime::DelegateDebugIntId /*id*/,
-      const executorch::aten::Tensor& /*output*/) override {
-    return false;
-  }
-  executorch::runtime::Result<bool> log_intermediate_output_delegate(
-      const char* /*name*/, executorch::runtime::DelegateDebugIntId /*id*/,
-      const executorch::runtime::ArrayRef<executorch::aten::Tensor> /*output*/) override {
-    return false;
-  }
-  executorch::runtime::Result<bool> log_intermediate_output_delegate(
-      const char* /*name*/, executorch::runtime::DelegateDebugIntId /*id*/,
-      const int& /*output*/) override {
-    return false;
-  }
-  executorch::runtime::Result<bool> log_intermediate_output_delegate(
-      const char* /*name*/, executorch::runtime::DelegateDebugIntId /*id*/,
-      const bool& /*output*/) override {
-    return false;
-  }
-  executorch::runtime::Result<bool> log_intermediate_output_delegate(
-      const char* /*name*/, executorch::runtime::DelegateDebugIntId /*id*/,
-      const double& /*output*/) override {
-    return false;
-  }
-  void set_delegation_intermediate_output_filter(
-      executorch::runtime::EventTracerFilterBase* /*filter*/) override {}
 
  private:
   using Clock = std::chrono::steady_clock;

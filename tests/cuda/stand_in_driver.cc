@@ -7,6 +7,7 @@
 #include <cstring>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <string>
@@ -36,6 +37,8 @@ struct Queue {
 };
 struct Mark {
   Queue* queue = nullptr;
+  // When it was reached; null where it is not timed, negative before.
+  std::shared_ptr<double> time;
 };
 struct Block {
   size_t size;
@@ -45,6 +48,7 @@ struct Block {
 StandInDriver state;
 std::mutex work_mutex;  // of all queues
 Queue default_queue;    // null
+double clock_ms = 0;    // of devices: each block of a kernel takes a millisecond, nothing else does
 std::mutex mutex;
 std::map<uintptr_t, Block> device_blocks;
 std::map<uintptr_t, size_t> host_blocks;
@@ -402,12 +406,14 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   if (!can_launch(function, shape)) return kInvalidValue;
   ++state.launches;
   return queue_work(stream, [function, shape, values = arguments_of(function, parameters)] {
+    clock_ms += static_cast<double>(shape.grid[0]) * shape.grid[1] * shape.grid[2];
     return launch_host_kernel(function, shape, values);
   });
 }
-int cuEventCreate(void** event, unsigned) {
+int cuEventCreate(void** event, unsigned flags) {
+  constexpr unsigned kWithoutTime = 2;
   if (current.empty()) return kInvalidContext;
-  *event = new Mark;
+  *event = new Mark{nullptr, flags == kWithoutTime ? nullptr : std::make_shared<double>(-1)};
   ++state.live_events;
   return 0;
 }
@@ -424,7 +430,20 @@ int cuEventQuery(void* event) {
   return marked.work.empty() ? 0 : kNotReady;
 }
 int cuEventRecord(void* event, void* stream) {
-  static_cast<Mark*>(event)->queue = static_cast<Queue*>(stream);
+  auto& mark = *static_cast<Mark*>(event);
+  mark.queue = static_cast<Queue*>(stream);
+  if (mark.time == nullptr) return 0;
+  *mark.time = -1;
+  return queue_work(stream, [time = mark.time] {
+    *time = clock_ms;
+    return 0;
+  });
+}
+int cuEventElapsedTime(float* milliseconds, void* first, void* second) {
+  const auto& from = static_cast<Mark*>(first)->time;
+  const auto& to = static_cast<Mark*>(second)->time;
+  if (from == nullptr || to == nullptr || *from < 0 || *to < 0) return kInvalidHandle;
+  *milliseconds = static_cast<float>(*to - *from);
   return 0;
 }
 int cuEventSynchronize(void* event) {

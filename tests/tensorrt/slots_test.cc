@@ -102,6 +102,9 @@ TEST(SlotsTest, InterfacesThatTensorrtCalls) {
   const bool plain = header_version().family == tensorrt::Family::kT10;
   EXPECT_EQ(slot_of(&nvinfer1::ILogger::log), plain ? slot_of(&tensorrt::PlainLoggerInterface::log)
                                                     : slot_of(&tensorrt::LoggerInterface::log));
+  EXPECT_EQ(slot_of(&nvinfer1::IProfiler::reportLayerTime),
+            plain ? slot_of(&tensorrt::PlainProfilerInterface::reportLayerTime)
+                  : slot_of(&tensorrt::ProfilerInterface::reportLayerTime));
   EXPECT_EQ(slot_of(&nvinfer1::IVersionedInterface::getInterfaceInfo),
             slot_of(&tensorrt::VersionedInterface::getInterfaceInfo));
   EXPECT_EQ(sizeof(nvinfer1::InterfaceInfo), sizeof(tensorrt::InterfaceInfo));

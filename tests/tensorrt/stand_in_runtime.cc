@@ -108,6 +108,7 @@ struct Context : Owned<Context> {
   std::map<std::string, std::vector<int64_t>> shapes;
   std::map<std::string, void*> addresses;
   std::vector<std::unique_ptr<Steps>> captured;
+  void* profiler = nullptr;
 
   Context() { ++state.live_contexts; }
   ~Context() {
@@ -355,6 +356,30 @@ bool queue_on_host(Context* self, void* stream, std::unique_ptr<Steps> steps) {
              self->captured.back().get()) == 0;
 }
 
+void set_profiler(Context* self, void* profiler) {
+  if (profiler == nullptr) std::abort();  // as TensorRT-RTX wants it
+  self->profiler = profiler;
+}
+
+// Waits, as TensorRT does. The layer of an output takes a microsecond an element.
+bool report(const Context* self, void* stream, const std::vector<size_t>& elements) {
+  if (driver<int (*)(void*)>("cuStreamSynchronize")(stream) != 0) return false;
+  ++state.profiled_runs;
+  auto size = elements.begin();
+  for (const Tensor& tensor : self->engine->plan.tensors) {
+    if (tensor.is_input) continue;
+    const std::string layer = "affine " + tensor.name;
+    const float milliseconds = static_cast<float>(*size++) / 1000;
+    if (self->engine->runtime->version.family == Family::kT10) {
+      static_cast<PlainProfilerInterface*>(self->profiler)
+          ->reportLayerTime(layer.c_str(), milliseconds);
+    } else {
+      static_cast<ProfilerInterface*>(self->profiler)->reportLayerTime(layer.c_str(), milliseconds);
+    }
+  }
+  return true;
+}
+
 bool enqueue(Context* self, void* stream) {
   const Plan& plan = self->engine->plan;
   auto steps = std::make_unique<Steps>();
@@ -385,13 +410,18 @@ bool enqueue(Context* self, void* stream) {
   if (!plan.tensors.empty()) {
     state.first_address = reinterpret_cast<uint64_t>(self->addresses[plan.tensors[0].name]);
   }
+  std::vector<size_t> sizes_of_steps;
+  for (const Step& step : *steps) sizes_of_steps.push_back(step.elements);
+  const auto report_if_asked = [&](bool queued) {
+    return queued && (self->profiler == nullptr || report(self, stream, sizes_of_steps));
+  };
   if (self->engine->kernels) {
-    return std::all_of(steps->begin(), steps->end(), [&](const Step& step) {
+    return report_if_asked(std::all_of(steps->begin(), steps->end(), [&](const Step& step) {
       return self->engine->kernels.launch(step.is_float, step.from, step.to, step.elements, step.a,
                                           step.b, stream);
-    });
+    }));
   }
-  return queue_on_host(self, stream, std::move(steps));
+  return report_if_asked(queue_on_host(self, stream, std::move(steps)));
 }
 
 // Making them.
@@ -447,6 +477,7 @@ Tables tables_of(Version version) {
   set(tables.context, Method::VExecutionContext_setDeviceMemoryV2, &set_memory);
   set(tables.context, Method::VExecutionContext_inferShapes, &infer_shapes);
   set(tables.context, Method::VExecutionContext_setOptimizationProfileAsync, &set_profile);
+  set(tables.context, Method::VExecutionContext_setProfiler, &set_profiler);
   set(tables.context, Method::VExecutionContext_enqueueV3, &enqueue);
   return tables;
 }

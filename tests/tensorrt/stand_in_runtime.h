@@ -39,6 +39,7 @@ struct StandInRuntime {
   std::atomic<int64_t> budget{-1};  // the last one
   std::atomic<int> profile{-1};     // the last one that was set
   std::atomic<int> runs{0};
+  std::atomic<int> profiled_runs{0};       // of these
   std::atomic<int> kernels_compiled{0};    // for contexts of TensorRT-RTX that found none
   std::atomic<uint64_t> first_address{0};  // of the last run's first input
 };

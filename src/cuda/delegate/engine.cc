@@ -329,7 +329,7 @@ Status LoadedEngine::queue(const table::CopyT& copy, const Stream& stream) {
                       [&] { return fmt::format("{} bytes can't be copied on the device", bytes); });
 }
 
-Status LoadedEngine::queue_steps(const Stream& stream) {
+Status LoadedEngine::queue_steps(const Stream& stream, StepTimes* times) {
   if (flags_.size() > 0) {
     const Driver& driver = device_->driver();
     SLIPWAY_RETURN_IF_ERROR(
@@ -337,25 +337,27 @@ Status LoadedEngine::queue_steps(const Stream& stream) {
                                         stream.handle()),
                      "flags can't be cleared"));
   }
+  if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
     SLIPWAY_RETURN_IF_ERROR(launch != nullptr ? queue(*launch, stream)
                                               : queue(*step.AsCopy(), stream));
+    if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
   }
   return {};
 }
 
-Status LoadedEngine::queue_all(const Stream& stream) {
+Status LoadedEngine::queue_all(const Stream& stream, StepTimes* times) {
   const size_t inputs = engine_.inputs.size();
   for (size_t i = 0; i < inputs; ++i) SLIPWAY_RETURN_IF_ERROR(memory_[i].upload(stream));
-  if (!graphs_) {
-    SLIPWAY_RETURN_IF_ERROR(queue_steps(stream));
+  if (!graphs_ || times != nullptr) {
+    SLIPWAY_RETURN_IF_ERROR(queue_steps(stream, times));
   } else {
     // A graph repeats a run with its addresses, and with all that follows from the sizes.
     std::vector<uint64_t> parameters = {known_.front().id, scratch_.address()};
     for (const CallMemory& memory : memory_) parameters.push_back(memory.address());
     SLIPWAY_RETURN_IF_ERROR(graphs_->run(
-        parameters, stream, stream_, [&](const Stream& on) { return queue_steps(on); },
+        parameters, stream, stream_, [&](const Stream& on) { return queue_steps(on, nullptr); },
         [](const Error& error) {
           ET_LOG(Error, "%s: it runs without a CUDA graph: %s", kTitle, error.message().c_str());
         }));
@@ -381,25 +383,46 @@ Status LoadedEngine::check_flags() const {
   return {};
 }
 
-et::Error LoadedEngine::run(Values values) {
+// A step is named as the node that it begins with, and its kind is what ran.
+Status LoadedEngine::tell_steps(et::EventTracer& tracer) const {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto durations, times_->durations());
+  for (size_t i = 0; i < durations.size(); ++i) {
+    const table::LaunchT* const launch = engine_.steps[i].AsLaunch();
+    if (launch == nullptr) {
+      delegate::tell_layer(tracer, "copy", "copy on the device", durations[i]);
+      continue;
+    }
+    const std::string& kernel = engine_.kernels[launch->kernel];
+    delegate::tell_layer(tracer, launch->origin.empty() ? kernel : launch->origin, kernel,
+                         durations[i]);
+  }
+  return {};
+}
+
+et::Error LoadedEngine::run(Values values, et::EventTracer* tracer) {
   const et::Error counted = arguments_.check_count(values.size());
   if (counted != et::Error::Ok) return counted;
   const auto current = device_->make_current();
   if (!current.ok()) return refuse(current.error());
+  if (tracer != nullptr && !times_) times_.emplace(device_);
+  StepTimes* const times = tracer != nullptr ? &*times_ : nullptr;
+  if (times != nullptr) times->clear();
   et::Error refused = et::Error::Ok;
   Status done;
   if (const std::optional<void*> chosen = caller_stream()) {
     const auto stream = Stream::borrow(device_, *chosen);
-    done = stream.ok() ? run_on(*stream, values, refused) : Status(stream.error());
+    done = stream.ok() ? run_on(*stream, values, times, refused) : Status(stream.error());
   } else {
-    done = run_on(stream_, values, refused);
+    done = run_on(stream_, values, times, refused);
   }
   if (refused != et::Error::Ok) return refused;
+  if (done.ok() && tracer != nullptr) done = tell_steps(*tracer);
   return done.ok() ? et::Error::Ok : refuse(with_memory(done.error()));
 }
 
 // What is wrong with an argument is logged, and is in `refused`.
-Status LoadedEngine::run_on(const Stream& stream, Values values, et::Error& refused) {
+Status LoadedEngine::run_on(const Stream& stream, Values values, StepTimes* times,
+                            et::Error& refused) {
   CallSizes sizes;
   refused = read_inputs(values, sizes);
   if (refused != et::Error::Ok) return {};
@@ -412,7 +435,7 @@ Status LoadedEngine::run_on(const Stream& stream, Values values, et::Error& refu
   SLIPWAY_RETURN_IF_ERROR(scratch_.reserve(known_.front().scratch.bytes));
   Status queued;
   try {
-    queued = queue_all(stream);
+    queued = queue_all(stream, times);
   } catch (...) {
     (void)stream.wait();
     throw;

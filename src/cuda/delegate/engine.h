@@ -14,6 +14,7 @@
 #include <executorch/runtime/core/span.h>
 
 #include "cuda/delegate/scratch_plan.h"
+#include "cuda/delegate/step_times.h"
 #include "cuda/driver/call_memory.h"
 #include "cuda/driver/graphs.h"
 #include "cuda/driver/module.h"
@@ -32,8 +33,9 @@ class LoadedEngine final : public delegate::Engine {
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
   // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
-  executorch::runtime::Error run(
-      executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
+  // While it is profiled it queues steps singly, and tells how long each took on the device.
+  executorch::runtime::Error run(executorch::runtime::Span<executorch::runtime::EValue*> arguments,
+                                 executorch::runtime::EventTracer* tracer) override;
 
  private:
   using Values = executorch::runtime::Span<executorch::runtime::EValue*>;
@@ -54,7 +56,7 @@ class LoadedEngine final : public delegate::Engine {
 
   Status find_functions();
   Status copy_constants(std::span<const std::byte> constants);
-  Status run_on(const Stream& stream, Values values, EtError& refused);
+  Status run_on(const Stream& stream, Values values, StepTimes* times, EtError& refused);
   EtError read_inputs(Values values, CallSizes& sizes);
   Status read_elements(Values values, CallSizes& sizes, const Stream& stream);
   Status set_sizes(CallSizes sizes);
@@ -64,11 +66,13 @@ class LoadedEngine final : public delegate::Engine {
   EtError bind(size_t index, Values values);
   Status check_buffers() const;
   Address address_of(uint32_t buffer) const;
-  Status queue_all(const Stream& stream);
-  Status queue_steps(const Stream& stream);
+  // With `times`, a mark before the first step and behind each.
+  Status queue_all(const Stream& stream, StepTimes* times);
+  Status queue_steps(const Stream& stream, StepTimes* times);
   Status queue(const table::LaunchT& launch, const Stream& stream);
   Status queue(const table::CopyT& copy, const Stream& stream);
   Status check_flags() const;
+  Status tell_steps(executorch::runtime::EventTracer& tracer) const;
   Error with_memory(const Error& error) const;
 
   DevicePointer device_;
@@ -86,7 +90,8 @@ class LoadedEngine final : public delegate::Engine {
   std::vector<bool> has_element_;   // of each input, whether a number is its one element
   std::list<Sizes> known_;          // the latest one first, which is the call's
   uint64_t next_id_ = 0;
-  std::optional<Graphs> graphs_;  // of its runs; nothing where they are queued singly
+  std::optional<Graphs> graphs_;    // of its runs; nothing where they are queued singly
+  std::optional<StepTimes> times_;  // of the last run; nothing until one is profiled
 };
 
 }  // namespace slipway::cuda

@@ -136,11 +136,11 @@ Status Stream::wait_for(const Event& event) const {
       [&] { return fmt::format("a stream on {} can't wait", describe(device_->info())); });
 }
 
-Result<Event> Event::create(DevicePointer device) {
+Result<Event> Event::create(DevicePointer device, bool is_timed) {
   SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
   void* handle = nullptr;
   SLIPWAY_RETURN_IF_ERROR(device->driver().check(
-      device->driver().call().create_event(&handle, kEventWithoutTime),
+      device->driver().call().create_event(&handle, is_timed ? 0 : kEventWithoutTime),
       [&] { return fmt::format("no event on {}", describe(device->info())); }));
   return Event(std::move(device), handle);
 }
@@ -162,6 +162,15 @@ bool Event::is_done() const {
   constexpr int kNotReady = 600;
   const auto current = device_->make_current();
   return !current.ok() || device_->driver().call().query_event(handle_) != kNotReady;
+}
+
+Result<std::chrono::nanoseconds> Event::since(const Event& earlier) const {
+  float milliseconds = 0;
+  SLIPWAY_RETURN_IF_ERROR(device_->driver().check(
+      device_->driver().call().time_between(&milliseconds, earlier.handle_, handle_),
+      [&] { return fmt::format("{} has no time of its work", describe(device_->info())); }));
+  return std::chrono::round<std::chrono::nanoseconds>(
+      std::chrono::duration<double, std::milli>(milliseconds));
 }
 
 Status Event::wait() const {

@@ -1,6 +1,7 @@
 // A GPU, and work on it: its context, streams and events.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -101,7 +102,11 @@ class Stream {
 // A place in a stream. For one thread at a time.
 class Event {
  public:
-  static Result<Event> create(DevicePointer device);
+  static Result<Event> create(DevicePointer device) { return create(std::move(device), false); }
+  // One that says when its place was reached, too.
+  static Result<Event> create_timed(DevicePointer device) {
+    return create(std::move(device), true);
+  }
   Event(Event&& other) noexcept
       : device_(std::move(other.device_)), handle_(std::exchange(other.handle_, nullptr)) {}
   Event& operator=(Event&&) = delete;
@@ -112,8 +117,11 @@ class Event {
   Status wait() const;
   // Whether wait() would return at once. Any thread may ask, also while another waits.
   bool is_done() const;
+  // Of two that are timed and done.
+  Result<std::chrono::nanoseconds> since(const Event& earlier) const;
 
  private:
+  static Result<Event> create(DevicePointer device, bool is_timed);
   Event(DevicePointer device, void* handle) : device_(std::move(device)), handle_(handle) {}
   DevicePointer device_;
   void* handle_;

@@ -65,6 +65,7 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \
   FUNCTION(query_event, cuEventQuery, void* event)                                                \
+  FUNCTION(time_between, cuEventElapsedTime, float* milliseconds, void* first, void* second)      \
   FUNCTION(wait_for_event, cuEventSynchronize, void* event)
 
 struct Functions {

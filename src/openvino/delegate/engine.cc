@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -157,7 +158,13 @@ bool Engine::gives_nothing() {
                      [](const auto& sizes) { return sizes.has_value(); });
 }
 
-et::Error Engine::run(et::Span<et::EValue*> arguments) {
+et::Error Engine::run(et::Span<et::EValue*> arguments, et::EventTracer* tracer) {
+  const et::Error error = infer(arguments);
+  if (error == et::Error::Ok && tracer != nullptr) tell_layers(*tracer);
+  return error;
+}
+
+et::Error Engine::infer(et::Span<et::EValue*> arguments) {
   const et::Error counted = arguments_->check_count(arguments.size());
   if (counted != et::Error::Ok) return counted;
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -217,9 +224,8 @@ void Engine::tell_layers(et::EventTracer& tracer) {
       const uint64_t all = layers.means[i] * told_runs_;
       nanoseconds = (all - std::min(all, first_layers_[i])) * kNanoseconds / (told_runs_ - 1);
     }
-    const auto& [name, kind] = layers.names[i];
-    tracer.log_profiling_delegate(name.c_str(), static_cast<int32_t>(i), 0, nanoseconds,
-                                  kind.data(), kind.size());
+    delegate::tell_layer(tracer, layers.names[i].first, layers.names[i].second,
+                         std::chrono::nanoseconds(nanoseconds));
   }
 }
 

@@ -34,16 +34,17 @@ class Engine : public delegate::Engine {
   ~Engine() override;
 
   // Outputs are resized to the shapes that come out.
-  executorch::runtime::Error run(
-      executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
-
-  void tell_layers(executorch::runtime::EventTracer& tracer) override;
+  executorch::runtime::Error run(executorch::runtime::Span<executorch::runtime::EValue*> arguments,
+                                 executorch::runtime::EventTracer* tracer) override;
 
   // The value that OpenVINO uses for one of its properties; empty if it has none.
   std::string property(const char* name) const;
 
  private:
   Engine() = default;
+  executorch::runtime::Error infer(
+      executorch::runtime::Span<executorch::runtime::EValue*> arguments);
+  void tell_layers(executorch::runtime::EventTracer& tracer);
   executorch::runtime::Error check_sizes() const;
   // After bind(): whether no output has elements, and what their sizes are then.
   bool gives_nothing();

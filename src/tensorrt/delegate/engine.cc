@@ -129,6 +129,7 @@ void LoadedEngine::drop_context() {
   const auto current = device_->make_current();
   if (graphs_) graphs_->clear();
   context_.reset();
+  layer_times_.reset();
   --plan_->contexts;
 }
 
@@ -275,11 +276,13 @@ et::Error LoadedEngine::bind(Values values) {
   return et::Error::Ok;
 }
 
+// While it is profiled TensorRT waits for each run, which can't be recorded.
+//
 // A graph repeats a run with its addresses, those of scratch memory among them. It is of the
 // context's shapes, and no longer right once the context has had others.
 Status LoadedEngine::enqueue(const cuda::Stream& stream) {
   const auto queue = [&](const cuda::Stream& on) { return context_->enqueue(on.handle()); };
-  if (!graphs_) return queue(stream);
+  if (!graphs_ || layer_times_) return queue(stream);
   std::vector<int64_t> shapes = {profile_};
   std::vector<uint64_t> parameters = {scratch_ == nullptr ? 0 : scratch_->memory.address()};
   for (const Argument& slot : slots_) {
@@ -334,7 +337,21 @@ std::vector<et::EValue*> LoadedEngine::with_aliases(Values values) const {
   return whole;
 }
 
-et::Error LoadedEngine::run(Values given) {
+// Where a budget could be neither changed nor given back, there is no context; one that is profiled
+// is not for runs that are not.
+Status LoadedEngine::prepare_context(bool is_profiled) {
+  if (layer_times_ && !is_profiled) drop_context();
+  if (!context_) SLIPWAY_RETURN_IF_ERROR(make_context());
+  if (!is_profiled) return {};
+  if (!layer_times_) {
+    layer_times_.emplace();
+    context_->set_profiler(*layer_times_);
+  }
+  layer_times_->clear();
+  return {};
+}
+
+et::Error LoadedEngine::run(Values given, et::EventTracer* tracer) {
   std::vector<et::EValue*> whole = with_aliases(given);
   const Values values(whole.data(), whole.size());
   const et::Error counted = arguments_.check_count(values.size());
@@ -342,11 +359,18 @@ et::Error LoadedEngine::run(Values given) {
   const auto held = hold();
   const auto current = device_->make_current();
   if (!current.ok()) return refuse(current.error());
-  // Where a budget could be neither changed nor given back, there is none.
-  if (!context_) {
-    const Status made = make_context();
-    if (!made.ok()) return refuse(made.error());
+  const Status prepared = prepare_context(tracer != nullptr);
+  if (!prepared.ok()) return refuse(prepared.error());
+  const et::Error error = run_here(values);
+  if (error != et::Error::Ok || tracer == nullptr) return error;
+  for (const LayerTimes::Layer& layer : layer_times_->layers()) {
+    delegate::tell_layer(*tracer, layer.name, "", layer.duration);
   }
+  return et::Error::Ok;
+}
+
+// After prepare_context().
+et::Error LoadedEngine::run_here(Values values) {
   const auto scratch = take_scratch();
   if (!scratch.ok()) return refuse(with_memory(scratch.error(), *device_));
   // Those of other programs would work in its scratch memory before its work is done.

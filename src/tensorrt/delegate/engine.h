@@ -40,8 +40,8 @@ class LoadedEngine final : public delegate::Engine {
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
   // When it returns, the results are there, unless the caller waits for them itself
   // (cuda::caller_queue). Work is queued on the caller's stream, if it chose one.
-  executorch::runtime::Error run(
-      executorch::runtime::Span<executorch::runtime::EValue*> arguments) override;
+  executorch::runtime::Error run(executorch::runtime::Span<executorch::runtime::EValue*> arguments,
+                                 executorch::runtime::EventTracer* tracer) override;
 
   // For Programs. What it belongs to; empty where it stands alone.
   const std::string& program() const { return program_; }
@@ -91,6 +91,8 @@ class LoadedEngine final : public delegate::Engine {
   void use_graphs();
   Status enqueue(const cuda::Stream& stream);
   Status queue_all(const cuda::Stream& stream);
+  Status prepare_context(bool is_profiled);
+  EtError run_here(Values values);
   EtError run_on(const cuda::Stream& stream, Values values);
   // Queues a call's work; results are there once it is done and collect() has been called.
   EtError queue_on(const cuda::Stream& stream, Values values);
@@ -107,6 +109,7 @@ class LoadedEngine final : public delegate::Engine {
   bool shares_scratch_;
   std::shared_ptr<Scratch> scratch_;
   std::mutex mutex_;
+  std::optional<LayerTimes> layer_times_;  // of the context, which is profiled then
   std::optional<ExecutionContext> context_;
   cuda::Stream stream_;
   Ports ports_;

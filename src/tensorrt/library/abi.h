@@ -71,6 +71,20 @@ class LoggerInterface : public VersionedInterface {
   virtual void log(int32_t severity, const char* text) noexcept = 0;
 };
 
+// The profiler of T10, which is not versioned.
+class PlainProfilerInterface {
+ public:
+  virtual void reportLayerTime(const char* layer, float milliseconds) noexcept = 0;
+  virtual ~PlainProfilerInterface() = default;
+};
+
+// The profiler of T11 and RTX.
+class ProfilerInterface : public VersionedInterface {
+ public:
+  InterfaceInfo getInterfaceInfo() const noexcept override { return {"IProfiler", 1, 0}; }
+  virtual void reportLayerTime(const char* layer, float milliseconds) noexcept = 0;
+};
+
 class StreamWriterInterface : public VersionedInterface {
  public:
   InterfaceInfo getInterfaceInfo() const noexcept override { return {"IStreamWriter", 1, 0}; }

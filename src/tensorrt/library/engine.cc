@@ -200,6 +200,10 @@ void ExecutionContext::set_memory(void* address, int64_t size) {
   call<Method::VExecutionContext_setDeviceMemoryV2>(version(), object(), address, size);
 }
 
+void ExecutionContext::set_profiler(LayerTimes& times) {
+  call<Method::VExecutionContext_setProfiler>(version(), object(), times.interface(version()));
+}
+
 Status ExecutionContext::enqueue(void* stream) {
   session()->log->start();
   if (call<Method::VExecutionContext_enqueueV3>(version(), object(), stream)) return {};

@@ -12,6 +12,7 @@
 
 #include "slipway/result.h"
 #include "tensorrt/library/abi.h"
+#include "tensorrt/library/layer_times.h"
 #include "tensorrt/library/session.h"
 
 namespace slipway::tensorrt {
@@ -48,6 +49,9 @@ class ExecutionContext : public Part {
   Status set_address(const std::string& tensor, void* address);
   // Of the device, as much as Engine::context_memory() says.
   void set_memory(void* address, int64_t size);
+  // From now on enqueue() waits for the run, and each of its layers is told `times`, which must
+  // outlive this. TensorRT-RTX takes it off no context again.
+  void set_profiler(LayerTimes& times);
   // Queues a run. kResourceExhausted where memory was short.
   Status enqueue(void* stream);
 

@@ -104,6 +104,7 @@ namespace slipway::tensorrt {
   METHOD(VRuntimeCache, deserialize, bool(const void* data, size_t), -1, -1, 3, 0)                                    \
   METHOD(VHostMemory, data, void*(), 2, 2, 2, 0)                                                                      \
   METHOD(VHostMemory, size, size_t(), 3, 3, 3, 0)                                                                     \
+  METHOD(VExecutionContext, setProfiler, void(void* profiler), 5, 5, 5, 0)                                            \
   METHOD(VExecutionContext, setInputShape, bool(const char* tensor, const Dims*), 21, 20, 20, 0)                      \
   METHOD(VExecutionContext, getTensorShape, Dims(const char* tensor), 22, 21, 21, 0)                                  \
   METHOD(VExecutionContext, setTensorAddress, bool(const char* tensor, void* address), 24, 23, 23, 0)                 \

@@ -65,10 +65,10 @@ class Handle : public delegate::LoadedEngine {
                   const std::vector<et::BackendOption>& options = {})
       : LoadedEngine(kBackend, std::move(blob), specs, {options.data(), options.size()}) {}
 
-  et::Error run(const std::vector<TestTensor*>& tensors) {
+  et::Error run(const std::vector<TestTensor*>& tensors, et::EventTracer* tracer = nullptr) {
     std::vector<et::EValue*> values;
     for (TestTensor* tensor : tensors) values.push_back(tensor->value());
-    return delegate::LoadedEngine::run(std::move(values));
+    return delegate::LoadedEngine::run(std::move(values), tracer);
   }
 };
 

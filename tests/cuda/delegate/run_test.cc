@@ -260,6 +260,38 @@ TEST_F(CudaRun, EnginesOfTwoThreadsRunAtOnce) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// The stand-in takes a millisecond for each block of a kernel: of 32 elements here.
+TEST_F(CudaRun, TellsHowLongEachStepTookWhereItIsProfiled) {
+  EngineMaker maker = affine();
+  const auto between = maker.engine.steps[0].AsLaunch()->writes[0];
+  const uint32_t unused = maker.buffer(table::Home::Scratch, maker.engine.buffers[between]->bytes);
+  maker.copy(between, unused, maker.engine.buffers[between]->bytes);
+  Handle engine(maker.blob(), {}, {graphs_option()});
+  TestTensor y({40, 3}, Floats(120));
+  const int graphs = driver.graph_launches;
+  for (const int rows : {40, 40, 40, 10, 0}) {
+    TestTensor x({rows, 3}, Floats(static_cast<size_t>(rows) * 3, 1));
+    delegate::LayerList layers;
+    ASSERT_EQ(engine.run({&x, &y}, &layers), et::Error::Ok) << engine.log();
+    EXPECT_EQ(y.data().at(0), 4) << "where there is one, and the last one's without";
+    ASSERT_EQ(layers.told.size(), 3u);
+    if (driver.is_real) continue;
+    const std::string blocks = std::to_string((rows * 3 + 31) / 32);
+    const std::string time = blocks == "0" ? "0" : blocks + "000000";
+    EXPECT_THAT(layers.told, testing::ElementsAre("aten.mul.Tensor (scale) " + time,
+                                                  "aten.add.Tensor (shift) " + time,
+                                                  "copy (copy on the device) 0"));
+  }
+  EXPECT_EQ(driver.graph_launches, graphs) << "a graph would be one time";
+  const int events = driver.live_events;
+  for (int i = 0; i < 3; ++i) {
+    TestTensor x({40, 3}, Floats(120, 1));
+    ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
+  }
+  EXPECT_EQ(driver.graph_launches, graphs + 2) << "other runs are as ever";
+  EXPECT_EQ(driver.live_events, events);
+}
+
 TEST_F(CudaRun, ErrorsOfTheWorkAreTheCalls) {
   Handle engine(affine().blob());
   TestTensor x({1, 3}, Floats(3));

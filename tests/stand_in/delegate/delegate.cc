@@ -52,7 +52,7 @@ class StandInEngine final : public delegate::Engine {
       : interpreter_(std::move(interpreter)),
         arguments_(kTitle, inputs_of(interpreter_.model()), outputs_of(interpreter_.model())) {}
 
-  et::Error run(et::Span<et::EValue*> arguments) override {
+  et::Error run(et::Span<et::EValue*> arguments, et::EventTracer* /*tracer*/) override {
     const et::Error counted = arguments_.check_count(arguments.size());
     if (counted != et::Error::Ok) return counted;
     std::vector<Tensor> given(arguments_.input_count());

@@ -129,10 +129,10 @@ class Handle : public delegate::LoadedEngine {
       : LoadedEngine(kBackend, bytes_of(blob), specs, {options.data(), options.size()},
                      named_data) {}
 
-  et::Error run(const std::vector<TestTensor*>& tensors) {
+  et::Error run(const std::vector<TestTensor*>& tensors, et::EventTracer* tracer = nullptr) {
     std::vector<et::EValue*> values;
     for (TestTensor* tensor : tensors) values.push_back(tensor->value());
-    return LoadedEngine::run(std::move(values));
+    return LoadedEngine::run(std::move(values), tracer);
   }
 
  private:

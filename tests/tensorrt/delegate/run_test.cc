@@ -390,6 +390,50 @@ TEST_F(RunTest, FailuresOfARunAreErrorsAndTheNextCallRuns) {
   EXPECT_EQ(y.floats(), (Floats{3, 5, 7}));
 }
 
+// The stand-in takes a microsecond for each element.
+TEST_F(RunTest, TellsHowLongEachLayerTookWhereItIsProfiled) {
+  et::BackendOption graphs{};
+  std::strcpy(graphs.key, "use_cuda_graphs");
+  graphs.value = true;
+  for (const int version : {kT10, kT11, kRtx}) {
+    use_version(version);
+    Handle engine(doubling(), {}, {graphs});
+    ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+    TestTensor x({2, 3}, Floats(6, 1));
+    TestTensor y({8, 3});
+    const int launches = driver.graph_launches;
+    for (int i = 0; i < 3; ++i) {
+      delegate::LayerList layers;
+      ASSERT_EQ(engine.run({&x, &y}, &layers), et::Error::Ok) << engine.log();
+      EXPECT_EQ(y.floats(), Floats(6, 3));
+      EXPECT_THAT(layers.told, testing::ElementsAre("affine y () 6000")) << version;
+    }
+    EXPECT_EQ(driver.graph_launches, launches);
+  }
+}
+
+// TensorRT-RTX takes a profiler off no context.
+TEST_F(RunTest, AContextThatWasProfiledIsNotForOtherRuns) {
+  Handle engine(doubling());
+  TestTensor x({1, 3}, Floats(3, 1));
+  TestTensor y({1, 3});
+  const int profiled = tensorrt.profiled_runs;
+  const auto run = [&](et::EventTracer* tracer) {
+    ASSERT_EQ(engine.run({&x, &y}, tracer), et::Error::Ok) << engine.log();
+    EXPECT_EQ(y.floats(), Floats(3, 3));
+    EXPECT_EQ(tensorrt.live_contexts, 1);
+  };
+  delegate::LayerList layers;
+  run(nullptr);
+  EXPECT_EQ(tensorrt.profiled_runs, profiled);
+  run(&layers);
+  EXPECT_EQ(tensorrt.profiled_runs, profiled + 1);
+  run(nullptr);
+  EXPECT_EQ(tensorrt.profiled_runs, profiled + 1);
+  run(&layers);
+  EXPECT_EQ(layers.told.size(), 2u);
+}
+
 TEST_F(RunTest, MemoryThatACallLacksIsSaid) {
   Handle engine(doubling());
   ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
