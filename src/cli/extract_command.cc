@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "base/error.h"
 #include "base/try.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
@@ -25,6 +26,9 @@ struct ExtractArguments {
 };
 
 Status extract_engine(const ExtractArguments& options) {
+  if (options.output == "-") {
+    return invalid_argument("an engine is not printed: name a file, or ./- for one of that name");
+  }
   SLIPWAY_ASSIGN_OR_RETURN(const ExtractedEngine engine, extract(options.file, options.output,
                                                                  {.method = options.method,
                                                                   .engine = options.engine,

@@ -30,8 +30,11 @@ struct InspectArguments {
 
 Status write_html(const FileInfo& file, const InspectArguments& options) {
   HtmlOptions html;
-  SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity input, FileIdentity::of(options.file));
-  SLIPWAY_RETURN_IF_ERROR(input.check_not_output(options.html));
+  const bool is_printed = options.html == "-";
+  if (!is_printed) {
+    SLIPWAY_ASSIGN_OR_RETURN(const FileIdentity input, FileIdentity::of(options.file));
+    SLIPWAY_RETURN_IF_ERROR(input.check_not_output(options.html));
+  }
   if (!options.profile.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(const auto profile, MappedFile::open(options.profile));
     const auto bytes = profile->bytes();
@@ -40,6 +43,10 @@ Status write_html(const FileInfo& file, const InspectArguments& options) {
   auto page = file.to_html(html);
   if (!page.ok()) {
     return options.profile.empty() ? page.error() : page.error().with_context(options.profile);
+  }
+  if (is_printed) {
+    fmt::print("{}", *page);
+    return {};
   }
   SLIPWAY_RETURN_IF_ERROR(write_file(options.html, *page));
   if (!options.json) {
@@ -51,6 +58,9 @@ Status write_html(const FileInfo& file, const InspectArguments& options) {
 Status inspect_file(const InspectArguments& options) {
   if (!options.profile.empty() && options.html.empty()) {
     return invalid_argument("--profile is shown in a page: give --html, too");
+  }
+  if (options.html == "-" && options.json) {
+    return invalid_argument("--json and --html - would both be printed: name a file for the page");
   }
   SLIPWAY_ASSIGN_OR_RETURN(
       const FileInfo file,
@@ -77,7 +87,7 @@ void add_inspect(const Command& tool, Action& action) {
                    "Print the graph, or the instructions and the nodes of each engine, too");
   command
       .add_option("--html", options->html,
-                  "Write a page for browsers instead, with the graph as a picture")
+                  "Write a page for browsers instead, with the graph as a picture; - prints it")
       .type_name("FILE");
   command
       .add_option("--profile", options->profile,

@@ -39,6 +39,12 @@ TEST_F(Tool, ProfilesRuns) {
   const std::string page = read_file(path("x.html"));
   EXPECT_TRUE(contains(page, "\"run_ms\":"));
   EXPECT_TRUE(contains(run({"inspect", model, "--html", model}).err, "model.pte"));
+  const Outcome printed = run({"inspect", model, "--html", "-", "--profile", path("x.json")});
+  EXPECT_EQ(printed.code, 0) << printed.err;
+  EXPECT_EQ(printed.out, read_file(path("x.html")));
+  EXPECT_EQ(run({"inspect", model, "--html", "-", "--json"}).code, 2);
+  EXPECT_EQ(run({"extract", model, "-o", "-"}).code, 2);
+  EXPECT_FALSE(fs::exists("-"));
   const Outcome wrong = run({"inspect", model, "--html", path("y.html"), "--profile", model});
   EXPECT_EQ(wrong.code, 1);
   EXPECT_TRUE(contains(wrong.err, "the profile is none that")) << wrong.err;
