@@ -81,9 +81,8 @@ write by index take 20 ns for an element, and the default engine 5 (10000 rows o
 `gather` 120 and 30 times, `scatter_add` 40 and 16, `index_add` 90 and 15); `index_select` and
 `embedding`, which move rows, are as fast as PyTorch.
 
-ExecuTorch's kernel of max pooling forgets a NaN that is not the first number of its window. The one
-that quantizes makes the least number of NaN, and of what is above all int32 once it is divided by
-the scale, infinity too, where PyTorch makes 0 and the largest.
+ExecuTorch's kernel that quantizes makes the least number of NaN, and of what is above all int32 once
+it is divided by the scale, infinity too, where PyTorch makes 0 and the largest.
 
 | operator | by |
 | --- | --- |

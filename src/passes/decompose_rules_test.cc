@@ -189,12 +189,28 @@ TEST_F(DecomposeRulesTest, PaddingThatFillsAWindowIsMadeFirst) {
   EXPECT_EQ(at(0)->arg(2), ir::Argument(-std::numeric_limits<double>::infinity()));
 }
 
-TEST_F(DecomposeRulesTest, PaddingBesideTheImageStaysWithTheKernel) {
-  Value* image = input("image", type({1, 1, 5, 5}));
+TEST_F(DecomposeRulesTest, MaximaOfWindowsAreThoseOfSlices) {
+  Value* image = input("image", type({1, 1, 6, 6}));
+  const std::string slice = "aten.slice_copy.Tensor";
+  const std::string maximum = "aten.maximum.default";
   EXPECT_EQ(
-      decomposed("aten.max_pool2d.default", {image, Ints{2, 2}, Ints{1, 1}, Ints{1, 1}, Ints{2, 2}},
-                 {type({1, 1, 5, 5})}),
-      Ops{"aten.max_pool2d_with_indices.default"});
+      decomposed("aten.max_pool2d.default", {image, Ints{2, 2}, Ints{2, 2}}, {type({1, 1, 3, 3})}),
+      (Ops{slice, slice, maximum, slice, slice, maximum}));
+}
+
+TEST_F(DecomposeRulesTest, LongWindowsAreHalvedFirst) {
+  Value* line = input("line", type({1, 1, 2000}));
+  const Ops made = decomposed("aten.max_pool1d.default", {line, Ints{1000}, Ints{1}, Ints{0}},
+                              {type({1, 1, 1001})});
+  EXPECT_LT(std::count(made.begin(), made.end(), "aten.maximum.default"), 16);
+}
+
+TEST_F(DecomposeRulesTest, PlacesOfMaximaAreTheKernelsWithoutNan) {
+  const std::vector<ir::TensorType> results(2, type({1, 1, 3, 3}, DType::kInt64));
+  Value* integers = input("integers", type({1, 1, 6, 6}, DType::kInt64));
+  const std::string kernel = "aten.max_pool2d_with_indices.default";
+  EXPECT_EQ(decomposed(kernel, {integers, Ints{2, 2}, Ints{2, 2}, Ints{0, 0}, Ints{1, 1}}, results),
+            Ops{kernel});
 }
 
 TEST_F(DecomposeRulesTest, ComplexProductsOfOneTypeStayWithTheKernel) {

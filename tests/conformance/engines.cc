@@ -16,8 +16,8 @@ constexpr std::array kNoKernel = {
     Exception{"core_grid_sampler_3d", "no kernel computes it and no rule expresses it by others"},
 };
 
-constexpr std::array kNanLostByKernels = {
-    Exception{"edges_max_pool", "ExecuTorch's kernel of max_pool2d goes on after NaN"},
+constexpr std::array kNanLostByXnnpack = {
+    Exception{"edges_max_pool", "the maximum of a window goes on after NaN"},
 };
 
 // docs/openvino.md
@@ -119,7 +119,7 @@ std::optional<std::string> find_exactly(std::span<const Exception> exceptions,
 }  // namespace
 
 Engine none() {
-  return {"none", kNoKernel, kNanLostByKernels, {}, [] { return std::set<std::string>(); }, {}};
+  return {"none", kNoKernel, {}, {}, [] { return std::set<std::string>(); }, {}};
 }
 
 Engine openvino() {
@@ -128,9 +128,7 @@ Engine openvino() {
           declared_by_openvino, kWithoutCaseOnOpenVino};
 }
 
-Engine stand_in() {
-  return {"stand_in", kNoKernel, kNanLostByKernels, {}, declared_by_stand_in, {}};
-}
+Engine stand_in() { return {"stand_in", kNoKernel, {}, {}, declared_by_stand_in, {}}; }
 
 Engine cuda() {
   Engine engine = {"cuda", {}, {}, {}, [] { return std::set<std::string>(); }, {}};
@@ -145,7 +143,7 @@ Engine cuda() {
 
 Engine xnnpack() {
   Engine engine = {
-      "xnnpack", kNoKernel, kNanLostByKernels, {}, [] { return std::set<std::string>(); }, {}};
+      "xnnpack", kNoKernel, kNanLostByXnnpack, {}, [] { return std::set<std::string>(); }, {}};
   engine.check = EngineCheck::kOff;
   return engine;
 }

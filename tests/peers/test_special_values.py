@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # noqa: F401: its operators
+import torch.nn.functional as F  # noqa: N812
 
 from function_module import Function
 
@@ -27,6 +28,9 @@ STEPS = torch.tensor([-3.0, -1.0, 0.0, -0.0, 0.3, 1.75, 2.0, 9.0, inf, -inf, nan
 GRID = torch.tensor([[[0.3, -0.8], [nan, 0.2], [0.2, nan], [inf, -0.5], [0.7, -inf], [nan, -inf], [-2.6, 1.4]]])[None]
 FAR = torch.tensor([[16.1488, 16.7419], [500.0, 500.5], [-3.0, 7.0]])
 
+HOLES = torch.randn(1, 4, 8, 9, generator=torch.Generator().manual_seed(0))
+HOLES[HOLES > 0.9], HOLES[HOLES < -1.2], HOLES[0, 0, 0, 1] = nan, -inf, inf
+
 # Of each: the engines, the function, its sets of inputs, and which sizes are dynamic.
 CASES = {
     "erfc_keeps_its_digits": (EVERY, lambda x: torch.special.erfc(x).log(), [(TAIL,)], None),
@@ -45,6 +49,11 @@ CASES = {
     "product_of_one_complex": (("none",), lambda x: torch.kron(x, x) * x[0], [(torch.tensor([1 + 2j]),)], None),
     "remainder_of_float64": (EVERY, lambda x, y: (torch.remainder(x, 0.3), torch.remainder(x, y), torch.remainder(-x, y), torch.fmod(x, 0.3)),
                              [(torch.tensor([1.0, -1.0, 0.0, 5.0], dtype=torch.float64), torch.tensor([0.3, 0.7, -0.1, inf], dtype=torch.float64))], None),
+    "max_pool_keeps_nan": (("none",), lambda x: (F.max_pool2d(x, 2), F.max_pool2d(x, 3, 2, 1, ceil_mode=True), F.max_pool1d(x[:, 0], 17, 1, 8), F.adaptive_max_pool2d(x, (3, 2))),
+                           [(HOLES.repeat(2, 1, 1, 1),), (HOLES,), (HOLES[:0],)], (N,)),
+    "places_of_nan": (("none",), lambda x: (*F.max_pool2d(x, 2, return_indices=True), *F.max_pool2d(x, 3, 2, 1, return_indices=True), *F.max_pool2d(x, 2, 1, 1, 2, return_indices=True),
+                                            *F.max_pool3d(x, 2, return_indices=True), *F.adaptive_max_pool2d(x, (3, 4), return_indices=True), *F.max_pool2d(x.half(), 2, return_indices=True), F.max_pool2d(x.double(), 2)),
+                      [(HOLES,)], None),
     "addmm_without_self": (EVERY, lambda b, x, y: torch.addmm(b, x, y, beta=0, alpha=2), [(torch.full((2, 3), nan), torch.ones(2, 4), torch.ones(4, 3))], None),
     "linspace_wraps": (("none", "openvino"), lambda x: x + torch.linspace(-1, 1, 1, dtype=torch.uint8), [(torch.tensor([3], dtype=torch.uint8),)], None),
     "leaky_relu_of_infinity": (("none",), lambda x: torch.nn.functional.leaky_relu(x, -inf), [(torch.tensor([0.0, -0.0, 1.0, -2.0]),)], None),

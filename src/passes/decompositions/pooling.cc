@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "passes/decompositions/registry.h"
+#include "passes/decompositions/windows.h"
 
 namespace slipway::passes::decompositions {
 namespace {
@@ -18,13 +19,6 @@ Sizes for_each_dim(const Sizes& list, size_t count, const Sizes& fallback) {
 
 // The dimension before the last, of size 1, makes images of lines.
 Value* as_images(Context& c, Value* x) { return c.build.unsqueeze(x, -2); }
-
-struct PoolWindows {
-  Sizes kernel;
-  Sizes stride;
-  Sizes padding;
-  Sizes dilation;
-};
 
 // (self, kernel, stride, padding[, dilation])
 PoolWindows windows(Context& c, size_t n, bool dilated) {
@@ -45,77 +39,14 @@ bool is_complete(Context& c, std::initializer_list<size_t> lists) {
   return true;
 }
 
-// Whether a window may hold padding alone: a dilated one does where it steps over the whole image.
-bool may_miss(Context& c, const Value* x, const PoolWindows& w) {
-  for (size_t i = 0; i < 2; ++i) {
-    const SymInt size = x->sizes().at(x->sizes().size() - 2 + i);
-    const auto least = c.bounds(size - w.dilation.at(i)).min;
-    if (w.padding.at(i) != SymInt(0) && w.dilation.at(i) != SymInt(1) && (!least || *least < 0)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-// A place in a padded line as one of the line itself: PyTorch steps from padding to the first place
-// of the window that is not.
-Value* without_padding(Context& c, Value* place, const SymInt& padding, const SymInt& dilation) {
-  Value* inside = c.build.sub(place, padding);
-  return c.build.where(c.build.lt(inside, 0), c.build.remainder(inside, dilation), inside);
-}
-
-// [C, H, W] or [N, C, H, W] as images of one channel each, and back: the kernel takes no images
-// without channels, but none.
-bool may_lack_channels(Context& c, const Value* x) {
-  return c.may_be_empty(x->sizes().at(x->sizes().size() - 3));
-}
-std::pair<Value*, Value*> pool_each_channel(Context& c, Value* x, const PoolWindows& w, bool ceil) {
-  const Sizes lead = without_last(x->sizes(), 2);
-  const Sizes image = last(x->sizes(), 2);
-  auto [values, indices] = c.build.max_pool2d_with_indices(
-      c.build.view(x, {ir::numel(lead), 1, image.at(0), image.at(1)}), w.kernel, w.stride,
-      w.padding, w.dilation, ceil);
-  Sizes sizes = lead;
-  const Sizes pooled = last(values->sizes(), 2);
-  sizes.insert(sizes.end(), pooled.begin(), pooled.end());
-  return {c.build.view(values, sizes), c.build.view(indices, sizes)};
-}
-
-std::pair<Value*, Value*> max_pool_kernel(Context& c, Value* x, const PoolWindows& w, bool ceil) {
-  if (may_lack_channels(c, x)) return pool_each_channel(c, x, w, ceil);
-  return c.build.max_pool2d_with_indices(x, w.kernel, w.stride, w.padding, w.dilation, ceil);
-}
-
-// The kernel gives 0 for a window of padding alone, PyTorch the least number: there the image is
-// padded with that first.
-std::pair<Value*, Value*> max_pool(Context& c, Value* x, const PoolWindows& w, bool ceil) {
-  const bool pads_first = may_miss(c, x, w);
-  if (pads_first && ceil) {
-    c.unsupported(
-        "ceil_mode with windows that may hold padding alone is not covered: leave it out");
-  }
-  if (!pads_first) return max_pool_kernel(c, x, w, ceil);
-  const SymInt width = last(x->sizes());
-  const SymInt padded_width = width + w.padding.at(1) + w.padding.at(1);
-  Value* padded = c.build.constant_pad_nd(
-      x, {w.padding.at(1), w.padding.at(1), w.padding.at(0), w.padding.at(0)}, lowest(x->dtype()));
-  const auto [values, indices] =
-      max_pool_kernel(c, padded, {w.kernel, w.stride, {0, 0}, w.dilation}, ceil);
-  Value* row = c.build.div_mode(indices, padded_width, "floor");
-  Value* column = c.build.sub(indices, c.build.mul(row, padded_width));
-  row = without_padding(c, row, w.padding.at(0), w.dilation.at(0));
-  column = without_padding(c, column, w.padding.at(1), w.dilation.at(1));
-  return {values, c.build.add(c.build.mul(row, width), column)};
-}
-
 Values max_pool2d(Context& c) {
   const PoolWindows w = windows(c, 2, true);
-  if (c.op() == "aten.max_pool2d_with_indices.default" && is_complete(c, {1, 2, 3, 4}) &&
-      !may_miss(c, c.tensor(0), w) && !may_lack_channels(c, c.tensor(0))) {
-    return {};
-  }
-  const auto [values, indices] = max_pool(c, c.tensor(0), w, c.flag(5));
-  return c.output_count() == 1 ? Values{values} : Values{values, indices};
+  Value* x = c.tensor(0);
+  const bool ceil = c.flag(5);
+  if (c.output_count() == 1) return {greatest_in_windows(c, x, w, ceil)};
+  if (is_complete(c, {1, 2, 3, 4}) && kernel_takes_max_pool(c, x, w)) return {};
+  const auto [values, places] = max_pool(c, x, w, ceil);
+  return {values, places};
 }
 
 Values max_pool1d(Context& c) {
@@ -128,9 +59,6 @@ Values max_pool1d(Context& c) {
   if (c.output_count() > 1) results.push_back(c.build.squeeze(indices, -2));
   return results;
 }
-
-// Values, and where each lies in the picture; null for what has no place.
-using Pooled = std::pair<Value*, Value*>;
 
 // [N, C, D, H, W] or [C, D, H, W]: first over the planes, then over the depth.
 template <class Pool>
@@ -341,6 +269,22 @@ Value* adaptive_places(Context& c, int64_t n) {
   return places;
 }
 
+Value* adaptive_greatest_of(Context& c, Value* x, int64_t n) {
+  for (int64_t d = -n; d < 0; ++d) {
+    x = adaptive_greatest(c, x, d, c.sizes().at(c.sizes().size() + d));
+  }
+  return x;
+}
+
+Values adaptive_max_pool(Context& c, int64_t n) {
+  Value* x = c.tensor(0);
+  Value* places = adaptive_places(c, n);
+  if (places && is_floating_point(x->dtype())) {
+    places = unless_marked(c, adaptive_greatest_of(c, mark_nan(c, x, n), n), places);
+  }
+  return {adaptive_greatest_of(c, x, n), places};
+}
+
 // Where the windows are of one width they are plain ones, whose kernel gives indices too.
 Values adaptive_max_pool2d(Context& c) {
   Value* x = c.tensor(0);
@@ -353,25 +297,10 @@ Values adaptive_max_pool2d(Context& c) {
   if (even(input.at(0), output.at(0)) && even(input.at(1), output.at(1))) {
     const Sizes kernel = {SymInt::floordiv(input.at(0), output.at(0)),
                           SymInt::floordiv(input.at(1), output.at(1))};
-    const auto [values, indices] = max_pool_kernel(c, x, {kernel, kernel, {0, 0}, {1, 1}}, false);
-    return {values, indices};
+    const auto [values, places] = max_pool(c, x, {kernel, kernel, {0, 0}, {1, 1}}, false);
+    return {values, places};
   }
-  return {adaptive_greatest(c, adaptive_greatest(c, x, -2, output.at(0)), -1, output.at(1)),
-          adaptive_places(c, 2)};
-}
-
-Values adaptive_max_pool(Context& c, int64_t n) {
-  Value* x = c.tensor(0);
-  for (int64_t d = -n; d < 0; ++d) {
-    x = adaptive_greatest(c, x, d, c.sizes().at(c.sizes().size() + d));
-  }
-  return {x, adaptive_places(c, n)};
-}
-
-// How many windows fit along a dimension.
-SymInt window_count(const SymInt& size, const SymInt& kernel, const SymInt& dilation,
-                    const SymInt& padding, const SymInt& stride) {
-  return SymInt::floordiv(size + padding + padding - dilation * (kernel - 1) - 1, stride) + 1;
+  return adaptive_max_pool(c, 2);
 }
 
 // Whether a kernel has few enough places for nodes of their own.
