@@ -213,6 +213,14 @@ TEST_F(DecomposeRulesTest, PlacesOfMaximaAreTheKernelsWithoutNan) {
             Ops{kernel});
 }
 
+TEST_F(DecomposeRulesTest, QuotientsThatAreQuantizedFitTheKernelsIntegers) {
+  const std::string kernel = "quantized_decomposed.quantize_per_tensor.default";
+  EXPECT_EQ(decomposed(kernel, {x_, 0.5, SymInt(0), SymInt(-128), SymInt(127), DType::kInt8},
+                       {type({2, 3}, DType::kInt8)}),
+            (Ops{"aten.clamp.default", kernel}));
+  EXPECT_EQ(at(0)->arg(2), ir::Argument(536870912.0));
+}
+
 TEST_F(DecomposeRulesTest, ComplexProductsOfOneTypeStayWithTheKernel) {
   Value* z = input("z", type({2, 3}, DType::kComplex64));
   EXPECT_EQ(decomposed("aten.mul.Tensor", {z, z}, {z->type()}), Ops{"aten.mul.Tensor"});

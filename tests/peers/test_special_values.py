@@ -28,6 +28,8 @@ STEPS = torch.tensor([-3.0, -1.0, 0.0, -0.0, 0.3, 1.75, 2.0, 9.0, inf, -inf, nan
 GRID = torch.tensor([[[0.3, -0.8], [nan, 0.2], [0.2, nan], [inf, -0.5], [0.7, -inf], [nan, -inf], [-2.6, 1.4]]])[None]
 FAR = torch.tensor([[16.1488, 16.7419], [500.0, 500.5], [-3.0, 7.0]])
 
+HUGE = torch.tensor([[inf, 3e38, 1e10, 1.0], [-inf, -3e38, -1e10, -1.0]])
+LEVELS = (torch.int8, torch.uint8, torch.int16)
 HOLES = torch.randn(1, 4, 8, 9, generator=torch.Generator().manual_seed(0))
 HOLES[HOLES > 0.9], HOLES[HOLES < -1.2], HOLES[0, 0, 0, 1] = nan, -inf, inf
 
@@ -54,6 +56,9 @@ CASES = {
     "places_of_nan": (("none",), lambda x: (*F.max_pool2d(x, 2, return_indices=True), *F.max_pool2d(x, 3, 2, 1, return_indices=True), *F.max_pool2d(x, 2, 1, 1, 2, return_indices=True),
                                             *F.max_pool3d(x, 2, return_indices=True), *F.adaptive_max_pool2d(x, (3, 4), return_indices=True), *F.max_pool2d(x.half(), 2, return_indices=True), F.max_pool2d(x.double(), 2)),
                       [(HOLES,)], None),
+    "quantized_infinities": (EVERY, lambda x, s, z: (*(quantized.quantize_per_tensor(x, 0.1, 3, torch.iinfo(dtype).min, torch.iinfo(dtype).max, dtype) for dtype in LEVELS),
+                                                     quantized.quantize_per_tensor.tensor(x, s[0], z[0], -128, 127, torch.int8), quantized.quantize_per_channel(x, s, z, 0, -128, 127, torch.int8)),
+                             [(HUGE, torch.tensor([0.1, 0.01]), torch.tensor([3, -4]))], None),
     "addmm_without_self": (EVERY, lambda b, x, y: torch.addmm(b, x, y, beta=0, alpha=2), [(torch.full((2, 3), nan), torch.ones(2, 4), torch.ones(4, 3))], None),
     "linspace_wraps": (("none", "openvino"), lambda x: x + torch.linspace(-1, 1, 1, dtype=torch.uint8), [(torch.tensor([3], dtype=torch.uint8),)], None),
     "leaky_relu_of_infinity": (("none",), lambda x: torch.nn.functional.leaky_relu(x, -inf), [(torch.tensor([0.0, -0.0, 1.0, -2.0]),)], None),

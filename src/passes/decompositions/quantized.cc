@@ -1,4 +1,6 @@
-// Quantization that has no kernel of its own.
+// Quantization that has no kernel of its own, or one that gives other numbers.
+#include <algorithm>
+
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -51,7 +53,51 @@ Values fake_quantize_per_channel(Context& c) {
   return results(c, rounded(c, x, scale, zero, c.constant(4), c.constant(5)));
 }
 
-// (input, scales, zero_points, ...): the kernels take scales of float64 only.
+// (input, scale, zero_point, quant_min, quant_max, dtype). ExecuTorch's kernel makes an integer of
+// 32 bits of each quotient before it limits that: what is past it, infinity too, is limited before.
+Values quantize(Context& c) {
+  Value* x = c.tensor(0);
+  constexpr double kMostLevels = 1 << 30;
+  constexpr double kMostFloat16 = 65504;
+  double limit = kMostLevels * c.real(1);
+  if (x->dtype() == DType::kFloat16) limit = std::min(limit, kMostFloat16);
+  const ir::Node* before = x->producer();
+  const bool is_limited = before && before->op() == "aten.clamp.default" &&
+                          before->arg(1) == ir::Argument(-limit) &&
+                          before->arg(2) == ir::Argument(limit);
+  if (is_limited || c.dtype() == DType::kInt32) return {};
+  std::vector<ir::Argument> arguments = c.node().args();
+  arguments.at(0) = c.build.clamp(x, -limit, limit);
+  return {c.build.call(c.op(), std::move(arguments), c.dtype(), c.sizes())};
+}
+
+// By PyTorch's own steps.
+Value* quantized_by(Context& c, Value* inverse, Value* zero, int64_t min, int64_t max) {
+  Value* level = c.build.add(c.build.round(c.build.mul(c.tensor(0), inverse)), zero);
+  level = c.build.clamp(level, static_cast<double>(min), static_cast<double>(max));
+  return c.build.to_dtype(level, c.dtype());
+}
+
+// (input, scale, zero_point, quant_min, quant_max, dtype): PyTorch divides in float64.
+Values quantize_by_tensors(Context& c) {
+  Value* wide = c.build.to_dtype(c.build.view(c.tensor(1), {}), DType::kFloat64);
+  Value* inverse = c.build.to_dtype(c.build.reciprocal(wide), DType::kFloat32);
+  Value* zero = c.build.to_dtype(c.build.view(c.tensor(2), {}), DType::kFloat32);
+  return {quantized_by(c, inverse, zero, c.constant(3), c.constant(4))};
+}
+
+// (input, scales, zero_points, axis, quant_min, quant_max, dtype)
+Values quantize_per_channel(Context& c) {
+  Value* x = c.tensor(0);
+  Sizes line(x->sizes().size(), 1);
+  const int64_t axis = c.dim(c.constant(3), x->rank());
+  line.at(axis) = x->sizes().at(axis);
+  Value* inverse = c.build.reciprocal(c.build.view(c.tensor(1), line));
+  Value* zero = c.build.to_dtype(c.build.view(c.tensor(2), line), inverse->dtype());
+  return {quantized_by(c, inverse, zero, c.constant(4), c.constant(5))};
+}
+
+// (input, scale, zero_point, ...): the kernel takes a scale of float64 only.
 Values with_wide_scales(Context& c) {
   if (c.tensor(1)->dtype() == DType::kFloat64) return {};
   std::vector<ir::Argument> arguments = c.node().args();
@@ -81,10 +127,10 @@ Values dequantize_groups(Context& c) {
 
 constexpr Entry kQuantizedRules[] = {
     {"quantized_decomposed.dequantize_per_channel_group.default", dequantize_groups},
-    {"quantized_decomposed.quantize_per_channel.default "
-     "quantized_decomposed.quantize_per_tensor.tensor "
-     "quantized_decomposed.dequantize_per_tensor.tensor",
-     with_wide_scales},
+    {"quantized_decomposed.quantize_per_tensor.default", quantize},
+    {"quantized_decomposed.quantize_per_tensor.tensor", quantize_by_tensors},
+    {"quantized_decomposed.quantize_per_channel.default", quantize_per_channel},
+    {"quantized_decomposed.dequantize_per_tensor.tensor", with_wide_scales},
     {"aten.fake_quantize_per_tensor_affine.default "
      "aten.fake_quantize_per_tensor_affine.tensor_qparams "
      "aten.fake_quantize_per_tensor_affine_cachemask.default",
