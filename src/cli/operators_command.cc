@@ -32,9 +32,15 @@ Of 344 operators that the models of tests/peers use, or that others were refused
 (tests/peers/operators_in_use.txt), three do not compile: `linalg_svd` (nor do `linalg_pinv`,
 `linalg_eigh` and what else asks for singular values or eigenvalues), `i0` (nor its kin) and
 `unflatten_dense_tensors`. `torch.export` 2.14 itself refuses `cov`, `corrcoef`, `ctc_loss` and
-`linalg_lstsq`. `torch.vmap` is compiled after `run_decompositions()`: before, what is exported are
-the operators of one element, and not of all. Matrices of complex numbers are multiplied, but no
-equations solved with them.
+`linalg_lstsq`. Matrices of complex numbers are multiplied, but no equations solved with them.
+
+`torch.vmap` in the training dialect, whose operators are those of one element, becomes operators on
+the whole batch, also of nested ones and of dynamic sizes: element by element, views, reductions,
+indices, products, convolutions, norms and attention, which are as fast as after
+`run_decompositions()`. An operator that has no such rule, and convolutions whose weights are mapped
+over, run in a loop over the batch. Writing in place to a tensor that is mapped over, or to a result
+that is one unchanged, is refused: write to a clone. So are random numbers with `randomness="same"`
+that depend on an element, and `torch.func.grad` and `jvp` before `run_decompositions()`.
 
 What `choose_qparams` and its kin choose, and what quantizes and dequantizes by it, is written as
 PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers. float8 numbers are

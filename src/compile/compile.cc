@@ -46,6 +46,7 @@ constexpr std::array kFunctionalSteps = {
     Step{"inline regions", passes::inline_regions},
     Step{"merge checks", passes::merge_checks},
     Step{"functionalize", passes::functionalize},
+    Step{"remove vmaps", passes::remove_vmaps},
     Step{"remove no-ops", passes::remove_no_ops},
     Step{"expand float8", passes::expand_float8},
     Step{"expand dynamic quantization", passes::expand_dynamic_quantization},

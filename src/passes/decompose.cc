@@ -39,8 +39,8 @@ std::string remedy(const std::string& op, bool is_training) {
            "exported module";
   }
   if (op.find("functorch") != std::string::npos) {
-    return "torch.vmap is compiled once PyTorch has expressed it by others: save the exported "
-           "program's `.run_decompositions()`";
+    return "derivatives (torch.func.grad, jvp) are compiled once PyTorch has expressed them by "
+           "others: save the exported program's `.run_decompositions()`";
   }
   if (!op.starts_with("aten.")) {
     return "it is not an operator of PyTorch's own: replace it with torch operators before "

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/try.h"
+#include "ir/arguments.h"
 #include "ir/op_builder.h"
 #include "passes/in_place.h"
 #include "passes/passes.h"
@@ -37,6 +38,7 @@ struct Storage {
   int64_t version = 0;  // how often it was written to
   // Whether something shares the memory in a way that no ViewStep describes.
   bool opaque = false;
+  size_t number = 0;  // in the order in which they are made
 };
 
 // A tensor as PyTorch has it: a chain of steps from the tensor that its memory was made for.
@@ -103,6 +105,7 @@ class Functionalizer {
     storages_.push_back(std::make_unique<Storage>());
     View* view = add_view();
     view->storage = storages_.back().get();
+    view->storage->number = storages_.size() - 1;
     view->storage->root = view;
     view->type = value->type();
     view->origin = origin;
@@ -204,7 +207,8 @@ class Functionalizer {
   Status write(View* view, Value* value, Node* before) {
     if (view->storage->opaque) {
       return unsupported(
-          "{} writes to memory that another operator shares in a way that Slipway does not know",
+          "{} writes to memory that another operator, such as torch.vmap, shares in a way that "
+          "Slipway does not know: write to a clone",
           describe(*before));
     }
     if (!view->parent) {
@@ -315,17 +319,39 @@ class Functionalizer {
     if (view_step(*node, 0) && shares_memory(*node, view_of_.at(node->value(0))->type)) {
       return add_views(node, true);
     }
-    if (aliases_by_schema(*node)) {
+    const bool opaque = aliases_by_schema(*node) || shares_batch(*node);
+    if (opaque) {
       Graph::for_each_value(node->arg(0), [this](const Value* value) {
         if (View* view = find(value)) view->storage->opaque = true;
       });
     }
-    const bool opaque = aliases_by_schema(*node);
     for (Argument& argument : node->args()) SLIPWAY_RETURN_IF_ERROR(use_current(argument, node));
     for (Value* output : node->outputs()) {
       if (output->is_tensor()) add_root(output, node)->storage->opaque = opaque;
     }
     return {};
+  }
+
+  // Whether torch.vmap's mark gives an element of a batch, or results in memory that anything else
+  // sees, too: that of such an element, of a tensor from outside, or of another result.
+  bool shares_batch(const Node& node) {
+    if (node.op() == "torch._functorch.predispatch._vmap_increment_nesting") {
+      vmaps_.push_back(storages_.size());
+    } else if (node.op() == "torch._functorch.predispatch._vmap_decrement_nesting") {
+      if (!vmaps_.empty()) vmaps_.pop_back();
+    } else if (node.op() == "torch._functorch.predispatch._add_batch_dim") {
+      return true;
+    } else if (node.op() == "torch._functorch.predispatch._remove_batch_dim") {
+      const ir::Arguments arguments(node);
+      const View* view = find(arguments.tensor(0));
+      if (!view || node.outputs().empty()) return true;
+      Storage* storage = view->storage;
+      const bool is_outer = vmaps_.empty() || storage->number < vmaps_.back();
+      const auto [first, is_new] = batch_of_.try_emplace(storage, node.output());
+      if (!is_new) view_of_.at(first->second)->storage->opaque = true;
+      return is_outer || !is_new || storage->opaque;
+    }
+    return false;
   }
 
   // Whether a result is declared to share memory with an argument. Where view_step knows how, and
@@ -530,6 +556,8 @@ class Functionalizer {
   std::vector<std::unique_ptr<Storage>> storages_;
   std::vector<std::unique_ptr<View>> views_;
   std::unordered_map<const Value*, View*> view_of_;
+  std::vector<size_t> vmaps_;  // how much memory there was where each begins
+  std::unordered_map<const Storage*, const Value*> batch_of_;  // what torch.vmap first gave of it
   std::vector<Node*> replaced_;
   std::set<const Value*> other_names_;  // constants that are a buffer, or another constant
 };

@@ -478,5 +478,44 @@ TEST_F(FunctionalizeTest, BatchNormalizationByGivenStatisticsWritesNothing) {
   EXPECT_NE(refusal().find("running statistics"), std::string::npos);
 }
 
+// torch.vmap's marks: an element lies in the memory of its batch, and so does a result that is one.
+struct Mapped : TestProgram {
+  Value* x = input("x", type({3, 4}));
+  Value* element = mark("_add_batch_dim", {x, SymInt(0), SymInt(1)}, type({4}));
+
+  Value* mark(const std::string& name, std::vector<ir::Argument> args,
+              const ir::TensorType& result) {
+    ir::Node* made = graph().add_node("torch._functorch.predispatch." + name, std::move(args), {});
+    return graph().add_output(made, result);
+  }
+  Value* whole(Value* of) {
+    return mark("_remove_batch_dim", {of, SymInt(1), SymInt(3), SymInt(0)}, type({3, 4}));
+  }
+  Value* computed() { return call("aten.relu.default", {element}, type({4}), "computed"); }
+  bool refuses_write(Value* to) {
+    call("aten.add_.Tensor", {to, to}, to->type(), "sum");
+    const Status status = functionalize(program);
+    return !status.ok() && status.error().message().find("torch.vmap") != std::string::npos;
+  }
+};
+
+TEST(FunctionalizeVmap, RefusesWritesToWhatAnotherTensorSees) {
+  const auto refuses = [](Value* (*written)(Mapped&)) {
+    Mapped mapped;
+    mapped.mark("_vmap_increment_nesting", {SymInt(3), std::string("error")}, {});
+    return mapped.refuses_write(written(mapped));
+  };
+  EXPECT_TRUE(refuses([](Mapped& m) { return m.element; }));
+  EXPECT_TRUE(refuses([](Mapped& m) { return m.x; }));
+  EXPECT_TRUE(refuses([](Mapped& m) { return m.whole(m.element); }));
+  EXPECT_TRUE(refuses([](Mapped& m) {  // two results that are one
+    Value* twice = m.computed();
+    m.whole(twice);
+    return m.whole(twice);
+  }));
+  EXPECT_FALSE(refuses([](Mapped& m) { return m.computed(); }));
+  EXPECT_FALSE(refuses([](Mapped& m) { return m.whole(m.computed()); }));
+}
+
 }  // namespace
 }  // namespace slipway::passes

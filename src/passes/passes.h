@@ -27,6 +27,11 @@ Status merge_checks(ir::Program& program);
 // (every tensor counts as contiguous), and memory formats mean nothing.
 Status functionalize(ir::Program& program);
 
+// What torch.vmap leaves in the training dialect, marks around nodes on one element of a batch,
+// becomes nodes on the whole batch, or loops over it where no rule has the operator. An error names
+// a node whose results are no tensors, or whose random numbers are not known for the batch.
+Status remove_vmaps(ir::Program& program);
+
 // Dropout (in inference), detach, alias, lift_fresh_copy, contiguous, clones, conversions to the
 // same type, views and permutations that change nothing, assertions that are known to hold. One
 // that is known to fail is an error; one that can't be known here is removed, because PyTorch's own
