@@ -3,27 +3,35 @@
 // ExecuTorch's kernels choose other scales than PyTorch does, and engines have neither the float64
 // in which PyTorch hands scales on nor the operators. PyTorch computes scales in float32, so that
 // nothing is lost without float64.
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "base/try.h"
+#include "ir/arguments.h"
 #include "ir/op_builder.h"
+#include "passes/decompositions/quantization_steps.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 
 namespace slipway::passes {
 namespace {
 
+using decompositions::Chosen;
+using decompositions::divide;
 using ir::Node;
 using ir::OpBuilder;
 using ir::Scalar;
 using ir::Value;
 
+constexpr std::string_view kTorchao = "torchao.";
 constexpr double kSmallestTokenScale = 1e-5;
 constexpr double kFloatEpsilon = 0x1p-23;
 constexpr double kLowest = -128;
@@ -39,11 +47,6 @@ double number(const Node& node, size_t i) {
   return scalar ? ir::to_double(*scalar) : 0;
 }
 
-// By a tensor of as many elements: kernels multiply with the reciprocal of a single number.
-Value* divide(OpBuilder& build, Value* x, double divisor) {
-  return build.div(x, build.full_like(x, divisor));
-}
-
 class QuantizationExpander {
  public:
   explicit QuantizationExpander(ir::Graph& graph) : graph_(graph) {}
@@ -52,8 +55,12 @@ class QuantizationExpander {
     for (const auto& node : graph_.nodes()) {
       const std::string& op = node->op();
       constexpr std::string_view kDomain = "quantized_decomposed.";
-      if (!op.starts_with(kDomain)) continue;
       OpBuilder build(graph_, node.get(), node.get());
+      if (op.starts_with(kTorchao)) {
+        expand_affine(build, *node, std::string_view(op).substr(kTorchao.size()));
+        if (!build.status().ok()) return build.status();
+      }
+      if (!op.starts_with(kDomain)) continue;
       const std::string_view name = std::string_view(op).substr(kDomain.size());
       if (name.starts_with("choose_qparams")) {
         choose(build, *node, name);
@@ -90,6 +97,11 @@ class QuantizationExpander {
       scale = divide(build, scale, kHighest);
       return bind(build, node, scale, build.full_like(scale, 0.0));
     }
+    if (name == "choose_qparams.tensor") {
+      const Chosen by = decompositions::choose_affine(build, x, dims, false, number(node, 1),
+                                                      number(node, 2), number(node, 3));
+      return bind(build, node, by.scale, by.zero);
+    }
     Value* least = build.clamp(build.amin(x, dims, is_token), std::nullopt, Scalar(0.0));
     Value* most = build.clamp(build.amax(x, dims, is_token), Scalar(0.0), std::nullopt);
     const double low = is_token ? kLowest : number(node, 1);
@@ -102,12 +114,8 @@ class QuantizationExpander {
       return bind(build, node, scale, build.full_like(scale, is_unsigned ? 128.0 : 0.0));
     }
     Value* scale = divide(build, build.sub(most, least), high - low);
-    scale = build.clamp(scale, Scalar(is_token ? kFloatEpsilon : number(node, 3)), std::nullopt);
+    scale = build.clamp(scale, Scalar(kFloatEpsilon), std::nullopt);
     least = build.div(least, scale);
-    if (!is_token) {
-      Value* zero = build.rsub(build.round(least), low);
-      return bind(build, node, scale, build.clamp(zero, Scalar(low), Scalar(high)));
-    }
     // From the end of the range that is met with the smaller error.
     most = build.div(most, scale);
     Value* error = build.add(build.add(least, low), build.add(most, high));
@@ -116,25 +124,118 @@ class QuantizationExpander {
     bind(build, node, scale, build.round(zero));
   }
 
-  // Arguments 1 and 2 of a node, in float32; nothing where something else chose them.
-  struct Parameters {
-    Value* scale = nullptr;
-    Value* zero = nullptr;
-  };
-  std::optional<Parameters> parameters(const Node& node) const {
-    const auto scale = floats_.find(node.value(1));
-    const auto zero = floats_.find(node.value(2));
+  // torchao's operators for blocks of a tensor, where these are its rows or, of constants, parts of
+  // them. Others stay.
+  void expand_affine(OpBuilder& build, const Node& node, std::string_view name) {
+    const ir::Arguments arguments(node);
+    Value* x = arguments.tensor(0);
+    const auto block = arguments.integers(name == "choose_qparams_affine.default" ? 2 : 1);
+    if (x == nullptr || !block || x->rank() == 0 || block->size() != x->sizes().size()) return;
+    const bool has_ones = std::all_of(block->begin(), block->end() - 1,
+                                      [](const ir::SymInt& size) { return size == ir::SymInt(1); });
+    if (!has_ones || node.outputs().empty() || !node.output()->is_tensor()) return;
+    const bool is_row = block->back() == x->sizes().back();
+    if (name == "choose_qparams_affine.default") {
+      if (is_row && is_float32(node, 0)) choose_affine(build, node);
+    } else if (name == "quantize_affine.default" && is_row) {
+      quantize_affine(build, node);
+    } else if (name == "dequantize_affine.default") {
+      dequantize_affine(build, node, block->back());
+    }
+  }
+
+  // The numbers of arguments i and i + 1; those of int8 unless they are given.
+  static std::pair<double, double> range(const Node& node, size_t i) {
+    const ir::Arguments arguments(node);
+    return {arguments.number(i).value_or(kLowest), arguments.number(i + 1).value_or(kHighest)};
+  }
+
+  // (x, mapping, block, dtype, min, max, eps, scale_dtype, zero_point_dtype, keepdim)
+  void choose_affine(OpBuilder& build, const Node& node) {
+    const ir::Arguments arguments(node);
+    const std::string* mapping = arguments.text(1);
+    if (mapping == nullptr || arguments.dtype(3) != DType::kInt8 || node.outputs().size() != 2 ||
+        node.output(0)->dtype() != DType::kFloat32) {
+      return;
+    }
+    const auto [low, high] = range(node, 4);
+    const double eps = arguments.number(6).value_or(std::numeric_limits<float>::min());
+    Value* x = node.value(0);
+    if (*mapping == "ASYMMETRIC") {
+      const Chosen by = decompositions::choose_affine(build, x, {-1}, true, low, high, eps);
+      return bind(build, node, by.scale, by.zero);
+    }
+    if (*mapping != "SYMMETRIC") return;
+    Value* least = build.clamp(build.amin(x, {-1}, true), std::nullopt, Scalar(0.0));
+    Value* most = build.clamp(build.amax(x, {-1}, true), Scalar(0.0), std::nullopt);
+    Value* scale = divide(build, build.maximum(build.neg(least), most), (high - low) / 2);
+    scale = build.clamp(scale, Scalar(eps), std::nullopt);
+    bind(build, node, scale, build.full_like(scale, 0.0));
+  }
+
+  // (x, block, scale, zero_point, dtype, min, max)
+  void quantize_affine(OpBuilder& build, const Node& node) {
+    const auto found = parameters(node, 2);
+    if (!found || !is_float32(node, 0) || node.output()->dtype() != DType::kInt8) return;
+    const auto [low, high] = range(node, 5);
+    Value* level = decompositions::quantize_by(build, node.value(0), *found, low, high);
+    floats_[node.output()] = level;
+    replaced_.add(node.output(), build.to_dtype(level, node.output()->dtype()));
+  }
+
+  // (levels, block, scale, zero_point, dtype, min, max, output_dtype)
+  void dequantize_affine(OpBuilder& build, const Node& node, const ir::SymInt& block) {
+    const Value* levels = node.value(0);
+    if (levels->dtype() != DType::kInt8 || node.output()->dtype() != DType::kFloat32) return;
+    const auto found = parameters(node, 2);
+    const auto known = floats_.find(levels);
+    if (found && known != floats_.end()) {
+      return replaced_.add(node.output(),
+                           decompositions::dequantize_by(build, known->second, *found));
+    }
+    // [..., columns] as [..., groups, size].
+    const auto size = block.constant();
+    const auto columns = levels->sizes().back().constant();
+    Value* scale = ir::Arguments(node).tensor(2);
+    if (found || !size || !columns || *size < 1 || *columns % *size != 0 || scale == nullptr)
+      return;
+    std::vector<ir::SymInt> sizes = levels->sizes();
+    if (*size != *columns) {
+      sizes.back() = *columns / *size;
+      sizes.emplace_back(*size);
+    }
+    std::vector<ir::SymInt> ones = sizes;
+    ones.back() = 1;
+    const auto of_groups = [&](Value* numbers) {
+      return build.view(build.to_dtype(numbers, DType::kFloat32), ones);
+    };
+    Value* y = build.to_dtype(build.view(node.value(0), sizes), DType::kFloat32);
+    if (Value* zero = ir::Arguments(node).tensor(3)) y = build.sub(y, of_groups(zero));
+    y = build.mul(y, of_groups(scale));
+    replaced_.add(node.output(), build.view(y, levels->sizes()));
+  }
+
+  // Arguments i and i + 1 of a node, in float32; nothing where something else chose them.
+  std::optional<Chosen> parameters(const Node& node, size_t i = 1) const {
+    const ir::Arguments arguments(node);
+    const auto scale = floats_.find(arguments.tensor(i));
+    const auto zero = floats_.find(arguments.tensor(i + 1));
     if (scale == floats_.end() || zero == floats_.end()) return std::nullopt;
-    return Parameters{scale->second, zero->second};
+    return Chosen{scale->second, zero->second};
   }
 
   void quantize(OpBuilder& build, const Node& node, bool is_token) {
     const auto found = parameters(node);
     if (!found || !is_float32(node, 0)) return;
-    Value* level = build.mul(node.value(0), build.reciprocal(found->scale));
-    level = is_token ? build.round(build.add(level, found->zero))
-                     : build.add(build.round(level), found->zero);
-    level = build.clamp(level, Scalar(number(node, 3)), Scalar(number(node, 4)));
+    const double low = number(node, 3);
+    const double high = number(node, 4);
+    Value* level = nullptr;
+    if (is_token) {
+      level = build.mul(node.value(0), build.reciprocal(found->scale));
+      level = build.clamp(build.round(build.add(level, found->zero)), Scalar(low), Scalar(high));
+    } else {
+      level = decompositions::quantize_by(build, node.value(0), *found, low, high);
+    }
     floats_[node.output()] = level;
     replaced_.add(node.output(), build.to_dtype(level, node.output()->dtype()));
   }
@@ -145,7 +246,7 @@ class QuantizationExpander {
     const auto level = floats_.find(node.value(0));
     Value* x =
         level != floats_.end() ? level->second : build.to_dtype(node.value(0), DType::kFloat32);
-    x = build.mul(build.sub(x, found->zero), found->scale);
+    x = decompositions::dequantize_by(build, x, *found);
     replaced_.add(node.output(), build.to_dtype(x, node.output()->dtype()));
   }
 

@@ -72,5 +72,60 @@ TEST_F(DynamicQuantizationTest, LeavesWhatIsChosenElsewhereAndOtherTypes) {
   EXPECT_EQ(count_of("quantized_decomposed"), 3U);
 }
 
+// torchao's: (input, block, scale, zero point, ...) with scales of rows.
+class AffineTest : public DynamicQuantizationTest {
+ protected:
+  ir::TensorType rows_ = type({SymInt::symbol("n"), 1});
+
+  ir::Node* choose_affine(Value* x, const std::string& mapping, int64_t block) {
+    return node("torchao.choose_qparams_affine.default",
+                {x, mapping, Ints{1, block}, DType::kInt8, SymInt(-128), SymInt(127)},
+                {rows_, type(rows_.sizes, DType::kInt8)}, "chosen");
+  }
+  Value* quantize_affine(Value* x, int64_t block, Value* scale, Value* zero) {
+    return call("torchao.quantize_affine.default", {x, Ints{1, block}, scale, zero, DType::kInt8},
+                levels_, "levels");
+  }
+  Value* dequantize_affine(Value* levels, int64_t block, Value* scale, ir::Argument zero) {
+    return call("torchao.dequantize_affine.default",
+                {levels, Ints{1, block}, scale, std::move(zero), DType::kInt8},
+                type(levels->sizes()), "y");
+  }
+};
+
+TEST_F(AffineTest, IsFloat32StepsOfRows) {
+  Value* given = x(DType::kFloat32);
+  for (const char* mapping : {"ASYMMETRIC", "SYMMETRIC"}) {
+    ir::Node* chosen = choose_affine(given, mapping, 4);
+    Value* levels = quantize_affine(given, 4, chosen->output(0), chosen->output(1));
+    output(dequantize_affine(levels, 4, chosen->output(0), chosen->output(1)));
+  }
+  ASSERT_TRUE(apply(expand_dynamic_quantization).ok());
+  EXPECT_EQ(count_of("torchao"), 0U);
+  EXPECT_EQ(count_of("aten._to_copy"), 0U);
+}
+
+TEST_F(AffineTest, ScalesGroupsOfWeights) {
+  Value* scale = input("scale", type({3, 2}, DType::kBFloat16));
+  Value* zero = input("zero", type({3, 2}, DType::kInt8));
+  output(dequantize_affine(input("w", type({3, 4}, DType::kInt8)), 2, scale, zero));
+  output(dequantize_affine(input("v", type({3, 4}, DType::kInt8)), 2, scale, ir::None()));
+  ASSERT_TRUE(apply(expand_dynamic_quantization).ok());
+  EXPECT_EQ(count_of("torchao"), 0U);
+  EXPECT_EQ(count_of("aten.sub"), 1U);
+  EXPECT_EQ(result(0)->sizes(), (Ints{3, 4}));
+}
+
+TEST_F(AffineTest, LeavesOtherBlocks) {
+  Value* given = x(DType::kFloat32);
+  output(choose_affine(given, "ASYMMETRIC", 2)->output());
+  output(choose_affine(given, "SYMMETRIC_NO_CLIPPING_ERR", 4)->output());
+  Value* scale = input("scale", rows_);
+  Value* zero = input("zero", type(rows_.sizes, DType::kInt8));
+  output(quantize_affine(given, 4, scale, zero));
+  ASSERT_TRUE(apply(expand_dynamic_quantization).ok());
+  EXPECT_EQ(count_of("torchao"), 3U);
+}
+
 }  // namespace
 }  // namespace slipway::passes

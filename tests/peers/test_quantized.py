@@ -291,3 +291,20 @@ def test_dequantizes_groups(tmp_path):
     for engine in ("openvino", "none"):
         [ours], _ = slipway_cli.run(slipway_cli.compile(program, tmp_path, engine=engine), [x], tmp_path)
         check_close(ours, model(x))
+
+
+@pytest.mark.parametrize("name", ["int8_activations", "int8_activations_of_groups", "int4"])
+def test_takes_torchaos_own_operators(name, tmp_path):
+    """Those that the training IR has, once weights are plain tensors; in the core IR they are PyTorch's."""
+    from torchao.quantization import Int8DynamicActivationIntxWeightConfig, quantize_
+    from torchao.utils import unwrap_tensor_subclass
+
+    torch.manual_seed(0)
+    model, x = torch.nn.Sequential(torch.nn.Linear(64, 96), torch.nn.ReLU(), torch.nn.Linear(96, 32)).eval(), torch.randn(2, 5, 64)
+    quantize_(model, Int8DynamicActivationIntxWeightConfig(weight_dtype=torch.int4) if name == "int4" else torchao_configs()[name])
+    program = torch.export.export(unwrap_tensor_subclass(model), (x,))
+    assert any(str(node.target).startswith("torchao.") for node in program.graph.nodes)
+    expected = model(x)
+    for engine in ("openvino", "none", "xnnpack"):
+        [ours], _ = slipway_cli.run(slipway_cli.compile(program, tmp_path, engine=engine), [x], tmp_path)
+        check_close(ours, expected, 1e-2)

@@ -9,6 +9,7 @@ import executorch.kernels.quantized  # noqa: F401
 import pytest
 import torch
 import torch.ao.quantization.fx._decomposed  # noqa: F401
+import torchao.quantization  # noqa: F401
 import torchvision  # noqa: F401
 from executorch.extension.pybindings import portable_lib
 

@@ -1,6 +1,7 @@
 // Quantization that has no kernel of its own, or one that gives other numbers.
 #include <algorithm>
 
+#include "passes/decompositions/quantization_steps.h"
 #include "passes/decompositions/registry.h"
 
 namespace slipway::passes::decompositions {
@@ -141,6 +142,29 @@ constexpr Entry kQuantizedRules[] = {
 };
 
 }  // namespace
+
+Value* divide(ir::OpBuilder& build, Value* x, double divisor) {
+  return build.div(x, build.full_like(x, divisor));
+}
+
+Chosen choose_affine(ir::OpBuilder& build, Value* x, const std::vector<int64_t>& dims, bool keepdim,
+                     double low, double high, double eps) {
+  Value* least = build.clamp(build.amin(x, dims, keepdim), std::nullopt, ir::Scalar(0.0));
+  Value* most = build.clamp(build.amax(x, dims, keepdim), ir::Scalar(0.0), std::nullopt);
+  Value* scale = divide(build, build.sub(most, least), high - low);
+  scale = build.clamp(scale, ir::Scalar(eps), std::nullopt);
+  Value* zero = build.rsub(build.round(build.div(least, scale)), low);
+  return {scale, build.clamp(zero, ir::Scalar(low), ir::Scalar(high))};
+}
+
+Value* quantize_by(ir::OpBuilder& build, Value* x, const Chosen& by, double low, double high) {
+  Value* level = build.round(build.mul(x, build.reciprocal(by.scale)));
+  return build.clamp(build.add(level, by.zero), ir::Scalar(low), ir::Scalar(high));
+}
+
+Value* dequantize_by(ir::OpBuilder& build, Value* level, const Chosen& by) {
+  return build.mul(build.sub(level, by.zero), by.scale);
+}
 
 std::span<const Entry> quantized_rules() { return kQuantizedRules; }
 
