@@ -18,6 +18,7 @@
 #include "base/half.h"
 #include "base/try.h"
 #include "compile/part_program.h"
+#include "ir/fake_quantize_rows.h"
 #include "ir/queries.h"
 #include "schema/operator_name.h"
 #include "slipway/module.h"
@@ -410,7 +411,7 @@ Result<Verdict> compare(const ir::Program& program, const engine_build::Builder&
   const auto& nodes = engine.part.nodes;
   const bool quantizes = std::any_of(nodes.begin(), nodes.end(), [](const ir::Node* node) {
     return node->op().starts_with("quantized_decomposed.quantize") ||
-           node->op().starts_with("aten.fake_quantize");
+           node->op().starts_with("aten.fake_quantize") || node->op() == ir::kFakeQuantizeRows;
   });
   for (size_t i = 0; i < runs.size(); ++i) {
     for (size_t o = 0; o < engine.part.outputs.size(); ++o) {

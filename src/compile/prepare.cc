@@ -37,9 +37,14 @@ Status prepare_for_engines(ir::Program& program, const Compilers& compilers,
                            const CompileOptions& options) {
   const partition::Options excluded = exclusions(options);
   SLIPWAY_RETURN_IF_ERROR(partition::check_exclusions(program, excluded));
+  // Nodes that stand for many are for the first engine alone: others take the many.
+  constexpr const char* kFakeQuantizeRows = "FakeQuantizeRows";
   std::vector<onnx::LoweringOptions> lowerings;
   lowerings.reserve(compilers.size());
-  for (const auto& compiler : compilers) lowerings.push_back(compiler->builders()[0]->lowering());
+  for (const auto& compiler : compilers) {
+    lowerings.push_back(compiler->builders()[0]->lowering());
+    if (lowerings.size() > 1) lowerings.back().fused.erase(kFakeQuantizeRows);
+  }
   partition::IntegerRanges ranges(program);
   const auto any_engine = [&](const auto& holds) {
     for (size_t i = 0; i < compilers.size(); ++i) {
@@ -69,6 +74,10 @@ Status prepare_for_engines(ir::Program& program, const Compilers& compilers,
               return builder.is_left_whole(node);
             });
           }};
+  if (!lowerings.empty() && lowerings.front().fused.contains(kFakeQuantizeRows)) {
+    SLIPWAY_RETURN_IF_ERROR(
+        passes::gather_row_quantization(program, engine, options.allow_reduced_precision));
+  }
   return prepare(program, engine);
 }
 

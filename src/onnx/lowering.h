@@ -34,8 +34,10 @@ struct LoweringOptions {
   // Operators that stay one node where they can: Gelu, HardSwish, LayerNormalization, Mish, Cast
   // (that to a half type, by which round_halves rounds), GroupNormalization (opset 21),
   // RMSNormalization (23), Attention (23), TensorScatter (24; where it changes a buffer that
-  // nothing else reads, [batch, heads, positions, width]), ATen (embedding_bag, of sums). Others
-  // are written as their parts.
+  // nothing else reads, [batch, heads, positions, width]), ATen (embedding_bag, of sums),
+  // FakeQuantizeRows (ir::kFakeQuantizeRows; with it DequantizeLinear has a block_size where a
+  // weight has scales of groups, and bits, 4, where its levels have no more). Others are written as
+  // their parts.
   std::set<std::string> fused = {"Gelu", "HardSwish", "LayerNormalization", "Mish"};
   // But for kAsGiven, QuantizeLinear is used for these values alone: it rounds halves otherwise
   // than PyTorch, whose steps are written for values that are read otherwise.

@@ -118,6 +118,13 @@ Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const En
 // that.
 Status decompose_for_engine(ir::Program& program, const EngineChoice& engine);
 
+// The steps of dynamic quantization to int8, by scales of each row, and those of weights of 8 bits
+// for the products behind them, become one node each, for an engine that has them:
+// ir::kFakeQuantizeRows, and quantized_decomposed.dequantize_per_channel and _group, which say what
+// range the levels have. With `allow_reduced_precision` one scale for all rows serves as well.
+Status gather_row_quantization(ir::Program& program, const EngineChoice& engine,
+                               bool allow_reduced_precision);
+
 // Comparisons with small numbers, conversions and promotions of int64 tensors that the engine does
 // not take, because it counts in fewer bits, become those of the tensor in float32, which is made
 // before the elements are moved.

@@ -28,9 +28,12 @@ def x86():
     )
 
 
-def xnnpack_dynamic():
-    """int8 activations by what each call gives, int8 weights per channel."""
-    return XNNPACKQuantizer().set_global(get_symmetric_quantization_config(is_per_channel=True, is_dynamic=True))
+def xnnpack_dynamic(weight_range=(-127, 127)):
+    """int8 activations by what each call gives, weights per channel of int8 in this range."""
+    low, high = weight_range
+    return XNNPACKQuantizer().set_global(
+        get_symmetric_quantization_config(is_per_channel=True, is_dynamic=True, weight_qmin=low, weight_qmax=high)
+    )
 
 
 QUANTIZERS = {"xnnpack": xnnpack, "xnnpack_per_tensor": xnnpack_per_tensor, "x86": x86}
@@ -166,12 +169,12 @@ def quantized(name, quantizer, dialect="training", dynamic=False):
     return program, inputs, model(*inputs).detach()
 
 
-def dynamically_quantized(dialect="training", dynamic=False):
+def dynamically_quantized(dialect="training", dynamic=False, weight_range=(-127, 127), rows=5):
     """(exported program, the module)"""
     torch.manual_seed(0)
-    inputs = (torch.randn(5, 64),)
+    inputs = (torch.randn(rows, 64),)
     shapes = ({0: torch.export.Dim("batch", max=8)},) if dynamic else None
-    model = prepare_pt2e(torch.export.export(Layers().eval(), inputs, dynamic_shapes=shapes).module(), xnnpack_dynamic())
+    model = prepare_pt2e(torch.export.export(Layers().eval(), inputs, dynamic_shapes=shapes).module(), xnnpack_dynamic(weight_range))
     model(*inputs)
     model = convert_pt2e(model)
     program = torch.export.export(model, inputs, dynamic_shapes=shapes)

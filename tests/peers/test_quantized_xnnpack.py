@@ -1,13 +1,16 @@
 """What XNNPACK computes in 8 bits against PyTorch's dequantized arithmetic: operator by operator, and in ExecuTorch's own runtime."""
 
 import numpy as np
+import pytest
 import torch
+from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+from executorch.exir import to_edge_transform_and_lower
 from executorch.exir._serialize._program import deserialize_pte_binary
 from executorch.runtime import Runtime, Verification
 from torch import nn
 
 import slipway_cli
-from quantized_models import quantized
+from quantized_models import dynamically_quantized, quantized
 
 functional = nn.functional
 decomposed = torch.ops.quantized_decomposed
@@ -146,3 +149,108 @@ def test_weights_have_a_byte(tmp_path):
 
     file = slipway_cli.compile(torch.export.export(Products(), (torch.randn(2, size),)), tmp_path, "--require-full", engine="xnnpack")
     assert file.stat().st_size < 0.3 * 4 * 2 * size * size  # in two shapes
+
+
+def torchao_config(name):
+    from torchao.quantization import Int8DynamicActivationIntxWeightConfig
+    from torchao.quantization.granularity import PerAxis, PerGroup
+
+    granularity = PerGroup(32) if "groups" in name else PerAxis(0)
+    scales = torch.bfloat16 if name == "4_bits_in_groups" else None
+    return Int8DynamicActivationIntxWeightConfig(
+        weight_dtype=torch.int8 if name.startswith("8") else torch.int4, weight_granularity=granularity, weight_scale_dtype=scales
+    )
+
+
+def dynamic_products(name, sizes=(96, 33)):
+    """(module, program of any number of rows): two products of torchao's."""
+    from torchao.quantization import quantize_
+
+    torch.manual_seed(0)
+    inputs, outputs = sizes
+    model = nn.Sequential(nn.Linear(inputs, inputs), nn.ReLU(), nn.Linear(inputs, outputs, bias=False)).eval()
+    quantize_(model, torchao_config(name))
+    shapes = ({0: torch.export.Dim("rows", min=1, max=64)},)
+    return model, torch.export.export(model, (torch.randn(5, inputs),), dynamic_shapes=shapes)
+
+
+def rows_of(kind, size, count=5):
+    x = torch.randn(count, size, generator=torch.Generator().manual_seed(count))
+    return {"numbers": x, "large": x * 1e3, "small": x * 1e-3, "zeros": x * 0, "positive": x.abs(), "negative": -x.abs() - 1, "one": x[:1]}[kind]
+
+
+@pytest.mark.parametrize("name", ["8_bits", "4_bits", "4_bits_in_groups"])
+def test_multiplies_rows_that_torchao_quantizes(name, tmp_path):
+    model, program = dynamic_products(name)
+    file = slipway_cli.compile(program.run_decompositions(), tmp_path, "--require-full", "--check", "fail", engine="xnnpack")
+    slipway_cli.check_one_partition(file)
+    # A level that is next to a half, or at the end of the range, may be a step off: of two products.
+    for kind in ("numbers", "large", "small", "zeros", "positive", "negative", "one"):
+        x = rows_of(kind, 96)
+        [ours], _ = slipway_cli.run(file, [x], tmp_path)
+        theirs = model(x).detach()
+        assert np.abs(ours - theirs.numpy()).max() <= 0.02 * max(theirs.abs().max(), 1e-4), kind
+    method = Runtime.get().load_program(file, verification=Verification.Minimal).load_method("forward")
+    [stock] = method.execute([x])
+    np.testing.assert_array_equal(stock.numpy(), ours)
+    x = rows_of("numbers", 96)
+    x[1, 3], x[2, 4], x[3, 5] = torch.nan, torch.inf, -torch.inf
+    [ours], _ = slipway_cli.run(file, [x], tmp_path)
+    np.testing.assert_array_equal(np.isnan(ours), model(x).isnan().numpy())
+
+
+def test_multiplies_rows_as_executorchs_export_does(tmp_path):
+    from torchao.quantization import quantize_
+
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 32)).eval(), rows_of("numbers", 64)
+    quantize_(model[0], torchao_config("8_bits"))
+    quantize_(model[2], torchao_config("4_bits_in_groups"))
+    program = torch.export.export(model, (x,))
+    compiled = slipway_cli.compile(program.run_decompositions(), tmp_path, "--require-full", engine="xnnpack")
+    exported = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()]).to_executorch()
+    (tmp_path / "stock.pte").write_bytes(exported.buffer)
+    [ours], _ = slipway_cli.run(compiled, [x], tmp_path)
+    [theirs], _ = slipway_cli.run(tmp_path / "stock.pte", [x], tmp_path)
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name, bits", [("8_bits", 8), ("4_bits", 4), ("4_bits_in_groups", 4.5)])
+def test_weights_of_quantized_rows_stay_packed(name, bits, tmp_path):
+    size = 512
+    _, program = dynamic_products(name, (size, size))
+    file = slipway_cli.compile(program.run_decompositions(), tmp_path, "--require-full", "--check", "off", engine="xnnpack")
+    assert file.stat().st_size < 2 * size * size * bits / 8 + 20_000
+
+
+def test_scales_of_groups_are_rounded_only_if_that_is_allowed(tmp_path):
+    model, program = dynamic_products("4_bits_in_groups_of_float32")
+    program, x = program.run_decompositions(), rows_of("numbers", 96)
+    theirs = model(x).detach().numpy()
+    # With scales that are none of XNNPACK's, products are those of float32.
+    exact = slipway_cli.compile(program, tmp_path, "--check", "fail", engine="xnnpack")
+    [ours], _ = slipway_cli.run(exact, [x], tmp_path)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=1e-5)
+    assert "weight_scale_dtype=torch.bfloat16" in slipway_cli.call("inspect", exact)
+    rounded = slipway_cli.compile(program, tmp_path, "--allow-reduced-precision", "--require-full", engine="xnnpack")
+    [ours], _ = slipway_cli.run(rounded, [x], tmp_path)
+    assert 1e-5 < np.abs(ours - theirs).max() < 0.02 * np.abs(theirs).max()
+
+
+@pytest.mark.parametrize("low", [-127, -8])
+def test_multiplies_rows_that_pt2e_quantizes_one_by_one(low, tmp_path):
+    """XNNPACK has a scale for each row, and PT2E one for the tensor."""
+    weights = (low, 127 if low < -8 else 7)
+    x = torch.randn(5, 64, generator=torch.Generator().manual_seed(0))
+
+    def differences(rows, *options):
+        program, model = dynamically_quantized(weight_range=weights, rows=rows)
+        file = slipway_cli.compile(program, tmp_path, *options, engine="xnnpack")
+        [ours], _ = slipway_cli.run(file, [x[:rows]], tmp_path)
+        theirs = model(x[:rows]).detach().numpy()
+        return np.abs(ours - theirs).max() / np.abs(theirs).max()
+
+    assert differences(1, "--require-full", "--check", "fail") <= 0.02
+    # Of several rows the steps are PyTorch's, on kernels.
+    assert differences(5) <= 1e-5
+    assert 1e-5 < differences(5, "--require-full", "--allow-reduced-precision") <= 0.03

@@ -6,12 +6,15 @@
 
 #include <fmt/core.h>
 
+#include "ir/fake_quantize_rows.h"
 #include "onnx/ops/common.h"
 #include "onnx/registry.h"
 
 namespace slipway::onnx {
 
 namespace {
+
+constexpr const char* kRows = "FakeQuantizeRows";
 
 // How far uint8 lies above int8.
 constexpr int64_t kUnsignedShift = 128;
@@ -204,6 +207,11 @@ bool is_read_by_rows(Context& c, const Quantization& q) {
   });
 }
 
+// Levels of four bits say so.
+void add_bits(Attributes& attributes, int64_t min, int64_t max) {
+  if (min >= -8 && max <= 7) attributes.emplace_back("bits", int64_t{4});
+}
+
 void dequantize(Context& c, const Quantization& q) {
   const Ref x = c.tensor(0);
   const bool is_shifted = x.dtype == DType::kUInt8 && c.type(0).dtype == DType::kInt8;
@@ -215,7 +223,9 @@ void dequantize(Context& c, const Quantization& q) {
     Refs inputs = {x, scale};
     // Engines look for a product of a scale alone.
     if (!q.is_symmetric() || is_shifted) inputs.push_back(zero_point(c, q, x.dtype, shift));
-    return c.result(c.op("DequantizeLinear", inputs, q.attributes(), DType::kFloat32));
+    Attributes attributes = q.attributes();
+    if (q.axis && c.fused(kRows)) add_bits(attributes, c.constant(4), c.constant(5));
+    return c.result(c.op("DequantizeLinear", inputs, attributes, DType::kFloat32));
   }
   Ref wide =
       is_fused || !is_byte(x.dtype)
@@ -236,6 +246,25 @@ void quantize_per_channel(Context& c) { quantize(c, per_channel(c), c.constant(4
 
 void dequantize_per_channel(Context& c) { dequantize(c, per_channel(c)); }
 
+// dequantize_per_channel_group(x, scales, zero_points, min, max, dtype, size, output_dtype)
+void dequantize_groups(Context& c) {
+  const bool has_zeros = c.has(2);
+  if (!c.fused(kRows) || has_zeros || c.type(0).dtype != DType::kInt8 || c.rank(0) != 2 ||
+      c.rank(1) != 2 || c.dtype() != DType::kFloat32) {
+    return c.fail("weights with scales of groups are written as their parts");
+  }
+  Attributes attributes = {{"axis", int64_t{1}}, {"block_size", c.constant(6)}};
+  add_bits(attributes, c.constant(3), c.constant(4));
+  c.result(c.op("DequantizeLinear", {c.tensor(0), c.tensor(1, DType::kFloat32)}, attributes,
+                DType::kFloat32));
+}
+
+// fake_quantize_rows(x, dimensions, least scale)
+void fake_quantize_rows(Context& c) {
+  if (!c.fused(kRows)) return c.fail("quantization of rows is written as its parts");
+  c.result(c.op(kRows, {c.tensor(0)}));
+}
+
 constexpr Entry kQuantizedRules[] = {
     {"quantized_decomposed.quantize_per_tensor quantized_decomposed.quantize_per_tensor.tensor",
      quantize_per_tensor},
@@ -243,6 +272,10 @@ constexpr Entry kQuantizedRules[] = {
      dequantize_per_tensor},
     {"quantized_decomposed.quantize_per_channel", quantize_per_channel},
     {"quantized_decomposed.dequantize_per_channel", dequantize_per_channel},
+    {"quantized_decomposed.dequantize_per_channel_group", dequantize_groups,
+     "written as its parts, but for engines that have it"},
+    {ir::kFakeQuantizeRows, fake_quantize_rows,
+     "made of dynamic quantization, for engines that have it"},
 };
 
 }  // namespace

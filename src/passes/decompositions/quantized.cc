@@ -1,6 +1,7 @@
 // Quantization that has no kernel of its own, or one that gives other numbers.
 #include <algorithm>
 
+#include "ir/fake_quantize_rows.h"
 #include "passes/decompositions/quantization_steps.h"
 #include "passes/decompositions/registry.h"
 
@@ -126,7 +127,23 @@ Values dequantize_groups(Context& c) {
   return {c.build.to_dtype(c.build.view(y, x->sizes()), c.dtype())};
 }
 
+// Levels of int8.
+constexpr double kLowest = -128;
+constexpr double kHighest = 127;
+
+// (x, dimensions, least scale)
+Values fake_quantize_rows(Context& c) {
+  Value* x = c.tensor(0);
+  const int64_t count = c.constant(1);
+  if (count < 1 || count > x->rank()) return c.unsupported("it has other dimensions");
+  std::vector<int64_t> dims(static_cast<size_t>(count));
+  for (size_t i = 0; i < dims.size(); ++i) dims[i] = -1 - static_cast<int64_t>(i);
+  const Chosen by = choose_affine(c.build, x, dims, true, kLowest, kHighest, c.real(2));
+  return {dequantize_by(c.build, quantize_by(c.build, x, by, kLowest, kHighest), by)};
+}
+
 constexpr Entry kQuantizedRules[] = {
+    {ir::kFakeQuantizeRows, fake_quantize_rows},
     {"quantized_decomposed.dequantize_per_channel_group.default", dequantize_groups},
     {"quantized_decomposed.quantize_per_tensor.default", quantize},
     {"quantized_decomposed.quantize_per_tensor.tensor", quantize_by_tensors},

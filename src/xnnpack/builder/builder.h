@@ -7,6 +7,6 @@
 
 namespace slipway::xnnpack {
 
-std::unique_ptr<engine_build::Builder> make_builder();
+std::unique_ptr<engine_build::Builder> make_builder(bool allow_reduced_precision = false);
 
 }  // namespace slipway::xnnpack

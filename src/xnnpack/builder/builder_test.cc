@@ -87,13 +87,13 @@ struct Built {
   }
 };
 
-Built build(const Maker& maker) {
+Built build(const Maker& maker, bool allow_reduced_precision = false) {
   Built built;
-  const auto outcome =
-      make_builder()->build(maker.graph, [&](std::span<const std::byte> bytes) -> Status {
-        built.blob.insert(built.blob.end(), bytes.begin(), bytes.end());
-        return {};
-      });
+  const auto outcome = make_builder(allow_reduced_precision)
+                           ->build(maker.graph, [&](std::span<const std::byte> bytes) -> Status {
+                             built.blob.insert(built.blob.end(), bytes.begin(), bytes.end());
+                             return {};
+                           });
   EXPECT_TRUE(outcome.ok()) << outcome.error().message();
   if (const auto* refusals = std::get_if<std::vector<engine_build::Refusal>>(&*outcome)) {
     built.refusals = *refusals;
@@ -399,6 +399,78 @@ TEST(XnnpackBuilder, KeepsWeightsOfFloatProductsInInt8) {
   zero.node("MatMul", {"x", "w"}, "y");
   zero.output("y", {kBatch, 2});
   EXPECT_THAT(build(zero).constant(0), ElementsAre(0, 0, 0, 2, 4, 6));
+}
+
+// A product with rows that are quantized, and a weight of levels that count from 1.
+Maker quantized_rows(const Integers& sizes, const std::vector<float>& scales,
+                     const std::vector<std::pair<std::string, onnx::Attribute>>& attributes) {
+  Maker maker;
+  maker.input("x", {kBatch, sizes[1]});
+  maker.node("FakeQuantizeRows", {"x"}, "a");
+  std::vector<int8_t> values;
+  for (int i = 0; i < sizes[0] * sizes[1]; ++i) values.push_back(static_cast<int8_t>(i % 8 - 2));
+  maker.constant("levels", DType::kInt8, sizes, values);
+  maker.constant("scales", DType::kFloat32, {static_cast<int64_t>(scales.size())}, scales);
+  maker.node("DequantizeLinear", {"levels", "scales"}, "w", attributes);
+  maker.weight("b", {sizes[0]});
+  maker.node("Gemm", {"a", "w", "b"}, "y", {{"transB", int64_t{1}}});
+  maker.output("y", {kBatch, sizes[0]});
+  return maker;
+}
+
+TEST(XnnpackBuilder, QuantizesRowsForProducts) {
+  const auto eight = build(quantized_rows({2, 3}, {0.5F, 0.25F}, {{"axis", int64_t{0}}}));
+  EXPECT_THAT(eight.kinds(), ElementsAre("Convert", "FullyConnected", "FullyConnected", "Add"));
+  EXPECT_THAT(eight.constant<int8_t>(0), ElementsAre(-2, -1, 0, 1, 2, 3));
+
+  // Two levels a byte, 8 higher; rows begin at a byte.
+  const auto four =
+      build(quantized_rows({2, 3}, {0.5F, 0.25F}, {{"axis", int64_t{0}}, {"bits", int64_t{4}}}));
+  EXPECT_THAT(four.kinds(), ElementsAre("Convert", "FullyConnected", "FullyConnected", "Add"));
+  EXPECT_THAT(four.constant<uint8_t>(0), ElementsAre(0x76, 0x88, 0xA9, 0x8B));
+}
+
+TEST(XnnpackBuilder, HasScalesOfGroupsInBfloat16) {
+  const std::vector<std::pair<std::string, onnx::Attribute>> groups = {
+      {"axis", int64_t{1}}, {"block_size", int64_t{32}}, {"bits", int64_t{4}}};
+  const auto built = build(quantized_rows({1, 64}, {0.5F, 0.25F}, groups));
+  EXPECT_THAT(built.constant<uint16_t>(0), ElementsAre(0x3F00, 0x3E80));
+  EXPECT_EQ(built.constant<uint8_t>(1).size(), 32U);
+
+  const Maker others = quantized_rows({1, 64}, {0.1F, 0.25F}, groups);
+  EXPECT_THAT(refusal(others), HasSubstr("weight_scale_dtype=torch.bfloat16"));
+  EXPECT_THAT(build(others, /*allow_reduced_precision=*/true).constant<uint16_t>(0),
+              ElementsAre(0x3DCD, 0x3E80));
+}
+
+TEST(XnnpackBuilder, RefusesToQuantizeRowsForOthers) {
+  Maker other;
+  other.input("x", {kBatch, 3});
+  other.node("FakeQuantizeRows", {"x"}, "a");
+  other.node("Abs", {"a"}, "y");
+  other.output("y", {kBatch, 3});
+  EXPECT_THAT(refusal(other), HasSubstr("y: XNNPACK quantizes rows for products"));
+
+  Maker plain;
+  plain.input("x", {kBatch, 3});
+  plain.node("FakeQuantizeRows", {"x"}, "a");
+  plain.weight("w", {3, 2});
+  plain.node("MatMul", {"a", "w"}, "y");
+  plain.output("y", {kBatch, 2});
+  EXPECT_THAT(refusal(plain), HasSubstr("weights of 8 or 4 bits"));
+
+  Maker divided;
+  divided.input("x", {kBatch, 4});
+  divided.node("FakeQuantizeRows", {"x"}, "a");
+  divided.integers("shape", {-1, 2});
+  divided.node("Reshape", {"a", "shape"}, "y");
+  divided.output("y", {kBatch * 2, 2});
+  EXPECT_THAT(refusal(divided), HasSubstr("divides rows"));
+
+  EXPECT_THAT(refusal(quantized_rows(
+                  {1, 32}, {0.5F, 0.25F},
+                  {{"axis", int64_t{1}}, {"block_size", int64_t{16}}, {"bits", int64_t{4}}})),
+              HasSubstr("groups of 32 levels"));
 }
 
 TEST(XnnpackBuilder, RefusesWhatItDoesNotQuantize) {

@@ -11,12 +11,15 @@ namespace {
 
 class XnnpackCompiler : public engine_build::Compiler {
  public:
-  XnnpackCompiler() { builders_.push_back(make_builder()); }
+  explicit XnnpackCompiler(bool allow_reduced_precision) {
+    builders_.push_back(make_builder(allow_reduced_precision));
+  }
 };
 
 Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues&,
-                                                     const engine_build::BuildOptions&) {
-  return std::unique_ptr<engine_build::Compiler>(std::make_unique<XnnpackCompiler>());
+                                                     const engine_build::BuildOptions& options) {
+  return std::unique_ptr<engine_build::Compiler>(
+      std::make_unique<XnnpackCompiler>(options.allow_reduced_precision));
 }
 
 std::vector<std::pair<std::string, std::string>> state() {

@@ -14,7 +14,7 @@ using Kind = xnn::XNodeUnion;
 
 // What a constant becomes by a view of it needs no node.
 std::optional<View> viewed(const Value& x, const Sizes& sizes) {
-  if (!x.constant) return std::nullopt;
+  if (!x.constant || x.constant->group != 0) return std::nullopt;
   View view = *x.constant;
   // Dimensions of size 1 come and go.
   Sizes strides;
@@ -51,6 +51,11 @@ void reshape(Translator& t, Dims sizes) {
   }
   if (y.sizes == x.sizes) {
     y.ids = x.ids;
+    return;
+  }
+  if (x.is_rounded) {
+    if (x.sizes.back() != y.sizes.back()) Translator::refuse("it divides rows that are quantized");
+    t.reshape(Translator::unrounded(x), y.sizes, y.ids.front() = t.temporary(y.sizes));
     return;
   }
   const bool stays_last = x.is_last() && is_flat(x.sizes);

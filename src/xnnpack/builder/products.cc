@@ -1,4 +1,7 @@
 // Products of matrices, and softmax.
+#include <cmath>
+
+#include "base/half.h"
 #include "xnnpack/builder/translator.h"
 
 namespace slipway::xnnpack {
@@ -7,6 +10,42 @@ namespace {
 namespace xnn = fb_xnnpack;
 using Kind = xnn::XNodeUnion;
 
+// XNNPACK has groups of so many elements, and multiples.
+constexpr int64_t kGroup = 32;
+
+// Scales as bfloat16, if that is what they are or they may be rounded.
+std::vector<uint16_t> brief_scales(Translator& t, const std::vector<float>& scales) {
+  std::vector<uint16_t> brief;
+  for (const float scale : scales) {
+    brief.push_back(to_bfloat16(scale));
+    const float held = from_bfloat16(brief.back());
+    if (!std::isnormal(held) || held < 0) Translator::refuse("a scale of its weight is 0 or none");
+    if (held != scale && !t.allows_reduced_precision()) {
+      Translator::refuse(
+          "XNNPACK has scales of groups in bfloat16, and its weight's are not: quantize with "
+          "weight_scale_dtype=torch.bfloat16, or set option 'allow_reduced_precision'");
+    }
+  }
+  return brief;
+}
+
+// The weight's levels, as products with rounded rows take them.
+uint32_t packed(Translator& t, const View& weight) {
+  Writer& writer = t.writer();
+  if (weight.group != 0) {
+    const bool fits = weight.is_narrow && weight.group % kGroup == 0 && weight.scaled_dim == 0;
+    if (!fits) Translator::refuse("XNNPACK has groups of 32 levels of four bits, or multiples");
+    return writer.nibbles_in_groups(weight, brief_scales(t, *weight.factors));
+  }
+  if (!has_levels(weight, 0)) {
+    Translator::refuse("XNNPACK multiplies rounded rows by weights of 8 or 4 bits alone");
+  }
+  std::vector<float> scales = *weight.factors;
+  scales.resize(static_cast<size_t>(weight.sizes[0]), scales.front());
+  return weight.is_narrow ? writer.nibbles(weight, scales)
+                          : writer.levels(weight, weight.sizes, scales, 0);
+}
+
 // x * weight^T + bias; the weight's dimensions are [outputs, inputs].
 void multiply(Translator& t, Value& x, const View& weight, const Value* bias) {
   if (x.sizes.back() != ir::SymInt(weight.sizes[1]))
@@ -14,6 +53,18 @@ void multiply(Translator& t, Value& x, const View& weight, const Value* bias) {
   Dims sizes = x.sizes;
   sizes.back() = weight.sizes[0];
   Writer& writer = t.writer();
+  if (x.is_rounded) {
+    Value& y = t.define(sizes);
+    const uint32_t from = t.rows_of(x);
+    const uint32_t filter = packed(t, weight);
+    const uint32_t added =
+        bias == nullptr ? kNone : writer.constant(*bias->constant, {weight.sizes[0]});
+    const uint32_t product = t.temporary(sizes);
+    writer.node(Kind::XNNFullyConnected,
+                xnn::CreateXNNFullyConnected(writer.builder(), from, filter, added, product));
+    // XNNPACK quantizes NaN and infinities to some level.
+    return writer.binary(Kind::XNNAdd, product, t.faults_of(x), t.make(y, Layout::kPlain));
+  }
   const bool has_scales = has_levels(weight, 0);
   if (x.quantization && has_scales) {
     const auto numbers = t.floats(2);

@@ -45,11 +45,19 @@ void dequantize_constant(Translator& t, const onnx::Initializer& levels) {
   } else {
     std::vector<float> scales = t.floats(1);
     const size_t dim = Translator::axis(t.attribute("axis", int64_t{1}), levels.sizes.size());
-    const bool fits = static_cast<int64_t>(scales.size()) == levels.sizes[dim];
+    view.group = t.attribute("block_size", int64_t{0});
+    int64_t count = levels.sizes[dim];
+    view.scaled_dim = dim;
+    if (view.group > 0 && levels.sizes.size() == 2 && count % view.group == 0) {
+      view.grouped_dim = dim;
+      view.scaled_dim = 1 - dim;
+      count = count / view.group * levels.sizes[view.scaled_dim];
+    }
     // The lowering leaves zero points out that are all 0.
+    const bool fits = static_cast<int64_t>(scales.size()) == count;
     if (!fits || t.has(2)) Translator::refuse("XNNPACK has weights with zero points of 0 alone");
     view.factors = own(std::move(scales));
-    view.scaled_dim = dim;
+    view.is_narrow = t.attribute("bits", int64_t{8}) == 4;
   }
   if (std::find(levels.sizes.begin(), levels.sizes.end(), 0) != levels.sizes.end()) {
     Translator::refuse("its operand has no elements");
@@ -66,6 +74,14 @@ void dequantize(Translator& t) {
     Translator::refuse("it is dequantized otherwise than it has been quantized");
   }
   t.alias(t.node(), t.node().inputs.front());
+}
+
+void fake_quantize_rows(Translator& t) {
+  Value& x = t.input(0);
+  const uint32_t from = t.get(x, Layout::kPlain);
+  Value& y = t.define(x.sizes);
+  y.id(Layout::kPlain) = from;
+  y.is_rounded = true;
 }
 
 // Of what products of an operand and a weight add up to.
@@ -86,6 +102,7 @@ std::vector<double> bias_steps(const std::vector<float>& bias, const std::vector
 constexpr Entry kQuantizedRules[] = {
     {"QuantizeLinear", quantize},
     {"DequantizeLinear", dequantize},
+    {"FakeQuantizeRows", fake_quantize_rows},
 };
 
 }  // namespace
@@ -116,7 +133,7 @@ bool limit(Translator& t, Value& x) {
 }
 
 bool has_levels(const View& weight, size_t outputs_dim) {
-  if (weight.dtype != DType::kInt8 || weight.zero_point != 0) return false;
+  if (weight.dtype != DType::kInt8 || weight.zero_point != 0 || weight.group != 0) return false;
   const Numbers& scales = weight.factors;
   return (scales->size() == 1 || weight.scaled_dim == outputs_dim) &&
          std::all_of(scales->begin(), scales->end(),

@@ -15,8 +15,8 @@ namespace {
 namespace xnn = fb_xnnpack;
 
 constexpr size_t kMaxRank = 6;  // XNN_MAX_TENSOR_DIMS
-// What rules read of constants: sizes, axes, places, numbers of channels.
-constexpr uint64_t kMostBytes = uint64_t{4} << 20;
+// What rules read of constants: sizes, axes, places, numbers of channels and scales.
+constexpr uint64_t kMostBytes = uint64_t{16} << 20;
 
 // Ends a rule; Translator::run() makes it the node's refusal.
 struct Refused {
@@ -72,8 +72,9 @@ bool is_flat(const Dims& sizes) {
 
 Dims dims_of(const Sizes& sizes) { return {sizes.begin(), sizes.end()}; }
 
-Translator::Translator(const onnx::Graph& graph)
+Translator::Translator(const onnx::Graph& graph, bool allow_reduced_precision)
     : graph_(graph),
+      reduced_(allow_reduced_precision),
       types_(onnx::value_types(graph)),
       writer_(graph.inputs.size() + graph.outputs.size()) {
   for (const auto& [symbol, range] : graph.ranges) {
@@ -270,8 +271,10 @@ Value& Translator::define(const onnx::Node& node, size_t i, Dims sizes) {
 
 Value& Translator::define_moved(const Value& operand, Dims sizes, size_t i) {
   const auto quantization = operand.quantization;
+  const bool is_rounded = operand.is_rounded;
   Value& value = define(i, std::move(sizes));
   value.quantization = quantization;
+  value.is_rounded = is_rounded;
   return value;
 }
 
@@ -314,7 +317,33 @@ void Translator::reshape(uint32_t from, const Dims& sizes, uint32_t to) {
   writer_.reshape(from, shape, to);
 }
 
+uint32_t Translator::rows_of(Value& value) {
+  if (value.rows == kNone) {
+    value.rows = writer_.rows(most(value.sizes));
+    writer_.unary(xnn::XNodeUnion::XNNConvert, unrounded(value), value.rows);
+  }
+  return value.rows;
+}
+
+uint32_t Translator::faults_of(Value& value) {
+  if (value.faults == kNone) {
+    const int64_t inputs = known(value.sizes.back());
+    const View zeros = {nullptr, {1, inputs}, {0, 0}, bytes_of<float>({0})};
+    const uint32_t filter = writer_.constant(zeros, zeros.sizes);
+    Dims sizes = value.sizes;
+    sizes.back() = 1;
+    value.faults = temporary(sizes);
+    writer_.node(xnn::XNodeUnion::XNNFullyConnected,
+                 xnn::CreateXNNFullyConnected(writer_.builder(), unrounded(value), filter, kNone,
+                                              value.faults));
+  }
+  return value.faults;
+}
+
 uint32_t Translator::held(Value& value, Layout layout) {
+  if (value.is_rounded) {
+    refuse("XNNPACK quantizes rows for products with constant weights of 8 or 4 bits alone");
+  }
   if (!value.has(layout)) convert(value, layout);
   return value.id(layout);
 }
@@ -368,6 +397,7 @@ uint32_t Translator::get_broadcast(Value& value, Layout layout, size_t rank) {
   wide.constant->sizes.insert(wide.constant->sizes.begin(), more, 1);
   wide.constant->strides.insert(wide.constant->strides.begin(), more, 0);
   wide.constant->scaled_dim += more;
+  wide.constant->grouped_dim += more;
   return get(wide, layout);
 }
 

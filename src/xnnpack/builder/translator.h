@@ -43,6 +43,11 @@ struct Value {
   // Where it is held in int8: by what it stands for floats, and these, where a node has asked.
   std::optional<Quantization> quantization = {};
   std::array<uint32_t, 2> floats = {kNone, kNone};
+  // It stands for what it holds rounded to int8 by the extrema of each row, as products take it;
+  // the ids of that, and of 0 or NaN for each row, once they are there.
+  bool is_rounded = false;
+  uint32_t rows = kNone;
+  uint32_t faults = kNone;
 
   size_t rank() const { return sizes.size(); }
   bool has(Layout layout) const { return ids[static_cast<size_t>(layout)] != kNone; }
@@ -64,7 +69,7 @@ struct Quantized {
 class Translator {
  public:
   // `graph` stays where it is.
-  explicit Translator(const onnx::Graph& graph);
+  Translator(const onnx::Graph& graph, bool allow_reduced_precision);
 
   // The nodes that XNNPACK does not compute, and why.
   std::vector<engine_build::Refusal> run();
@@ -135,6 +140,12 @@ class Translator {
   uint32_t get(Value& value, Layout layout);
   // In int8, if it is quantized.
   uint32_t held(Value& value, Layout layout);
+  // Of one that stands for rounded rows: as it is, and quantized.
+  static uint32_t unrounded(const Value& value) { return value.ids.front(); }
+  uint32_t rows_of(Value& value);
+  // NaN for each row that has NaN or an infinity, and 0 for others.
+  uint32_t faults_of(Value& value);
+  bool allows_reduced_precision() const { return reduced_; }
   // To be broadcast to so many dimensions, which only constants need not have.
   uint32_t get_broadcast(Value& value, Layout layout, size_t rank);
   // The id of what a node is to make.
@@ -190,6 +201,7 @@ class Translator {
   void convert(Value& value, Layout to);
 
   const onnx::Graph& graph_;
+  const bool reduced_;
   const onnx::ValueTypes types_;
   std::unordered_map<std::string, Value> values_;
   std::unordered_map<std::string, std::string> aliases_;  // by other names of values

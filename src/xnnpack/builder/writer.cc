@@ -65,8 +65,11 @@ Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& 
     To element = held;
     if constexpr (kConverts) element = static_cast<To>(held - view.zero_point);
     if (scales) {
-      const bool is_one = view.factors->size() == 1;
-      const size_t place = is_one ? 0 : static_cast<size_t>(at[view.scaled_dim]);
+      size_t place = view.factors->size() == 1 ? 0 : static_cast<size_t>(at[view.scaled_dim]);
+      if (view.group != 0) {
+        place = place * static_cast<size_t>(view.sizes[view.grouped_dim] / view.group) +
+                static_cast<size_t>(at[view.grouped_dim] / view.group);
+      }
       element = static_cast<To>(static_cast<float>(element) * view.factors->at(place));
     }
     chunk.push_back(element);
@@ -84,6 +87,27 @@ Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& 
   return {};
 }
 
+// Sends the levels of four bits of a matrix.
+Status send_nibbles(const View& view, std::span<const std::byte> bytes, const ByteSink& sink) {
+  constexpr int kShift = 8;
+  const auto nibble = [&](int64_t row, int64_t column) -> int {
+    if (column == view.sizes[1]) return kShift;
+    const int64_t offset = row * view.strides[0] + column * view.strides[1];
+    return static_cast<int8_t>(bytes[static_cast<size_t>(offset)]) + kShift;
+  };
+  std::vector<std::byte> line(static_cast<size_t>(view.sizes[1] + 1) / 2);
+  for (int64_t row = 0; row < view.sizes[0]; ++row) {
+    for (size_t i = 0; i < line.size(); ++i) {
+      const int low = nibble(row, static_cast<int64_t>(2 * i));
+      const int high = nibble(row, static_cast<int64_t>(2 * i + 1));
+      if (((low | high) & ~0xF) != 0) return internal_error("a level has more than four bits");
+      line[i] = static_cast<std::byte>(low | high << 4);
+    }
+    SLIPWAY_RETURN_IF_ERROR(sink(line));
+  }
+  return {};
+}
+
 }  // namespace
 
 Sizes contiguous_strides(const Sizes& sizes) {
@@ -95,6 +119,7 @@ Sizes contiguous_strides(const Sizes& sizes) {
 bool View::operator==(const View& other) const {
   return initializer == other.initializer && sizes == other.sizes && strides == other.strides &&
          dtype == other.dtype && scaled_dim == other.scaled_dim && zero_point == other.zero_point &&
+         group == other.group && grouped_dim == other.grouped_dim && is_narrow == other.is_narrow &&
          are_equal(bytes, other.bytes) && are_equal(factors, other.factors);
 }
 
@@ -104,6 +129,7 @@ View permuted(const View& view, const Sizes& order) {
     result.sizes[i] = view.sizes[static_cast<size_t>(order[i])];
     result.strides[i] = view.strides[static_cast<size_t>(order[i])];
     if (static_cast<size_t>(order[i]) == view.scaled_dim) result.scaled_dim = i;
+    if (static_cast<size_t>(order[i]) == view.grouped_dim) result.grouped_dim = i;
   }
   return result;
 }
@@ -151,6 +177,10 @@ uint32_t Writer::tensor(const Sizes& sizes, const std::optional<Quantization>& q
 }
 
 uint64_t Writer::Data::nbytes() const {
+  if (form == Form::kNibbles) {
+    return static_cast<uint64_t>(view.sizes[0]) * ((static_cast<uint64_t>(view.sizes[1]) + 1) / 2);
+  }
+  const bool as_floats = form == Form::kFloats;
   return elements_of(view.sizes) * (as_floats ? sizeof(float) : dtype_size(view.dtype));
 }
 
@@ -166,7 +196,7 @@ uint32_t Writer::put(Data data) {
 }
 
 uint32_t Writer::constant(const View& view, const Sizes& dims) {
-  define(dims, put({view, true}), kNone, 0, next_id_, std::nullopt);
+  define(dims, put({view, Form::kFloats}), kNone, 0, next_id_, std::nullopt);
   return next_id_++;
 }
 
@@ -174,7 +204,7 @@ uint32_t Writer::levels(const View& view, const Sizes& dims, const std::vector<f
                         std::optional<size_t> scaled_dim) {
   using Type = xnn::XNNDatatype;
   const bool is_wide = view.dtype == DType::kInt32;
-  const uint32_t data = put({view, false});
+  const uint32_t data = put({view, Form::kAsIs});
   Parameters quantized = {};
   if (!scaled_dim) {
     quantized = {is_wide ? Type::xnn_datatype_qint32 : Type::xnn_datatype_qint8,
@@ -186,7 +216,41 @@ uint32_t Writer::levels(const View& view, const Sizes& dims, const std::vector<f
         xnn::XNNQuantParams::PerChannelQuant,
         xnn::CreatePerChannelQuantDirect(builder_, &scales, static_cast<int>(*scaled_dim)).Union()};
   }
-  define(dims, data, kNone, 0, next_id_, quantized);
+  return weight(dims, data, quantized);
+}
+
+uint32_t Writer::weight(const Sizes& dims, uint32_t data, const Parameters& parameters) {
+  define(dims, data, kNone, 0, next_id_, parameters);
+  return next_id_++;
+}
+
+uint32_t Writer::nibbles(const View& view, const std::vector<float>& scales) {
+  const uint32_t data = put({view, Form::kNibbles});
+  return weight(view.sizes, data,
+                {xnn::XNNDatatype::xnn_datatype_qcint4, xnn::XNNQuantParams::PerChannelQuant,
+                 xnn::CreatePerChannelQuantDirect(builder_, &scales, 0).Union()});
+}
+
+uint32_t Writer::nibbles_in_groups(const View& view, const std::vector<uint16_t>& scales) {
+  const auto count = static_cast<int64_t>(scales.size());
+  const View of_scales = {nullptr, {count}, {1}, bytes_of(scales), DType::kBFloat16};
+  const uint32_t scale_data = put({of_scales, Form::kAsIs});
+  const uint32_t data = put({view, Form::kNibbles});
+  // The delegate reads the list, too.
+  const auto listed = builder_.CreateVector(std::vector<float>());
+  const auto group = static_cast<int32_t>(view.group);
+  return weight(view.sizes, data,
+                {xnn::XNNDatatype::xnn_datatype_qbint4, xnn::XNNQuantParams::PerChannelGroupQuant,
+                 xnn::CreatePerChannelGroupQuant(builder_, listed, 0, group, scale_data,
+                                                 static_cast<uint32_t>(count))
+                     .Union()});
+}
+
+uint32_t Writer::rows(const Sizes& sizes) {
+  define(
+      sizes, 0, kNone, 0, next_id_,
+      Parameters{xnn::XNNDatatype::xnn_datatype_qdint8, xnn::XNNQuantParams::PerTokenDynamicQuant,
+                 xnn::CreatePerTokenDynamicQuant(builder_, 1).Union()});
   return next_id_++;
 }
 
@@ -258,10 +322,12 @@ Status Writer::write(const BytesOf& bytes, const ByteSink& sink) {
       const View& view = data.view;
       const std::span<const std::byte> held =
           view.initializer == nullptr ? std::span(*view.bytes) : bytes(*view.initializer);
+      if (data.form == Form::kNibbles) return send_nibbles(view, held, to);
       if (view.dtype == DType::kFloat32) return send<float, float>(view, held, to);
       if (view.dtype == DType::kInt32) return send<int32_t, int32_t>(view, held, to);
-      return data.as_floats ? send<int8_t, float>(view, held, to)
-                            : send<int8_t, int8_t>(view, held, to);
+      if (view.dtype == DType::kBFloat16) return send<uint16_t, uint16_t>(view, held, to);
+      return data.form == Form::kFloats ? send<int8_t, float>(view, held, to)
+                                        : send<int8_t, int8_t>(view, held, to);
     });
     pieces.align(kAlignment);
   }

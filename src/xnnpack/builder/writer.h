@@ -48,6 +48,11 @@ struct View {
   Numbers factors = nullptr;
   size_t scaled_dim = 0;
   int32_t zero_point = 0;
+  // Where it is not 0, each place has several factors, for groups of this many elements along
+  // another dimension.
+  int64_t group = 0;
+  size_t grouped_dim = 0;
+  bool is_narrow = false;  // of int8: the levels have four bits
 
   // Of the same elements, wherever bytes are held.
   bool operator==(const View& other) const;
@@ -85,6 +90,12 @@ class Writer {
   // Levels of int8 or sums of int32, with one scale or one for each place along a dimension.
   uint32_t levels(const View& view, const Sizes& dims, const std::vector<float>& scales,
                   std::optional<size_t> scaled_dim);
+  // A matrix of levels of four bits, with a scale for each row.
+  uint32_t nibbles(const View& view, const std::vector<float>& scales);
+  // ... and with scales of groups of each row, which are bfloat16.
+  uint32_t nibbles_in_groups(const View& view, const std::vector<uint16_t>& scales);
+  // What is quantized to int8 when it is made: by the extrema of each row.
+  uint32_t rows(const Sizes& sizes);
   void input(uint32_t place, const Sizes& sizes,
              const std::optional<Quantization>& quantization = {});
   void output(uint32_t place, const Sizes& sizes,
@@ -118,10 +129,12 @@ class Writer {
   Status write(const BytesOf& bytes, const ByteSink& sink);
 
  private:
-  // Constants: what is written, as floats or as they are.
+  // How a constant is written; kNibbles: two levels a byte, the first one in its low half, 8
+  // higher. Rows begin at a byte.
+  enum class Form : uint8_t { kFloats, kAsIs, kNibbles };
   struct Data {
     View view;
-    bool as_floats = true;
+    Form form = Form::kFloats;
 
     uint64_t nbytes() const;
     bool operator==(const Data& other) const = default;
@@ -133,6 +146,7 @@ class Writer {
     flatbuffers::Offset<void> table;
   };
   std::optional<Parameters> parameters(const std::optional<Quantization>& quantization);
+  uint32_t weight(const Sizes& dims, uint32_t data, const Parameters& parameters);
   void define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id,
               const std::optional<Parameters>& quantized);
   // The place of a constant's bytes.

@@ -72,24 +72,27 @@ TEST(XnnpackGraphTest, GivesWhatACallGivesAndGets) {
 
 // Only constants at the end may be cut and be missed: they are not.
 TEST(XnnpackGraphTest, RefusesEveryTruncation) {
-  const std::string blob = linear();
-  for (size_t size = 0; size < blob.size(); ++size) {
-    EXPECT_FALSE(check(blob.substr(0, size)).ok()) << size;
+  for (const std::string& blob : {linear(), quantized_rows()}) {
+    EXPECT_TRUE(check(blob).ok());
+    for (size_t size = 0; size < blob.size(); ++size) {
+      EXPECT_FALSE(check(blob.substr(0, size)).ok()) << size;
+    }
   }
 }
 
 // What the check reads of a flipped blob lies within, which the sanitizers watch.
 TEST(XnnpackGraphTest, SurvivesEveryFlip) {
-  const std::string blob = linear();
-  size_t refused = 0;
-  for (size_t i = 0; i < blob.size(); ++i) {
-    for (const int mask : {0x01, 0x80, 0xff}) {
-      std::string flipped = blob;
-      flipped[i] = static_cast<char>(flipped[i] ^ mask);
-      refused += check(flipped).ok() ? 0 : 1;
+  for (const std::string& blob : {linear(), quantized_rows()}) {
+    size_t refused = 0;
+    for (size_t i = 0; i < blob.size(); ++i) {
+      for (const int mask : {0x01, 0x80, 0xff}) {
+        std::string flipped = blob;
+        flipped[i] = static_cast<char>(flipped[i] ^ mask);
+        refused += check(flipped).ok() ? 0 : 1;
+      }
     }
+    EXPECT_GT(refused, blob.size());
   }
-  EXPECT_GT(refused, blob.size());
 }
 
 TEST(XnnpackGraphTest, HeaderPointsIntoTheBlob) {

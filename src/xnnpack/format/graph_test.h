@@ -124,6 +124,27 @@ inline void add_linear(TestGraph& graph, std::vector<uint32_t> x = {2, 3},
              xnn::CreateXNNFullyConnected(graph.builder, input, weight, bias, output, flags));
 }
 
+// A product of rows that are quantized when it runs and of a weight of four bits in groups.
+inline std::string quantized_rows() {
+  TestGraph graph;
+  const uint32_t input = graph.input({2, 64});
+  const uint32_t rows = graph.add({.sizes = {2, 64}, .type = xnn::XNNDatatype::xnn_datatype_qdint8},
+                                  xnn::XNNQuantParams::PerTokenDynamicQuant,
+                                  xnn::CreatePerTokenDynamicQuant(graph.builder, 1).Union());
+  const uint32_t scales = graph.add_data(4 * 2 * sizeof(uint16_t));
+  const uint32_t levels = graph.add_data(4 * 64 / 2);
+  const auto listed = graph.builder.CreateVector(std::vector<float>());
+  const uint32_t weight =
+      graph.add({.sizes = {4, 64}, .type = xnn::XNNDatatype::xnn_datatype_qbint4, .data = levels},
+                xnn::XNNQuantParams::PerChannelGroupQuant,
+                xnn::CreatePerChannelGroupQuant(graph.builder, listed, 0, 32, scales, 8).Union());
+  const uint32_t output = graph.output({2, 4});
+  graph.node(xnn::XNodeUnion::XNNConvert, xnn::Create_XNNNode1x1(graph.builder, input, rows));
+  graph.node(xnn::XNodeUnion::XNNFullyConnected,
+             xnn::CreateXNNFullyConnected(graph.builder, rows, weight, UINT32_MAX, output));
+  return graph.build();
+}
+
 inline std::string linear() {
   TestGraph graph;
   add_linear(graph);
