@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test-wheel-debian13 test test-peers fuzz-programs bench format lint clean
+.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test-wheel-debian13 test test-peers test-serving fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -74,6 +74,13 @@ test-peers:
 	@# By themselves: what the others import brings ExecuTorch's delegates, which would be those of the process.
 	@OMP_NUM_THREADS=1 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_aoti.py
 	@OMP_NUM_THREADS=1 PYTHONPATH=.deps/peers215 .deps/peers/bin/python -m pytest -q -n $$(nproc) tests/peers/test_aoti.py
+	@$(MAKE) --no-print-directory test-serving
+
+# The examples behind Ray Serve and NVIDIA's Triton (docs/serving.md).
+test-serving: build/release/build.ninja
+	@tools/setup_serving.sh
+	@[ -d build/python/site ] || { ninja -C build/release && tools/wheel.sh; }
+	@OMP_NUM_THREADS=1 .deps/serving/bin/python -m pytest -q --disable-warnings --durations 5 tests/serving
 
 # Random programs against PyTorch: make fuzz-programs SEED=text MINUTES=60 (docs/fuzz_programs.md).
 SEED ?= $(shell date +%F)
