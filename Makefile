@@ -92,6 +92,7 @@ fuzz-programs: build/release/build.ninja
 
 bench: build/release/build.ninja
 	@tools/setup_peers.sh
+	@tools/setup_serving.sh
 	@ninja -C build/release slipway benchmarks
 	@for program in build/release/benchmarks/*_benchmark; do echo "== $$program"; $$program || exit 1; done
 	@for script in bench/*_benchmark.py; do echo "== $$script"; .deps/peers/bin/python $$script || exit 1; done
