@@ -15,7 +15,7 @@ struct ProfiledInstruction {
   std::string origin;  // "relu: File "m.py", line 3, in forward"; empty where that is not known
 };
 
-// A part of an engine, as its library tells it.
+// A part of an engine, as its library tells it, which may be a mean of all runs.
 struct ProfiledLayer {
   std::string name;
   std::string kind;  // what the library ran for it; may be empty
@@ -27,7 +27,9 @@ struct ProfiledCall {
   size_t instruction = 0;
   std::chrono::nanoseconds start{0};  // since the run began
   std::chrono::nanoseconds duration{0};
-  std::vector<ProfiledLayer> layers;  // in the order in which they ran, where the engine tells
+  // In the order in which they ran, where the engine tells: together no longer than the call, or
+  // all are shortened alike. The rest is what the engine does besides: inputs, outputs, waiting.
+  std::vector<ProfiledLayer> layers;
 };
 
 // Before the first call inputs are checked and bound, after the last one outputs are made ready,

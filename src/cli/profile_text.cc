@@ -58,6 +58,8 @@ void append_layers(std::string& text, const InstructionTime& instruction) {
                     share_of(layer->milliseconds, instruction.milliseconds), layer->name,
                     layer->kind});
   }
+  rows.push_back({time_of(instruction.rest), share_of(instruction.rest, instruction.milliseconds),
+                  "rest of the call", "inputs, outputs, waiting"});
   text += inspection::format_table(rows, "  ");
   append_rest(text, instruction.layers.size());
 }

@@ -93,17 +93,14 @@ Summary Profiler::summary() const {
     instruction.origin = (*last.instructions)[index].origin;
     instruction.calls = times.calls;
     instruction.milliseconds = mean_of(times.milliseconds, runs);
-    double in_layers = 0;
+    if (times.layers.empty()) continue;
+    instruction.rest = instruction.milliseconds;
     for (size_t i = 0; i < times.layers.size(); ++i) {
       instruction.layers.push_back(
           {times.layers[i].name, times.layers[i].kind, mean_of(times.layer_times[i], runs)});
-      in_layers += instruction.layers.back().milliseconds;
+      instruction.rest -= instruction.layers.back().milliseconds;
     }
-    // Engines may tell means of all runs, outliers with them.
-    if (in_layers <= instruction.milliseconds) continue;
-    for (LayerTime& layer : instruction.layers) {
-      layer.milliseconds *= instruction.milliseconds / in_layers;
-    }
+    instruction.rest = std::max(instruction.rest, 0.0);  // of rounded numbers
   }
   return summary;
 }
@@ -127,6 +124,7 @@ Json to_json(const Summary& summary) {
       entry["layers"].push_back(
           {{"name", layer.name}, {"kind", layer.kind}, {"ms", layer.milliseconds}});
     }
+    if (!instruction.layers.empty()) entry["rest_ms"] = instruction.rest;
     json["instructions"].push_back(std::move(entry));
   }
   return json;

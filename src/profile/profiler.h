@@ -29,6 +29,7 @@ struct InstructionTime {
   size_t calls = 0;  // in the last run
   double milliseconds = 0;
   std::vector<LayerTime> layers;  // in the order in which they ran; empty where that is not known
+  double rest = 0;                // of a call with layers: what none of them has
 };
 
 struct Summary {

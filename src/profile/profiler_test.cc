@@ -54,23 +54,24 @@ TEST(Profiler, GivesMeansOfTheMiddleHalfWithoutTheFirstRun) {
   EXPECT_EQ(kernel.origin, "add: File \"m.py\", line 3");
 }
 
-// Engines may tell means of all runs.
-TEST(Profiler, LayersAreShortenedToTheirCall) {
-  RunProfile run = run_of(200, 10);
-  run.calls[0].layers = {{"conv", "jit", microseconds(300)}, {"relu", "", microseconds(100)}};
+// By the numbers alone, whatever the clock says.
+TEST(Profiler, PartsAddUpToTheRunAndLayersToTheirCall) {
   Profiler profiler;
-  profiler.add(run);
-  const InstructionTime engine = profiler.summary().instructions[0];
-  EXPECT_NEAR(engine.layers[0].milliseconds, 0.150, 1e-6);
-  EXPECT_NEAR(engine.layers[1].milliseconds, 0.050, 1e-6);
-  const auto json = nlohmann::json::parse(chrome_trace({run}, {}));
-  double end = 0;
-  for (const auto& event : json["traceEvents"]) {
-    if (event.value("cat", "") == "layer") {
-      end = event["ts"].get<double>() + event["dur"].get<double>();
-    }
+  for (const int engine : {9000, 250, 100, 777, 8000}) profiler.add(run_of(engine, engine / 7));
+  const Summary summary = profiler.summary();
+  double sum = summary.inputs + summary.between + summary.outputs;
+  for (const InstructionTime& instruction : summary.instructions) {
+    sum += instruction.milliseconds;
   }
-  EXPECT_NEAR(end, 10 + 200, 1e-3);
+  EXPECT_NEAR(sum, summary.milliseconds, 1e-6);
+  const InstructionTime& engine = summary.instructions[0];
+  EXPECT_GT(engine.rest, 0);
+  EXPECT_NEAR(engine.layers[0].milliseconds + engine.layers[1].milliseconds + engine.rest,
+              engine.milliseconds, 1e-6);
+  EXPECT_EQ(summary.instructions[1].rest, 0) << "a kernel has no layers";
+  const auto json = to_json(summary);
+  EXPECT_EQ(json["instructions"][0]["rest_ms"], engine.rest);
+  EXPECT_FALSE(json["instructions"][1].contains("rest_ms"));
 }
 
 TEST(Profiler, TheOnlyRunCounts) {
@@ -108,6 +109,19 @@ TEST(TraceFile, ChromesFormatHasTheRunsAndTheSummary) {
     }
   }
   EXPECT_EQ(calls, 6u);
+  // Layers and the rest lie end to end below their call, and fill it.
+  for (size_t i = 0; i < json["traceEvents"].size(); ++i) {
+    const auto& call = json["traceEvents"][i];
+    if (call.value("cat", "") != "engine") continue;
+    double place = call["ts"];
+    for (size_t k = 1; k <= 3; ++k) {
+      const auto& part = json["traceEvents"].at(i + k);
+      EXPECT_EQ(part["cat"], k < 3 ? "layer" : "rest");
+      EXPECT_NEAR(part["ts"].get<double>(), place, 1e-6);
+      place += part["dur"].get<double>();
+    }
+    EXPECT_NEAR(place, call["ts"].get<double>() + call["dur"].get<double>(), 1e-6);
+  }
   EXPECT_EQ(json["profile"]["runs"], 2);
   EXPECT_EQ(json["profile"]["instructions"][0]["layers"][0]["name"], "conv");
 }

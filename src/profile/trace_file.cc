@@ -39,22 +39,6 @@ Json name_of_line(int line, const char* name) {
       {"name", "thread_name"}, {"ph", "M"}, {"pid", 1}, {"tid", line}, {"args", {{"name", name}}}};
 }
 
-// The layers of a call, which engines may tell as means of all runs: where they are longer than
-// this one they are shortened alike, so that they lie in it.
-std::vector<ProfiledLayer> layers_within(const ProfiledCall& call) {
-  std::vector<ProfiledLayer> layers = call.layers;
-  nanoseconds sum{0};
-  for (const ProfiledLayer& layer : layers) sum += layer.duration;
-  if (sum <= call.duration) return layers;
-  const double share =
-      static_cast<double>(call.duration.count()) / static_cast<double>(sum.count());
-  for (ProfiledLayer& layer : layers) {
-    layer.duration =
-        nanoseconds(static_cast<int64_t>(static_cast<double>(layer.duration.count()) * share));
-  }
-  return layers;
-}
-
 bool is_engine(const std::string& instruction) { return instruction.starts_with("engine "); }
 
 flatbuffers::Offset<fb::Event> profile_event(flatbuffers::FlatBufferBuilder& builder,
@@ -98,11 +82,15 @@ std::string chrome_trace(const std::vector<RunProfile>& runs, const Summary& sum
       event["args"] = {{"instruction", call.instruction}, {"origin", instruction.origin}};
       events.push_back(std::move(event));
       nanoseconds in_layers{0};
-      for (const ProfiledLayer& layer : layers_within(call)) {
+      for (const ProfiledLayer& layer : call.layers) {
         Json inner = event_of(layer.name, "layer", kLayers, start + in_layers, layer.duration);
         inner["args"] = {{"kind", layer.kind}, {"instruction", call.instruction}};
         events.push_back(std::move(inner));
         in_layers += layer.duration;
+      }
+      if (!call.layers.empty()) {
+        events.push_back(event_of("rest of the call", "rest", kLayers, start + in_layers,
+                                  call.duration - in_layers));
       }
     }
     base += run.duration;
@@ -123,7 +111,7 @@ std::vector<std::byte> etdump(const std::vector<RunProfile>& runs) {
       const auto instruction = static_cast<int>(call.instruction);
       const nanoseconds start = base + call.start;
       nanoseconds in_layers{0};
-      for (const ProfiledLayer& layer : layers_within(call)) {
+      for (const ProfiledLayer& layer : call.layers) {
         events.push_back(profile_event(builder, layer.name, instruction, start + in_layers,
                                        layer.duration, &layer));
         in_layers += layer.duration;

@@ -74,6 +74,27 @@ TEST(RunProfile, TellsEnginesAndLoops) {
   EXPECT_LT(run.calls.back().instruction, run.instructions->size());
 }
 
+// Engines may tell means of all runs.
+TEST(RunProfile, LayersAreTogetherNoLongerThanTheirCall) {
+  constexpr uint64_t kHour = 3'600'000'000'000;
+  auto& backend = runtime::SumBackend::get();
+  Profiled engine("runtime/engine.pte");
+  const auto layers_of = [&](std::vector<std::pair<std::string, uint64_t>> told) {
+    backend.layers = std::move(told);
+    EXPECT_TRUE(engine.method->run({zeros({3, 2})}).ok());
+    backend.layers.clear();
+    return engine.runs.back().calls.at(1);
+  };
+  const ProfiledCall call = layers_of({{"conv", 3 * kHour}, {"none", 0}, {"relu", kHour}});
+  ASSERT_EQ(call.layers.size(), 3u);
+  const auto sum = call.layers[0].duration + call.layers[2].duration;
+  EXPECT_LE(sum, call.duration);
+  EXPECT_GE(sum + std::chrono::nanoseconds(3), call.duration);
+  EXPECT_EQ(call.layers[0].duration.count() / 3, call.layers[2].duration.count());
+  EXPECT_EQ(call.layers[1].duration.count(), 0);
+  EXPECT_EQ(layers_of({{"conv", 1}}).layers.at(0).duration.count(), 1) << "as it was told";
+}
+
 TEST(RunProfile, NotOfAProcessOfItsOwn) {
   const auto module = Module::load(path_of("runtime/add.pte"),
                                    {.isolate = true, .on_profile = [](const RunProfile&) {}});

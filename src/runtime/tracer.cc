@@ -27,6 +27,17 @@ std::chrono::nanoseconds to_time(et_timestamp_t ticks) {
   return std::chrono::nanoseconds(et::ticks_to_ns(ticks));
 }
 
+// Engines may tell means of all runs: what is longer than its call is shortened alike.
+void shorten_layers(ProfiledCall& call) {
+  std::chrono::duration<double, std::nano> sum{0};
+  for (const ProfiledLayer& layer : call.layers) sum += layer.duration;
+  if (sum <= call.duration) return;
+  for (ProfiledLayer& layer : call.layers) {
+    layer.duration = std::chrono::floor<std::chrono::nanoseconds>(
+        std::chrono::duration<double, std::nano>(layer.duration) * (call.duration / sum));
+  }
+}
+
 }  // namespace
 
 Tracer::Tracer(const pte::File& file, const std::string& method) : method_(method) {
@@ -74,6 +85,7 @@ void Tracer::end_profiling(et::EventTracerEntry entry) {
   if (entry.event_id == kIgnored) return;
   ProfiledCall& call = calls_[static_cast<size_t>(entry.event_id)];
   call.duration = Clock::now() - begun_ - call.start;
+  shorten_layers(call);
 }
 
 et::EventTracerEntry Tracer::start_profiling_delegate(const char* name,
