@@ -40,6 +40,20 @@ TEST_F(ModuleTest, TwoEnginesWorkWithKernelsBetween) {
   EXPECT_EQ(tensorrt.runs, before + 2);
 }
 
+TEST_F(ModuleTest, AProfileHasTheLayers) {
+  p.output(call(p.input("x", p.type({1, 3})), "1", 2, 1, "y"));
+  std::vector<RunProfile> runs;
+  const auto loaded = module({.on_profile = [&](const RunProfile& run) { runs.push_back(run); }});
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(loaded->method()->run({floats({1, 3}, {1, 2, 3})}).ok());
+  ASSERT_EQ(runs.size(), 2u);
+  ASSERT_EQ(runs[1].calls.size(), 1u);
+  const std::vector<ProfiledLayer>& layers = runs[1].calls[0].layers;
+  ASSERT_EQ(layers.size(), 1u) << "those of this run";
+  EXPECT_EQ(layers[0].name, "affine " + p.engines[0].record.outputs[0].name);
+  EXPECT_GT(layers[0].duration.count(), 0);
+}
+
 TEST_F(ModuleTest, ACacheThatTheEngineUpdatesIsTheProgramsState) {
   cache(10);
   const auto loaded = module();
