@@ -122,6 +122,7 @@ Result<BuiltMethods> BuiltMethods::build(const NamedPrograms& methods,
                        .source_sha256 = Program::Impl::of(*methods[i].second).source_sha256(),
                        .engines = std::move(parts.engines),
                        .engine_nodes = std::move(parts.nodes),
+                       .engine_graphs = std::move(parts.graphs),
                        .passed_over = std::move(parts.passed_over),
                        .outside = std::move(parts.outside)});
   }

@@ -58,7 +58,13 @@ TEST_P(EngineLists, CutAProgramThatRunsAsTheKernels) {
   ASSERT_TRUE(read.ok()) << read.error().message();
   const engine::ManifestMethod& method = read->manifest()->methods.at(0);
   std::vector<std::string> engines;
-  for (const auto& engine : method.engines) engines.push_back(engine.record.engine);
+  for (const auto& engine : method.engines) {
+    engines.push_back(engine.record.engine);
+    ASSERT_EQ(engine.graph.nodes.size(), engine.nodes.size());
+    EXPECT_THAT(engine.graph.nodes[0].reads, ElementsAre(-1)) << "the engine's input";
+    EXPECT_THAT(engine.graph.types.at(0), testing::StartsWith("float32["));
+    EXPECT_THAT(engine.graph.places.at(0), testing::StartsWith("File "));
+  }
   EXPECT_THAT(engines, ElementsAre(first, second, first));
   EXPECT_TRUE(method.outside.empty());
 

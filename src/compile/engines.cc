@@ -22,6 +22,7 @@
 #include "compile/check.h"
 #include "compile/culprit.h"
 #include "compile/large_values.h"
+#include "compile/part_graph.h"
 #include "compile/partition_dump.h"
 #include "compile/program_impl.h"
 #include "engine_build/build_engine.h"
@@ -382,6 +383,9 @@ class EngineStep {
             {node->name(), node->op(), fmt::format("{}: {}", name_of(place), reason)});
       }
     }
+    for (engine::EngineGraph& graph : graphs_of(plan.partitions)) {
+      result_.graphs.push_back(std::move(graph));
+    }
     for (const partition::Outside& outside : plan.outside) {
       result_.outside.push_back({outside.node->name(), outside.node->op(), outside.reason});
       result_.origins.push_back(outside.node->origin());
@@ -418,6 +422,7 @@ Result<ProgramEngines> take_engines(ir::Program& program) {
     for (engine_build::FoundEngine& one : found) {
       parts.engines.push_back(std::move(one.engine));
       parts.nodes.push_back({std::move(one.node)});
+      parts.graphs.emplace_back();
       parts.passed_over.emplace_back();
       if (one.warning.empty()) continue;
       parts.warnings.push_back(fmt::format("{}: {}", program.source, one.warning));

@@ -19,6 +19,7 @@ namespace slipway {
 struct ProgramEngines {
   std::vector<engine::Engine> engines;          // what the program calls, by index
   std::vector<std::vector<std::string>> nodes;  // of each engine: "conv2d (aten.conv2d.default)"
+  std::vector<engine::EngineGraph> graphs;      // of these; empty where there are too many
   std::vector<engine::ManifestOutside> outside;
   std::vector<std::string> origins;  // of each outside: ir::Node::origin()
   // Of each engine: its nodes that engines before it in the list do not take, and why.

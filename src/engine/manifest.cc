@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/printable.h"
 #include "base/try.h"
+#include "engine/engine_graph_json.h"
 #include "engine/json.h"
 #include "engine/record_json.h"
 #include "engine/tree_json.h"
@@ -71,6 +72,7 @@ OrderedJson outside_to_json(const std::vector<ManifestOutside>& outside) {
 OrderedJson engine_to_json(const ManifestEngine& engine) {
   OrderedJson json = variant_to_json(engine);
   json["nodes"] = engine.nodes;
+  if (!engine.graph.nodes.empty()) json["graph"] = graph_to_json(engine.graph);
   if (!engine.passed_over.empty()) json["passed_over"] = outside_to_json(engine.passed_over);
   if (!engine.variants.empty()) json["variants"] = array_to_json(engine.variants, variant_to_json);
   return json;
@@ -165,6 +167,9 @@ ManifestEngine read_engine(JsonValue json, uint64_t& expanded) {
   }
   engine.passed_over = read_outside(json.find("passed_over"), expanded);
   engine.nodes = json["nodes"].to_strings();
+  if (const JsonValue graph = json.find("graph"); !graph.is_absent()) {
+    engine.graph = read_graph(graph, engine.record.inputs.size(), engine.nodes.size());
+  }
   return engine;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/engine_graph.h"
 #include "engine/record.h"
 #include "engine/tuning.h"
 #include "slipway/result.h"
@@ -61,6 +62,7 @@ struct ManifestEngine {
   // Those of them that engines before it in the list of engines do not take; each reason begins
   // with that engine's name.
   std::vector<ManifestOutside> passed_over = {};
+  EngineGraph graph = {};
 };
 
 struct ManifestMethod {

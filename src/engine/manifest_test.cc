@@ -37,6 +37,8 @@ Manifest example() {
   record.size = uint64_t{1} << 40;
   record.sha256 = std::string(64, 'd');
   method.engines = {{record, 3, {"conv2d (aten.conv2d.default)", "relu (aten.relu.default)"}}};
+  method.engines[0].graph = {
+      {"float32[2]", "float32[3]"}, {"File \"m.py\", line 3"}, {{1, 0, {-1}}, {0, -1, {0, -1}}}};
   record.target = "sm_80,sm_86";
   record.aliases = {{1, 0, "kv_cache_update"}};
   method.engines.push_back({record, 4, {}, 48});
@@ -105,6 +107,14 @@ TEST(ManifestTest, EverythingIsReadBack) {
   EXPECT_EQ(method.engines[0].segment, 3u);
   EXPECT_EQ(method.engines[0].nodes, manifest.methods[0].engines[0].nodes);
   EXPECT_EQ(method.engines[0].header_size, 0u);
+  const EngineGraph& graph = method.engines[0].graph;
+  EXPECT_EQ(graph.types, (std::vector<std::string>{"float32[2]", "float32[3]"}));
+  EXPECT_EQ(graph.places, (std::vector<std::string>{"File \"m.py\", line 3"}));
+  ASSERT_EQ(graph.nodes.size(), 2u);
+  EXPECT_EQ(graph.nodes[0].type, 1);
+  EXPECT_EQ(graph.nodes[0].place, 0);
+  EXPECT_EQ(graph.nodes[1].place, -1);
+  EXPECT_EQ(graph.nodes[1].reads, (std::vector<int32_t>{0, -1}));
   EXPECT_EQ(record.target, "");
   const ManifestEngine& engine = method.engines[1];
   EXPECT_EQ(engine.record.target, "sm_80,sm_86");
@@ -298,6 +308,17 @@ TEST(ManifestTest, WrongShapesAreNamed) {
   EXPECT_NE(error_with("\"header_size\":48", "\"header_size\":-1").find("header_size is negative"),
             std::string::npos);
   EXPECT_NE(error_with("\"variants\":[", "\"variants\":[1,").find("variants[0] is not an object"),
+            std::string::npos);
+  // A type, a place, an input and a node that are not there, one that is later, and too few
+  // numbers.
+  for (const char* node : {"[2,0,-1]", "[1,1,-1]", "[1,0,-2]", "[1,0,1]", "[1,0,0]", "[1]",
+                           "[-2,0]", "[1,4294967296]"}) {
+    EXPECT_NE(error_with("[1,0,-1]", node).find("graph.nodes[0] is no node of a graph"),
+              std::string::npos)
+        << node;
+  }
+  EXPECT_NE(error_with("[1,0,-1],", "").find("graph.nodes[0] is no node"), std::string::npos);
+  EXPECT_NE(error_with(",[0,-1,0,-1]", "").find("graph has other nodes than the engine"),
             std::string::npos);
   EXPECT_NE(error_with("\"outside\":[", "\"outside\":[1,").find("outside[0] is not an object"),
             std::string::npos);

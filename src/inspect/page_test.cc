@@ -93,11 +93,18 @@ TEST(InspectPage, HasTheMembersOfTheJson) {
   const std::string without_data = folder / "alone/a.pte";
   std::filesystem::copy_file(with_data, without_data);
 
-  const Members found = members_of(
-      {with_data, without_data, data + "/runtime/engine.pte", data + "/runtime/tensorrt.pte",
-       data + "/runtime/counter.pte", data + "/runtime/literals.pte", data + "/golden/mlp.pt2",
-       data + "/golden/transformer_layer.pt2", data + "/engines/partial.pt2",
-       data + "/engines/records.pt2", plan});
+  const auto mlp = Program::load(data + "/golden/mlp.pt2");
+  const auto drawn = compile(*mlp, {.engines = *parse_engines("xnnpack")});
+  ASSERT_TRUE(drawn.ok()) << drawn.error().message();
+  const std::string with_graph = folder / "b.pte";
+  ASSERT_TRUE(drawn->save(with_graph).ok());
+
+  const Members found =
+      members_of({with_data, without_data, with_graph, data + "/runtime/engine.pte",
+                  data + "/runtime/tensorrt.pte", data + "/runtime/counter.pte",
+                  data + "/runtime/literals.pte", data + "/golden/mlp.pt2",
+                  data + "/golden/transformer_layer.pt2", data + "/engines/partial.pt2",
+                  data + "/engines/records.pt2", plan});
   EXPECT_EQ(members_of_page(), found);
 }
 

@@ -10,6 +10,7 @@
 #include <fmt/ranges.h>
 
 #include "base/printable.h"
+#include "engine/engine_graph_json.h"
 #include "engine/record_json.h"
 #include "engine/slow_path.h"
 #include "engine_build/parse_json.h"
@@ -216,6 +217,7 @@ Json engines_json(const MethodDetails& method) {
     if (const engine::ManifestEngine* described = method.described_engine(i)) {
       json = record_json(*described);
       json["nodes"] = engine.nodes;
+      if (!described->graph.nodes.empty()) json["graph"] = engine::graph_to_json(described->graph);
       json["passed_over"] = reasons_json(engine.passed_over);
       json["variants"] = engine::array_to_json(described->variants, variant_json);
     }

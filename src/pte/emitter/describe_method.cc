@@ -99,6 +99,7 @@ engine::ManifestMethod describe_method(const Method& method, const EmittedMethod
   for (const size_t engine : emitted.engines) {
     engine::ManifestEngine& entry = result.engines.emplace_back(describe(method.engines[engine]));
     if (engine < method.engine_nodes.size()) entry.nodes = method.engine_nodes[engine];
+    if (engine < method.engine_graphs.size()) entry.graph = method.engine_graphs[engine];
     if (engine < method.passed_over.size()) entry.passed_over = method.passed_over[engine];
   }
   result.outside = method.outside;

@@ -44,6 +44,7 @@ struct Method {
   // For the manifest: the nodes of each engine's partition, "conv2d (aten.conv2d.default)", and the
   // nodes that no engine took.
   std::vector<std::vector<std::string>> engine_nodes = {};
+  std::vector<engine::EngineGraph> engine_graphs = {};                 // of these
   std::vector<std::vector<engine::ManifestOutside>> passed_over = {};  // of each engine
   std::vector<engine::ManifestOutside> outside = {};
 };
