@@ -29,8 +29,8 @@ using ir::Node;
 using ir::Value;
 using schema::Trait;
 
-constexpr double kLowest = -128;
-constexpr double kHighest = 127;
+constexpr double kLowestStep = -128;
+constexpr double kHighestStep = 127;
 // Of four bits.
 constexpr int8_t kLeastNibble = -8;
 constexpr int8_t kMostNibble = 7;
@@ -148,7 +148,7 @@ std::optional<Rounding> rounding(const Node& node) {
   const Value* zero = without_casts(difference->second);
 
   // level: clamp(round(x / scale) + zero)
-  Value* level = clamped(without_casts(difference->first), kLowest, kHighest);
+  Value* level = clamped(without_casts(difference->first), kLowestStep, kHighestStep);
   const auto sum = level != nullptr ? operands(level, "aten.add.Tensor") : std::nullopt;
   if (!sum || without_casts(sum->second) != zero) return std::nullopt;
   const Node* round = made_by(sum->first, "aten.round.default");
@@ -172,7 +172,7 @@ std::optional<Rounding> rounding(const Node& node) {
   const Node* division = step != nullptr ? step->producer() : nullptr;
   if (!least_scale || Arguments(*clamp).has(2) || division == nullptr ||
       (division->op() != "aten.div.Tensor" && division->op() != "aten.div.Scalar") ||
-      !is_number(*division, 1, kHighest - kLowest)) {
+      !is_number(*division, 1, kHighestStep - kLowestStep)) {
     return std::nullopt;
   }
   const auto range = operands(Arguments(*division).tensor(0), "aten.sub.Tensor");
@@ -182,9 +182,9 @@ std::optional<Rounding> rounding(const Node& node) {
   if (most == nullptr || least == nullptr) return std::nullopt;
 
   // zero: clamp(-128 - round(least / scale))
-  const Value* shifted = clamped(const_cast<Value*>(zero), kLowest, kHighest);
+  const Value* shifted = clamped(const_cast<Value*>(zero), kLowestStep, kHighestStep);
   const Node* shift = made_by(shifted, "aten.rsub.Scalar");
-  if (shift == nullptr || !is_number(*shift, 1, kLowest) || !is_number(*shift, 2, 1)) {
+  if (shift == nullptr || !is_number(*shift, 1, kLowestStep) || !is_number(*shift, 2, 1)) {
     return std::nullopt;
   }
   const Node* whole = made_by(Arguments(*shift).tensor(0), "aten.round.default");
