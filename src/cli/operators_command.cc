@@ -40,7 +40,8 @@ indices, products, convolutions, norms and attention, which are as fast as after
 `run_decompositions()`. An operator that has no such rule, and convolutions whose weights are mapped
 over, run in a loop over the batch. Writing in place to a tensor that is mapped over, or to a result
 that is one unchanged, is refused: write to a clone. So are random numbers with `randomness="same"`
-that depend on an element, and `torch.func.grad` and `jvp` before `run_decompositions()`.
+that depend on an element, and, before `run_decompositions()`, `torch.func.grad` and `jvp`, and
+`torch.vmap` together with `torch.autocast`.
 
 What `choose_qparams` and its kin choose, and what quantizes and dequantizes by it, is written as
 PyTorch's own steps in float32, since ExecuTorch's kernels choose other numbers. float8 numbers are

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+#include "base/try.h"
 #include "ir/op_builder.h"
 #include "passes/autocast.h"
 #include "passes/passes.h"
@@ -104,20 +106,32 @@ void cast_operands(Graph& graph, Node* node) {
 
 class Inliner {
  public:
-  explicit Inliner(Graph& graph) : graph_(graph) {}
+  // `vmaps`: how many of torch.vmap the graph stands in.
+  Inliner(Graph& graph, int vmaps) : graph_(graph), vmaps_(vmaps) {}
 
-  void run(const Autocast& autocast) {
+  Status run(const Autocast& autocast) {
     std::vector<Node*> inlined;
     for (const auto& each : graph_.nodes()) {
       Node* node = each.get();
       for (Argument& argument : node->args()) results_.resolve(argument);
       const Autocast inner = inside(*node, autocast);
-      for (Graph* graph : sub_graphs(*node)) Inliner(*graph).run(inner);
+      if (node->op() == "torch._functorch.predispatch._vmap_increment_nesting") ++vmaps_;
+      if (node->op() == "torch._functorch.predispatch._vmap_decrement_nesting") --vmaps_;
+      if (vmaps_ > 0 && !inner.empty()) {
+        return unsupported(
+            "{}: torch.vmap under torch.autocast, or that in it, casts otherwise than the types of "
+            "what is exported say: save the exported program's `.run_decompositions()`",
+            describe(*node));
+      }
+      for (Graph* graph : sub_graphs(*node)) {
+        SLIPWAY_RETURN_IF_ERROR(Inliner(*graph, vmaps_).run(inner));
+      }
       if (!autocast.empty()) cast_operands(graph_, node);
       if (is_region(node->op()) && inline_region(node)) inlined.push_back(node);
     }
     results_.apply(graph_);
     for (auto it = inlined.rbegin(); it != inlined.rend(); ++it) graph_.erase(*it);
+    return {};
   }
 
  private:
@@ -173,14 +187,12 @@ class Inliner {
   }
 
   Graph& graph_;
+  int vmaps_;
   Replacements results_;
 };
 
 }  // namespace
 
-Status inline_regions(ir::Program& program) {
-  Inliner(*program.graph).run({});
-  return {};
-}
+Status inline_regions(ir::Program& program) { return Inliner(*program.graph, 0).run({}); }
 
 }  // namespace slipway::passes

@@ -6,6 +6,7 @@ namespace {
 
 using ir::Argument;
 using ir::Graph;
+using ir::SymInt;
 using ir::Value;
 
 class InlineRegionsTest : public testing::Test, protected TestProgram {
@@ -125,6 +126,26 @@ TEST_F(InlineRegionsTest, AutocastRaisesHalvesToFloat32) {
   ASSERT_TRUE(inline_regions(program).ok());
   EXPECT_EQ(at(0)->op(), "aten._to_copy.default");
   EXPECT_EQ(at(0)->output()->dtype(), DType::kFloat32);
+}
+
+// Linear layers in torch.vmap are cast in parts, which the type of their result does not say.
+TEST_F(InlineRegionsTest, AutocastInVmapIsRefused) {
+  graph().add_node("torch._functorch.predispatch._vmap_increment_nesting",
+                   {SymInt(2), std::string("error")}, {});
+  autocast("cpu", false, product(), type_);
+  ASSERT_TRUE(inline_regions(program).ok());
+  autocast("cpu", true, product(), type_);
+  const Status status = inline_regions(program);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message().find("run_decompositions()"), std::string::npos);
+}
+
+TEST_F(InlineRegionsTest, VmapInAutocastIsRefused) {
+  std::shared_ptr<Graph> inside = product();
+  inside->add_node("torch._functorch.predispatch._vmap_increment_nesting",
+                   {SymInt(2), std::string("error")}, {});
+  autocast("cpu", true, inside, type_);
+  EXPECT_FALSE(inline_regions(program).ok());
 }
 
 // Not sound: left for the error that names the operator.
