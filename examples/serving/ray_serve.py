@@ -69,7 +69,7 @@ class Model:
 
 @serve.deployment(ray_actor_options={"num_cpus": 0}, logging_config=QUIET)
 class Decoder:
-    """Of a program that takes a token and its position and gives logits; its state are caches [batch, heads, positions, width]."""
+    """Of a program that takes a token and its position and gives logits; caches [batch, heads, positions, width] are state."""
 
     def __init__(self, file, streams):
         # A request has a module, and thereby a state, of its own: they share the weights of the file. Its only thread ends what
@@ -78,7 +78,7 @@ class Decoder:
         for _ in range(streams):
             method = slipway.load(file, engine_threads=1).method()
             self.free.put_nowait((method, ThreadPoolExecutor(1)))
-        self.positions = min(cache.shape[2] for cache in method.state().values())
+        self.positions = min(cache.shape[2] for cache in method.state().values() if cache.ndim == 4)
         self.words = method.outputs[0].sizes[-1][1]
 
     async def generate(self, prompt, count):

@@ -11,7 +11,7 @@ WORDS, WIDTH, HEADS, LENGTH = 64, 32, 4, 64
 
 
 class Decoder(nn.Module):
-    """One layer of attention with random weights; the keys and values of earlier positions are its state."""
+    """One layer of attention with random weights. Its state are keys, values and a sum of tokens, whose first value matters, too."""
 
     def __init__(self):
         super().__init__()
@@ -19,6 +19,7 @@ class Decoder(nn.Module):
         self.project, self.out = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WORDS)
         for name in ("keys", "values"):
             self.register_buffer(name, torch.zeros(1, HEADS, LENGTH, WIDTH // HEADS))
+        self.register_buffer("sum", torch.zeros(1, WIDTH))
 
     def forward(self, token, position):
         x = self.words(token) + self.positions(position)
@@ -27,11 +28,13 @@ class Decoder(nn.Module):
         self.values.index_copy_(2, position, value)
         mask = (torch.arange(LENGTH) <= position)[None]
         y = nn.functional.scaled_dot_product_attention(query, self.keys, self.values, attn_mask=mask)
-        return self.out(torch.tanh(y.reshape(1, WIDTH) * 4))
+        self.sum.mul_(0.9).add_(x)
+        return self.out(torch.tanh(y.reshape(1, WIDTH) * 4 + self.sum))
 
 
 def generate(model, prompt, count):
-    model.keys.zero_(), model.values.zero_()
+    for buffer in model.buffers():
+        buffer.zero_()
     tokens = list(prompt)
     for position in range(len(prompt) + count - 1):
         logits = model(torch.tensor([tokens[position]]), torch.tensor([position]))
