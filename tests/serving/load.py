@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -68,7 +69,7 @@ class Server:
     def __init__(self, script, *arguments):
         self.command = [sys.executable, EXAMPLES / script, *map(str, arguments)]
         self.home = tempfile.mkdtemp(prefix="serving-")  # short: Ray's sockets lie below
-        self.log, self.started = pathlib.Path(self.home, "log"), []
+        self.log, self.started, self.folders = pathlib.Path(self.home, "log"), [], []
         self.environment = {
             **os.environ,
             "HOME": self.home,
@@ -103,6 +104,9 @@ class Server:
                 self.stop()
                 raise RuntimeError(f"{self.command[1].name} did not start:\n{text[-4000:]}")
             time.sleep(0.1)
+        # Triton's folders for instances.
+        for command in children(self.process.pid).values():
+            self.folders += re.findall(r" (/tmp/folder\w{6})/", command)
 
     def processes(self, part):
         """Those below it whose command line has a text."""
@@ -130,8 +134,10 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
-        shutil.rmtree(self.home, ignore_errors=True)
-        for process in self.started:  # what a Triton that was killed leaves
+        # What a Triton that was killed leaves.
+        for folder in (self.home, *self.folders):
+            shutil.rmtree(folder, ignore_errors=True)
+        for process in self.started:
             for file in pathlib.Path("/dev/shm").glob(f"pytrtion{process}-*"):
                 file.unlink()
 
