@@ -231,7 +231,7 @@ class Method {
   SLIPWAY_API Result<PendingRun> run_async(std::span<const Value> inputs) const;
 
   // Stops the run that was begun last, where it is not over: it ends before its next instruction,
-  // as at its time limit, with kResourceExhausted, and its state has its initial value then. Any
+  // as at its time limit, but with kCancelled, and its state has its initial value then. Any
   // thread may call it at any time; a kernel or an engine that is at work is not interrupted, but
   // where the module is isolated, whose process ends at once.
   SLIPWAY_API void cancel() const;

@@ -23,6 +23,7 @@ enum class ErrorCode {
   kResourceExhausted,  // Out of memory, disk or address space: a retry elsewhere may help.
   kIo,                 // The operating system refused to read or write.
   kInternal,           // A defect of Slipway.
+  kCancelled,          // Another thread stopped the run (Method::cancel).
 };
 
 // The code's name as printed, such as "invalid file".

@@ -48,7 +48,7 @@ SLIPWAY_API const char* slipway_version(void);
 
 // ---- Errors.
 
-// What went wrong, by who can do something about it (slipway/result.h).
+// What went wrong, by who can do something about it (slipway/result.h). More may come.
 typedef enum slipway_error_code {
   SLIPWAY_INVALID_ARGUMENT = 1,
   SLIPWAY_INVALID_FILE = 2,
@@ -57,7 +57,8 @@ typedef enum slipway_error_code {
   SLIPWAY_UNAVAILABLE = 5,
   SLIPWAY_RESOURCE_EXHAUSTED = 6,
   SLIPWAY_IO = 7,
-  SLIPWAY_INTERNAL = 8
+  SLIPWAY_INTERNAL = 8,
+  SLIPWAY_CANCELLED = 9
 } slipway_error_code;
 
 typedef struct slipway_error slipway_error;
@@ -231,7 +232,8 @@ SLIPWAY_API slipway_error* slipway_method_run_async(const slipway_method* method
                                                     slipway_run** run);
 // Any thread may ask.
 SLIPWAY_API bool slipway_run_is_done(const slipway_run* run);
-// Stops the run that was begun last, where it is not over (Method::cancel). Any thread may call it.
+// Stops the run that was begun last, where it is not over: SLIPWAY_CANCELLED (Method::cancel). Any
+// thread may call it.
 SLIPWAY_API void slipway_method_cancel(const slipway_method* method);
 // Once for each run.
 SLIPWAY_API slipway_error* slipway_run_wait(slipway_run* run, slipway_value* outputs,

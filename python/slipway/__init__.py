@@ -262,7 +262,7 @@ class Method:
         return leaves
 
     def cancel(self) -> None:
-        """Stops the call that another thread waits for, before its next instruction: it raises ResourceExhaustedError there, and the
+        """Stops the call that another thread waits for, before its next instruction: it raises CancelledError there, and the
         state has its initial value then. Without one, nothing happens."""
         self._native.cancel()
 

@@ -37,6 +37,10 @@ class InternalError(Error, AssertionError):
     """A fault of Slipway's own: please report it."""
 
 
+class CancelledError(Error, RuntimeError):
+    """A call that another thread stopped (Method.cancel)."""
+
+
 BY_CODE = {
     1: InvalidArgumentError,
     2: InvalidFileError,
@@ -46,4 +50,5 @@ BY_CODE = {
     6: ResourceExhaustedError,
     7: FileError,
     8: InternalError,
+    9: CancelledError,
 }

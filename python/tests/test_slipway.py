@@ -383,6 +383,14 @@ def test_nothing_was_imported_besides(golden):
     assert pathlib.Path(slipway.__file__).parent.is_dir() and GOLDEN.is_dir()
 
 
+def test_every_code_of_the_c_interface_has_its_error():
+    header = (ROOT / "include/slipway/slipway_c.h").read_text()
+    [codes] = re.findall(r"enum slipway_error_code \{(.*?)\}", header, re.DOTALL)
+    names = {int(code): name.title().replace("_", "") for name, code in re.findall(r"SLIPWAY_(\w+) = (\d+)", codes)}
+    names[7] = "File"  # Python has another IOError
+    assert {code: f"{name}Error" for code, name in names.items()} == {code: error.__name__ for code, error in slipway.errors.BY_CODE.items()}
+
+
 def test_log_threads_and_cancel(golden):
     case = golden("mlp")
     case.load()

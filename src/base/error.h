@@ -27,6 +27,7 @@ SLIPWAY_DEFINE_ERROR(unavailable, ErrorCode::kUnavailable)
 SLIPWAY_DEFINE_ERROR(resource_exhausted, ErrorCode::kResourceExhausted)
 SLIPWAY_DEFINE_ERROR(io_error, ErrorCode::kIo)
 SLIPWAY_DEFINE_ERROR(internal_error, ErrorCode::kInternal)
+SLIPWAY_DEFINE_ERROR(cancelled, ErrorCode::kCancelled)
 #undef SLIPWAY_DEFINE_ERROR
 
 // The same with the text of an errno value at its end. ENOSPC, EDQUOT, EFBIG, ENOMEM and EMFILE

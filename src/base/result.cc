@@ -25,6 +25,8 @@ const char* error_code_name(ErrorCode code) {
       return "input/output error";
     case ErrorCode::kInternal:
       return "internal error";
+    case ErrorCode::kCancelled:
+      return "cancelled";
   }
   return "unknown error";
 }

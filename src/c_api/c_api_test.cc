@@ -1,5 +1,8 @@
 // The functions of slipway/slipway_c.h, and tensors of DLPack.
+#include <chrono>
 #include <cstring>
+#include <fstream>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "c_api/tensors.h"
+#include "runtime/endless_program_test.h"
 #include "slipway/npy.h"
 #include "slipway/slipway_c.h"
 
@@ -140,6 +144,33 @@ TEST(CApi, LogsAndLimitsThreads) {
   slipway_method_cancel(method.get());
   slipway_method_cancel(nullptr);
   ASSERT_EQ(text_of(slipway_method_prepare(method.get())), "");
+}
+
+TEST(CApi, CancelsARun) {
+  const std::string path = testing::TempDir() + "c_api_endless.pte";
+  const std::vector<std::byte> bytes = runtime::endless_program();
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  const slipway_option option{"time_limit", "3600000"};
+  slipway_module* module = nullptr;
+  ASSERT_EQ(text_of(slipway_module_load(path.c_str(), &option, 1, nullptr, nullptr, &module)), "");
+  const Owned<slipway_module> owned(module);
+  slipway_method* raw = nullptr;
+  ASSERT_EQ(text_of(slipway_module_method(module, nullptr, &raw)), "");
+  const Owned<slipway_method> method(raw);
+  auto run = std::async(std::launch::async, [&] {
+    slipway_value input = value_of(*Tensor::zeros(DType::kFloat32, {2, 3}));
+    slipway_value output{};
+    slipway_error* error = slipway_method_run(method.get(), &input, 1, &output, 1);
+    slipway_values_free(&input, 1);
+    return error;
+  });
+  // It may not have begun.
+  while (run.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+    slipway_method_cancel(method.get());
+  }
+  expect_error(run.get(), SLIPWAY_CANCELLED, "was cancelled");
 }
 
 TEST(CApi, SaysWhatAMethodTakes) {

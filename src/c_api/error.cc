@@ -22,6 +22,8 @@ slipway_error_code code_of(ErrorCode code) {
       return SLIPWAY_RESOURCE_EXHAUSTED;
     case ErrorCode::kIo:
       return SLIPWAY_IO;
+    case ErrorCode::kCancelled:
+      return SLIPWAY_CANCELLED;
     case ErrorCode::kInternal:
       break;
   }

@@ -82,9 +82,7 @@ class IsolatedModule final : public Module::Impl {
     is_running_ = is_running;
   }
   Result<std::vector<Value>> run_here(size_t method, std::span<const Value> inputs);
-  Error cancelled() const {
-    return resource_exhausted("{} was cancelled (Method::cancel)", file().name());
-  }
+  Error stopped() const { return cancelled("{} was cancelled (Method::cancel)", file().name()); }
   // The process no longer talks, or did not in time.
   Error lost(bool is_late = false);
   Status check_inputs(size_t method, std::span<const Value> inputs);
@@ -169,7 +167,7 @@ Result<Message> IsolatedModule::converse(MessageKind kind, const MessageWriter& 
   const auto code = reader.number<uint32_t>();
   const std::string_view text = reader.text();
   if (message.kind != kFailure || !reader.ok() ||
-      code > static_cast<uint32_t>(ErrorCode::kInternal)) {
+      code > static_cast<uint32_t>(ErrorCode::kCancelled)) {
     return lost();
   }
   return Error(static_cast<ErrorCode>(code), std::string(text));
@@ -185,7 +183,7 @@ Error IsolatedModule::lost(bool is_late) {
     return exit;
   }();
   std::fill(memory_.begin(), memory_.end(), Memory());
-  if (is_running_ && is_cancelled()) return cancelled();
+  if (is_running_ && is_cancelled()) return stopped();
   if (is_late) {
     return resource_exhausted(
         "{}: the process that ran it was ended {} ms after its time limit of {} ms: give it a "
@@ -257,7 +255,7 @@ Result<std::vector<Value>> IsolatedModule::run_here(size_t method, std::span<con
   SLIPWAY_RETURN_IF_ERROR(check_inputs(method, inputs));
   // Before memory is shared, of which a new process has none.
   if (!child_) SLIPWAY_RETURN_IF_ERROR(start());
-  if (is_cancelled()) return cancelled();
+  if (is_cancelled()) return stopped();
   std::vector<int> descriptors;
   SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, shared_size(inputs));
   auto& memory = memory_[method];

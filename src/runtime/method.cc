@@ -256,7 +256,7 @@ et::Error LoadedMethod::execute() {
 #pragma GCC diagnostic pop
 
 Error LoadedMethod::failure(et::Error error, const std::string& log) const {
-  if (stopped_) return resource_exhausted("{} was cancelled (Method::cancel)", description());
+  if (stopped_) return cancelled("{} was cancelled (Method::cancel)", description());
   if (late_) {
     return resource_exhausted(
         "{} was stopped after {} ms: give it a longer time limit (option 'time_limit') if it is "

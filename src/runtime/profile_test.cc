@@ -127,7 +127,7 @@ TEST(Cancel, StopsARunFromAnotherThread) {
       method.cancel();
       const auto outputs = run->wait();
       ASSERT_FALSE(outputs.ok());
-      EXPECT_EQ(outputs.error().code(), ErrorCode::kResourceExhausted);
+      EXPECT_EQ(outputs.error().code(), ErrorCode::kCancelled);
       EXPECT_NE(outputs.error().message().find("was cancelled"), std::string::npos)
           << outputs.error().message();
     }

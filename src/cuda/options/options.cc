@@ -110,6 +110,7 @@ et::Error to_executorch(ErrorCode code) {
       return et::Error::MemoryAllocationFailed;
     case ErrorCode::kIo:
       return et::Error::AccessFailed;
+    case ErrorCode::kCancelled:
     case ErrorCode::kInternal:
       return et::Error::Internal;
   }
