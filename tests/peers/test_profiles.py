@@ -58,9 +58,11 @@ byId('open').click();
 const closed = opened();
 byId('open').click();
 choose(graph.nodes.find(node => node.kind === 'engine') || graph.nodes[1]);
+if (opened()) whole();
 draw();
 document.body.dataset.probe = JSON.stringify({
   nodes: graph.nodes.length, edges: graph.edges.length, jumps: graph.jumps.length, repeated: graph.nodes.filter(node => node.loops.length).length,
+  inside: graph.nodes.filter(node => node.inside).map(({ inside }) => [inside.nodes.map(node => node.label + ': ' + node.type), inside.edges.length]),
   overlaps, opened: [at_first, closed, opened()], details: byId('details').textContent });
 </script>"""
 
@@ -98,6 +100,11 @@ def test_a_browser_shows_a_program_of_two_engines(tmp_path):
     assert "engine 0 of XnnpackBackend" in document and "engine 1 of OpenvinoBackend" in document
     assert probe["nodes"] == 6 and probe["edges"] == 5 and probe["overlaps"] == 0
     assert probe["opened"] == [2, 0, 2]
+    # Engines have what they are given, their nodes, and what they give.
+    [[first, first_edges], [second, second_edges]] = probe["inside"]
+    assert first[:3] == ["x: float32[3, 8]", "linear (aten.linear.default): float32[3, 16]", "relu (aten.relu.default): float32[3, 16]"]
+    assert len(first) == 4 and first_edges == 3
+    assert len(second) == 3 and second_edges == 2
     assert "computes these nodes exactly" in probe["details"] and "linear (aten.linear.default)" in probe["details"]
     colours = colours_of(picture)
     for colour in (INPUT, OUTPUT, KERNEL, ENGINE):
