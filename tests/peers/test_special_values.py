@@ -59,6 +59,8 @@ CASES = {
     "quantized_infinities": (EVERY, lambda x, s, z: (*(quantized.quantize_per_tensor(x, 0.1, 3, torch.iinfo(dtype).min, torch.iinfo(dtype).max, dtype) for dtype in LEVELS),
                                                      quantized.quantize_per_tensor.tensor(x, s[0], z[0], -128, 127, torch.int8), quantized.quantize_per_channel(x, s, z, 0, -128, 127, torch.int8)),
                              [(HUGE, torch.tensor([0.1, 0.01]), torch.tensor([3, -4]))], None),
+    "quantized_tokens": (("none", "openvino"), lambda x, s, z: (quantized.quantize_per_token(x, s, z, -128, 127, torch.int8), quantized.quantize_per_token(x, s.double(), z, -8, 7, torch.int8)),
+                         [(HUGE, torch.tensor([[0.1], [0.01]]), torch.tensor([[3], [-4]]))], None),
     "addmm_without_self": (EVERY, lambda b, x, y: torch.addmm(b, x, y, beta=0, alpha=2), [(torch.full((2, 3), nan), torch.ones(2, 4), torch.ones(4, 3))], None),
     "linspace_wraps": (("none", "openvino"), lambda x: x + torch.linspace(-1, 1, 1, dtype=torch.uint8), [(torch.tensor([3], dtype=torch.uint8),)], None),
     "leaky_relu_of_infinity": (("none",), lambda x: torch.nn.functional.leaky_relu(x, -inf), [(torch.tensor([0.0, -0.0, 1.0, -2.0]),)], None),

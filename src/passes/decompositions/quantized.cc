@@ -73,11 +73,15 @@ Values quantize(Context& c) {
   return {c.build.call(c.op(), std::move(arguments), c.dtype(), c.sizes())};
 }
 
-// By PyTorch's own steps.
-Value* quantized_by(Context& c, Value* inverse, Value* zero, int64_t min, int64_t max) {
-  Value* level = c.build.add(c.build.round(c.build.mul(c.tensor(0), inverse)), zero);
+// What follows is by PyTorch's own steps.
+Value* limited(Context& c, Value* level, int64_t min, int64_t max) {
   level = c.build.clamp(level, static_cast<double>(min), static_cast<double>(max));
   return c.build.to_dtype(level, c.dtype());
+}
+
+Value* quantized_by(Context& c, Value* inverse, Value* zero, int64_t min, int64_t max) {
+  Value* level = c.build.add(c.build.round(c.build.mul(c.tensor(0), inverse)), zero);
+  return limited(c, level, min, max);
 }
 
 // (input, scale, zero_point, quant_min, quant_max, dtype): PyTorch divides in float64.
@@ -97,6 +101,13 @@ Values quantize_per_channel(Context& c) {
   Value* inverse = c.build.reciprocal(c.build.view(c.tensor(1), line));
   Value* zero = c.build.to_dtype(c.build.view(c.tensor(2), line), inverse->dtype());
   return {quantized_by(c, inverse, zero, c.constant(4), c.constant(5))};
+}
+
+// (input, scales, zero_points, quant_min, quant_max, dtype): here the zero point is added first.
+Values quantize_per_token(Context& c) {
+  Value* level = c.build.mul(c.tensor(0), c.build.reciprocal(c.tensor(1)));
+  level = c.build.round(c.build.add(level, c.tensor(2)));
+  return {limited(c, level, c.constant(3), c.constant(4))};
 }
 
 // (input, scale, zero_point, ...): the kernel takes a scale of float64 only.
@@ -148,6 +159,7 @@ constexpr Entry kQuantizedRules[] = {
     {"quantized_decomposed.quantize_per_tensor.default", quantize},
     {"quantized_decomposed.quantize_per_tensor.tensor", quantize_by_tensors},
     {"quantized_decomposed.quantize_per_channel.default", quantize_per_channel},
+    {"quantized_decomposed.quantize_per_token.default", quantize_per_token},
     {"quantized_decomposed.dequantize_per_tensor.tensor", with_wide_scales},
     {"aten.fake_quantize_per_tensor_affine.default "
      "aten.fake_quantize_per_tensor_affine.tensor_qparams "
