@@ -157,7 +157,7 @@ class Counting final : public Engine {
  public:
   Counting() { ++living; }
   ~Counting() override { --living; }
-  et::Error run(et::Span<et::EValue*> arguments) override {
+  et::Error run(et::Span<et::EValue*> arguments, et::EventTracer*) override {
     if (arguments.empty()) throw std::bad_alloc();
     return et::Error::Ok;
   }
