@@ -219,7 +219,9 @@ int cuMemFree_v2(unsigned long long address) {
   if (block == device_blocks.end()) return kInvalidValue;
   state.used -= block->second.size;
   device_blocks.erase(block);
-  std::free(reinterpret_cast<void*>(address));
+  // What is allocated next lies elsewhere.
+  static void* last = nullptr;
+  std::free(std::exchange(last, reinterpret_cast<void*>(address)));
   return 0;
 }
 int cuMemHostAlloc(void** data, size_t size, unsigned) {

@@ -203,6 +203,8 @@ constexpr Exactness kTable[] = {
         "quantized_decomposed.dequantize_per_tensor.tensor "
         "quantized_decomposed.quantize_per_channel quantized_decomposed.dequantize_per_channel",
         kFloat | kInt | kByte, Integers::kInFloat),
+    refused("quantized_decomposed.dequantize_per_channel_group slipway.fake_quantize_rows",
+            "written as its parts"),
 
     // Numbers and control flow.
     taken("aten.sym_size.int aten.sym_numel _operator.floordiv _operator.mod torch.sym_max "
