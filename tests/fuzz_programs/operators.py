@@ -39,7 +39,7 @@ LEFT_OUT = {
     "operands that fit each other (tests/peers has them)": "index_reduce max_unpool2d max_unpool3d _grouped_mm view.dtype view_copy.dtype "
     "linalg_inv inverse linalg_inv_ex linalg_solve linalg_solve_ex _linalg_solve_ex linalg_solve_triangular triangular_solve linalg_lu_factor "
     "linalg_lu_factor_ex linalg_lu linalg_lu_solve linalg_det det _linalg_det linalg_slogdet slogdet _linalg_slogdet logdet linalg_cholesky "
-    "linalg_cholesky_ex cholesky_solve cholesky_inverse linalg_qr "
+    "linalg_cholesky_ex cholesky_solve cholesky_inverse linalg_qr linalg_tensorsolve linalg_tensorinv linalg_cond multi_margin_loss multilabel_margin_loss "
     "put nonzero_static lu_solve nextafter renorm block_diag special_xlog1py.other_scalar special_xlog1py.self_scalar",
     "among equal elements PyTorch chooses one (tests/peers has them)": "nanmedian mode",
     "only numbers that PyTorch's own quantizer gives are defined": "choose_qparams choose_qparams_per_token_asymmetric quantize_per_token dequantize_per_token "

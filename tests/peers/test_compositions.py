@@ -136,6 +136,17 @@ for reduction in ("none", "mean", "sum"):
             F.triplet_margin_loss(x, y, p, reduction=reduction), F.triplet_margin_loss(x, y, p, margin=0.3, p=1, swap=True, reduction=reduction),
         )
 
+    def margins(x, target, labels, weight, reduction=reduction):
+        result = [
+            F.multi_margin_loss(x, target, reduction=reduction), F.multi_margin_loss(x, target, p=2, margin=0.3, weight=weight, reduction=reduction),
+            F.multilabel_margin_loss(x, labels, reduction=reduction),
+        ]
+        if reduction != "none":  # Then torch.export records one dimension where PyTorch gives none.
+            result += [F.multi_margin_loss(x[0], target[0], reduction=reduction), F.multilabel_margin_loss(x[1], labels[1], reduction=reduction)]
+        return result
+
+    LABELS = torch.tensor([[3, 0, -1, 1, 2], [0, 1, 2, 3, 4], [-1, 0, 1, 2, 3]])
+    case(f"margins_{reduction}", margins, (R(3, 5), torch.tensor([0, 4, 2]), LABELS, R(5).abs()))
     case(f"losses_{reduction}", losses, (R(3, 4), R(3, 4)))
     case(f"losses_dynamic_{reduction}", losses, (R(3, 4), R(3, 4)), (R(7, 4), R(7, 4)), dynamic=(ROWS, ROWS))
 
@@ -181,6 +192,7 @@ case("digamma", lambda x: (x.digamma(), torch.special.psi(x)), LINE[(LINE.abs() 
 case("erfinv", lambda x: (x.erfinv(), torch.special.erfinv(x)), torch.tensor([-1.0, -0.9999999, -0.99, -0.7, -0.2, -1e-8, -0.0, 0.0, 1e-20, 0.1, 0.5, 0.95, 0.99999, 1.0, 1.5, -2.0, NAN, INF]))
 case("mvlgamma", lambda x: (torch.mvlgamma(x, 3), torch.special.multigammaln(x, 1)), torch.tensor([1.5, 2.0, 7.25, 100.0]))
 case("ndtr", lambda x: torch.special.ndtr(x), torch.tensor([-INF, -9.0, -1.0, 0.0, 0.5, 3.0, INF, NAN]))
+case("entr", lambda x: torch.special.entr(x), torch.tensor([-INF, -1.0, -0.0, 0.0, 1e-30, 0.5, 1.0, 3.0, INF, NAN]))
 
 
 # ---- What is exact in PyTorch, though it is not in the parts that engines compute it by.

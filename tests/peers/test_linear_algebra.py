@@ -18,6 +18,7 @@ RIGHT = torch.randn(2, 3, 5, 2)
 TALL, WIDE = torch.randn(2, 6, 4), torch.randn(3, 7)
 LARGE = torch.randn(40, 40)
 ZERO_PIVOT = torch.tensor([[0.0, 2.0, 1.0], [1.0, 0.0, 3.0], [0.0, 1.0, 0.0]])
+TENSOR = (torch.randn(12, 12) + 4 * torch.eye(12)).reshape(2, 6, 3, 4)
 SINGULAR = torch.tensor([[[2.0, 1.0], [4.0, 2.0]], [[0.0, 1.0], [1.0, 0.0]]])
 
 
@@ -62,6 +63,10 @@ CASES = {
     "qr_wide": (lambda a: (*L.qr(a), *L.qr(a, "complete")), WIDE),
     "qr_tiny": (lambda a: (*L.qr(a), *L.qr(a * 1e300 * 1e40)), torch.tensor([[3e-170, 1e-170], [4e-170, -2e-170]], dtype=torch.float64)),
     "triangle_for_a_batch": (lambda a, b: L.solve_triangular(a, b, upper=True), (torch.eye(3) * 2).expand(3, 3, 3).contiguous(), torch.ones(3, 3).tril()),
+    "tensorsolve": (lambda a, b: (L.tensorsolve(a, b), L.tensorsolve(a.permute(2, 0, 1, 3), b, dims=(0, 3))), TENSOR, torch.randn(2, 6)),
+    "tensorinv": (lambda a: (L.tensorinv(a), L.tensorinv(a.reshape(12, 2, 6), ind=1)), TENSOR),
+    "cond": (lambda a: tuple(L.cond(a, p) for p in (1, -1, torch.inf, -torch.inf, "fro")), SQUARE),
+    "cond_singular": (lambda a: (L.cond(a, 1), L.cond(a, "fro")), SINGULAR),
     "qr_zeros": (lambda a: (*L.qr(a),), torch.diag(torch.tensor([1.0, -2.0, 0.0]))),
 }
 

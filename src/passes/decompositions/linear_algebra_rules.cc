@@ -2,8 +2,11 @@
 // the matrices' type is. What PyTorch finds to be an error in the numbers, such as a singular
 // matrix, is one when the program runs.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "passes/decompositions/linear_algebra.h"
 #include "passes/decompositions/loops.h"
@@ -194,6 +197,65 @@ Values linalg_lu_solve(Context& c) {
   return lu_solve(c, c.tensor(0), c.tensor(1), c.tensor(2));
 }
 
+// (A, B, dims): x with tensordot(A, x, x.ndim) = B
+Values tensor_solve(Context& c) {
+  Value* a = c.tensor(0);
+  Value* b = c.tensor(1);
+  if (c.has(2)) {
+    const std::vector<int64_t> behind = c.dims(c.constants(2), a->rank());
+    std::vector<int64_t> order;
+    for (int64_t d = 0; d < a->rank(); ++d) {
+      if (std::find(behind.begin(), behind.end(), d) == behind.end()) order.push_back(d);
+    }
+    order.insert(order.end(), behind.begin(), behind.end());
+    a = c.build.permute(a, std::move(order));
+  }
+  const SymInt size = ir::numel(b->sizes());
+  const Matrices equation = matrices(c, c.build.view(a, {size, ir::numel(c.sizes())}));
+  if (!is_square(c, equation)) return {};
+  const LuFactors factors = lu_factors(c, equation);
+  Value* x = solve_by(c, factors, right_side(c, c.build.view(b, {size, SymInt(1)})));
+  return {as_output(c, 0, checked(c, x, info_of(c, factors)))};
+}
+
+// (A, ind): the first `ind` dimensions are the rows.
+Values tensor_inverse(Context& c) {
+  Value* a = c.tensor(0);
+  const int64_t count = c.has(1) ? c.constant(1) : 2;
+  if (count < 1 || count > a->rank()) return c.unsupported("it has fewer dimensions than 'ind'");
+  const auto middle = a->sizes().begin() + count;
+  Value* flat = c.build.view(a, {ir::numel(Sizes(a->sizes().begin(), middle)),
+                                 ir::numel(Sizes(middle, a->sizes().end()))});
+  const Matrices matrix = matrices(c, flat);
+  if (!is_square(c, matrix)) return {};
+  const LuFactors factors = lu_factors(c, matrix);
+  Value* x = solve_by(c, factors, identity(c, matrix.batch(), matrix.rows));
+  return {as_output(c, 0, checked(c, x, info_of(c, factors)))};
+}
+
+// (A, p): the norm of A times that of its inverse, infinity where there is none.
+Values condition_number(Context& c) {
+  const bool is_frobenius = c.op() == "aten.linalg_cond.p_str" && c.text(1) == "fro";
+  const double p = c.op() == "aten.linalg_cond.default" && c.has(1) ? c.real(1) : 2;
+  if (!is_frobenius && std::abs(p) != 1 && !std::isinf(p)) {
+    return c.unsupported("it takes singular values: use p=1, -1, inf, -inf or 'fro'");
+  }
+  const Matrices a = matrices(c, c.tensor(0));
+  if (!is_square(c, a)) return {};
+  if (a.rows == 0) return {c.build.zeros(c.sizes(), c.dtype())};
+  const LuFactors factors = lu_factors(c, a);
+  const auto norm = [&](Value* x) {
+    if (is_frobenius) return c.build.sqrt(c.build.sum(c.build.mul(x, x), {1, 2}));
+    Value* sums = c.build.sum(c.build.abs(x), {std::isinf(p) ? 2 : 1});
+    return p > 0 ? c.build.amax(sums, {1}) : c.build.amin(sums, {1});
+  };
+  Value* inverse = solve_by(c, factors, identity(c, a.batch(), a.rows));
+  Value* result = c.build.mul(norm(a.x), norm(inverse));
+  Value* has_none = c.build.ne(info_of(c, factors), 0);
+  return {as_output(
+      c, 0, c.build.masked_fill(result, has_none, std::numeric_limits<double>::infinity()))};
+}
+
 struct Determinant {
   Value* sign;     // [batch], of the exchanges alone
   Value* factors;  // [batch, n]
@@ -313,6 +375,9 @@ constexpr Entry kLinearAlgebraRules[] = {
     {"aten.cholesky_solve.default", cholesky_solve},
     {"aten.cholesky_inverse.default", cholesky_inverse},
     {"aten.linalg_qr.default", qr},
+    {"aten.linalg_tensorsolve.default", tensor_solve},
+    {"aten.linalg_tensorinv.default", tensor_inverse},
+    {"aten.linalg_cond.default aten.linalg_cond.p_str", condition_number},
 };
 
 }  // namespace

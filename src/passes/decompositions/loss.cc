@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <optional>
 
 #include "passes/decompositions/registry.h"
 
@@ -248,6 +249,73 @@ Values cross_entropy_loss(Context& c) {
   return {c.build.add(c.build.mul(smooth, smoothing / count), c.build.mul(loss, 1 - smoothing))};
 }
 
+// Scores of one sample or of several, as [samples, classes].
+struct Samples {
+  Value* scores;
+  SymInt count;
+  SymInt classes;
+};
+
+std::optional<Samples> samples_of(Context& c) {
+  Value* scores = c.tensor(0);
+  if (scores->rank() < 2) {
+    scores = c.build.view(scores, {SymInt(1), ir::numel(scores->sizes())});
+  }
+  const Samples samples{scores, scores->sizes().at(0), scores->sizes().at(1)};
+  if (c.may_be_empty(samples.classes)) {
+    c.unsupported("there may be no classes");
+    return std::nullopt;
+  }
+  return samples;
+}
+
+// The mean or the sum of the losses of the samples, or each.
+Values of_samples(Context& c, Value* losses, int64_t reduction) {
+  return {c.build.view(reduced(c, losses, reduction), c.sizes())};
+}
+
+// multi_margin_loss(scores, target, p, margin, weight, reduction)
+Values multi_margin_loss(Context& c) {
+  const auto samples = samples_of(c);
+  if (!samples) return {};
+  Value* target = c.build.view(c.tensor(1), {samples->count, SymInt(1)});
+  Value* right = c.build.gather(samples->scores, 1, target);
+  const double margin = c.has(3) ? c.real(3) : 1.0;
+  Value* loss = at_least_0(c, c.build.add(c.build.rsub(right, margin), samples->scores));
+  if (c.has(2) && c.real(2) == 2) loss = c.build.mul(loss, loss);
+  if (Value* weight = c.tensor_or_null(4)) {
+    Value* weights = c.build.view(weight, {samples->classes});
+    loss = c.build.mul(loss, c.build.index(weights, {target}));
+  }
+  loss = where_or_0(c, c.build.ne(c.build.arange(samples->classes), target), loss);
+  return of_samples(c, c.build.mean(loss, {1}), c.has(5) ? c.constant(5) : kMean);
+}
+
+// multilabel_margin_loss(scores, target, reduction): the labels of a sample are those before the
+// first -1.
+Values multilabel_margin_loss(Context& c) {
+  const auto samples = samples_of(c);
+  if (!samples) return {};
+  const std::vector<SymInt> sizes = {samples->count, samples->classes};
+  Value* target = c.build.view(c.tensor(1), sizes);
+  Value* place = c.build.arange(samples->classes);
+  Value* ends = c.build.eq(target, SymInt(-1));
+  Value* end = c.build.where(ends, c.build.expand(place, sizes),
+                             c.build.full(sizes, samples->classes, DType::kInt64));
+  Value* counts = c.build.lt(place, c.build.amin(end, {1}, true));
+  target = c.build.masked_fill(target, c.build.logical_not(counts), SymInt(0));
+  // [samples, labels, classes] from here on.
+  counts = c.build.unsqueeze(counts, 2);
+  Value* is_label = c.build.logical_and(c.build.eq(c.build.unsqueeze(target, 2), place), counts);
+  is_label = c.build.any(is_label, 1, true);
+  Value* right = c.build.unsqueeze(c.build.gather(samples->scores, 1, target), 2);
+  Value* scores = c.build.unsqueeze(samples->scores, 1);
+  Value* loss = at_least_0(c, c.build.add(c.build.rsub(right, 1.0), scores));
+  loss = where_or_0(c, c.build.logical_and(counts, c.build.logical_not(is_label)), loss);
+  loss = c.build.sum(c.build.mean(loss, {2}), {1});
+  return of_samples(c, loss, c.has(2) ? c.constant(2) : kMean);
+}
+
 template <Values (*kLoss)(Context&)>
 Values of_floats(Context& c) {
   if (!is_floating_point(c.tensor(0)->dtype())) {
@@ -267,6 +335,8 @@ constexpr Entry kLossRules[] = {
     {"aten.l1_loss.default", l1_loss},
     {"aten.margin_ranking_loss.default", of_floats<margin_ranking_loss>},
     {"aten.mse_loss.default", mse_loss},
+    {"aten.multi_margin_loss.default", of_floats<multi_margin_loss>},
+    {"aten.multilabel_margin_loss.default", of_floats<multilabel_margin_loss>},
     {"aten.nll_loss.default aten.nll_loss2d.default aten.nll_loss_nd.default", of_floats<nll_loss>},
     {"aten.poisson_nll_loss.default", of_floats<poisson_nll_loss>},
     {"aten.smooth_l1_loss.default", of_floats<smooth_l1_loss>},

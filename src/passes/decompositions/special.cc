@@ -169,12 +169,21 @@ Values ndtr(Context& c) {
   return {c.build.mul(c.build.add(c.build.erf(scaled), 1.0), 0.5)};
 }
 
+// -x log(x), 0 at 0 and minus infinity below.
+Values entropy(Context& c) {
+  Value* x = in_result_type(c);
+  Value* above = c.build.neg(c.build.mul(x, c.build.log(x)));
+  Value* not_above = c.build.masked_fill(above, c.build.eq(x, 0.0), 0.0);
+  return {c.build.masked_fill(not_above, c.build.lt(x, 0.0), -kInfinity)};
+}
+
 constexpr Entry kSpecialRules[] = {
     {"aten.digamma.default aten.special_digamma.default aten.special_psi.default", digamma},
     {"aten.erfc.default aten.special_erfc.default", erfc},
     {"aten.erfinv.default aten.special_erfinv.default", erfinv},
     {"aten.lgamma.default aten.special_gammaln.default", lgamma},
     {"aten.mvlgamma.default aten.special_multigammaln.default", mvlgamma},
+    {"aten.special_entr.default", entropy},
     {"aten.special_ndtr.default", ndtr},
 };
 
