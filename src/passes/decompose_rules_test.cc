@@ -213,6 +213,24 @@ TEST_F(DecomposeRulesTest, PlacesOfMaximaAreTheKernelsWithoutNan) {
             Ops{kernel});
 }
 
+TEST_F(DecomposeRulesTest, PlacesInWindowsThatMayMissTheDepthAreRefused) {
+  for (const int64_t depth : {1, 2}) {
+    program = {};
+    Value* volume = input("volume", type({1, 1, depth, 5, 5}));
+    const Ints twos(3, 2);
+    const ir::TensorType result = type({1, 1, depth, 5, 5});
+    ir::TensorType places = result;
+    places.dtype = DType::kInt64;
+    const Node* pool = node("aten.max_pool3d_with_indices.default",
+                            {volume, twos, Ints(3, 1), Ints(3, 1), twos}, {result, places}, "pool");
+    for (Value* value : pool->outputs()) output(value);
+    const Status status = apply(decompose);
+    EXPECT_EQ(status.ok(), depth == 2);
+    if (depth == 1)
+      EXPECT_THAT(status.error().message(), HasSubstr("padding alone along the depth"));
+  }
+}
+
 TEST_F(DecomposeRulesTest, QuotientsThatAreQuantizedFitTheKernelsIntegers) {
   const std::string kernel = "quantized_decomposed.quantize_per_tensor.default";
   EXPECT_EQ(decomposed(kernel, {x_, 0.5, SymInt(0), SymInt(-128), SymInt(127), DType::kInt8},

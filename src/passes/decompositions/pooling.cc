@@ -85,6 +85,12 @@ Pooled in_two_steps(Context& c, Value* x, Pool pool) {
 Values max_pool3d(Context& c) {
   const PoolWindows w = windows(c, 3, true);
   const bool ceil = c.flag(5);
+  const SymInt depth_size = last(c.tensor(0)->sizes(), 3).at(0);
+  if (c.output_count() > 1 && may_miss(c, depth_size, w.padding.at(0), w.dilation.at(0))) {
+    return c.unsupported(
+        "windows that may hold padding alone along the depth have no place: leave the indices out, "
+        "or give the depth a least size");
+  }
   const auto [values, indices] = in_two_steps(c, c.tensor(0), [&](Value* x, bool depth) {
     const PoolWindows part = depth ? PoolWindows{{w.kernel.at(0), 1},
                                                  {w.stride.at(0), 1},

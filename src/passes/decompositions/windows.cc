@@ -14,20 +14,19 @@ SymInt window_count(const SymInt& size, const SymInt& kernel, const SymInt& dila
                      SymInt::floordiv(size + padding - 1, stride) + 1);
 }
 
+bool may_miss(Context& c, const SymInt& size, const SymInt& padding, const SymInt& dilation) {
+  const auto least = c.bounds(size - dilation).min;
+  return padding != SymInt(0) && dilation != SymInt(1) && (!least || *least < 0);
+}
+
 namespace {
 
 using Sizes = std::vector<SymInt>;
 
-// Whether a window may hold padding alone: a dilated one does where it steps over the whole image.
 bool may_miss(Context& c, const Value* x, const PoolWindows& w) {
-  for (size_t i = 0; i < 2; ++i) {
-    const SymInt size = x->sizes().at(x->sizes().size() - 2 + i);
-    const auto least = c.bounds(size - w.dilation.at(i)).min;
-    if (w.padding.at(i) != SymInt(0) && w.dilation.at(i) != SymInt(1) && (!least || *least < 0)) {
-      return true;
-    }
-  }
-  return false;
+  const Sizes image = last(x->sizes(), 2);
+  return may_miss(c, image.at(0), w.padding.at(0), w.dilation.at(0)) ||
+         may_miss(c, image.at(1), w.padding.at(1), w.dilation.at(1));
 }
 
 // What has no NaN, which the kernel forgets where it is not the first element of a window.

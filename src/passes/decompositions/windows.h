@@ -24,6 +24,10 @@ ir::SymInt window_count(const ir::SymInt& size, const ir::SymInt& kernel,
                         const ir::SymInt& dilation, const ir::SymInt& padding,
                         const ir::SymInt& stride, bool ceil = false);
 
+// Whether a window may hold padding alone: a dilated one does where it steps over the whole line.
+bool may_miss(Context& c, const ir::SymInt& size, const ir::SymInt& padding,
+              const ir::SymInt& dilation);
+
 ir::Value* greatest_in_windows(Context& c, ir::Value* x, const PoolWindows& w, bool ceil);
 Pooled max_pool(Context& c, ir::Value* x, const PoolWindows& w, bool ceil);
 // Of several NaN in a window, PyTorch gives the place of the last one. Each NaN becomes one more
