@@ -227,7 +227,7 @@ TEST_F(DecomposeRulesTest, PlacesInWindowsThatMayMissTheDepthAreRefused) {
     const Status status = apply(decompose);
     EXPECT_EQ(status.ok(), depth == 2);
     if (depth == 1)
-      EXPECT_THAT(status.error().message(), HasSubstr("padding alone along the depth"));
+      EXPECT_THAT(status.error().message(), testing::HasSubstr("padding alone along the depth"));
   }
 }
 
