@@ -225,9 +225,8 @@ TEST_F(DecomposeRulesTest, PlacesInWindowsThatMayMissTheDepthAreRefused) {
                             {volume, twos, Ints(3, 1), Ints(3, 1), twos}, {result, places}, "pool");
     for (Value* value : pool->outputs()) output(value);
     const Status status = apply(decompose);
-    EXPECT_EQ(status.ok(), depth == 2);
-    if (depth == 1)
-      EXPECT_THAT(status.error().message(), testing::HasSubstr("padding alone along the depth"));
+    const std::string message = status.ok() ? "" : status.error().message();
+    EXPECT_EQ(message.find("padding alone along the depth") != std::string::npos, depth == 1);
   }
 }
 
