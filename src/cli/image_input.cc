@@ -41,7 +41,8 @@ bool has_image_name(const std::string& path) {
 template <class T>
 Result<std::vector<T>> parse_numbers(const char* flag, const std::string& text) {
   std::vector<T> numbers;
-  for (const std::string& part : split(text)) {
+  for (std::string part : split(text)) {
+    part.erase(0, part.find_first_not_of(' '));
     T number{};
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
     if (error != std::errc() || end != part.data() + part.size() || part.empty() ||
@@ -295,7 +296,10 @@ Result<Tensor> read_images(const std::vector<std::string>& files, const ValueInf
   image::Size size;
   for (size_t i = 0; i < files.size(); ++i) {
     const auto image = read_image(files[i], layout, steps);
-    if (!image.ok()) return image.error().with_context(files[i]);
+    if (!image.ok()) {
+      const bool is_named = image.error().message().starts_with(files[i] + ":");
+      return is_named ? image.error() : image.error().with_context(files[i]);
+    }
     if (!tensor) {
       size = image->size;
       std::vector<int64_t> sizes = {size.height, size.width};

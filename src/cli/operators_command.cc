@@ -88,7 +88,9 @@ write by index take 20 ns for an element, and the default engine 5 (10000 rows o
 `gather` 120 and 30 times, `scatter_add` 40 and 16, `index_add` 90 and 15); `index_select` and
 `embedding`, which move rows, are as fast as PyTorch.
 
-ExecuTorch's kernel that quantizes makes the least number of NaN, of which PyTorch makes 0. Complex
+ExecuTorch's kernel that quantizes makes the least number of NaN, of which PyTorch makes 0. The
+greatest of a bag with NaN is NaN, where PyTorch forgets one that is not the bag's first. Condition
+numbers of matrices with NaN are NaN or infinity, and not always as in PyTorch. Complex
 numbers are added, and divided by real ones, part by part: PyTorch multiplies what is added by a
 complex 1, and divides by a number as by a complex one, so that an infinite part makes NaN of the
 other. `layer_norm` and `group_norm` give 0 where the squares of a row overflow (from about 1e19 on);

@@ -73,8 +73,9 @@ std::vector<std::string> option_names(const CLI::App& command) {
   return names;
 }
 
-// CLI11 names what is missing before what is misspelled. Empty where every option exists.
-std::string unknown_option(const CLI::App& app, int argc, const char* const* argv) {
+// CLI11 names what is missing before what is misspelled, and takes an empty value, as of a variable
+// that is not set, for none. Empty where every option exists and has what it is given.
+std::string wrong_option(const CLI::App& app, int argc, const char* const* argv) {
   if (argc < 2) return {};
   const auto commands = app.get_subcommands(
       [&](const CLI::App* candidate) { return candidate->get_name() == argv[1]; });
@@ -86,7 +87,12 @@ std::string unknown_option(const CLI::App& app, int argc, const char* const* arg
     if (argument == "--") break;
     if (!argument.starts_with("--")) continue;
     const std::string name = argument.substr(0, argument.find('='));
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), name) != known.end()) {
+      const bool is_empty = argument == name ? i + 1 < argc && argv[i + 1][0] == '\0'
+                                             : argument.size() == name.size() + 1;
+      if (is_empty) return fmt::format("{} is given an empty value", name);
+      continue;
+    }
     return fmt::format("there is no option {}{} (try `slipway {} --help`)", name,
                        did_you_mean(name, known), argv[1]);
   }
@@ -129,7 +135,7 @@ int run_tool(int argc, const char* const* argv) {
     return fail(kWrongUse, fmt::format("there is no `slipway {}`{} (try `slipway --help`)", unknown,
                                        did_you_mean(unknown, commands)));
   }
-  if (const std::string problem = unknown_option(app, argc, argv); !problem.empty()) {
+  if (const std::string problem = wrong_option(app, argc, argv); !problem.empty()) {
     return fail(kWrongUse, problem);
   }
   try {

@@ -25,6 +25,8 @@ TEST_F(Tool, TellsWrongUseFromFailedWork) {
       {{"complie"}, 2, "did you mean compile?"},
       {{"compile", model, "--ouput", "m.pte"}, 2, "no option --ouput; did you mean --output?"},
       {{"compile", model, "-o", path("m.pte"), "--engin=none"}, 2, "did you mean --engine?"},
+      {{"run", model, "--mean", ""}, 2, "--mean is given an empty value"},
+      {{"run", model, "--mean=", "--resize", "8"}, 2, "--mean is given an empty value"},
       {{"cache", "lst"}, 2, "subcommand is required"},
       {{"run", model, "--performance-hint", "fast"}, 2, "fast not in {latency,throughput}"},
       {{"run", model, "--performance-hint", "1"}, 2, "1 not in {latency,throughput}"},

@@ -220,3 +220,15 @@ def test_composition(case, tmp_path):
             )
             for method in ("training", "core"):
                 check(case, file, method, tmp_path)
+
+
+@pytest.mark.parametrize("reduction", ("none", "mean", "sum"))
+def test_margins_forget_nan(reduction, tmp_path):
+    """As PyTorch does; what it decomposes them into does not."""
+    scores = torch.tensor([[NAN, 1.0, 2.0, 3.0], [0.0, NAN, 1.0, 2.0], [INF, 0.5, NAN, -INF]])
+    targets, labels = torch.tensor([0, 3, 1]), torch.tensor([[0, 3, -1, 0], [2, 0, -1, 0], [1, 3, 0, -1]])
+    function = Function(lambda x, t, n: (F.multi_margin_loss(x, t, p=2, reduction=reduction), F.multilabel_margin_loss(x, n, reduction=reduction)))
+    file = slipway_cli.compile(torch.export.export(function, (scores, targets, labels)), tmp_path)
+    got, _ = slipway_cli.run(file, [scores, targets, labels], tmp_path)
+    for a, b in zip(got, function(scores, targets, labels), strict=True):
+        torch.testing.assert_close(torch.from_numpy(a), b, equal_nan=True)

@@ -249,6 +249,9 @@ Values cross_entropy_loss(Context& c) {
   return {c.build.add(c.build.mul(smooth, smoothing / count), c.build.mul(loss, 1 - smoothing))};
 }
 
+// 0 for NaN, too.
+Value* above_0(Context& c, Value* x) { return where_or_0(c, c.build.gt(x, 0.0), x); }
+
 // Scores of one sample or of several, as [samples, classes].
 struct Samples {
   Value* scores;
@@ -281,7 +284,7 @@ Values multi_margin_loss(Context& c) {
   Value* target = c.build.view(c.tensor(1), {samples->count, SymInt(1)});
   Value* right = c.build.gather(samples->scores, 1, target);
   const double margin = c.has(3) ? c.real(3) : 1.0;
-  Value* loss = at_least_0(c, c.build.add(c.build.rsub(right, margin), samples->scores));
+  Value* loss = above_0(c, c.build.add(c.build.rsub(right, margin), samples->scores));
   if (c.has(2) && c.real(2) == 2) loss = c.build.mul(loss, loss);
   if (Value* weight = c.tensor_or_null(4)) {
     Value* weights = c.build.view(weight, {samples->classes});
@@ -310,7 +313,7 @@ Values multilabel_margin_loss(Context& c) {
   is_label = c.build.any(is_label, 1, true);
   Value* right = c.build.unsqueeze(c.build.gather(samples->scores, 1, target), 2);
   Value* scores = c.build.unsqueeze(samples->scores, 1);
-  Value* loss = at_least_0(c, c.build.add(c.build.rsub(right, 1.0), scores));
+  Value* loss = above_0(c, c.build.add(c.build.rsub(right, 1.0), scores));
   loss = where_or_0(c, c.build.logical_and(counts, c.build.logical_not(is_label)), loss);
   loss = c.build.sum(c.build.mean(loss, {2}), {1});
   return of_samples(c, loss, c.has(2) ? c.constant(2) : kMean);
