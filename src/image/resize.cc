@@ -24,8 +24,8 @@ std::vector<Window> windows_of(int64_t from, int64_t to) {
   for (int64_t i = 0; i < to; ++i) {
     Window& window = windows[static_cast<size_t>(i)];
     const double center = (static_cast<double>(i) + 0.5) * scale;
-    window.first = std::max(static_cast<int64_t>(center - reach + 0.5), int64_t{0});
-    const int64_t end = std::min(static_cast<int64_t>(center + reach + 0.5), from);
+    window.first = std::max<int64_t>(std::lround(center - reach), 0);
+    const int64_t end = std::min<int64_t>(std::lround(center + reach), from);
     std::vector<double> weights;
     double sum = 0;
     for (int64_t k = window.first; k < end; ++k) {

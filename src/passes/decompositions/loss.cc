@@ -264,7 +264,7 @@ std::optional<Samples> samples_of(Context& c) {
   if (scores->rank() < 2) {
     scores = c.build.view(scores, {SymInt(1), ir::numel(scores->sizes())});
   }
-  const Samples samples{scores, scores->sizes().at(0), scores->sizes().at(1)};
+  Samples samples{scores, scores->sizes().at(0), scores->sizes().at(1)};
   if (c.may_be_empty(samples.classes)) {
     c.unsupported("there may be no classes");
     return std::nullopt;
