@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <span>
 
 #include <fmt/ranges.h>
 
@@ -159,15 +160,15 @@ Result<Steps> parse_steps(const ImageOptions& options, const Layout& layout, DTy
   return steps;
 }
 
-Result<image::Image> read_image(const std::string& file, const Layout& layout, const Steps& steps) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto mapped, MappedFile::open(file));
+Result<image::Image> read_image(const std::string& file, std::span<const std::byte> bytes,
+                                const Layout& layout, const Steps& steps) {
   image::DecodeOptions options;
   options.channels = layout.channels;
   options.on_warning = [&](const std::string& message) { print_warning(file + ": " + message); };
   if (steps.resize.empty() && steps.crop.empty()) {
     options.check_size = [&](const image::Size& size) { return check_size(layout, size); };
   }
-  SLIPWAY_ASSIGN_OR_RETURN(image::Image image, image::decode(mapped->bytes(), options));
+  SLIPWAY_ASSIGN_OR_RETURN(image::Image image, image::decode(bytes, options));
   if (!steps.resize.empty()) {
     image::Size size{steps.resize.front(), steps.resize.back()};
     if (steps.resize.size() == 1) {
@@ -295,11 +296,9 @@ Result<Tensor> read_images(const std::vector<std::string>& files, const ValueInf
   std::optional<Tensor> tensor;
   image::Size size;
   for (size_t i = 0; i < files.size(); ++i) {
-    const auto image = read_image(files[i], layout, steps);
-    if (!image.ok()) {
-      const bool is_named = image.error().message().starts_with(files[i] + ":");
-      return is_named ? image.error() : image.error().with_context(files[i]);
-    }
+    SLIPWAY_ASSIGN_OR_RETURN(const auto file, MappedFile::open(files[i]));
+    const auto image = read_image(files[i], file->bytes(), layout, steps);
+    if (!image.ok()) return image.error().with_context(files[i]);
     if (!tensor) {
       size = image->size;
       std::vector<int64_t> sizes = {size.height, size.width};

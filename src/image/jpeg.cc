@@ -1,14 +1,11 @@
-// JPEG by libjpeg-turbo. Its errors are jumps out of it, past frames of C alone: what is called
-// between setjmp and a jump has nothing to destroy.
-#include <array>
-#include <csetjmp>
+// JPEG by libjpeg-turbo.
 #include <cstdio>
 #include <jerror.h>
 #include <jpeglib.h>
 
 #include "base/error.h"
-#include "base/try.h"
 #include "image/formats.h"
+#include "image/jumping_reader.h"
 
 namespace slipway::image {
 namespace {
@@ -16,9 +13,10 @@ namespace {
 // Each scan goes through the whole picture: a small file could ask for any time.
 constexpr int kMostScans = 500;
 
-class JpegReader {
+class JpegReader : public JumpingReader<JpegReader> {
  public:
   JpegReader() {
+    static_assert(sizeof message_ == JMSG_LENGTH_MAX);
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = [](j_common_ptr info) { of(info).fail(); };
     errors_.emit_message = [](j_common_ptr info, int level) {
@@ -36,35 +34,20 @@ class JpegReader {
 
   Result<Image> read(std::span<const std::byte> bytes, const DecodeOptions& options) {
     bytes_ = bytes;
-    if (!guarded([](JpegReader& reader) { reader.read_header(); })) return error();
-    const Size size{info_.image_height, info_.image_width};
+    if (!guarded(&JpegReader::read_header)) return error();
     const bool is_grey = info_.jpeg_color_space == JCS_GRAYSCALE;
     if (!is_grey && info_.jpeg_color_space != JCS_YCbCr && info_.jpeg_color_space != JCS_RGB) {
       return unsupported("it is a JPEG of {} inks or unknown colours: save it with RGB",
                          info_.num_components);
     }
     info_.out_color_space = is_grey ? JCS_GRAYSCALE : JCS_RGB;
-    SLIPWAY_ASSIGN_OR_RETURN(Image image, make_image(size, is_grey ? 1 : 3, options));
-    pixels_ = image.pixels.data();
-    row_bytes_ = image.row_bytes();
-    if (!guarded([](JpegReader& reader) { reader.read_pixels(); })) return error();
-    if (warnings_ > 0) {
-      options.on_warning(warnings_ == 1 ? message_.data()
-                                        : fmt::format("{} (the first of {} such defects)",
-                                                      message_.data(), warnings_));
-    }
-    return image;
+    return read_image({info_.image_height, info_.image_width}, is_grey ? 1 : 3, options);
   }
 
  private:
-  static JpegReader& of(j_common_ptr info) { return *static_cast<JpegReader*>(info->client_data); }
+  friend JumpingReader;
 
-  // Whether it went to its end.
-  __attribute__((noinline)) bool guarded(void (*work)(JpegReader&)) {
-    if (setjmp(escape_) != 0) return false;
-    work(*this);
-    return true;
-  }
+  static JpegReader& of(j_common_ptr info) { return *static_cast<JpegReader*>(info->client_data); }
 
   void read_header() {
     jpeg_create_decompress(&info_);
@@ -76,8 +59,8 @@ class JpegReader {
   void read_pixels() {
     jpeg_start_decompress(&info_);
     while (info_.output_scanline < info_.output_height) {
-      JSAMPROW row = pixels_ + info_.output_scanline * row_bytes_;
-      jpeg_read_scanlines(&info_, &row, 1);
+      JSAMPROW line = row(info_.output_scanline);
+      jpeg_read_scanlines(&info_, &line, 1);
     }
     jpeg_finish_decompress(&info_);
   }
@@ -88,16 +71,16 @@ class JpegReader {
 
   void warn() {
     if (errors_.msg_code == JWRN_JPEG_EOF) fail("it is cut short");
-    if (warnings_++ == 0) format_message();
+    if (is_first_warning()) format_message();
   }
 
   [[noreturn]] void fail() {
     format_message();
-    std::longjmp(escape_, 1);
+    jump();
   }
   [[noreturn]] void fail(const char* message) {
-    std::snprintf(message_.data(), message_.size(), "%s", message);
-    std::longjmp(escape_, 1);
+    keep(message);
+    jump();
   }
 
   Error error() const {
@@ -108,12 +91,7 @@ class JpegReader {
   jpeg_decompress_struct info_ = {};
   jpeg_error_mgr errors_ = {};
   jpeg_progress_mgr progress_ = {};
-  std::jmp_buf escape_ = {};
-  std::array<char, JMSG_LENGTH_MAX> message_ = {};
-  int warnings_ = 0;
   std::span<const std::byte> bytes_;
-  uint8_t* pixels_ = nullptr;
-  size_t row_bytes_ = 0;
 };
 
 }  // namespace

@@ -1,20 +1,15 @@
-// PNG by libpng. Its errors are jumps out of it, past frames of C alone: what is called between
-// setjmp and a jump has nothing to destroy.
-#include <algorithm>
-#include <array>
-#include <csetjmp>
-#include <cstdio>
+// PNG by libpng.
 #include <cstring>
 #include <png.h>
 
 #include "base/error.h"
-#include "base/try.h"
 #include "image/formats.h"
+#include "image/jumping_reader.h"
 
 namespace slipway::image {
 namespace {
 
-class PngReader {
+class PngReader : public JumpingReader<PngReader> {
  public:
   PngReader() = default;
   ~PngReader() { png_destroy_read_struct(&png_, &info_, nullptr); }
@@ -25,30 +20,16 @@ class PngReader {
     rest_ = bytes;
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, fail, warn);
     if (png_ == nullptr) return resource_exhausted("there is no memory to read it with");
-    if (!guarded([](PngReader& reader) { reader.read_header(); })) return error();
-    const Size size{png_get_image_height(png_, info_), png_get_image_width(png_, info_)};
+    if (!guarded(&PngReader::read_header)) return error();
     const bool has_colours = (png_get_color_type(png_, info_) & PNG_COLOR_MASK_COLOR) != 0;
-    SLIPWAY_ASSIGN_OR_RETURN(Image image, make_image(size, has_colours ? 3 : 1, options));
-    pixels_ = image.pixels.data();
-    row_bytes_ = image.row_bytes();
-    if (!guarded([](PngReader& reader) { reader.read_pixels(); })) return error();
-    if (warnings_ > 0) {
-      options.on_warning(warnings_ == 1 ? message_.data()
-                                        : fmt::format("{} (the first of {} such defects)",
-                                                      message_.data(), warnings_));
-    }
-    return image;
+    return read_image({png_get_image_height(png_, info_), png_get_image_width(png_, info_)},
+                      has_colours ? 3 : 1, options);
   }
 
  private:
-  static PngReader& of(png_structp png) { return *static_cast<PngReader*>(png_get_error_ptr(png)); }
+  friend JumpingReader;
 
-  // Whether it went to its end.
-  __attribute__((noinline)) bool guarded(void (*work)(PngReader&)) {
-    if (setjmp(escape_) != 0) return false;
-    work(*this);
-    return true;
-  }
+  static PngReader& of(png_structp png) { return *static_cast<PngReader*>(png_get_error_ptr(png)); }
 
   void read_header() {
     info_ = png_create_info_struct(png_);
@@ -71,38 +52,29 @@ class PngReader {
     png_set_strip_alpha(png_);
     const int passes = png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
-    if (png_get_rowbytes(png_, info_) != row_bytes_) png_error(png_, "its rows are of no size");
+    if (png_get_rowbytes(png_, info_) != row_bytes()) png_error(png_, "its rows are of no size");
     const size_t height = png_get_image_height(png_, info_);
     for (int pass = 0; pass < passes; ++pass) {
-      for (size_t row = 0; row < height; ++row) {
-        png_read_row(png_, pixels_ + row * row_bytes_, nullptr);
-      }
+      for (size_t i = 0; i < height; ++i) png_read_row(png_, row(i), nullptr);
     }
     png_read_end(png_, nullptr);
   }
 
-  void keep(const char* message) { std::snprintf(message_.data(), message_.size(), "%s", message); }
-
   static void warn(png_structp png, png_const_charp message) {
     PngReader& reader = of(png);
-    if (reader.warnings_++ == 0) reader.keep(message);
+    if (reader.is_first_warning()) reader.keep(message);
   }
   [[noreturn]] static void fail(png_structp png, png_const_charp message) {
     PngReader& reader = of(png);
     reader.keep(message);
-    std::longjmp(reader.escape_, 1);
+    reader.jump();
   }
 
   Error error() const { return invalid_file("the PNG can't be read: {}", message_.data()); }
 
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;
-  std::jmp_buf escape_ = {};
-  std::array<char, 200> message_ = {};
-  int warnings_ = 0;
   std::span<const std::byte> rest_;
-  uint8_t* pixels_ = nullptr;
-  size_t row_bytes_ = 0;
 };
 
 }  // namespace
