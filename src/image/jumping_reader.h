@@ -16,11 +16,6 @@ namespace slipway::image {
 // A Reader has read_pixels(), which fills the rows, and error(), of what was kept when it jumped.
 template <class Reader>
 class JumpingReader {
- public:
-  JumpingReader() = default;
-  JumpingReader(const JumpingReader&) = delete;
-  JumpingReader& operator=(const JumpingReader&) = delete;
-
  protected:
   // Whether it went to its end.
   __attribute__((noinline)) bool guarded(void (Reader::*work)()) {
@@ -54,6 +49,8 @@ class JumpingReader {
   std::array<char, 200> message_ = {};
 
  private:
+  friend Reader;
+  JumpingReader() = default;
   Reader& self() { return static_cast<Reader&>(*this); }
 
   std::jmp_buf escape_ = {};
