@@ -62,9 +62,13 @@ Value* Batched::whole(Value* value) const {
 
 Value* Batched::aligned(Value* value, int64_t rank) {
   if (!is_batched(value) || value->rank() >= rank) return whole(value);
-  std::vector<SymInt> sizes = sizes_of(value);
-  sizes.insert(sizes.begin() + 1, static_cast<size_t>(rank - value->rank()), SymInt(1));
-  return build.view(whole(value), std::move(sizes));
+  return with_ones(whole(value), rank - value->rank());
+}
+
+Value* Batched::with_ones(Value* whole, int64_t count) {
+  std::vector<SymInt> sizes = whole->sizes();
+  sizes.insert(sizes.begin() + 1, static_cast<size_t>(count), SymInt(1));
+  return build.view(whole, std::move(sizes));
 }
 
 Value* Batched::repeated(Value* value) {
@@ -93,21 +97,31 @@ Batched::Values Batched::same(std::vector<Argument> args) {
   return made->outputs();
 }
 
+Batched::Values Batched::on_wholes() {
+  return same(with([&](Value* value) { return whole(value); }));
+}
+
 Batched::Values Batched::call(const char* op, std::vector<Argument> args) {
   return {build.call(op, std::move(args), type_of(output()))};
 }
 
+Value* moved_first(ir::OpBuilder& build, Value* x, int64_t dim) {
+  if (dim == 0) return x;
+  std::vector<int64_t> order = {dim};
+  for (int64_t i = 0; i < x->rank(); ++i) {
+    if (i != dim) order.push_back(i);
+  }
+  return build.permute(x, std::move(order));
+}
+
 namespace {
 
-using Rules = std::map<std::string_view, BatchingRule>;
+using Rules = std::map<std::string, BatchingRule, std::less<>>;
 
 void add_rules(Rules& rules, const std::vector<BatchingEntry>& entries) {
   for (const BatchingEntry& entry : entries) {
-    std::string_view rest = entry.names;
-    while (!rest.empty()) {
-      const size_t end = std::min(rest.find(' '), rest.size());
-      if (end > 0) rules.emplace(rest.substr(0, end), entry.rule);
-      rest.remove_prefix(std::min(end + 1, rest.size()));
+    for (std::string& name : schema::split_targets(entry.names)) {
+      rules.emplace(std::move(name), entry.rule);
     }
   }
 }

@@ -51,6 +51,8 @@ class Batched {
   // The whole, of an element as if it had this rank, by sizes of 1 in front; any other value as it
   // is, since it lies at the right of it.
   ir::Value* aligned(ir::Value* value, int64_t rank);
+  // Sizes of 1 behind the batch of what is whole.
+  ir::Value* with_ones(ir::Value* whole, int64_t count);
   // The whole; of any other value as many copies as the batch has elements.
   ir::Value* repeated(ir::Value* value);
   // The places of the elements in the batch, with so many sizes of 1 behind.
@@ -60,6 +62,8 @@ class Batched {
   std::vector<ir::Argument> with(const std::function<ir::Value*(ir::Value*)>& change) const;
   // The node's operator with these arguments, on the whole.
   Values same(std::vector<ir::Argument> args);
+  // The same with the wholes of the arguments that are elements, and others as they are.
+  Values on_wholes();
   // An operator whose only result is the whole of the node's.
   Values call(const char* op, std::vector<ir::Argument> args);
 
@@ -68,6 +72,9 @@ class Batched {
   const Batch& batch_;
   std::string_view name_;
 };
+
+// The value with this dimension in front of the others.
+ir::Value* moved_first(ir::OpBuilder& build, ir::Value* x, int64_t dim);
 
 // A rule gives the wholes of a node's results; none where it doesn't fit the node.
 using BatchingRule = Batched::Values (*)(Batched&);

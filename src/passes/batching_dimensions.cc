@@ -97,7 +97,7 @@ Values along_places(Batched& c) {
 // What is behind the batch is computed as it is: where nothing else is of the batch ...
 Values at_the_end(Batched& c) {
   if (!c.only_batched(0) || c.operand(0)->rank() == 0) return {};
-  return c.same(c.with([&](Value* value) { return c.whole(value); }));
+  return c.on_wholes();
 }
 // ... and where all is.
 Values rows_at_the_end(Batched& c) {

@@ -59,14 +59,6 @@ std::vector<Value*> aligned_indices(Batched& c, const IndexedBy& by) {
   return list;
 }
 
-Value* moved_first(Batched& c, Value* x, int64_t dim) {
-  std::vector<int64_t> order = {dim};
-  for (int64_t i = 0; i < x->rank(); ++i) {
-    if (i != dim) order.push_back(i);
-  }
-  return dim == 0 ? x : c.build.permute(x, std::move(order));
-}
-
 // The sizes of the node's result with the batch at a place among them.
 Sizes batch_at(const Batched& c, int64_t place) {
   Sizes sizes = c.output()->sizes();
@@ -84,13 +76,13 @@ Values read_by_index(Batched& c) {
   };
   if (!c.is_batched(x)) {
     Value* y = read(aligned_indices(c, *by), batch_at(c, by->place));
-    return {moved_first(c, y, by->place)};
+    return {moved_first(c.build, y, by->place)};
   }
   if (!by->are_batched) {
     std::vector<Value*> list = {nullptr};
     list.insert(list.end(), by->list.begin(), by->list.end());
     if (!by->are_apart) return {read(list, c.sizes_of(c.output()))};
-    return {moved_first(c, read(list, batch_at(c, by->rank)), by->rank)};
+    return {moved_first(c.build, read(list, batch_at(c, by->rank)), by->rank)};
   }
   std::vector<Value*> list = aligned_indices(c, *by);
   list.insert(list.begin(), c.places(by->rank));
@@ -158,7 +150,7 @@ Values look_up(Batched& c) {
   Value* table = c.tensor(0);
   Value* index = c.tensor(1);
   if (!table || !index) return {};
-  if (!c.is_batched(table)) return c.same(c.with([&](Value* value) { return c.whole(value); }));
+  if (!c.is_batched(table)) return c.on_wholes();
   Value* places = c.build.to_dtype(
       c.is_batched(index) ? c.whole(index) : c.build.unsqueeze(index, 0), DType::kInt64);
   const std::vector<Value*> list = {c.places(index->rank()), places};
@@ -169,7 +161,7 @@ Values look_up(Batched& c) {
 Values rank_among_numbers(Batched& c) {
   const Value* numbers = c.tensor(0);
   if (!numbers || numbers->rank() != 1 || !c.only_batched(1)) return {};
-  return c.same(c.with([&](Value* value) { return c.whole(value); }));
+  return c.on_wholes();
 }
 
 }  // namespace

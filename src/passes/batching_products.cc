@@ -36,10 +36,7 @@ Factor as_matrix(Batched& c, Factor x, int64_t place) {
 }
 
 Value* with_rank(Batched& c, const Factor& x, int64_t rank) {
-  if (!x.is_batched || x.rank >= rank) return x.value;
-  Sizes sizes = x.value->sizes();
-  sizes.insert(sizes.begin() + 1, static_cast<size_t>(rank - x.rank), SymInt(1));
-  return c.build.view(x.value, std::move(sizes));
+  return x.is_batched && x.rank < rank ? c.with_ones(x.value, rank - x.rank) : x.value;
 }
 
 // matmul of elements, in sizes that the caller knows; null where it can't be.
@@ -85,7 +82,7 @@ Values linear_layer(Batched& c) {
   Value* weight = c.operand(1);
   Value* bias = c.tensor(2);
   if (weight->rank() != 2) return {};
-  if (c.only_batched(0)) return c.same(c.with([&](Value* value) { return c.whole(value); }));
+  if (c.only_batched(0)) return c.on_wholes();
   Factor transposed = factor(c, weight);
   transposed.value = c.build.transpose(transposed.value, -1, -2);
   Value* made = product(c, factor(c, x), transposed, c.sizes_of(c.output()));
@@ -147,7 +144,7 @@ Values summed_product(Batched& c) {
 // layer_norm(x, shape, weight, bias, eps): what weight and bias do is done behind it.
 Values layer_norm(Batched& c) {
   Value* x = c.operand(0);
-  if (c.only_batched(0)) return c.same(c.with([&](Value* value) { return c.whole(value); }));
+  if (c.only_batched(0)) return c.on_wholes();
   std::vector<Argument> args = c.node().args();
   args.at(0) = c.repeated(x);
   args.at(2) = ir::None{};
@@ -156,6 +153,13 @@ Values layer_norm(Batched& c) {
   if (Value* weight = c.tensor(2)) made = c.build.mul(made, c.aligned(weight, x->rank()));
   if (Value* bias = c.tensor(3)) made = c.build.add(made, c.aligned(bias, x->rank()));
   return {made};
+}
+
+// Sizes with the batch and the dimension behind it as one.
+Sizes joined(Sizes sizes) {
+  sizes.at(1) = sizes.at(0) * sizes.at(1);
+  sizes.erase(sizes.begin());
+  return sizes;
 }
 
 // Layers whose first dimension is a batch already: both are one, and apart again behind. Where the
@@ -169,13 +173,7 @@ Values folded(Batched& c, const std::vector<size_t>& wholes, int64_t rank, bool 
     if (c.operand(i)->rank() != rank && !(may_lack && c.operand(i)->rank() == rank - 1)) return {};
   }
   const bool folds = c.operand(wholes[0])->rank() == rank;
-  const auto fold = [&](Sizes sizes) {
-    if (folds) {
-      sizes.at(1) = sizes.at(0) * sizes.at(1);
-      sizes.erase(sizes.begin());
-    }
-    return sizes;
-  };
+  const auto fold = [&](Sizes sizes) { return folds ? joined(std::move(sizes)) : sizes; };
   std::vector<Argument> args = c.node().args();
   for (const size_t i : wholes) {
     Value* whole = c.repeated(c.operand(i));
@@ -229,10 +227,7 @@ Values attention(Batched& c) {
     if (rank < 4) return x;
     Sizes sizes = x->sizes();
     sizes[1] = first;
-    x = c.build.expand(x, sizes);
-    sizes[1] = sizes[0] * first;
-    sizes.erase(sizes.begin());
-    return c.build.view(x, std::move(sizes));
+    return c.build.view(c.build.expand(x, sizes), joined(sizes));
   };
   const SymInt& first = c.output()->sizes()[0];
   for (size_t i = 0; i < 3; ++i) args.at(i) = fold(c.repeated(c.operand(i)), first);
@@ -244,11 +239,9 @@ Values attention(Batched& c) {
     sizes[0] = c.batch().size;
     args.at(3) = fold(c.build.expand(wide, std::move(sizes)), first);
   }
-  Sizes sizes = c.sizes_of(c.output());
   if (rank < 4) return c.same(std::move(args));
-  sizes[1] = sizes[0] * sizes[1];
-  sizes.erase(sizes.begin());
-  Value* made = c.build.call(c.node().op(), std::move(args), c.output()->dtype(), std::move(sizes));
+  Value* made = c.build.call(c.node().op(), std::move(args), c.output()->dtype(),
+                             joined(c.sizes_of(c.output())));
   return {c.build.view(made, c.sizes_of(c.output()))};
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "passes/rewrite.h"
 #include "passes/strided_view.h"
 #include "passes/view_step.h"
+#include "passes/vmap_marks.h"
 #include "schema/schema.h"
 
 namespace slipway::passes {
@@ -335,13 +337,14 @@ class Functionalizer {
   // Whether torch.vmap's mark gives an element of a batch, or results in memory that anything else
   // sees, too: that of such an element, of a tensor from outside, or of another result.
   bool shares_batch(const Node& node) {
-    if (node.op() == "torch._functorch.predispatch._vmap_increment_nesting") {
+    const std::string_view mark = vmap_mark(node);
+    if (mark == "_vmap_increment_nesting") {
       vmaps_.push_back(storages_.size());
-    } else if (node.op() == "torch._functorch.predispatch._vmap_decrement_nesting") {
+    } else if (mark == "_vmap_decrement_nesting") {
       if (!vmaps_.empty()) vmaps_.pop_back();
-    } else if (node.op() == "torch._functorch.predispatch._add_batch_dim") {
+    } else if (mark == "_add_batch_dim") {
       return true;
-    } else if (node.op() == "torch._functorch.predispatch._remove_batch_dim") {
+    } else if (mark == "_remove_batch_dim") {
       const ir::Arguments arguments(node);
       const View* view = find(arguments.tensor(0));
       if (!view || node.outputs().empty()) return true;

@@ -16,6 +16,7 @@
 #include "passes/autocast.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "passes/vmap_marks.h"
 
 namespace slipway::passes {
 namespace {
@@ -115,8 +116,9 @@ class Inliner {
       Node* node = each.get();
       for (Argument& argument : node->args()) results_.resolve(argument);
       const Autocast inner = inside(*node, autocast);
-      if (node->op() == "torch._functorch.predispatch._vmap_increment_nesting") ++vmaps_;
-      if (node->op() == "torch._functorch.predispatch._vmap_decrement_nesting") --vmaps_;
+      const std::string_view mark = vmap_mark(*node);
+      if (mark == "_vmap_increment_nesting") ++vmaps_;
+      if (mark == "_vmap_decrement_nesting") --vmaps_;
       if (vmaps_ > 0 && !inner.empty()) {
         return unsupported(
             "{}: torch.vmap under torch.autocast, or that in it, casts otherwise than the types of "

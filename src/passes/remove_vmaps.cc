@@ -1,5 +1,4 @@
-// torch.vmap, as programs in the training dialect have it: marks around nodes on one element of a
-// batch.
+// torch.vmap, as programs in the training dialect have it.
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include "passes/batching.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
+#include "passes/vmap_marks.h"
 #include "schema/schema.h"
 
 namespace slipway::passes {
@@ -23,15 +23,6 @@ using ir::Graph;
 using ir::Node;
 using ir::SymInt;
 using ir::Value;
-
-constexpr std::string_view kMarks = "torch._functorch.predispatch.";
-// The name of a mark, or nothing.
-std::string_view mark_of(const Node& node) {
-  std::string_view op = node.op();
-  if (!op.starts_with(kMarks)) return {};
-  op.remove_prefix(kMarks.size());
-  return op;
-}
 
 // Innermost first, so that a vmap around others sees what they have become.
 class VmapRemover {
@@ -46,7 +37,7 @@ class VmapRemover {
     for (auto it = graph_.nodes().begin(); it != graph_.nodes().end();) {
       Node* node = it->get();
       ++it;
-      const std::string_view mark = mark_of(*node);
+      const std::string_view mark = vmap_mark(*node);
       if (mark == "lazy_load_decompositions" && node->outputs().empty()) graph_.erase(node);
       if (mark == "_vmap_increment_nesting") begins.push_back(node);
       if (mark != "_vmap_decrement_nesting") continue;
@@ -91,7 +82,7 @@ class VmapRemover {
 
   Status visit(Region& region, Node* node) {
     for (Argument& argument : node->args()) region.results.resolve(argument);
-    const std::string_view mark = mark_of(*node);
+    const std::string_view mark = vmap_mark(*node);
     if (mark == "_add_batch_dim") return enter(region, node);
     if (mark == "_remove_batch_dim") return leave(region, node);
     if (!mark.empty()) return {};
@@ -141,12 +132,7 @@ class VmapRemover {
     sizes.insert(sizes.begin() + *dim, region.batch.size);
     if (sizes != x->sizes()) return damaged(*node);
     ir::OpBuilder build(graph_, node, node);
-    std::vector<int64_t> order = {*dim};
-    for (int64_t i = 0; i < x->rank(); ++i) {
-      if (i != *dim) order.push_back(i);
-    }
-    Value* whole = *dim == 0 ? x : build.permute(x, std::move(order));
-    return stand_for(region, node, {whole});
+    return stand_for(region, node, {moved_first(build, x, *dim)});
   }
 
   // _remove_batch_dim(x, level, size, dim)
