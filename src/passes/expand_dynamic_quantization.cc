@@ -26,6 +26,8 @@ namespace {
 
 using decompositions::Chosen;
 using decompositions::divide;
+using decompositions::kLeastLevel;
+using decompositions::kMostLevel;
 using ir::Node;
 using ir::OpBuilder;
 using ir::Scalar;
@@ -34,8 +36,6 @@ using ir::Value;
 constexpr std::string_view kTorchao = "torchao.";
 constexpr double kSmallestTokenScale = 1e-5;
 constexpr double kFloatEpsilon = 0x1p-23;
-constexpr double kLowest = -128;
-constexpr double kHighest = 127;
 
 bool is_float32(const Node& node, size_t i) {
   const auto* value = std::get_if<Value*>(&node.arg(i));
@@ -86,6 +86,14 @@ class QuantizationExpander {
     replaced_.add(node.output(1), build.to_dtype(build.view(zero, sizes), node.output(1)->dtype()));
   }
 
+  // So that what is farthest from 0 is at the end of half the range.
+  static Value* symmetric_scale(OpBuilder& build, Value* x, const std::vector<int64_t>& dims,
+                                bool keepdim, double range, double eps) {
+    const auto [least, most] = decompositions::extrema_with_0(build, x, dims, keepdim);
+    Value* farthest = build.maximum(build.neg(least), most);
+    return build.clamp(divide(build, farthest, range / 2), Scalar(eps), std::nullopt);
+  }
+
   void choose(OpBuilder& build, const Node& node, std::string_view name) {
     if (!is_float32(node, 0)) return;
     Value* x = node.value(0);
@@ -94,7 +102,7 @@ class QuantizationExpander {
     if (name == "choose_qparams_per_token.default") {
       Value* scale = build.amax(build.abs(x), dims, true);
       scale = build.clamp(scale, Scalar(kSmallestTokenScale), std::nullopt);
-      scale = divide(build, scale, kHighest);
+      scale = divide(build, scale, kMostLevel);
       return bind(build, node, scale, build.full_like(scale, 0.0));
     }
     if (name == "choose_qparams.tensor") {
@@ -102,17 +110,14 @@ class QuantizationExpander {
                                                       number(node, 2), number(node, 3));
       return bind(build, node, by.scale, by.zero);
     }
-    Value* least = build.clamp(build.amin(x, dims, is_token), std::nullopt, Scalar(0.0));
-    Value* most = build.clamp(build.amax(x, dims, is_token), Scalar(0.0), std::nullopt);
-    const double low = is_token ? kLowest : number(node, 1);
-    const double high = is_token ? kHighest : number(node, 2);
+    const double low = is_token ? kLeastLevel : number(node, 1);
+    const double high = is_token ? kMostLevel : number(node, 2);
     if (name == "choose_qparams_symmetric.tensor") {
-      most = build.maximum(build.neg(least), most);
-      Value* scale =
-          build.clamp(divide(build, most, (high - low) / 2), Scalar(number(node, 3)), {});
+      Value* scale = symmetric_scale(build, x, dims, false, high - low, number(node, 3));
       const bool is_unsigned = node.arg(4) == ir::Argument(DType::kUInt8);
       return bind(build, node, scale, build.full_like(scale, is_unsigned ? 128.0 : 0.0));
     }
+    auto [least, most] = decompositions::extrema_with_0(build, x, dims, is_token);
     Value* scale = divide(build, build.sub(most, least), high - low);
     scale = build.clamp(scale, Scalar(kFloatEpsilon), std::nullopt);
     least = build.div(least, scale);
@@ -147,7 +152,8 @@ class QuantizationExpander {
   // The numbers of arguments i and i + 1; those of int8 unless they are given.
   static std::pair<double, double> range(const Node& node, size_t i) {
     const ir::Arguments arguments(node);
-    return {arguments.number(i).value_or(kLowest), arguments.number(i + 1).value_or(kHighest)};
+    return {arguments.number(i).value_or(kLeastLevel),
+            arguments.number(i + 1).value_or(kMostLevel)};
   }
 
   // (x, mapping, block, dtype, min, max, eps, scale_dtype, zero_point_dtype, keepdim)
@@ -166,10 +172,7 @@ class QuantizationExpander {
       return bind(build, node, by.scale, by.zero);
     }
     if (*mapping != "SYMMETRIC") return;
-    Value* least = build.clamp(build.amin(x, {-1}, true), std::nullopt, Scalar(0.0));
-    Value* most = build.clamp(build.amax(x, {-1}, true), Scalar(0.0), std::nullopt);
-    Value* scale = divide(build, build.maximum(build.neg(least), most), (high - low) / 2);
-    scale = build.clamp(scale, Scalar(eps), std::nullopt);
+    Value* scale = symmetric_scale(build, x, {-1}, true, high - low, eps);
     bind(build, node, scale, build.full_like(scale, 0.0));
   }
 
@@ -229,13 +232,9 @@ class QuantizationExpander {
     if (!found || !is_float32(node, 0)) return;
     const double low = number(node, 3);
     const double high = number(node, 4);
-    Value* level = nullptr;
-    if (is_token) {
-      level = build.mul(node.value(0), build.reciprocal(found->scale));
-      level = build.clamp(build.round(build.add(level, found->zero)), Scalar(low), Scalar(high));
-    } else {
-      level = decompositions::quantize_by(build, node.value(0), *found, low, high);
-    }
+    const auto quantize_by =
+        is_token ? decompositions::quantize_token_by : decompositions::quantize_by;
+    Value* level = quantize_by(build, node.value(0), *found, low, high);
     floats_[node.output()] = level;
     replaced_.add(node.output(), build.to_dtype(level, node.output()->dtype()));
   }

@@ -17,6 +17,7 @@
 #include "ir/fake_quantize_rows.h"
 #include "ir/op_builder.h"
 #include "ir/queries.h"
+#include "passes/decompositions/quantization_steps.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
 #include "schema/traits.h"
@@ -29,8 +30,9 @@ using ir::Node;
 using ir::Value;
 using schema::Trait;
 
-constexpr double kLowestStep = -128;
-constexpr double kHighestStep = 127;
+using decompositions::kLeastLevel;
+using decompositions::kMostLevel;
+
 // Of four bits.
 constexpr int8_t kLeastNibble = -8;
 constexpr int8_t kMostNibble = 7;
@@ -148,7 +150,7 @@ std::optional<Rounding> rounding(const Node& node) {
   const Value* zero = without_casts(difference->second);
 
   // level: clamp(round(x / scale) + zero)
-  Value* level = clamped(without_casts(difference->first), kLowestStep, kHighestStep);
+  Value* level = clamped(without_casts(difference->first), kLeastLevel, kMostLevel);
   const auto sum = level != nullptr ? operands(level, "aten.add.Tensor") : std::nullopt;
   if (!sum || without_casts(sum->second) != zero) return std::nullopt;
   const Node* round = made_by(sum->first, "aten.round.default");
@@ -172,7 +174,7 @@ std::optional<Rounding> rounding(const Node& node) {
   const Node* division = step != nullptr ? step->producer() : nullptr;
   if (!least_scale || Arguments(*clamp).has(2) || division == nullptr ||
       (division->op() != "aten.div.Tensor" && division->op() != "aten.div.Scalar") ||
-      !is_number(*division, 1, kHighestStep - kLowestStep)) {
+      !is_number(*division, 1, kMostLevel - kLeastLevel)) {
     return std::nullopt;
   }
   const auto range = operands(Arguments(*division).tensor(0), "aten.sub.Tensor");
@@ -182,9 +184,9 @@ std::optional<Rounding> rounding(const Node& node) {
   if (most == nullptr || least == nullptr) return std::nullopt;
 
   // zero: clamp(-128 - round(least / scale))
-  const Value* shifted = clamped(const_cast<Value*>(zero), kLowestStep, kHighestStep);
+  const Value* shifted = clamped(const_cast<Value*>(zero), kLeastLevel, kMostLevel);
   const Node* shift = made_by(shifted, "aten.rsub.Scalar");
-  if (shift == nullptr || !is_number(*shift, 1, kLowestStep) || !is_number(*shift, 2, 1)) {
+  if (shift == nullptr || !is_number(*shift, 1, kLeastLevel) || !is_number(*shift, 2, 1)) {
     return std::nullopt;
   }
   const Node* whole = made_by(Arguments(*shift).tensor(0), "aten.round.default");
@@ -230,8 +232,11 @@ class Gatherer {
       : program_(program),
         graph_(*program.graph),
         engine_(engine),
-        reduced_(allow_reduced_precision),
-        constants_(ir::constant_inputs(program)) {}
+        reduced_(allow_reduced_precision) {
+    for (const auto& [value, input] : ir::constant_inputs(program)) {
+      constants_.emplace(value, *input->data);
+    }
+  }
 
   Status run() {
     for (const auto& node : graph_.nodes()) {
@@ -272,7 +277,7 @@ class Gatherer {
 
   const ir::ConstantData* constant(const Value* value) const {
     const auto found = constants_.find(value);
-    return found != constants_.end() ? &*found->second->data : nullptr;
+    return found != constants_.end() ? &found->second : nullptr;
   }
 
   static bool are_all_zero(const ir::ConstantData& data) {
@@ -391,16 +396,15 @@ class Gatherer {
       made.strides.push_back(stride);
     }
     made.storage = own_bytes(std::move(bytes));
-    Value* value = program_.add_constant("scales", std::move(made));
-    constants_ = ir::constant_inputs(program_);
-    return value;
+    return program_.add_constant("scales", std::move(made));
   }
 
   ir::Program& program_;
   ir::Graph& graph_;
   const EngineChoice& engine_;
   const bool reduced_;
-  std::unordered_map<const Value*, const ir::Input*> constants_;
+  // As they are before any is added, which moves the program's own.
+  std::unordered_map<const Value*, ir::ConstantData> constants_;
   std::unordered_map<const Value*, std::pair<int64_t, int64_t>> ranges_;
   std::vector<std::pair<Rounding, Value*>> made_;
   Replacements replaced_;

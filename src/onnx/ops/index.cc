@@ -196,6 +196,11 @@ Ref added_up(Context& c, const Bags& b, const Ref& table, const Ref& indices) {
   return c.slice(sums, 0, 0, b.bags);
 }
 
+// Sums as means of bags of so many entries; of none it is the sum, which is 0.
+Ref as_means(Context& c, const Ref& sum, const Ref& size) {
+  return c.div(sum, c.op("Max", {size, c.number_like(1, size)}));
+}
+
 // Sums, or means, by that operator. What is padding is a row of zeros behind the last one. Where
 // entries have factors, their rows are a table: it takes no such factors in a number that varies.
 Ref sums_of_bags(Context& c, const Bags& b, bool is_mean) {
@@ -217,8 +222,7 @@ Ref sums_of_bags(Context& c, const Bags& b, bool is_mean) {
   const Ref counted = b.is_padding.present()
                           ? c.cast(c.logical_not(b.is_padding), DType::kInt64)
                           : c.expand(c.scalar(int64_t{1}, DType::kInt64), {}, {b.entries});
-  const Ref size = added_up(c, b, zero_or_one, counted);
-  return c.div(sum, c.op("Max", {size, c.number_like(1, size)}));
+  return as_means(c, sum, added_up(c, b, zero_or_one, counted));
 }
 
 // Numbers, one for each entry or a row for each, added up or the greatest taken bag by bag; behind
@@ -259,23 +263,22 @@ Ref scattered_bags(Context& c, const Bags& b, int64_t mode) {
   if (is_half(dtype)) rows = c.cast(rows, DType::kFloat32);
   if (b.factors.present()) rows = c.mul(rows, c.unsqueeze(c.cast(b.factors, rows.dtype), {1}));
   const Sizes width = {c.type(0).sizes.at(1)};
-  const Ref each = c.expand(c.number_like(1, rows), {}, {b.entries});
+  const auto size = [&] {
+    const Ref each = c.expand(c.number_like(1, rows), {}, {b.entries});
+    return c.unsqueeze(scattered(c, b, bag, each, 0, "add", {}), {1});
+  };
   Ref result;
   if (mode == 2) {
     const double lowest = -std::numeric_limits<double>::infinity();
     const Ref largest = scattered(c, b, bag, rows, lowest, "max", width);
     const Ref is_nan = c.op("IsNaN", {rows}, {}, DType::kBool);
     const Ref nans = scattered(c, b, bag, c.cast(is_nan, rows.dtype), 0, "add", width);
-    const Ref size = c.unsqueeze(scattered(c, b, bag, each, 0, "add", {}), {1});
-    const Ref known = c.where(c.compare("Greater", size, 0.0), largest, c.number_like(0, rows));
+    const Ref known = c.where(c.compare("Greater", size(), 0.0), largest, c.number_like(0, rows));
     result = c.where(c.compare("Greater", nans, 0.0),
                      c.number_like(std::numeric_limits<double>::quiet_NaN(), rows), known);
   } else {
     result = scattered(c, b, bag, rows, 0, "add", width);
-    if (mode == 1) {
-      const Ref size = c.unsqueeze(scattered(c, b, bag, each, 0, "add", {}), {1});
-      result = c.div(result, c.op("Max", {size, c.number_like(1, size)}));
-    }
+    if (mode == 1) result = as_means(c, result, size());
   }
   return c.cast(result, dtype);
 }

@@ -61,9 +61,9 @@ bool is_square(Context& c, const Matrices& a) {
   return false;
 }
 
-// (A, check_errors) -> (inverse, info)
-Values inverse(Context& c, bool checks) {
-  const Matrices a = matrices(c, c.tensor(0));
+// (A, check_errors) -> (inverse, info), of A as matrices
+Values inverse(Context& c, Value* matrix, bool checks) {
+  const Matrices a = matrices(c, matrix);
   if (!is_square(c, a)) return {};
   const LuFactors factors = lu_factors(c, a);
   Value* info = info_of(c, factors);
@@ -226,11 +226,7 @@ Values tensor_inverse(Context& c) {
   const auto middle = a->sizes().begin() + count;
   Value* flat = c.build.view(a, {ir::numel(Sizes(a->sizes().begin(), middle)),
                                  ir::numel(Sizes(middle, a->sizes().end()))});
-  const Matrices matrix = matrices(c, flat);
-  if (!is_square(c, matrix)) return {};
-  const LuFactors factors = lu_factors(c, matrix);
-  Value* x = solve_by(c, factors, identity(c, matrix.batch(), matrix.rows));
-  return {as_output(c, 0, checked(c, x, info_of(c, factors)))};
+  return inverse(c, flat, true);
 }
 
 // (A, p): the norm of A times that of its inverse, infinity where there is none.
@@ -353,11 +349,11 @@ Values qr(Context& c) {
   return {none ? none : as_output(c, 0, q), as_output(c, 1, r)};
 }
 
-Values checked_inverse(Context& c) { return inverse(c, true); }
+Values checked_inverse(Context& c) { return inverse(c, c.tensor(0), true); }
 
 constexpr Entry kLinearAlgebraRules[] = {
     {"aten.linalg_inv.default aten.inverse.default", checked_inverse},
-    {"aten.linalg_inv_ex.default", [](Context& c) { return inverse(c, c.flag(1)); }},
+    {"aten.linalg_inv_ex.default", [](Context& c) { return inverse(c, c.tensor(0), c.flag(1)); }},
     {"aten.linalg_solve.default", [](Context& c) { return solve(c, true); }},
     {"aten.linalg_solve_ex.default aten._linalg_solve_ex.default",
      [](Context& c) { return solve(c, c.flag(3)); }},

@@ -74,14 +74,10 @@ Values quantize(Context& c) {
 }
 
 // What follows is by PyTorch's own steps.
-Value* limited(Context& c, Value* level, int64_t min, int64_t max) {
-  level = c.build.clamp(level, static_cast<double>(min), static_cast<double>(max));
-  return c.build.to_dtype(level, c.dtype());
-}
-
 Value* quantized_by(Context& c, Value* inverse, Value* zero, int64_t min, int64_t max) {
   Value* level = c.build.add(c.build.round(c.build.mul(c.tensor(0), inverse)), zero);
-  return limited(c, level, min, max);
+  level = c.build.clamp(level, static_cast<double>(min), static_cast<double>(max));
+  return c.build.to_dtype(level, c.dtype());
 }
 
 // (input, scale, zero_point, quant_min, quant_max, dtype): PyTorch divides in float64.
@@ -103,11 +99,12 @@ Values quantize_per_channel(Context& c) {
   return {quantized_by(c, inverse, zero, c.constant(4), c.constant(5))};
 }
 
-// (input, scales, zero_points, quant_min, quant_max, dtype): here the zero point is added first.
+// (input, scales, zero_points, quant_min, quant_max, dtype)
 Values quantize_per_token(Context& c) {
-  Value* level = c.build.mul(c.tensor(0), c.build.reciprocal(c.tensor(1)));
-  level = c.build.round(c.build.add(level, c.tensor(2)));
-  return {limited(c, level, c.constant(3), c.constant(4))};
+  const Chosen by = {c.tensor(1), c.tensor(2)};
+  Value* level = quantize_token_by(c.build, c.tensor(0), by, static_cast<double>(c.constant(3)),
+                                   static_cast<double>(c.constant(4)));
+  return {c.build.to_dtype(level, c.dtype())};
 }
 
 // (input, scale, zero_point, ...): the kernel takes a scale of float64 only.
@@ -138,10 +135,6 @@ Values dequantize_groups(Context& c) {
   return {c.build.to_dtype(c.build.view(y, x->sizes()), c.dtype())};
 }
 
-// Levels of int8.
-constexpr double kLowest = -128;
-constexpr double kHighest = 127;
-
 // (x, dimensions, least scale)
 Values fake_quantize_rows(Context& c) {
   Value* x = c.tensor(0);
@@ -149,8 +142,8 @@ Values fake_quantize_rows(Context& c) {
   if (count < 1 || count > x->rank()) return c.unsupported("it has other dimensions");
   std::vector<int64_t> dims(static_cast<size_t>(count));
   for (size_t i = 0; i < dims.size(); ++i) dims[i] = -1 - static_cast<int64_t>(i);
-  const Chosen by = choose_affine(c.build, x, dims, true, kLowest, kHighest, c.real(2));
-  return {dequantize_by(c.build, quantize_by(c.build, x, by, kLowest, kHighest), by)};
+  const Chosen by = choose_affine(c.build, x, dims, true, kLeastLevel, kMostLevel, c.real(2));
+  return {dequantize_by(c.build, quantize_by(c.build, x, by, kLeastLevel, kMostLevel), by)};
 }
 
 constexpr Entry kQuantizedRules[] = {
@@ -176,10 +169,15 @@ Value* divide(ir::OpBuilder& build, Value* x, double divisor) {
   return build.div(x, build.full_like(x, divisor));
 }
 
+Extrema extrema_with_0(ir::OpBuilder& build, Value* x, const std::vector<int64_t>& dims,
+                       bool keepdim) {
+  Value* least = build.clamp(build.amin(x, dims, keepdim), std::nullopt, ir::Scalar(0.0));
+  return {least, build.clamp(build.amax(x, dims, keepdim), ir::Scalar(0.0), std::nullopt)};
+}
+
 Chosen choose_affine(ir::OpBuilder& build, Value* x, const std::vector<int64_t>& dims, bool keepdim,
                      double low, double high, double eps) {
-  Value* least = build.clamp(build.amin(x, dims, keepdim), std::nullopt, ir::Scalar(0.0));
-  Value* most = build.clamp(build.amax(x, dims, keepdim), ir::Scalar(0.0), std::nullopt);
+  const auto [least, most] = extrema_with_0(build, x, dims, keepdim);
   Value* scale = divide(build, build.sub(most, least), high - low);
   scale = build.clamp(scale, ir::Scalar(eps), std::nullopt);
   Value* zero = build.rsub(build.round(build.div(least, scale)), low);
@@ -189,6 +187,13 @@ Chosen choose_affine(ir::OpBuilder& build, Value* x, const std::vector<int64_t>&
 Value* quantize_by(ir::OpBuilder& build, Value* x, const Chosen& by, double low, double high) {
   Value* level = build.round(build.mul(x, build.reciprocal(by.scale)));
   return build.clamp(build.add(level, by.zero), ir::Scalar(low), ir::Scalar(high));
+}
+
+Value* quantize_token_by(ir::OpBuilder& build, Value* x, const Chosen& by, double low,
+                         double high) {
+  Value* level = build.mul(x, build.reciprocal(by.scale));
+  level = build.round(build.add(level, by.zero));
+  return build.clamp(level, ir::Scalar(low), ir::Scalar(high));
 }
 
 Value* dequantize_by(ir::OpBuilder& build, Value* level, const Chosen& by) {
