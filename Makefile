@@ -101,7 +101,7 @@ format:
 	@tools/packages.sh dev
 	@clang-format-14 -i $(SOURCES)
 
-lint: build/release/build.ninja
+lint: build/lint/build.ninja
 	@tools/packages.sh dev
 	@tools/lint.sh
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The include table of cmake/layers.txt, where engines are named, which functions are public, then clang-tidy over every source file. Needs a
-# configured build/release.
+# configured build/lint.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,26 +13,26 @@ if is_wanted tools/requirements-lint.txt clang-tidy; then
   echo "$requirement" >"$stamp"
 fi
 
-ninja -C build/release slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_etdump_schema slipway_onnx_proto >/dev/null
-python3 tools/check_includes.py build/release/build.ninja
+ninja -C build/lint slipway_pte_schema slipway_ptd_schema slipway_xnnpack_schema slipway_cuda_schema slipway_etdump_schema slipway_onnx_proto >/dev/null
+python3 tools/check_includes.py build/lint/build.ninja
 python3 tools/check_engine_names.py
 python3 tools/check_exports.py
 
 # In groups, as the build has them. clang does not read the headers that g++ precompiled.
-mkdir -p build/lint
-python3 - >build/lint/sources <<'EOF'
+mkdir -p build/lint/tidy
+python3 - >build/lint/tidy/sources <<'EOF'
 import json, re
 
 entries = []
-for entry in json.load(open('build/release/compile_commands.json')):
+for entry in json.load(open('build/lint/compile_commands.json')):
     generated = re.search(r'/build/.*(?<!/Unity/unity_\d_cxx\.cxx)$', entry['file'])
     if not generated and 'slots_test' not in entry['file']:
         entry['command'] = re.sub(r' -Winvalid-pch -include \S*cmake_pch\.hxx| -fpch-preprocess', '', entry['command'])
         entries.append(entry)
-json.dump(entries, open('build/lint/compile_commands.json', 'w'))
+json.dump(entries, open('build/lint/tidy/compile_commands.json', 'w'))
 print('\n'.join(sorted({entry['file'] for entry in entries})))
 EOF
-mapfile -t sources <build/lint/sources
+mapfile -t sources <build/lint/tidy/sources
 echo "clang-tidy: ${#sources[@]} sources and groups of sources"
 export total=${#sources[@]}
 tidy() {
@@ -40,7 +40,7 @@ tidy() {
   local checks=
   [[ $2 == *_test.cc || $2 == *_test.dir/* ]] && checks=--checks=-performance-*
   # Shown only when it fails: it also counts the warnings that it keeps to itself.
-  if output=$(.deps/clang-tidy/bin/clang-tidy -p build/lint --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations \
+  if output=$(.deps/clang-tidy/bin/clang-tidy -p build/lint/tidy --quiet $checks --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option --extra-arg=-Wno-deprecated-declarations \
     --extra-arg=-Wzero-as-null-pointer-constant "$2" 2>&1); then
     echo "[$1/$total] ${2#"$PWD/"}"
   else

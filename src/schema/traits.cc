@@ -25,10 +25,10 @@ const std::map<std::string_view, Trait>& trait_names() {
   return *kNames;
 }
 
-using Table = std::map<std::string, Trait, std::less<>>;
+using TraitTable = std::map<std::string, Trait, std::less<>>;
 
-Table parse_table() {
-  Table table;
+TraitTable parse_trait_table() {
+  TraitTable table;
   std::istringstream lines{std::string(kTraits)};
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line[0] == '#') continue;
@@ -46,8 +46,8 @@ Table parse_table() {
   return table;
 }
 
-const Table& table() {
-  static const auto* const kTable = new Table(parse_table());
+const TraitTable& trait_table() {
+  static const auto* const kTable = new TraitTable(parse_trait_table());
   return *kTable;
 }
 
@@ -57,8 +57,8 @@ Trait trait_of(std::string_view op) {
   std::string_view name = aten_name(op);
   if (name.empty()) return Trait::kNone;
   const auto find = [](std::string_view key) {
-    const auto entry = table().find(key);
-    return entry == table().end() ? Trait::kNone : entry->second;
+    const auto entry = trait_table().find(key);
+    return entry == trait_table().end() ? Trait::kNone : entry->second;
   };
   op.remove_prefix(std::string_view("aten.").size());
   for (const std::string_view key : {op, name}) {
@@ -95,7 +95,7 @@ bool is_index_argument(std::string_view op, size_t i) {
 
 std::vector<std::string> names_of(Trait trait) {
   std::vector<std::string> names;
-  for (const auto& [name, of] : table()) {
+  for (const auto& [name, of] : trait_table()) {
     if (of == trait) names.push_back(name);
   }
   return names;
