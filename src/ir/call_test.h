@@ -64,15 +64,26 @@ struct UncheckedCall {
     return node;
   }
 
-  // One of each combination.
+  // One of each combination that differs in what the operator is given.
   template <typename Visit>
-  static void for_each(const Visit& visit) {
+  static void for_each(const schema::Schema& schema, const Visit& visit) {
+    bool has_lists = false;
+    bool has_integers = false;
+    bool has_defaults = false;
+    for (const schema::Parameter& parameter : schema.parameters) {
+      has_lists |= parameter.type.list;
+      has_integers |= parameter.type.base == schema::BaseType::kInt ||
+                      parameter.type.base == schema::BaseType::kScalar;
+      has_defaults |= default_argument(parameter).has_value();
+    }
     visit({.rank = 2, .items = 2, .absent = true});
     for (size_t rank = 0; rank <= 5; ++rank) {
-      for (size_t items = 0; items <= 3; ++items) {
+      for (size_t items = 0; items <= (has_lists ? 3 : 0); ++items) {
         for (int64_t integer : {-7, -1, 0, 2}) {
+          if (!has_integers && integer != 2) continue;
           for (DType dtype : {DType::kFloat32, DType::kInt64, DType::kComplex64}) {
             for (bool defaults : {true, false}) {
+              if (defaults && !has_defaults) continue;
               visit({rank, items, integer, dtype, false, defaults});
             }
           }

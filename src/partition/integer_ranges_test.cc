@@ -394,7 +394,7 @@ TEST(IntegerRanges, TellIndicesFromOtherIntegers) {
 // A file may hold calls of any form.
 TEST(IntegerRanges, StandUncheckedCalls) {
   for (const schema::Schema& schema : schema::operators()) {
-    ir::UncheckedCall::for_each([&](const ir::UncheckedCall& call) {
+    ir::UncheckedCall::for_each(schema, [&](const ir::UncheckedCall& call) {
       if (call.dtype == DType::kComplex64 || call.rank == 3 || call.items == 2) return;
       ir::Program program;
       const ir::Node* node = call.add(*program.graph, schema);
