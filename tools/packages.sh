@@ -36,7 +36,7 @@ END
 fi
 
 apt() {
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 "$@" >.deps/apt.log 2>&1 || {
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 "$@" >.deps/apt.log 2>&1 || {
     tail -15 .deps/apt.log >&2
     echo "apt-get $1 failed (the whole log is in .deps/apt.log). Check the network and run this again." >&2
     exit 1

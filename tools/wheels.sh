@@ -50,12 +50,13 @@ unpack_wheel() {
   rm -rf .deps/unpacked
 }
 
-# install_requirements ENVIRONMENT REQUIREMENTS OPTION...: by the environment's pip.
+# install_requirements ENVIRONMENT REQUIREMENTS OPTION...: by the environment's pip. Not compiled ahead of use: that takes three minutes,
+# and few of the files are ever imported.
 install_requirements() {
   local environment=$1 requirements=$2 attempt
   shift 2
   for attempt in 1 2 3 4; do
-    if "$environment/bin/python" -m pip install --disable-pip-version-check --no-deps --require-hashes \
+    if "$environment/bin/python" -m pip install --disable-pip-version-check --no-deps --no-compile --require-hashes \
       --only-binary :all: -r "$requirements" "$@"; then
       return
     fi
