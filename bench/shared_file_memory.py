@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).parents[1]
-RUNTIMES = ("none", "openvino", "xnnpack", "executorch", "onnxruntime")
+RUNTIMES = ("none", "openvino", "openvino, share_engines", "xnnpack", "executorch", "onnxruntime")
 
 
 def memory():
@@ -46,7 +46,8 @@ def run(runtime, file, arrays, count):
     else:
         import slipway
 
-        load = lambda: slipway.load(file, engine_threads=1)  # noqa: E731
+        options = {"share_engines": True} if runtime.endswith("share_engines") else {}
+        load = lambda: slipway.load(file, engine_threads=1, **options)  # noqa: E731
         call = lambda module: module(*inputs)  # noqa: E731
     before = memory()
     modules = [load() for _ in range(count)]
@@ -75,7 +76,7 @@ def main():
         print(f"{options.model}: MiB of its own + of mapped files\n\n| | 1 module | {options.count} modules |\n| --- | --- | --- |")
         for runtime in RUNTIMES:
             # ExecuTorch runs the file of its own delegate for XNNPACK.
-            engine = {"executorch": "xnnpack", "onnxruntime": "none"}.get(runtime, runtime)
+            engine = {"executorch": "xnnpack", "onnxruntime": "none"}.get(runtime, runtime.split(",")[0])
             file = folder / (f"{engine}.onnx" if runtime == "onnxruntime" else f"{engine}.pte")
             subprocess.run([tool, "compile", folder / "m.pt2", "-o", file, "--engine", engine], check=True, stdout=subprocess.DEVNULL)
             cells = []

@@ -82,9 +82,11 @@ struct LoadOptions {
   std::optional<uint64_t> weight_streaming_budget = std::nullopt;
   // The same of all engines of a method together, in proportion to what each can stream. Not both.
   std::optional<uint64_t> weight_streaming_total = std::nullopt;
-  // Engines of equal bytes and budgets share their weights on the device, in the whole process; a
-  // budget that is changed then is that of all of them.
-  bool share_engines = true;
+  // Whether engines of equal bytes and settings share their weights in the whole process. TensorRT's
+  // do without it; a budget that is changed then is that of all of them. OpenVINO's do only if it is
+  // true: their calls wait for each other then, but with PerformanceHint::kThroughput as many go on
+  // at once as there are processors.
+  std::optional<bool> share_engines = std::nullopt;
   // Engines of all modules that have this work in one memory of the device, one at a time. Without
   // it each method has such a memory for its own engines.
   bool share_scratch = false;

@@ -95,7 +95,7 @@ TEST(COptions, OfLoadingAreSetByName) {
       {"device", {"cuda:1", [](const O& o) { return o.device == "cuda:1"; }}},
       {"weight_streaming_budget", {"5", [](const O& o) { return o.weight_streaming_budget == 5; }}},
       {"weight_streaming_total", {"6", [](const O& o) { return o.weight_streaming_total == 6; }}},
-      {"share_engines", {"false", [](const O& o) { return !o.share_engines; }}},
+      {"share_engines", {"false", [](const O& o) { return o.share_engines == false; }}},
       {"share_scratch", {"true", [](const O& o) { return o.share_scratch; }}},
       {"cuda_graphs", {"false", [](const O& o) { return o.cuda_graphs == false; }}},
       {"require_same_environment", {"true", [](const O& o) { return o.require_same_environment; }}},

@@ -55,10 +55,10 @@ class Backend : public executorch::runtime::BackendInterface {
   void destroy(executorch::runtime::DelegateHandle* handle) const override;
 
  protected:
-  // The engine of `processed`, which outlives it. What fails is logged.
+  // The engine of `processed`, which outlives it unless it takes it over. What fails is logged.
   virtual executorch::runtime::Result<std::unique_ptr<Engine>> load(
       executorch::runtime::BackendInitContext& context,
-      const executorch::runtime::FreeableBuffer& processed,
+      executorch::runtime::FreeableBuffer& processed,
       executorch::runtime::ArrayRef<executorch::runtime::CompileSpec> specs) const = 0;
 
   // What it tells under "library_version" and "capabilities", with which every load compares what

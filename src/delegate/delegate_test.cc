@@ -171,7 +171,7 @@ class TestBackend final : public Backend {
 
  private:
   et::Result<std::unique_ptr<Engine>> load(et::BackendInitContext&,
-                                           const et::FreeableBuffer& processed,
+                                           et::FreeableBuffer& processed,
                                            et::ArrayRef<et::CompileSpec> specs) const override {
     if (!specs.empty()) throw std::bad_alloc();
     if (processed.size() == 0) return et::Error::DelegateInvalidCompatibility;

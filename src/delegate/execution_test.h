@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
@@ -81,11 +82,16 @@ class LayerList : public runtime::SilentTracer {
 class LoadedEngine {
  public:
   using Specs = std::vector<std::pair<std::string, std::string>>;
+  // There as long as the engine, and as long as they are not given back.
+  struct Blob {
+    std::vector<std::byte> bytes;
+    bool is_freed = false;
+  };
 
   LoadedEngine(const char* backend, std::vector<std::byte> blob, const Specs& specs = {},
                executorch::runtime::Span<const executorch::runtime::BackendOption> options = {},
                const executorch::runtime::NamedDataMap* named_data = nullptr)
-      : blob_(std::move(blob)) {
+      : blob_(std::make_shared<Blob>(Blob{std::move(blob)})) {
     const Status there = runtime::require_backend(backend);
     EXPECT_TRUE(there.ok()) << there.error().message();
     backend_ = executorch::runtime::get_backend_class(backend);
@@ -93,14 +99,19 @@ class LoadedEngine {
     for (const auto& [key, value] : specs) {
       list.push_back({key.c_str(), {const_cast<char*>(value.data()), value.size()}});
     }
+    using Owner = std::shared_ptr<Blob>;
     executorch::runtime::FreeableBuffer processed(
-        blob_.data(), blob_.size(),
-        [](void* context, void*, size_t) { *static_cast<bool*>(context) = true; }, &is_freed_);
+        blob_->bytes.data(), blob_->bytes.size(),
+        [](void* context, void*, size_t) {
+          const std::unique_ptr<Owner> owner(static_cast<Owner*>(context));
+          (*owner)->is_freed = true;
+        },
+        new Owner(blob_));
     executorch::runtime::BackendInitContext context(nullptr, nullptr, "forward", named_data,
                                                     options);
     const runtime::LogCapture capture;
     const auto made = backend_->init(context, &processed, {list.data(), list.size()});
-    is_freed_by_init_ = is_freed_;
+    is_freed_by_init_ = blob_->is_freed;
     error_ = made.error();
     if (made.ok()) handle_ = *made;
     log_ = capture.text();
@@ -117,6 +128,7 @@ class LoadedEngine {
   const std::string& log() const { return log_; }
   // Whether loading gave the blob back.
   bool is_freed_by_init() const { return is_freed_by_init_; }
+  std::shared_ptr<const Blob> blob() const { return blob_; }
 
   executorch::runtime::Error run(std::vector<executorch::runtime::EValue*> values,
                                  executorch::runtime::EventTracer* tracer = nullptr) {
@@ -128,8 +140,7 @@ class LoadedEngine {
   }
 
  private:
-  std::vector<std::byte> blob_;
-  bool is_freed_ = false;
+  std::shared_ptr<Blob> blob_;
   bool is_freed_by_init_ = false;
   executorch::runtime::BackendInterface* backend_ = nullptr;
   executorch::runtime::DelegateHandle* handle_ = nullptr;

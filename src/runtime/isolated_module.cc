@@ -123,7 +123,7 @@ Status IsolatedModule::start() {
       options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
   message.text(options().device);
   write_budgets(message, options());
-  message.number<uint8_t>(options().share_engines);
+  message.number<int8_t>(options().share_engines ? *options().share_engines : -1);
   message.number<uint8_t>(options().share_scratch);
   message.number<int8_t>(options().cuda_graphs ? *options().cuda_graphs : -1);
   message.number<uint8_t>(options().require_same_environment);

@@ -17,12 +17,36 @@
 namespace slipway::runtime {
 namespace {
 
+// What it gives keeps the file: an engine that is shared may outlive the module.
+class KeepingLoader final : public et::DataLoader {
+ public:
+  explicit KeepingLoader(const pte::File& file)
+      : owner_(file.owner()), loader_(file.bytes().data(), file.bytes().size()) {}
+
+  et::Result<et::FreeableBuffer> load(size_t offset, size_t size,
+                                      const SegmentInfo& info) const override {
+    using Owner = std::shared_ptr<const void>;
+    auto piece = loader_.load(offset, size, info);
+    if (!piece.ok()) return piece.error();
+    return et::FreeableBuffer(
+        piece->data(), size, [](void* owner, void*, size_t) { delete static_cast<Owner*>(owner); },
+        new Owner(owner_));
+  }
+  et::Result<size_t> size() const override { return loader_.size(); }
+  et::Error load_into(size_t offset, size_t size, const SegmentInfo& info,
+                      void* buffer) const override {
+    return loader_.load_into(offset, size, info, buffer);
+  }
+
+ private:
+  const std::shared_ptr<const void> owner_;
+  const executorch::extension::BufferDataLoader loader_;
+};
+
 class LocalModule final : public Module::Impl {
  public:
   LocalModule(pte::File opened, std::optional<ptd::DataFile> data, const LoadOptions& options)
-      : Impl(std::move(opened), options),
-        data_(std::move(data)),
-        loader_(file().bytes().data(), file().bytes().size()) {
+      : Impl(std::move(opened), options), data_(std::move(data)), loader_(file()) {
     if (data_) map_.emplace(*data_);
   }
 
@@ -64,7 +88,7 @@ class LocalModule final : public Module::Impl {
 
   const std::optional<ptd::DataFile> data_;
   std::optional<DataMap> map_;  // of data_
-  executorch::extension::BufferDataLoader loader_;
+  KeepingLoader loader_;
   std::optional<et::Program> program_;
   std::vector<std::unique_ptr<LoadedMethod>> loaded_;  // null until its first use
   // The caller's memory, of each method by the outputs' places.

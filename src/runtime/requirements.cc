@@ -159,6 +159,15 @@ std::string other_delegates(const pte::File& file, const std::string& method) {
   return "";
 }
 
+bool has_inline_engine(const pte::File& file, const std::string& method) {
+  const fb::ExecutionPlan* plan = file.plan(method);
+  if (plan == nullptr || plan->delegates() == nullptr) return false;
+  return std::any_of(plan->delegates()->begin(), plan->delegates()->end(),
+                     [](const fb::BackendDelegate* delegate) {
+                       return delegate->processed()->location() == fb::DataLocation::INLINE;
+                     });
+}
+
 std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,
                                                 const LoadOptions& options) {
   const std::pair<const char*, LoadOptions> each[] = {
@@ -166,6 +175,7 @@ std::vector<std::string> options_without_effect(const pte::File& file, const std
       {"performance_hint", {.performance_hint = options.performance_hint}},
       {"weight_streaming_budget", {.weight_streaming_budget = options.weight_streaming_budget}},
       {"weight_streaming_total", {.weight_streaming_total = options.weight_streaming_total}},
+      {"share_engines", {.share_engines = options.share_engines}},
       {"share_scratch", {.share_scratch = options.share_scratch}},
       {"cuda_graphs", {.cuda_graphs = options.cuda_graphs}}};
   std::set<std::string> backends;

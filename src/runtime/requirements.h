@@ -31,6 +31,9 @@ std::vector<std::string> environment_differences(const pte::File& file, const st
 // other_origin() of the backends of the method's engines, the first that there is.
 std::string other_delegates(const pte::File& file, const std::string& method);
 
+// Whether an engine of the method lies within the program's own bytes, not in a segment.
+bool has_inline_engine(const pte::File& file, const std::string& method);
+
 // Of each option for some engines that is given although the method has none that takes it: that it
 // has no effect.
 std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,

@@ -65,7 +65,7 @@ class Delegate final : public delegate::Backend {
 
  private:
   et::Result<std::unique_ptr<delegate::Engine>> load(et::BackendInitContext& context,
-                                                     const et::FreeableBuffer& processed,
+                                                     et::FreeableBuffer& processed,
                                                      CompileSpecs specs) const override {
     auto request = read_request(context, processed, specs);
     if (!request.ok()) return refuse(request.error());

@@ -8,7 +8,7 @@
 // "f16" in place of "f32", which OpenVINO would else choose for itself on some CPUs; "size_inputs"
 // and "output_sizes" (openvino/shim/size_inputs.h).
 // Load-time options: "num_threads" (int), "performance_hint" ("latency" or "throughput"), "profile"
-// (bool): runs measure each layer.
+// (bool): runs measure each layer. "use_shared_engines" (bool): openvino/delegate/model.h.
 
 #include <cstdlib>
 #include <memory>
@@ -26,6 +26,7 @@
 #include "delegate/log.h"
 #include "delegate/registration.h"
 #include "openvino/delegate/engine.h"
+#include "openvino/delegate/model.h"
 #include "openvino/shim/processor.h"
 #include "openvino/shim/shim.h"
 
@@ -43,6 +44,11 @@ std::string spec_value(et::ArrayRef<et::CompileSpec> specs, std::string_view key
     return value;
   }
   return fallback;
+}
+
+bool is_profiled(const et::BackendInitContext& context) {
+  const auto profile = context.get_runtime_spec<bool>("profile");
+  return profile.ok() && *profile;
 }
 
 // OpenVINO's name and value for each load-time option that is given.
@@ -66,9 +72,17 @@ et::Result<std::vector<shim::Property>> load_options(const et::BackendInitContex
     ET_LOG(Error, "%s: performance_hint must be \"latency\" or \"throughput\"", kTitle);
     return et::Error::InvalidArgument;
   }
-  const auto profile = context.get_runtime_spec<bool>("profile");
-  if (profile.ok() && *profile) properties.push_back({"PERF_COUNT", "YES"});
+  if (is_profiled(context)) properties.push_back({"PERF_COUNT", "YES"});
   return properties;
+}
+
+// What a shared model measures is of all who share it.
+et::Result<bool> shares_engine(const et::BackendInitContext& context) {
+  const auto shares = context.get_runtime_spec<bool>("use_shared_engines");
+  if (shares.ok()) return *shares && !is_profiled(context);
+  if (shares.error() == et::Error::NotFound) return false;
+  ET_LOG(Error, "%s: the option use_shared_engines must be true or false", kTitle);
+  return et::Error::InvalidArgument;
 }
 
 class Delegate final : public delegate::Backend {
@@ -76,13 +90,15 @@ class Delegate final : public delegate::Backend {
   Delegate() : Backend(kTitle) {}
 
  private:
-  // The processed bytes stay: OpenVINO uses them in place until the engine is destroyed.
+  // The processed bytes stay: OpenVINO uses them in place until the model is destroyed.
   et::Result<std::unique_ptr<delegate::Engine>> load(
-      et::BackendInitContext& context, const et::FreeableBuffer& processed,
+      et::BackendInitContext& context, et::FreeableBuffer& processed,
       et::ArrayRef<et::CompileSpec> specs) const override {
     std::string number;
     auto options = load_options(context, &number);
     if (!options.ok()) return options.error();
+    const auto shares = shares_engine(context);
+    if (!shares.ok()) return shares.error();
     const std::string device = spec_value(specs, "device", "CPU");
     const std::string precision = spec_value(specs, "precision", "f32");
     if (precision != "f32" && precision != "bf16" && precision != "f16") {
@@ -108,9 +124,11 @@ class Delegate final : public delegate::Backend {
       ET_LOG(Error, "%s: the sizes of its outputs can't be read", kTitle);
       return et::Error::DelegateInvalidCompatibility;
     }
-    auto engine =
-        Engine::load(processed.data(), processed.size(), device, {options->data(), options->size()},
-                     std::move(*size_inputs), std::move(*output_sizes));
+    const shim::Properties properties = {options->data(), options->size()};
+    auto model = *shares ? share_model(processed, device, properties)
+                         : import_model(processed, device, properties);
+    if (model == nullptr) return et::Error::DelegateInvalidCompatibility;
+    auto engine = Engine::load(std::move(model), std::move(*size_inputs), std::move(*output_sizes));
     if (engine == nullptr) return et::Error::DelegateInvalidCompatibility;
     const std::lock_guard<std::mutex> lock(mutex_);
     threads_ = std::atoi(engine->property("INFERENCE_NUM_THREADS").c_str());

@@ -1,5 +1,7 @@
 // The backend as ExecuTorch's own runtime uses it.
 
+#include "openvino/delegate/delegate_test.h"
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -18,8 +20,6 @@
 #include <executorch/runtime/core/exec_aten/util/tensor_util.h>
 #include <gtest/gtest.h>
 
-#include "delegate/execution_test.h"
-#include "onnx/serializer.h"
 #include "openvino/library/library.h"
 #include "openvino/shim/processor.h"
 #include "runtime/backends.h"
@@ -31,25 +31,6 @@ namespace {
 namespace et = executorch::runtime;
 namespace aten = executorch::aten;
 using ir::SymInt;
-using Options = std::map<std::string, std::string>;
-
-std::vector<std::byte> compile(const onnx::Graph& graph, const Options& properties = {}) {
-  const auto library = Library::open();
-  EXPECT_TRUE(library.ok()) << library.error().message();
-  const auto model = onnx::serialize_by_reference(graph, [](const onnx::Initializer& initializer) {
-    const auto* data = initializer.data.span()->bytes.data();
-    return onnx::ExternalData{"*/_ORT_MEM_ADDR_/*", reinterpret_cast<uint64_t>(data)};
-  });
-  EXPECT_TRUE(model.ok());
-  std::vector<std::byte> blob;
-  const Status status =
-      (*library)->compile(*model, properties, [&](std::span<const std::byte> bytes) -> Status {
-        blob.insert(blob.end(), bytes.begin(), bytes.end());
-        return {};
-      });
-  EXPECT_TRUE(status.ok()) << status.error().message();
-  return blob;
-}
 
 // y = x + x
 onnx::Graph doubling(const std::vector<SymInt>& sizes, DType dtype = DType::kFloat32) {
@@ -73,8 +54,6 @@ onnx::Graph two_of_each() {
 }
 
 constexpr int kDepth = 128;
-
-using Value = delegate::TestTensor;
 
 class Loaded : public delegate::LoadedEngine {
  public:

@@ -21,11 +21,6 @@ namespace aten = executorch::aten;
 // Stands for the data of tensors without elements, which OpenVINO wants a pointer for.
 alignas(16) std::array<std::byte, 16> no_data;
 
-shim::Report report_to(std::string* text) {
-  return {text,
-          [](void* context, const char* part) { *static_cast<std::string*>(context) += part; }};
-}
-
 std::vector<delegate::Port> ports_of(const shim::Ports& ports) {
   std::vector<delegate::Port> list;
   for (size_t i = 0; i < ports.size; ++i) {
@@ -41,24 +36,20 @@ std::vector<delegate::Port> ports_of(const shim::Ports& ports) {
 
 }  // namespace
 
-std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::string& device,
-                                     shim::Properties properties,
-                                     std::vector<SizeInput> size_inputs, OutputSizes output_sizes) {
+std::unique_ptr<Engine> Engine::load(ModelPointer model, std::vector<SizeInput> size_inputs,
+                                     OutputSizes output_sizes) {
   std::unique_ptr<Engine> engine(new Engine());
   std::string reason;
   const shim::Functions& openvino = *slipway_openvino();
-  engine->model_ =
-      openvino.import_model(blob, size, device.c_str(), properties, report_to(&reason));
-  if (engine->model_ != nullptr) {
-    engine->request_ = openvino.create_request(engine->model_, report_to(&reason));
-  }
+  engine->model_ = std::move(model);
+  engine->request_ = openvino.create_request(engine->model_.get(), report_to(&reason));
   if (engine->request_ == nullptr) {
     delegate::log_error(kTitle, std::string("OpenVINO ") + openvino.version() +
-                                    " does not take the engine for " + device + ": " + reason);
+                                    " does not run the engine: " + reason);
     return nullptr;
   }
-  engine->arguments_.emplace(kTitle, ports_of(openvino.inputs(engine->model_)),
-                             ports_of(openvino.outputs(engine->model_)));
+  engine->arguments_.emplace(kTitle, ports_of(openvino.inputs(engine->model_.get())),
+                             ports_of(openvino.outputs(engine->model_.get())));
   const delegate::Arguments& arguments = *engine->arguments_;
   for (const SizeInput& input : size_inputs) {
     if (input.index >= arguments.input_count() ||
@@ -76,14 +67,13 @@ std::unique_ptr<Engine> Engine::load(const void* blob, size_t size, const std::s
 
 Engine::~Engine() {
   if (request_ != nullptr) slipway_openvino()->destroy_request(request_);
-  if (model_ != nullptr) slipway_openvino()->destroy_model(model_);
 }
 
 std::string Engine::property(const char* name) const {
   std::string value;
   std::string reason;
   const bool found =
-      slipway_openvino()->property(model_, name, report_to(&value), report_to(&reason));
+      slipway_openvino()->property(model_.get(), name, report_to(&value), report_to(&reason));
   return found ? value : "";
 }
 

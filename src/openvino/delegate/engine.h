@@ -1,4 +1,5 @@
-// One engine in memory: a model that OpenVINO imported and the request that runs it.
+// One engine in memory: a model that OpenVINO imported, perhaps shared, and its own request, which
+// runs it.
 #pragma once
 
 #include <cstddef>
@@ -14,23 +15,19 @@
 
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
+#include "openvino/delegate/model.h"
 #include "openvino/delegate/output_sizes.h"
 #include "openvino/shim/shim.h"
 #include "openvino/shim/size_inputs.h"
 
 namespace slipway::openvino {
 
-// Begins what is logged.
-inline constexpr const char* kTitle = "OpenVINO engine";
-
 class Engine : public delegate::Engine {
  public:
-  // `blob` is used in place and must outlive the engine. `size_inputs`: which inputs are sizes, and
-  // what they can be; run() refuses others. Where no output has elements by `output_sizes`,
-  // OpenVINO is not asked. Null after an error.
-  static std::unique_ptr<Engine> load(const void* blob, size_t size, const std::string& device,
-                                      shim::Properties properties,
-                                      std::vector<SizeInput> size_inputs, OutputSizes output_sizes);
+  // `size_inputs`: which inputs are sizes, and what they can be; run() refuses others. Where no
+  // output has elements by `output_sizes`, OpenVINO is not asked. Null after an error.
+  static std::unique_ptr<Engine> load(ModelPointer model, std::vector<SizeInput> size_inputs,
+                                      OutputSizes output_sizes);
   ~Engine() override;
 
   // Outputs are resized to the shapes that come out.
@@ -56,7 +53,7 @@ class Engine : public delegate::Engine {
     return index >= arguments_->input_count() && !arguments_->port(index).is_static();
   }
 
-  shim::Model* model_ = nullptr;
+  ModelPointer model_;
   shim::Request* request_ = nullptr;
   std::optional<delegate::Arguments> arguments_;
   std::vector<SizeInput> size_inputs_;

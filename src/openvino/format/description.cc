@@ -13,6 +13,7 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
     const bool latency = *options.performance_hint == PerformanceHint::kLatency;
     settings.emplace_back("performance_hint", latency ? "latency" : "throughput");
   }
+  if (options.share_engines) settings.emplace_back("use_shared_engines", *options.share_engines);
   if (options.on_profile) settings.emplace_back("profile", true);
   return settings;
 }

@@ -123,6 +123,13 @@ class TestProgram {
         with_specs ? &specs : nullptr));
   }
 
+  // What is given to a delegate of DataLocation::INLINE; the index.
+  uint32_t inline_engine(const std::vector<uint8_t>& bytes) {
+    builder_.ForceVectorAlignment(bytes.size(), 1, 16);
+    inline_engines_.push_back(
+        fb::CreateBackendDelegateInlineData(builder_, builder_.CreateVector(bytes)));
+    return static_cast<uint32_t>(inline_engines_.size() - 1);
+  }
   // A segment's bytes; the index. Placed one after the other unless offsets are given.
   uint32_t segment(std::string bytes) {
     segments_.push_back(std::move(bytes));
@@ -178,8 +185,9 @@ class TestProgram {
                                                segments_[i].size()));
       data += segments_[i];
     }
-    const auto root = fb::CreateProgramDirect(builder_, 0, &plans, &inline_constants_, nullptr,
-                                              &segments, constants_, &mutable_, &named_);
+    const auto root =
+        fb::CreateProgramDirect(builder_, 0, &plans, &inline_constants_, &inline_engines_,
+                                &segments, constants_, &mutable_, &named_);
     fb::FinishProgramBuffer(builder_, root);
     const std::string tables(reinterpret_cast<const char*>(builder_.GetBufferPointer()),
                              builder_.GetSize());
@@ -230,6 +238,7 @@ class TestProgram {
   std::vector<flatbuffers::Offset<fb::NamedData>> named_;
   std::vector<flatbuffers::Offset<fb::SubsegmentOffsets>> mutable_;
   std::vector<flatbuffers::Offset<fb::Buffer>> inline_constants_;
+  std::vector<flatbuffers::Offset<fb::BackendDelegateInlineData>> inline_engines_;
   flatbuffers::Offset<fb::SubsegmentOffsets> constants_;
   std::vector<std::string> segments_;
 };

@@ -221,7 +221,7 @@ class Delegate final : public delegate::Backend {
 
  private:
   et::Result<std::unique_ptr<delegate::Engine>> load(
-      et::BackendInitContext& context, const et::FreeableBuffer& processed,
+      et::BackendInitContext& context, et::FreeableBuffer& processed,
       et::ArrayRef<et::CompileSpec> specs) const override {
     auto request = read_request(context, processed, specs);
     if (!request.ok()) {

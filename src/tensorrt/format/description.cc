@@ -90,7 +90,7 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
     settings.emplace_back(kTotalOption,
                           std::to_string(std::min(*options.weight_streaming_total, kMost)));
   }
-  if (!options.share_engines) settings.emplace_back(kShareEnginesOption, false);
+  if (options.share_engines) settings.emplace_back(kShareEnginesOption, *options.share_engines);
   if (options.share_scratch) settings.emplace_back(kShareScratchOption, true);
   if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
   return settings;

@@ -111,7 +111,7 @@ class Delegate final : public delegate::Backend {
 
  private:
   et::Result<std::unique_ptr<delegate::Engine>> load(
-      et::BackendInitContext& /*context*/, const et::FreeableBuffer& processed,
+      et::BackendInitContext& /*context*/, et::FreeableBuffer& processed,
       et::ArrayRef<et::CompileSpec> /*specs*/) const override {
     const std::span blob(static_cast<const std::byte*>(processed.data()), processed.size());
     const auto bytes = engine_of(blob);
