@@ -1,10 +1,10 @@
 // What engines share: a model, with the bytes that it reads.
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "base/memory_limit_test.h"
+#include "base/test_folder.h"
 #include "openvino/delegate/delegate_test.h"
 #include "pte/reader/program_test.h"
 #include "runtime/backends.h"
@@ -25,19 +26,25 @@ namespace et = executorch::runtime;
 
 constexpr int64_t kWidth = 1024;
 
-// y = x w + x, where w is a number times the unit matrix, and has 4 MiB.
+// y = max(x w + x, least), where w is a number times the unit matrix, and has 4 MiB. OpenVINO packs
+// w, and reads `least` where it is.
 onnx::Graph scaling(float number) {
   std::vector<float> weights(kWidth * kWidth);
   for (size_t i = 0; i < kWidth; ++i) weights[i * kWidth + i] = number;
-  std::vector<std::byte> bytes(weights.size() * sizeof(float));
-  std::memcpy(bytes.data(), weights.data(), bytes.size());
+  const std::vector<float> least(kWidth, -1000);
+  const auto bytes = [](const std::vector<float>& numbers) {
+    const auto span = std::as_bytes(std::span(numbers));
+    return own_bytes(std::vector<std::byte>(span.begin(), span.end()));
+  };
   onnx::Graph graph;
   graph.name = "scaling";
   graph.inputs = {{"x", DType::kFloat32, {1, kWidth}}};
   graph.outputs = {{"y", DType::kFloat32, {1, kWidth}}};
-  graph.initializers.push_back({"w", DType::kFloat32, {kWidth, kWidth}, own_bytes(bytes)});
+  graph.initializers.push_back({"w", DType::kFloat32, {kWidth, kWidth}, bytes(weights)});
+  graph.initializers.push_back({"least", DType::kFloat32, {1, kWidth}, bytes(least)});
   graph.nodes = {{"MatMul", "product", {"x", "w"}, {"p"}, {}, "", "", ""},
-                 {"Add", "sum", {"p", "x"}, {"y"}, {}, "", "", ""}};
+                 {"Add", "sum", {"p", "x"}, {"s"}, {}, "", "", ""},
+                 {"Max", "max", {"s", "least"}, {"y"}, {}, "", "", ""}};
   return graph;
 }
 
@@ -186,14 +193,17 @@ std::vector<std::byte> program_of(const std::vector<std::byte>& blob, bool is_in
   return program.build();
 }
 
-// The memory of each program goes back to the system with it.
 TEST(Sharing, AModuleMayGoBeforeThoseThatShareItsEngine) {
-  const auto& blob = doubling_engine();
+  const TestFolder folder;
+  const std::string path = folder / "scaling.pte";
   for (const bool is_inline : {false, true}) {
-    const auto bytes = program_of(blob, is_inline);
+    const auto bytes = program_of(doubling_engine(), is_inline);
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
     std::vector<Module> modules;
     for (int i = 0; i < 3; ++i) {
-      auto module = Module::load(bytes, "scaling.pte", {.share_engines = true});
+      auto module = Module::load(path, {.share_engines = true});
       ASSERT_TRUE(module.ok()) << module.error().message();
       ASSERT_TRUE(module->method()->prepare().ok());
       modules.push_back(std::move(*module));
