@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
@@ -90,6 +93,87 @@ TEST_F(LibraryTest, PassesOnWhatStopsTheSink) {
     ASSERT_FALSE(status.ok());
     EXPECT_EQ(status.error().code(), ErrorCode::kResourceExhausted);
     EXPECT_EQ(status.error().message(), "the disk is full");
+  }
+}
+
+constexpr int64_t kChannels = 64;
+
+std::vector<std::byte> bytes_of(const std::vector<float>& numbers) {
+  const auto bytes = std::as_bytes(std::span(numbers));
+  return {bytes.begin(), bytes.end()};
+}
+
+// A convolution whose weights are bytes with a scale of each channel, and with zero points of 3
+// where they are uint8; or the same as float32.
+onnx::Graph convolution(DType dtype, int64_t groups, bool is_wide) {
+  const std::vector<int64_t> sizes = {kChannels, kChannels / groups, 3, 3};
+  const int64_t inner = sizes[1] * 9;
+  std::vector<std::byte> levels(static_cast<size_t>(kChannels * inner));
+  std::vector<float> scales(kChannels);
+  std::vector<float> wide(levels.size());
+  for (size_t i = 0; i < levels.size(); ++i) {
+    levels[i] = static_cast<std::byte>(i * 37 % 251);
+    const size_t channel = i / static_cast<size_t>(inner);
+    scales[channel] = 0.001F * static_cast<float>(channel % 7 + 1);
+    const int level =
+        dtype == DType::kInt8 ? static_cast<int8_t>(levels[i]) : static_cast<int>(levels[i]) - 3;
+    wide[i] = static_cast<float>(level) * scales[channel];
+  }
+  onnx::Graph graph;
+  graph.name = "convolution";
+  graph.inputs = {{"x", DType::kFloat32, {1, kChannels, 5, 5}}};
+  graph.outputs = {{"y", DType::kFloat32, {1, kChannels, 3, 3}}};
+  if (is_wide) {
+    graph.initializers.push_back({"w", DType::kFloat32, sizes, own_bytes(bytes_of(wide))});
+  } else {
+    graph.initializers.push_back({"levels", dtype, sizes, own_bytes(levels)});
+    graph.initializers.push_back(
+        {"scales", DType::kFloat32, {kChannels}, own_bytes(bytes_of(scales))});
+    std::vector<std::string> inputs = {"levels", "scales"};
+    if (dtype == DType::kUInt8) {
+      graph.initializers.push_back(
+          {"zeros", dtype, {kChannels}, own_bytes(std::vector(kChannels, std::byte{3}))});
+      inputs.emplace_back("zeros");
+    }
+    graph.nodes.push_back({"DequantizeLinear", "w", inputs, {"w"}, {}, "", "", ""});
+    graph.nodes.back().attributes = {{"axis", int64_t{0}}};
+  }
+  graph.nodes.push_back({"Conv", "convolution", {"x", "w"}, {"y"}, {}, "", "", ""});
+  graph.nodes.back().attributes = {{"group", groups}};
+  return graph;
+}
+
+TEST_F(LibraryTest, WeightsOfConvolutionsStayBytes) {
+  Tensor x = *Tensor::zeros(DType::kFloat32, {1, kChannels, 5, 5});
+  for (int64_t i = 0; i < x.numel(); ++i) {
+    x.data_as<float>()[i] = 1.0F / static_cast<float>(i % 13 + 1);
+  }
+  const std::vector<Library::Tensors> inputs = {{x}};
+  for (const DType dtype : {DType::kInt8, DType::kUInt8}) {
+    for (const int64_t groups : {int64_t{1}, int64_t{4}}) {
+      std::array<std::vector<std::byte>, 2> engines;
+      std::array<std::vector<float>, 2> results;
+      for (const bool is_wide : {false, true}) {
+        const onnx::Graph graph = convolution(dtype, groups, is_wide);
+        std::vector<std::byte>& engine = engines[is_wide];
+        const Status status =
+            library_->compile(message(graph), {{"INFERENCE_PRECISION_HINT", "f32"}},
+                              [&](std::span<const std::byte> bytes) -> Status {
+                                engine.insert(engine.end(), bytes.begin(), bytes.end());
+                                return {};
+                              });
+        ASSERT_TRUE(status.ok()) << status.error().message();
+        auto outputs = library_->run(engine, inputs);
+        ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+        const Tensor& y = outputs->front().front();
+        results[is_wide].assign(y.data_as<float>(), y.data_as<float>() + y.numel());
+      }
+      const auto weights = static_cast<size_t>(kChannels * kChannels / groups * 9);
+      EXPECT_LT(engines[0].size() + 2 * weights, engines[1].size()) << groups;
+      for (size_t i = 0; i < results[1].size(); ++i) {
+        EXPECT_NEAR(results[0][i], results[1][i], 1e-5 * kChannels) << groups;
+      }
+    }
   }
 }
 

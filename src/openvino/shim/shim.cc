@@ -14,25 +14,15 @@
 #include <string_view>
 #include <vector>
 
-#include <openvino/op/broadcast.hpp>
-#include <openvino/op/constant.hpp>
-#include <openvino/op/convert.hpp>
-#include <openvino/op/convolution.hpp>
-#include <openvino/op/gather.hpp>
-#include <openvino/op/group_conv.hpp>
-#include <openvino/op/matmul.hpp>
 #include <openvino/op/parameter.hpp>
-#include <openvino/op/reshape.hpp>
 #include <openvino/op/result.hpp>
-#include <openvino/op/squeeze.hpp>
-#include <openvino/op/transpose.hpp>
-#include <openvino/op/unsqueeze.hpp>
 #include <openvino/openvino.hpp>
 #ifdef SLIPWAY_SANITIZE
 #include <sanitizer/lsan_interface.h>
 #endif
 
 #include "openvino/shim/exports.h"
+#include "openvino/shim/narrow_weights.h"
 #include "openvino/shim/repeated_weights.h"
 
 namespace slipway::openvino::shim {
@@ -283,52 +273,6 @@ const char* path() {
   return ::dladdr(function, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
 }
 
-bool is_half(const ov::Output<ov::Node>& value) {
-  const ov::element::Type type = value.get_element_type();
-  return type == ov::element::f16 || type == ov::element::bf16;
-}
-
-template <class... Operators>
-bool is_any_of(const ov::Node* node) {
-  return (ov::is_type<Operators>(node) || ...);
-}
-
-// The plugin folds the conversion of a weight from a half type to float32, and its export holds
-// float32, unless the conversion is marked as its own readers mark those of compressed models. So
-// it is, right in front of the operators that read weights so. Movements change places with it.
-void keep_half_weight(const std::shared_ptr<ov::Node>& convert) {
-  for (const ov::Input<ov::Node>& reader : convert->output(0).get_target_inputs()) {
-    const std::shared_ptr<ov::Node> node = reader.get_node()->shared_from_this();
-    const bool moves = is_any_of<ov::op::v1::Transpose, ov::op::v1::Reshape, ov::op::v0::Squeeze,
-                                 ov::op::v0::Unsqueeze>(node.get());
-    if (!moves || reader.get_index() != 0) continue;
-    ov::OutputVector inputs = node->input_values();
-    inputs.at(0) = convert->input_value(0);
-    ov::OutputVector moved(1);
-    if (!node->clone_with_new_inputs(inputs)->constant_fold(moved, inputs)) continue;
-    const auto converted = std::make_shared<ov::op::v0::Convert>(moved.at(0), ov::element::f32);
-    node->output(0).replace(converted->output(0));
-    keep_half_weight(converted);
-  }
-  const auto readers = convert->output(0).get_target_inputs();
-  const bool all = std::all_of(readers.begin(), readers.end(), [](const auto& reader) {
-    return is_any_of<ov::op::v0::MatMul, ov::op::v1::Convolution, ov::op::v1::GroupConvolution,
-                     ov::op::v1::ConvolutionBackpropData, ov::op::v1::GroupConvolutionBackpropData,
-                     ov::op::v8::Gather>(reader.get_node());
-  });
-  if (all && !readers.empty()) convert->get_rt_info()["decompression_0"] = std::string();
-}
-
-void keep_half_weights(const std::shared_ptr<ov::Model>& model) {
-  for (const std::shared_ptr<ov::Node>& node : model->get_ordered_ops()) {
-    const bool converts = ov::is_type<ov::op::v0::Convert>(node) &&
-                          node->get_output_element_type(0) == ov::element::f32 &&
-                          is_half(node->input_value(0)) &&
-                          ov::is_type<ov::op::v0::Constant>(node->get_input_node_ptr(0));
-    if (converts) keep_half_weight(node);
-  }
-}
-
 // The kernel that the plugin writes for many joined operators may need more vector registers than
 // processors without AVX-512 have. Then none is written.
 ov::CompiledModel compile_model(const std::shared_ptr<const ov::Model>& model, const char* device,
@@ -351,7 +295,7 @@ CompileResult compile(const void* model, size_t size, const char* device, Proper
     ov::AnyMap map = any_map(properties);
     const bool for_2025 = map.erase(kCompatProperty) > 0;
     const std::shared_ptr<ov::Model> read = core().read_model(bytes, ov::Tensor());
-    keep_half_weights(read);
+    keep_narrow_weights(read);
     keep_repeated_weights(read);
     ov::CompiledModel compiled = compile_model(read, device, map);
     if (for_2025) {
