@@ -170,8 +170,7 @@ class TestBackend final : public Backend {
   std::string version = "1.0";
 
  private:
-  et::Result<std::unique_ptr<Engine>> load(et::BackendInitContext&,
-                                           et::FreeableBuffer& processed,
+  et::Result<std::unique_ptr<Engine>> load(et::BackendInitContext&, et::FreeableBuffer& processed,
                                            et::ArrayRef<et::CompileSpec> specs) const override {
     if (!specs.empty()) throw std::bad_alloc();
     if (processed.size() == 0) return et::Error::DelegateInvalidCompatibility;
