@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/try.h"
 #include "engine_build/constants.h"
 #include "ir/fake_quantize_rows.h"
@@ -23,7 +24,7 @@ namespace slipway::xnnpack {
 namespace {
 
 // Changes with what is written for a graph.
-constexpr int kWriter = 3;
+constexpr int kWriter = 4;
 // Of the delegate's own format, and so of what runs it.
 constexpr const char* kFormat = "XN01";
 
@@ -123,7 +124,8 @@ class XnnpackBuilder : public engine_build::Builder {
 
   onnx::LoweringOptions lowering() const override {
     onnx::LoweringOptions options;
-    options.fused = {"FakeQuantizeRows", "Gelu", "HardSwish"};
+    options.fused = {"Cast", "FakeQuantizeRows", "Gelu", "HardSwish"};
+    options.round_halves = true;
     return options;
   }
 
@@ -176,11 +178,12 @@ class XnnpackBuilder : public engine_build::Builder {
     const bool is_quantization = node.op().starts_with("quantized_decomposed.");
     for (const auto* list : {&part.inputs, &part.outputs}) {
       for (const ir::Value* value : *list) {
-        if (value->is_tensor() && value->dtype() == DType::kFloat32) continue;
-        if (is_quantization && value->is_tensor() && value->dtype() == DType::kInt8) continue;
-        return value->is_tensor() ? fmt::format("it computes in float32, and not in {}",
-                                                dtype_name(value->dtype()))
-                                  : "its numbers are known only when it runs";
+        const bool is_tensor = value->is_tensor();
+        if (is_tensor && (value->dtype() == DType::kFloat32 || is_half(value->dtype()))) continue;
+        if (is_quantization && is_tensor && value->dtype() == DType::kInt8) continue;
+        return is_tensor ? fmt::format("it computes in float32, and not in {}",
+                                       dtype_name(value->dtype()))
+                         : "its numbers are known only when it runs";
       }
     }
     auto graph = onnx::lower(program, part, lowering());

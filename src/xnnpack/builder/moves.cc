@@ -218,7 +218,7 @@ void gather(Translator& t) {
   offsets[axis] = place;
   Dims sizes = x.sizes;
   sizes[axis] = 1;
-  const uint32_t part = t.temporary(sizes, x.quantization);
+  const uint32_t part = t.temporary(sizes, x.type);
   Dims left = sizes;
   left.erase(left.begin() + static_cast<std::ptrdiff_t>(axis));
   Value& y = t.define_moved(x, left);
@@ -276,13 +276,12 @@ void concat(Translator& t) {
     sizes[axis] = sizes[axis] + part->sizes[axis];
   }
   if (parts.size() < 2) Translator::refuse("it joins a single tensor");
-  // Of parts that are quantized in one way.
-  const auto quantization = parts.front()->quantization;
-  const bool stays = std::all_of(parts.begin(), parts.end(), [&](const Value* part) {
-    return quantization && part->quantization == quantization;
-  });
+  // Of parts that are held in one way.
+  const Type type = parts.front()->type;
+  const bool stays = std::all_of(parts.begin(), parts.end(),
+                                 [&](const Value* part) { return part->type == type; });
   Value& y = t.define(sizes);
-  if (stays) y.quantization = quantization;
+  if (stays) y.type = type;
   const bool is_last =
       std::any_of(parts.begin(), parts.end(), [](const Value* part) { return part->is_last(); });
   const Layout layout = is_last ? Layout::kLast : Layout::kPlain;
@@ -302,7 +301,7 @@ void concat(Translator& t) {
       items[count++] = ids[next++];
     }
     joined = next == ids.size() ? t.make(y, layout)
-                                : t.temporary(Translator::sizes_in(so_far, layout), y.quantization);
+                                : t.temporary(Translator::sizes_in(so_far, layout), y.type);
     writer.node(join_kind(count), xnn::Create_XNNCat(writer.builder(), place, items[0], items[1],
                                                      items[2], items[3], joined, 0, items[4]));
   }
@@ -330,9 +329,9 @@ void pad(Translator& t) {
     after[at] = pads[i + x.rank()];
     sizes[i] = sizes[i] + pads[i] + pads[i + x.rank()];
   }
-  // Of numbers, 0 is sure to be among the levels.
+  // Of numbers, 0 is sure to be among the levels and halves.
   Value& y = *fill == 0 ? t.define_moved(x, sizes) : t.define(sizes);
-  const uint32_t from = y.quantization ? t.held(x, layout) : t.get(x, layout);
+  const uint32_t from = y.type == x.type ? t.held(x, layout) : t.get(x, layout);
   t.writer().pad(from, before, after, *fill, t.make(y, layout));
 }
 

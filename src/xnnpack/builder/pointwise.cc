@@ -5,6 +5,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/half.h"
 #include "xnnpack/builder/translator.h"
 
 namespace slipway::xnnpack {
@@ -147,9 +148,9 @@ void combine(Translator& t, Kind kind, Value& a, Value& b) {
   };
   const bool is_last = (a.is_last() || b.is_last()) && can_be_last(a) && can_be_last(b);
   const Layout layout = is_last ? Layout::kLast : Layout::kPlain;
-  if (a.quantization && b.quantization) {
+  if (a.type.quantization && b.type.quantization) {
     const auto made = t.quantized(sizes, [&](const Quantization& y) {
-      return can_combine(kind, *a.quantization, *b.quantization, y);
+      return can_combine(kind, *a.type.quantization, *b.type.quantization, y);
     });
     if (made) {
       const uint32_t left = t.held(a, layout);
@@ -198,7 +199,26 @@ void extremum(Translator& t) {
       1 - place);
 }
 
+// Between float32 and half types. What is rounded may stay as it is with reduced precision.
+void cast(Translator& t) {
+  const auto to = t.result_type();
+  if (to != DType::kFloat32 && !is_half(to)) {
+    Translator::refuse("XNNPACK computes in float32 and half types alone");
+  }
+  Value& x = t.float_input(0);
+  const bool rounds = is_half(to) && x.type.dtype() != to;
+  if (!rounds || t.allows_reduced_precision()) {
+    return t.alias(t.node(), t.node().inputs.front());
+  }
+  Value& y = t.define(x.sizes);
+  y.type.numbers = to;
+  const Layout layout = Translator::layout_of(x);
+  const uint32_t from = t.get(x, layout);
+  t.writer().unary(Kind::XNNConvert, from, t.make(y, layout));
+}
+
 constexpr Entry kPointwiseRules[] = {
+    {"Cast", cast},
     {"Abs", unary},
     {"Ceil", unary},
     {"Floor", unary},

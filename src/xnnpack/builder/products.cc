@@ -66,15 +66,15 @@ void multiply(Translator& t, Value& x, const View& weight, const Value* bias) {
     return writer.binary(Kind::XNNAdd, product, t.faults_of(x), t.make(y, Layout::kPlain));
   }
   const bool has_scales = has_levels(weight, 0);
-  if (x.quantization && has_scales) {
+  if (x.type.quantization && has_scales) {
     const auto numbers = t.floats(2);
     const auto made = t.quantized(sizes, [&](const Quantization& to) {
-      return can_multiply(weight, numbers, *x.quantization, to);
+      return can_multiply(weight, numbers, *x.type.quantization, to);
     });
     if (made) {
       const uint32_t from = t.held(x, Layout::kPlain);
       const uint32_t filter = levels_of(writer, weight, weight.sizes, 0);
-      const uint32_t steps = steps_of(writer, numbers, weight, *x.quantization);
+      const uint32_t steps = steps_of(writer, numbers, weight, *x.type.quantization);
       return writer.node(Kind::XNNFullyConnected,
                          xnn::CreateXNNFullyConnected(writer.builder(), from, filter, steps,
                                                       t.make(made->value, Layout::kPlain)),
@@ -88,7 +88,7 @@ void multiply(Translator& t, Value& x, const View& weight, const Value* bias) {
                 xnn::CreateXNNFullyConnected(writer.builder(), from, filter, added, to));
   };
   if (!has_scales) {
-    const uint32_t filter = writer.constant(weight, weight.sizes);
+    const uint32_t filter = writer.filter(weight, weight.sizes);
     const uint32_t added =
         bias == nullptr ? kNone : writer.constant(*bias->constant, {weight.sizes[0]});
     return add_node(filter, added, t.make(y, Layout::kPlain));

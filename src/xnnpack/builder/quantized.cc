@@ -26,9 +26,9 @@ void quantize(Translator& t) {
   if (!quantization) {
     Translator::refuse("XNNPACK quantizes to int8, by a scale and a zero point that are known");
   }
-  if (x.quantization == quantization) return t.alias(t.node(), t.node().inputs.front());
+  if (x.type.quantization == quantization) return t.alias(t.node(), t.node().inputs.front());
   Value& y = t.define(x.sizes);
-  y.quantization = quantization;
+  y.type.quantization = quantization;
   const Layout layout = Translator::layout_of(x);
   const uint32_t from = t.get(x, layout);
   t.writer().unary(Kind::XNNConvert, from, t.make(y, layout));
@@ -70,7 +70,7 @@ void dequantize_constant(Translator& t, const onnx::Initializer& levels) {
 void dequantize(Translator& t) {
   if (const onnx::Initializer* levels = t.levels(0)) return dequantize_constant(t, *levels);
   const Value& x = t.quantized_input(0);
-  if (t.quantization_of(t.node()) != x.quantization) {
+  if (t.quantization_of(t.node()) != x.type.quantization) {
     Translator::refuse("it is dequantized otherwise than it has been quantized");
   }
   t.alias(t.node(), t.node().inputs.front());
@@ -110,14 +110,14 @@ constexpr Entry kQuantizedRules[] = {
 std::span<const Entry> quantized_rules() { return kQuantizedRules; }
 
 bool Quantized::is_limited() const {
-  const Quantization& quantization = *value.quantization;
+  const Quantization& quantization = *value.type.quantization;
   return level_of(low, quantization) > kLeast || level_of(high, quantization) < kMost;
 }
 
 bool limit(Translator& t, Value& x) {
-  if (!x.quantization) return false;
+  if (!x.type.quantization) return false;
   const auto made =
-      t.quantized(x.sizes, [&](const Quantization& to) { return to == *x.quantization; });
+      t.quantized(x.sizes, [&](const Quantization& to) { return to == *x.type.quantization; });
   if (!made) return false;
   if (!made->is_limited()) {
     made->value.ids = x.ids;
@@ -194,7 +194,7 @@ std::optional<Quantization> Translator::quantization_of_input(const std::string&
 
 Value& Translator::quantized_input(size_t i) {
   Value* value = has(i) ? find_value(node_->inputs[i]) : nullptr;
-  if (value == nullptr || !value->quantization) {
+  if (value == nullptr || !value->type.quantization) {
     refuse("XNNPACK dequantizes int8, by a scale and a zero point that are known");
   }
   return *value;
@@ -244,7 +244,7 @@ std::optional<Translator::Tail> Translator::find_tail() const {
 Quantized Translator::join_tail(const Tail& tail, const Dims& sizes) {
   for (const onnx::Node* node : tail.nodes) join(*node);
   Value& value = define(*tail.nodes.back(), 0, sizes);
-  value.quantization = tail.quantization;
+  value.type.quantization = tail.quantization;
   return {value, tail.low, tail.high};
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/half.h"
 #include "base/piece_writer.h"
 
 namespace slipway::xnnpack {
@@ -39,7 +40,9 @@ const char* why_no_tensor(const Dims& sizes, const ir::SymbolRanges& ranges,
   return nullptr;
 }
 
-// What a small constant holds.
+bool is_number(DType dtype) { return dtype == DType::kFloat32 || is_half(dtype); }
+
+// What a small constant holds, in its type.
 template <class T>
 std::optional<std::vector<T>> elements(const onnx::Initializer& initializer) {
   if (initializer.data.size() > kMostBytes) return std::nullopt;
@@ -50,6 +53,18 @@ std::optional<std::vector<T>> elements(const onnx::Initializer& initializer) {
   std::vector<T> items(bytes->size() / sizeof(T));
   if (!items.empty()) std::memcpy(items.data(), bytes->data(), items.size() * sizeof(T));
   return items;
+}
+
+std::optional<std::vector<float>> floats_of(const onnx::Initializer& initializer) {
+  if (initializer.dtype == DType::kFloat32) return elements<float>(initializer);
+  const auto halves = elements<uint16_t>(initializer);
+  if (!halves) return std::nullopt;
+  std::vector<float> floats;
+  for (const uint16_t half : *halves) {
+    floats.push_back(initializer.dtype == DType::kFloat16 ? from_float16(half)
+                                                          : from_bfloat16(half));
+  }
+  return floats;
 }
 
 const Entry* find_entry(const std::string& op_type) {
@@ -91,25 +106,26 @@ Translator::Translator(const onnx::Graph& graph, bool allow_reduced_precision)
     initializers_[initializer.name] = &initializer;
     const bool has_elements = std::all_of(initializer.sizes.begin(), initializer.sizes.end(),
                                           [](int64_t size) { return size > 0; });
-    if (initializer.dtype != DType::kFloat32 || !has_elements) continue;
+    if (!is_number(initializer.dtype) || !has_elements) continue;
     Value& value = values_[initializer.name];
     value.sizes = dims_of(initializer.sizes);
     value.constant = View{&initializer, initializer.sizes, contiguous_strides(initializer.sizes)};
+    value.constant->dtype = initializer.dtype;
   }
   for (uint32_t i = 0; i < graph.inputs.size(); ++i) {
     const onnx::ValueType& type = graph.inputs[i];
     const char* reason = why_no_tensor(type.sizes, graph.ranges, largest_);
     const auto quantization =
         type.dtype == DType::kInt8 ? quantization_of_input(type.name) : std::nullopt;
-    if ((type.dtype != DType::kFloat32 && !quantization) || reason != nullptr) {
+    if ((!is_number(type.dtype) && !quantization) || reason != nullptr) {
       reasons_[type.name] = reason;
       continue;
     }
     Value& value = values_[type.name];
     value.sizes = type.sizes;
-    value.quantization = quantization;
+    value.type = {quantization, quantization ? DType::kFloat32 : type.dtype};
     value.id(Layout::kPlain) = i;
-    writer_.input(i, most(type.sizes), quantization);
+    writer_.input(i, most(type.sizes), value.type);
   }
   for (size_t i = 0; i < graph.outputs.size(); ++i) {
     Value& value = values_[graph.outputs[i].name];
@@ -155,10 +171,18 @@ std::vector<engine_build::Refusal> Translator::run() {
 void Translator::refuse(std::string reason) { throw Refused{std::move(reason)}; }
 
 Value& Translator::input(size_t i) {
+  const auto type = has(i) ? types_.find(node_->inputs[i]) : types_.end();
+  if (type != types_.end() && is_half(type->second)) {
+    refuse(fmt::format("it computes in float32, and rounds to {}", dtype_name(type->second)));
+  }
+  return float_input(i);
+}
+
+Value& Translator::float_input(size_t i) {
   if (!has(i)) refuse(fmt::format("an input of its {} is left out", node_->op_type));
   const std::string& name = node_->inputs[i];
   const auto type = types_.find(name);
-  if (type != types_.end() && type->second != DType::kFloat32) {
+  if (type != types_.end() && !is_number(type->second)) {
     refuse(fmt::format("it computes in float32, and not in {}", dtype_name(type->second)));
   }
   Value* value = find_value(name);
@@ -185,8 +209,12 @@ void Translator::alias(const onnx::Node& node, const std::string& value) {
 
 const onnx::Initializer* Translator::constant(const onnx::Node& node, size_t i, DType dtype) const {
   if (i >= node.inputs.size()) return nullptr;
-  const auto found = initializers_.find(node.inputs[i]);
-  return found != initializers_.end() && found->second->dtype == dtype ? found->second : nullptr;
+  const auto other = aliases_.find(node.inputs[i]);
+  const auto found = initializers_.find(other != aliases_.end() ? other->second : node.inputs[i]);
+  if (found == initializers_.end()) return nullptr;
+  const DType is = found->second->dtype;
+  const bool fits = is == dtype || (dtype == DType::kFloat32 && is_half(is));
+  return fits ? found->second : nullptr;
 }
 
 std::vector<int64_t> Translator::integers(size_t i) {
@@ -201,14 +229,14 @@ std::optional<float> Translator::number(size_t i) const { return number(*node_, 
 
 std::optional<float> Translator::number(const onnx::Node& node, size_t i) const {
   const onnx::Initializer* found = constant(node, i, DType::kFloat32);
-  const auto items = found != nullptr ? elements<float>(*found) : std::nullopt;
+  const auto items = found != nullptr ? floats_of(*found) : std::nullopt;
   return items && items->size() == 1 ? std::optional(items->front()) : std::nullopt;
 }
 
 std::vector<float> Translator::numbers(const onnx::Node& node, size_t i) {
   const onnx::Initializer* found = constant(node, i, DType::kFloat32);
   if (found == nullptr) refuse("its numbers are known only when it runs");
-  auto items = elements<float>(*found);
+  auto items = floats_of(*found);
   if (!items) refuse("it has too many numbers");
   return *std::move(items);
 }
@@ -270,10 +298,10 @@ Value& Translator::define(const onnx::Node& node, size_t i, Dims sizes) {
 }
 
 Value& Translator::define_moved(const Value& operand, Dims sizes, size_t i) {
-  const auto quantization = operand.quantization;
+  const Type type = operand.type;
   const bool is_rounded = operand.is_rounded;
   Value& value = define(i, std::move(sizes));
-  value.quantization = quantization;
+  value.type = type;
   value.is_rounded = is_rounded;
   return value;
 }
@@ -293,17 +321,16 @@ size_t Translator::axis_in(size_t axis, size_t rank, Layout layout) {
 uint32_t Translator::make(Value& value, Layout layout) {
   uint32_t& id = value.id(layout);
   const auto place = places_.find(&value);
-  // What is held in int8 may be an output of float32.
+  // What is held otherwise may be an output of float32.
   const auto is_held_so = [&](uint32_t at) {
-    const DType dtype = graph_.outputs[at - graph_.inputs.size()].dtype;
-    return value.quantization.has_value() == (dtype == DType::kInt8);
+    return value.type.dtype() == graph_.outputs[at - graph_.inputs.size()].dtype;
   };
   if (layout == Layout::kPlain && place != places_.end() && is_held_so(place->second)) {
     id = place->second;
     places_.erase(place);
-    writer_.output(id, most(value.sizes), value.quantization);
+    writer_.output(id, most(value.sizes), value.type);
   } else {
-    id = temporary(sizes_in(value.sizes, layout), value.quantization);
+    id = temporary(sizes_in(value.sizes, layout), value.type);
   }
   return id;
 }
@@ -350,7 +377,7 @@ uint32_t Translator::held(Value& value, Layout layout) {
 
 uint32_t Translator::get(Value& value, Layout layout) {
   const uint32_t from = held(value, layout);
-  if (!value.quantization) return from;
+  if (value.type == Type()) return from;
   uint32_t& id = value.floats[static_cast<size_t>(layout)];
   if (id != kNone) return id;
   id = temporary(sizes_in(value.sizes, layout));
@@ -374,12 +401,12 @@ void Translator::convert(Value& value, Layout to) {
     uint32_t images = from;
     if (is_line) {
       const Dims four = {sizes[0], sizes[1], 1, sizes[2]};
-      images = temporary(four, value.quantization);
+      images = temporary(four, value.type);
       reshape(from, four, images);
     }
     writer_.transpose(images, {0, 2, 3, 1}, make(value, to));
   } else if (is_line) {
-    const uint32_t images = temporary({sizes[0], sizes[1], 1, sizes[2]}, value.quantization);
+    const uint32_t images = temporary({sizes[0], sizes[1], 1, sizes[2]}, value.type);
     writer_.transpose(from, {0, 3, 1, 2}, images);
     reshape(images, sizes, make(value, to));
   } else {
@@ -462,10 +489,11 @@ void Translator::give_output(size_t i) {
   if (reason != nullptr) refuse(reason);
   const uint32_t id = held(value, Layout::kPlain);
   if (id == place) return;
-  const bool is_dequantized = value.quantization && output.dtype == DType::kFloat32;
+  const bool is_converted = value.type.dtype() != output.dtype;
   // Else an input, a constant, another output, or a value that is another's.
-  const auto kind = is_dequantized ? xnn::XNodeUnion::XNNConvert : xnn::XNodeUnion::XNNCopy;
-  writer_.output(place, most(value.sizes), is_dequantized ? std::nullopt : value.quantization);
+  const auto kind = is_converted ? xnn::XNodeUnion::XNNConvert : xnn::XNodeUnion::XNNCopy;
+  writer_.output(place, most(value.sizes),
+                 is_converted ? Type{std::nullopt, output.dtype} : value.type);
   writer_.unary(kind, id, place);
 }
 

@@ -6,7 +6,8 @@
 //
 // What is quantized is held as it is, in int8: dequantization makes another name for it, and
 // float32 of it where a node asks for that. A node that computes in 8 bits is one with the nodes
-// behind it that limit and quantize its result.
+// behind it that limit and quantize its result. Halves are held as they are, too: a Cast to them
+// rounds, and one back makes another name.
 #pragma once
 
 #include <array>
@@ -40,8 +41,8 @@ struct Value {
   Dims sizes;  // as the program has them
   std::optional<View> constant;
   std::array<uint32_t, 2> ids = {kNone, kNone};  // of each layout
-  // Where it is held in int8: by what it stands for floats, and these, where a node has asked.
-  std::optional<Quantization> quantization = {};
+  // How it is held; where that is not float32, what it stands for, where a node has asked.
+  Type type = {};
   std::array<uint32_t, 2> floats = {kNone, kNone};
   // It stands for what it holds rounded to int8 by the extrema of each row, as products take it;
   // the ids of that, and of 0 or NaN for each row, once they are there.
@@ -82,6 +83,9 @@ class Translator {
   [[noreturn]] static void refuse(std::string reason);
   bool has(size_t i) const { return i < node_->inputs.size() && !node_->inputs[i].empty(); }
   Value& input(size_t i);  // of float32
+  // Of float32 or a half type.
+  Value& float_input(size_t i);
+  DType result_type() const { return types_.at(node_->outputs.front()); }
   // What a constant input holds.
   std::vector<int64_t> integers(size_t i);
   std::optional<float> number(size_t i) const;
@@ -104,7 +108,7 @@ class Translator {
   // The only result.
   Value& define(Dims sizes) { return define(0, std::move(sizes)); }
   Value& define(size_t i, Dims sizes) { return define(*node_, i, std::move(sizes)); }
-  // Of an operand whose elements are moved: quantized as that is.
+  // Of an operand whose elements are moved: held as that is.
   Value& define_moved(const Value& operand, Dims sizes, size_t i = 0);
   // A size that is the same in every call.
   static int64_t known(const ir::SymInt& size);
@@ -138,7 +142,7 @@ class Translator {
   // ---- Values.
   // The id of what holds the value so, in float32.
   uint32_t get(Value& value, Layout layout);
-  // In int8, if it is quantized.
+  // In its own type.
   uint32_t held(Value& value, Layout layout);
   // Of one that stands for rounded rows: as it is, and quantized.
   static uint32_t unrounded(const Value& value) { return value.ids.front(); }
@@ -166,8 +170,8 @@ class Translator {
     return computed({nullptr, sizes, {1}, bytes_of(items)}, dims);
   }
   // A tensor that no value of the program is.
-  uint32_t temporary(const Dims& sizes, const std::optional<Quantization>& quantization = {}) {
-    return writer_.tensor(most(sizes), quantization);
+  uint32_t temporary(const Dims& sizes, const Type& type = {}) {
+    return writer_.tensor(most(sizes), type);
   }
   // In the order that the elements have already, in other sizes, of which one may vary.
   void reshape(uint32_t from, const Dims& sizes, uint32_t to);
@@ -176,7 +180,7 @@ class Translator {
   static size_t axis_in(size_t axis, size_t rank, Layout layout);
 
  private:
-  // A constant input of a type, or null.
+  // A constant input of a type, or null; of float32 also halves.
   const onnx::Initializer* constant(const onnx::Node& node, size_t i, DType dtype) const;
   // The nodes behind one that are computed with it in 8 bits.
   struct Tail {

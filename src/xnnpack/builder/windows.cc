@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 
+#include "base/half.h"
 #include "xnnpack/builder/translator.h"
 
 namespace slipway::xnnpack {
@@ -167,7 +168,7 @@ void convolve(Translator& t, Kind kind, const Window& window, const Filter& filt
               Value& x, Value& y) {
   Writer& writer = t.writer();
   const uint32_t from = t.get(x, Layout::kLast);
-  const uint32_t weight = writer.constant(filter.view, filter.sizes);
+  const uint32_t weight = writer.filter(filter.view, filter.sizes);
   const Ends ends = {from, weight, bias, t.make(y, Layout::kLast)};
   writer.node(kind, convolution(writer, window, filter, ends));
 }
@@ -175,17 +176,17 @@ void convolve(Translator& t, Kind kind, const Window& window, const Filter& filt
 // In 8 bits, where operands and result are quantized; else false.
 bool convolve_levels(Translator& t, Kind kind, const Window& window, const Filter& filter, Value& x,
                      const Dims& sizes) {
-  if (!x.quantization || !has_levels(filter.view, filter.outputs_dim)) return false;
+  if (!x.type.quantization || !has_levels(filter.view, filter.outputs_dim)) return false;
   const auto bias = t.floats(2);
   const auto made = t.quantized(sizes, [&](const Quantization& to) {
-    return can_multiply(filter.view, bias, *x.quantization, to);
+    return can_multiply(filter.view, bias, *x.type.quantization, to);
   });
   if (!made) return false;
   Writer& writer = t.writer();
   Ends ends;
   ends.from = t.held(x, Layout::kLast);
   ends.weight = levels_of(writer, filter.view, filter.sizes, filter.outputs_dim);
-  ends.bias = steps_of(writer, bias, filter.view, *x.quantization);
+  ends.bias = steps_of(writer, bias, filter.view, *x.type.quantization);
   ends.to = t.make(made->value, Layout::kLast);
   writer.node(kind, convolution(writer, window, filter, ends), made->low, made->high);
   return true;
@@ -283,9 +284,12 @@ void max_pool(Translator& t) {
       Translator::refuse("a window may miss the image between its elements");
     }
   }
-  Value& y = t.define_moved(x, slid(x, window, Translator::known(x.sizes[1])));
+  const Dims sizes = slid(x, window, Translator::known(x.sizes[1]));
+  // Not every processor has extrema of halves.
+  const bool holds_halves = is_half(x.type.dtype());
+  Value& y = holds_halves ? t.define(sizes) : t.define_moved(x, sizes);
   Writer& writer = t.writer();
-  const uint32_t from = t.held(x, Layout::kLast);
+  const uint32_t from = holds_halves ? t.get(x, Layout::kLast) : t.held(x, Layout::kLast);
   writer.node(
       Kind::XNNMaxPooling2d,
       xnn::Create_XNNPooling2D(writer.builder(), u32(window.before[0]), u32(window.after[1]),
@@ -334,9 +338,9 @@ Mean mean_of(Translator& t, const Value& x, const Dims& sizes) {
   const bool is_fixed = std::all_of(x.sizes.begin(), x.sizes.end(), [](const ir::SymInt& size) {
     return size.constant().has_value();
   });
-  if (x.quantization && is_fixed) {
+  if (x.type.quantization && is_fixed) {
     const auto made = t.quantized(sizes, [&](const Quantization& to) {
-      const float ratio = x.quantization->scale / to.scale;
+      const float ratio = x.type.quantization->scale / to.scale;
       return ratio >= 0x1p-8F && ratio < 0x1p+8F;
     });
     if (made) return {*made, true};
@@ -393,14 +397,14 @@ void reduce_mean(Translator& t) {
       average(writer, from, means, t.make(y, Layout::kLast));
       return;
     }
-    const uint32_t mean = t.temporary({x.sizes[0], 1, 1, x.sizes[1]}, y.quantization);
+    const uint32_t mean = t.temporary({x.sizes[0], 1, 1, x.sizes[1]}, y.type);
     average(writer, from, means, mean);
     return t.reshape(mean, sizes, t.make(y, Layout::kPlain));
   }
-  const auto held = means.is_of_levels ? x.quantization : std::nullopt;
+  const Type held = means.is_of_levels ? x.type : Type();
   const uint32_t from = t.temporary(images, held);
   t.reshape(means.get(t, x, Layout::kPlain), images, from);
-  const uint32_t mean = t.temporary({images[0], 1, 1, images[3]}, y.quantization);
+  const uint32_t mean = t.temporary({images[0], 1, 1, images[3]}, y.type);
   average(writer, from, means, mean);
   t.reshape(mean, sizes, t.make(y, Layout::kPlain));
 }

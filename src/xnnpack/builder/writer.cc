@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/try.h"
 
 namespace slipway::xnnpack {
@@ -46,6 +47,12 @@ bool are_equal(const std::shared_ptr<const std::vector<T>>& a,
                     std::memcmp(a->data(), b->data(), a->size() * sizeof(T)) == 0);
 }
 
+template <float (*read)(uint16_t)>
+struct Half {
+  uint16_t bits;
+  operator float() const { return read(bits); }
+};
+
 // Sends the view's elements, which are of type From, in its order.
 template <class From, class To>
 Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& sink) {
@@ -60,7 +67,7 @@ Status send(const View& view, std::span<const std::byte> bytes, const ByteSink& 
   std::vector<int64_t> at(view.sizes.size(), 0);
   int64_t offset = 0;
   for (uint64_t left = elements_of(view.sizes); left > 0; --left) {
-    From held = 0;
+    From held = {};
     std::memcpy(&held, bytes.data() + static_cast<size_t>(offset) * sizeof held, sizeof held);
     To element = held;
     if constexpr (kConverts) element = static_cast<To>(held - view.zero_point);
@@ -147,32 +154,35 @@ flatbuffers::Offset<flatbuffers::Vector<uint32_t>> Writer::list(const Sizes& ite
   return builder_.CreateVector(std::vector<uint32_t>(items.begin(), items.end()));
 }
 
-std::optional<Writer::Parameters> Writer::parameters(
-    const std::optional<Quantization>& quantization) {
-  if (!quantization) return std::nullopt;
-  return Parameters{
-      xnn::XNNDatatype::xnn_datatype_qint8, xnn::XNNQuantParams::PerTensorQuant,
-      xnn::CreatePerTensorQuant(builder_, quantization->scale, quantization->zero_point).Union()};
+Writer::Parameters Writer::parameters(const Type& type) {
+  if (!type.quantization) {
+    if (type.numbers == DType::kFloat16) return {xnn::XNNDatatype::xnn_datatype_fp16};
+    if (type.numbers == DType::kBFloat16) return {xnn::XNNDatatype::xnn_datatype_bf16};
+    return {};
+  }
+  const Quantization& levels = *type.quantization;
+  return {xnn::XNNDatatype::xnn_datatype_qint8, xnn::XNNQuantParams::PerTensorQuant,
+          xnn::CreatePerTensorQuant(builder_, levels.scale, levels.zero_point).Union()};
 }
 
 void Writer::define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id,
-                    const std::optional<Parameters>& quantized) {
-  const auto type = quantized ? quantized->type : xnn::XNNDatatype::xnn_datatype_fp32;
-  const auto tensor = xnn::CreateXNNTensorValue(builder_, type, static_cast<uint32_t>(sizes.size()),
-                                                list(sizes), data, place, flags, id);
-  if (!quantized) {
+                    const Parameters& parameters) {
+  const auto tensor =
+      xnn::CreateXNNTensorValue(builder_, parameters.type, static_cast<uint32_t>(sizes.size()),
+                                list(sizes), data, place, flags, id);
+  if (parameters.kind == xnn::XNNQuantParams::NONE) {
     values_.push_back(
         xnn::CreateXValue(builder_, xnn::XValueUnion::XNNTensorValue, tensor.Union()));
     return;
   }
   const auto value =
-      xnn::CreateXNNQuantizedTensorValue(builder_, tensor, quantized->kind, quantized->table);
+      xnn::CreateXNNQuantizedTensorValue(builder_, tensor, parameters.kind, parameters.table);
   values_.push_back(
       xnn::CreateXValue(builder_, xnn::XValueUnion::XNNQuantizedTensorValue, value.Union()));
 }
 
-uint32_t Writer::tensor(const Sizes& sizes, const std::optional<Quantization>& quantization) {
-  define(sizes, 0, kNone, 0, next_id_, parameters(quantization));
+uint32_t Writer::tensor(const Sizes& sizes, const Type& type) {
+  define(sizes, 0, kNone, 0, next_id_, parameters(type));
   return next_id_++;
 }
 
@@ -196,8 +206,13 @@ uint32_t Writer::put(Data data) {
 }
 
 uint32_t Writer::constant(const View& view, const Sizes& dims) {
-  define(dims, put({view, Form::kFloats}), kNone, 0, next_id_, std::nullopt);
+  define(dims, put({view, Form::kFloats}), kNone, 0, next_id_, {});
   return next_id_++;
+}
+
+uint32_t Writer::filter(const View& view, const Sizes& dims) {
+  if (view.dtype != DType::kFloat16 || view.factors != nullptr) return constant(view, dims);
+  return weight(dims, put({view, Form::kAsIs}), parameters({std::nullopt, view.dtype}));
 }
 
 uint32_t Writer::levels(const View& view, const Sizes& dims, const std::vector<float>& scales,
@@ -254,16 +269,14 @@ uint32_t Writer::rows(const Sizes& sizes) {
   return next_id_++;
 }
 
-void Writer::input(uint32_t place, const Sizes& sizes,
-                   const std::optional<Quantization>& quantization) {
+void Writer::input(uint32_t place, const Sizes& sizes, const Type& type) {
   inputs_.push_back(place);
-  define(sizes, 0, place, kInputFlag, place, parameters(quantization));
+  define(sizes, 0, place, kInputFlag, place, parameters(type));
 }
 
-void Writer::output(uint32_t place, const Sizes& sizes,
-                    const std::optional<Quantization>& quantization) {
+void Writer::output(uint32_t place, const Sizes& sizes, const Type& type) {
   outputs_.push_back(place);
-  define(sizes, 0, place, kOutputFlag, place, parameters(quantization));
+  define(sizes, 0, place, kOutputFlag, place, parameters(type));
 }
 
 void Writer::transpose(uint32_t from, const Sizes& order, uint32_t to) {
@@ -325,9 +338,15 @@ Status Writer::write(const BytesOf& bytes, const ByteSink& sink) {
       if (data.form == Form::kNibbles) return send_nibbles(view, held, to);
       if (view.dtype == DType::kFloat32) return send<float, float>(view, held, to);
       if (view.dtype == DType::kInt32) return send<int32_t, int32_t>(view, held, to);
-      if (view.dtype == DType::kBFloat16) return send<uint16_t, uint16_t>(view, held, to);
-      return data.form == Form::kFloats ? send<int8_t, float>(view, held, to)
-                                        : send<int8_t, int8_t>(view, held, to);
+      const bool as_floats = data.form == Form::kFloats;
+      if (as_floats && view.dtype == DType::kFloat16) {
+        return send<Half<from_float16>, float>(view, held, to);
+      }
+      if (as_floats && view.dtype == DType::kBFloat16) {
+        return send<Half<from_bfloat16>, float>(view, held, to);
+      }
+      if (is_half(view.dtype)) return send<uint16_t, uint16_t>(view, held, to);
+      return as_floats ? send<int8_t, float>(view, held, to) : send<int8_t, int8_t>(view, held, to);
     });
     pieces.align(kAlignment);
   }

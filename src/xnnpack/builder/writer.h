@@ -30,6 +30,15 @@ struct Quantization {
   bool operator==(const Quantization&) const = default;
 };
 
+// What a tensor holds: levels of int8 with a quantization, else numbers of float32 or a half type.
+struct Type {
+  std::optional<Quantization> quantization = {};
+  DType numbers = DType::kFloat32;
+
+  bool operator==(const Type&) const = default;
+  DType dtype() const { return quantization ? DType::kInt8 : numbers; }
+};
+
 using Numbers = std::shared_ptr<const std::vector<float>>;
 using Bytes = std::shared_ptr<const std::vector<std::byte>>;
 
@@ -79,10 +88,12 @@ class Writer {
     data_.push_back(fb_xnnpack::CreateConstantDataOffset(builder_));
   }
 
-  // Each gives the value's id. With a quantization, tensors are of int8; of float32 without.
-  uint32_t tensor(const Sizes& sizes, const std::optional<Quantization>& quantization = {});
+  // Each gives the value's id.
+  uint32_t tensor(const Sizes& sizes, const Type& type = {});
   // `dims`: the sizes that the graph is told, of as many elements as the view has.
   uint32_t constant(const View& view, const Sizes& dims);
+  // Of a product or a convolution of float32, which may be float16.
+  uint32_t filter(const View& view, const Sizes& dims);
   uint32_t numbers(const std::vector<float>& items) {
     const Sizes sizes = {static_cast<int64_t>(items.size())};
     return constant({nullptr, sizes, {1}, bytes_of(items)}, sizes);
@@ -96,10 +107,8 @@ class Writer {
   uint32_t nibbles_in_groups(const View& view, const std::vector<uint16_t>& scales);
   // What is quantized to int8 when it is made: by the extrema of each row.
   uint32_t rows(const Sizes& sizes);
-  void input(uint32_t place, const Sizes& sizes,
-             const std::optional<Quantization>& quantization = {});
-  void output(uint32_t place, const Sizes& sizes,
-              const std::optional<Quantization>& quantization = {});
+  void input(uint32_t place, const Sizes& sizes, const Type& type = {});
+  void output(uint32_t place, const Sizes& sizes, const Type& type = {});
 
   flatbuffers::FlatBufferBuilder& builder() { return builder_; }
   template <class Node>
@@ -139,16 +148,16 @@ class Writer {
     uint64_t nbytes() const;
     bool operator==(const Data& other) const = default;
   };
-  // The parameters of a quantized value.
+  // The type of a value, and what there is of a quantized one.
   struct Parameters {
-    fb_xnnpack::XNNDatatype type;
-    fb_xnnpack::XNNQuantParams kind;
-    flatbuffers::Offset<void> table;
+    fb_xnnpack::XNNDatatype type = fb_xnnpack::XNNDatatype::xnn_datatype_fp32;
+    fb_xnnpack::XNNQuantParams kind = fb_xnnpack::XNNQuantParams::NONE;
+    flatbuffers::Offset<void> table = {};
   };
-  std::optional<Parameters> parameters(const std::optional<Quantization>& quantization);
+  Parameters parameters(const Type& type);
   uint32_t weight(const Sizes& dims, uint32_t data, const Parameters& parameters);
   void define(const Sizes& sizes, uint32_t data, uint32_t place, uint32_t flags, uint32_t id,
-              const std::optional<Parameters>& quantized);
+              const Parameters& parameters);
   // The place of a constant's bytes.
   uint32_t put(Data data);
   flatbuffers::Offset<flatbuffers::Vector<uint32_t>> list(const Sizes& items);
