@@ -1,7 +1,9 @@
 #include "xnnpack/builder/builder.h"
 
+#include <cmath>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +22,7 @@ namespace xnn = fb_xnnpack;
 using ir::SymInt;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 
 using Integers = std::vector<int64_t>;
 
@@ -57,6 +60,9 @@ class Maker : public onnx::GraphMaker {
   void round(const std::string& from, const std::string& to, float scale, int8_t zero_point) {
     step("QuantizeLinear", from, to + "_q", scale, zero_point);
     step("DequantizeLinear", to + "_q", to, scale, zero_point);
+  }
+  void cast(const std::string& from, const std::string& to, DType dtype) {
+    node("Cast", {from}, to, {{"to", int64_t{onnx::onnx_type(dtype)}}});
   }
   void number(const std::string& name, float value) {
     constant<float>(name, DType::kFloat32, {}, {value});
@@ -187,6 +193,84 @@ TEST(XnnpackBuilder, ReadsNoConstantsButWeightsAndBiases) {
   EXPECT_THAT(built.kinds(), ElementsAre("StaticSlice", "StaticReshape", "StaticConstantPad",
                                          "StaticSlice", "FullyConnected", "Add"));
   EXPECT_THAT(built.constant(1), ElementsAre(1, 2));
+}
+
+// Moved as they are, computed with in float32, and rounded where the program says.
+TEST(XnnpackBuilder, ComputesHalvesInFloat32) {
+  Maker maker;
+  maker.input("x", {2, 3}, DType::kFloat16);
+  maker.constant<uint16_t>("w", DType::kFloat16, {2, 3}, {0x3c00, 0xc000, 1, 0x7c00, 0x8000, 0});
+  maker.cast("x", "a", DType::kFloat32);
+  maker.constant<uint16_t>("u", DType::kFloat16, {2}, {0x8000, 0x0001});
+  maker.cast("w", "v", DType::kFloat32);
+  maker.cast("u", "t", DType::kFloat32);
+  maker.node("Gemm", {"a", "v", "t"}, "b", {{"transB", int64_t{1}}});
+  maker.cast("b", "c", DType::kFloat16);
+  maker.cast("c", "d", DType::kFloat32);
+  maker.node("Transpose", {"d"}, "e", {{"perm", Integers{1, 0}}});
+  maker.cast("e", "y", DType::kFloat16);
+  maker.node("Abs", {"e"}, "z");
+  maker.output("y", {2, 2}, DType::kFloat16);
+  maker.output("z", {2, 2});
+  maker.output("d", {2, 2});
+  const Built built = build(maker);
+  EXPECT_THAT(built.kinds(), ElementsAre("Convert", "FullyConnected", "Convert", "StaticTranspose",
+                                         "Convert", "Abs", "Copy", "Convert"));
+  EXPECT_THAT(built.constant<uint16_t>(0), ElementsAre(0x3c00, 0xc000, 1, 0x7c00, 0x8000, 0));
+  EXPECT_THAT(built.constant(1), ElementsAre(0, 0x1p-24F));
+  EXPECT_TRUE(std::signbit(built.constant(1)[0]));
+  std::map<uint32_t, xnn::XNNDatatype> ends;
+  for (const auto* value : *built.graph().xvalues()) {
+    const auto* tensor = value->xvalue_union_as_XNNTensorValue();
+    if (tensor->flags() != 0) ends[tensor->external_id()] = tensor->datatype();
+  }
+  constexpr auto kHalf = xnn::XNNDatatype::xnn_datatype_fp16;
+  constexpr auto kFloat = xnn::XNNDatatype::xnn_datatype_fp32;
+  EXPECT_THAT(ends, ElementsAre(Pair(0, kHalf), Pair(1, kHalf), Pair(2, kFloat), Pair(3, kFloat)));
+}
+
+TEST(XnnpackBuilder, RoundsOutputsAloneWithReducedPrecision) {
+  Maker maker;
+  maker.input("x", {2}, DType::kFloat16);
+  maker.cast("x", "a", DType::kFloat32);
+  maker.node("Sigmoid", {"a"}, "b");
+  maker.cast("b", "c", DType::kFloat16);
+  maker.cast("c", "d", DType::kFloat32);
+  maker.node("Tanh", {"d"}, "e");
+  maker.cast("e", "y", DType::kFloat16);
+  maker.output("y", {2}, DType::kFloat16);
+  EXPECT_THAT(build(maker).kinds(),
+              ElementsAre("Convert", "Sigmoid", "Convert", "Convert", "Tanh", "Convert"));
+  EXPECT_THAT(build(maker, /*allow_reduced_precision=*/true).kinds(),
+              ElementsAre("Convert", "Sigmoid", "Tanh", "Convert"));
+}
+
+// As not every processor compares halves.
+TEST(XnnpackBuilder, PoolsHalvesInFloat32) {
+  Maker maker;
+  maker.input("x", {1, 2, 4, 4}, DType::kFloat16);
+  maker.cast("x", "a", DType::kFloat32);
+  maker.node("MaxPool", {"a"}, "b", {{"kernel_shape", Integers{2, 2}}});
+  maker.cast("b", "y", DType::kFloat16);
+  maker.output("y", {1, 2, 3, 3}, DType::kFloat16);
+  EXPECT_THAT(build(maker).kinds(), ElementsAre("StaticTranspose", "Convert", "MaxPooling2d",
+                                                "Convert", "StaticTranspose"));
+}
+
+TEST(XnnpackBuilder, RoundsFromOneHalfTypeToTheOther) {
+  Maker maker;
+  maker.input("x", {2}, DType::kBFloat16);
+  maker.cast("x", "y", DType::kFloat16);
+  maker.output("y", {2}, DType::kFloat16);
+  EXPECT_THAT(build(maker).kinds(), ElementsAre("Convert", "Convert"));
+}
+
+TEST(XnnpackBuilder, ComputesNothingInHalves) {
+  Maker maker;
+  maker.input("x", {2}, DType::kFloat16);
+  maker.node("Abs", {"x"}, "y");
+  maker.output("y", {2}, DType::kFloat16);
+  EXPECT_EQ(refusal(maker), "y: it computes in float32, and rounds to float16");
 }
 
 TEST(XnnpackBuilder, RefusesTheNodeThatItHasNot) {
