@@ -8,9 +8,18 @@
 #include <span>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace slipway {
+
+// What this is compiled for, as archives and blobs name it; its end is what `uname -m` prints.
+#if defined(__aarch64__)
+inline constexpr std::string_view kPlatform = "linux_aarch64";
+#else
+inline constexpr std::string_view kPlatform = "linux_x86_64";
+#endif
+inline constexpr std::string_view kMachine = kPlatform.substr(sizeof("linux"));
 
 // Of the first processor; all have the same. Empty where /proc/cpuinfo does not say. Read once.
 inline const std::set<std::string>& processor_features() {

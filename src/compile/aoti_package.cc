@@ -6,7 +6,10 @@
 #include <utility>
 #include <variant>
 
+#include <fmt/core.h>
+
 #include "base/error.h"
+#include "base/processor.h"
 #include "base/try.h"
 #include "pt2/tree_writer.h"
 #include "pt2/zip_reader.h"
@@ -46,8 +49,9 @@ Status check_keys(const Tree& tree) {
 PieceList aoti_package(PieceList library) {
   pt2::ZipWriter zip(kRoot);
   zip.add(kLibrary, source_of(std::move(library)));
-  zip.add(kMetadata, std::string(R"({"AOTI_DEVICE_KEY": "cpu", "AOTI_PLATFORM": "linux", )"
-                                 R"("AOTI_MACHINE": "x86_64"})"));
+  zip.add(kMetadata, fmt::format(R"({{"AOTI_DEVICE_KEY": "cpu", "AOTI_PLATFORM": "linux", )"
+                                 R"("AOTI_MACHINE": "{}"}})",
+                                 kMachine));
   zip.add("archive_format", std::string("pt2"));
   zip.add("archive_version", std::string("0"));
   zip.add(".data/version", std::string("6\n"));

@@ -2,14 +2,23 @@
 
 #include <algorithm>
 
-#ifndef __x86_64__
-#error "the switch of stacks is written for x86-64"
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#error "the switch of stacks is written for x86-64 and aarch64"
 #endif
 
 namespace slipway::cuda {
 namespace {
 
 constexpr size_t kStack = size_t{64} << 10;
+// What a switch leaves on a stack, in words, and which of them is where to go on: a stack begins so
+// that a function finds it as calls leave it.
+#if defined(__x86_64__)
+constexpr size_t kFrame = 8;
+constexpr size_t kReturn = 6;
+#else
+constexpr size_t kFrame = 20;
+constexpr size_t kReturn = 11;
+#endif
 
 }  // namespace
 
@@ -20,8 +29,11 @@ asm(R"(
 .text
 .globl slipway_switch_stack
 .hidden slipway_switch_stack
-.type slipway_switch_stack, @function
+.type slipway_switch_stack, %function
 slipway_switch_stack:
+)"
+#if defined(__x86_64__)
+    R"(
   pushq %rbp
   pushq %rbx
   pushq %r12
@@ -37,6 +49,38 @@ slipway_switch_stack:
   popq %rbx
   popq %rbp
   ret
+)"
+#else
+    R"(
+  sub sp, sp, #160
+  stp x19, x20, [sp]
+  stp x21, x22, [sp, #16]
+  stp x23, x24, [sp, #32]
+  stp x25, x26, [sp, #48]
+  stp x27, x28, [sp, #64]
+  stp x29, x30, [sp, #80]
+  stp d8, d9, [sp, #96]
+  stp d10, d11, [sp, #112]
+  stp d12, d13, [sp, #128]
+  stp d14, d15, [sp, #144]
+  mov x9, sp
+  str x9, [x0]
+  mov sp, x1
+  ldp x19, x20, [sp]
+  ldp x21, x22, [sp, #16]
+  ldp x23, x24, [sp, #32]
+  ldp x25, x26, [sp, #48]
+  ldp x27, x28, [sp, #64]
+  ldp x29, x30, [sp, #80]
+  ldp d8, d9, [sp, #96]
+  ldp d10, d11, [sp, #112]
+  ldp d12, d13, [sp, #128]
+  ldp d14, d15, [sp, #144]
+  add sp, sp, #160
+  ret
+)"
+#endif
+    R"(
 .size slipway_switch_stack, . - slipway_switch_stack
 )");
 
@@ -56,10 +100,9 @@ void Fibers::prepare(size_t index) {
     stacks_.push_back(std::unique_ptr<std::byte[]>(new std::byte[kStack]));
   }
   auto top = reinterpret_cast<uintptr_t>(stacks_[index].get() + kStack) & ~uintptr_t{15};
-  // Six registers and where to go on; a function begins with the stack 8 below a multiple of 16.
-  auto* const frame = reinterpret_cast<void**>(top) - 8;
-  std::fill(frame, frame + 8, nullptr);
-  frame[6] = reinterpret_cast<void*>(&Fibers::start);
+  auto* const frame = reinterpret_cast<void**>(top) - kFrame;
+  std::fill(frame, frame + kFrame, nullptr);
+  frame[kReturn] = reinterpret_cast<void*>(&Fibers::start);
   fibers_[index] = {frame, State::kReady, 0};
 }
 

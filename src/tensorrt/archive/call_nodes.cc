@@ -112,9 +112,8 @@ bool is_platform_known(std::string_view platform) {
 
 Status check_own_platform(const SerializedEngine& engine) {
   const std::string& platform = engine.target_platform;
-  if (!is_platform_known(platform) || platform == kOwnPlatform) return {};
-  return unsupported("its engine is for {}, and this is {}: compile it there", platform,
-                     kOwnPlatform);
+  if (!is_platform_known(platform) || platform == kPlatform) return {};
+  return unsupported("its engine is for {}, and this is {}: compile it there", platform, kPlatform);
 }
 
 }  // namespace slipway::tensorrt

@@ -5,6 +5,7 @@
 #include <map>
 #include <string_view>
 
+#include "base/processor.h"
 #include "ir/program.h"
 #include "slipway/result.h"
 #include "tensorrt/archive/serialized_engine.h"
@@ -22,8 +23,7 @@ inline constexpr std::string_view kEngineClass = "__torch__.torch.classes.tensor
 inline constexpr std::string_view kEngineFunction =
     "torch_tensorrt.dynamo.runtime._TRTEngine._reconstruct_trt_engine";
 
-// What this machine is to Torch-TensorRT, and what else TensorRT builds for.
-inline constexpr std::string_view kOwnPlatform = "linux_x86_64";
+// What TensorRT builds for besides this platform.
 inline constexpr std::string_view kWindowsPlatform = "windows_x86_64";
 
 bool is_call(const ir::Node& node);

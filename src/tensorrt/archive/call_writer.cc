@@ -182,9 +182,8 @@ class CallWriter {
       }
     } else {
       SLIPWAY_RETURN_IF_ERROR(check_own_platform(serialized));
-      if (form_.platform != kOwnPlatform) {
-        return invalid_argument("it was built for {}, and not for {}", kOwnPlatform,
-                                form_.platform);
+      if (form_.platform != kPlatform) {
+        return invalid_argument("it was built for {}, and not for {}", kPlatform, form_.platform);
       }
     }
     const auto* inputs =

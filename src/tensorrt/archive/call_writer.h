@@ -18,7 +18,7 @@ struct CallForm {
   // For another machine: the placeholder, with the plan as a buffer. Else execute_engine, with the
   // engine as a custom object.
   bool is_placeholder = false;
-  std::string platform = std::string(kOwnPlatform);  // where it is to run
+  std::string platform = std::string(kPlatform);  // where it is to run
 };
 
 // A call of Torch-TensorRT's takes the place of each ir::kCallEngine, which calls one of `engines`

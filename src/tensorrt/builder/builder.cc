@@ -181,7 +181,7 @@ class TensorRtBuilder : public engine_build::Builder {
         {"tf32", build_options_.allow_reduced_precision ? "on" : "off"},
         {"weight_streaming", options_.streams_weights() ? "on" : "off"},
         {"precision", precision_name(options_.precision)}};
-    if (options_.calls.platform != kOwnPlatform) options["platform"] = options_.calls.platform;
+    if (options_.calls.platform != kPlatform) options["platform"] = options_.calls.platform;
     if (options_.workspace) options["workspace"] = std::to_string(*options_.workspace);
     if (options_.optimization_level) {
       options["optimization_level"] = std::to_string(*options_.optimization_level);

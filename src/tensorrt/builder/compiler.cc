@@ -56,9 +56,9 @@ Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionV
                                                      const engine_build::BuildOptions& build) {
   SLIPWAY_ASSIGN_OR_RETURN(Options options, parse_options(values));
   const std::string& platform = options.calls.platform;
-  if (platform != kOwnPlatform && platform != kWindowsPlatform) {
+  if (platform != kPlatform && platform != kWindowsPlatform) {
     return unsupported("option 'platform' {}: TensorRT builds for {} and {} here", platform,
-                       kOwnPlatform, kWindowsPlatform);
+                       kPlatform, kWindowsPlatform);
   }
   return std::unique_ptr<engine_build::Compiler>(
       std::make_unique<TensorRtCompiler>(std::move(options), build));
@@ -83,8 +83,8 @@ Result<std::string> check_machine(std::span<const std::byte> plan,
   SLIPWAY_ASSIGN_OR_RETURN(const Options options, parse_options(values));
   const auto platform = record.options.find(kPlatformOption);
   if (platform != record.options.end() && is_platform_known(platform->second) &&
-      platform->second != kOwnPlatform) {
-    return unavailable("it is for {}, and this is {}", printable(platform->second), kOwnPlatform);
+      platform->second != kPlatform) {
+    return unavailable("it is for {}, and this is {}", printable(platform->second), kPlatform);
   }
   return check_plan(plan, record.library_version, options.library);
 }

@@ -187,7 +187,7 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
   }
   const bool has_budget = options.weight_streaming_budget.has_value();
   const bool has_total = options.weight_streaming_total.has_value();
-  if (!options.calls.is_placeholder && options.calls.platform != kOwnPlatform) {
+  if (!options.calls.is_placeholder && options.calls.platform != kPlatform) {
     return invalid_argument("option 'platform' {} goes with option 'cross_compile'",
                             options.calls.platform);
   }

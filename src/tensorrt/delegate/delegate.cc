@@ -30,6 +30,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/printable.h"
+#include "base/processor.h"
 #include "base/try.h"
 #include "cuda/options/options.h"
 #include "delegate/backend.h"
@@ -48,8 +49,6 @@ namespace slipway::tensorrt {
 namespace {
 
 namespace et = executorch::runtime;
-
-constexpr std::string_view kPlatform = "linux_x86_64";
 
 // What is known of a blob before TensorRT is asked.
 struct Request {
