@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 if is_wanted tools/requirements-lint.txt clang-tidy; then
   echo "Fetching ${requirement%% *} from PyPI: 46 MB, and 170 MB on disk."
   fetch_wheel "$requirement"
-  unpack_wheel clang-tidy "${requirement##*sha256:}" clang_tidy/data
+  unpack_wheel .deps/clang-tidy "${requirement##*sha256:}" clang_tidy/data
   chmod +x .deps/clang-tidy/bin/clang-tidy
   echo "$requirement" >"$stamp"
 fi

@@ -14,7 +14,7 @@ passes on any of it, and programs that run engines need none of it.
 Fetching ${requirement%% *} from PyPI: 90 MB, and 114 MB on disk.
 END
 fetch_wheel "$requirement"
-unpack_wheel nvrtc "${requirement##*sha256:}" nvidia/cu13/lib '*.dist-info/licenses/License.txt'
+unpack_wheel .deps/nvrtc "${requirement##*sha256:}" nvidia/cu13/lib '*.dist-info/licenses/License.txt'
 # A second build that takes less memory, and nobody opens.
 rm -f .deps/nvrtc/*.alt.so*
 echo "$requirement" >"$stamp"

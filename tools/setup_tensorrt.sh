@@ -13,5 +13,5 @@ Slipway neither holds nor passes on any of it.
 Fetching ${requirement%% *} from PyPI: 95 MB, and 334 MB on disk.
 END
 fetch_wheel "$requirement"
-unpack_wheel tensorrt-rtx "${requirement##*sha256:}" tensorrt_rtx_libs '*.dist-info/licenses/LICENSE.txt'
+unpack_wheel .deps/tensorrt-rtx "${requirement##*sha256:}" tensorrt_rtx_libs '*.dist-info/licenses/LICENSE.txt'
 echo "$requirement" >"$stamp"
