@@ -33,7 +33,7 @@ if(TARGET slipway)
     string(REGEX MATCH "(.*)=(.*)" print "${print}")
     set(file "${CMAKE_INSTALL_DATADIR}/${CMAKE_MATCH_1}")
     install(CODE "
-      execute_process(COMMAND $<TARGET_FILE:slipway> ${CMAKE_MATCH_2} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+      execute_process(COMMAND ${CMAKE_CROSSCOMPILING_EMULATOR} $<TARGET_FILE:slipway> ${CMAKE_MATCH_2} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
       file(WRITE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${file}\" \"\${text}\")")
   endforeach()
 endif()
@@ -52,14 +52,12 @@ install(TARGETS ${SLIPWAY_ENGINE_LIBRARIES} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # The licences of all that is installed: of the libraries beside ours as their wheels have them, and of those linked into ours as
 # Debian has them.
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-foreach(name executorch openvino)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/.deps/${name}/licenses/
-          DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses/${name})
-endforeach()
+install(DIRECTORY ${SLIPWAY_EXECUTORCH}/licenses/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses/executorch)
+install(DIRECTORY ${SLIPWAY_OPENVINO}/licenses/ DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses/openvino)
 foreach(package libfmt-dev libxxhash-dev libdeflate-dev libssl-dev libprotobuf-dev nlohmann-json3-dev libcli11-dev
                 libflatbuffers-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev)
-  if(EXISTS /usr/share/doc/${package}/copyright)
-    install(FILES /usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses
+  if(EXISTS ${CMAKE_SYSROOT}/usr/share/doc/${package}/copyright)
+    install(FILES ${CMAKE_SYSROOT}/usr/share/doc/${package}/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses
             RENAME ${package}.copyright)
   endif()
 endforeach()
