@@ -44,6 +44,12 @@ Status check_keys(const Tree& tree) {
   return {};
 }
 
+// PyTorch takes numbers as tensors, and nothing as no tensor.
+bool is_taken(const ValueInfo& output) {
+  const auto* literal = std::get_if<LiteralInfo>(&output.type);
+  return literal == nullptr || !std::holds_alternative<std::string>(literal->value);
+}
+
 }  // namespace
 
 PieceList aoti_package(PieceList library) {
@@ -78,16 +84,16 @@ Status check_callable_by_pytorch(const pte::File& file) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!signature.is_chosen(i)) continue;
     return unsupported(
-        "input {} '{}' is {}, but PyTorch's loader of packages passes tensors alone: export the "
-        "model with a tensor in its place",
+        "input {} '{}' is {}, but PyTorch's loader of packages passes tensors alone, which is why "
+        "AOTInductor compiles no such model, too: export it with a tensor in its place",
         i, inputs[i].name, inputs[i].type_text());
   }
   const auto& outputs = signature.outputs();
   for (size_t i = 0; i < outputs.size(); ++i) {
-    if (outputs[i].tensor() != nullptr) continue;
+    if (is_taken(outputs[i])) continue;
     return unsupported(
-        "output {} '{}' is {}, but PyTorch's loader of packages takes tensors alone: leave it out "
-        "of what the model returns",
+        "output {} '{}' is {}, but PyTorch's loader of packages takes tensors, numbers and None "
+        "alone: leave it out of what the model returns",
         i, outputs[i].name, outputs[i].type_text());
   }
   for (const Tree* tree : {&signature.input_tree(), &signature.output_tree()}) {

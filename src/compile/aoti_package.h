@@ -16,7 +16,7 @@ PieceList aoti_package(PieceList library);
 // The shared library in a package that aoti_package() made.
 Result<OwnedSpan> library_of_package(const OwnedSpan& package, const std::string& name);
 
-// Whether PyTorch's callers, who pass tensors alone, can call the program.
+// Whether PyTorch's callers, who pass tensors alone, can call the program and take what it gives.
 Status check_callable_by_pytorch(const pte::File& file);
 
 }  // namespace slipway

@@ -1,85 +1,15 @@
 // AOTInductor's functions (torch/csrc/inductor/aoti_runtime/interface.h), by which PyTorch loads
-// and runs this model: docs/aoti.md. Tensors are PyTorch's own, made and read by functions that are
-// found in the process: nothing here is linked with it.
+// and runs this model: docs/aoti.md. Nothing here is linked with it.
 
-#define _GNU_SOURCE
 #include "aoti.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "aoti_tensors.h"
 #include "runtime.h"
-
-typedef struct tensor* tensor_handle;
-
-// ---- PyTorch's functions.
-
-#define FOR_EACH_TORCH_FUNCTION(F)                                             \
-  F(aoti_torch_delete_tensor_object, (tensor_handle tensor))                   \
-  F(aoti_torch_get_data_ptr, (tensor_handle tensor, void** data))              \
-  F(aoti_torch_get_dim, (tensor_handle tensor, int64_t * rank))                \
-  F(aoti_torch_get_sizes, (tensor_handle tensor, int64_t * *sizes))            \
-  F(aoti_torch_get_strides, (tensor_handle tensor, int64_t * *strides))        \
-  F(aoti_torch_get_dtype, (tensor_handle tensor, int32_t * type))              \
-  F(aoti_torch_get_device_type, (tensor_handle tensor, int32_t * type))        \
-  F(aoti_torch_empty_strided,                                                  \
-    (int64_t rank, const int64_t* sizes, const int64_t* strides, int32_t type, \
-     int32_t device_type, int32_t device_index, tensor_handle* tensor))
-
-#define FIELD(name, parameters) status(*name) parameters;
-struct torch {
-  FOR_EACH_TORCH_FUNCTION(FIELD)
-};
-#undef FIELD
-
-enum { kCpu = 0, kMostDimensions = 64 };
-
-// Its numbers of element types (c10/core/ScalarType.h) by their names.
-struct element_type {
-  const char* name;
-  int32_t number;
-};
-static const struct element_type kElementTypes[] = {
-    {"uint8", 0},
-    {"int8", 1},
-    {"int16", 2},
-    {"int32", 3},
-    {"int64", 4},
-    {"float16", 5},
-    {"float32", 6},
-    {"float64", 7},
-    {"complex32", 8},
-    {"complex64", 9},
-    {"complex128", 10},
-    {"bool", 11},
-    {"bfloat16", 15},
-    {"float8_e5m2", 23},
-    {"float8_e4m3fn", 24},
-    {"float8_e5m2fnuz", 25},
-    {"float8_e4m3fnuz", 26},
-    {"uint16", 27},
-    {"uint32", 28},
-    {"uint64", 29},
-};
-enum { kElementTypeCount = sizeof(kElementTypes) / sizeof(kElementTypes[0]) };
-
-// -1 for what there is not.
-static int32_t number_of(const char* name) {
-  for (size_t i = 0; i < kElementTypeCount; ++i) {
-    if (strcmp(kElementTypes[i].name, name) == 0) return kElementTypes[i].number;
-  }
-  return -1;
-}
-
-static const char* name_of(int32_t number) {
-  for (size_t i = 0; i < kElementTypeCount; ++i) {
-    if (kElementTypes[i].number == number) return kElementTypes[i].name;
-  }
-  return "another type";
-}
 
 // ---- Errors.
 
@@ -127,24 +57,6 @@ struct container {
   size_t output_count;
 };
 
-static slipway_model_error* find_torch(struct torch* torch) {
-  void* const library = dlopen("libtorch_cpu.so", RTLD_NOW | RTLD_NOLOAD);
-  void* const where = library != NULL ? library : RTLD_DEFAULT;
-  const char* missing = NULL;
-#define FIND(name, parameters)                 \
-  *(void**)&torch->name = dlsym(where, #name); \
-  if (torch->name == NULL) missing = #name;
-  FOR_EACH_TORCH_FUNCTION(FIND)
-#undef FIND
-  // The process keeps it: it has called.
-  if (library != NULL) dlclose(library);
-  if (missing == NULL) return NULL;
-  return make_error(SLIPWAY_UNAVAILABLE,
-                    "%s: no PyTorch is found in this process that has %s, by which the model would "
-                    "read its tensors: call slipway_model_load() in its place",
-                    path_of_model(), missing);
-}
-
 static slipway_model_error* make_instance(struct instance** instance) {
   *instance = calloc(1, sizeof(struct instance));
   if (*instance == NULL) return make_error(SLIPWAY_RESOURCE_EXHAUSTED, "out of memory");
@@ -176,18 +88,17 @@ static slipway_model_error* check_signature(struct container* container) {
     }
     if (info->kind != SLIPWAY_TENSOR) continue;
     ++container->tensor_count;
-    if (number_of(info->type) >= 0) continue;
+    if (type_of(info->kind, info->type) >= 0) continue;
     return make_error(SLIPWAY_UNSUPPORTED, "input %zu '%s' is of type %s", i, info->name,
                       info->type);
   }
   for (size_t i = 0; i < container->output_count; ++i) {
     const slipway_value_info* const info = slipway_model_output(container->method, i);
-    if (info->kind == SLIPWAY_TENSOR && number_of(info->type) >= 0) continue;
-    return make_error(
-        SLIPWAY_UNSUPPORTED,
-        "output %zu '%s' is %s, and PyTorch's loader takes tensors alone: leave it out "
-        "of what the model returns, or run it by slipway_model.h",
-        i, info->name, info->text);
+    if (info->kind == SLIPWAY_NONE || type_of(info->kind, info->type) >= 0) continue;
+    return make_error(SLIPWAY_UNSUPPORTED,
+                      "output %zu '%s' is %s, and PyTorch's loader takes tensors, numbers and None "
+                      "alone: leave it out of what the model returns, or run it by slipway_model.h",
+                      i, info->name, info->text);
   }
   return NULL;
 }
@@ -300,88 +211,6 @@ static void give_back(struct container* container, struct instance* instance) {
   container->unused = instance;
   pthread_cond_signal(&container->is_freed);
   pthread_mutex_unlock(&container->lock);
-}
-
-#define PYTORCH(call)                                                                         \
-  do {                                                                                        \
-    if ((call) != 0) return make_error(SLIPWAY_INTERNAL, "PyTorch's function fails: " #call); \
-  } while (0)
-
-// The strides of a tensor that lies contiguously; nothing else is said of sizes of 1, and of a
-// tensor without elements.
-static slipway_model_error* check_strides(size_t position, int64_t rank, const int64_t* sizes,
-                                          const int64_t* strides) {
-  for (int64_t i = 0; i < rank; ++i) {
-    if (sizes[i] == 0) return NULL;
-  }
-  int64_t expected = 1;
-  for (int64_t i = rank - 1; i >= 0; --i) {
-    if (sizes[i] != 1 && strides[i] != expected) {
-      return make_error(SLIPWAY_INVALID_ARGUMENT,
-                        "input_handles[%zu]: unmatched stride value at %lld, expected: %lld, but "
-                        "got: %lld (call contiguous() before)",
-                        position, (long long)i, (long long)expected, (long long)strides[i]);
-    }
-    expected *= sizes[i];
-  }
-  return NULL;
-}
-
-static slipway_model_error* read_input(const struct torch* torch, size_t position,
-                                       tensor_handle handle, const slipway_value_info* info,
-                                       slipway_value* value) {
-  if (handle == NULL) {
-    return make_error(SLIPWAY_INVALID_ARGUMENT, "input_handles[%zu]: no tensor", position);
-  }
-  int32_t device = 0;
-  int32_t type = 0;
-  int64_t rank = 0;
-  int64_t* sizes = NULL;
-  int64_t* strides = NULL;
-  void* data = NULL;
-  PYTORCH(torch->aoti_torch_get_device_type(handle, &device));
-  if (device != kCpu) {
-    return make_error(SLIPWAY_INVALID_ARGUMENT,
-                      "input_handles[%zu]: unmatched device type, expected: 0(cpu), but got: %d",
-                      position, device);
-  }
-  PYTORCH(torch->aoti_torch_get_dtype(handle, &type));
-  if (type != number_of(info->type)) {
-    return make_error(SLIPWAY_INVALID_ARGUMENT,
-                      "input_handles[%zu]: unmatched dtype, expected: %d(%s), but got: %d(%s)",
-                      position, number_of(info->type), info->type, type, name_of(type));
-  }
-  PYTORCH(torch->aoti_torch_get_dim(handle, &rank));
-  PYTORCH(torch->aoti_torch_get_sizes(handle, &sizes));
-  PYTORCH(torch->aoti_torch_get_strides(handle, &strides));
-  PYTORCH(torch->aoti_torch_get_data_ptr(handle, &data));
-  slipway_model_error* error = check_strides(position, rank, sizes, strides);
-  if (error != NULL) return error;
-  error = slipway_model_tensor_borrow(info->type, sizes, (int32_t)rank, data, &value->as.tensor);
-  if (error == NULL) value->kind = SLIPWAY_TENSOR;
-  return error;
-}
-
-// A copy in PyTorch's memory: the module writes to its own again at the next call.
-static slipway_model_error* write_output(const struct torch* torch, const slipway_value* value,
-                                         const slipway_value_info* info, tensor_handle* handle) {
-  const DLTensor* const from = &value->as.tensor->dl_tensor;
-  int64_t strides[kMostDimensions];
-  if (from->ndim > kMostDimensions) {
-    return make_error(SLIPWAY_UNSUPPORTED, "output '%s' has %d dimensions", info->name, from->ndim);
-  }
-  int64_t count = 1;
-  for (int32_t i = from->ndim - 1; i >= 0; --i) {
-    strides[i] = count > 0 ? count : 1;
-    count *= from->shape[i];
-  }
-  void* data = NULL;
-  PYTORCH(torch->aoti_torch_empty_strided(from->ndim, from->shape, strides, number_of(info->type),
-                                          kCpu, 0, handle));
-  PYTORCH(torch->aoti_torch_get_data_ptr(*handle, &data));
-  const size_t bytes = (size_t)count * from->dtype.bits * from->dtype.lanes / 8;
-  if (bytes > 0) memcpy(data, (const char*)from->data + from->byte_offset, bytes);
-  return NULL;
 }
 
 // `values` has room for all inputs and outputs.
