@@ -120,6 +120,15 @@ def run_two(first, second):
     assert counts[0] == counts[2] != counts[1], counts
 
 
+def refuse_without_pytorch(path):
+    """AOTInductor's functions, of which PyTorch's are called."""
+    model = ctypes.CDLL(str(path))
+    container, error = ctypes.c_void_p(), ctypes.c_char_p()
+    assert model.AOTInductorModelContainerCreateWithDevice(ctypes.byref(container), ctypes.c_size_t(1), b'cpu', None) == 1
+    model.AOTInductorGetLastError(ctypes.byref(error))
+    expect(error.value.decode(), str(path), 'no PyTorch is found in this process')
+
+
 if __name__ == '__main__':
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
@@ -127,4 +136,5 @@ if __name__ == '__main__':
     find_library(WORK / 'mlp.so', mlp_values)
     refuse_damage(WORK / 'mlp.so', mlp_values)
     run_two(WORK / 'mlp.so', WORK / 'consts.so')
+    refuse_without_pytorch(WORK / 'mlp.so')
     shutil.rmtree(WORK)

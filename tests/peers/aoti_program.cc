@@ -1,5 +1,5 @@
-// Loads a package of AOTInductor as a C++ server of PyTorch does, and compares what it gives.
-// usage: aoti_program PACKAGE CASES, with a file of "INPUTS OUTPUTS" and for each tensor
+// Loads packages of AOTInductor as a C++ server of PyTorch does, and compares what they give.
+// usage: aoti_program (PACKAGE CASES)..., with a file of "INPUTS OUTPUTS" and for each tensor
 // "NUMBER_OF_ITS_TYPE RANK SIZES... BYTES\n" with the bytes themselves, for each case
 
 #include <cstdint>
@@ -47,10 +47,9 @@ static bool is_same(const Tensors& found, const Tensors& expected) {
   return true;
 }
 
-int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+static bool gives_what_is_expected(const char* package, const char* cases_file) {
   std::vector<Case> cases;
-  std::ifstream file(argv[2], std::ios::binary);
+  std::ifstream file(cases_file, std::ios::binary);
   size_t inputs = 0;
   size_t outputs = 0;
   while (file >> inputs >> outputs) {
@@ -58,10 +57,9 @@ int main(int argc, char** argv) {
     for (size_t i = 0; i < inputs; ++i) one.inputs.push_back(read_tensor(file));
     for (size_t i = 0; i < outputs; ++i) one.outputs.push_back(read_tensor(file));
   }
-  if (cases.empty()) return 2;
   // Loaded, unloaded, and loaded again.
   for (const size_t runners : {1, 2}) {
-    torch::inductor::AOTIModelPackageLoader loader(argv[1], "model", false, runners);
+    torch::inductor::AOTIModelPackageLoader loader(package, "model", false, runners);
     for (const Case& one : cases) {
       std::vector<int> right(3);
       std::vector<std::thread> threads;
@@ -74,9 +72,19 @@ int main(int argc, char** argv) {
       }
       for (std::thread& thread : threads) thread.join();
       for (const int is_right : right) {
-        if (!is_right) return 1;
+        if (!is_right) return false;
       }
     }
+  }
+  return !cases.empty();
+}
+
+int main(int argc, char** argv) {
+  if (argc < 3) return 2;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (gives_what_is_expected(argv[i], argv[i + 1])) continue;
+    std::cerr << argv[i] << " gives something else\n";
+    return 1;
   }
   return 0;
 }
