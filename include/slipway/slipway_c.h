@@ -201,9 +201,9 @@ SLIPWAY_API const slipway_value_info* slipway_method_output(const slipway_method
                                                             size_t index);
 
 // How the flattened values nest, as JSON: {"kind": "dict", "keys": ["mask"], "children": [...]}
-// with `kind` one of leaf, none, tuple, list, dict, namedtuple, and "type_name" where the Python
-// type is another one (docs/formats/manifest.md). The inputs are a tuple of the arguments, a tuple,
-// and the keyword arguments, a dict.
+// with `kind` one of leaf, none, tuple, list, dict, namedtuple, and "type_name" and "context" where
+// the Python type is another one (docs/formats/manifest.md). The inputs are a tuple of the
+// arguments, a tuple, and the keyword arguments, a dict.
 SLIPWAY_API const char* slipway_method_input_tree(const slipway_method* method);
 SLIPWAY_API const char* slipway_method_output_tree(const slipway_method* method);
 // The same as PyTorch writes it (torch.utils._pytree.treespec_dumps); NULL where values nest in

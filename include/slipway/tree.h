@@ -19,6 +19,9 @@ struct Tree {
   // registered classes) are their nearest kind here, and carry their Python name in it.
   std::string type_name;
   std::vector<Tree> children;
+  // What PyTorch keeps of a dict whose keys are not all texts, and of a type named by `type_name`
+  // but for named tuples: its TreeSpec's context, as JSON. Else empty.
+  std::string context = {};
 
   SLIPWAY_API int64_t leaf_count() const;
   // A path a leaf, in flattened order, such as "[0]['mask'].logits"; a lone leaf is "".

@@ -1,7 +1,5 @@
 #include "compile/aoti_package.h"
 
-#include <algorithm>
-#include <regex>
 #include <string>
 #include <utility>
 #include <variant>
@@ -23,26 +21,6 @@ namespace {
 constexpr const char* kRoot = "model";
 constexpr const char* kLibrary = "data/aotinductor/model/model.wrapper.so";
 constexpr const char* kMetadata = "data/aotinductor/model/model.wrapper_metadata.json";
-
-// PyTorch tells 1 from "1", and files keep the texts of keys alone.
-bool may_be_no_text(const std::string& key) {
-  static const std::regex pattern("[-+]?[0-9.]+(e[-+]?[0-9]+)?|None|True|False|nan|[-+]?inf");
-  return std::regex_match(key, pattern);
-}
-
-Status check_keys(const Tree& tree) {
-  if (tree.kind == Tree::Kind::kDict) {
-    const auto key = std::find_if(tree.keys.begin(), tree.keys.end(), may_be_no_text);
-    if (key != tree.keys.end()) {
-      return unsupported(
-          "a dict of the model has the key {}, which may be a number or a text: packages of "
-          "AOTInductor take names alone",
-          *key);
-    }
-  }
-  for (const Tree& child : tree.children) SLIPWAY_RETURN_IF_ERROR(check_keys(child));
-  return {};
-}
 
 // PyTorch takes numbers as tensors, and nothing as no tensor.
 bool is_taken(const ValueInfo& output) {
@@ -97,7 +75,6 @@ Status check_callable_by_pytorch(const pte::File& file) {
         i, outputs[i].name, outputs[i].type_text());
   }
   for (const Tree* tree : {&signature.input_tree(), &signature.output_tree()}) {
-    SLIPWAY_RETURN_IF_ERROR(check_keys(*tree));
     SLIPWAY_RETURN_IF_ERROR(pt2::write_tree(*tree));
   }
   return {};

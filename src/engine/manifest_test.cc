@@ -16,7 +16,7 @@ Manifest example() {
   method.source_torch_version = "2.14.0";
   Tree leaf;
   Tree dict{Tree::Kind::kDict, {"a", "b"}, "", {leaf, {Tree::Kind::kNone, {}, "", {}}}};
-  Tree named{Tree::Kind::kNamedTuple, {"x"}, "Point", {leaf}};
+  Tree named{Tree::Kind::kNamedTuple, {"x"}, "Point", {leaf}, R"("[[\"x\"], []]")"};
   method.input_tree = {Tree::Kind::kTuple, {}, "", {dict, named}};
   method.output_tree = leaf;
   method.inputs = {{"x", "float32", {"s77", "3"}, {64, 3}, {0, 3}, true}, {"n", "int", {}, {}, {}}};

@@ -28,6 +28,7 @@ Tree read_subtree(JsonValue json, int depth) {
   tree.kind = static_cast<Tree::Kind>(kind - kTreeKinds.begin());
   tree.keys = json.find("keys").to_strings();
   tree.type_name = json.find("type_name").to_string();
+  tree.context = json.find("context").to_string();
   for (const JsonValue child : json.find("children").items()) {
     tree.children.push_back(read_subtree(child, depth + 1));
   }
@@ -46,6 +47,7 @@ OrderedJson tree_to_json(const Tree& tree) {
   json["kind"] = kTreeKinds[static_cast<size_t>(tree.kind)];
   if (!tree.keys.empty()) json["keys"] = tree.keys;
   if (!tree.type_name.empty()) json["type_name"] = tree.type_name;
+  if (!tree.context.empty()) json["context"] = tree.context;
   for (const Tree& child : tree.children) json["children"].push_back(tree_to_json(child));
   return json;
 }

@@ -466,7 +466,7 @@ TEST(ProgramWriter, WhatAnArchiveCantExpressIsAnError) {
 
   SmallProgram tree;
   tree.program.output_tree = {
-      .kind = Tree::Kind::kNamedTuple, .keys = {}, .type_name = "Pair", .children = {}};
+      .kind = Tree::Kind::kTuple, .keys = {}, .type_name = "Pair", .children = {}};
   EXPECT_THAT(problem_of(tree.program), HasSubstr("nest in a Pair"));
 }
 

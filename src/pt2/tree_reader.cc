@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_writer.h"
 #include "base/try.h"
 
 namespace slipway::pt2 {
@@ -47,6 +48,19 @@ std::optional<std::vector<std::string>> keys_of(JsonValue value, size_t count) {
   return keys;
 }
 
+bool are_texts(JsonValue keys) {
+  for (JsonValue key : keys.items()) {
+    if (key.kind() != JsonValue::Kind::kString) return false;
+  }
+  return true;
+}
+
+std::string json_of(JsonValue value) {
+  JsonWriter json;
+  json.copy(value);
+  return json.take();
+}
+
 class TreeReader {
  public:
   TreeReader(const std::string& name,
@@ -81,20 +95,24 @@ class TreeReader {
     } else if (type == "collections.deque") {
       tree.kind = Tree::Kind::kList;
       tree.type_name = type;
+      tree.context = json_of(spec["context"]);
     } else if (type == "builtins.dict" || type == "collections.OrderedDict" ||
                type == "collections.defaultdict") {
-      return read_dict(std::move(tree), type, context);
+      return read_dict(std::move(tree), type, spec["context"], context);
     } else if (type == "collections.namedtuple") {
       return read_namedtuple(
           std::move(tree), context.kind() == JsonValue::Kind::kString ? context.to_string() : text);
     } else {
       read_registered(tree, type, context);
+      tree.context = json_of(spec["context"]);
     }
     return tree;
   }
 
  private:
-  Result<Tree> read_dict(Tree tree, const std::string& type, JsonValue context) const {
+  // `context` is `kept` without the string around it.
+  Result<Tree> read_dict(Tree tree, const std::string& type, JsonValue kept,
+                         JsonValue context) const {
     tree.kind = Tree::Kind::kDict;
     if (type != "builtins.dict") tree.type_name = type;
     std::unique_ptr<JsonDocument> document;
@@ -112,6 +130,7 @@ class TreeReader {
                           tree.children.size());
     }
     tree.keys = *std::move(keys);
+    if (!tree.type_name.empty() || !are_texts(context)) tree.context = json_of(kept);
     return tree;
   }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "pt2/tree_writer.h"
+
 namespace slipway::pt2 {
 namespace {
 
@@ -89,6 +91,31 @@ TEST(TreeReader, NamedTuplesAndRegisteredClasses) {
   tree = read(node("my.Opaque", R"("not JSON")", {kLeaf, kLeaf}));
   ASSERT_TRUE(tree.ok());
   EXPECT_EQ(tree->kind, Tree::Kind::kTuple);
+}
+
+TEST(TreeWriter, WritesWhatWasRead) {
+  const std::string pair = node("builtins.tuple", R"("null")", {kLeaf, kLeaf});
+  const std::string factory =
+      R"({"default_factory_module": "builtins", "default_factory_name": "int", "dict_context": ["k"]})";
+  const std::vector<std::string> specs = {
+      kLeaf,
+      node("builtins.list", R"("null")", {pair}),
+      node("builtins.dict", R"("[\"5\", \"j\"]")", {kLeaf, pair}),
+      node("builtins.dict", R"("[5, true, null, 0.5]")", {kLeaf, kLeaf, kLeaf, kLeaf}),
+      node("collections.OrderedDict", R"("[\"k\"]")", {kLeaf}),
+      node("collections.defaultdict", factory, {kLeaf}),
+      node("collections.deque", R"("7")", {kLeaf}),
+      node("collections.namedtuple", R"("geometry.Point")", {kLeaf, kLeaf}),
+      node("geometry.Pair", R"("[[\"left\", \"right\"], []]")", {kLeaf, kLeaf}),
+      node("my.Opaque", R"("not JSON")", {kLeaf, kLeaf})};
+  for (const std::string& spec : specs) {
+    const auto written = write_tree(read(spec).value());
+    ASSERT_TRUE(written.ok()) << written.error().message();
+    EXPECT_EQ(*written, "[1, " + spec + "]");
+  }
+  // As no archive has it.
+  EXPECT_FALSE(write_tree({Tree::Kind::kTuple, {}, "my.Opaque", {}}).ok());
+  EXPECT_FALSE(write_tree({Tree::Kind::kNone, {}, "", {}, "\"null\""}).ok());
 }
 
 TEST(TreeReader, RefusesWhatDoesNotFit) {

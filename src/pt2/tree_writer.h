@@ -8,8 +8,8 @@
 
 namespace slipway::pt2 {
 
-// `[1, {"type": "builtins.tuple", ...}]`, of leaves, tuples, lists and dicts with texts as keys;
-// other types of Python, whose contexts trees do not hold, are an error.
+// `[1, {"type": "builtins.tuple", ...}]`. A tree of another type of Python without its context is
+// an error.
 Result<std::string> write_tree(const Tree& tree);
 
 }  // namespace slipway::pt2
