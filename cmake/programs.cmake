@@ -72,12 +72,12 @@ function(slipway_tests name sources)
   target_compile_options(${name} PRIVATE ${SLIPWAY_TEST_OPTIONS})
   target_precompile_headers(${name} REUSE_FROM slipway_precompiled_tests)
   add_test(NAME ${name} COMMAND ${name} --gtest_brief=1)
-  if(name MATCHES "^(pt2|runtime|tests)_test$")
+  if(name MATCHES "^(pt2|runtime|tests|golden)_test$")
     # Names of their sources clash, and ExecuTorch's headers declare FlatBuffers' classes their own way.
     set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
   endif()
   set(environment ${test_environment})
-  if(name MATCHES "^(runtime|compile|cli|tests|conformance|stand_in|openvino_.*)_test$")
+  if(name MATCHES "^(runtime|compile|cli|tests|golden|conformance|stand_in|openvino_.*)_test$")
     # They run OpenVINO's threads, which the search for leaks now and then stumbles over when the program ends.
     list(TRANSFORM environment REPLACE "^(ASAN_OPTIONS=.*)" "\\1:detect_leaks=0")
   endif()
@@ -153,10 +153,12 @@ slipway_tests(stand_in_test "${sources}" slipway_stand_in ${everything})
 target_link_libraries(engine_list_compilers_test PRIVATE slipway_stand_in)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cc)
-list(FILTER sources EXCLUDE REGEX "_(fuzz|benchmark)\\.cc$")
+list(FILTER sources EXCLUDE REGEX "(_(fuzz|benchmark)|/golden_test|/executorch_module)\\.cc$")
 if(sources)
   slipway_tests(tests_test "${sources}" ${everything})
 endif()
+# By itself, so that little has to be built for it where another processor is emulated (tools/test_aarch64.sh).
+slipway_tests(golden_test "tests/golden_test.cc;tests/executorch_module.cc" slipway_compile slipway_cuda_builder)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/conformance/*.cc)
 slipway_tests(conformance_test "${sources}" slipway_stand_in ${everything})
 # It takes the longest by far: the columns of OpenVINO and of generated kernels are tests by themselves, so that cores share the work.
