@@ -9,7 +9,7 @@ set(stub ${PROJECT_SOURCE_DIR}/src/model_library/stub)
 file(GLOB sources CONFIGURE_DEPENDS ${stub}/*.c)
 set(folder ${PROJECT_BINARY_DIR}/model_library)
 add_library(slipway_model MODULE ${sources})
-target_include_directories(slipway_model PRIVATE include)
+target_include_directories(slipway_model PRIVATE include src)
 target_compile_options(slipway_model PRIVATE -std=c11 -O2 -g0 -fvisibility=hidden -Wpedantic)
 # Where it looks for libslipway_c.so.
 target_link_options(slipway_model PRIVATE -s LINKER:--build-id=none LINKER:-rpath,$ORIGIN:$ORIGIN/lib:$ORIGIN/../lib)

@@ -83,9 +83,9 @@ struct LoadOptions {
   // The same of all engines of a method together, in proportion to what each can stream. Not both.
   std::optional<uint64_t> weight_streaming_total = std::nullopt;
   // Whether engines of equal bytes and settings share their weights, in the whole process. Without
-  // it TensorRT's do, and a budget that is changed then is that of all of them. OpenVINO's do where
-  // it is true: their calls wait for each other, but with PerformanceHint::kThroughput as many go
-  // on at once as the engine has threads.
+  // it those on a device do, and a budget that is changed then is that of all of them. Those on the
+  // host do where it is true: their calls wait for each other, but with
+  // PerformanceHint::kThroughput as many go on at once as the engine has threads.
   std::optional<bool> share_engines = std::nullopt;
   // Engines of all modules that have this work in one memory of the device, one at a time. Without
   // it each method has such a memory for its own engines.

@@ -111,7 +111,7 @@ Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap
   try {
     // load() has compared the engines of a file with a manifest.
     LoadOptions given = options;
-    // OpenVINO's read their bytes in place, which those of an inline one can't outlive.
+    // Shared ones read their bytes in place, which those of an inline one can't outlive.
     if (given.share_engines == true && has_inline_engine(file_, name_)) given.share_engines.reset();
     BackendSettings settings(given, program_id(), file_.manifest().has_value());
     const et::LoadBackendOptionsMap map = settings.map();

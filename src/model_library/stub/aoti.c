@@ -1,15 +1,15 @@
 // AOTInductor's functions (torch/csrc/inductor/aoti_runtime/interface.h), by which PyTorch loads
 // and runs this model: docs/aoti.md. Nothing here is linked with it.
 
-#include "aoti.h"
+#include "model_library/stub/aoti.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "aoti_tensors.h"
-#include "runtime.h"
+#include "model_library/stub/aoti_tensors.h"
+#include "model_library/stub/runtime.h"
 
 // ---- Errors.
 

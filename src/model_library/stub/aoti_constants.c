@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "aoti.h"
+#include "model_library/stub/aoti.h"
 
 static status no_constants(void) {
   return fail("the weights of this model are in its engines: compile it anew to change them");

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "aoti_tensors.h"
+#include "model_library/stub/aoti_tensors.h"
 
 #include <dlfcn.h>
 #include <stdbool.h>

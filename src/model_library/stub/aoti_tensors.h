@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aoti.h"
-#include "runtime.h"
+#include "model_library/stub/aoti.h"
+#include "model_library/stub/runtime.h"
 
 typedef struct tensor* tensor_handle;
 

@@ -1,6 +1,6 @@
 // The functions of slipway_model.h that call those of libslipway_c.so.
 
-#include "runtime.h"
+#include "model_library/stub/runtime.h"
 
 slipway_model_error* slipway_model_load(const slipway_option* options, size_t option_count,
                                         slipway_warning warning, void* context,

@@ -1,7 +1,7 @@
 // Finds libslipway_c.so and opens it.
 
 #define _GNU_SOURCE
-#include "runtime.h"
+#include "model_library/stub/runtime.h"
 
 #include <dlfcn.h>
 #include <limits.h>
