@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/processor.h"
 #include "base/try.h"
 #include "engine/json.h"
 #include "tensorrt/format/blob.h"
@@ -33,7 +34,7 @@ int64_t known_size(const std::string& text) {
 Result<std::vector<std::byte>> header(const engine::EngineRecord& record) {
   Metadata metadata = metadata_of(record);
   metadata.serialized_metadata = fmt::format("slipway: {}", record.library_version);
-  metadata.target_platform = "linux_x86_64";
+  metadata.target_platform = kPlatform;
   return write_header(metadata, record.size);
 }
 
