@@ -47,8 +47,8 @@ foreach(row IN LISTS rows)
       set(precompiled small)
       # They leave long computations to the other layers and to engines: -O2 takes a quarter longer to compile them.
       target_compile_options(${target} PRIVATE ${SLIPWAY_SMALL_OPTIONS})
-    elseif(NOT SLIPWAY_GROUP_RUNTIME OR layer STREQUAL runtime)
-      # ExecuTorch's headers declare FlatBuffers' classes their own way, so that the layer named last can't be grouped.
+    elseif(NOT SLIPWAY_GROUP_RUNTIME OR layer MATCHES "^(runtime|openvino/.*)$")
+      # Not grouped: ExecuTorch's headers declare FlatBuffers' classes their own way, and tests link what does not call OpenVINO without it.
       set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
     endif()
     target_precompile_headers(${target} REUSE_FROM slipway_precompiled_${precompiled})
