@@ -1,5 +1,5 @@
 # The developer's commands. Everything they make lies in build/ and .deps/.
-.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test-wheel-debian13 test test-peers test-serving fuzz-programs bench format lint clean
+.PHONY: setup setup-tensorrt setup-cuda release demo install wheel test-wheel-debian13 aarch64 test-aarch64 test test-peers test-serving fuzz-programs bench format lint clean
 .DEFAULT_GOAL := release
 
 CMAKE := .deps/cmake/bin/cmake
@@ -49,6 +49,23 @@ wheel: build/release/build.ninja
 # The same wheel with CPython 3.13 in a root folder of Debian 13; needs root.
 test-wheel-debian13:
 	@tools/test_wheel_on_debian13.sh
+
+# For 64-bit Arm: the tool, the libraries and the wheel, build/aarch64/wheel/slipway-*.whl. The set-up needs root.
+aarch64:
+	$(call step,1/3 set-up)
+	@$(MAKE) --no-print-directory setup
+	@tools/setup_aarch64.sh
+	$(call step,2/3 building the tool and the libraries)
+	@$(MAKE) --no-print-directory build/aarch64/build.ninja
+	@ninja -C build/aarch64
+	$(call step,3/3 making the wheel)
+	@tools/wheel.sh aarch64
+
+# That, tested by QEMU; needs root.
+test-aarch64: aarch64 build/release/build.ninja
+	@ninja -C build/aarch64 golden_test
+	@ninja -C build/release slipway slipway_openvino
+	@tools/test_aarch64.sh
 
 test:
 	$(call step,1/3 set-up)
