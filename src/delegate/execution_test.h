@@ -100,13 +100,15 @@ class LoadedEngine {
       list.push_back({key.c_str(), {const_cast<char*>(value.data()), value.size()}});
     }
     using Owner = std::shared_ptr<Blob>;
+    // Where there are no bytes, nothing is given back.
+    auto* const owner = blob_->bytes.data() == nullptr ? nullptr : new Owner(blob_);
     executorch::runtime::FreeableBuffer processed(
         blob_->bytes.data(), blob_->bytes.size(),
         [](void* context, void*, size_t) {
-          const std::unique_ptr<Owner> owner(static_cast<Owner*>(context));
-          (*owner)->is_freed = true;
+          const std::unique_ptr<Owner> held(static_cast<Owner*>(context));
+          (*held)->is_freed = true;
         },
-        new Owner(blob_));
+        owner);
     executorch::runtime::BackendInitContext context(nullptr, nullptr, "forward", named_data,
                                                     options);
     const runtime::LogCapture capture;
