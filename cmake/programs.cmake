@@ -161,34 +161,31 @@ endif()
 slipway_tests(golden_test "tests/golden_test.cc;tests/executorch_module.cc" slipway_compile slipway_cuda_builder)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/conformance/*.cc)
 slipway_tests(conformance_test "${sources}" slipway_stand_in ${everything})
-# It takes the longest by far: the columns of OpenVINO and of generated kernels are tests by themselves, so that cores share the work.
-get_property(environment TEST conformance_test PROPERTY ENVIRONMENT)
-set(others "${environment};GTEST_FILTER=-OpenVino/*:Cuda/*")
-# Under sanitizers every third program; every sixteenth of OpenVINO, which is not instrumented: it shows what ours does around it.
-if(SLIPWAY_SANITIZE)
-  list(APPEND others GTEST_TOTAL_SHARDS=3 GTEST_SHARD_INDEX=0)
-endif()
-set_tests_properties(conformance_test PROPERTIES ENVIRONMENT "${others}")
-add_test(NAME conformance_cuda_test COMMAND conformance_test --gtest_brief=1)
-# The host's compiler is started for each program: every fourth one is enough here, and fewer where what it makes is slow.
-set(shards 4)
-if(SLIPWAY_SANITIZE)
-  set(shards 16)
-endif()
-set_tests_properties(conformance_cuda_test PROPERTIES TIMEOUT 1800
-                     ENVIRONMENT "${environment};GTEST_FILTER=Cuda/*;GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=0")
-# Halves of OpenVINO's column, which would else be what one core waits for.
-foreach(half 0 1)
-  set(shards 2)
-  if(SLIPWAY_SANITIZE)
-    set(shards 32)
+# It takes the longest by far: each engine's column is a test by itself, and OpenVINO's two, so that cores share the work.
+get_property(conformance_environment TEST conformance_test PROPERTY ENVIRONMENT)
+# slipway_conformance_test(<name> <filter> <shards> <shard>): one of so many parts of the programs that the filter takes.
+function(slipway_conformance_test name filter shards shard)
+  if(NOT name STREQUAL conformance_test)
+    add_test(NAME ${name} COMMAND conformance_test --gtest_brief=1)
   endif()
-  add_test(NAME conformance_openvino_${half}_test COMMAND conformance_test --gtest_brief=1)
   set_tests_properties(
-    conformance_openvino_${half}_test
-    PROPERTIES TIMEOUT 1800
-               ENVIRONMENT "${environment};GTEST_FILTER=OpenVino/*;GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${half}")
-endforeach()
+    ${name} PROPERTIES TIMEOUT 1800
+                       ENVIRONMENT "${conformance_environment};GTEST_FILTER=${filter};GTEST_TOTAL_SHARDS=${shards};GTEST_SHARD_INDEX=${shard}")
+endfunction()
+# A part is enough under sanitizers: every sixteenth program of OpenVINO, which is not instrumented, shows what ours does around it. For
+# CUDA's the host's compiler is started for each program, and what it makes is slow there.
+set(shards_of_all 1)
+set(shards_of_cuda 4)
+set(shards_of_openvino 2)
+if(SLIPWAY_SANITIZE)
+  set(shards_of_all 3)
+  set(shards_of_cuda 16)
+  set(shards_of_openvino 32)
+endif()
+slipway_conformance_test(conformance_test "-OpenVino/*:Cuda/*" ${shards_of_all} 0)
+slipway_conformance_test(conformance_cuda_test "Cuda/*" ${shards_of_cuda} 0)
+slipway_conformance_test(conformance_openvino_0_test "OpenVino/*" ${shards_of_openvino} 0)
+slipway_conformance_test(conformance_openvino_1_test "OpenVino/*" ${shards_of_openvino} 1)
 target_compile_definitions(conformance_test PRIVATE
                            SLIPWAY_CONFORMANCE_CASES="${PROJECT_SOURCE_DIR}/tests/conformance/cases.zip")
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cc)

@@ -24,16 +24,22 @@ inline constexpr bool kSanitized = __has_feature(address_sanitizer);
 inline constexpr bool kSanitized = false;
 #endif
 
-// What RLIMIT_DATA counts of this process, in bytes.
-inline uint64_t data_size() {
+// What the system says of this process under a name with its colon, in bytes.
+inline uint64_t size_in_status(const char* name) {
   std::ifstream status("/proc/self/status");
   std::string word;
   uint64_t kilobytes = 0;
   while (status >> word) {
-    if (word == "VmData:") status >> kilobytes;
+    if (word == name) status >> kilobytes;
   }
   return kilobytes * 1024;
 }
+
+// What RLIMIT_DATA counts of this process.
+inline uint64_t data_size() { return size_in_status("VmData:"); }
+
+// The memory that it has without mapped files.
+inline int64_t anonymous_size() { return static_cast<int64_t>(size_in_status("RssAnon:")); }
 
 // From now on this process may take so much more. Whether the system agreed.
 inline bool limit_data(uint64_t allowance) {

@@ -123,9 +123,9 @@ Status IsolatedModule::start() {
       options().performance_hint ? static_cast<int32_t>(*options().performance_hint) : -1);
   message.text(options().device);
   write_budgets(message, options());
-  message.number<int8_t>(options().share_engines ? *options().share_engines : -1);
+  message.choice(options().share_engines);
   message.number<uint8_t>(options().share_scratch);
-  message.number<int8_t>(options().cuda_graphs ? *options().cuda_graphs : -1);
+  message.choice(options().cuda_graphs);
   message.number<uint8_t>(options().require_same_environment);
   std::vector<int> descriptors = {descriptors_.program.number()};
   if (descriptors_.data) descriptors.push_back(descriptors_.data->number());

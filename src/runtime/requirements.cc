@@ -35,6 +35,12 @@ bool differ(const std::string& built, const std::string& here) {
   return !built.empty() && !here.empty() && built != here;
 }
 
+// Of the engines of a method, which may be none.
+std::vector<const fb::BackendDelegate*> delegates_of(const fb::ExecutionPlan* plan) {
+  if (plan == nullptr || plan->delegates() == nullptr) return {};
+  return {plan->delegates()->begin(), plan->delegates()->end()};
+}
+
 std::set<std::string> words(const std::string& text) {
   std::istringstream stream(text);
   return {std::istream_iterator<std::string>(stream), {}};
@@ -77,12 +83,10 @@ Status check_requirements(const pte::File& file, const std::string& method) {
   initialize_platform();
   const fb::ExecutionPlan* plan = file.plan(method);
   if (plan == nullptr) return not_found("{} has no method '{}'", file.name(), method);
-  if (plan->delegates() != nullptr) {
-    for (const fb::BackendDelegate* delegate : *plan->delegates()) {
-      const Status required = require_backend(delegate->id()->str());
-      if (!required.ok()) {
-        return required.error().with_context(fmt::format("{} of {}", method, file.name()));
-      }
+  for (const fb::BackendDelegate* delegate : delegates_of(plan)) {
+    const Status required = require_backend(delegate->id()->str());
+    if (!required.ok()) {
+      return required.error().with_context(fmt::format("{} of {}", method, file.name()));
     }
   }
   if (plan->operators() == nullptr) return {};
@@ -150,9 +154,7 @@ std::vector<std::string> environment_differences(const pte::File& file, const st
 }
 
 std::string other_delegates(const pte::File& file, const std::string& method) {
-  const fb::ExecutionPlan* plan = file.plan(method);
-  if (plan == nullptr || plan->delegates() == nullptr) return "";
-  for (const fb::BackendDelegate* delegate : *plan->delegates()) {
+  for (const fb::BackendDelegate* delegate : delegates_of(file.plan(method))) {
     std::string text = other_origin(delegate->id()->str());
     if (!text.empty()) return text;
   }
@@ -160,12 +162,10 @@ std::string other_delegates(const pte::File& file, const std::string& method) {
 }
 
 bool has_inline_engine(const pte::File& file, const std::string& method) {
-  const fb::ExecutionPlan* plan = file.plan(method);
-  if (plan == nullptr || plan->delegates() == nullptr) return false;
-  return std::any_of(plan->delegates()->begin(), plan->delegates()->end(),
-                     [](const fb::BackendDelegate* delegate) {
-                       return delegate->processed()->location() == fb::DataLocation::INLINE;
-                     });
+  const auto delegates = delegates_of(file.plan(method));
+  return std::any_of(delegates.begin(), delegates.end(), [](const fb::BackendDelegate* delegate) {
+    return delegate->processed()->location() == fb::DataLocation::INLINE;
+  });
 }
 
 std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,
@@ -179,11 +179,8 @@ std::vector<std::string> options_without_effect(const pte::File& file, const std
       {"share_scratch", {.share_scratch = options.share_scratch}},
       {"cuda_graphs", {.cuda_graphs = options.cuda_graphs}}};
   std::set<std::string> backends;
-  const fb::ExecutionPlan* plan = file.plan(method);
-  if (plan != nullptr && plan->delegates() != nullptr) {
-    for (const fb::BackendDelegate* delegate : *plan->delegates()) {
-      backends.insert(delegate->id()->str());
-    }
+  for (const fb::BackendDelegate* delegate : delegates_of(file.plan(method))) {
+    backends.insert(delegate->id()->str());
   }
   std::vector<std::string> without;
   for (const auto& [name, given] : each) {

@@ -77,10 +77,9 @@ Status Worker::open(MessageReader& message, std::vector<Descriptor>& descriptors
   }
   options.device = message.text();
   read_budgets(message, options);
-  if (const auto shares = message.number<int8_t>(); shares >= 0)
-    options.share_engines = shares != 0;
+  options.share_engines = message.choice();
   options.share_scratch = message.number<uint8_t>() != 0;
-  if (const auto graphs = message.number<int8_t>(); graphs >= 0) options.cuda_graphs = graphs != 0;
+  options.cuda_graphs = message.choice();
   options.require_same_environment = message.number<uint8_t>() != 0;
   options.on_warning = [this](const std::string& warning) { warnings_.push_back(warning); };
   if (!message.ok() || descriptors.empty() || descriptors.size() > 2) return unreadable();

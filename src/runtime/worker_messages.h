@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,7 @@ class MessageWriter {
     number<uint64_t>(text.size());
     bytes_.append(text);
   }
+  void choice(std::optional<bool> value) { number<int8_t>(value ? *value : -1); }
   const std::string& bytes() const { return bytes_; }
 
  private:
@@ -68,6 +70,10 @@ class MessageReader {
     return value;
   }
   std::string_view text() { return take(number<uint64_t>()); }
+  std::optional<bool> choice() {
+    const auto value = number<int8_t>();
+    return value < 0 ? std::nullopt : std::optional(value != 0);
+  }
   bool ok() const { return ok_; }
 
  private:

@@ -148,17 +148,6 @@ TEST(Sharing, ThreadsThatLoadTheSameAtOnceEndOnOneModel) {
   }
 }
 
-// In KiB.
-int64_t anonymous_memory() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  int64_t size = 0;
-  while (status >> word) {
-    if (word == "RssAnon:") status >> size;
-  }
-  return size;
-}
-
 TEST(Sharing, EnginesThatAreOneModelTakeItsMemoryOnce) {
   if (kSanitized) GTEST_SKIP() << "sanitizers need memory of their own";
   const auto& blob = doubling_engine();
@@ -167,13 +156,13 @@ TEST(Sharing, EnginesThatAreOneModelTakeItsMemoryOnce) {
     Sharing first(blob, {}, options);
     EXPECT_TRUE(first.scales(2));
     // Without the blobs, which a file would share by itself.
-    const int64_t before = anonymous_memory();
+    const int64_t before = anonymous_size();
     std::array<std::optional<Sharing>, 3> more;
     for (auto& engine : more) EXPECT_TRUE(engine.emplace(blob, Options(), options).scales(2));
-    return anonymous_memory() - before - 3 * static_cast<int64_t>(blob.size() >> 10);
+    return anonymous_size() - before - 3 * static_cast<int64_t>(blob.size());
   };
-  EXPECT_GT(taken_by_three_more(std::nullopt), 3 * 4 * 1024);
-  EXPECT_LT(taken_by_three_more(true), 1024);
+  EXPECT_GT(taken_by_three_more(std::nullopt), 3 * 4 << 20);
+  EXPECT_LT(taken_by_three_more(true), 1 << 20);
 }
 
 // A program of nothing but the engine.

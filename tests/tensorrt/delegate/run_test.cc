@@ -1,7 +1,5 @@
 // Engines that run: in every family, with dynamic shapes, on the host and on the device.
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <thread>
 
 #include "base/memory_limit_test.h"
@@ -16,15 +14,6 @@ using Floats = std::vector<float>;
 using Sizes = std::vector<int>;
 
 class RunTest : public DelegateTest {};
-
-// Of this process, without mapped files.
-int64_t anonymous_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("RssAnon:")) return std::atoll(line.c_str() + 8);
-  }
-  return 0;
-}
 
 TEST_F(RunTest, EnginesOfEveryFamilyRun) {
   for (const int version : {kT10, kT11, kRtx, 100000, 110500, 10500}) {
@@ -85,12 +74,12 @@ TEST_F(RunTest, AThousandCallsTakeNoMemory) {
   };
   for (int i = 0; i < 100; ++i) call(i);
   const std::string on_device = device->memory_text();
-  const int64_t on_host = anonymous_kib();
+  const int64_t on_host = anonymous_size();
   for (int i = 0; i < 1000; ++i) call(i);
   EXPECT_EQ(device->memory_text(), on_device);
   // Sanitizers keep what is freed for a while.
   if (!kSanitized) {
-    EXPECT_LT(anonymous_kib(), on_host + 1024);
+    EXPECT_LT(anonymous_size(), on_host + (1 << 20));
   }
 }
 
