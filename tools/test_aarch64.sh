@@ -53,7 +53,7 @@ du -ab $work/board
 
 step 'the wheel'
 site=$work/site
-pip=(python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$site" --only-binary :all: --python-version 3.11
+pip=(python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --target "$site" --only-binary :all: --python-version 3.11
   --platform manylinux_2_35_aarch64 --platform manylinux_2_28_aarch64)
 "${pip[@]}" --no-index build/aarch64/wheel/slipway-*.whl
 "${pip[@]}" --require-hashes -r tools/requirements-aarch64-python.txt
