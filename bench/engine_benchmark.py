@@ -3,7 +3,8 @@
 usage: engine_benchmark.py [--build build/release] [--models resnet18,minilm] [--rounds 200] [--runs 5] [--calls]
 Everything runs on two threads, in float32, each runtime in a process of its own that waits while another runs.
 
-- A call: rounds of one call of each, in an order that is drawn for each round. "tuned" is Slipway with `--engine openvino,xnnpack --tune`.
+- A call: rounds of two calls of each, in an order that is drawn for each round. At the first one's start the caches hold what others left there, and threads
+  sleep; the second is as in a loop. "tuned" is Slipway with `--engine openvino,xnnpack --tune`, which measures calls in a loop.
 - Loading: from a process that has read its inputs to the first result; new processes in turn, the file in the cache.
 - Compiling: processes in turn.
 - Memory: the peak of a process that loads and makes five calls, above the same with a model of sixteen weights; pages of
@@ -132,21 +133,37 @@ class Server:
 
 
 def call_times(files, rounds):
-    """Milliseconds of every call, by runtime."""
+    """Milliseconds of the first calls of all rounds, and of the second ones, by runtime."""
     servers = {runtime: Server(files.run_command(runtime)) for runtime in RUNTIMES}
     for runtime, server in servers.items():
         assert math.isclose(server.sum, servers["pytorch"].sum, rel_tol=1e-3, abs_tol=1e-2), (runtime, server.sum)
-    times = {runtime: [] for runtime in RUNTIMES}
-    order = random.Random(0)  # what ran before leaves its traces in the caches
+    first, second = ({runtime: [] for runtime in RUNTIMES} for _ in range(2))
+    order = random.Random(0)
     for number in range(-WARM_UP, rounds):
         for runtime in order.sample(RUNTIMES, len(RUNTIMES)):
             time.sleep(PAUSE_SECONDS)
-            taken = servers[runtime].call()
-            if number >= 0:
-                times[runtime].append(taken)
+            for times in (first, second):
+                taken = servers[runtime].call()
+                if number >= 0:
+                    times[runtime].append(taken)
     for server in servers.values():
         server.__exit__()
-    return times
+    return first, second
+
+
+def call_row(times, chosen):
+    """Of the table of calls."""
+    median = {runtime: statistics.median(taken) for runtime, taken in times.items()}
+    of_openvino = f"{median['slipway'] / median['openvino']:.3f}, {(median['slipway'] - median['openvino']) * 1000:+.0f} us"
+    fastest = min(median[runtime] for runtime in RUNTIMES if runtime not in ("slipway", "tuned"))
+    return [
+        f"{median['slipway']:.2f} ms",
+        f"{median['openvino']:.2f} ms",
+        of_openvino,
+        *(f"{median[runtime]:.2f} ms ({median[runtime] / median['slipway']:.2f})" for runtime in RUNTIMES[2:]),
+        chosen,
+        f"{median['tuned'] / fastest:.3f}",
+    ]
 
 
 def load_times(files, runs):
@@ -197,7 +214,7 @@ def main():
     parser.add_argument("--calls", action="store_true", help="measure calls alone")
     options = parser.parse_args()
     names = options.models.split(",")
-    calls, loads, compiles, memories = [], [], [], []
+    calls, loads, compiles, memories = ([], []), [], [], []
     with tempfile.TemporaryDirectory() as folder:
         if not options.calls:
             tiny = Files("tiny", folder, options.build)
@@ -206,23 +223,9 @@ def main():
         for name in names:
             files = Files(name, folder, options.build)
             rounds = min(options.rounds, SLOW.get(name, options.rounds))
-            times = call_times(files, rounds)
-            median = {runtime: statistics.median(taken) for runtime, taken in times.items()}
-            ratio = lambda runtime: f"{median[runtime]:.2f} ms ({median[runtime] / median['slipway']:.2f})"  # noqa: E731
-            over = median["slipway"] - median["openvino"]
-            calls.append(
-                [
-                    name,
-                    str(rounds),
-                    f"{median['slipway']:.2f} ms",
-                    f"{median['openvino']:.2f} ms",
-                    f"{median['slipway'] / median['openvino']:.3f}, {over * 1000:+.0f} us",
-                    *map(ratio, RUNTIMES[2:]),
-                ]
-            )
-            fastest = min(median[runtime] for runtime in RUNTIMES if runtime not in ("slipway", "tuned"))
-            calls[-1] += [files.chosen(), f"{median['tuned'] / fastest:.3f}"]
-            print(calls[-1], file=sys.stderr)
+            for rows, times in zip(calls, call_times(files, rounds)):
+                rows.append([name, str(rounds), *call_row(times, files.chosen())])
+                print(rows[-1], file=sys.stderr)
             if options.calls:
                 continue
             load = load_times(files, options.runs)
@@ -244,10 +247,11 @@ def main():
                 anon, mapped = (a - b for a, b in zip(memory(files, runtime), tiny_memory[runtime]))
                 memories[-1].append(f"{anon / MIB:.0f} + {mapped / MIB:.0f} MiB")
             print(loads[-1], compiles[-1], memories[-1], sep="\n", file=sys.stderr)
-    print("A call: medians; in brackets, the peer's as a multiple of Slipway's")
     head = ["model", "rounds", "Slipway", "OpenVINO", "Slipway / OpenVINO"]
     peers = ["ONNX Runtime", "PyTorch eager", "ExecuTorch with XNNPACK"]
-    table([*head, "Slipway, tuned", *peers, "engines", "tuned / fastest peer"], calls)
+    for what, rows in zip(("The first call after others'", "The call after that"), calls):
+        print(f"{what}: medians; in brackets, the peer's as a multiple of Slipway's")
+        table([*head, "Slipway, tuned", *peers, "engines", "tuned / fastest peer"], rows)
     if options.calls:
         return
     print("From the start of loading to the first result")
