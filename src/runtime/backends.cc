@@ -193,7 +193,7 @@ Result<uint64_t> weight_budget(const std::string& program, const LoadOptions& ch
     const auto& text = std::get<std::array<char, et::kMaxOptionValueLength>>(asked[1].value);
     return std::strtoull(text.data(), nullptr, 10);
   }
-  return unsupported("it has no engine whose weights can be streamed");
+  return unsupported("it has no engine whose budget of weights can be changed");
 }
 
 std::optional<CudaMemory> cuda_memory_of(const std::string& backend, const std::string& program) {

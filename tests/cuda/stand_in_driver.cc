@@ -34,6 +34,9 @@ struct Queue {
   std::vector<std::function<int()>> work;
   bool is_captured = false;
   std::vector<std::function<int()>> captured;
+  // The stream whose capture this one has joined, by waiting for an event of it. What is captured
+  // runs in the order in which it was queued.
+  Queue* joined = nullptr;
 };
 struct Mark {
   Queue* queue = nullptr;
@@ -92,9 +95,10 @@ Queue* find_queue(void* stream) {
 
 int queue_work(void* stream, std::function<int()> work) {
   if (current.empty()) return kInvalidContext;
-  Queue* const queue = find_queue(stream);
+  Queue* queue = find_queue(stream);
   if (queue == nullptr) return kInvalidHandle;
   const std::lock_guard<std::mutex> lock(work_mutex);
+  if (queue->joined != nullptr) queue = queue->joined;
   (queue->is_captured ? queue->captured : queue->work).push_back(std::move(work));
   return 0;
 }
@@ -243,6 +247,21 @@ int cuMemFreeHost(void* data) {
   std::free(data);
   return 0;
 }
+int cuMemHostRegister_v2(void* data, size_t size, unsigned) {
+  if (current.empty()) return kInvalidContext;
+  if (size == 0 || !state.pins_memory) return kInvalidValue;
+  ++state.live_host_allocations;
+  const std::lock_guard<std::mutex> lock(mutex);
+  host_blocks[reinterpret_cast<uintptr_t>(data)] = size;
+  return 0;
+}
+int cuMemHostUnregister(void* data) {
+  if (current.empty()) return kInvalidContext;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (host_blocks.erase(reinterpret_cast<uintptr_t>(data)) == 0) return kInvalidValue;
+  --state.live_host_allocations;
+  return 0;
+}
 // Memory that is not pinned is refused: the driver would copy it while the caller waits.
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void* from, size_t size, void* stream) {
   if (!is_on_device(to, size) || !is_pinned(from, size)) return kInvalidValue;
@@ -329,8 +348,13 @@ int cuStreamBeginCapture_v2(void* stream, int) {
 int cuStreamEndCapture(void* stream, void** graph) {
   Queue* const queue = find_queue(stream);
   if (queue == nullptr || !queue->is_captured) return kInvalidHandle;
-  *graph = new Queue{std::exchange(queue->captured, {}), false, {}};
+  *graph = new Queue{std::exchange(queue->captured, {}), false, {}, nullptr};
   queue->is_captured = false;
+  const std::lock_guard<std::mutex> lock(mutex);
+  for (void* const other : queues) {
+    auto& joined = static_cast<Queue*>(other)->joined;
+    if (joined == queue) joined = nullptr;
+  }
   return 0;
 }
 int cuGraphInstantiateWithFlags(void** executable, void* graph, unsigned long long) {
@@ -360,9 +384,13 @@ int cuGraphExecDestroy(void* executable) {
   --state.live_graphs;
   return 0;
 }
-int cuStreamWaitEvent(void*, void* event, unsigned) {
+int cuStreamWaitEvent(void* stream, void* event, unsigned) {
   Queue* const queue = static_cast<Mark*>(event)->queue;
-  return queue == nullptr ? 0 : drain(queue);
+  if (queue == nullptr || queue == stream) return 0;
+  Queue* const captured = queue->joined != nullptr ? queue->joined : queue;
+  if (!captured->is_captured) return drain(queue);
+  if (captured != stream) static_cast<Queue*>(stream)->joined = captured;
+  return 0;
 }
 int cuMemsetD8Async(unsigned long long to, unsigned char value, size_t size, void* stream) {
   if (!is_on_device(to, size)) return kInvalidValue;

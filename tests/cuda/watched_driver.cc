@@ -110,6 +110,12 @@ int cuMemHostAlloc(void** data, size_t size, unsigned flags) {
 int cuMemFreeHost(void* data) {
   return counted(REAL(cuMemFreeHost)(data), state.live_host_allocations, -1);
 }
+int cuMemHostRegister_v2(void* data, size_t size, unsigned flags) {
+  return counted(REAL(cuMemHostRegister_v2)(data, size, flags), state.live_host_allocations);
+}
+int cuMemHostUnregister(void* data) {
+  return counted(REAL(cuMemHostUnregister)(data), state.live_host_allocations, -1);
+}
 int cuMemcpyHtoDAsync_v2(unsigned long long to, const void* from, size_t size, void* stream) {
   return counted(REAL(cuMemcpyHtoDAsync_v2)(to, from, size, stream), state.copies_to_device);
 }

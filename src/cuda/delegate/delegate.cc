@@ -6,7 +6,9 @@
 //
 // Compile specs, and load options before them: "target_device" ("cuda:0") says which GPU, where
 // both are missing the first one, and "use_cuda_graphs" whether calls are repeated as CUDA graphs;
-// set_option() takes the second for all engines that are loaded later.
+// set_option() takes the second for all engines that are loaded later. The load option
+// "weight_streaming_budget" (decimal digits, or an int) says how many bytes weights may take on the
+// GPU.
 
 #include <cstddef>
 #include <memory>
@@ -36,7 +38,7 @@ namespace et = executorch::runtime;
 struct Request {
   Blob blob;
   int device = 0;
-  bool with_graphs = false;
+  LoadedEngine::Settings settings = {};
 };
 
 Result<Request> read_request(const et::BackendInitContext& context,
@@ -46,7 +48,10 @@ Result<Request> read_request(const et::BackendInitContext& context,
   const BackendOptions options(given.data(), given.size());
   SLIPWAY_ASSIGN_OR_RETURN(const auto device, device_of(specs, options, kDeviceOption));
   request.device = device.value_or(0);
-  SLIPWAY_ASSIGN_OR_RETURN(request.with_graphs, wants_graphs(specs, options, kGraphsOption));
+  SLIPWAY_ASSIGN_OR_RETURN(request.settings.with_graphs,
+                           wants_graphs(specs, options, kGraphsOption));
+  SLIPWAY_ASSIGN_OR_RETURN(request.settings.weight_budget,
+                           bytes_of(options, kBudgetOption, kTitle));
   auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});
   if (!blob.ok()) return blob.error().with_context("its bytes can't be read");
   request.blob = *std::move(blob);
@@ -56,7 +61,7 @@ Result<Request> read_request(const et::BackendInitContext& context,
 Result<std::unique_ptr<LoadedEngine>> load_on(Request request) {
   SLIPWAY_ASSIGN_OR_RETURN(const DevicePointer device, Device::open(request.device));
   SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
-  return LoadedEngine::load(device, std::move(request.blob), request.with_graphs);
+  return LoadedEngine::load(device, std::move(request.blob), request.settings);
 }
 
 class Delegate final : public delegate::Backend {

@@ -51,7 +51,7 @@ std::string text_of_step(const std::string& kernel, const std::string& origin) {
 }  // namespace
 
 Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& device, Blob blob,
-                                                         bool with_graphs) {
+                                                         const Settings& settings) {
   std::optional<Module> module;  // An engine that only copies has none.
   if (!blob.engine.kernels.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(Module loaded, load_image(device, blob));
@@ -62,13 +62,13 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& de
   std::unique_ptr<LoadedEngine> loaded(
       new LoadedEngine(device, std::move(blob.engine), std::move(module), std::move(stream)));
   SLIPWAY_RETURN_IF_ERROR(loaded->find_functions());
-  SLIPWAY_RETURN_IF_ERROR(loaded->copy_constants(blob.constants));
+  SLIPWAY_RETURN_IF_ERROR(loaded->load_weights(blob.constants, settings.weight_budget));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
   if (const size_t flags = loaded->engine_.flags.size() * sizeof(int32_t); flags > 0) {
     SLIPWAY_RETURN_IF_ERROR(loaded->flags_.reserve(flags));
     SLIPWAY_RETURN_IF_ERROR(loaded->flags_on_host_.reserve(flags));
   }
-  if (with_graphs) loaded->graphs_.emplace(device);
+  if (settings.with_graphs) loaded->graphs_.emplace(device);
   return loaded;
 }
 
@@ -106,14 +106,18 @@ Status LoadedEngine::find_functions() {
   return {};
 }
 
-Status LoadedEngine::copy_constants(std::span<const std::byte> constants) {
+Status LoadedEngine::load_weights(std::span<const std::byte> constants,
+                                  std::optional<uint64_t> budget) {
   if (constants.empty()) return {};
-  Staging staging(device_);
-  SLIPWAY_RETURN_IF_ERROR(staging.reserve(constants.size()));
-  const Status queued = staging.upload(constants.data(), constants.size(), stream_);
-  // What was queued reads the memory that goes with `staging`.
-  SLIPWAY_RETURN_IF_ERROR(first_error(queued, stream_.wait()));
-  constants_.emplace(staging.take());
+  WeightPlan plan = plan_weights(engine_, budget);
+  if (budget && plan.bytes_on_device() > *budget) {
+    ET_LOG(Error,
+           "%s: weights take %llu bytes on the device at the least, and not the %llu asked for",
+           kTitle, static_cast<unsigned long long>(plan.bytes_on_device()),
+           static_cast<unsigned long long>(*budget));
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(Weights weights, Weights::load(device_, std::move(plan), constants));
+  weights_.emplace(std::move(weights));
   return {};
 }
 
@@ -281,7 +285,8 @@ Address LoadedEngine::address_of(uint32_t index) const {
     case table::Home::Output:
       return memory_[engine_.inputs.size() + buffer.position].address();
     case table::Home::Constant:
-      return constants_ ? constants_->address() + buffer.offset : nothing_.address();
+      return known_.front().numbers[buffer.bytes] == 0 ? nothing_.address()
+                                                       : weights_->address_of(buffer.offset);
     case table::Home::Scratch:
       return scratch_.address() == 0 ? nothing_.address()
                                      : scratch_.address() + known_.front().scratch.offsets[index];
@@ -337,11 +342,13 @@ Status LoadedEngine::queue_steps(const Stream& stream, StepTimes* times) {
                                         stream.handle()),
                      "flags can't be cleared"));
   }
+  if (weights_) SLIPWAY_RETURN_IF_ERROR(weights_->begin(stream));
   if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
-  for (const auto& step : engine_.steps) {
-    const table::LaunchT* const launch = step.AsLaunch();
+  for (size_t i = 0; i < engine_.steps.size(); ++i) {
+    if (weights_) SLIPWAY_RETURN_IF_ERROR(weights_->prepare(i, stream));
+    const table::LaunchT* const launch = engine_.steps[i].AsLaunch();
     SLIPWAY_RETURN_IF_ERROR(launch != nullptr ? queue(*launch, stream)
-                                              : queue(*step.AsCopy(), stream));
+                                              : queue(*engine_.steps[i].AsCopy(), stream));
     if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
   }
   return {};
@@ -440,6 +447,7 @@ Status LoadedEngine::run_on(const Stream& stream, Values values, StepTimes* time
     (void)stream.wait();
     throw;
   }
+  if (!queued.ok() && weights_) weights_->settle();
   // After an error too: what was queued uses memory that the next call will.
   SLIPWAY_RETURN_IF_ERROR(first_error(queued, stream.wait()));
   SLIPWAY_RETURN_IF_ERROR(check_flags());

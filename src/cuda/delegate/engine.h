@@ -15,6 +15,7 @@
 
 #include "cuda/delegate/scratch_plan.h"
 #include "cuda/delegate/step_times.h"
+#include "cuda/delegate/weights.h"
 #include "cuda/driver/call_memory.h"
 #include "cuda/driver/graphs.h"
 #include "cuda/driver/module.h"
@@ -27,9 +28,15 @@ namespace slipway::cuda {
 
 class LoadedEngine final : public delegate::Engine {
  public:
-  // Loads the kernels and copies the constants. The device is the current one.
+  struct Settings {
+    bool with_graphs = false;
+    // How many bytes the constants may take on the device; without it they are all there.
+    std::optional<uint64_t> weight_budget = std::nullopt;
+  };
+  // Loads the kernels and copies the constants, whose bytes stay where some are brought in each
+  // call. The device is the current one.
   static Result<std::unique_ptr<LoadedEngine>> load(const DevicePointer& device, Blob blob,
-                                                    bool with_graphs);
+                                                    const Settings& settings);
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
   // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
@@ -55,7 +62,7 @@ class LoadedEngine final : public delegate::Engine {
                Stream stream);
 
   Status find_functions();
-  Status copy_constants(std::span<const std::byte> constants);
+  Status load_weights(std::span<const std::byte> constants, std::optional<uint64_t> budget);
   Status run_on(const Stream& stream, Values values, StepTimes* times, EtError& refused);
   EtError read_inputs(Values values, CallSizes& sizes);
   Status read_elements(Values values, CallSizes& sizes, const Stream& stream);
@@ -78,8 +85,8 @@ class LoadedEngine final : public delegate::Engine {
   DevicePointer device_;
   table::EngineT engine_;
   std::optional<Module> module_;
-  std::vector<Function> functions_;        // of engine_.kernels
-  std::optional<DeviceBuffer> constants_;  // nothing where there are none
+  std::vector<Function> functions_;  // of engine_.kernels
+  std::optional<Weights> weights_;   // nothing where there are none
   DeviceBuffer flags_;
   PinnedBuffer flags_on_host_;
   DeviceBuffer scratch_;

@@ -33,6 +33,8 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(free, cuMemFree_v2, Address address)                                                   \
   FUNCTION(allocate_host, cuMemHostAlloc, void** data, size_t size, unsigned flags)               \
   FUNCTION(free_host, cuMemFreeHost, void* data)                                                  \
+  FUNCTION(register_host, cuMemHostRegister_v2, void* data, size_t size, unsigned flags)          \
+  FUNCTION(unregister_host, cuMemHostUnregister, void* data)                                      \
   FUNCTION(copy_to_device, cuMemcpyHtoDAsync_v2, Address to, const void* from, size_t size,       \
            void* stream)                                                                          \
   FUNCTION(copy_to_host, cuMemcpyDtoHAsync_v2, void* to, Address from, size_t size, void* stream) \

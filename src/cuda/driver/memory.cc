@@ -25,6 +25,7 @@ constexpr int kIsManaged = 8;
 constexpr int kDeviceOrdinal = 9;
 constexpr unsigned kTypeHost = 1;
 constexpr unsigned kHostPortable = 1;
+constexpr unsigned kHostReadOnly = 8;
 
 // The error of an allocation, with what the device has.
 Status check_allocation(const Device& device, int code, const char* what, size_t size) {
@@ -97,6 +98,29 @@ Status PinnedBuffer::reserve(size_t size) {
   return {};
 }
 
+std::optional<PinnedRange> PinnedRange::of(DevicePointer device, std::span<const std::byte> bytes) {
+  auto* const data = const_cast<std::byte*>(bytes.data());
+  const int code =
+      device->driver().call().register_host(data, bytes.size(), kHostPortable | kHostReadOnly);
+  if (code != 0) return std::nullopt;
+  return PinnedRange(std::move(device), data);
+}
+
+PinnedRange::~PinnedRange() {
+  if (data_ == nullptr) return;
+  if (const auto current = device_->make_current(); current.ok()) {
+    device_->driver().call().unregister_host(data_);
+  }
+}
+
+Status copy_pinned(const Device& device, Address to, const void* from, size_t size,
+                   const Stream& stream) {
+  const Driver& driver = device.driver();
+  return driver.check(driver.call().copy_to_device(to, from, size, stream.handle()), [&] {
+    return fmt::format("{} bytes don't get to {}", size, describe(device.info()));
+  });
+}
+
 Status Staging::reserve(size_t size) { return on_device_.reserve(size); }
 
 // Two chunks for each, as to wake a thread takes its time; docs/benchmarks.md has the figures.
@@ -140,42 +164,35 @@ Status Staging::in_lanes(size_t size, const Stream& stream,
   return {};
 }
 
-Status Staging::upload(const void* data, size_t size, const Stream& stream) {
+Status Staging::upload(const void* data, size_t size, const Stream& stream, size_t offset) {
   if (size == 0) return {};
   SLIPWAY_RETURN_IF_ERROR(prepare(size));
   if (is_large(size)) {
     return in_lanes(size, stream, [&](size_t lane, const Next& next) {
-      return upload_chunks(static_cast<const std::byte*>(data), size, lane, next, stream);
+      return upload_chunks(static_cast<const std::byte*>(data), size, lane, next, stream, offset);
     });
   }
   std::memcpy(pinned_.data(), data, size);
-  return queue_upload(pinned_.data(), 0, size, stream);
+  return copy_pinned(*device_, address() + offset, pinned_.data(), size, stream);
 }
 
 // A chunk is copied by the processor while the one before it is on its way.
 Status Staging::upload_chunks(const std::byte* data, size_t size, size_t lane, const Next& next,
-                              const Stream& stream) const {
+                              const Stream& stream, size_t offset) const {
   for (size_t i = 0;; ++i) {
     const size_t begin = next() * kChunk;
     if (begin >= size) return {};
     const size_t bytes = std::min(kChunk, size - begin);
     if (i >= 2) SLIPWAY_RETURN_IF_ERROR(through(lane, i).wait());
     std::memcpy(chunk(lane, i), data + begin, bytes);
-    SLIPWAY_RETURN_IF_ERROR(queue_upload(chunk(lane, i), begin, bytes, stream));
+    SLIPWAY_RETURN_IF_ERROR(
+        copy_pinned(*device_, address() + offset + begin, chunk(lane, i), bytes, stream));
     SLIPWAY_RETURN_IF_ERROR(through(lane, i).record(stream));
   }
 }
 
 Status Staging::upload_pinned(const void* data, size_t size, const Stream& stream) {
-  return queue_upload(data, 0, size, stream);
-}
-
-Status Staging::queue_upload(const void* data, size_t begin, size_t size,
-                             const Stream& stream) const {
-  const Driver& driver = device_->driver();
-  return driver.check(
-      driver.call().copy_to_device(on_device_.address() + begin, data, size, stream.handle()),
-      [&] { return fmt::format("{} bytes don't get to {}", size, describe(device_->info())); });
+  return copy_pinned(*device_, address(), data, size, stream);
 }
 
 Status Staging::download(Address from, size_t size, const Stream& stream) {

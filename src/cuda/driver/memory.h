@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,7 +35,12 @@ class DeviceBuffer {
       : device_(std::move(other.device_)),
         address_(std::exchange(other.address_, 0)),
         size_(std::exchange(other.size_, 0)) {}
-  DeviceBuffer& operator=(DeviceBuffer&&) = delete;
+  DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(address_, other.address_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
   ~DeviceBuffer();
 
   // At least so many bytes; what is in it may be lost. Nothing that uses it may be at work.
@@ -71,6 +78,30 @@ class PinnedBuffer {
   size_t size_ = 0;
 };
 
+// Memory of the host that is somebody else's, pinned while this lives.
+class PinnedRange {
+ public:
+  // Nothing where the driver does not pin it. It is only read.
+  static std::optional<PinnedRange> of(DevicePointer device, std::span<const std::byte> bytes);
+  PinnedRange(PinnedRange&& other) noexcept
+      : device_(std::move(other.device_)), data_(std::exchange(other.data_, nullptr)) {}
+  PinnedRange& operator=(PinnedRange&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(data_, other.data_);
+    return *this;
+  }
+  ~PinnedRange();
+
+ private:
+  PinnedRange(DevicePointer device, void* data) : device_(std::move(device)), data_(data) {}
+  DevicePointer device_;
+  void* data_;
+};
+
+// Queues a copy of pinned memory, which stays as it is until the stream is through.
+Status copy_pinned(const Device& device, Address to, const void* from, size_t size,
+                   const Stream& stream);
+
 // Brings a tensor of the host to the device or back through pinned memory, which is small, as a
 // large tensor is copied in chunks, by several threads; both memories stay for the next time. For
 // one thread at a time, whose current context is the device's.
@@ -87,8 +118,9 @@ class Staging {
   Address address() const { return on_device_.address(); }
   // The memory of the device, which is no longer this one's. While no copy is queued.
   DeviceBuffer take() { return std::move(on_device_); }
-  // Queues the copy to the device; `data` may be changed once this returns.
-  Status upload(const void* data, size_t size, const Stream& stream);
+  // Queues the copy to the device, `offset` bytes behind address(); `data` may be changed once this
+  // returns.
+  Status upload(const void* data, size_t size, const Stream& stream, size_t offset = 0);
   // The same from pinned memory, which stays as it is until the stream is through.
   Status upload_pinned(const void* data, size_t size, const Stream& stream);
   // Queues the copy to the host from `from`; once the stream is through, finish_download() gives
@@ -115,10 +147,9 @@ class Staging {
   Status in_lanes(size_t size, const Stream& stream,
                   const std::function<Status(size_t lane, const Next& next)>& copy) const;
   Status upload_chunks(const std::byte* data, size_t size, size_t lane, const Next& next,
-                       const Stream& stream) const;
+                       const Stream& stream, size_t offset) const;
   Status download_chunks(std::byte* data, size_t size, size_t lane, const Next& next,
                          const Stream& stream) const;
-  Status queue_upload(const void* data, size_t begin, size_t size, const Stream& stream) const;
 
   DevicePointer device_;
   DeviceBuffer on_device_;

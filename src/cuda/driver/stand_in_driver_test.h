@@ -23,6 +23,7 @@ struct StandInDriver {
   std::atomic<size_t> memory{size_t{1} << 30};  // SIZE_MAX: as much as there is
   std::atomic<bool> is_integrated{false};       // likewise; not on a GPU
   std::atomic<bool> has_host_pages{false};      // likewise
+  std::atomic<bool> pins_memory{true};          // that is somebody else's; not on a GPU
   std::atomic<int> work_error{0};               // of the next wait for a stream
   std::atomic<int> captured{0};                 // whether streams are being captured by somebody
   std::atomic<int> graph_errors{0};             // so many graphs can't be made

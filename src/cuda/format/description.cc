@@ -1,5 +1,7 @@
 #include "cuda/format/description.h"
 
+#include <algorithm>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +20,11 @@ namespace {
 std::vector<engine::Description::Setting> load_settings(const LoadOptions& options) {
   std::vector<engine::Description::Setting> settings;
   if (!options.device.empty()) settings.emplace_back(kDeviceOption, options.device);
+  if (options.weight_streaming_budget) {
+    constexpr uint64_t kMost = std::numeric_limits<int64_t>::max();
+    settings.emplace_back(kBudgetOption,
+                          std::to_string(std::min(*options.weight_streaming_budget, kMost)));
+  }
   if (options.cuda_graphs) settings.emplace_back(kGraphsOption, *options.cuda_graphs);
   return settings;
 }

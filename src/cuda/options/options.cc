@@ -1,11 +1,14 @@
 #include "cuda/options/options.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <variant>
+
+#include <executorch/runtime/platform/log.h>
 
 #include "base/error.h"
 #include "base/printable.h"
@@ -60,6 +63,48 @@ Result<std::optional<std::string>> text_of(BackendOptions options, std::string_v
     return std::optional(std::string(text->data(), ::strnlen(text->data(), text->size())));
   }
   return std::optional<std::string>();
+}
+
+std::optional<int64_t> parse_bytes(std::string_view text) {
+  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                   [](char c) { return c >= '0' && c <= '9'; });
+  int64_t bytes = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (!digits || parsed.ec != std::errc()) return std::nullopt;
+  return bytes;
+}
+
+Result<int64_t> parse_bytes(std::string_view text, const char* what, const char* key) {
+  const auto bytes = parse_bytes(text);
+  if (bytes) return *bytes;
+  return invalid_file("{} {} is '{}', and must be a number of bytes: decimal digits alone", what,
+                      key, printable(text));
+}
+
+Result<std::optional<int64_t>> bytes_of(BackendOptions options, const char* key,
+                                        const char* title) {
+  const et::BackendOption* found = nullptr;
+  for (const et::BackendOption& option : options) {
+    if (std::string_view(option.key) != key) continue;
+    if (found != nullptr) return invalid_file("the load option {} is there twice", key);
+    found = &option;
+  }
+  if (found == nullptr) return std::optional<int64_t>();
+  if (const int* number = std::get_if<int>(&found->value)) {
+    if (*number >= 0) return std::optional<int64_t>(*number);
+    return invalid_file("the load option {} is {}, which is below 0", key, *number);
+  }
+  if (std::get_if<std::array<char, et::kMaxOptionValueLength>>(&found->value) == nullptr) {
+    return invalid_file("the load option {} must be a text of decimal digits, or an int", key);
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const auto text, text_of({found, 1}, key));
+  if (text->empty()) {
+    // ExecuTorch's log knows no warnings.
+    ET_LOG(Error, "%s: the load option %s is empty, as if it were not there", title, key);
+    return std::optional<int64_t>();
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const int64_t bytes, parse_bytes(*text, "the load option", key));
+  return std::optional<int64_t>(bytes);
 }
 
 Result<std::optional<int>> device_of(CompileSpecs specs, BackendOptions options, const char* key) {

@@ -2,6 +2,7 @@
 // compile specs.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,15 @@ using CompileSpecs = executorch::runtime::ArrayRef<executorch::runtime::CompileS
 // kInvalidArgument for another type.
 Result<std::optional<bool>> flag_of(BackendOptions options, std::string_view key);
 Result<std::optional<std::string>> text_of(BackendOptions options, std::string_view key);
+
+// A decimal number of bytes from 0 to INT64_MAX, digits alone; nothing for any other text.
+std::optional<int64_t> parse_bytes(std::string_view text);
+// The same; kInvalidFile says that `what` ("the load option") of this name is none.
+Result<int64_t> parse_bytes(std::string_view text, const char* what, const char* key);
+
+// The option of this name: such a text, or an int; nothing where it is not there. An empty one is
+// logged, with the title, and as if it were not there. kInvalidFile for what is no number of bytes.
+Result<std::optional<int64_t>> bytes_of(BackendOptions options, const char* key, const char* title);
 
 // The index of the GPU that the load option, or else the file's compile spec `key` ("cuda:1")
 // names; nothing where neither is there. kInvalidFile for what names none.

@@ -1,17 +1,11 @@
 #include "tensorrt/delegate/budget.h"
 
-#include <algorithm>
-#include <array>
 #include <atomic>
-#include <charconv>
 #include <numeric>
-#include <variant>
-
-#include <executorch/runtime/platform/log.h>
 
 #include "base/error.h"
-#include "base/printable.h"
 #include "base/try.h"
+#include "cuda/options/options.h"
 #include "tensorrt/delegate/refuse.h"
 #include "tensorrt/format/description.h"
 
@@ -23,67 +17,22 @@ namespace et = executorch::runtime;
 // Of engines that neither a load option nor the file has one for. Any thread may set it.
 std::atomic<int64_t> default_budget{-1};
 
-Result<int64_t> parse_or_refuse(std::string_view text, const char* what, const char* key) {
-  const auto budget = parse_budget(text);
-  if (budget) return *budget;
-  return invalid_file("{} {} is '{}', and must be a number of bytes: decimal digits alone", what,
-                      key, printable(text));
-}
-
-// Nothing where the option is not there, or empty.
-Result<std::optional<int64_t>> read_option(et::ArrayRef<et::BackendOption> options,
-                                           const char* key) {
-  const et::BackendOption* found = nullptr;
-  for (const et::BackendOption& option : options) {
-    if (std::string_view(option.key) != key) continue;
-    if (found != nullptr) return invalid_file("the load option {} is there twice", key);
-    found = &option;
-  }
-  if (found == nullptr) return std::optional<int64_t>();
-  if (const int* number = std::get_if<int>(&found->value)) {
-    if (*number >= 0) return std::optional<int64_t>(*number);
-    return invalid_file("the load option {} is {}, which is below 0", key, *number);
-  }
-  const auto* text = std::get_if<std::array<char, et::kMaxOptionValueLength>>(&found->value);
-  if (text == nullptr) {
-    return invalid_file("the load option {} must be a text of decimal digits, or an int", key);
-  }
-  const std::string_view value(text->data(),
-                               std::find(text->begin(), text->end(), '\0') - text->begin());
-  if (value.empty()) {
-    // ExecuTorch's log knows no warnings.
-    ET_LOG(Error, "%s: the load option %s is empty, as if it were not there", kTitle, key);
-    return std::optional<int64_t>();
-  }
-  SLIPWAY_ASSIGN_OR_RETURN(const int64_t budget, parse_or_refuse(value, "the load option", key));
-  return std::optional<int64_t>(budget);
-}
-
 Result<std::optional<int64_t>> read_spec(et::ArrayRef<et::CompileSpec> specs, const char* key) {
   std::optional<int64_t> budget;
   for (const et::CompileSpec& spec : specs) {
     if (std::string_view(spec.key) != key) continue;
     if (budget) return invalid_file("the file has the compile spec {} twice", key);
     const std::string_view text(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
-    SLIPWAY_ASSIGN_OR_RETURN(budget, parse_or_refuse(text, "the file's compile spec", key));
+    SLIPWAY_ASSIGN_OR_RETURN(budget, cuda::parse_bytes(text, "the file's compile spec", key));
   }
   return budget;
 }
 
 }  // namespace
 
-std::optional<int64_t> parse_budget(std::string_view text) {
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(),
-                                                   [](char c) { return c >= '0' && c <= '9'; });
-  int64_t budget = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), budget);
-  if (!digits || parsed.ec != std::errc()) return std::nullopt;
-  return budget;
-}
-
 Result<std::optional<Budget>> budget_of_options(et::ArrayRef<et::BackendOption> options) {
-  SLIPWAY_ASSIGN_OR_RETURN(const auto own, read_option(options, kBudgetOption));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto total, read_option(options, kTotalOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto own, cuda::bytes_of(options, kBudgetOption, kTitle));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto total, cuda::bytes_of(options, kTotalOption, kTitle));
   if (own && total) {
     return invalid_file("the load options {} and {} are both there: give one", kBudgetOption,
                         kTotalOption);
@@ -126,7 +75,7 @@ std::vector<int64_t> split_budget(int64_t total, std::span<const int64_t> most) 
 
 int slipway_tensorrt_set_default_budget(const char* digits) {
   const auto budget =
-      digits == nullptr ? std::optional<int64_t>(-1) : slipway::tensorrt::parse_budget(digits);
+      digits == nullptr ? std::optional<int64_t>(-1) : slipway::cuda::parse_bytes(digits);
   if (!budget) return 1;
   slipway::tensorrt::default_budget = *budget;
   return 0;

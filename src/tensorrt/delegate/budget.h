@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include <executorch/runtime/backend/interface.h>
@@ -27,9 +26,6 @@ struct Budget {
 
   bool operator==(const Budget&) const = default;
 };
-
-// A decimal number of bytes from 0 to INT64_MAX, digits alone; nothing for any other text.
-std::optional<int64_t> parse_budget(std::string_view text);
 
 // What options ask for; nothing where they say nothing of budgets. kInvalidFile for what is no
 // budget, or is there twice, or both an engine's and a total. An empty option is logged, and asks
