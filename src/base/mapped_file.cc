@@ -76,7 +76,11 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::map(int descriptor, const 
   std::span<const std::byte> bytes;
   if (status.st_size > 0) {
     const auto size = static_cast<size_t>(status.st_size);
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    // NVIDIA's driver pins shared pages several times faster; not all file systems have them.
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+    if (address == MAP_FAILED) {
+      address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
+    }
     if (address == MAP_FAILED) return errno_error(errno, path + ": cannot be mapped");
     bytes = {static_cast<const std::byte*>(address), size};
   }
