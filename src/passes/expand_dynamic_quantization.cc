@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/half.h"
 #include "base/try.h"
 #include "ir/arguments.h"
 #include "ir/op_builder.h"
@@ -189,10 +190,11 @@ class QuantizationExpander {
   // (levels, block, scale, zero_point, dtype, min, max, output_dtype)
   void dequantize_affine(OpBuilder& build, const Node& node, const ir::SymInt& block) {
     const Value* levels = node.value(0);
-    if (levels->dtype() != DType::kInt8 || node.output()->dtype() != DType::kFloat32) return;
+    const DType type = node.output()->dtype();
+    if (levels->dtype() != DType::kInt8 || !(type == DType::kFloat32 || is_half(type))) return;
     const auto found = parameters(node, 2);
     const auto known = floats_.find(levels);
-    if (found && known != floats_.end()) {
+    if (found && known != floats_.end() && type == DType::kFloat32) {
       return replaced_.add(node.output(),
                            decompositions::dequantize_by(build, known->second, *found));
     }
@@ -209,12 +211,15 @@ class QuantizationExpander {
     }
     std::vector<ir::SymInt> ones = sizes;
     ones.back() = 1;
-    const auto of_groups = [&](Value* numbers) {
-      return build.view(build.to_dtype(numbers, DType::kFloat32), ones);
+    const auto of_groups = [&](Value* numbers, DType as) {
+      return build.view(build.to_dtype(numbers, as), ones);
     };
-    Value* y = build.to_dtype(build.view(node.value(0), sizes), DType::kFloat32);
-    if (Value* zero = ir::Arguments(node).tensor(3)) y = build.sub(y, of_groups(zero));
-    y = build.mul(y, of_groups(scale));
+    // Scales of another type are multiplied in float32.
+    const DType product = scale->dtype() == type ? type : DType::kFloat32;
+    Value* y = build.to_dtype(build.view(node.value(0), sizes), type);
+    if (Value* zero = ir::Arguments(node).tensor(3)) y = build.sub(y, of_groups(zero, type));
+    y = build.mul(build.to_dtype(y, product), of_groups(scale, product));
+    y = build.to_dtype(y, type);
     replaced_.add(node.output(), build.view(y, levels->sizes()));
   }
 

@@ -116,6 +116,27 @@ TEST_F(AffineTest, ScalesGroupsOfWeights) {
   EXPECT_EQ(result(0)->sizes(), (Ints{3, 4}));
 }
 
+TEST_F(AffineTest, WeightsMayBeOfHalves) {
+  Value* levels = input("w", type({3, 4}, DType::kInt8));
+  for (const DType dtype : {DType::kBFloat16, DType::kFloat16}) {
+    for (const DType scales : {dtype, DType::kFloat32}) {
+      Value* scale = input("scale", type({3, 2}, scales));
+      output(call("torchao.dequantize_affine.default",
+                  {levels, Ints{1, 2}, scale, ir::None(), DType::kInt8}, type({3, 4}, dtype), "y"));
+    }
+  }
+  ASSERT_TRUE(apply(expand_dynamic_quantization).ok());
+  EXPECT_EQ(count_of("torchao"), 0U);
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(result(i)->dtype(), i < 2 ? DType::kBFloat16 : DType::kFloat16);
+    // Rounded to the type before it is multiplied, and once more where the scale is not of it.
+    const DType product = i % 2 == 0 ? result(i)->dtype() : DType::kFloat32;
+    Value* value = result(i)->producer()->value(0);
+    if (i % 2 != 0) value = value->producer()->value(0);
+    EXPECT_EQ(value->dtype(), product);
+  }
+}
+
 TEST_F(AffineTest, LeavesOtherBlocks) {
   Value* given = x(DType::kFloat32);
   output(choose_affine(given, "ASYMMETRIC", 2)->output());

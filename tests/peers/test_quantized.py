@@ -308,3 +308,25 @@ def test_takes_torchaos_own_operators(name, tmp_path):
     for engine in ("openvino", "none", "xnnpack"):
         [ours], _ = slipway_cli.run(slipway_cli.compile(program, tmp_path, engine=engine), [x], tmp_path)
         check_close(ours, expected, 1e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("bits", [4, 8])
+def test_takes_weights_of_models_in_half_types(bits, dtype, tmp_path):
+    from torchao.quantization import IntxWeightOnlyConfig, quantize_
+    from torchao.quantization.granularity import PerAxis, PerGroup
+    from torchao.utils import unwrap_tensor_subclass
+
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 96), torch.nn.ReLU(), torch.nn.Linear(96, 32)).to(dtype).eval()
+    weights = {4: (torch.int4, PerGroup(32)), 8: (torch.int8, PerAxis(0))}[bits]
+    quantize_(model, IntxWeightOnlyConfig(weight_dtype=weights[0], granularity=weights[1]))
+    x = torch.randn(2, 5, 64).to(dtype)
+    program = torch.export.export(unwrap_tensor_subclass(model), (x,))
+    assert any(str(node.target).startswith("torchao.") for node in program.graph.nodes)
+    for exported in (program, program.run_decompositions()):
+        for engine in ("openvino", "none", "xnnpack"):
+            [ours], _ = slipway_cli.run(slipway_cli.compile(exported, tmp_path, engine=engine), [x], tmp_path)
+            ours = torch.from_numpy(ours).view(dtype)  # NumPy has no bfloat16: its bits are uint16
+            # Rounded twice, of sums in another order.
+            torch.testing.assert_close(ours, model(x), rtol=0, atol=2 * torch.finfo(dtype).eps)
