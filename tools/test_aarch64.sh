@@ -34,6 +34,14 @@ tools/run_aarch64.sh $work/installed/bin/slipway inspect $work/crepe_tiny_xnnpac
 tools/run_aarch64.sh $work/installed/bin/slipway run --isolate --random-inputs 1 $work/crepe_tiny_xnnpack.pte
 tools/run_aarch64.sh $work/installed/bin/slipway doctor
 
+if [ -d .deps/aarch64/tensorrt-rtx ]; then
+  step 'engines of TensorRT-RTX'
+  tools/run_aarch64.sh SLIPWAY_TENSORRT_LIB="$PWD/.deps/aarch64/tensorrt-rtx" $work/installed/bin/slipway \
+    compile --engine tensorrt --no-cache --check off examples/models/crepe_tiny.pt2 -o $work/crepe_tiny_tensorrt.pte
+  build/release/slipway inspect $work/crepe_tiny_tensorrt.pte | tee $work/tensorrt.log
+  grep -q 'TensorRT plan for GPU 0 of linux_aarch64' $work/tensorrt.log
+fi
+
 step 'a program that is cross-compiled'
 cmake -S tests/install -B $work/program -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_SYSTEM_NAME=Linux \
   -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_PREFIX_PATH="$PWD/$work/installed" \
