@@ -188,6 +188,52 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenTest, testing::ValuesIn(archives()), [](cons
   return name;
 });
 
+// Of floats, as a share of the largest one.
+double largest_difference(const Value& found, const json& expected) {
+  const Tensor wanted = std::get<Tensor>(load_value(expected));
+  const Tensor& given = std::get<Tensor>(found);
+  const std::span ours(given.data_as<float>(), static_cast<size_t>(given.numel()));
+  const std::span theirs(wanted.data_as<float>(), static_cast<size_t>(wanted.numel()));
+  EXPECT_EQ(ours.size(), theirs.size());
+  double largest = 0;
+  double difference = 0;
+  for (size_t i = 0; i < theirs.size(); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(theirs[i])));
+    difference = std::max(difference, std::abs(static_cast<double>(ours[i]) - theirs[i]));
+  }
+  return difference / largest;
+}
+
+// Results are off by the type's steps then, but not by more.
+TEST(PrecisionTest, CudaTakesHalfTypesInFloat32sPlace) {
+  cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
+  cuda::set_source_as_image(true);
+  for (const std::string model : {"mlp", "conv_dyn", "llama_prefill"}) {
+    SCOPED_TRACE(model);
+    const auto program = Program::load(folder() + model + ".pt2");
+    ASSERT_TRUE(program.ok()) << program.error().message();
+    for (const auto& [precision, tolerance] :
+         std::map<std::string, double>{{"model", 1e-5}, {"fp16", 2e-3}, {"bf16", 1.6e-2}}) {
+      CompileOptions options;
+      options.engines = {{"cuda", {{"precision", precision}}}};
+      options.require_full = true;
+      auto artefact = compile(*program, options);
+      ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+      auto module = Module::load(*artefact->to_memory(), model);
+      ASSERT_TRUE(module.ok()) << module.error().message();
+      for (const json& test : manifest()["models"][model]["cases"]) {
+        std::vector<Value> inputs;
+        for (const json& input : test["inputs"]) inputs.push_back(load_value(input));
+        const auto outputs = module->method()->run(inputs);
+        ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+        const double difference = largest_difference(outputs->at(0), test["outputs"][0]);
+        EXPECT_LT(difference, tolerance) << precision;
+        EXPECT_GT(difference, precision == "model" ? -1 : tolerance / 100) << precision;
+      }
+    }
+  }
+}
+
 // Four weights of 160 x 160, of which only the table that is read by rows with scales of columns is
 // written out in float32.
 TEST(QuantizedTest, WeightsOfEightBitsStaySo) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <span>
@@ -77,6 +78,26 @@ ByteProducer rounded(ByteSource data) {
   };
 }
 
+Node cast(const std::string& from, const std::string& to, DType type, const Node& origin) {
+  Node cast;
+  cast.op_type = "Cast";
+  cast.name = to + "/Cast";
+  cast.inputs = {from};
+  cast.outputs = {to};
+  cast.attributes = {{"to", static_cast<int64_t>(onnx_type(type))}};
+  cast.origin = origin.origin;
+  cast.target = origin.target;
+  cast.stack_trace = origin.stack_trace;
+  return cast;
+}
+
+// One that is not among them, which it is then.
+std::string take_name(const std::string& wanted, std::set<std::string>& names) {
+  std::string name = wanted;
+  for (int i = 1; !names.insert(name).second; ++i) name = wanted + "_" + std::to_string(i);
+  return name;
+}
+
 // What the branches of a node refer to.
 void collect_captured(const Node& node, std::set<std::string>& names) {
   for (const auto& [name, attribute] : node.attributes) {
@@ -146,23 +167,11 @@ class Converter {
   }
 
   std::string half_name(const std::string& name) {
-    const std::string wanted = name + (half_ == DType::kFloat16 ? "_fp16" : "_bf16");
-    std::string unique = wanted;
-    for (int i = 1; !names_.insert(unique).second; ++i) unique = wanted + "_" + std::to_string(i);
-    return unique;
+    return take_name(name + (half_ == DType::kFloat16 ? "_fp16" : "_bf16"), names_);
   }
 
   void add_cast(const std::string& from, const std::string& to, DType type, const Node& origin) {
-    Node cast;
-    cast.op_type = "Cast";
-    cast.name = to + "/Cast";
-    cast.inputs = {from};
-    cast.outputs = {to};
-    cast.attributes = {{"to", static_cast<int64_t>(onnx_type(type))}};
-    cast.origin = origin.origin;
-    cast.target = origin.target;
-    cast.stack_trace = origin.stack_trace;
-    graph_.nodes.push_back(std::move(cast));
+    graph_.nodes.push_back(cast(from, to, type, origin));
     made_.insert(to);
   }
 
@@ -295,6 +304,62 @@ class Converter {
 };
 
 }  // namespace
+
+const char* precision_name(Precision precision) {
+  switch (precision) {
+    case Precision::kFloat16:
+      return "fp16";
+    case Precision::kBFloat16:
+      return "bf16";
+    default:
+      return "model";
+  }
+}
+
+Result<Precision> parse_precision(const std::string& name) {
+  for (const Precision each : {Precision::kModel, Precision::kFloat16, Precision::kBFloat16}) {
+    if (name == precision_name(each)) return each;
+  }
+  return invalid_argument("expected model, fp16 or bf16, not '{}'", name);
+}
+
+Graph compute_halves_in_float32(Graph graph) {
+  const ValueTypes types = value_types(graph);
+  const auto is_of_half = [&](const std::string& name) {
+    const auto found = types.find(name);
+    return found != types.end() && is_half(found->second);
+  };
+  std::set<std::string> names;
+  for (const auto& [name, type] : types) names.insert(name);
+  std::vector<Node> nodes;
+  std::unordered_map<std::string, std::string> wide;  // by the name of the half
+  for (Node& node : graph.nodes) {
+    if (node.op_type == "Cast") {
+      nodes.push_back(std::move(node));
+      continue;
+    }
+    for (std::string& input : node.inputs) {
+      if (!is_of_half(input)) continue;
+      std::string& known = wide[input];
+      if (known.empty()) {
+        known = take_name(input + "_fp32", names);
+        nodes.push_back(cast(input, known, DType::kFloat32, node));
+      }
+      input = known;
+    }
+    std::vector<Node> rounds;
+    for (std::string& output : node.outputs) {
+      if (!is_of_half(output)) continue;
+      const std::string unrounded = take_name(output + "_unrounded", names);
+      rounds.push_back(cast(unrounded, output, types.at(output), node));
+      output = unrounded;
+    }
+    nodes.push_back(std::move(node));
+    std::move(rounds.begin(), rounds.end(), std::back_inserter(nodes));
+  }
+  graph.nodes = std::move(nodes);
+  return graph;
+}
 
 Result<Graph> convert_precision(Graph graph, DType half, const std::set<std::string>& keep) {
   if (half != DType::kFloat16 && half != DType::kBFloat16) {

@@ -1,6 +1,7 @@
 // Lowered graphs in half precision.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 
@@ -8,6 +9,11 @@
 #include "slipway/result.h"
 
 namespace slipway::onnx {
+
+// What an engine is asked to compute in: the model's own types, or a half type in float32's place.
+enum class Precision : uint8_t { kModel, kFloat16, kBFloat16 };
+const char* precision_name(Precision precision);  // "model", "fp16", "bf16"
+Result<Precision> parse_precision(const std::string& name);
 
 // What is float32 becomes `half` (float16 or bfloat16), but for the nodes that float32_nodes.h
 // lists; `keep` holds operators of ATen ("aten.linear", "aten.linear.default") and of ONNX that
@@ -18,5 +24,9 @@ namespace slipway::onnx {
 //
 // The graph has opset 22 for bfloat16: the first one whose convolutions know it.
 Result<Graph> convert_precision(Graph graph, DType half, const std::set<std::string>& keep);
+
+// What is of a half type is computed in float32 and rounded to its type: Casts stand around each
+// node, for engines without arithmetic of halves. Values keep their names and types.
+Graph compute_halves_in_float32(Graph graph);
 
 }  // namespace slipway::onnx

@@ -478,6 +478,21 @@ TEST(ConvertPrecision, ConvertsWeightsInPiecesOfAnySize) {
   EXPECT_EQ(converted(), expected);
 }
 
+TEST(ConvertPrecision, NodesMayComputeInFloat32) {
+  const Graph graph = compute_halves_in_float32(
+      convert(chain({make("Mul", {"x", "w"}, "a"), make("Add", {"a", "a"}, "a_fp16_fp32"),
+                     make("Exp", {"a_fp16_fp32"}, "y")},
+                    {weight("w", {1, 2, 3, 4})})));
+  const TypeCheck check(graph);
+  EXPECT_EQ(text(graph), (Lines{"Cast(x) -> x_fp16", "Cast(x_fp16) -> x_fp16_fp32",
+                                "Cast(w_fp16) -> w_fp16_fp32",
+                                "Mul(x_fp16_fp32, w_fp16_fp32) -> a_fp16_unrounded",
+                                "Cast(a_fp16_unrounded) -> a_fp16", "Cast(a_fp16) -> a_fp16_fp32_1",
+                                "Add(a_fp16_fp32_1, a_fp16_fp32_1) -> a_fp16_fp32_fp16_unrounded",
+                                "Cast(a_fp16_fp32_fp16_unrounded) -> a_fp16_fp32_fp16",
+                                "Cast(a_fp16_fp32_fp16) -> a_fp16_fp32", "Exp(a_fp16_fp32) -> y"}));
+}
+
 TEST(ConvertPrecision, RefusesOtherTypes) {
   EXPECT_FALSE(convert_precision(chain({make("Relu", {"x"}, "y")}), DType::kFloat64, {}).ok());
 }

@@ -37,8 +37,10 @@ class CudaBuilder : public engine_build::Builder {
 
   Result<std::string> fingerprint() const override {
     SLIPWAY_ASSIGN_OR_RETURN(const std::string compiler, compiler_version(options_));
-    return fmt::format("generator {}, {}, target {}", kGenerator, compiler,
-                       fmt::join(options_.targets, ","));
+    std::string text = fmt::format("generator {}, {}, target {}", kGenerator, compiler,
+                                   fmt::join(options_.targets, ","));
+    for (const auto& [name, value] : record_options()) text += fmt::format(", {}={}", name, value);
+    return text;
   }
 
   onnx::LoweringOptions lowering() const override {
@@ -65,6 +67,15 @@ class CudaBuilder : public engine_build::Builder {
     return reason;
   }
 
+  Result<onnx::Graph> prepare(onnx::Graph graph) const override {
+    if (options_.precision == onnx::Precision::kModel) return graph;
+    const DType half =
+        options_.precision == onnx::Precision::kFloat16 ? DType::kFloat16 : DType::kBFloat16;
+    SLIPWAY_ASSIGN_OR_RETURN(onnx::Graph halved,
+                             onnx::convert_precision(std::move(graph), half, options_.keep_fp32));
+    return onnx::compute_halves_in_float32(std::move(halved));
+  }
+
   Result<engine_build::Outcome> build(const onnx::Graph& graph,
                                       const ByteSink& sink) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
@@ -88,10 +99,22 @@ class CudaBuilder : public engine_build::Builder {
     record.library_version = fmt::format("generator {}, {}", kGenerator, compiler);
     record.device = "cuda";
     record.target = fmt::format("{}", fmt::join(options_.targets, ","));
+    record.options = record_options();
     return engine_build::Outcome(std::move(record));
   }
 
  private:
+  std::map<std::string, std::string> record_options() const {
+    std::map<std::string, std::string> options;
+    if (options_.precision != onnx::Precision::kModel) {
+      options["precision"] = onnx::precision_name(options_.precision);
+    }
+    if (!options_.keep_fp32.empty()) {
+      options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
+    }
+    return options;
+  }
+
   const Options options_;
 };
 

@@ -23,6 +23,14 @@ const EngineOption kOptions[] = {
      .help = "NVRTC's library, or the folder that it is in (default: SLIPWAY_NVRTC, what `make "
              "setup-cuda` brought, the loader's path)",
      .is_for_machines = true},
+    {.name = "precision",
+     .value = "model|fp16|bf16",
+     .help = "model: the model's own types; fp16 or bf16: float32 becomes that, with sums in "
+             "float32, but for softmax, norms, reductions, exp, log and pow"},
+    {.name = "keep_fp32",
+     .value = "OPERATOR",
+     .help = "An operator that stays in float32, such as aten.linear; may be repeated",
+     .is_repeated = true},
 };
 
 bool is_target(std::string_view name) {
@@ -66,6 +74,14 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
   for (const auto& [name, text] : values) {
     if (name == "target") SLIPWAY_RETURN_IF_ERROR(parse_targets(text, options.targets));
     if (name == "nvrtc_lib") options.nvrtc = text;
+    if (name == "keep_fp32") options.keep_fp32.insert(text);
+    if (name != "precision") continue;
+    const auto precision = onnx::parse_precision(text);
+    if (!precision.ok()) return precision.error().with_context("option 'precision'");
+    options.precision = *precision;
+  }
+  if (!options.keep_fp32.empty() && options.precision == onnx::Precision::kModel) {
+    return invalid_argument("option 'keep_fp32' goes with option 'precision' fp16 or bf16");
   }
   return options;
 }

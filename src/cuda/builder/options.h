@@ -1,11 +1,13 @@
 // The options that a compile gives to the engine of generated kernels.
 #pragma once
 
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine_build/compiler.h"
+#include "onnx/precision.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
 
@@ -15,6 +17,8 @@ struct Options {
   // "sm_90": machine code; "compute_80": PTX.
   std::vector<std::string> targets;
   std::string nvrtc;  // NVRTC's library, or its folder; empty: it is looked for
+  onnx::Precision precision = onnx::Precision::kModel;
+  std::set<std::string> keep_fp32;
 };
 
 std::span<const EngineOption> option_table();

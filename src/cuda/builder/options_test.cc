@@ -25,6 +25,18 @@ TEST(OptionsTest, ReadsTargets) {
   EXPECT_EQ(options->nvrtc, "/lib");
 }
 
+TEST(OptionsTest, ReadsPrecisions) {
+  EXPECT_EQ(parse_options({})->precision, onnx::Precision::kModel);
+  const auto options = parse_options({{"precision", "bf16"}, {"keep_fp32", "aten.mm"}});
+  ASSERT_TRUE(options.ok()) << options.error().message();
+  EXPECT_EQ(options->precision, onnx::Precision::kBFloat16);
+  EXPECT_THAT(options->keep_fp32, ElementsAre("aten.mm"));
+  EXPECT_EQ(parse_options({{"precision", "fp8"}}).error().message(),
+            "option 'precision': expected model, fp16 or bf16, not 'fp8'");
+  EXPECT_EQ(parse_options({{"keep_fp32", "aten.mm"}}).error().message(),
+            "option 'keep_fp32' goes with option 'precision' fp16 or bf16");
+}
+
 TEST(OptionsTest, RefusesWhatIsNoTarget) {
   for (const char* text : {"", "sm_", "sm_9", "sm_9000", "90", "sm_90,", "compute_x0", "host"}) {
     const auto options = parse_options({{"target", text}});

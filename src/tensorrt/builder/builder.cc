@@ -77,17 +77,6 @@ Result<std::vector<int>> parse_target(const std::string& target) {
   return capabilities;
 }
 
-const char* precision_name(Precision precision) {
-  switch (precision) {
-    case Precision::kFloat16:
-      return "fp16";
-    case Precision::kBFloat16:
-      return "bf16";
-    default:
-      return "model";
-  }
-}
-
 // The names of what tells how values are quantized.
 std::set<std::string> quantization_scales(const onnx::Graph& graph) {
   std::set<std::string> names;
@@ -180,7 +169,7 @@ class TensorRtBuilder : public engine_build::Builder {
     std::map<std::string, std::string> options = {
         {"tf32", build_options_.allow_reduced_precision ? "on" : "off"},
         {"weight_streaming", options_.streams_weights() ? "on" : "off"},
-        {"precision", precision_name(options_.precision)}};
+        {"precision", onnx::precision_name(options_.precision)}};
     if (options_.calls.platform != kPlatform) options["platform"] = options_.calls.platform;
     if (options_.workspace) options["workspace"] = std::to_string(*options_.workspace);
     if (options_.optimization_level) {

@@ -99,15 +99,7 @@ Status parse(const std::string& text, std::optional<int>& out) {
 }
 
 Status parse(const std::string& text, Precision& out) {
-  if (text == "model") {
-    out = Precision::kModel;
-  } else if (text == "fp16") {
-    out = Precision::kFloat16;
-  } else if (text == "bf16") {
-    out = Precision::kBFloat16;
-  } else {
-    return invalid_argument("expected model, fp16 or bf16, not '{}'", text);
-  }
+  SLIPWAY_ASSIGN_OR_RETURN(out, onnx::parse_precision(text));
   return {};
 }
 

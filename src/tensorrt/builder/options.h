@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine_build/compiler.h"
+#include "onnx/precision.h"
 #include "slipway/compile.h"
 #include "slipway/result.h"
 #include "tensorrt/archive/call_writer.h"
@@ -23,7 +24,7 @@ struct ProfileRange {
   int64_t max = 1;
 };
 
-enum class Precision : uint8_t { kModel, kFloat16, kBFloat16 };
+using onnx::Precision;
 
 struct Options {
   std::string library;               // as LibraryOptions::path
