@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <span>
@@ -18,6 +17,7 @@
 #include "base/error.h"
 #include "base/half.h"
 #include "base/try.h"
+#include "onnx/casts.h"
 #include "onnx/float32_nodes.h"
 #include "onnx/value_types.h"
 
@@ -76,38 +76,6 @@ ByteProducer rounded(ByteSource data) {
     const auto take = [&](std::span<const std::byte> bytes) { return rounder.take(bytes); };
     return data.write(take);
   };
-}
-
-Node cast(const std::string& from, const std::string& to, DType type, const Node& origin) {
-  Node cast;
-  cast.op_type = "Cast";
-  cast.name = to + "/Cast";
-  cast.inputs = {from};
-  cast.outputs = {to};
-  cast.attributes = {{"to", static_cast<int64_t>(onnx_type(type))}};
-  cast.origin = origin.origin;
-  cast.target = origin.target;
-  cast.stack_trace = origin.stack_trace;
-  return cast;
-}
-
-// One that is not among them, which it is then.
-std::string take_name(const std::string& wanted, std::set<std::string>& names) {
-  std::string name = wanted;
-  for (int i = 1; !names.insert(name).second; ++i) name = wanted + "_" + std::to_string(i);
-  return name;
-}
-
-// What the branches of a node refer to.
-void collect_captured(const Node& node, std::set<std::string>& names) {
-  for (const auto& [name, attribute] : node.attributes) {
-    const auto* body = std::get_if<std::shared_ptr<Graph>>(&attribute);
-    if (!body) continue;
-    for (const Node& inner : (*body)->nodes) {
-      names.insert(inner.inputs.begin(), inner.inputs.end());
-      collect_captured(inner, names);
-    }
-  }
 }
 
 // ONNX has these inputs in float32, whatever the others are.
@@ -171,7 +139,7 @@ class Converter {
   }
 
   void add_cast(const std::string& from, const std::string& to, DType type, const Node& origin) {
-    graph_.nodes.push_back(cast(from, to, type, origin));
+    graph_.nodes.push_back(make_cast(from, to, type, origin));
     made_.insert(to);
   }
 
@@ -321,44 +289,6 @@ Result<Precision> parse_precision(const std::string& name) {
     if (name == precision_name(each)) return each;
   }
   return invalid_argument("expected model, fp16 or bf16, not '{}'", name);
-}
-
-Graph compute_halves_in_float32(Graph graph) {
-  const ValueTypes types = value_types(graph);
-  const auto is_of_half = [&](const std::string& name) {
-    const auto found = types.find(name);
-    return found != types.end() && is_half(found->second);
-  };
-  std::set<std::string> names;
-  for (const auto& [name, type] : types) names.insert(name);
-  std::vector<Node> nodes;
-  std::unordered_map<std::string, std::string> wide;  // by the name of the half
-  for (Node& node : graph.nodes) {
-    if (node.op_type == "Cast") {
-      nodes.push_back(std::move(node));
-      continue;
-    }
-    for (std::string& input : node.inputs) {
-      if (!is_of_half(input)) continue;
-      std::string& known = wide[input];
-      if (known.empty()) {
-        known = take_name(input + "_fp32", names);
-        nodes.push_back(cast(input, known, DType::kFloat32, node));
-      }
-      input = known;
-    }
-    std::vector<Node> rounds;
-    for (std::string& output : node.outputs) {
-      if (!is_of_half(output)) continue;
-      const std::string unrounded = take_name(output + "_unrounded", names);
-      rounds.push_back(cast(unrounded, output, types.at(output), node));
-      output = unrounded;
-    }
-    nodes.push_back(std::move(node));
-    std::move(rounds.begin(), rounds.end(), std::back_inserter(nodes));
-  }
-  graph.nodes = std::move(nodes);
-  return graph;
 }
 
 Result<Graph> convert_precision(Graph graph, DType half, const std::set<std::string>& keep) {

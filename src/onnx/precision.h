@@ -25,8 +25,4 @@ Result<Precision> parse_precision(const std::string& name);
 // The graph has opset 22 for bfloat16: the first one whose convolutions know it.
 Result<Graph> convert_precision(Graph graph, DType half, const std::set<std::string>& keep);
 
-// What is of a half type is computed in float32 and rounded to its type: Casts stand around each
-// node, for engines without arithmetic of halves. Values keep their names and types.
-Graph compute_halves_in_float32(Graph graph);
-
 }  // namespace slipway::onnx

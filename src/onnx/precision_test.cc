@@ -14,6 +14,7 @@
 
 #include "base/half.h"
 #include "ir/op_builder.h"
+#include "onnx/halves_in_float32.h"
 #include "onnx/lowering.h"
 #include "passes/passes.h"
 #include "pt2/program_reader.h"
@@ -478,19 +479,24 @@ TEST(ConvertPrecision, ConvertsWeightsInPiecesOfAnySize) {
   EXPECT_EQ(converted(), expected);
 }
 
+// A node of ATen for each ONNX node but the last three, which are of one.
 TEST(ConvertPrecision, NodesMayComputeInFloat32) {
+  Node relu = make("Relu", {"c"}, "d");
+  Node tanh = make("Tanh", {"d"}, "y");
+  relu.origin = tanh.origin = "e";
+  Node sigmoid = make("Sigmoid", {"b"}, "c");
+  sigmoid.origin = "e";
   const Graph graph = compute_halves_in_float32(
-      convert(chain({make("Mul", {"x", "w"}, "a"), make("Add", {"a", "a"}, "a_fp16_fp32"),
-                     make("Exp", {"a_fp16_fp32"}, "y")},
+      convert(chain({make("Mul", {"x", "w"}, "a"), make("Neg", {"a"}, "b"), sigmoid, relu, tanh},
                     {weight("w", {1, 2, 3, 4})})));
   const TypeCheck check(graph);
-  EXPECT_EQ(text(graph), (Lines{"Cast(x) -> x_fp16", "Cast(x_fp16) -> x_fp16_fp32",
-                                "Cast(w_fp16) -> w_fp16_fp32",
-                                "Mul(x_fp16_fp32, w_fp16_fp32) -> a_fp16_unrounded",
-                                "Cast(a_fp16_unrounded) -> a_fp16", "Cast(a_fp16) -> a_fp16_fp32_1",
-                                "Add(a_fp16_fp32_1, a_fp16_fp32_1) -> a_fp16_fp32_fp16_unrounded",
-                                "Cast(a_fp16_fp32_fp16_unrounded) -> a_fp16_fp32_fp16",
-                                "Cast(a_fp16_fp32_fp16) -> a_fp16_fp32", "Exp(a_fp16_fp32) -> y"}));
+  EXPECT_EQ(text(graph),
+            (Lines{"Cast(x) -> x_fp16", "Cast(x_fp16) -> x_fp16_fp32",
+                   "Cast(w_fp16) -> w_fp16_fp32", "Mul(x_fp16_fp32, w_fp16_fp32) -> a_fp16_fp32",
+                   "Cast(a_fp16_fp32) -> a_fp16", "Cast(a_fp16) -> a_fp16_fp32_1",
+                   "Neg(a_fp16_fp32_1) -> b_fp16_fp32", "Sigmoid(b_fp16_fp32) -> c_fp16_fp32",
+                   "Relu(c_fp16_fp32) -> d_fp16_fp32", "Tanh(d_fp16_fp32) -> y_fp16_fp32",
+                   "Cast(y_fp16_fp32) -> y_fp16", "Cast(y_fp16) -> y"}));
 }
 
 TEST(ConvertPrecision, RefusesOtherTypes) {

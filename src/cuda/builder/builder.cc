@@ -15,6 +15,7 @@
 #include "cuda/format/blob.h"
 #include "cuda/format/description.h"
 #include "engine_build/constants.h"
+#include "onnx/halves_in_float32.h"
 #include "schema/operator_name.h"
 
 namespace slipway::cuda {
