@@ -71,20 +71,15 @@ Result<Value> copy(const et::EValue& value) {
   return Value(std::move(result));
 }
 
-}  // namespace
-
-Result<std::vector<Value>> run_by_executorch(std::span<const std::byte> file,
-                                             std::span<const Value> inputs, int runs) {
-  executorch::extension::Module module(
-      std::make_unique<executorch::extension::BufferDataLoader>(file.data(), file.size()));
+Result<std::vector<Value>> execute(executorch::extension::Module& module, const std::string& method,
+                                   std::span<const Value> inputs) {
   std::vector<Argument> arguments(inputs.size());
   std::vector<et::EValue> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
     set(arguments[i], inputs[i]);
     values.push_back(arguments[i].value);
   }
-  for (int i = 1; i < runs; ++i) static_cast<void>(module.forward(values));
-  const auto outputs = module.forward(values);
+  const auto outputs = module.execute(method, values);
   if (!outputs.ok()) {
     return unsupported("ExecuTorch gives error {}", static_cast<int>(outputs.error()));
   }
@@ -94,6 +89,39 @@ Result<std::vector<Value>> run_by_executorch(std::span<const std::byte> file,
     copies.push_back(std::move(value));
   }
   return copies;
+}
+
+std::unique_ptr<et::DataLoader> loader_of(std::span<const std::byte> file) {
+  return std::make_unique<executorch::extension::BufferDataLoader>(file.data(), file.size());
+}
+
+}  // namespace
+
+Result<std::vector<Value>> run_by_executorch(std::span<const std::byte> file,
+                                             std::span<const Value> inputs, int runs) {
+  executorch::extension::Module module(loader_of(file));
+  for (int i = 1; i < runs; ++i) static_cast<void>(execute(module, "forward", inputs));
+  return execute(module, "forward", inputs);
+}
+
+class ExecutorchModule::Impl : public executorch::extension::Module {
+ public:
+  explicit Impl(std::span<const std::byte> file)
+      : Module(loader_of(file), nullptr, nullptr, nullptr, nullptr, /*share_memory_arenas=*/true) {}
+};
+
+ExecutorchModule::ExecutorchModule(std::span<const std::byte> file,
+                                   const std::vector<std::string>& methods)
+    : impl_(std::make_unique<Impl>(file)) {
+  // Each loads the initial values of what it shares anew.
+  for (const std::string& method : methods) static_cast<void>(impl_->load_method(method));
+}
+
+ExecutorchModule::~ExecutorchModule() = default;
+
+Result<std::vector<Value>> ExecutorchModule::run(const std::string& method,
+                                                 std::span<const Value> inputs) {
+  return execute(*impl_, method, inputs);
 }
 
 }  // namespace slipway

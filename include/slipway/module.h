@@ -238,12 +238,13 @@ class Method {
   // where the module is isolated, whose process ends at once.
   SLIPWAY_API void cancel() const;
 
-  // The mutable buffers, by fully qualified name, as the last run left them. The tensors lie in the
-  // module's memory, of the host; writing to one before the next run sets the state. What engines
-  // of a device alone use is kept there by runs, and copied when it is asked for: ask again after
-  // each run.
+  // The mutable buffers, by fully qualified name, as the last run left them, of this method or of
+  // another one of the Module that shares them (CompileOptions::share_buffers). The tensors lie in
+  // the module's memory, of the host; writing to one before the next run sets the state. What
+  // engines of a device alone use is kept there by runs, and copied when it is asked for: ask again
+  // after each run.
   SLIPWAY_API Result<std::vector<std::pair<std::string, Tensor>>> state() const;
-  // Gives every mutable buffer its initial value again.
+  // Gives every mutable buffer its initial value again, for all methods that share it.
   SLIPWAY_API Status reset_state() const;
 
   // How many bytes of weights the method's engines have on their device, all together, of those

@@ -48,14 +48,9 @@ std::optional<CudaMemory> memory_of(const fb::ExecutionPlan& plan,
   return common;
 }
 
-DeviceState::~DeviceState() {
-  for (const Buffer& buffer : buffers_) {
-    if (buffer.is_device_owned) buffer.allocator->deallocate(buffer.device, buffer.index);
-  }
-}
-
 Status DeviceState::place(const pte::File& file, const std::string& method_name, const Plan& plan,
-                          const std::string& program, et::Method& method, std::vector<Memory>& host,
+                          const std::string& program, et::Method& method, SharedState& shared,
+                          std::vector<Memory>& host,
                           const std::function<void(const std::string&)>& warn) {
   const fb::ExecutionPlan& execution = *file.plan(method_name);
   for (size_t i = 0; i < plan.state.size(); ++i) {
@@ -63,36 +58,53 @@ Status DeviceState::place(const pte::File& file, const std::string& method_name,
       SLIPWAY_RETURN_IF_ERROR(place_planned(file.name(), i, plan, method, host));
     }
   }
-  if (plan.state.empty() || !has_cuda_engines(execution, program)) return {};
-  const pte::DeviceUses uses(execution);
+  const bool has_engines = !plan.state.empty() && has_cuda_engines(execution, program);
+  std::optional<pte::DeviceUses> uses;
+  if (has_engines) uses.emplace(execution);
+  // Where the engines have the state that alone use it.
+  const auto memory_for = [&](const Plan::State& state) -> std::optional<CudaMemory> {
+    if (!has_engines || state.has_views || is_an_end(plan, state.value)) return std::nullopt;
+    if (!uses->obstacle(state.value).empty()) return std::nullopt;
+    const auto memory = memory_of(execution, uses->delegates(state.value), program);
+    constexpr auto kMost = std::numeric_limits<et::etensor::DeviceIndex>::max();
+    return memory && memory->device <= kMost ? memory : std::nullopt;
+  };
   for (size_t i = 0; i < plan.state.size(); ++i) {
     const Plan::State& state = plan.state[i];
-    if (state.device || state.has_views || is_an_end(plan, state.value)) continue;
-    if (!uses.obstacle(state.value).empty()) continue;
-    const auto memory = memory_of(execution, uses.delegates(state.value), program);
-    if (!memory || memory->device > std::numeric_limits<et::etensor::DeviceIndex>::max()) continue;
+    if (state.device) continue;
+    const auto memory = memory_for(state);
+    if (!memory && !state.is_shared) continue;
     LogCapture log;
     const auto tensor = method.get_attribute(state.name);
     if (!tensor.ok()) return translate(tensor.error(), state.name, log.text());
-    Buffer buffer = {.state = i,
-                     .value = state.value,
-                     .host = tensor->mutable_data_ptr(),
-                     .nbytes = tensor->nbytes(),
-                     .allocator = memory->allocator,
-                     .index = static_cast<et::etensor::DeviceIndex>(memory->device),
-                     .is_device_owned = true};
-    if (buffer.nbytes == 0) continue;
-    const auto there = buffer.allocator->allocate(buffer.nbytes, buffer.index, kAlignment);
-    if (!there.ok()) {
-      if (warn) {
+    if (tensor->nbytes() == 0) continue;
+    void* const place = tensor->mutable_data_ptr();
+    Use use = {.state = i, .value = state.value};
+    if (state.is_shared) use.buffer = shared.buffers[place];
+    if (!use.buffer) use.buffer = std::make_shared<DeviceBuffer>();
+    if (state.is_shared) shared.buffers[place] = use.buffer;
+    DeviceBuffer& buffer = *use.buffer;
+    buffer.host = place;
+    buffer.nbytes = tensor->nbytes();
+    if (memory && buffer.device == nullptr) {
+      const auto index = static_cast<et::etensor::DeviceIndex>(memory->device);
+      const auto there = memory->allocator->allocate(buffer.nbytes, index, kAlignment);
+      if (there.ok()) {
+        buffer.device = *there;
+        buffer.allocator = memory->allocator;
+        buffer.index = index;
+        buffer.is_device_owned = true;
+      } else if (warn) {
         warn(fmt::format("{} of {}: {} stays on the host, and is copied at every run: {}",
                          method_name, file.name(), state.name, first_reason(log.text())));
       }
-      continue;
     }
-    buffer.device = *there;
+    use.is_there = memory && buffer.device != nullptr && buffer.allocator == memory->allocator &&
+                   buffer.index == memory->device;
+    if (!use.is_there && !state.is_shared) continue;
+    uses_.push_back(use);
+    if (!use.is_there) continue;
     const et::Error set = et::internal::set_tensor_data(*tensor, buffer.device, buffer.nbytes);
-    buffers_.push_back(buffer);
     if (set != et::Error::Ok) return translate(set, state.name, log.text());
   }
   return {};
@@ -105,12 +117,15 @@ Status DeviceState::place_planned(const std::string& what, size_t state, const P
   LogCapture log;
   const auto tensor = method.get_attribute(name);
   if (!tensor.ok()) return translate(tensor.error(), name, log.text());
-  Buffer buffer = {.state = state,
+  const Use use = {.state = state,
                    .value = plan.state[state].value,
-                   .device = tensor->mutable_data_ptr(),
-                   .nbytes = tensor->nbytes(),
-                   .allocator = et::get_device_allocator(et::etensor::DeviceType::CUDA),
-                   .index = *plan.state[state].device};
+                   .is_there = true,
+                   .buffer = std::make_shared<DeviceBuffer>()};
+  DeviceBuffer& buffer = *use.buffer;
+  buffer.device = tensor->mutable_data_ptr();
+  buffer.nbytes = tensor->nbytes();
+  buffer.allocator = et::get_device_allocator(et::etensor::DeviceType::CUDA);
+  buffer.index = *plan.state[state].device;
   if (buffer.nbytes == 0) return {};
   SLIPWAY_ASSIGN_OR_RETURN(Memory memory,
                            Memory::allocate(buffer.nbytes, fmt::format("{} of {}", name, what)));
@@ -118,50 +133,58 @@ Status DeviceState::place_planned(const std::string& what, size_t state, const P
   const std::span<const std::byte> initial = plan.state[state].initial;
   if (!initial.empty()) std::copy(initial.begin(), initial.end(), memory.data());
   host.push_back(std::move(memory));
-  buffers_.push_back(buffer);
+  uses_.push_back(use);
   return {};
 }
 
-Status DeviceState::copy(Copy copy, const char* context) {
-  for (const Buffer& buffer : buffers_) {
-    LogCapture log;
-    const et::Error error = copy(buffer);
-    if (error != et::Error::Ok) return translate(error, context, log.text());
+Status DeviceState::to_users() {
+  for (const Use& use : uses_) {
+    DeviceBuffer& buffer = *use.buffer;
+    if (!use.is_there) {
+      SLIPWAY_RETURN_IF_ERROR(to_host(buffer));
+    } else if (!buffer.is_on_device) {
+      LogCapture log;
+      const et::Error error = buffer.allocator->copy_host_to_device(buffer.device, buffer.host,
+                                                                    buffer.nbytes, buffer.index);
+      if (error != et::Error::Ok) {
+        return translate(error, "the state does not get to its device", log.text());
+      }
+      buffer.is_on_device = true;
+    }
   }
   return {};
 }
 
-Status DeviceState::to_device() {
-  if (is_on_device_ || buffers_.empty()) return {};
-  const auto upload = [](const Buffer& buffer) {
-    return buffer.allocator->copy_host_to_device(buffer.device, buffer.host, buffer.nbytes,
-                                                 buffer.index);
-  };
-  SLIPWAY_RETURN_IF_ERROR(copy(upload, "the state does not get to its device"));
-  is_on_device_ = true;
+Status DeviceState::to_host() {
+  for (const Use& use : uses_) SLIPWAY_RETURN_IF_ERROR(to_host(*use.buffer));
   return {};
 }
 
-Status DeviceState::to_host() {
-  if (!is_on_device_) return {};
-  const auto download = [](const Buffer& buffer) {
-    return buffer.allocator->copy_device_to_host(buffer.host, buffer.device, buffer.nbytes,
-                                                 buffer.index);
-  };
-  SLIPWAY_RETURN_IF_ERROR(copy(download, "the state does not come from its device"));
-  is_on_device_ = false;
+Status DeviceState::to_host(DeviceBuffer& buffer) {
+  if (!buffer.is_on_device) return {};
+  LogCapture log;
+  const et::Error error = buffer.allocator->copy_device_to_host(buffer.host, buffer.device,
+                                                                buffer.nbytes, buffer.index);
+  if (error != et::Error::Ok) {
+    return translate(error, "the state does not come from its device", log.text());
+  }
+  buffer.is_on_device = false;
   return {};
+}
+
+void DeviceState::drop() {
+  for (const Use& use : uses_) use.buffer->is_on_device = false;
 }
 
 bool DeviceState::has(size_t value) const {
-  return std::any_of(buffers_.begin(), buffers_.end(),
-                     [&](const Buffer& buffer) { return buffer.value == value; });
+  return std::any_of(uses_.begin(), uses_.end(),
+                     [&](const Use& use) { return use.value == value && use.is_there; });
 }
 
 void* DeviceState::host(size_t state) const {
-  const auto found = std::find_if(buffers_.begin(), buffers_.end(),
-                                  [&](const Buffer& buffer) { return buffer.state == state; });
-  return found == buffers_.end() ? nullptr : found->host;
+  const auto found =
+      std::find_if(uses_.begin(), uses_.end(), [&](const Use& use) { return use.state == state; });
+  return found == uses_.end() ? nullptr : found->buffer->host;
 }
 
 }  // namespace slipway::runtime

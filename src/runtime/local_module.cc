@@ -13,6 +13,7 @@
 #include "runtime/module_impl.h"
 #include "runtime/plan.h"
 #include "runtime/platform.h"
+#include "runtime/shared_state.h"
 
 namespace slipway::runtime {
 namespace {
@@ -20,8 +21,9 @@ namespace {
 // What it gives keeps the file: an engine that is shared may outlive the module.
 class KeepingLoader final : public et::DataLoader {
  public:
-  explicit KeepingLoader(const pte::File& file)
-      : owner_(file.owner()), loader_(file.bytes().data(), file.bytes().size()) {}
+  // `shared` must outlive it.
+  KeepingLoader(const pte::File& file, SharedState& shared)
+      : owner_(file.owner()), loader_(file.bytes().data(), file.bytes().size()), shared_(shared) {}
 
   et::Result<et::FreeableBuffer> load(size_t offset, size_t size,
                                       const SegmentInfo& info) const override {
@@ -35,18 +37,21 @@ class KeepingLoader final : public et::DataLoader {
   et::Result<size_t> size() const override { return loader_.size(); }
   et::Error load_into(size_t offset, size_t size, const SegmentInfo& info,
                       void* buffer) const override {
+    // An initial value: it must not overwrite what another method has left there.
+    if (shared_.has(buffer) && !shared_.filled.insert(buffer).second) return et::Error::Ok;
     return loader_.load_into(offset, size, info, buffer);
   }
 
  private:
   const std::shared_ptr<const void> owner_;
   const executorch::extension::BufferDataLoader loader_;
+  SharedState& shared_;
 };
 
 class LocalModule final : public Module::Impl {
  public:
   LocalModule(pte::File opened, std::optional<ptd::DataFile> data, const LoadOptions& options)
-      : Impl(std::move(opened), options), data_(std::move(data)), loader_(file()) {
+      : Impl(std::move(opened), options), data_(std::move(data)), loader_(file(), shared_) {
     if (data_) map_.emplace(*data_);
   }
 
@@ -88,6 +93,7 @@ class LocalModule final : public Module::Impl {
 
   const std::optional<ptd::DataFile> data_;
   std::optional<DataMap> map_;  // of data_
+  SharedState shared_;
   KeepingLoader loader_;
   std::optional<et::Program> program_;
   std::vector<std::unique_ptr<LoadedMethod>> loaded_;  // null until its first use
@@ -100,6 +106,7 @@ Status LocalModule::open() {
   SLIPWAY_RETURN_IF_ERROR(read_signatures());
   loaded_.resize(methods().size());
   given_outputs_.resize(methods().size());
+  SLIPWAY_RETURN_IF_ERROR(shared_.allocate(file(), options()));
   LogCapture log;
   try {
     auto loaded = et::Program::load(&loader_, et::Program::Verification::Minimal);
@@ -113,15 +120,18 @@ Status LocalModule::open() {
 
 Result<LoadedMethod*> LocalModule::prepared(size_t method) {
   auto& loaded = loaded_[method];
-  if (loaded != nullptr && loaded->broken()) loaded.reset();
+  const bool was_broken = loaded != nullptr && loaded->broken();
+  if (was_broken) loaded.reset();
   if (loaded == nullptr) {
     const auto started = std::chrono::steady_clock::now();
     auto& [name, signature] = methods()[method];
     SLIPWAY_ASSIGN_OR_RETURN(
         auto fresh, guarded(file().name(), [&, &name = name, &signature = signature] {
           return LoadedMethod::load(file(), *program_, map_ ? &*map_ : nullptr, name, signature,
-                                    options(), is_cancelled());
+                                    shared_, options(), is_cancelled());
         }));
+    // In what is shared lies what it had made of it.
+    if (was_broken) SLIPWAY_RETURN_IF_ERROR(fresh->reset_state());
     for (const auto& [output, memory] : given_outputs_[method]) {
       SLIPWAY_RETURN_IF_ERROR(fresh->set_output(output, memory));
     }

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
+#include "pte/format/layout.h"
 #include "runtime/backends.h"
 #include "runtime/element_types.h"
 #include "runtime/requirements.h"
@@ -28,8 +29,12 @@ constexpr et::Error kEndless = et::Error::EndOfMethod;
 }  // namespace
 
 LoadedMethod::LoadedMethod(const pte::File& file, std::string name, Signature& signature,
-                           const std::atomic<bool>& is_cancelled)
-    : file_(file), name_(std::move(name)), signature_(signature), is_cancelled_(is_cancelled) {}
+                           SharedState& shared, const std::atomic<bool>& is_cancelled)
+    : file_(file),
+      name_(std::move(name)),
+      signature_(signature),
+      shared_(shared),
+      is_cancelled_(is_cancelled) {}
 
 std::string LoadedMethod::description() const {
   return fmt::format("{} of {}", name_, file_.name());
@@ -37,7 +42,7 @@ std::string LoadedMethod::description() const {
 
 Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
     const pte::File& file, const et::Program& program, const et::NamedDataMap* data,
-    const std::string& name, Signature& signature, const LoadOptions& options,
+    const std::string& name, Signature& signature, SharedState& shared, const LoadOptions& options,
     const std::atomic<bool>& is_cancelled) {
   SLIPWAY_RETURN_IF_ERROR(file.verify_engines(name));
   SLIPWAY_RETURN_IF_ERROR(check_requirements(file, name));
@@ -48,7 +53,8 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
   for (const std::string& warning : options_without_effect(file, name, options)) {
     if (options.on_warning) options.on_warning(warning);
   }
-  std::unique_ptr<LoadedMethod> loaded(new LoadedMethod(file, name, signature, is_cancelled));
+  std::unique_ptr<LoadedMethod> loaded(
+      new LoadedMethod(file, name, signature, shared, is_cancelled));
   loaded->time_limit_ = options.time_limit;
   SLIPWAY_ASSIGN_OR_RETURN(loaded->plan_, read_plan(file, name));
   loaded->on_profile_ = options.on_profile;
@@ -64,7 +70,7 @@ Result<std::unique_ptr<LoadedMethod>> LoadedMethod::load(
   }
   const Status placed =
       loaded->device_state_.place(file, name, loaded->plan_, loaded->program_id(), *loaded->method_,
-                                  loaded->buffers_->planned, options.on_warning);
+                                  shared, loaded->buffers_->planned, options.on_warning);
   if (!placed.ok()) return placed.error().with_context(loaded->description());
   return loaded;
 }
@@ -96,9 +102,14 @@ Status LoadedMethod::allocate(const et::Program& program, const et::NamedDataMap
       buffers_->on_device.push_back(std::move(memory));
       continue;
     }
+    planned_devices_.emplace_back(et::etensor::DeviceType::CPU, 0);
+    if (i + 1 == pte::kSharedMemoryId && shared_.memory) {
+      planned_spans_.emplace_back(reinterpret_cast<uint8_t*>(shared_.memory->data()), size);
+      buffers_->shared = shared_.memory;
+      continue;
+    }
     SLIPWAY_ASSIGN_OR_RETURN(Memory memory, Memory::allocate(size, what));
     planned_spans_.emplace_back(reinterpret_cast<uint8_t*>(memory.data()), memory.size());
-    planned_devices_.emplace_back(et::etensor::DeviceType::CPU, 0);
     buffers_->planned.push_back(std::move(memory));
   }
   planned_memory_.emplace(
@@ -313,7 +324,7 @@ Status LoadedMethod::start(std::span<const Value> inputs) {
   if (auto status = check_devices(inputs); !status.ok()) {
     return status.error().with_context(description());
   }
-  if (auto status = device_state_.to_device(); !status.ok()) {
+  if (auto status = device_state_.to_users(); !status.ok()) {
     return status.error().with_context(description());
   }
   // Before the first is set: ExecuTorch copies an input that is planned, over an old output.

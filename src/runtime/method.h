@@ -37,14 +37,14 @@ class QueuedCall;
 // Belongs to one thread at a time.
 class LoadedMethod {
  public:
-  // `file`, `program`, `data`, which may be null, `signature` and `is_cancelled`, which stops a
-  // run, must outlive the result. The error names the operators without a kernel, or the backend,
-  // that this machine lacks.
+  // `file`, `program`, `data`, which may be null, `signature`, `shared` and `is_cancelled`, which
+  // stops a run, must outlive the result. The error names the operators without a kernel, or the
+  // backend, that this machine lacks.
   static Result<std::unique_ptr<LoadedMethod>> load(const pte::File& file,
                                                     const et::Program& program,
                                                     const et::NamedDataMap* data,
                                                     const std::string& name, Signature& signature,
-                                                    const LoadOptions& options,
+                                                    SharedState& shared, const LoadOptions& options,
                                                     const std::atomic<bool>& is_cancelled);
 
   // As slipway::Method::run.
@@ -68,6 +68,7 @@ class LoadedMethod {
   // What outputs and state may lie in; shared with the tensors that are handed out.
   struct Buffers {
     std::vector<Memory> planned;
+    std::shared_ptr<const Memory> shared;  // with other methods, planned, too; null: none is
     std::vector<executorch::runtime::DeviceMemoryBuffer> on_device;  // planned, too
     std::vector<Memory> outputs;  // one an output, empty where it has none of its own
     std::vector<Memory> input_copies;
@@ -84,7 +85,7 @@ class LoadedMethod {
     executorch::aten::ScalarType type;
   };
 
-  LoadedMethod(const pte::File& file, std::string name, Signature& signature,
+  LoadedMethod(const pte::File& file, std::string name, Signature& signature, SharedState& shared,
                const std::atomic<bool>& is_cancelled);
   Status check_memory(const LoadOptions& options) const;
   Status allocate(const et::Program& program, const et::NamedDataMap* data,
@@ -130,6 +131,7 @@ class LoadedMethod {
   const pte::File& file_;
   const std::string name_;
   Signature& signature_;
+  SharedState& shared_;
   const std::atomic<bool>& is_cancelled_;
   Plan plan_;
 

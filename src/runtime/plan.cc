@@ -108,12 +108,14 @@ Status read_state(const pte::File& file, const fb::ExecutionPlan& execution, Pla
   const std::vector<pte::StateBuffer> buffers = pte::state_of(execution);
   if (buffers.empty()) return {};
   const std::unordered_set<size_t> shared = shared_tensors(execution);
+  const bool shares = pte::shares_state(file.program());
   for (const pte::StateBuffer& buffer : buffers) {
     Plan::State& state = plan.state.emplace_back();
     state.name = buffer.name;
     state.value = buffer.value;
     state.device = device_of(buffer.tensor, plan);
     state.has_views = shared.contains(buffer.value);
+    state.is_shared = shares && pte::is_in_shared_memory(buffer);
     SLIPWAY_ASSIGN_OR_RETURN(
         state.initial,
         initial_value(file, *buffer.tensor, fmt::format("{}: buffer {}", file.name(), state.name)));

@@ -42,6 +42,7 @@ struct Plan {
     std::span<const std::byte> initial;
     size_t value = 0;                   // its index
     bool has_views = false;             // other tensors are in its memory, too
+    bool is_shared = false;             // with other methods
     std::optional<int8_t> device = {};  // of its planned memory, likewise
   };
   std::vector<State> state;

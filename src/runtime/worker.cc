@@ -50,7 +50,7 @@ class Worker {
   Result<Answer> run(size_t method, MessageReader& message, std::vector<Descriptor>& descriptors);
   Result<Answer> state(size_t method);
   enum class Direction : uint8_t { kIn, kOut };
-  Status copy_state(size_t method, Direction direction);
+  Status copy_state(Direction direction);
 
   std::unique_ptr<Module::Impl> module_;
   std::vector<Memory> memory_;
@@ -97,20 +97,26 @@ Status Worker::open(MessageReader& message, std::vector<Descriptor>& descriptors
   return {};
 }
 
-// Between the module's own memory and what is shared.
-Status Worker::copy_state(size_t method, Direction direction) {
-  auto& shared = memory_[method].shared_state;
-  if (memory_[method].state == nullptr) return {};
-  SLIPWAY_ASSIGN_OR_RETURN(auto own, module_->state(method));
-  for (size_t i = 0; i < own.size() && i < shared.size(); ++i) {
-    auto& there = std::get<Tensor>(shared[i]);
-    Tensor& here = own[i].second;
-    if (here.nbytes() == 0) continue;
-    if (direction == Direction::kIn) {
-      std::memcpy(here.data(), there.data(), here.nbytes());
-    } else {
-      std::memcpy(there.data(), here.data(), here.nbytes());
+// Between the module's own memory and what is shared with the other process, of all methods whose
+// state that has, because they may have state in common.
+Status Worker::copy_state(Direction direction) {
+  std::vector<std::pair<Tensor, Tensor>> changed;  // here and there
+  for (size_t method = 0; method < memory_.size(); ++method) {
+    if (memory_[method].state == nullptr) continue;
+    const auto& shared = memory_[method].shared_state;
+    SLIPWAY_ASSIGN_OR_RETURN(const auto own, module_->state(method));
+    for (size_t i = 0; i < own.size() && i < shared.size(); ++i) {
+      const Tensor& here = own[i].second;
+      const auto& there = std::get<Tensor>(shared[i]);
+      const size_t size = here.nbytes();
+      if (size == 0 || std::memcmp(here.data(), there.data(), size) == 0) continue;
+      changed.emplace_back(here, there);
     }
+  }
+  // Only now: the other methods' tensors still have what one of them replaces.
+  for (auto& [here, there] : changed) {
+    if (direction == Direction::kOut) std::swap(here, there);
+    std::memcpy(here.data(), there.data(), there.nbytes());
   }
   return {};
 }
@@ -122,9 +128,9 @@ Result<Answer> Worker::run(size_t method, MessageReader& message,
     SLIPWAY_ASSIGN_OR_RETURN(memory.inputs, SharedMemory::open(std::move(descriptors.front())));
   }
   SLIPWAY_ASSIGN_OR_RETURN(const auto inputs, read_values(message, memory.inputs));
-  SLIPWAY_RETURN_IF_ERROR(copy_state(method, Direction::kIn));
+  SLIPWAY_RETURN_IF_ERROR(copy_state(Direction::kIn));
   const auto outputs = module_->run(method, inputs);
-  const Status copied = copy_state(method, Direction::kOut);
+  const Status copied = copy_state(Direction::kOut);
   if (!outputs.ok()) return outputs.error();
   if (!copied.ok()) return copied.error();
   SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, shared_size(*outputs));
@@ -175,7 +181,7 @@ Result<Answer> Worker::answer(Message& message) {
       return state(method);
     case kResetState:
       SLIPWAY_RETURN_IF_ERROR(module_->reset_state(method));
-      SLIPWAY_RETURN_IF_ERROR(copy_state(method, Direction::kOut));
+      SLIPWAY_RETURN_IF_ERROR(copy_state(Direction::kOut));
       return Answer();
     case kBudget: {
       LoadOptions change;

@@ -52,6 +52,11 @@ struct Method {
 struct EmitOptions {
   std::string tool_version;
   bool alloc_graph_output = true;
+  // Methods have the mutable buffers of one name, which must be of one type, in one place of a
+  // memory that they share, and the others there, too: ExecuTorch's runtimes with shared memories
+  // (Module's share_memory_arenas) share all that methods plan, so that state is not safe
+  // elsewhere. Not with device_of.
+  bool share_buffers = false;
   // The name of the file beside it with the engines that have an external_key, for the manifest.
   std::string data_file = {};
   // For the manifest.

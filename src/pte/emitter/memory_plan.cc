@@ -177,7 +177,13 @@ Result<uint64_t> plan_arena(std::vector<Block>& blocks, std::vector<size_t> orde
 Result<std::vector<Arena>> plan_memory(std::vector<Block>& blocks) {
   std::map<std::optional<int8_t>, std::vector<size_t>> alive;  // the host's is the first
   alive[std::nullopt];
+  Arena shared;
   for (size_t i = 0; i < blocks.size(); ++i) {
+    if (blocks[i].shared) {
+      SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, size_of(blocks[i]));
+      shared.size = std::max(shared.size, blocks[i].offset + size);
+      continue;
+    }
     blocks[i].offset = 0;
     if (is_alive(blocks[i])) alive[blocks[i].device].push_back(i);
   }
@@ -186,6 +192,7 @@ Result<std::vector<Arena>> plan_memory(std::vector<Block>& blocks) {
     SLIPWAY_ASSIGN_OR_RETURN(const uint64_t size, plan_arena(blocks, std::move(order)));
     arenas.push_back({size, device});
   }
+  if (shared.size > 0) arenas.insert(arenas.begin() + 1, shared);
   return arenas;
 }
 

@@ -10,7 +10,8 @@
 namespace slipway::pte {
 
 // Sets every block's offset such that no two of one memory that are alive at once overlap, and
-// returns the arenas, that of the host first: the largest blocks first, each into the tightest gap.
+// returns the arenas, that of the host first, then the one that methods share, where blocks are in
+// it: those have their place already. The others: the largest first, each into the tightest gap.
 // That compares each block with all others, so past the kMostCompared largest, blocks share a part
 // of their own in the order of time. Blocks that no instruction touches get offset 0. An error when
 // a size does not fit in 63 bits.

@@ -4,11 +4,13 @@
 #include <set>
 #include <utility>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/try.h"
 #include "ir/op_builder.h"
 #include "pte/emitter/device_memory.h"
 #include "pte/emitter/memory_plan.h"
+#include "pte/format/layout.h"
 
 namespace slipway::pte {
 
@@ -207,10 +209,30 @@ Status MethodEmitter::emit_mutable_buffer(const ir::Input& input) {
   if (!input.data) return internal_error("{} has no data", input.name);
   SLIPWAY_ASSIGN_OR_RETURN(TensorValue tensor, bounded_tensor(input.value->type(), input.name));
   SLIPWAY_RETURN_IF_ERROR(plan_.allocate(tensor));
-  plan_.plan().blocks[static_cast<size_t>(tensor.block)].permanent = true;
+  Block& block = plan_.plan().blocks[static_cast<size_t>(tensor.block)];
+  block.permanent = true;
+  if (options_.share_buffers) SLIPWAY_RETURN_IF_ERROR(share(input.target, block));
   tensor.name = input.target;
   values_[input.value] = plan_.add(std::move(tensor));
   mutable_buffers_.push_back(&input);
+  return {};
+}
+
+Status MethodEmitter::share(const std::string& name, Block& block) {
+  const auto [place, is_new] =
+      data_.shared_places.try_emplace(name, FileData::SharedPlace{data_.shared_end, block.size});
+  if (is_new) {
+    const auto end = checked_add(data_.shared_end, std::max<uint64_t>(block.size, 1));
+    const auto aligned = end ? checked_align(*end, kTensorAlignment) : std::nullopt;
+    if (!aligned)
+      return resource_exhausted("the shared buffers need more memory than there can be");
+    data_.shared_end = *aligned;
+  } else if (place->second.size != block.size) {
+    return internal_error("the shared buffer {} has {} bytes, and {} in an earlier method", name,
+                          block.size, place->second.size);
+  }
+  block.shared = true;
+  block.offset = place->second.offset;
   return {};
 }
 

@@ -36,7 +36,14 @@ struct EngineData {
 // The data of all methods together.
 struct FileData {
   ConstantPool constants;
-  ConstantPool mutable_buffers;  // what they start with; each method has memory of its own for them
+  ConstantPool mutable_buffers;  // what they start with
+  // Where buffers are in the memory that methods share, by name, and its end.
+  struct SharedPlace {
+    uint64_t offset = 0;
+    uint64_t size = 0;
+  };
+  std::map<std::string, SharedPlace> shared_places;
+  uint64_t shared_end = 0;
   std::vector<EngineData> engines;
   // Equal ones are stored once.
   std::map<std::pair<std::string, std::vector<std::byte>>, uint32_t> engine_by_content;
@@ -57,6 +64,8 @@ class MethodEmitter {
   Status emit_input(const ir::Input& input);
   Status emit_constant(const ir::Input& input);
   Status emit_mutable_buffer(const ir::Input& input);
+  // Puts the buffer where methods share it.
+  Status share(const std::string& name, Block& block);
   Result<std::vector<int32_t>> add_output_targets(const std::vector<Target>& targets);
   // After everything else, because outputs may still show old values.
   Status emit_mutations();

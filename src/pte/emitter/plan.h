@@ -18,6 +18,7 @@ struct Block {
   int32_t first = -1;  // -1: no instruction touches it yet
   int32_t last = -1;
   bool permanent = false;  // mutable buffers live from load to unload
+  bool shared = false;     // by methods: in their common memory, at an offset that is set already
   uint64_t offset = 0;     // set by plan_memory
   // The CUDA device whose memory it is in; nothing: the host's.
   std::optional<int8_t> device = {};
@@ -100,7 +101,7 @@ struct Plan {
   std::vector<OperatorName> operators;
   std::vector<Delegate> delegates;
   std::vector<Block> blocks;
-  std::vector<Arena> arenas;  // the host's is the first
+  std::vector<Arena> arenas;  // the host's is the first, and the shared one the second
 };
 
 }  // namespace slipway::pte

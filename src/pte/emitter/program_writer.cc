@@ -79,9 +79,10 @@ class PlanWriter {
   }
 
  private:
-  uint32_t memory_id(std::optional<int8_t> device) const {
+  uint32_t memory_id(const Block& block) const {
+    if (block.shared) return kSharedMemoryId;
     const auto arena = std::find_if(plan_.arenas.begin(), plan_.arenas.end(),
-                                    [&](const Arena& one) { return one.device == device; });
+                                    [&](const Arena& one) { return one.device == block.device; });
     return kPlannedMemoryId + static_cast<uint32_t>(arena - plan_.arenas.begin());
   }
 
@@ -134,7 +135,7 @@ class PlanWriter {
       const Block& block = plan_.blocks[static_cast<size_t>(tensor.block)];
       device = block.device;
       allocation =
-          fb::CreateAllocationDetails(fbb_, memory_id(device), static_cast<uint32_t>(block.offset),
+          fb::CreateAllocationDetails(fbb_, memory_id(block), static_cast<uint32_t>(block.offset),
                                       static_cast<uint32_t>(block.offset >> 32));
     }
     Offset<fb::ExtraTensorInfo> extra;

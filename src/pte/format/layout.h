@@ -33,8 +33,11 @@ inline constexpr size_t kTensorAlignment = 16;
 inline constexpr size_t kDeviceAlignment = 256;
 
 // AllocationDetails.memory_id of the CPU's planned memory: the index into non_const_buffer_sizes,
-// whose entry 0 is not used. Devices' are behind it.
+// whose entry 0 is not used. Those of devices are behind it.
 inline constexpr uint32_t kPlannedMemoryId = 1;
+// That of the mutable buffers that methods share, where any do (share_mutable_buffers):
+// ExecuTorch's runtimes have one memory for it, and whatever methods plan there.
+inline constexpr uint32_t kSharedMemoryId = 2;
 // What ExecuTorch's kernels and tensors take.
 inline constexpr size_t kMaxRank = 16;
 // ExecuTorch formats "name.overload" into 100 bytes.

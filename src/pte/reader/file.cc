@@ -45,7 +45,7 @@ Status check_plans(const Tables& tables) {
       return status.error().with_context(fmt::format("method {}", view(plan->name())));
     }
   }
-  return {};
+  return check_shared_memory(tables);
 }
 
 // More than any writer aligns to.

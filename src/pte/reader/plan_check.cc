@@ -58,7 +58,13 @@ Status check_memories(const Tables& tables, const fb::ExecutionPlan& plan) {
 }
 
 // A size that nothing needs is damage, and would be allocated.
-Status check_spare_memory(const fb::ExecutionPlan& plan, const std::vector<ValueFacts>& values) {
+Status check_spare_memory(uint64_t size, uint64_t used) {
+  if (size <= kMaxSpareMemory || (size - kMaxSpareMemory) / 2 <= used) return {};
+  return invalid_file("its planned memory has {} bytes, and its tensors use {}", size, used);
+}
+
+Status check_spare_memory(const Tables& tables, const fb::ExecutionPlan& plan,
+                          const std::vector<ValueFacts>& values) {
   std::vector<uint64_t> used(plan.non_const_buffer_sizes()->size(), 0);
   for (const ValueFacts& facts : values) {
     if (!facts.tensor.planned) continue;
@@ -67,9 +73,13 @@ Status check_spare_memory(const fb::ExecutionPlan& plan, const std::vector<Value
   }
   for (uint32_t i = 1; i < used.size(); ++i) {
     const auto size = static_cast<uint64_t>(plan.non_const_buffer_sizes()->Get(i));
-    if (size > kMaxSpareMemory && (size - kMaxSpareMemory) / 2 > used[i]) {
-      return invalid_file("its planned memory has {} bytes, and its tensors use {}", size, used[i]);
+    if (i == kSharedMemoryId) {
+      // ExecuTorch's exporter says the whole of it for each method, whatever that uses.
+      tables.shared_size = std::max(tables.shared_size, size);
+      tables.shared_end = std::max(tables.shared_end, used[i]);
+      continue;
     }
+    SLIPWAY_RETURN_IF_ERROR(check_spare_memory(size, used[i]));
   }
   return {};
 }
@@ -189,10 +199,14 @@ Status check_plan(const Tables& tables, const fb::ExecutionPlan& plan) {
   SLIPWAY_RETURN_IF_ERROR(check_operators(tables, plan));
   SLIPWAY_RETURN_IF_ERROR(check_delegates(tables, plan));
   SLIPWAY_ASSIGN_OR_RETURN(const auto values, check_values(tables, plan));
-  SLIPWAY_RETURN_IF_ERROR(check_spare_memory(plan, values));
+  SLIPWAY_RETURN_IF_ERROR(check_spare_memory(tables, plan, values));
   SLIPWAY_RETURN_IF_ERROR(check_ends(plan, values));
   SLIPWAY_RETURN_IF_ERROR(check_flow(tables, plan, values));
   return check_device_memory(tables, plan, values);
+}
+
+Status check_shared_memory(const Tables& tables) {
+  return check_spare_memory(tables.shared_size, tables.shared_end);
 }
 
 }  // namespace slipway::pte

@@ -6,5 +6,7 @@
 namespace slipway::pte {
 
 Status check_plan(const Tables& tables, const fb::ExecutionPlan& plan);
+// After all methods: the memory that they may share is no larger than what they put there needs.
+Status check_shared_memory(const Tables& tables);
 
 }  // namespace slipway::pte

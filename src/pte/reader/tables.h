@@ -36,6 +36,9 @@ struct Tables {
   mutable uint64_t steps = 0;
   mutable size_t inputs = 0;
   mutable size_t outputs = 0;
+  // Of the memory that methods may share: how large the largest is, and where its tensors end.
+  mutable uint64_t shared_size = 0;
+  mutable uint64_t shared_end = 0;
   // Blobs of delegates that passed, by where they begin, and the file's named data.
   mutable std::unordered_map<const std::byte*, std::vector<engine::BlobEnd>> blobs = {};
   mutable std::unordered_map<std::string_view, uint64_t> named_sizes = {};

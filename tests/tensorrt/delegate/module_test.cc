@@ -2,6 +2,8 @@
 #include "tensorrt/delegate/module_test.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "slipway/cuda.h"
 
@@ -65,6 +67,61 @@ TEST_F(ModuleTest, ACacheThatTheEngineUpdatesIsTheProgramsState) {
     const auto add = static_cast<float>(step * 10);
     EXPECT_EQ(to_floats(method->state()->at(0).second), (Floats{1 + add, 2 + add, 3 + add}));
   }
+}
+
+TEST_F(ModuleTest, SharedStateIsCopiedOnlyForMethodsThatUseItElsewhere) {
+  const auto finish = [&] {
+    p.output(ir::SymInt(0));
+    p.make_trees();
+    return std::exchange(p, {});
+  };
+  const auto on_device = [&](double add) {
+    cache(add);
+    return finish();
+  };
+  const auto on_host = [&](int64_t add) {
+    ir::Value* const cache = p.buffer("cache", p.count({1, 3}, {3, 1}, 1));
+    p.mutation("cache", p.build().add(cache, ir::SymInt(add)));
+    return finish();
+  };
+  pte::ProgramToEmit ten = on_device(10);
+  pte::ProgramToEmit hundred = on_device(100);
+  pte::ProgramToEmit kernel = on_host(1000);
+  const auto pieces =
+      pte::emit({ten.method("ten"), hundred.method("hundred"), kernel.method("kernel")},
+                {.tool_version = "test", .share_buffers = true});
+  ASSERT_TRUE(pieces.ok()) << pieces.error().message();
+  const auto module =
+      Module::load(*write_to_memory(*pieces), "m.pte", {.time_limit = std::chrono::minutes(10)});
+  ASSERT_TRUE(module.ok()) << module.error().message();
+  const auto run = [&](const char* name) { pte::run(*module->method(name), {}); };
+  const auto copies = [&] { return driver.copies_to_device + driver.copies_to_host; };
+  const auto cache_of = [&](const char* name) { return pte::state_of(*module->method(name)); };
+
+  run("ten");
+  const int before = copies();
+  run("hundred");
+  run("ten");
+  EXPECT_EQ(copies(), before);
+  EXPECT_EQ(cache_of("hundred"), (Floats{121, 122, 123}));
+  run("ten");
+  // Which is prepared only now.
+  run("kernel");
+  EXPECT_EQ(cache_of("ten"), (Floats{1131, 1132, 1133}));
+  run("hundred");
+  run("kernel");
+  EXPECT_EQ(cache_of("kernel"), (Floats{2231, 2232, 2233}));
+  run("ten");
+  ASSERT_TRUE(module->method("kernel")->reset_state().ok());
+  run("hundred");
+  EXPECT_EQ(cache_of("ten"), (Floats{101, 102, 103}));
+
+  // What was stopped half-way is prepared anew, with initial values for all.
+  tensorrt.refuses_run = true;
+  EXPECT_FALSE(module->method("ten")->run(std::vector<Value>()).ok());
+  tensorrt.refuses_run = false;
+  run("ten");
+  EXPECT_EQ(cache_of("kernel"), (Floats{11, 12, 13}));
 }
 
 TEST_F(ModuleTest, ABudgetThatNoEngineCanHaveIsAWarning) {
