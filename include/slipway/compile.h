@@ -111,6 +111,10 @@ struct CompileOptions {
   // for ExecuTorch's own runtimes, which refuse the file unless a device allocator has been
   // registered with them.
   bool non_cpu_memory_planning = false;
+  // Methods share mutable buffers: a buffer of one name that any of them changes is one buffer, in
+  // all that have it, with one type, one shape and one initial value (ExecuTorch's
+  // share_mutable_buffers). What has its name in one method alone is that method's own.
+  bool share_buffers = false;
   EngineCheck check = EngineCheck::kSmall;
   // The folder of the cache of engines; empty: none. Engines of equal parts of a model are taken
   // from there.
@@ -183,7 +187,7 @@ SLIPWAY_API std::vector<std::string> step_names(Output output = Output::kPte);
 // Compiles a program to what CompileOptions::output says; the method of a .pte file is "forward".
 SLIPWAY_API Result<Artefact> compile(const Program& program, const CompileOptions& options = {});
 // Several methods in one .pte file: equal constants are shared, mutable buffers are each method's
-// own. Other outputs hold one program.
+// own without CompileOptions::share_buffers. Other outputs hold one program.
 SLIPWAY_API Result<Artefact> compile(
     const std::vector<std::pair<std::string, const Program*>>& methods,
     const CompileOptions& options = {});

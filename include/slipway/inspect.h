@@ -74,6 +74,8 @@ struct MethodInfo {
   std::vector<EngineInfo> engines;          // ExtractOptions::engine counts in this order
   std::vector<NodeReason> outside;          // nodes on kernels although engines were asked
   std::vector<std::pair<std::string, std::string>> state;  // mutable buffers: name and type
+  // The other methods that share them, by the buffer's name; without those that none shares.
+  std::map<std::string, std::vector<std::string>> shared_state;
 };
 
 struct InspectOptions {

@@ -142,6 +142,8 @@ constexpr Entry<C> kCompileOptions[] = {
      set<&C::alloc_graph_output, C>},
     {{"non_cpu_memory_planning", kFlag, "plan in GPUs' memory what their engines alone use", false},
      set<&C::non_cpu_memory_planning, C>},
+    {{"share_buffers", kFlag, "methods share the mutable buffers of one name", false},
+     set<&C::share_buffers, C>},
     {{"check", "off|small|outside|fail", "run each engine and compare it with kernels", false},
      set<&C::check, C>},
     {{"cache", "FOLDER", "of engines; empty: none", false}, set<&C::cache, C>},

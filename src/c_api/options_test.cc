@@ -54,6 +54,7 @@ TEST(COptions, OfCompilingAreSetByName) {
       {"allow_reduced_precision", {"true", [](const O& o) { return o.allow_reduced_precision; }}},
       {"alloc_graph_output", {"false", [](const O& o) { return !o.alloc_graph_output; }}},
       {"non_cpu_memory_planning", {"true", [](const O& o) { return o.non_cpu_memory_planning; }}},
+      {"share_buffers", {"true", [](const O& o) { return o.share_buffers; }}},
       {"check", {"fail", [](const O& o) { return o.check == EngineCheck::kFail; }}},
       {"cache", {"/c", [](const O& o) { return o.cache == "/c"; }}},
       {"external_engines", {"e", [](const O& o) { return o.external_engines == "e"; }}},

@@ -47,6 +47,7 @@ struct CompileArguments {
   std::vector<std::string> tune_sizes;
   bool no_alloc_graph_output = false;
   bool non_cpu_memory_planning = false;
+  bool share_buffers = false;
   std::string external_engines;
   bool verify_passes = false;
   bool print_program = false;
@@ -159,6 +160,7 @@ Result<CompileOptions> to_compile_options(const CompileArguments& options) {
   compile_options.seed = options.seed;
   compile_options.alloc_graph_output = !options.no_alloc_graph_output;
   compile_options.non_cpu_memory_planning = options.non_cpu_memory_planning;
+  compile_options.share_buffers = options.share_buffers;
   compile_options.external_engines = options.external_engines;
   compile_options.verify_passes = options.verify_passes;
   compile_options.print_after = {options.print_after.begin(), options.print_after.end()};
@@ -385,6 +387,10 @@ void add_compile(const Command& tool, Action& action) {
       "--non-cpu-memory-planning", options->non_cpu_memory_planning,
       "Plan state, and what is between engines, in the memory of the GPU whose engines "
       "alone use it, for ExecuTorch's own runtimes, which need a device allocator then");
+  command.add_flag(
+      "--share-buffers", options->share_buffers,
+      "Methods share the mutable buffers of one name, such as the cache of prefill and "
+      "decode; without it each has its own");
   command
       .add_option("--external-engines", options->external_engines,
                   "Put the engines of a .pte into a second file of this name beside it (NAME.ptd), "

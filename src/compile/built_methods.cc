@@ -12,6 +12,7 @@
 #include "compile/functional.h"
 #include "compile/output.h"
 #include "compile/program_impl.h"
+#include "compile/shared_buffers.h"
 #include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
 #include "engine_list/registry.h"
@@ -98,10 +99,17 @@ Result<BuiltMethods> BuiltMethods::build(const NamedPrograms& methods,
   SLIPWAY_RETURN_IF_ERROR(apply_limits(programs, compilers, options));
   SLIPWAY_RETURN_IF_ERROR(check_bounded(programs));
 
+  std::vector<ProgramEngines> came_with;
+  for (ir::Program& program : programs) {
+    SLIPWAY_ASSIGN_OR_RETURN(came_with.emplace_back(), take_engines(program));
+  }
+  if (options.share_buffers) {
+    SLIPWAY_RETURN_IF_ERROR(share_buffers(programs, methods, options));
+  }
   std::vector<pte::Method>& emitted = built_methods.methods_;
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
-    SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines found, take_engines(program));
+    ProgramEngines& found = came_with[i];
     for (const std::string& warning : found.warnings) {
       if (options.on_warning) options.on_warning(warning);
     }
@@ -172,6 +180,7 @@ Status BuiltMethods::finish(const CompileOptions& options, std::optional<engine:
       artefact.pieces,
       pte::emit(methods_, {.tool_version = std::string("slipway ") + version(),
                            .alloc_graph_output = options.alloc_graph_output,
+                           .share_buffers = options.share_buffers,
                            .data_file = artefact.data_file,
                            .tuning = std::move(tuning),
                            .device_of = options.non_cpu_memory_planning ? cuda_device : nullptr}));

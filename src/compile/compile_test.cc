@@ -145,7 +145,9 @@ TEST(CompileTest, AnOptionWithoutEffectIsAnError) {
     expect_refused({.output = output, .alloc_graph_output = false}, "alloc_graph_output");
     expect_refused({.output = output, .external_engines = "e"}, "external_engines");
     expect_refused({.output = output, .non_cpu_memory_planning = true}, "non_cpu_memory_planning");
+    expect_refused({.output = output, .share_buffers = true}, "share_buffers");
   }
+  expect_refused({.share_buffers = true}, "share_buffers");
   expect_refused({.output = Output::kOnnx, .allow_reduced_precision = true},
                  "allow_reduced_precision");
   expect_refused({.output = Output::kArchive, .engines = {}, .allow_reduced_precision = true},

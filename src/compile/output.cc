@@ -75,6 +75,7 @@ Status check_without_effect(const CompileOptions& options) {
       {"alloc_graph_output", options.alloc_graph_output != defaults.alloc_graph_output},
       {"external_engines", !options.external_engines.empty()},
       {"non_cpu_memory_planning", options.non_cpu_memory_planning},
+      {"share_buffers", options.share_buffers},
       {"seed", options.seed != defaults.seed}};
   const Given of_ranges[] = {{"bounds", !options.bounds.empty()}};
   const auto refuse = [&](const char* option) {
@@ -228,6 +229,16 @@ Status check_memory_planning(const CompileOptions& options) {
       "non_cpu_memory_planning", "which takes its tensors in the host's memory");
 }
 
+Status check_share_buffers(const CompileOptions& options, size_t methods) {
+  if (methods == 1) {
+    return invalid_argument("option 'share_buffers' has no effect on a program with one method");
+  }
+  if (!options.non_cpu_memory_planning) return {};
+  return invalid_argument(
+      "options 'share_buffers' and 'non_cpu_memory_planning' are for different files: what "
+      "ExecuTorch's methods share is in the host's memory");
+}
+
 }  // namespace
 
 Status check_nothing_is_built(const CompileOptions& options, const std::string& source) {
@@ -277,6 +288,7 @@ Status check_output(const CompileOptions& options, size_t methods) {
   SLIPWAY_RETURN_IF_ERROR(check_tune(options));
   if (!options.external_engines.empty()) SLIPWAY_RETURN_IF_ERROR(check_external_engines(options));
   if (options.non_cpu_memory_planning) SLIPWAY_RETURN_IF_ERROR(check_memory_planning(options));
+  if (options.share_buffers) SLIPWAY_RETURN_IF_ERROR(check_share_buffers(options, methods));
   SLIPWAY_RETURN_IF_ERROR(check_options_of_engines(options));
   if (is_program(options.output) && options.output != Output::kAotiPackage) return {};
   if (methods != 1) {

@@ -99,8 +99,15 @@ TEST(InspectPage, HasTheMembersOfTheJson) {
   const std::string with_graph = folder / "b.pte";
   ASSERT_TRUE(drawn->save(with_graph).ok());
 
+  const auto counter = Program::load(data + "/golden/mutated_buffer.pt2");
+  const auto sharing =
+      compile({{"a", &*counter}, {"b", &*counter}}, {.engines = {}, .share_buffers = true});
+  ASSERT_TRUE(sharing.ok()) << sharing.error().message();
+  const std::string with_methods = folder / "c.pte";
+  ASSERT_TRUE(sharing->save(with_methods).ok());
+
   const Members found =
-      members_of({with_data, without_data, with_graph, data + "/runtime/engine.pte",
+      members_of({with_data, without_data, with_graph, with_methods, data + "/runtime/engine.pte",
                   data + "/runtime/tensorrt.pte", data + "/runtime/counter.pte",
                   data + "/runtime/literals.pte", data + "/golden/mlp.pt2",
                   data + "/golden/transformer_layer.pt2", data + "/engines/partial.pt2",

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "base/printable.h"
@@ -50,9 +51,14 @@ Json values_json(const std::vector<ValueInfo>& infos) {
   return list;
 }
 
-Json named_pairs(const std::vector<std::pair<std::string, std::string>>& pairs) {
+Json state_json(const MethodInfo& method) {
   Json list = Json::array();
-  for (const auto& [name, type] : pairs) list.push_back({{"name", name}, {"type", type}});
+  for (const auto& [name, type] : method.state) {
+    Json buffer = {{"name", name}, {"type", type}};
+    const auto shared = method.shared_state.find(name);
+    if (shared != method.shared_state.end()) buffer["shared_with"] = shared->second;
+    list.push_back(std::move(buffer));
+  }
   return list;
 }
 
@@ -77,7 +83,7 @@ Json program_json(const PteSummary& summary) {
     entry["operators"] = method.operators;
     entry["engines"] = engines_json(summary.method(i));
     entry["outside"] = outside_json(summary.method(i));
-    entry["state"] = named_pairs(method.state);
+    entry["state"] = state_json(method);
     entry["graph"] = summary.graphs[i];
     json["methods"].push_back(std::move(entry));
   }
@@ -162,7 +168,13 @@ std::string program_text(const std::string& path, const PteSummary& summary,
     append_values(text, "input", method.inputs, method.input_tree);
     append_values(text, "output", method.outputs, method.output_tree);
     for (const auto& [name, type] : method.state) {
-      append(text, "  state '{}': {}\n", printable(name), type);
+      append(text, "  state '{}': {}", printable(name), type);
+      const auto shared = method.shared_state.find(name);
+      if (shared != method.shared_state.end()) {
+        const std::string names = fmt::format("{}", fmt::join(shared->second, ", "));
+        append(text, ", shared with {}", printable(names));
+      }
+      text += '\n';
     }
     text += partitions_text(details, options);
     append_counts(text, "operators", method.operators);

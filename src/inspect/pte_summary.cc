@@ -1,5 +1,8 @@
 #include "inspect/pte_summary.h"
 
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -154,6 +157,24 @@ void name_segments(const pte::File& file, PteSummary& summary) {
   }
 }
 
+void name_sharing_methods(const pte::File& file, std::vector<MethodInfo>& methods) {
+  if (!pte::shares_state(file.program())) return;
+  std::map<std::string_view, std::vector<std::string>> having;
+  for (const fb::ExecutionPlan* plan : *file.program().execution_plan()) {
+    for (const pte::StateBuffer& buffer : pte::state_of(*plan)) {
+      if (pte::is_in_shared_memory(buffer)) having[buffer.name].push_back(plan->name()->str());
+    }
+  }
+  for (const auto& [name, names] : having) {
+    if (names.size() < 2) continue;
+    for (MethodInfo& method : methods) {
+      if (std::find(names.begin(), names.end(), method.name) == names.end()) continue;
+      std::vector<std::string>& others = method.shared_state[std::string(name)];
+      std::remove_copy(names.begin(), names.end(), std::back_inserter(others), method.name);
+    }
+  }
+}
+
 }  // namespace
 
 Result<PteSummary> PteSummary::read(const std::string& path, const InspectOptions& options) {
@@ -194,6 +215,7 @@ Result<PteSummary> PteSummary::of(const pte::File& file) {
                              summarize_method(file, *plan, summary.headers.emplace_back()));
     summary.methods.push_back(std::move(method));
   }
+  name_sharing_methods(file, summary.methods);
   return summary;
 }
 
