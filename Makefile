@@ -83,7 +83,7 @@ test-peers:
 	@tools/setup_tensorrt.sh
 	$(call step,2/3 building the tool)
 	@$(MAKE) --no-print-directory build/release/build.ninja
-	@ninja -C build/release all program_driver cuda_stand_in_driver tensorrt_stand_in_runtime
+	@ninja -C build/release all generate program_driver cuda_stand_in_driver tensorrt_stand_in_runtime
 	@[ -d build/python/site ] || tools/wheel.sh
 	$(call step,3/3 comparing with PyTorch and ExecuTorch, and building with TensorRT-RTX)
 	@OMP_NUM_THREADS=1 .deps/peers/bin/python -m pytest -q -n $$(nproc) --durations 20 --ignore tests/peers/test_aoti.py tests/peers

@@ -17,8 +17,8 @@ from slipway_cli import TOOL
 
 ROOT = pathlib.Path(__file__).parents[2]
 SITE, INSTALLED = ROOT / "build/python/site", ROOT / "build/python/installed"  # tools/wheel.sh makes them
-# What is shown of files and of the insides; docs/formats/ has nothing else. And what tests/serving runs.
-DATA = ("docs/architecture.md", "docs/ir.md", "docs/serving.md")
+# What is shown of files and of the insides; docs/formats/ has nothing else. And what tests/serving and test_decoder.py run.
+DATA = ("docs/architecture.md", "docs/decoders.md", "docs/ir.md", "docs/serving.md")
 PAGES = [str(page.relative_to(ROOT)) for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
 # Whole suites, and what pip brings: tested as such.
 SUITES = ("make ", "git clone ", ".deps/", "SLIPWAY_", "pip install ")
