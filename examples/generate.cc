@@ -96,7 +96,8 @@ slipway::Result<int64_t> next_token(const slipway::Method& method,
 // Writes the tokens, and to stderr how long it took.
 slipway::Status generate(const Options& options) {
   using Clock = std::chrono::steady_clock;
-  const auto module = slipway::Module::load(options.model);
+  // Engines of GPUs then start a step as one.
+  const auto module = slipway::Module::load(options.model, {.cuda_graphs = true});
   if (!module.ok()) return module.error();
   const auto prefill = module->method("prefill");
   if (!prefill.ok()) return prefill.error();
