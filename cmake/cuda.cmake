@@ -2,7 +2,7 @@
 # driver is opened at run time: nothing here is linked with it. Then tests around it that need more than sources.
 
 add_library(slipway_cuda SHARED $<TARGET_OBJECTS:slipway_cuda_delegate> $<TARGET_OBJECTS:slipway_cuda_options>
-                                $<TARGET_OBJECTS:slipway_delegate>)
+                                $<TARGET_OBJECTS:slipway_cuda_allocator> $<TARGET_OBJECTS:slipway_delegate>)
 # What these need of the layers below, out of their archives.
 target_link_libraries(slipway_cuda PRIVATE slipway_cuda_format slipway_cuda_driver slipway_engine slipway_base executorch)
 set(exports ${PROJECT_SOURCE_DIR}/cmake/cuda_exports.map)

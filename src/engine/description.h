@@ -77,9 +77,11 @@ struct Description {
   const char* weight_budget = nullptr;
 
   // Whether tensors of a call may be in the memory of the CUDA device that the engine runs on. The
-  // delegate tells that device under kCudaDeviceOption, and its library has
+  // delegate takes kProgramOption, tells that device under kCudaDeviceOption, and its library has
   //   extern "C" executorch::runtime::DeviceAllocator* slipway_cuda_allocator();
   bool takes_cuda_memory = false;
+  // Whether such an engine leaves the wait for its work to a caller that wants that (QueuedRun).
+  bool leaves_work = false;
   // Of such an engine the index of that device, where a file is to plan memory there; nothing where
   // the record has none. Null where takes_cuda_memory is false.
   std::optional<int8_t> (*cuda_device)(const EngineRecord& record) = nullptr;

@@ -145,7 +145,7 @@ BackendSettings::BackendSettings(const LoadOptions& options, const std::string& 
     for (const auto& setting : engine->load_settings(options)) {
       own.push_back(to_executorch(setting));
     }
-    if (engine->weight_budget != nullptr) {
+    if (engine->weight_budget != nullptr || engine->takes_cuda_memory) {
       own.push_back(to_executorch({engine::kProgramOption, program}));
       own.push_back(to_executorch({engine::kCheckedOption, is_checked}));
     }

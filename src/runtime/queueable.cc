@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine_list/registry.h"
 #include "pte/format/allocation.h"
 #include "pte/format/program_generated.h"
 
@@ -97,7 +98,13 @@ bool can_be_queued(const pte::File& file, const std::string& method, const Plan&
       return false;
     }
   }
-  return !delegates.empty() && memory_of(execution, delegates, program).has_value();
+  const auto leaves_work = [&](uint32_t delegate) {
+    const engine::Description* known =
+        engine_list::find_backend(execution.delegates()->Get(delegate)->id()->str());
+    return known != nullptr && known->leaves_work;
+  };
+  return !delegates.empty() && std::all_of(delegates.begin(), delegates.end(), leaves_work) &&
+         memory_of(execution, delegates, program).has_value();
 }
 
 }  // namespace slipway::runtime

@@ -8,7 +8,8 @@
 // both are missing the first one, and "use_cuda_graphs" whether calls are repeated as CUDA graphs;
 // set_option() takes the second for all engines that are loaded later. The load option
 // "weight_streaming_budget" (decimal digits, or an int) says how many bytes weights may take on the
-// GPU.
+// GPU. get_option() tells "cuda_device" of the engines of the option "program", which is a load
+// option, too.
 
 #include <cstddef>
 #include <memory>
@@ -24,11 +25,13 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "cuda/delegate/engine.h"
+#include "cuda/delegate/programs.h"
 #include "cuda/delegate/refuse.h"
 #include "cuda/format/description.h"
 #include "cuda/options/options.h"
 #include "delegate/backend.h"
 #include "delegate/registration.h"
+#include "engine/description.h"
 
 namespace slipway::cuda {
 namespace {
@@ -52,6 +55,8 @@ Result<Request> read_request(const et::BackendInitContext& context,
                            wants_graphs(specs, options, kGraphsOption));
   SLIPWAY_ASSIGN_OR_RETURN(request.settings.weight_budget,
                            bytes_of(options, kBudgetOption, kTitle));
+  SLIPWAY_ASSIGN_OR_RETURN(auto program, text_of(options, engine::kProgramOption));
+  request.settings.program = std::move(program).value_or(std::string());
   auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});
   if (!blob.ok()) return blob.error().with_context("its bytes can't be read");
   request.blob = *std::move(blob);
@@ -61,7 +66,7 @@ Result<Request> read_request(const et::BackendInitContext& context,
 Result<std::unique_ptr<LoadedEngine>> load_on(Request request) {
   SLIPWAY_ASSIGN_OR_RETURN(const DevicePointer device, Device::open(request.device));
   SLIPWAY_ASSIGN_OR_RETURN(const Current current, device->make_current());
-  return LoadedEngine::load(device, std::move(request.blob), request.settings);
+  return LoadedEngine::load(device, std::move(request.blob), std::move(request.settings));
 }
 
 class Delegate final : public delegate::Backend {
@@ -92,6 +97,26 @@ class Delegate final : public delegate::Backend {
     const auto graphs = flag_of(options, kGraphsOption);
     if (!graphs.ok()) return refuse(graphs.error());
     if (*graphs) set_graphs(**graphs);
+    return et::Error::Ok;
+  }
+
+  et::Error get_option(et::BackendOptionContext& context,
+                       et::Span<et::BackendOption>& options) override {
+    const auto program = text_of({options.data(), options.size()}, engine::kProgramOption);
+    if (!program.ok()) return refuse(program.error());
+    for (et::BackendOption& option : options) {
+      const std::string_view key = option.key;
+      if (key == engine::kProgramOption) continue;
+      if (key == engine::kCudaDeviceOption) {
+        const auto device = ProgramDevice::of(program->value_or(std::string()));
+        if (!device) return et::Error::NotFound;
+        option.value = *device;
+        continue;
+      }
+      et::Span<et::BackendOption> other(&option, 1);
+      const et::Error error = Backend::get_option(context, other);
+      if (error != et::Error::Ok) return error;
+    }
     return et::Error::Ok;
   }
 

@@ -51,7 +51,7 @@ std::string text_of_step(const std::string& kernel, const std::string& origin) {
 }  // namespace
 
 Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& device, Blob blob,
-                                                         const Settings& settings) {
+                                                         Settings settings) {
   std::optional<Module> module;  // An engine that only copies has none.
   if (!blob.engine.kernels.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(Module loaded, load_image(device, blob));
@@ -59,8 +59,9 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& de
   }
   SLIPWAY_ASSIGN_OR_RETURN(Stream stream, Stream::create(device));
   find_executorch_stream();
-  std::unique_ptr<LoadedEngine> loaded(
-      new LoadedEngine(device, std::move(blob.engine), std::move(module), std::move(stream)));
+  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(device, std::move(blob.engine),
+                                                        std::move(module), std::move(stream),
+                                                        std::move(settings.program)));
   SLIPWAY_RETURN_IF_ERROR(loaded->find_functions());
   SLIPWAY_RETURN_IF_ERROR(loaded->load_weights(blob.constants, settings.weight_budget));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
@@ -73,8 +74,9 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& de
 }
 
 LoadedEngine::LoadedEngine(const DevicePointer& device, table::EngineT engine,
-                           std::optional<Module> module, Stream stream)
+                           std::optional<Module> module, Stream stream, std::string program)
     : device_(device),
+      program_device_(std::move(program), device->info().index),
       engine_(std::move(engine)),
       module_(std::move(module)),
       flags_(device),

@@ -13,6 +13,7 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "cuda/delegate/programs.h"
 #include "cuda/delegate/scratch_plan.h"
 #include "cuda/delegate/step_times.h"
 #include "cuda/delegate/weights.h"
@@ -32,11 +33,12 @@ class LoadedEngine final : public delegate::Engine {
     bool with_graphs = false;
     // How many bytes the constants may take on the device; without it they are all there.
     std::optional<uint64_t> weight_budget = std::nullopt;
+    std::string program = {};  // as ProgramDevice has it
   };
   // Loads the kernels and copies the constants, whose bytes stay where some are brought in each
   // call. The device is the current one.
   static Result<std::unique_ptr<LoadedEngine>> load(const DevicePointer& device, Blob blob,
-                                                    const Settings& settings);
+                                                    Settings settings);
 
   // Tensors of the device are bound where they lie, those of the host are copied there and back.
   // When it returns, the results are there. Work is queued on the caller's stream, if it chose one.
@@ -59,7 +61,7 @@ class LoadedEngine final : public delegate::Engine {
   };
 
   LoadedEngine(const DevicePointer& device, table::EngineT engine, std::optional<Module> module,
-               Stream stream);
+               Stream stream, std::string program);
 
   Status find_functions();
   Status load_weights(std::span<const std::byte> constants, std::optional<uint64_t> budget);
@@ -83,6 +85,7 @@ class LoadedEngine final : public delegate::Engine {
   Error with_memory(const Error& error) const;
 
   DevicePointer device_;
+  ProgramDevice program_device_;
   table::EngineT engine_;
   std::optional<Module> module_;
   std::vector<Function> functions_;  // of engine_.kernels

@@ -66,6 +66,7 @@ const engine::Description kDescription = {
         "it comes with Slipway and lies beside ExecuTorch's libraries or the program: install it "
         "there",
     .load_settings = load_settings,
+    .takes_cuda_memory = true,
     .summarize = summarize,
 };
 

@@ -147,6 +147,7 @@ const engine::Description kDescription = {
     .load_settings = load_settings,
     .weight_budget = kBudgetOption,
     .takes_cuda_memory = true,
+    .leaves_work = true,
     .cuda_device = cuda_device,
     .header = header,
     .engine_of = plan_of,

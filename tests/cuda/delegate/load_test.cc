@@ -1,5 +1,6 @@
 // Engines that load and those that don't: for other devices, damaged, without memory, with options.
 #include "cuda/delegate/delegate_test.h"
+#include "engine/description.h"
 
 namespace slipway::cuda {
 namespace {
@@ -35,6 +36,31 @@ std::vector<std::byte> with_targets(const std::vector<std::string>& targets,
     maker.images.emplace_back(target, target == good ? source : "\177ELF for " + target);
   }
   return maker.blob();
+}
+
+// Of the program's engines, as long as they are there.
+TEST_F(CudaLoad, TellsTheDeviceOfAProgram) {
+  const auto device_of = [](const char* program) {
+    std::array asked = {text_option(engine::kProgramOption, program), et::BackendOption{}};
+    std::strcpy(asked[1].key, engine::kCudaDeviceOption);
+    asked[1].value = -1;
+    const et::Error error = et::get_option(kBackend, {asked.data(), asked.size()});
+    return error == et::Error::Ok ? std::get<int>(asked[1].value) : -1;
+  };
+  const auto load = [](const char* program, const char* device) {
+    return std::make_unique<Handle>(affine().blob(), Handle::Specs{},
+                                    std::vector{text_option(engine::kProgramOption, program),
+                                                text_option("target_device", device)});
+  };
+  EXPECT_EQ(device_of("a"), -1);
+  const auto first = load("a", "cuda:1");
+  const auto other = load("b", "cuda:0");
+  EXPECT_EQ(device_of("a"), 1);
+  EXPECT_EQ(device_of("b"), 0);
+  auto second = load("a", "cuda:0");
+  EXPECT_EQ(device_of("a"), -1) << "there are two";
+  second.reset();
+  EXPECT_EQ(device_of("a"), 1);
 }
 
 TEST_F(CudaLoad, TakesTheImageThatIsBestForTheDevice) {
