@@ -223,6 +223,12 @@ class Method {
   // where the module is isolated.
   SLIPWAY_API Status set_output(size_t index, std::optional<Tensor> memory) const;
 
+  // In whose memory an input of a run may be, or an output (set_output): that of the CUDA device
+  // whose engines alone use it; else the host's, also of what is no tensor, and where the module is
+  // isolated. Prepares the method.
+  SLIPWAY_API Result<Device> input_device(size_t index) const;
+  SLIPWAY_API Result<Device> output_device(size_t index) const;
+
   // Starts a run and returns. A method that is prepared and all of which engines of a GPU compute
   // on one stream is queued there, with an event behind it, and needs no thread: a single engine,
   // or several whose common tensors are in the GPU's memory. Others run in a thread of their own.

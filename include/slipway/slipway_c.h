@@ -144,7 +144,8 @@ typedef struct slipway_value {
 } slipway_value;
 
 // A tensor of host memory that the caller keeps, contiguous (row-major): `type` is PyTorch's name,
-// such as "float32". Freeing the tensor leaves `data` alone.
+// such as "float32". Freeing the tensor leaves `data` alone. Of memory of a CUDA device it is once
+// the caller has set its dl_tensor.device.
 SLIPWAY_API slipway_error* slipway_tensor_borrow(const char* type, const int64_t* sizes,
                                                  int32_t rank, void* data,
                                                  DLManagedTensorVersioned** tensor);
@@ -221,6 +222,18 @@ SLIPWAY_API slipway_error* slipway_method_prepare(const slipway_method* method);
 SLIPWAY_API slipway_error* slipway_method_run(const slipway_method* method,
                                               const slipway_value* inputs, size_t input_count,
                                               slipway_value* outputs, size_t output_count);
+// The same, where engines of a GPU queue their work on `stream`, a CUstream or cudaStream_t of that
+// GPU, as slipway::cuda::StreamGuard has it (slipway/cuda.h).
+SLIPWAY_API slipway_error* slipway_method_run_on_stream(const slipway_method* method, void* stream,
+                                                        const slipway_value* inputs,
+                                                        size_t input_count, slipway_value* outputs,
+                                                        size_t output_count);
+// In whose memory an input may be, or an output, as Method::input_device() and
+// Method::output_device() have it.
+SLIPWAY_API slipway_error* slipway_method_input_device(const slipway_method* method, size_t index,
+                                                       DLDevice* device);
+SLIPWAY_API slipway_error* slipway_method_output_device(const slipway_method* method, size_t index,
+                                                        DLDevice* device);
 // Later runs write the output to this memory, of the host or of a CUDA device, as
 // Method::set_output() has it; the caller keeps it as long. NULL: to the module's own again.
 SLIPWAY_API slipway_error* slipway_method_set_output(const slipway_method* method, size_t index,

@@ -124,6 +124,29 @@ TEST(CApi, RunsAndRunsAsynchronously) {
   slipway_values_free(&in, 1);
 }
 
+TEST(CApi, TellsTheDevicesOfTensorsAndTakesAStream) {
+  const auto method = method_of("mlp");
+  const Tensor expected = read_npy(kFolder + "mlp.0.out0.npy").value();
+  for (const auto& device_of : {slipway_method_input_device, slipway_method_output_device}) {
+    DLDevice device{kDLCUDA, 7};
+    ASSERT_EQ(text_of(device_of(method.get(), 0, &device)), "");
+    EXPECT_EQ(device.device_type, kDLCPU);
+    EXPECT_EQ(device.device_id, 0);
+    expect_error(device_of(method.get(), 1, &device), SLIPWAY_INVALID_ARGUMENT, "and none 1");
+    expect_error(device_of(method.get(), 0, nullptr), SLIPWAY_INVALID_ARGUMENT, "device");
+    expect_error(device_of(nullptr, 0, &device), SLIPWAY_INVALID_ARGUMENT, "method");
+  }
+  slipway_value in = value_of(read_npy(kFolder + "mlp.0.in0.npy").value());
+  slipway_value out{};
+  int stream = 0;
+  ASSERT_EQ(text_of(slipway_method_run_on_stream(method.get(), &stream, &in, 1, &out, 1)), "");
+  expect_close(*out.as.tensor, expected);
+  expect_error(slipway_method_run_on_stream(nullptr, &stream, &in, 1, &out, 1),
+               SLIPWAY_INVALID_ARGUMENT, "method");
+  slipway_values_free(&out, 1);
+  slipway_values_free(&in, 1);
+}
+
 TEST(CApi, LogsAndLimitsThreads) {
   std::string told;
   slipway_set_log(

@@ -15,6 +15,7 @@
 #include "c_api/tensors.h"
 #include "engine/tree_json.h"
 #include "pt2/tree_writer.h"
+#include "slipway/cuda.h"
 #include "slipway/log.h"
 
 using namespace slipway;  // NOLINT(google-build-using-namespace)
@@ -252,6 +253,33 @@ slipway_error* slipway_method_run(const slipway_method* method, const slipway_va
     SLIPWAY_ASSIGN_OR_RETURN(const auto values, read_inputs(of, inputs, input_count));
     SLIPWAY_ASSIGN_OR_RETURN(const auto results, of.run(values));
     c_api::to_c(results, std::make_shared<const Method>(of), outputs);
+    return {};
+  });
+}
+
+slipway_error* slipway_method_run_on_stream(const slipway_method* method, void* stream,
+                                            const slipway_value* inputs, size_t input_count,
+                                            slipway_value* outputs, size_t output_count) {
+  const cuda::StreamGuard guard(stream);
+  return slipway_method_run(method, inputs, input_count, outputs, output_count);
+}
+
+slipway_error* slipway_method_input_device(const slipway_method* method, size_t index,
+                                           DLDevice* device) {
+  return with(method, [&](const Method& of) -> Status {
+    SLIPWAY_RETURN_IF_ERROR(c_api::check_given(device, "device"));
+    SLIPWAY_ASSIGN_OR_RETURN(const Device found, of.input_device(index));
+    *device = c_api::to_dlpack(found);
+    return {};
+  });
+}
+
+slipway_error* slipway_method_output_device(const slipway_method* method, size_t index,
+                                            DLDevice* device) {
+  return with(method, [&](const Method& of) -> Status {
+    SLIPWAY_RETURN_IF_ERROR(c_api::check_given(device, "device"));
+    SLIPWAY_ASSIGN_OR_RETURN(const Device found, of.output_device(index));
+    *device = c_api::to_dlpack(found);
     return {};
   });
 }

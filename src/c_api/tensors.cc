@@ -132,7 +132,7 @@ DLManagedTensorVersioned* to_dlpack(const Tensor& tensor, std::shared_ptr<const 
   managed.deleter = free_manager;
   DLTensor& to = managed.dl_tensor;
   to.data = manager->tensor.data();
-  to.device = {tensor.device().is_cpu() ? kDLCPU : kDLCUDA, tensor.device().index};
+  to.device = to_dlpack(tensor.device());
   to.ndim = static_cast<int32_t>(manager->sizes.size());
   for (const NamedType& entry : kTypes) {
     if (entry.dtype == tensor.dtype()) {
@@ -141,6 +141,10 @@ DLManagedTensorVersioned* to_dlpack(const Tensor& tensor, std::shared_ptr<const 
   }
   to.shape = manager->sizes.data();
   return &manager.release()->managed;
+}
+
+DLDevice to_dlpack(const Device& device) {
+  return {device.is_cpu() ? kDLCPU : kDLCUDA, device.index};
 }
 
 slipway_kind kind_of(const Value& value) {

@@ -17,6 +17,7 @@ namespace slipway::c_api {
 Result<Tensor> from_dlpack(const DLManagedTensorVersioned& tensor);
 // Shares the memory, and keeps `owner`.
 DLManagedTensorVersioned* to_dlpack(const Tensor& tensor, std::shared_ptr<const void> owner);
+DLDevice to_dlpack(const Device& device);
 
 Result<std::vector<Value>> from_c(std::span<const slipway_value> values);
 // Nothing is left behind where it throws. The tensors keep `owner`.

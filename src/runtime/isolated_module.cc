@@ -52,6 +52,8 @@ class IsolatedModule final : public Module::Impl {
         "'isolate' to say where outputs are to be",
         file().name());
   }
+  Result<Device> input_device(size_t /*method*/, size_t /*input*/) override { return Device(); }
+  Result<Device> output_device(size_t /*method*/, size_t /*output*/) override { return Device(); }
   Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) override;
 
  private:

@@ -83,6 +83,14 @@ class LocalModule final : public Module::Impl {
     given_outputs_[method][output] = std::move(memory);
     return {};
   }
+  Result<Device> input_device(size_t method, size_t input) override {
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
+    return loaded->input_device(input);
+  }
+  Result<Device> output_device(size_t method, size_t output) override {
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedMethod * loaded, prepared(method));
+    return loaded->output_device(output);
+  }
   Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) override {
     SLIPWAY_ASSIGN_OR_RETURN(const LoadedMethod* loaded, prepared(method));
     return loaded->weight_budget(change);

@@ -56,6 +56,9 @@ class LoadedMethod {
   Status reset_state();
   // As slipway::Method's, of an output that there is.
   Status set_output(size_t index, const std::optional<Tensor>& memory);
+  // As slipway::Method's, of an input and an output that there is.
+  Device input_device(size_t index);
+  Device output_device(size_t index);
 
   // As slipway::Method's, where `change` asks for nothing else.
   Result<uint64_t> weight_budget(const LoadOptions& change) const;
@@ -98,6 +101,8 @@ class LoadedMethod {
   std::optional<uint64_t> needed_size(size_t index) const;
   // That each input's memory can be where it is.
   Status check_devices(std::span<const Value> inputs);
+  // Whose engines alone use it.
+  Device device_of(size_t value);
   // What the program does with a value in the host's memory; empty: nothing.
   std::string host_use(size_t value);
   bool is_in_given_output(const Tensor& tensor) const;

@@ -130,6 +130,22 @@ Status LoadedMethod::set_output(size_t index, const std::optional<Tensor>& memor
   return {};
 }
 
+Device LoadedMethod::device_of(size_t value) {
+  if (!host_use(value).empty()) return {};
+  const auto memory = memory_of(*file_.plan(name_), uses_->delegates(value), program_id());
+  return memory ? Device{Device::Type::kCuda, memory->device} : Device();
+}
+
+Device LoadedMethod::input_device(size_t index) {
+  const bool may_be_there = signature_.inputs()[index].tensor() && !plan_.is_copied[index];
+  return may_be_there ? device_of(plan_.inputs[index]) : Device();
+}
+
+Device LoadedMethod::output_device(size_t index) {
+  const bool may_be_there = signature_.outputs()[index].tensor() && needed_size(index);
+  return may_be_there ? device_of(plan_.outputs[index]) : Device();
+}
+
 std::string LoadedMethod::host_use(size_t value) {
   const auto& execution = *file_.plan(name_);
   if (!uses_) uses_.emplace(execution);

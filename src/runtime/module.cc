@@ -316,6 +316,22 @@ Status Method::set_output(size_t index, std::optional<Tensor> memory) const {
   return module_->set_output(index_, index, std::move(memory));
 }
 
+Result<Device> Method::input_device(size_t index) const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+  if (index >= inputs().size()) {
+    return invalid_argument("{} has {} inputs, and none {}", name(), inputs().size(), index);
+  }
+  return module_->input_device(index_, index);
+}
+
+Result<Device> Method::output_device(size_t index) const {
+  SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
+  if (index >= outputs().size()) {
+    return invalid_argument("{} has {} outputs, and none {}", name(), outputs().size(), index);
+  }
+  return module_->output_device(index_, index);
+}
+
 Status Method::reset_state() const {
   SLIPWAY_RETURN_IF_ERROR(check_idle(*module_));
   return module_->reset_state(index_);

@@ -74,6 +74,8 @@ class Module::Impl {
   virtual Result<std::vector<std::pair<std::string, Tensor>>> state(size_t method) = 0;
   virtual Status reset_state(size_t method) = 0;
   virtual Status set_output(size_t method, size_t output, std::optional<Tensor> memory) = 0;
+  virtual Result<Device> input_device(size_t method, size_t input) = 0;
+  virtual Result<Device> output_device(size_t method, size_t output) = 0;
   // Of `change` the budgets of weights count; with neither it tells what is in force.
   virtual Result<uint64_t> weight_budget(size_t method, const LoadOptions& change) = 0;
 

@@ -161,6 +161,14 @@ std::string other_delegates(const pte::File& file, const std::string& method) {
   return "";
 }
 
+bool has_cuda_engine(const pte::File& file, const std::string& method) {
+  const auto delegates = delegates_of(file.plan(method));
+  return std::any_of(delegates.begin(), delegates.end(), [](const fb::BackendDelegate* delegate) {
+    const engine::Description* known = engine_list::find_backend(delegate->id()->str());
+    return known != nullptr && known->takes_cuda_memory;
+  });
+}
+
 bool has_inline_engine(const pte::File& file, const std::string& method) {
   const auto delegates = delegates_of(file.plan(method));
   return std::any_of(delegates.begin(), delegates.end(), [](const fb::BackendDelegate* delegate) {

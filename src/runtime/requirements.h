@@ -34,6 +34,9 @@ std::string other_delegates(const pte::File& file, const std::string& method);
 // Whether an engine of the method lies within the program's own bytes, not in a segment.
 bool has_inline_engine(const pte::File& file, const std::string& method);
 
+// Whether an engine of the method may take tensors in the memory of a CUDA device.
+bool has_cuda_engine(const pte::File& file, const std::string& method);
+
 // Of each option for some engines that is given although the method has none that takes it: that it
 // has no effect.
 std::vector<std::string> options_without_effect(const pte::File& file, const std::string& method,

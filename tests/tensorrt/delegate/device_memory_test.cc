@@ -120,6 +120,31 @@ TEST_F(DeviceMemoryTest, WhatAKernelWouldReadIsRefused) {
   EXPECT_EQ(more.floats(), (Floats{-3, 6, 9}));
 }
 
+TEST_F(DeviceMemoryTest, WhatMayBeThereIsTold) {
+  auto b = p.build();
+  ir::Value* const x = p.input("x", p.type({1, 3}));
+  ir::Value* const y = call(x, "1", 2, 1, "y");
+  p.output(b.relu(x));
+  p.output(y);
+  p.output(call(p.input("z", p.type({1, 3})), "1", 3, 0, "w"));
+  p.output(p.input("unused", p.type({1, 3})));
+  const Device gpu = {Device::Type::kCuda, 1};
+  for (const bool isolate : {false, true}) {
+    const auto loaded = module({.isolate = isolate, .device = "cuda:1"});
+    const auto method = loaded->method();
+    const auto there = isolate ? Device() : gpu;
+    EXPECT_EQ(*method->input_device(0), Device()) << "a kernel reads it";
+    EXPECT_EQ(*method->input_device(1), there);
+    EXPECT_EQ(*method->input_device(2), Device());
+    EXPECT_EQ(*method->output_device(0), Device());
+    EXPECT_EQ(*method->output_device(1), there);
+    EXPECT_EQ(*method->output_device(2), there);
+    EXPECT_EQ(*method->output_device(3), Device()) << "it is an input";
+    EXPECT_THAT(method->input_device(3).error().message(), HasSubstr("3 inputs, and none 3"));
+    EXPECT_THAT(method->output_device(4).error().message(), HasSubstr("4 outputs, and none 4"));
+  }
+}
+
 TEST_F(DeviceMemoryTest, AnEngineOfTheProcessorIsNotGivenIt) {
   runtime::SumBackend::get();
   ir::Value* const x = p.input("x", p.type({1, 3}));
