@@ -65,7 +65,8 @@ enum class Output : uint8_t {
   // A shared library with such a file in it, for programs that call slipway/slipway_model.h.
   kLibrary,
   // A package of AOTInductor (.pt2) with such a library in it, for PyTorch's
-  // torch._inductor.aoti_load_package and AOTIModelPackageLoader.
+  // torch._inductor.aoti_load_package and AOTIModelPackageLoader: for its device cuda where an
+  // engine of a GPU is in it, and else for cpu.
   kAotiPackage,
   // The bare engine of a program that the one engine of the list takes as a whole, for trtexec and
   // others. The error for any other program says how it would be cut.

@@ -20,6 +20,9 @@ namespace {
 
 constexpr const char* kRoot = "model";
 constexpr const char* kLibrary = "data/aotinductor/model/model.wrapper.so";
+// PyTorch before 2.14 finds the metadata by the name of the source that its own packages have. What
+// is in it is compiled only where there is no library.
+constexpr const char* kSource = "data/aotinductor/model/model.wrapper.cpp";
 constexpr const char* kMetadata = "data/aotinductor/model/model.wrapper_metadata.json";
 
 // PyTorch takes numbers as tensors, and nothing as no tensor.
@@ -30,12 +33,13 @@ bool is_taken(const ValueInfo& output) {
 
 }  // namespace
 
-PieceList aoti_package(PieceList library) {
+PieceList aoti_package(PieceList library, const char* device) {
   pt2::ZipWriter zip(kRoot);
   zip.add(kLibrary, source_of(std::move(library)));
-  zip.add(kMetadata, fmt::format(R"({{"AOTI_DEVICE_KEY": "cpu", "AOTI_PLATFORM": "linux", )"
+  zip.add(kMetadata, fmt::format(R"({{"AOTI_DEVICE_KEY": "{}", "AOTI_PLATFORM": "linux", )"
                                  R"("AOTI_MACHINE": "{}"}})",
-                                 kMachine));
+                                 device, kMachine));
+  zip.add(kSource, std::string("// model.wrapper.so is all of it\n"));
   zip.add("archive_format", std::string("pt2"));
   zip.add("archive_version", std::string("0"));
   zip.add(".data/version", std::string("6\n"));

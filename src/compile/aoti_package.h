@@ -11,7 +11,8 @@
 
 namespace slipway {
 
-PieceList aoti_package(PieceList library);
+// `device`: in whose memory PyTorch's tensors are, by PyTorch's name.
+PieceList aoti_package(PieceList library, const char* device);
 
 // The shared library in a package that aoti_package() made.
 Result<OwnedSpan> library_of_package(const OwnedSpan& package, const std::string& name);

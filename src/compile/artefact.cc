@@ -117,11 +117,11 @@ Status Artefact::Impl::set_model(onnx::Graph graph, uint64_t most_inline) {
   return {};
 }
 
-void Artefact::Impl::put_into(Output output) {
+void Artefact::Impl::put_into(Output output, bool on_gpu) {
   if (output == Output::kPte) return;
   pieces = model_library::make_library(library_stub(), pieces);
   if (output != Output::kAotiPackage) return;
-  pieces = aoti_package(std::move(pieces));
+  pieces = aoti_package(std::move(pieces), on_gpu ? "cuda" : "cpu");
   is_package = true;
 }
 

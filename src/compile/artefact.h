@@ -52,7 +52,8 @@ class Artefact::Impl {
   Status set_model(onnx::Graph graph, uint64_t most_inline = onnx::kMaxInline);
 
   // Puts its .pte into what `output` is, where that is no .pte.
-  void put_into(Output output);
+  // `on_gpu`: has engines of a GPU.
+  void put_into(Output output, bool on_gpu);
 
   // Whether the archives still are what was compiled.
   Status check_sources() const;

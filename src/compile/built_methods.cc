@@ -185,7 +185,11 @@ Status BuiltMethods::finish(const CompileOptions& options, std::optional<engine:
                            .tuning = std::move(tuning),
                            .device_of = options.non_cpu_memory_planning ? cuda_device : nullptr}));
   artefact.is_pte = true;
-  artefact.put_into(options.output);
+  artefact.put_into(options.output,
+                    std::any_of(all.begin(), all.end(), [](const engine::Engine* engine) {
+                      const auto* known = engine_list::find_backend(engine->record.backend);
+                      return known != nullptr && known->takes_cuda_memory;
+                    }));
   return {};
 }
 

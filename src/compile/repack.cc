@@ -1,7 +1,9 @@
 // Programs that are compiled already, as files of another kind.
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/guard.h"
@@ -9,6 +11,8 @@
 #include "compile/artefact.h"
 #include "compile/output.h"
 #include "pte/reader/reader.h"
+#include "runtime/plan.h"
+#include "runtime/requirements.h"
 #include "slipway/compile.h"
 
 namespace slipway {
@@ -31,7 +35,10 @@ Result<Artefact> repack(const std::string& path, Output output) {
     }
     artefact.pieces.add(OwnedSpan{file.bytes(), mapped});
     artefact.is_pte = true;
-    artefact.put_into(output);
+    const std::vector<std::string> methods = runtime::method_names(file);
+    artefact.put_into(output, std::any_of(methods.begin(), methods.end(), [&](const auto& method) {
+                        return runtime::has_cuda_engine(file, method);
+                      }));
     return Artefact::Impl::make(std::move(artefact));
   });
 }

@@ -151,7 +151,8 @@ def test_numbers_come_as_tensors(tmp_path):
     loaded = load_package(compile_to(tmp_path / "package.pt2", tmp_path / "model.pt2"))
     for x in (x, torch.randn(5, 2) * 9):
         found = loaded(x)
-        torch.testing.assert_close(found, {name: as_given(value) for name, value in Numbers()(x).items()})
+        # The mean is one of float32, in another order.
+        torch.testing.assert_close(found, {name: as_given(value) for name, value in Numbers()(x).items()}, rtol=1e-5, atol=1e-5)
 
 
 def test_state_goes_on(tmp_path):
@@ -185,12 +186,12 @@ def test_errors(tmp_path):
 def test_other_devices_are_refused(tmp_path, capfd):
     library = ctypes.CDLL(str(compile_to(tmp_path / "model.so", "mlp")))
     handle, text = ctypes.c_void_p(), ctypes.c_char_p()
-    assert library.AOTInductorModelContainerCreateWithDevice(ctypes.byref(handle), ctypes.c_size_t(1), b"cuda:0", None) == 1
+    assert library.AOTInductorModelContainerCreateWithDevice(ctypes.byref(handle), ctypes.c_size_t(1), b"xpu:0", None) == 1
     library.AOTInductorGetLastError(ctypes.byref(text))
-    assert "'cuda:0'" in text.value.decode() and "'cpu'" in text.value.decode()
+    assert "'xpu:0'" in text.value.decode() and "'cpu' and 'cuda' alone" in text.value.decode()
     assert not handle.value
     # PyTorch's loader does not ask for it.
-    assert "'cuda:0'" in capfd.readouterr().err
+    assert "'xpu:0'" in capfd.readouterr().err
 
 
 class Repeated(torch.nn.Module):
@@ -297,4 +298,4 @@ def test_cpp_program(tmp_path):
                     numbers = NUMBERS[tensor.dtype], tensor.dim(), *tensor.shape, array.nbytes
                     file.write(" ".join(map(str, numbers)).encode() + b"\n" + array.tobytes())
         files += package, cases
-    subprocess.run([program, *files], check=True, timeout=120)
+    subprocess.run([program, "cpu", *files], check=True, timeout=120)

@@ -5,27 +5,31 @@
 #include <slipway/slipway_model.h>
 
 // The functions that are called by name here.
-#define FOR_EACH_FUNCTION(F)     \
-  F(slipway_error_code_of)       \
-  F(slipway_error_message)       \
-  F(slipway_error_free)          \
-  F(slipway_tensor_borrow)       \
-  F(slipway_values_free)         \
-  F(slipway_module_load)         \
-  F(slipway_module_free)         \
-  F(slipway_module_method_count) \
-  F(slipway_module_method_name)  \
-  F(slipway_module_method)       \
-  F(slipway_method_free)         \
-  F(slipway_method_input_count)  \
-  F(slipway_method_output_count) \
-  F(slipway_method_input)        \
-  F(slipway_method_output)       \
-  F(slipway_method_run)          \
-  F(slipway_method_prepare)      \
-  F(slipway_method_state_count)  \
-  F(slipway_method_input_spec)   \
-  F(slipway_method_output_spec)
+#define FOR_EACH_FUNCTION(F)      \
+  F(slipway_error_code_of)        \
+  F(slipway_error_message)        \
+  F(slipway_error_free)           \
+  F(slipway_tensor_borrow)        \
+  F(slipway_values_free)          \
+  F(slipway_module_load)          \
+  F(slipway_module_free)          \
+  F(slipway_module_method_count)  \
+  F(slipway_module_method_name)   \
+  F(slipway_module_method)        \
+  F(slipway_method_free)          \
+  F(slipway_method_input_count)   \
+  F(slipway_method_output_count)  \
+  F(slipway_method_input)         \
+  F(slipway_method_output)        \
+  F(slipway_method_run)           \
+  F(slipway_method_prepare)       \
+  F(slipway_method_state_count)   \
+  F(slipway_method_input_spec)    \
+  F(slipway_method_output_spec)   \
+  F(slipway_method_input_device)  \
+  F(slipway_method_output_device) \
+  F(slipway_method_set_output)    \
+  F(slipway_method_run_on_stream)
 
 #define FIELD(name) __typeof__(name)* name;
 struct runtime {
