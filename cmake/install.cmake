@@ -77,6 +77,6 @@ if(TARGET slipway AND TARGET tests AND NOT SLIPWAY_SANITIZE)
   add_test(NAME install_test
            COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR}
                    -DARCHIVE=${PROJECT_SOURCE_DIR}/examples/models/crepe_tiny.pt2
-                   "-DEXPECTED=float32[1, 360]" -DWORK=${PROJECT_BINARY_DIR}/install_test -DEXECUTORCH=${SLIPWAY_EXECUTORCH} -P
-                   ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
+                   "-DEXPECTED=float32[1, 360]" -DWORK=${PROJECT_BINARY_DIR}/install_test -DEXECUTORCH=${SLIPWAY_EXECUTORCH}
+                   -DRUN_MODEL=$<TARGET_FILE:run_model_library> -P ${PROJECT_SOURCE_DIR}/tests/install/run.cmake)
 endif()

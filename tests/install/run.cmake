@@ -1,6 +1,6 @@
 # Installs the build, builds the programs beside this file against it, moves everything, and runs them there.
-# usage: cmake -DBUILD=<build folder> -DARCHIVE=<model.pt2> -DEXPECTED=<output> -DWORK=<scratch folder> -DEXECUTORCH=<its folder>
-#              -P run.cmake
+# usage: cmake -DBUILD=<build folder> -DARCHIVE=<model.pt2, with a case beside it> -DEXPECTED=<output> -DWORK=<scratch folder>
+#              -DEXECUTORCH=<its folder> -DRUN_MODEL=<program that runs shared libraries> -P run.cmake
 cmake_minimum_required(VERSION 3.25)
 
 function(run)
@@ -114,6 +114,21 @@ foreach(is_there TRUE FALSE)
   endif()
 endforeach()
 file(RENAME ${helper}.away ${helper})
+
+# A model that is a shared library runs with what docs/deploying.md names beside it alone: no tool, no variable, nothing else of what was installed.
+file(MAKE_DIRECTORY ${WORK}/alone)
+run(${bin}/slipway compile ${ARCHIVE} -o ${WORK}/alone/model.so)
+foreach(name libslipway_c.so libprotobuf-lite.so.* libexecutorch.so libexecutorch_threadpool.so libexecutorch_kernels_optimized.so
+             libexecutorch_kernels_quantized.so libslipway_openvino.so openvino/libopenvino.so.* openvino/libopenvino_intel_cpu_plugin.so
+             openvino/libopenvino_ir_frontend.so.* openvino/libtbb.so.*)
+  file(GLOB files ${WORK}/moved/lib/${name})
+  cmake_path(GET name PARENT_PATH folder)
+  file(COPY ${files} DESTINATION ${WORK}/alone/${folder})
+endforeach()
+file(RENAME ${WORK}/moved ${WORK}/away)
+string(REGEX REPLACE "\\.pt2$" ".0" case ${ARCHIVE})
+run(env -i ${RUN_MODEL} ${WORK}/alone/model.so 1 float32=${case}.input0.npy -- float32=${case}.output0.npy)
+file(RENAME ${WORK}/away ${WORK}/moved)
 
 # With OpenVINO's libraries gone, a file with an engine says what to install, and one without still runs.
 run(${bin}/slipway inspect ${WORK}/model.pte)
