@@ -1,6 +1,6 @@
 """The CUDA engine beside PyTorch on one GPU: time of a call, largest difference, time to compile.
 
-usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90] [--runs 200] [--only NAME]
+usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90a] [--runs 200] [--only NAME]
 It needs a GPU, PyTorch for it, and NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC).
 
 For each model with random weights: eager, eager in a CUDA graph, torch.compile (mode reduce-overhead), with inputs and outputs on the GPU,
@@ -227,7 +227,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--build', default='build/release')
     parser.add_argument('--folder', default='build/bench')
-    parser.add_argument('--target', default='sm_90')
+    parser.add_argument('--target', default='sm_90a')
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--only')
     args = parser.parse_args()

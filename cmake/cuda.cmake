@@ -14,6 +14,6 @@ if(NOT BUILD_TESTING)
 endif()
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cuda/delegate/*_test.cc)
-slipway_tests(cuda_delegate_stand_in_test "${sources}" slipway_cuda_driver slipway_cuda_format slipway_runtime slipway_delegate GTest::gmock)
+slipway_tests(cuda_delegate_stand_in_test "${sources}" slipway_cuda_builder slipway_cuda_driver slipway_cuda_format slipway_runtime slipway_delegate GTest::gmock)
 target_include_directories(cuda_delegate_stand_in_test PRIVATE tests)
 slipway_uses_stand_in_driver(cuda_delegate_stand_in_test)

@@ -2,6 +2,7 @@
 // is queued on a stream is done when the stream is waited for, so that a result which is read too
 // early is a wrong one.
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/driver/launch.h"
 #include "cuda/driver/stand_in_driver_test.h"
 #include "cuda/host_kernels.h"
 
@@ -429,13 +431,16 @@ int cuFuncSetAttribute(void* function, int attribute, int value) {
   if (current.empty()) return kInvalidContext;
   return attribute == 8 && allow_shared_bytes(function, value) ? 0 : kInvalidValue;
 }
-int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
-                   void* stream, void** parameters, void**) {
-  const Shape shape = {{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes};
+int cuLaunchKernelEx(const LaunchConfig* config, void* function, void** parameters, void**) {
+  const Shape shape = {std::to_array(config->grid), std::to_array(config->block),
+                       config->shared_bytes};
   if (!can_launch(function, shape)) return kInvalidValue;
   ++state.launches;
-  return queue_work(stream, [function, shape, values = arguments_of(function, parameters)] {
+  for (unsigned i = 0; i < config->attribute_count; ++i) {
+    if (config->attributes[i].id != kOverlapAttribute) return kInvalidValue;
+    state.overlapping_launches += config->attributes[i].value;
+  }
+  return queue_work(config->stream, [function, shape, values = arguments_of(function, parameters)] {
     clock_ms += static_cast<double>(shape.grid[0]) * shape.grid[1] * shape.grid[2];
     return launch_host_kernel(function, shape, values);
   });

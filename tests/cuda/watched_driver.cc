@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 
+#include "cuda/driver/launch.h"
 #include "cuda/driver/stand_in_driver_test.h"
 
 namespace slipway::cuda {
@@ -166,12 +167,9 @@ int cuModuleLoadDataEx(void** module, const void* image, unsigned count, int* op
 int cuModuleUnload(void* module) {
   return counted(REAL(cuModuleUnload)(module), state.live_modules, -1);
 }
-int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
-                   void* stream, void** parameters, void** extra) {
-  return counted(REAL(cuLaunchKernel)(function, grid_x, grid_y, grid_z, block_x, block_y, block_z,
-                                      shared_bytes, stream, parameters, extra),
-                 state.launches);
+int cuLaunchKernelEx(const LaunchConfig* config, void* function, void** parameters, void** extra) {
+  state.overlapping_launches += static_cast<int>(config->attribute_count);
+  return counted(REAL(cuLaunchKernelEx)(config, function, parameters, extra), state.launches);
 }
 int cuEventCreate(void** event, unsigned flags) {
   return counted(REAL(cuEventCreate)(event, flags), state.live_events);

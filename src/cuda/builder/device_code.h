@@ -8,6 +8,7 @@ namespace slipway::cuda::builder {
 extern const std::string_view kAttention;  // uses kProductTiles
 extern const std::string_view kPrelude;
 extern const std::string_view kProductTiles;
+extern const std::string_view kSwizzledTiles;  // uses kProductTiles
 extern const std::string_view kThinProduct;
 
 }  // namespace slipway::cuda::builder

@@ -266,6 +266,10 @@ uint32_t Generator::scratch(const SymInt& bytes) {
   return add_buffer(table::Home::Scratch, 0, 0, bytes);
 }
 
+bool Generator::is_constant(uint32_t buffer) const {
+  return engine_.buffers.at(buffer)->home == table::Home::Constant;
+}
+
 bool Generator::is_of_caller(uint32_t buffer) const {
   const table::Home home = engine_.buffers.at(buffer)->home;
   return home == table::Home::Input || home == table::Home::Output;
@@ -354,6 +358,7 @@ table::EngineT Generator::take_engine() {
   for (const onnx::ValueType& type : graph_.outputs) {
     engine_.outputs.push_back(std::make_unique<table::PortT>(port(type)));
   }
+  engine_.overlaps = true;
   for (const table::NumberT& number : numbers_.take()) {
     engine_.numbers.push_back(std::make_unique<table::NumberT>(number));
   }

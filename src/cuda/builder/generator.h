@@ -63,6 +63,7 @@ class Generator {
   uint32_t scratch(const ir::SymInt& bytes);
   // Of a buffer.
   const ir::SymInt& bytes(uint32_t buffer) const { return buffer_bytes_.at(buffer); }
+  bool is_constant(uint32_t buffer) const;
   // Whether the buffer is the caller's, which may lie anywhere.
   bool is_of_caller(uint32_t buffer) const;
   // Kernels use what this text has, one of device_code.h.

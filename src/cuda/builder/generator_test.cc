@@ -313,6 +313,42 @@ TEST(GeneratorTest, WhatIsNoAttentionOfHalvesHasKernelsOfItsOwn) {
               Not(HasSubstr("s_attention<")));
 }
 
+// Of weights alone: activations are there once earlier kernels have ended.
+TEST(GeneratorTest, LargeProductsOfHalvesHaveSwizzledTilesAndLoadConstantsAhead) {
+  for (const bool is_constant : {false, true}) {
+    Maker m;
+    m.input("x", {1024, 512}, DType::kFloat16);
+    if (is_constant) {
+      m.constant("w", DType::kFloat16, {1024, 512}, std::vector<uint16_t>(1024 * 512));
+    } else {
+      m.input("w", {1024, 512}, DType::kFloat16);
+    }
+    m.node("Cast", {"x"}, "a", {{"to", int64_t{1}}});
+    m.node("Transpose", {"w"}, "t");
+    m.node("Cast", {"t"}, "b", {{"to", int64_t{1}}});
+    m.node("MatMul", {"a", "b"}, "result");
+    m.output("result", {1024, 1024});
+    const Generated made = generate(m.graph);
+    EXPECT_TRUE(made.refusals.empty());
+    ASSERT_EQ(made.engine.steps.size(), 1U);
+    EXPECT_THAT(made.kernels, HasSubstr("s_group_sums<s_float16_product, 64>"));
+    EXPECT_THAT(made.kernels, HasSubstr("typedef s_swizzled_tile<unsigned short, 64> Tile_b"));
+    EXPECT_THAT(made.kernels,
+                HasSubstr(is_constant ? "4, 256, true, Index>(" : "4, 256, false, Index>("));
+    EXPECT_THAT(made.kernels, Not(HasSubstr("  s_wait_for_earlier();")));  // the product does it
+  }
+}
+
+TEST(GeneratorTest, KernelsWaitForEarlierOnes) {
+  Maker m;
+  m.input("x", {4});
+  m.node("Exp", {"x"}, "result");
+  m.output("result", {4});
+  const Generated made = generate(m.graph);
+  EXPECT_TRUE(made.engine.overlaps);
+  EXPECT_THAT(made.kernels, HasSubstr("{\n  s_wait_for_earlier();\n"));
+}
+
 TEST(GeneratorTest, LongSumsOfFewTilesAreSplit) {
   Maker m;
   m.input("a", {16, 4096});

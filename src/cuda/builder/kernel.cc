@@ -366,8 +366,9 @@ std::string Kernel::source() const {
   for (size_t i = 0; i < arguments_.size(); ++i) {
     parameters += fmt::format("{}{} {}", i == 0 ? "" : ", ", types_[i], argument_names_[i]);
   }
-  return fmt::format("({}) {{\n{}{}}}\n", parameters,
-                     can_have_short_indices() ? "  typedef int Index;\n" : "", body_);
+  return fmt::format("({}) {{\n{}{}{}}}\n", parameters,
+                     can_have_short_indices() ? "  typedef int Index;\n" : "",
+                     waits_itself_ ? "" : "  s_wait_for_earlier();\n", body_);
 }
 
 // Sizes are literals then, and what they are of is in a buffer.

@@ -90,6 +90,9 @@ class Kernel {
   void set_block(int threads) { block_ = threads; }
   // Where sizes and buffers allow it, its indices have 32 bits.
   void use_short_indices() { has_short_indices_ = true; }
+  // Its text calls s_wait_for_earlier(), before which it may read constants. Other kernels begin
+  // with that.
+  void wait_itself() { waits_itself_ = true; }
   // Of dynamic shared memory.
   void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }
 
@@ -123,6 +126,7 @@ class Kernel {
   int block_ = kBlock;
   uint32_t shared_bytes_ = 0;
   bool has_short_indices_ = false;
+  bool waits_itself_ = false;
 };
 
 }  // namespace slipway::cuda

@@ -11,13 +11,13 @@ namespace slipway::cuda {
 
 namespace {
 
-constexpr const char* kDefaultTargets = "sm_80,sm_90,sm_120,compute_80";
+constexpr const char* kDefaultTargets = "sm_80,sm_90a,sm_120,compute_80";
 
 const EngineOption kOptions[] = {
     {.name = "target",
      .value = "SM,SM,...",
      .help = "The GPUs that an engine has machine code for, and PTX that newer ones can take "
-             "(default: sm_80,sm_90,sm_120,compute_80)"},
+             "(default: sm_80,sm_90a,sm_120,compute_80)"},
     {.name = "nvrtc_lib",
      .value = "PATH",
      .help = "NVRTC's library, or the folder that it is in (default: SLIPWAY_NVRTC, what `make "
@@ -37,6 +37,7 @@ bool is_target(std::string_view name) {
   for (const std::string_view prefix : {"sm_", "compute_"}) {
     if (!name.starts_with(prefix)) continue;
     name.remove_prefix(prefix.size());
+    if (prefix == "sm_" && name.ends_with('a')) name.remove_suffix(1);
     const bool is_number =
         std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
     return is_number && (name.size() == 2 || name.size() == 3);

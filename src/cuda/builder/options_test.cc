@@ -15,13 +15,14 @@ using testing::HasSubstr;
 TEST(OptionsTest, WithoutOptionsThreeKindsOfGpuAndPtxAreTargets) {
   const auto options = parse_options({});
   ASSERT_TRUE(options.ok());
-  EXPECT_THAT(options->targets, ElementsAre("sm_80", "sm_90", "sm_120", "compute_80"));
+  EXPECT_THAT(options->targets, ElementsAre("sm_80", "sm_90a", "sm_120", "compute_80"));
 }
 
 TEST(OptionsTest, ReadsTargets) {
-  const auto options = parse_options({{"target", "sm_86,compute_75"}, {"nvrtc_lib", "/lib"}});
+  const auto options =
+      parse_options({{"target", "sm_86,sm_100a,compute_75"}, {"nvrtc_lib", "/lib"}});
   ASSERT_TRUE(options.ok()) << options.error().message();
-  EXPECT_THAT(options->targets, ElementsAre("sm_86", "compute_75"));
+  EXPECT_THAT(options->targets, ElementsAre("sm_86", "sm_100a", "compute_75"));
   EXPECT_EQ(options->nvrtc, "/lib");
 }
 
@@ -38,7 +39,8 @@ TEST(OptionsTest, ReadsPrecisions) {
 }
 
 TEST(OptionsTest, RefusesWhatIsNoTarget) {
-  for (const char* text : {"", "sm_", "sm_9", "sm_9000", "90", "sm_90,", "compute_x0", "host"}) {
+  for (const char* text : {"", "sm_", "sm_9", "sm_9000", "90", "sm_90,", "compute_x0", "host",
+                           "sm_a", "compute_90a"}) {
     const auto options = parse_options({{"target", text}});
     ASSERT_FALSE(options.ok()) << text;
     EXPECT_EQ(options.error().code(), ErrorCode::kInvalidArgument);

@@ -16,7 +16,6 @@ using ir::SymInt;
 
 namespace {
 
-constexpr int kMostSplits = 16;
 constexpr double kProcessors = 132;     // of a GPU
 constexpr int64_t kUnknownSize = 1024;  // what a size is taken for that a call decides
 
@@ -32,16 +31,23 @@ struct Tile {
   int threads;
   double alone;  // where a processor has one block
   double among;  // and where it has several
+  // Whether its lines, which have vectors along k, are swizzled: then groups of four warps have 64
+  // rows each where there is Hopper's machine code.
+  bool is_swizzled = false;
 };
 
 // Their shared memory is within what blocks of all GPUs have.
-constexpr std::array<Tile, 6> kHalfTiles = {{
-    {128, 128, 32, 64, 32, 4, 256, 450, 370},
-    {128, 64, 64, 32, 32, 3, 256, 740, 760},
-    {64, 64, 64, 32, 32, 4, 256, 380, 350},
-    {32, 64, 64, 16, 32, 4, 128, 290, 280},
-    {32, 64, 128, 32, 32, 3, 256, 450, 540},
-    {16, 64, 64, 16, 16, 4, 128, 215, 215},
+constexpr std::array<Tile, 10> kHalfTiles = {{
+    {128, 128, 64, 64, 32, 3, 256, 1000, 810, true},
+    {128, 64, 64, 32, 32, 4, 256, 450, 600, true},
+    {64, 128, 64, 32, 64, 4, 128, 450, 600, true},
+    {64, 64, 64, 32, 32, 4, 128, 330, 300, true},
+    {128, 128, 32, 64, 32, 4, 256, 740, 610},
+    {128, 64, 64, 32, 32, 3, 256, 1220, 1250},
+    {64, 64, 64, 32, 32, 4, 256, 630, 580},
+    {32, 64, 64, 16, 32, 4, 128, 400, 400},
+    {32, 64, 128, 32, 32, 3, 256, 700, 800},
+    {16, 64, 64, 16, 16, 4, 128, 340, 340},
 }};
 constexpr std::array<Tile, 4> kFloatTiles = {{
     {128, 128, 16, 8, 8, 3, 256, 1750, 1890},
@@ -49,16 +55,18 @@ constexpr std::array<Tile, 4> kFloatTiles = {{
     {32, 64, 16, 4, 4, 3, 128, 390, 286},
     {32, 32, 32, 4, 2, 3, 128, 660, 323},
 }};
+// What swizzled tiles have besides, to begin at a multiple of as many bytes.
+constexpr int kSwizzled = 1024;
 // How many warps share each sum of halves.
 int slices_of(const Tile& tile) {
   return tile.threads / 32 / ((tile.m / tile.warp_m) * (tile.n / tile.warp_n));
 }
 
 // Of a block: what storing a sum takes, and all else.
-constexpr double kStore = 0.4;
+constexpr double kStore = 0.2;
 constexpr double kStart = 2000;
 // What another kernel takes that adds up parts, and a byte of these.
-constexpr double kSplit = 1500;
+constexpr double kSplit = 1200;
 constexpr double kPart = 1.5e-4;
 
 struct Plan {
@@ -81,10 +89,11 @@ Plan plan_of(const TiledProduct& p) {
   Plan best;
   double least = INFINITY;
   const auto consider = [&](const Tile& tile) {
+    if (tile.is_swizzled && !(p.a.along_k && p.b.along_k)) return;
     const int64_t tiles = blocks(m, tile.m) * blocks(n, tile.n) * batch;
     const int64_t steps = blocks(k, tile.depth);
-    for (int64_t splits = 1; splits <= kMostSplits; splits *= 2) {
-      if (splits > 1 && (!may_split || steps / splits < 4)) break;
+    for (const int64_t splits : {1, 2, 3, 4, 6, 8, 12, 16}) {
+      if (splits > 1 && (!may_split || steps / splits < 3)) break;
       const double most = std::ceil(static_cast<double>(tiles * splits) / kProcessors);
       const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * kProcessors;
       double time = kStart + most * tile.m * tile.n * kStore +
@@ -130,6 +139,7 @@ using Put = std::function<void(Kernel&, const std::string& part, const Indices& 
 void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
   const Tile& tile = plan.tile;
   k.generator().use(builder::kProductTiles);
+  if (tile.is_swizzled) k.generator().use(builder::kSwizzledTiles);
   const SymInt tiles_m = SymInt::floordiv(p.m + (tile.m - 1), tile.m);
   const SymInt tiles_n = SymInt::floordiv(p.n + (tile.n - 1), tile.n);
   const SymInt batches = ir::numel(p.batch);
@@ -137,21 +147,31 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   k.use_short_indices();
   k.set_grid(batches * tiles_m * tiles_n * plan.splits);
   const int64_t vector = vector_of(p.type);
-  const auto tile_size = [&](int rows, bool along_k) {
+  const auto tile_size = [&](int64_t rows, bool along_k) {
+    if (tile.is_swizzled) return rows * tile.depth;
     return along_k ? rows * (tile.depth + vector) : tile.depth * (rows + vector);
   };
   const int64_t staged = (tile_size(tile.m, p.a.along_k) + tile_size(tile.n, p.b.along_k)) *
                          tile.stages * static_cast<int64_t>(16 / vector);
   const int64_t slices = is_half(p.type) ? slices_of(tile) : 1;
   const int64_t sums = 4 * slices * tile.m * (tile.n + 8);
-  k.set_shared_bytes(static_cast<uint32_t>(std::max(staged, sums)));
+  k.set_shared_bytes(
+      static_cast<uint32_t>(std::max(staged, sums) + (tile.is_swizzled ? kSwizzled : 0)));
   k.line("extern __shared__ s_vector s_memory[];");
   const char* type = element_type(p.type);
   const auto shape = [&](int rows, bool along_k) {
+    if (tile.is_swizzled) return fmt::format("s_swizzled_tile<{}, {}>", type, rows);
     return fmt::format("s_tile<{}, {}, {}, {}>", type, rows, tile.depth, along_k);
   };
   k.line(fmt::format("typedef {} Tile_a;", shape(tile.m, p.a.along_k)));
   k.line(fmt::format("typedef {} Tile_b;", shape(tile.n, p.b.along_k)));
+  if (tile.is_swizzled) {
+    k.line("#ifdef __CUDA_ARCH_FEAT_SM90_ALL");
+    k.line(fmt::format("typedef s_group_sums<{}, {}> Sums;",
+                       p.type == DType::kFloat16 ? "s_float16_product" : "s_bfloat16_product",
+                       tile.n));
+    k.line("#else");
+  }
   const std::string name = p.type == DType::kFloat16    ? "s_half_sums<s_float16_product, "
                            : p.type == DType::kBFloat16 ? "s_half_sums<s_bfloat16_product, "
                                                         : "s_float_sums<";
@@ -159,6 +179,7 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   k.line(fmt::format("typedef {}Tile_a, Tile_b, {}, {}, {}, {}, {}, {}{}, {}> Sums;", name, tile.m,
                      tile.n, tile.depth, tile.warp_m, tile.warp_n, sliced, p.a.along_k,
                      p.b.along_k));
+  if (tile.is_swizzled) k.line("#endif");
   const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
   // Blocks that follow each other share what they read of the larger operand.
   const Indices place = k.unravel(block, {batches, plan.splits, tiles_n, tiles_m});
@@ -175,9 +196,12 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   }
   emit_load(k, p, p.a, "a", batch, first_m, p.m, end);
   emit_load(k, p, p.b, "b", batch, first_n, p.n, end);
-  k.line(fmt::format("s_tiled_product<Sums, Tile_a, Tile_b, {}, {}, {}, {}, {}, Index>(", tile.m,
-                     tile.n, tile.depth, tile.stages, tile.threads));
-  k.line(fmt::format("  s_memory, {}, {}, {} - {}, {} - {}, load_a, load_b,", begin, end,
+  k.wait_itself();
+  const bool is_constant = p.b.buffer && k.generator().is_constant(*p.b.buffer);
+  k.line(fmt::format("s_tiled_product<Sums, Tile_a, Tile_b, {}, {}, {}, {}, {}, {}, Index>(",
+                     tile.m, tile.n, tile.depth, tile.stages, tile.threads, is_constant));
+  k.line(fmt::format("  {}, {}, {}, {} - {}, {} - {}, load_a, load_b,",
+                     tile.is_swizzled ? "s_first_tile(s_memory)" : "s_memory", begin, end,
                      k.number(p.m), first_m, k.number(p.n), first_n));
   k.open("  [&](int tile_m, int tile_n, float sum)");
   const std::string m = k.let("Index", plus(first_m, "tile_m"));

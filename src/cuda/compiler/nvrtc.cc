@@ -99,11 +99,12 @@ Result<std::string> find_file() {
                      kNames[0], kNames[1], reason, kRemedy, kNvrtcVariable);
 }
 
-// "sm_90" is {90, false}, and "compute_90" {90, true}; nothing for other texts.
+// "sm_90" and "sm_90a" are {90, false}, and "compute_90" {90, true}; nothing for other texts.
 std::optional<std::pair<int, bool>> read_target(std::string_view text) {
   const bool is_ptx = text.starts_with("compute_");
   if (!is_ptx && !text.starts_with("sm_")) return std::nullopt;
   text.remove_prefix(text.find('_') + 1);
+  if (!is_ptx && text.ends_with('a')) text.remove_suffix(1);
   int capability = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), capability);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size()) return std::nullopt;

@@ -82,7 +82,7 @@ TEST(Nvrtc, OfSetUpCompilesForTheTargetsThatAreBuiltUnasked) {
   const auto nvrtc = Nvrtc::open(folder);
   ASSERT_TRUE(nvrtc.ok()) << nvrtc.error().message();
   EXPECT_EQ((*nvrtc)->version(), "13.0");
-  for (const char* target : {"sm_80", "sm_90", "sm_120", "compute_80"}) {
+  for (const char* target : {"sm_80", "sm_90a", "sm_120", "compute_80"}) {
     const auto code = (*nvrtc)->compile(kKernel, target);
     EXPECT_TRUE(code.ok()) << code.error().message();
   }
@@ -90,7 +90,7 @@ TEST(Nvrtc, OfSetUpCompilesForTheTargetsThatAreBuiltUnasked) {
 
 TEST(Nvrtc, RefusesTargetsThatItDoesNotKnow) {
   REQUIRE_NVRTC();
-  for (const char* target : {"sm_1", "sm_", "gpu", "", "compute_9999", "sm_90\n"}) {
+  for (const char* target : {"sm_1", "sm_", "gpu", "", "compute_9999", "compute_90a", "sm_90\n"}) {
     const auto code = nvrtc->compile(kKernel, target);
     ASSERT_FALSE(code.ok()) << target;
     EXPECT_EQ(code.error().code(), ErrorCode::kUnsupported);

@@ -52,15 +52,15 @@ std::string text_of_step(const std::string& kernel, const std::string& origin) {
 
 Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& device, Blob blob,
                                                          Settings settings) {
-  std::optional<Module> module;  // An engine that only copies has none.
+  std::optional<LoadedImage> image;  // An engine that only copies has none.
   if (!blob.engine.kernels.empty()) {
-    SLIPWAY_ASSIGN_OR_RETURN(Module loaded, load_image(device, blob));
-    module.emplace(std::move(loaded));
+    SLIPWAY_ASSIGN_OR_RETURN(LoadedImage loaded, load_image(device, blob));
+    image.emplace(std::move(loaded));
   }
   SLIPWAY_ASSIGN_OR_RETURN(Stream stream, Stream::create(device));
   find_executorch_stream();
   std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(device, std::move(blob.engine),
-                                                        std::move(module), std::move(stream),
+                                                        std::move(image), std::move(stream),
                                                         std::move(settings.program)));
   SLIPWAY_RETURN_IF_ERROR(loaded->find_functions());
   SLIPWAY_RETURN_IF_ERROR(loaded->load_weights(blob.constants, settings.weight_budget));
@@ -74,11 +74,11 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& de
 }
 
 LoadedEngine::LoadedEngine(const DevicePointer& device, table::EngineT engine,
-                           std::optional<Module> module, Stream stream, std::string program)
+                           std::optional<LoadedImage> image, Stream stream, std::string program)
     : device_(device),
       program_device_(std::move(program), device->info().index),
       engine_(std::move(engine)),
-      module_(std::move(module)),
+      image_(std::move(image)),
       flags_(device),
       flags_on_host_(device),
       scratch_(device),
@@ -94,7 +94,7 @@ LoadedEngine::LoadedEngine(const DevicePointer& device, table::EngineT engine,
 
 Status LoadedEngine::find_functions() {
   for (const std::string& kernel : engine_.kernels) {
-    SLIPWAY_ASSIGN_OR_RETURN(functions_.emplace_back(), module_->find(kernel));
+    SLIPWAY_ASSIGN_OR_RETURN(functions_.emplace_back(), image_->module.find(kernel));
   }
   std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
   for (const auto& step : engine_.steps) {
@@ -103,7 +103,7 @@ Status LoadedEngine::find_functions() {
     shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
   }
   for (size_t i = 0; i < functions_.size(); ++i) {
-    SLIPWAY_RETURN_IF_ERROR(module_->allow_shared_bytes(functions_[i], shared[i]));
+    SLIPWAY_RETURN_IF_ERROR(image_->module.allow_shared_bytes(functions_[i], shared[i]));
   }
   return {};
 }
@@ -298,12 +298,17 @@ Address LoadedEngine::address_of(uint32_t index) const {
   return nothing_.address();
 }
 
-Status LoadedEngine::queue(const table::LaunchT& launch, const Stream& stream) {
+// One of no blocks.
+bool LoadedEngine::is_left_out(const table::LaunchT& launch) const {
+  return std::any_of(launch.grid.begin(), launch.grid.end(),
+                     [&](uint32_t size) { return known_.front().numbers[size] == 0; });
+}
+
+Status LoadedEngine::queue(const table::LaunchT& launch, const Stream& stream, bool overlaps) {
   const std::vector<int64_t>& numbers = known_.front().numbers;
   std::array<unsigned, 3> grid = {};
   for (size_t i = 0; i < grid.size(); ++i) {
     grid[i] = static_cast<unsigned>(numbers[launch.grid[i]]);
-    if (grid[i] == 0) return {};
   }
   std::vector<uint64_t> values;
   values.reserve(launch.arguments.size());
@@ -317,10 +322,15 @@ Status LoadedEngine::queue(const table::LaunchT& launch, const Stream& stream) {
   for (uint64_t& value : values) places.push_back(&value);
   const Driver& driver = device_->driver();
   const std::vector<uint32_t>& block = launch.block;
+  LaunchAttribute overlap = {kOverlapAttribute, 1, {}};
+  const LaunchConfig config = {{grid[0], grid[1], grid[2]},
+                               {block[0], block[1], block[2]},
+                               launch.shared_bytes,
+                               stream.handle(),
+                               &overlap,
+                               overlaps ? 1U : 0U};
   return driver.check(
-      driver.call().launch(functions_[launch.kernel], grid[0], grid[1], grid[2], block[0], block[1],
-                           block[2], launch.shared_bytes, stream.handle(), places.data(), nullptr),
-      [&] {
+      driver.call().launch(&config, functions_[launch.kernel], places.data(), nullptr), [&] {
         return fmt::format("{} does not start on {}",
                            text_of_step(engine_.kernels[launch.kernel], launch.origin),
                            describe(device_->info()));
@@ -346,11 +356,18 @@ Status LoadedEngine::queue_steps(const Stream& stream, StepTimes* times) {
   }
   if (weights_) SLIPWAY_RETURN_IF_ERROR(weights_->begin(stream));
   if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
+  // A kernel may overlap with one, not with copies; and not where each is timed.
+  const bool may_overlap =
+      image_ && image_->overlaps && times == nullptr && !(weights_ && weights_->are_brought());
+  bool overlaps = false;
   for (size_t i = 0; i < engine_.steps.size(); ++i) {
     if (weights_) SLIPWAY_RETURN_IF_ERROR(weights_->prepare(i, stream));
     const table::LaunchT* const launch = engine_.steps[i].AsLaunch();
-    SLIPWAY_RETURN_IF_ERROR(launch != nullptr ? queue(*launch, stream)
-                                              : queue(*engine_.steps[i].AsCopy(), stream));
+    if (launch == nullptr || !is_left_out(*launch)) {
+      SLIPWAY_RETURN_IF_ERROR(launch != nullptr ? queue(*launch, stream, overlaps)
+                                                : queue(*engine_.steps[i].AsCopy(), stream));
+      overlaps = launch != nullptr && may_overlap;
+    }
     if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
   }
   return {};

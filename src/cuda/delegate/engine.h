@@ -13,13 +13,13 @@
 #include <executorch/runtime/core/evalue.h>
 #include <executorch/runtime/core/span.h>
 
+#include "cuda/delegate/images.h"
 #include "cuda/delegate/programs.h"
 #include "cuda/delegate/scratch_plan.h"
 #include "cuda/delegate/step_times.h"
 #include "cuda/delegate/weights.h"
 #include "cuda/driver/call_memory.h"
 #include "cuda/driver/graphs.h"
-#include "cuda/driver/module.h"
 #include "cuda/format/blob.h"
 #include "cuda/format/numbers.h"
 #include "delegate/arguments.h"
@@ -60,7 +60,7 @@ class LoadedEngine final : public delegate::Engine {
     uint64_t id = 0;
   };
 
-  LoadedEngine(const DevicePointer& device, table::EngineT engine, std::optional<Module> module,
+  LoadedEngine(const DevicePointer& device, table::EngineT engine, std::optional<LoadedImage> image,
                Stream stream, std::string program);
 
   Status find_functions();
@@ -78,7 +78,8 @@ class LoadedEngine final : public delegate::Engine {
   // With `times`, a mark before the first step and behind each.
   Status queue_all(const Stream& stream, StepTimes* times);
   Status queue_steps(const Stream& stream, StepTimes* times);
-  Status queue(const table::LaunchT& launch, const Stream& stream);
+  bool is_left_out(const table::LaunchT& launch) const;
+  Status queue(const table::LaunchT& launch, const Stream& stream, bool overlaps);
   Status queue(const table::CopyT& copy, const Stream& stream);
   Status check_flags() const;
   Status tell_steps(executorch::runtime::EventTracer& tracer) const;
@@ -87,7 +88,7 @@ class LoadedEngine final : public delegate::Engine {
   DevicePointer device_;
   ProgramDevice program_device_;
   table::EngineT engine_;
-  std::optional<Module> module_;
+  std::optional<LoadedImage> image_;
   std::vector<Function> functions_;  // of engine_.kernels
   std::optional<Weights> weights_;   // nothing where there are none
   DeviceBuffer flags_;

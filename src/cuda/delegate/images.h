@@ -15,8 +15,12 @@ namespace slipway::cuda {
 // it, then that for earlier ones of the same kind, then PTX, of each the latest first.
 std::vector<size_t> images_for(const table::EngineT& engine, int capability);
 
+struct LoadedImage {
+  Module module;
+  bool overlaps = false;  // whether its kernels wait for earlier ones themselves
+};
 // The best one that loads. kUnsupported where none is for the device: it says what the engine has,
 // what is here, and what to do. While the device is current.
-Result<Module> load_image(const DevicePointer& device, const Blob& blob);
+Result<LoadedImage> load_image(const DevicePointer& device, const Blob& blob);
 
 }  // namespace slipway::cuda

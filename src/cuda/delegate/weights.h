@@ -22,7 +22,8 @@ class Weights {
   static Result<Weights> load(const DevicePointer& device, WeightPlan plan,
                               std::span<const std::byte> constants);
 
-  const WeightPlan& plan() const { return plan_; }
+  // Whether calls bring any.
+  bool are_brought() const { return copier_.has_value(); }
 
   // Around the steps of a call, in order: begin(), then before each step prepare(). What they queue
   // may be recorded as part of a graph.

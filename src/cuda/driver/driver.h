@@ -7,6 +7,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "cuda/driver/launch.h"
 #include "slipway/result.h"
 
 namespace slipway::cuda {
@@ -60,9 +61,8 @@ using Address = unsigned long long;  // CUdeviceptr
   FUNCTION(unload_module, cuModuleUnload, void* module)                                           \
   FUNCTION(find_function, cuModuleGetFunction, void** function, void* module, const char* name)   \
   FUNCTION(set_function, cuFuncSetAttribute, void* function, int attribute, int value)            \
-  FUNCTION(launch, cuLaunchKernel, void* function, unsigned grid_x, unsigned grid_y,              \
-           unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z,                 \
-           unsigned shared_bytes, void* stream, void** parameters, void** extra)                  \
+  FUNCTION(launch, cuLaunchKernelEx, const LaunchConfig* config, void* function,                  \
+           void** parameters, void** extra)                                                       \
   FUNCTION(create_event, cuEventCreate, void** event, unsigned flags)                             \
   FUNCTION(destroy_event, cuEventDestroy_v2, void* event)                                         \
   FUNCTION(record_event, cuEventRecord, void* event, void* stream)                                \

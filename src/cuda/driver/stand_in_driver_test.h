@@ -41,6 +41,7 @@ struct StandInDriver {
   std::atomic<int> graph_launches{0};
   std::atomic<int> live_graphs{0};
   std::atomic<int> launches{0};  // of kernels
+  std::atomic<int> overlapping_launches{0};
   std::atomic<int> live_modules{0};
   std::atomic<int> live_contexts{0};
   std::atomic<int> live_streams{0};

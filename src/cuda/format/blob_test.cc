@@ -140,7 +140,8 @@ TEST(CudaBlob, WhatIsWrongInTheTableIsNamed) {
       {"number 44", [](auto& e) { e.outputs[0]->sizes[0] = 44; }},
       {"an image for 'gpu'", [](auto& e) { e.images[0]->target = "gpu"; }},
       {"an image for 'sm_'", [](auto& e) { e.images[0]->target = "sm_"; }},
-      {"an image for 'sm_90a'", [](auto& e) { e.images[0]->target = "sm_90a"; }},
+      {"an image for 'sm_90b'", [](auto& e) { e.images[0]->target = "sm_90b"; }},
+      {"an image for 'compute_90a'", [](auto& e) { e.images[0]->target = "compute_90a"; }},
       {"the name 'a b'", [](auto& e) { e.kernels[0] = "a b"; }},
       {"5000 flags", [](auto& e) { e.flags.resize(5000); }},
   };

@@ -40,6 +40,7 @@ bool is_target(std::string_view text) {
   for (const std::string_view prefix : {"sm_", "compute_"}) {
     if (!text.starts_with(prefix)) continue;
     text.remove_prefix(prefix.size());
+    if (prefix == "sm_" && text.ends_with('a')) text.remove_suffix(1);
     int number = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number >= 10 &&

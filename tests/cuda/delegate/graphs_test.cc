@@ -64,6 +64,30 @@ TEST_F(CudaGraphs, AreNotMadeUnasked) {
   EXPECT_EQ(driver.graph_launches, graphs);
 }
 
+// Only kernels that wait for earlier ones themselves, and only behind a kernel.
+TEST_F(CudaGraphs, KernelsOverlapWhereTheyWaitForEarlierOnes) {
+  if (driver.is_real) GTEST_SKIP() << "a GPU takes no C++";
+  driver.capability = 90;
+  const auto overlapping = [&](const char* target, bool overlaps, bool copies) {
+    EngineMaker maker = affine();
+    maker.images.at(0).first = target;
+    maker.engine.overlaps = overlaps;
+    if (copies) {  // between the kernels: of x to itself once more
+      const uint32_t bytes = maker.engine.buffers.at(0)->bytes;
+      maker.copy(0, maker.buffer(table::Home::Scratch, bytes), bytes);
+      std::swap(maker.engine.steps.at(1), maker.engine.steps.at(2));
+    }
+    Handle engine(maker.blob(), {}, {graphs_option()});
+    const int before = driver.overlapping_launches;
+    for (int i = 0; i < 3; ++i) call(engine, 2, 1);
+    return driver.overlapping_launches - before;
+  };
+  EXPECT_EQ(overlapping("compute_90", true, false), 2);  // one at once, one when it is recorded
+  EXPECT_EQ(overlapping("compute_90", true, true), 0);
+  EXPECT_EQ(overlapping("compute_80", true, false), 0);
+  EXPECT_EQ(overlapping("compute_90", false, false), 0);
+}
+
 TEST_F(CudaGraphs, AThousandCallsTakeNoMemory) {
   Handle engine(affine().blob(), {}, {graphs_option()});
   for (int i = 0; i < 3; ++i) call(engine, 4, 1);

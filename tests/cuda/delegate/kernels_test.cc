@@ -1,4 +1,5 @@
 // What the stand-in for NVIDIA's driver makes of kernels, since all that is built is tested by it.
+#include "cuda/builder/device_code.h"
 #include "cuda/delegate/delegate_test.h"
 #include "cuda/driver/module.h"
 
@@ -31,8 +32,8 @@ class HostKernels : public CudaDelegateTest {
     uint64_t address = memory.address();
     void* argument = &address;
     const Driver& driver = device->driver();
-    const int code = driver.call().launch(*function, blocks, 1, 1, threads, 1, 1, 0,
-                                          stream.handle(), &argument, nullptr);
+    const LaunchConfig config = {{blocks, 1, 1}, {threads, 1, 1}, 0, stream.handle(), nullptr, 0};
+    const int code = driver.call().launch(&config, *function, &argument, nullptr);
     EXPECT_TRUE(memory.download(memory.address(), bytes, stream).ok());
     const Status done = stream.wait();
     const Status launched = driver.check(code, "launch");
@@ -111,6 +112,55 @@ TEST_F(HostKernels, MessagesOfTheCompilerAreTheErrors) {
   EXPECT_THAT(wrong.error().message(), HasSubstr("nowhere"));
   EXPECT_THAT(run("\177ELF of a GPU", Floats(1), 1).error().message(),
               HasSubstr("CUDA_ERROR_NO_BINARY_FOR_GPU"));
+}
+
+// Two stages of two blocks, the last of which has few rows; all numbers are exact.
+TEST_F(HostKernels, SwizzledTilesGiveTheSumsOfAProduct) {
+  constexpr int kM = 70;
+  constexpr int kN = 40;
+  constexpr int kK = 200;
+  Floats values;
+  for (int i = 0; i < kM * kK; ++i) values.push_back(static_cast<float>(i % 7 - 3));
+  for (int i = 0; i < kN * kK; ++i) values.push_back(static_cast<float>(i % 5 - 2));
+  Floats expected;
+  for (int m = 0; m < kM; ++m) {
+    for (int n = 0; n < kN; ++n) {
+      float sum = 0;
+      for (int k = 0; k < kK; ++k) sum += values[m * kK + k] * values[(kM + n) * kK + k];
+      expected.push_back(sum);
+    }
+  }
+  values.resize(values.size() + expected.size());
+  std::string source(builder::kPrelude);
+  source += builder::kProductTiles;
+  source += builder::kSwizzledTiles;
+  source += R"(
+extern "C" __global__ void run(float* x) {
+  typedef s_swizzled_tile<unsigned short, 64> Tile;
+  typedef s_half_sums<s_float16_product, Tile, Tile, 64, 64, 64, 32, 32, 1, true, true> Sums;
+  __shared__ s_vector memory[(2 * 2 * Tile::kSize * 2 + 1024) / 16];
+  const float* const b = x + 70 * 200;
+  float* const sums = x + (70 + 40) * 200;
+  const int first = blockIdx.x * 64;
+  const auto load_a = [&](unsigned short* tile, int k) {
+    s_load_elements<Tile, true, 128, int>(tile, first, k, 70, 200, [&](int m, int depth) {
+      return s_to_float16(x[m * 200 + depth]);
+    });
+  };
+  const auto load_b = [&](unsigned short* tile, int k) {
+    s_load_elements<Tile, true, 128, int>(tile, 0, k, 40, 200, [&](int n, int depth) {
+      return s_to_float16(b[n * 200 + depth]);
+    });
+  };
+  s_tiled_product<Sums, Tile, Tile, 64, 64, 64, 2, 128, false, int>(
+      s_first_tile(memory), 0, 200, 70 - first, 40, load_a, load_b,
+      [&](int m, int n, float sum) { sums[(first + m) * 40 + n] = sum; });
+}
+)";
+  const auto made = run(source, values, 128, 2);
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(Floats(made->end() - static_cast<std::ptrdiff_t>(expected.size()), made->end()),
+            expected);
 }
 
 }  // namespace

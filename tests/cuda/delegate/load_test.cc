@@ -77,6 +77,17 @@ TEST_F(CudaLoad, TakesTheImageThatIsBestForTheDevice) {
   }
 }
 
+// Machine code with what only its own capability has.
+TEST_F(CudaLoad, TakesWhatIsForItsCapabilityAloneFirstAndNoOthers) {
+  if (driver.is_real) GTEST_SKIP() << "a GPU takes no C++";
+  driver.capability = 90;
+  Handle hopper(with_targets({"sm_90", "sm_90a"}, "sm_90a"));
+  expect_runs(hopper);
+  driver.capability = 86;
+  Handle ampere(with_targets({"sm_80a", "compute_80"}, "compute_80"));
+  expect_runs(ampere);
+}
+
 TEST_F(CudaLoad, TakesPtxWhereTheDriverRefusesMachineCode) {
   if (driver.is_real) GTEST_SKIP() << "a GPU takes no C++";
   driver.capability = 87;
