@@ -35,6 +35,7 @@
 #include "partition/integer_ranges.h"
 #include "partition/partition.h"
 #include "passes/passes.h"
+#include "pte/emitter/placement.h"
 
 namespace slipway {
 
@@ -240,6 +241,7 @@ class EngineStep {
         return false;
       }
       engine::Engine& engine = engines.emplace_back(std::get<engine::Engine>(std::move(*outcome)));
+      if (builder->may_write_over_inputs()) add_aliases(engine.record, part.outputs, inputs);
       SLIPWAY_RETURN_IF_ERROR(add_header(engine));
       SLIPWAY_ASSIGN_OR_RETURN(const bool is_right,
                                check(*builder, {part, inputs, graph.symbol_inputs, engine}));
@@ -251,6 +253,25 @@ class EngineStep {
     built_[{part.engine, part.nodes}] = {std::move(first), std::move(inputs),
                                          std::move(graph.symbol_inputs)};
     return true;
+  }
+
+  // What the program's mutable buffers and inputs become is written where they are.
+  void add_aliases(engine::EngineRecord& record, const std::vector<const ir::Value*>& outputs,
+                   const std::vector<const ir::Value*>& inputs) const {
+    std::set<const ir::Value*> written;
+    for (size_t i = 0; i < program_.outputs.size(); ++i) {
+      const ir::Input* const target = pte::mutation_target(program_, program_.outputs[i]);
+      const auto* const value = std::get_if<ir::Value*>(&program_.graph->outputs()[i]);
+      if (target == nullptr || value == nullptr) continue;
+      const auto output = std::find(outputs.begin(), outputs.end(), *value);
+      const auto input = std::find(inputs.begin(), inputs.end(), target->value);
+      if (output == outputs.end() || input == inputs.end()) continue;
+      const bool is_same = (*value)->type().is_static() && (*value)->dtype() == (*input)->dtype() &&
+                           (*value)->sizes() == (*input)->sizes();
+      if (!is_same || !written.insert(*value).second) continue;
+      record.aliases.push_back({static_cast<uint32_t>(output - outputs.begin()),
+                                static_cast<uint32_t>(input - inputs.begin()), "user"});
+    }
   }
 
   // Wherever the process is when the rest of the file is written.

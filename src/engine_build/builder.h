@@ -67,6 +67,9 @@ class Builder {
   // nodes it refuses. `size` and `sha256` of the record are left to the caller.
   virtual Result<Outcome> build(const onnx::Graph& graph, const ByteSink& sink) const = 0;
 
+  // Whether a call may have an output in the memory of an input: state is then changed where it is.
+  virtual bool may_write_over_inputs() const { return false; }
+
   // Whether run() does, and whether the runtime runs its engines on every machine that has their
   // delegate. Where neither is so, engines are not compared with kernels.
   virtual bool runs_engines() const { return false; }

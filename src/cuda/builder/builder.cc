@@ -68,6 +68,8 @@ class CudaBuilder : public engine_build::Builder {
     return reason;
   }
 
+  bool may_write_over_inputs() const override { return true; }
+
   Result<onnx::Graph> prepare(onnx::Graph graph) const override {
     if (options_.precision == onnx::Precision::kModel) return graph;
     const DType half =

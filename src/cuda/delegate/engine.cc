@@ -259,8 +259,14 @@ et::Error LoadedEngine::bind(size_t index, Values values) {
   void* data = nullptr;
   const et::Error found = arguments_.find_memory(index, tensor, &data);
   if (found != et::Error::Ok) return found;
-  const Status bound =
-      memory_[index].bind(arguments_.label(index), data, tensor.nbytes(), nothing_.address(), {});
+  // Steps may read an input after they have written an output that lies there.
+  const size_t inputs = engine_.inputs.size();
+  bool is_over_input = false;
+  for (size_t i = 0; i < inputs && index >= inputs; ++i) {
+    is_over_input = is_over_input || values[i]->toTensor().const_data_ptr() == data;
+  }
+  const Status bound = memory_[index].bind(arguments_.label(index), data, tensor.nbytes(),
+                                           nothing_.address(), {.is_apart = is_over_input});
   return bound.ok() ? et::Error::Ok : refuse(with_memory(bound.error()));
 }
 

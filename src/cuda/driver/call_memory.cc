@@ -23,14 +23,14 @@ Status CallMemory::bind(const std::string& label, void* data, size_t bytes, Addr
   }
   kind_ = place.kind;
   const bool is_aligned = reinterpret_cast<uintptr_t>(data) % kAlignment == 0;
-  if (kind_ == Place::Kind::kDevice && is_aligned) {
+  if (kind_ == Place::Kind::kDevice && is_aligned && !use.is_apart) {
     address_ = reinterpret_cast<Address>(data);
     return {};
   }
   // A discrete GPU would fetch each line over the bus, when it is read.
   const bool is_read_in_place = kind_ != Place::Kind::kDevice && is_aligned && info.is_integrated &&
                                 (info.has_host_pages || place.has_one_address);
-  if (is_read_in_place && use.may_be_in_place) {
+  if (is_read_in_place && use.may_be_in_place && !use.is_apart) {
     address_ = reinterpret_cast<Address>(data);
     return {};
   }

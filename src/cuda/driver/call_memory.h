@@ -22,6 +22,7 @@ class CallMemory {
   struct Use {
     bool may_be_in_place = true;  // in memory of the host that the device works in
     bool needs_copy = true;       // false: the work does not look at address()
+    bool is_apart = false;        // the work may not write there before it has ended
   };
   // Of `bytes` bytes at `data`. Where there are none, address() is `otherwise`. kInvalidArgument
   // for the memory of another device; `label` says whose.

@@ -64,6 +64,45 @@ TEST_F(CudaRun, TensorsOfTheDeviceAreBoundWhereTheyLie) {
   EXPECT_EQ(taken.floats(), (Floats{4, 42, 602}));
 }
 
+// y = 2 x, and z = x + 1, which is read after y was written.
+TEST_F(CudaRun, AnOutputMayLieOverAnInput) {
+  EngineMaker maker;
+  const uint32_t three = maker.number(3);
+  const uint32_t bytes = maker.number(12);
+  const uint32_t one = maker.number(1);
+  maker.input({three});
+  maker.output({three});
+  maker.output({three});
+  const uint32_t x = maker.buffer(table::Home::Input, bytes);
+  const uint32_t y = maker.buffer(table::Home::Output, bytes);
+  const uint32_t z = maker.buffer(table::Home::Output, bytes, 1);
+  maker.launch({"twice", one, 3, {x}, {y}, {}, "", 0});
+  maker.launch({"more", one, 3, {x}, {z}, {}, "", 0});
+  maker.images = {{"compute_10", R"(
+extern "C" __global__ void twice(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x] * 2; }
+extern "C" __global__ void more(const float* x, float* y) { y[threadIdx.x] = x[threadIdx.x] + 1; }
+)"}};
+  for (const bool with_graphs : {false, true}) {
+    Handle engine(maker.blob(), {}, {graphs_option(with_graphs)});
+    DeviceFloats state({1, 2, 3});
+    TestTensor on_device({3}, {}, aten::ScalarType::Float, false, state.data());
+    TestTensor on_host({3}, {1, 2, 3});
+    TestTensor result({3}, Floats(3));
+    Floats expected = {1, 2, 3};
+    for (int run = 0; run < 4; ++run) {
+      Floats more = expected;
+      for (float& number : more) ++number;
+      for (float& number : expected) number *= 2;
+      ASSERT_EQ(engine.run({&on_device, &on_device, &result}), et::Error::Ok) << engine.log();
+      EXPECT_EQ(result.data(), more);
+      ASSERT_EQ(engine.run({&on_host, &on_host, &result}), et::Error::Ok) << engine.log();
+      EXPECT_EQ(result.data(), more);
+      EXPECT_EQ(on_host.data(), expected);
+    }
+    EXPECT_EQ(state.floats(), expected);
+  }
+}
+
 TEST_F(CudaRun, TensorsOfAnotherDeviceAreRefused) {
   if (driver.devices < 2) GTEST_SKIP() << "it takes two GPUs";
   Handle engine(affine().blob());
