@@ -107,15 +107,26 @@ slipway::Status generate(const Options& options) {
     if (const auto prepared = method->prepare(); !prepared.ok()) return prepared.error();
   }
 
+  // As many tokens as the cache has room for: an engine may not look at where it writes.
+  const auto* text = prefill->inputs().empty() ? nullptr : prefill->inputs().front().tensor();
+  const auto room = text != nullptr && text->sizes.size() == 2 ? text->sizes[1].max : 0;
+  const auto count = static_cast<int64_t>(options.tokens.size());
+  if (count > room) {
+    return slipway::Error(slipway::ErrorCode::kInvalidArgument,
+                          "the model takes " + std::to_string(room) + " tokens, and " +
+                              std::to_string(count) + " are given");
+  }
+  const int64_t most = std::min(options.most, room - count + 1);
+
   const auto begin = Clock::now();
-  auto position = static_cast<int64_t>(options.tokens.size());
+  auto position = count;
   auto token = next_token(*prefill, options.tokens, 0);
   const auto prefilled = Clock::now();
   int64_t written = 0;
-  while (token.ok() && written < options.most) {
+  while (token.ok() && written < most) {
     std::printf(written == 0 ? "%lld" : ",%lld", static_cast<long long>(*token));
     std::fflush(stdout);
-    if (++written < options.most) token = next_token(*decode, {*token}, position++);
+    if (++written < most) token = next_token(*decode, {*token}, position++);
   }
   std::printf("\n");
   if (!token.ok()) return token.error();
@@ -123,6 +134,7 @@ slipway::Status generate(const Options& options) {
   const std::chrono::duration<double> rest = Clock::now() - prefilled;
   std::fprintf(stderr, "prefill: %zu tokens, %.1f tokens per second\n", options.tokens.size(),
                static_cast<double>(options.tokens.size()) / first.count());
+  if (most < options.most) std::fputs("the cache is full\n", stderr);
   if (written < 2) return {};
   std::fprintf(stderr, "decode: %lld tokens, %.1f tokens per second\n",
                static_cast<long long>(written - 1),

@@ -264,8 +264,9 @@ Status repack_program(const CompileArguments& options, Output output) {
   const std::string& model = options.models.front();
   if (options.engine.is_set() || !options.bounds.empty() || options.tune ||
       !options.tune_sizes.empty() || options.seed != CompileOptions().seed ||
-      options.no_alloc_graph_output || !options.external_engines.empty() ||
-      !options.print_after.empty() || !options.dump_partitions.empty()) {
+      options.no_alloc_graph_output || options.share_buffers || options.non_cpu_memory_planning ||
+      !options.external_engines.empty() || !options.print_after.empty() ||
+      !options.dump_partitions.empty()) {
     return invalid_argument("{} is compiled already: it takes --output and --format alone", model);
   }
   SLIPWAY_ASSIGN_OR_RETURN(const Artefact artefact, repack(model, output));

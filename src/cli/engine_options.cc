@@ -150,8 +150,14 @@ void EngineOptions::add_to(const Command& command, const std::set<std::string>& 
   for (const std::string& engine : engine_names()) {
     const std::vector<EngineOption> options = engine_options(engine);
     if (options.empty()) continue;
+    std::string common;
+    for (const EngineOption& option : options) {
+      if (!own.contains(option.name) && of_engines_.has(option.name)) {
+        common += fmt::format("{}{}", common.empty() ? "; above: " : ", ", flag_of(option.name));
+      }
+    }
     const Command group = command.add_group(
-        fmt::format("{} (--engine {})", engine_list::find_engine(engine)->title, engine));
+        fmt::format("{} (--engine {}{})", engine_list::find_engine(engine)->title, engine, common));
     for (const EngineOption& option : options) {
       if (!own.contains(option.name)) of_engines_.add(group, option);
     }

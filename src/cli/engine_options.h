@@ -34,6 +34,7 @@ class OptionGroup {
   std::vector<std::pair<std::string, std::string>> values(
       std::span<const EngineOption> table) const;
   std::vector<std::string> given() const;  // names
+  bool has(const std::string& name) const { return given_.contains(name); }
 
  private:
   struct Given {

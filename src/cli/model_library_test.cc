@@ -43,9 +43,14 @@ TEST_F(ModelLibrary, IsMadeOfAProgramAndBack) {
   ASSERT_EQ(run({"compile", library, "-o", path("again.pte")}).code, 0);
   EXPECT_EQ(read_file(path("again.pte")), read_file(program));
 
-  const Outcome option = run({"compile", program, "-o", path("other.so"), "--engine", "none"});
-  EXPECT_EQ(option.code, 2);
-  EXPECT_TRUE(contains(option.err, "is compiled already")) << option.err;
+  for (const std::vector<std::string>& given : std::vector<std::vector<std::string>>{
+           {"--engine", "none"}, {"--share-buffers"}, {"--non-cpu-memory-planning"}}) {
+    std::vector<std::string> arguments = {"compile", program, "-o", path("other.so")};
+    arguments.insert(arguments.end(), given.begin(), given.end());
+    const Outcome option = run(arguments);
+    EXPECT_EQ(option.code, 2);
+    EXPECT_TRUE(contains(option.err, "is compiled already")) << option.err;
+  }
   const Outcome model = run({"compile", program, "-o", path("other.onnx")});
   EXPECT_TRUE(contains(model.err, "is compiled already")) << model.err;
   EXPECT_EQ(run({"compile", program, "-o", program}).code, 2);
@@ -58,6 +63,14 @@ TEST_F(ModelLibrary, IsPutIntoPackagesOfAOTInductor) {
     return run({"compile", model, "-o", path(name), "--format", "aoti"});
   };
   ASSERT_EQ(package(library, "package.pt2").code, 0);
+  const std::string model = std::string(SLIPWAY_TEST_DATA) + "/golden/mlp.pt2";
+  const std::string program = path("two.pte");
+  ASSERT_EQ(run({"compile", "a=" + model, "b=" + model, "-o", program, "--engine", "none"}).code,
+            0);
+  const Outcome both = package(program, "both.pt2");
+  EXPECT_EQ(both.code, 2);
+  EXPECT_TRUE(contains(both.err, "holds one program, but")) << both.err;
+  EXPECT_TRUE(contains(both.err, "has 2: a, b")) << both.err;
   const std::string bytes = read_file(path("package.pt2"));
   EXPECT_EQ(bytes.substr(0, 4), "PK\x03\x04");
   EXPECT_TRUE(contains(bytes, read_file(library)));

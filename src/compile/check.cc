@@ -239,9 +239,23 @@ double step_of(const ir::Value* output) {
   return 0;
 }
 
-// How the engine's output differs from the kernels', if it does. `step`: of quantized numbers.
+// Of the floating-point types of a part's values the one that allows most.
+DType coarsest_type(const partition::Partition& part) {
+  DType coarsest = DType::kFloat32;
+  for (const ir::Node* node : part.nodes) {
+    for (const ir::Value* output : node->outputs()) {
+      if (output->is_tensor() && tolerance(output->dtype(), false) > tolerance(coarsest, false)) {
+        coarsest = output->dtype();
+      }
+    }
+  }
+  return coarsest;
+}
+
+// How the engine's output differs from the kernels', if it does. `coarsest`: the type that it may
+// have been computed in. `step`: of quantized numbers.
 std::optional<std::string> difference(const Tensor& expected, const Tensor& actual, Fill fill,
-                                      bool is_quantized, double step) {
+                                      bool is_quantized, DType coarsest, double step) {
   if (expected.dtype() != actual.dtype() || expected.sizes() != actual.sizes()) {
     return fmt::format("it is {} instead of {}", format_type(actual.dtype(), actual.sizes()),
                        format_type(expected.dtype(), expected.sizes()));
@@ -257,7 +271,8 @@ std::optional<std::string> difference(const Tensor& expected, const Tensor& actu
       const double magnitude = std::fabs(*element(expected, i));
       if (std::isfinite(magnitude)) largest = std::max(largest, magnitude);
     }
-    allowed = std::max(largest * tolerance(dtype, is_quantized), step);
+    const DType computed = is_half(dtype) ? dtype : coarsest;
+    allowed = std::max(largest * tolerance(computed, is_quantized), step);
     // Norms divide by how much values vary: of zeros, by how they were rounded before.
     if (fill == Fill::kZeros) allowed *= 10;
   }
@@ -408,6 +423,7 @@ Result<Verdict> compare(const ir::Program& program, const engine_build::Builder&
     return Verdict{Verdict::Kind::kDifferent, text};
   }
   const std::set<const ir::Value*> open = follow_order(engine.part);
+  const DType coarsest = coarsest_type(engine.part);
   const auto& nodes = engine.part.nodes;
   const bool quantizes = std::any_of(nodes.begin(), nodes.end(), [](const ir::Node* node) {
     return node->op().starts_with("quantized_decomposed.quantize") ||
@@ -417,8 +433,8 @@ Result<Verdict> compare(const ir::Program& program, const engine_build::Builder&
     for (size_t o = 0; o < engine.part.outputs.size(); ++o) {
       if (open.contains(engine.part.outputs[o])) continue;
       const double step = quantizes ? step_of(engine.part.outputs[o]) : 0;
-      const auto differs =
-          difference(runs[i].expected.at(o), outputs->at(i).at(o), runs[i].fill, quantizes, step);
+      const auto differs = difference(runs[i].expected.at(o), outputs->at(i).at(o), runs[i].fill,
+                                      quantizes, coarsest, step);
       if (!differs) continue;
       return Verdict{Verdict::Kind::kDifferent,
                      fmt::format("its engine gives other numbers than ExecuTorch's kernels: of {}, "

@@ -226,7 +226,7 @@ Status check_external_engines(const CompileOptions& options) {
 Status check_memory_planning(const CompileOptions& options) {
   return check_any_can(
       options, [](const engine::Description& engine) { return engine.cuda_device != nullptr; },
-      "non_cpu_memory_planning", "which takes its tensors in the host's memory");
+      "non_cpu_memory_planning", "whose tensors files have in the host's memory");
 }
 
 Status check_share_buffers(const CompileOptions& options, size_t methods) {

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/ranges.h>
+
 #include "base/error.h"
 #include "base/guard.h"
 #include "base/try.h"
@@ -36,6 +38,10 @@ Result<Artefact> repack(const std::string& path, Output output) {
     artefact.pieces.add(OwnedSpan{file.bytes(), mapped});
     artefact.is_pte = true;
     const std::vector<std::string> methods = runtime::method_names(file);
+    if (output == Output::kAotiPackage && methods.size() != 1) {
+      return invalid_argument("a package of AOTInductor holds one program, but {} has {}: {}", path,
+                              methods.size(), fmt::join(methods, ", "));
+    }
     artefact.put_into(output, std::any_of(methods.begin(), methods.end(), [&](const auto& method) {
                         return runtime::has_cuda_engine(file, method);
                       }));

@@ -78,6 +78,9 @@ const Names& kept_targets() {
                                "aten.atanh",
                                "aten.cosh",
                                "aten.exp",
+                               "aten.grid_sampler",
+                               "aten.grid_sampler_2d",
+                               "aten.grid_sampler_3d",
                                "aten.exp2",
                                "aten.expm1",
                                "aten.log",
@@ -148,7 +151,10 @@ class Chooser {
 
   std::vector<bool> run() {
     const auto& nodes = graph_.nodes;
-    for (size_t i = 0; i < nodes.size(); ++i) stays_[i] = is_kept(nodes[i]);
+    const std::set<std::string> of_halves = origins_of_halves();
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      stays_[i] = is_kept(nodes[i]) || of_halves.contains(nodes[i].origin);
+    }
     for (const Node& node : nodes) {
       if (node.op_type == "Softmax" || node.op_type == "LogSoftmax") {
         keep_sources(node, passes_masks);
@@ -171,6 +177,25 @@ class Chooser {
 
  private:
   using Sizes = std::vector<ir::SymInt>;
+
+  // The nodes of ATen with operands or results of half types, but for conversions: what is float32
+  // there is how an engine computes these, and no type of the model's.
+  std::set<std::string> origins_of_halves() const {
+    std::set<std::string> origins;
+    std::set<std::string> computing;
+    const auto is_of_half = [&](const std::string& name) {
+      const auto found = types_.find(name);
+      return found != types_.end() && is_half(found->second);
+    };
+    for (const Node& node : graph_.nodes) {
+      const bool has_one = std::any_of(node.inputs.begin(), node.inputs.end(), is_of_half) ||
+                           std::any_of(node.outputs.begin(), node.outputs.end(), is_of_half);
+      if (has_one && !node.origin.empty()) origins.insert(node.origin);
+      if (node.op_type != "Cast") computing.insert(node.origin);
+    }
+    std::erase_if(origins, [&](const std::string& name) { return !computing.contains(name); });
+    return origins;
+  }
 
   void add_sizes(const std::string& name, const Sizes& sizes) { sizes_[name] = sizes; }
 

@@ -499,6 +499,21 @@ TEST(ConvertPrecision, NodesMayComputeInFloat32) {
                    "Cast(y_fp16_fp32) -> y_fp16", "Cast(y_fp16) -> y"}));
 }
 
+// Nodes that compute a model's own halves in float32 are no float32 of the model's.
+TEST(ConvertPrecision, LeavesTheModelsOwnHalves) {
+  Node narrow = make_cast("c", "h", DType::kBFloat16);
+  Node wide = make_cast("h", "d", DType::kFloat32);
+  Node add = make("Add", {"a", "a"}, "c");
+  add.origin = narrow.origin = "own";
+  const Graph graph =
+      convert(chain({make("Mul", {"x", "x"}, "a"), add, narrow, wide, make("Relu", {"d"}, "y")}));
+  const Lines lines = text(graph);
+  EXPECT_TRUE(std::find(lines.begin(), lines.end(), "Add(a, a) -> c") != lines.end());
+  EXPECT_TRUE(std::find(lines.begin(), lines.end(), "Cast(c) -> h") != lines.end());
+  EXPECT_TRUE(std::find(lines.begin(), lines.end(), "Mul(x_fp16, x_fp16) -> a_fp16") !=
+              lines.end());
+}
+
 TEST(ConvertPrecision, RefusesOtherTypes) {
   EXPECT_FALSE(convert_precision(chain({make("Relu", {"x"}, "y")}), DType::kFloat64, {}).ok());
 }

@@ -51,9 +51,11 @@ Result<Weights> read_payloads(ZipReader& archive, const std::string& config,
     const bool pickled = use_pickle.to_bool();
     SLIPWAY_RETURN_IF_ERROR(document->status());
     if (pickled && !is_object(path)) {
-      return payload.error(ErrorCode::kUnsupported,
-                           "is a tensor subclass, kept as a pickle: convert it to plain tensors "
-                           "(such as by unwrap_tensor_subclass) before the export");
+      return payload.error(
+          ErrorCode::kUnsupported,
+          "is a tensor subclass, kept as a pickle: convert it to plain tensors "
+          "before the export (unwrap_tensor_subclass), or what the export gives by "
+          "run_decompositions()");
     }
     auto record = records.find(path);
     if (record == records.end()) {

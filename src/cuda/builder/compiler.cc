@@ -1,6 +1,7 @@
 #include "engine_build/compiler.h"
 
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/try.h"
@@ -15,7 +16,23 @@ namespace {
 
 class CudaCompiler : public engine_build::Compiler {
  public:
-  explicit CudaCompiler(const Options& options) { builders_.push_back(make_builder(options)); }
+  explicit CudaCompiler(const Options& options) : options_(options) {
+    builders_.push_back(make_builder(options));
+  }
+
+  // What loads are told, which is no part of an engine in the cache.
+  void finish(const std::vector<engine::Engine*>& engines) const override {
+    for (engine::Engine* engine : engines) {
+      auto& specs = engine->record.compile_specs;
+      if (options_.cuda_graphs) specs[kGraphsOption] = *options_.cuda_graphs ? "1" : "0";
+      if (options_.weight_streaming_budget) {
+        specs[kBudgetOption] = std::to_string(*options_.weight_streaming_budget);
+      }
+    }
+  }
+
+ private:
+  const Options options_;
 };
 
 Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionValues& values,

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <string_view>
 
+#include "base/byte_count.h"
 #include "base/error.h"
 #include "base/try.h"
 
@@ -23,6 +24,13 @@ const EngineOption kOptions[] = {
      .help = "NVRTC's library, or the folder that it is in (default: SLIPWAY_NVRTC, what `make "
              "setup-cuda` brought, the loader's path)",
      .is_for_machines = true},
+    {.name = "cuda_graphs",
+     .help = "Run engines as CUDA graphs, which are recorded at the second call",
+     .is_for_loading = true},
+    {.name = "weight_streaming_budget",
+     .value = "BYTES",
+     .help = "How many bytes of each engine's weights stay on the device, such as 2GB",
+     .is_for_loading = true},
     {.name = "precision",
      .value = "model|fp16|bf16",
      .help = "model: the model's own types; fp16 or bf16: float32 becomes that, with sums in "
@@ -45,6 +53,11 @@ bool is_target(std::string_view name) {
   return false;
 }
 
+bool is_too_old(std::string_view target) {
+  target.remove_prefix(target.find('_') + 1);
+  return target.size() == 2 && target < "80";
+}
+
 Status parse_targets(const std::string& text, std::vector<std::string>& targets) {
   targets.clear();
   for (size_t start = 0; start <= text.size();) {
@@ -55,6 +68,10 @@ Status parse_targets(const std::string& text, std::vector<std::string>& targets)
           "option 'target' {}: expected compute capabilities of GPUs, such as sm_80,sm_90, or "
           "compute_80 for PTX",
           text);
+    }
+    if (is_too_old(name)) {
+      return invalid_argument("option 'target' {}: kernels need compute capability 8.0 or later",
+                              text);
     }
     if (std::find(targets.begin(), targets.end(), name) != targets.end()) {
       return invalid_argument("option 'target' {}: {} is given twice", text, name);
@@ -76,6 +93,12 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
     if (name == "target") SLIPWAY_RETURN_IF_ERROR(parse_targets(text, options.targets));
     if (name == "nvrtc_lib") options.nvrtc = text;
     if (name == "keep_fp32") options.keep_fp32.insert(text);
+    if (name == "cuda_graphs") options.cuda_graphs = text == "true";
+    if (name == "weight_streaming_budget") {
+      const auto bytes = parse_byte_count(text);
+      if (!bytes.ok()) return bytes.error().with_context("option 'weight_streaming_budget'");
+      options.weight_streaming_budget = *bytes;
+    }
     if (name != "precision") continue;
     const auto precision = onnx::parse_precision(text);
     if (!precision.ok()) return precision.error().with_context("option 'precision'");

@@ -1,6 +1,8 @@
 // The options that a compile gives to the engine of generated kernels.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -19,6 +21,8 @@ struct Options {
   std::string nvrtc;  // NVRTC's library, or its folder; empty: it is looked for
   onnx::Precision precision = onnx::Precision::kModel;
   std::set<std::string> keep_fp32;
+  std::optional<bool> cuda_graphs;
+  std::optional<uint64_t> weight_streaming_budget;
 };
 
 std::span<const EngineOption> option_table();

@@ -20,9 +20,9 @@ TEST(OptionsTest, WithoutOptionsThreeKindsOfGpuAndPtxAreTargets) {
 
 TEST(OptionsTest, ReadsTargets) {
   const auto options =
-      parse_options({{"target", "sm_86,sm_100a,compute_75"}, {"nvrtc_lib", "/lib"}});
+      parse_options({{"target", "sm_86,sm_100a,compute_80"}, {"nvrtc_lib", "/lib"}});
   ASSERT_TRUE(options.ok()) << options.error().message();
-  EXPECT_THAT(options->targets, ElementsAre("sm_86", "sm_100a", "compute_75"));
+  EXPECT_THAT(options->targets, ElementsAre("sm_86", "sm_100a", "compute_80"));
   EXPECT_EQ(options->nvrtc, "/lib");
 }
 
@@ -47,6 +47,8 @@ TEST(OptionsTest, RefusesWhatIsNoTarget) {
     EXPECT_THAT(options.error().message(), HasSubstr("option 'target'"));
     EXPECT_THAT(options.error().message(), HasSubstr("sm_80,sm_90"));
   }
+  EXPECT_EQ(parse_options({{"target", "sm_90,sm_75"}}).error().message(),
+            "option 'target' sm_90,sm_75: kernels need compute capability 8.0 or later");
   const auto twice = parse_options({{"target", "sm_80,sm_80"}});
   ASSERT_FALSE(twice.ok());
   EXPECT_THAT(twice.error().message(), HasSubstr("sm_80 is given twice"));

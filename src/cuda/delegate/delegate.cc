@@ -5,11 +5,11 @@
 // first engine does. Tensors are bound by position, inputs first.
 //
 // Compile specs, and load options before them: "target_device" ("cuda:0") says which GPU, where
-// both are missing the first one, and "use_cuda_graphs" whether calls are repeated as CUDA graphs;
-// set_option() takes the second for all engines that are loaded later. The load option
-// "weight_streaming_budget" (decimal digits, or an int) says how many bytes weights may take on the
-// GPU. get_option() tells "cuda_device" of the engines of the option "program", which is a load
-// option, too.
+// both are missing the first one; "use_cuda_graphs" whether calls are repeated as CUDA graphs,
+// which set_option() takes, too, for all engines that are loaded later; and
+// "weight_streaming_budget" (decimal digits; as an option an int, too) how many bytes weights may
+// take on the GPU. get_option() tells "cuda_device" of the engines of the option "program", which
+// is a load option, too.
 
 #include <cstddef>
 #include <memory>
@@ -53,8 +53,9 @@ Result<Request> read_request(const et::BackendInitContext& context,
   request.device = device.value_or(0);
   SLIPWAY_ASSIGN_OR_RETURN(request.settings.with_graphs,
                            wants_graphs(specs, options, kGraphsOption));
-  SLIPWAY_ASSIGN_OR_RETURN(request.settings.weight_budget,
-                           bytes_of(options, kBudgetOption, kTitle));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto stored, bytes_of(specs, kBudgetOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto budget, bytes_of(options, kBudgetOption, kTitle));
+  request.settings.weight_budget = budget ? budget : stored;
   SLIPWAY_ASSIGN_OR_RETURN(auto program, text_of(options, engine::kProgramOption));
   request.settings.program = std::move(program).value_or(std::string());
   auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});

@@ -107,6 +107,13 @@ Result<std::optional<int64_t>> bytes_of(BackendOptions options, const char* key,
   return std::optional<int64_t>(bytes);
 }
 
+Result<std::optional<int64_t>> bytes_of(CompileSpecs specs, const char* key) {
+  SLIPWAY_ASSIGN_OR_RETURN(const auto text, spec_of(specs, key));
+  if (!text) return std::optional<int64_t>();
+  SLIPWAY_ASSIGN_OR_RETURN(const int64_t bytes, parse_bytes(*text, "the file's compile spec", key));
+  return std::optional<int64_t>(bytes);
+}
+
 Result<std::optional<int>> device_of(CompileSpecs specs, BackendOptions options, const char* key) {
   SLIPWAY_ASSIGN_OR_RETURN(const auto stored, spec_of(specs, key));
   SLIPWAY_ASSIGN_OR_RETURN(const auto given, text_of(options, key));

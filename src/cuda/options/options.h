@@ -30,6 +30,9 @@ Result<int64_t> parse_bytes(std::string_view text, const char* what, const char*
 // logged, with the title, and as if it were not there. kInvalidFile for what is no number of bytes.
 Result<std::optional<int64_t>> bytes_of(BackendOptions options, const char* key, const char* title);
 
+// The same of the file's compile spec, which is a text.
+Result<std::optional<int64_t>> bytes_of(CompileSpecs specs, const char* key);
+
 // The index of the GPU that the load option, or else the file's compile spec `key` ("cuda:1")
 // names; nothing where neither is there. kInvalidFile for what names none.
 Result<std::optional<int>> device_of(CompileSpecs specs, BackendOptions options, const char* key);

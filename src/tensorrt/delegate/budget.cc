@@ -17,17 +17,6 @@ namespace et = executorch::runtime;
 // Of engines that neither a load option nor the file has one for. Any thread may set it.
 std::atomic<int64_t> default_budget{-1};
 
-Result<std::optional<int64_t>> read_spec(et::ArrayRef<et::CompileSpec> specs, const char* key) {
-  std::optional<int64_t> budget;
-  for (const et::CompileSpec& spec : specs) {
-    if (std::string_view(spec.key) != key) continue;
-    if (budget) return invalid_file("the file has the compile spec {} twice", key);
-    const std::string_view text(static_cast<const char*>(spec.value.buffer), spec.value.nbytes);
-    SLIPWAY_ASSIGN_OR_RETURN(budget, cuda::parse_bytes(text, "the file's compile spec", key));
-  }
-  return budget;
-}
-
 }  // namespace
 
 Result<std::optional<Budget>> budget_of_options(et::ArrayRef<et::BackendOption> options) {
@@ -45,8 +34,8 @@ Result<std::optional<Budget>> budget_of_options(et::ArrayRef<et::BackendOption> 
 Result<Budget> requested_budget(const et::BackendInitContext& context,
                                 et::ArrayRef<et::CompileSpec> specs, bool knows_program) {
   // The file's are read in any case: a wrong one is an error of the file, whatever the option says.
-  SLIPWAY_ASSIGN_OR_RETURN(const auto stored, read_spec(specs, kBudgetOption));
-  SLIPWAY_ASSIGN_OR_RETURN(const auto total, read_spec(specs, kTotalOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto stored, cuda::bytes_of(specs, kBudgetOption));
+  SLIPWAY_ASSIGN_OR_RETURN(const auto total, cuda::bytes_of(specs, kTotalOption));
   const auto given = context.runtime_specs();
   SLIPWAY_ASSIGN_OR_RETURN(const auto option, budget_of_options({given.data(), given.size()}));
   if (option && option->kind == Budget::Kind::kTotal && !knows_program) {

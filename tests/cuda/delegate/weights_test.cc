@@ -98,6 +98,20 @@ TEST_F(CudaWeights, TakeNoMoreOfTheDeviceThanTheBudget) {
   EXPECT_EQ(used({number}), all - 4 * kMatrix);
 }
 
+TEST_F(CudaWeights, AFileMayHaveABudgetThatALoadOptionGoesBefore) {
+  const auto used = [&](const std::vector<et::BackendOption>& options) {
+    const Handle engine(chain().blob(), {{"weight_streaming_budget", std::to_string(3 * kMatrix)}},
+                        options);
+    EXPECT_EQ(engine.error(), et::Error::Ok) << engine.log();
+    return +driver.used;
+  };
+  const size_t by_file = used({});
+  EXPECT_EQ(used({budget_option(std::to_string(5 * kMatrix))}), by_file + 2 * kMatrix);
+  const Handle wrong(chain().blob(), {{"weight_streaming_budget", "3GB"}});
+  EXPECT_EQ(wrong.error(), et::Error::InvalidProgram);
+  EXPECT_THAT(wrong.log(), HasSubstr("the file's compile spec weight_streaming_budget is '3GB'"));
+}
+
 TEST_F(CudaWeights, ABudgetThatIsTooSmallSaysWhatIsTheLeast) {
   Handle engine(chain().blob(), {}, {budget_option("100")});
   ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
