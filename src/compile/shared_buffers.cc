@@ -73,9 +73,8 @@ Status share_buffers(std::vector<ir::Program>& programs, const NamedPrograms& me
   }
   if (!any && options.on_warning) {
     options.on_warning(
-        "option 'share_buffers' has no effect: no two methods have a buffer of one name that one "
-        "of "
-        "them changes");
+        "option 'share_buffers' has no effect: no two methods have a buffer of one name "
+        "that one of them changes");
   }
   return {};
 }
