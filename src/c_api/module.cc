@@ -148,6 +148,17 @@ slipway_error* with(const slipway_method* method, const Body& body) {
   });
 }
 
+slipway_error* tell_device(const slipway_method* method,
+                           Result<Device> (Method::*device_of)(size_t index) const, size_t index,
+                           DLDevice* device) {
+  return with(method, [&](const Method& of) -> Status {
+    SLIPWAY_RETURN_IF_ERROR(c_api::check_given(device, "device"));
+    SLIPWAY_ASSIGN_OR_RETURN(const Device found, (of.*device_of)(index));
+    *device = c_api::to_dlpack(found);
+    return {};
+  });
+}
+
 }  // namespace
 
 slipway_error* slipway_module_load(const char* path, const slipway_option* options,
@@ -266,22 +277,12 @@ slipway_error* slipway_method_run_on_stream(const slipway_method* method, void* 
 
 slipway_error* slipway_method_input_device(const slipway_method* method, size_t index,
                                            DLDevice* device) {
-  return with(method, [&](const Method& of) -> Status {
-    SLIPWAY_RETURN_IF_ERROR(c_api::check_given(device, "device"));
-    SLIPWAY_ASSIGN_OR_RETURN(const Device found, of.input_device(index));
-    *device = c_api::to_dlpack(found);
-    return {};
-  });
+  return tell_device(method, &Method::input_device, index, device);
 }
 
 slipway_error* slipway_method_output_device(const slipway_method* method, size_t index,
                                             DLDevice* device) {
-  return with(method, [&](const Method& of) -> Status {
-    SLIPWAY_RETURN_IF_ERROR(c_api::check_given(device, "device"));
-    SLIPWAY_ASSIGN_OR_RETURN(const Device found, of.output_device(index));
-    *device = c_api::to_dlpack(found);
-    return {};
-  });
+  return tell_device(method, &Method::output_device, index, device);
 }
 
 slipway_error* slipway_method_run_async(const slipway_method* method, const slipway_value* inputs,

@@ -187,8 +187,7 @@ Status BuiltMethods::finish(const CompileOptions& options, std::optional<engine:
   artefact.is_pte = true;
   artefact.put_into(options.output,
                     std::any_of(all.begin(), all.end(), [](const engine::Engine* engine) {
-                      const auto* known = engine_list::find_backend(engine->record.backend);
-                      return known != nullptr && known->takes_cuda_memory;
+                      return engine_list::takes_cuda_memory(engine->record.backend);
                     }));
   return {};
 }

@@ -59,6 +59,11 @@ const engine::Description* find_backend(std::string_view id) {
   return find([&](const engine::Description& one) { return one.backend == id; });
 }
 
+bool takes_cuda_memory(std::string_view id) {
+  const engine::Description* known = find_backend(id);
+  return known != nullptr && known->takes_cuda_memory;
+}
+
 const engine::Description* find_bare_engine(std::span<const std::byte> bytes) {
   return find([&](const engine::Description& one) {
     return one.is_bare_engine != nullptr && one.is_bare_engine(bytes);

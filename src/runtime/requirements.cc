@@ -164,8 +164,7 @@ std::string other_delegates(const pte::File& file, const std::string& method) {
 bool has_cuda_engine(const pte::File& file, const std::string& method) {
   const auto delegates = delegates_of(file.plan(method));
   return std::any_of(delegates.begin(), delegates.end(), [](const fb::BackendDelegate* delegate) {
-    const engine::Description* known = engine_list::find_backend(delegate->id()->str());
-    return known != nullptr && known->takes_cuda_memory;
+    return engine_list::takes_cuda_memory(delegate->id()->str());
   });
 }
 

@@ -8,11 +8,6 @@
 namespace slipway::pte {
 namespace {
 
-bool takes_cuda_memory(const fb::BackendDelegate& delegate) {
-  const engine::Description* known = engine_list::find_backend(delegate.id()->str());
-  return known != nullptr && known->takes_cuda_memory;
-}
-
 // Where the arguments of a kernel begin whose memory is used on the host, and end: all but those of
 // ExecuTorch's copies to and from devices, and of questions for sizes.
 std::pair<size_t, size_t> host_side(const fb::Operator& op, size_t arguments) {
@@ -43,7 +38,7 @@ DeviceUses::DeviceUses(const fb::ExecutionPlan& plan)
     : plan_(plan), first_on_host_(plan.values()->size(), kNone) {
   std::vector<bool> takes_it;
   for (const fb::BackendDelegate* delegate : *plan.delegates()) {
-    takes_it.push_back(takes_cuda_memory(*delegate));
+    takes_it.push_back(engine_list::takes_cuda_memory(view(delegate->id())));
   }
   size_t position = 0;
   for (const fb::Chain* chain : *plan.chains()) {
