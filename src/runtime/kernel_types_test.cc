@@ -440,14 +440,17 @@ std::string types_of(const Schema& kernel, const std::string& name) {
   std::vector<std::optional<DType>> ins(types.begin(), types.end());
   if (!has_value_tensors(kernel)) ins = {std::nullopt};
   std::vector<std::function<bool()>> calls;
+  // Of as many dimensions as its result has: once a call has succeeded, as many as that one had.
+  std::vector<int> possible_ranks = {4, 0, 1, 2, 3, 5};
   for (const auto& in : ins) {
     for (const DType out : types) {
-      calls.emplace_back([&kernel, in, out, function] {
-        // Of as many dimensions as its result has.
-        for (const int rank : {4, 0, 1, 2, 3, 5}) {
+      calls.emplace_back([&kernel, &possible_ranks, in, out, function] {
+        for (const int rank : possible_ranks) {
           for (const Number numbers : {Number::kInteger, Number::kFloat, Number::kBool}) {
             if (numbers != Number::kInteger && !has_numbers(kernel)) continue;
-            if (Call(kernel, in, out, rank, numbers).succeeds(function)) return true;
+            if (!Call(kernel, in, out, rank, numbers).succeeds(function)) continue;
+            possible_ranks = {rank};
+            return true;
           }
         }
         return false;
