@@ -33,6 +33,8 @@ if(SLIPWAY_SANITIZE)
   # What the tests' own sources do with addresses is watched, the rest of their instrumentation left out: it takes more than half of the
   # time to compile them.
   list(APPEND SLIPWAY_TEST_OPTIONS -O0 -fno-sanitize=undefined,fuzzer-no-link)
+  # -O1 takes more than twice as long to compile what is instrumented.
+  list(APPEND SLIPWAY_SMALL_OPTIONS -O0)
 endif()
 
 slipway_precompiled(fast)
