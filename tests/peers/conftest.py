@@ -1,11 +1,13 @@
 """Composite operators, and the table of decompositions, are looked up once for all programs, and again where operators have been
 registered since: PyTorch does it for each program, which takes longer than the rest of most exports.
 
-With SLIPWAY_USED_OPERATORS=FILE the operators of all programs that are saved are added to that file, for operators_in_use.txt.
+With SLIPWAY_USED_OPERATORS=FILE the operators of all programs that are saved are added to that file, for operators_in_use.txt. With
+SLIPWAY_PART=K/N one N-th of the tests run, the K-th from 0.
 """
 
 import functools
 import os
+import zlib
 
 import torch
 
@@ -48,3 +50,10 @@ def save_and_note(program, *arguments, **options):
 
 if "SLIPWAY_USED_OPERATORS" in os.environ:
     torch.export.save = save_and_note
+
+
+def pytest_collection_modifyitems(config, items):
+    part, parts = map(int, os.environ.get("SLIPWAY_PART", "0/1").split("/"))
+    others = [item for item in items if zlib.crc32(item.nodeid.encode()) % parts != part]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % parts == part]
