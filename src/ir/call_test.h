@@ -65,8 +65,8 @@ struct UncheckedCall {
     return node;
   }
 
-  // One of each combination that differs in what the operator is given. With the environment variable
-  // SLIPWAY_EVERY_CALL=K each K-th of them, over all operators.
+  // One of each combination that differs in what the operator is given. With the environment
+  // variable SLIPWAY_EVERY_CALL=K each K-th of them, over all operators.
   template <typename Visit>
   static void for_each(const schema::Schema& schema, const Visit& visit_one) {
     static const char* const kGiven = std::getenv("SLIPWAY_EVERY_CALL");
