@@ -23,8 +23,7 @@ std::string to_integer(const std::string& x, DType to) {
 std::string converted(const std::string& x, DType from, DType to) {
   if (from == to) return x;
   if (to == DType::kBool) return fmt::format("({} != 0)", x);
-  if (to == DType::kFloat16) return fmt::format("s_round_float16((float){})", x);
-  if (to == DType::kBFloat16) return fmt::format("s_round_bfloat16((float){})", x);
+  if (is_half(to)) return fmt::format("(float){}", x);  // is rounded where it is read
   if (is_floating_point(from) && !is_floating_point(to)) return to_integer(x, to);
   return fmt::format("({}){}", c_type(to), x);
 }
@@ -38,13 +37,14 @@ void cast(Rule& r) {
     const auto& [size, factor] = *x->scaled;
     return void(r.define_integers(0, x->sizes, {SymInt::scale(size, factor)}));
   }
-  Value& y =
-      r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 1,
-               [=](Kernel& k, const Indices& at) { return converted(k.read(*x, at), from, to); });
+  Value& y = r.define_pointwise({x}, 1, [=](Kernel&, const std::vector<std::string>& elements) {
+    return converted(elements.front(), from, to);
+  });
+  y.is_cast = true;
   if (x->ints && x->ints->size() == 1 && to == DType::kFloat64) y.scaled = {x->ints->front(), 1};
   const bool is_same =
       from == to || (y.narrow && is_half(from)) || (is_half(to) && x->narrow == to);
-  if (is_same) y.view = [x] { return view_of(*x); };
+  if (is_same) keep_view(y, x);
 }
 
 void identity(Rule& r) {
@@ -52,7 +52,7 @@ void identity(Rule& r) {
   if (x->ints) return void(r.define_integers(0, x->sizes, *x->ints));
   Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
                       [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
-  y.view = [x] { return view_of(*x); };
+  keep_view(y, x);
 }
 
 // Of scales and zero points: one, or one for each element of a dimension.

@@ -229,7 +229,7 @@ TEST(GeneratorTest, ProductsOfFewRowsReadTheMatrixByVectors) {
     const Generated made = generate(m.graph);
     ASSERT_EQ(made.engine.steps.size(), 1U);
     EXPECT_THAT(made.kernels,
-                HasSubstr(is_along_k ? "s_thin_along_k<s_float32_elements, 3,"
+                HasSubstr(is_along_k ? "s_thin_along_k<4, 4, 3,"
                                      : "s_thin_along_columns<s_float32_elements, 3,"));
   }
   // A few columns are a few rows of the transposed product; rows that are no whole vectors are
@@ -239,13 +239,63 @@ TEST(GeneratorTest, ProductsOfFewRowsReadTheMatrixByVectors) {
   columns.input("b", {64, 3});
   columns.node("MatMul", {"a", "b"}, "result");
   columns.output("result", {48, 3});
-  EXPECT_THAT(generate(columns.graph).kernels, HasSubstr("s_thin_along_k<s_float32_elements, 3,"));
+  EXPECT_THAT(generate(columns.graph).kernels, HasSubstr("s_thin_along_k<4, 4, 3,"));
   Maker odd;
   odd.input("a", {3, 63});
   odd.input("b", {63, 49});
   odd.node("MatMul", {"a", "b"}, "result");
   odd.output("result", {3, 49});
   EXPECT_THAT(generate(odd.graph).kernels, Not(HasSubstr("s_thin_along")));
+}
+
+// A product of `rows` rows and weights of [48, 128], which are codes less zero points, times
+// scales, in groups of so many.
+Maker product_of_codes(const SymInt& rows, int64_t group, int8_t least, int8_t most) {
+  Maker m;
+  m.input("a", {rows, 128});
+  const int64_t groups = 128 / group;
+  std::vector<int8_t> codes(48 * 128);
+  for (size_t i = 0; i < codes.size(); ++i) codes[i] = i % 2 == 0 ? least : most;
+  m.constant("codes", DType::kInt8, {48, groups, group}, codes);
+  m.constant("zeros", DType::kInt8, {48, groups, 1}, std::vector<int8_t>(48 * 128 / group, 1));
+  m.constant("scales", DType::kFloat32, {48, groups, 1}, std::vector<float>(48 * 128 / group, 2));
+  m.integers("sizes", {48, 128});
+  m.node("Cast", {"codes"}, "reals", {{"to", int64_t{1}}});
+  m.node("Cast", {"zeros"}, "real_zeros", {{"to", int64_t{1}}});
+  m.node("Sub", {"reals", "real_zeros"}, "steps");
+  m.node("Mul", {"steps", "scales"}, "scaled");
+  m.node("Reshape", {"scaled", "sizes"}, "weights");
+  m.node("Transpose", {"weights"}, "transposed");
+  m.node("MatMul", {"a", "transposed"}, "result");
+  m.output("result", {rows, 48});
+  return m;
+}
+
+TEST(GeneratorTest, WeightsOfFewBitsArePacked) {
+  const auto constants = [](const Generated& made) {
+    std::vector<int64_t> bytes;
+    for (const auto& buffer : made.engine.buffers) {
+      if (buffer->home != table::Home::Constant) continue;
+      bytes.push_back(made.engine.numbers.at(buffer->bytes)->value);
+    }
+    return bytes;
+  };
+  const Generated four = generate(product_of_codes(3, 32, -8, 7).graph);
+  ASSERT_EQ(four.engine.steps.size(), 1U);
+  EXPECT_THAT(four.kernels, HasSubstr("s_thin_along_k<32, 8, 3,"));
+  EXPECT_THAT(constants(four), ElementsAre(48 * 128 / 2, 48 * 4, 48 * 4 * 4));
+  // One code more than 4 bits have.
+  const Generated eight = generate(product_of_codes(3, 32, -8, 8).graph);
+  ASSERT_EQ(eight.engine.steps.size(), 1U);
+  EXPECT_THAT(eight.kernels, HasSubstr("s_thin_along_k<16, 8, 3,"));
+  EXPECT_THAT(constants(eight), ElementsAre(48 * 128, 48 * 4, 48 * 4 * 4));
+  // Groups that whole vectors of 4 bits do not fit into.
+  EXPECT_THAT(generate(product_of_codes(3, 16, -8, 7).graph).kernels,
+              HasSubstr("s_thin_along_k<16, 8, 3,"));
+  // Of shorter groups, or of many rows, the weights are written out by a kernel of their own.
+  EXPECT_EQ(generate(product_of_codes(3, 8, -8, 7).graph).engine.steps.size(), 2U);
+  EXPECT_EQ(generate(product_of_codes(64, 32, -8, 7).graph).engine.steps.size(), 2U);
+  EXPECT_EQ(generate(product_of_codes(kRows, 32, -8, 7).graph).engine.steps.size(), 2U);
 }
 
 // softmax(q k / 8 + mask) v, of k transposed, in the type. Each head of keys and values serves two

@@ -81,13 +81,11 @@ void gather(Rule& r) {
         return read_checked(k, *x, oks, from);
       });
   if (index->ints && index->sizes.empty() && is_safe) {
-    y.view = [x, axis, place = index->ints->front()] {
-      auto view = view_of(*x);
-      if (view && !view->repeats.empty()) view.reset();
-      if (view) {
-        view->offset = view->offset + place * view->strides[axis];
-        view->strides.erase(view->strides.begin() + static_cast<std::ptrdiff_t>(axis));
-      }
+    y.moved = x;
+    y.move = [axis, place = index->ints->front()](View view) -> std::optional<View> {
+      if (!view.repeats.empty()) return std::nullopt;
+      view.offset = view.offset + place * view.strides[axis];
+      view.strides.erase(view.strides.begin() + static_cast<std::ptrdiff_t>(axis));
       return view;
     };
   }

@@ -263,9 +263,12 @@ std::string Kernel::read(const Value& value, const Indices& given) {
   return name;
 }
 
+std::string Kernel::element_of(const Value& value, const std::string& expression) {
+  return let(c_type(value.dtype), rounded(expression, value.dtype));
+}
+
 void Kernel::bind(const Value& value, const Indices& at, const std::string& expression) {
-  remember(key_of(value, without_ones(value, at)),
-           let(c_type(value.dtype), rounded(expression, value.dtype)));
+  remember(key_of(value, without_ones(value, at)), element_of(value, expression));
 }
 
 std::string Kernel::load(uint32_t index, DType dtype, const std::string& place) {

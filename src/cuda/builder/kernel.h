@@ -67,6 +67,8 @@ class Kernel {
   // An address of the flag with this text.
   std::string flag(const std::string& text);
   std::string read(const Value& value, const Indices& at);
+  // A constant of the type, rounded to it, that is an element of the value.
+  std::string element_of(const Value& value, const std::string& expression);
   // From now on, reads of the value there give the expression.
   void bind(const Value& value, const Indices& at, const std::string& expression);
   void store(const Value& value, const Indices& at, const std::string& expression);

@@ -1,6 +1,7 @@
 #include "cuda/builder/layout.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace slipway::cuda {
 
@@ -19,7 +20,8 @@ std::vector<size_t> memory_order(const Value& value) {
 
 std::optional<View> view_of(const Value& value) {
   if (!value.buffer && !value.initializer) {
-    return value.view ? value.view() : std::nullopt;
+    auto view = value.moved ? view_of(*value.moved) : std::nullopt;
+    return view ? value.move(*std::move(view)) : std::nullopt;
   }
   View view = {&value, 0, Sizes(value.sizes.size()), {}};
   const std::vector<size_t> order = memory_order(value);
@@ -29,6 +31,11 @@ std::optional<View> view_of(const Value& value) {
     stride = stride * value.sizes[order[i]];
   }
   return view;
+}
+
+void keep_view(Value& y, const Value* x) {
+  y.moved = x;
+  y.move = [](View view) { return std::optional(std::move(view)); };
 }
 
 namespace {
@@ -83,6 +90,15 @@ std::optional<View> reshaped(const View& view, const Sizes& from, const Sizes& t
     if (to[--next] != SymInt(1)) return std::nullopt;
   }
   return result;
+}
+
+std::optional<View> expanded(View view, const Sizes& from, const Sizes& to) {
+  if (!view.repeats.empty()) return from == to ? std::optional(std::move(view)) : std::nullopt;
+  for (size_t i = 0; i < from.size(); ++i) {
+    if (from[i] == SymInt(1)) view.strides[i] = 0;
+  }
+  view.strides.insert(view.strides.begin(), to.size() - from.size(), SymInt(0));
+  return view;
 }
 
 bool is_multiple(const SymInt& value, int64_t of) {

@@ -24,7 +24,11 @@ struct View {
 
 // What it reads, where that is as if it were in memory; of what is in memory, itself.
 std::optional<View> view_of(const Value& value);
+// Says that the elements of y are those of x.
+void keep_view(Value& y, const Value* x);
 std::optional<View> reshaped(const View& view, const Sizes& from, const Sizes& to);
+// Broadcast.
+std::optional<View> expanded(View view, const Sizes& from, const Sizes& to);
 
 // Whether all that it can be is.
 bool is_multiple(const ir::SymInt& value, int64_t of);

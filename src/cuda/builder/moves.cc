@@ -28,18 +28,16 @@ void reordered(Rule& r, Sizes sizes) {
   Value& y = r.define(0, sizes, {x}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
     return k.read(*x, k.unravel(k.ravel(at, own), x->sizes));
   });
-  y.view = [x, own] {
-    const auto view = view_of(*x);
-    return view ? reshaped(*view, x->sizes, own) : std::nullopt;
-  };
+  y.moved = x;
+  y.move = [x, own](const View& view) { return reshaped(view, x->sizes, own); };
 }
 
 // The view of x with the dimensions that `change` leaves.
-void set_view(Value& y, const Value* x, std::function<void(View&)> change) {
-  y.view = [x, change = std::move(change)] {
-    auto view = view_of(*x);
-    if (view && !view->repeats.empty()) view.reset();
-    if (view) change(*view);
+void set_move(Value& y, const Value* x, std::function<void(View&)> change) {
+  y.moved = x;
+  y.move = [change = std::move(change)](View view) -> std::optional<View> {
+    if (!view.repeats.empty()) return std::nullopt;
+    change(view);
     return view;
   };
 }
@@ -108,10 +106,10 @@ void transpose(Rule& r) {
     for (size_t i = 0; i < rank; ++i) from.at(static_cast<size_t>(order[i])) = at.at(i);
     return k.read(*x, from);
   });
-  y.view = [x, order] {
-    auto view = view_of(*x);
-    for (Sizes* numbers : {view ? &view->strides : nullptr, view ? &view->repeats : nullptr}) {
-      if (!numbers || numbers->empty()) continue;
+  y.moved = x;
+  y.move = [order](View view) {
+    for (Sizes* numbers : {&view.strides, &view.repeats}) {
+      if (numbers->empty()) continue;
       const Sizes given = *numbers;
       for (size_t i = 0; i < order.size(); ++i) {
         (*numbers)[i] = given.at(static_cast<size_t>(order[i]));
@@ -126,12 +124,8 @@ void expand(Rule& r) {
   const Sizes sizes = broadcast(x->sizes, r.integers(1));
   Value& y = r.define(0, sizes, {x}, Rule::Kind::kMove, 0,
                       [=](Kernel& k, const Indices& at) { return k.read(*x, aligned(at, *x)); });
-  set_view(y, x, [x, rank = sizes.size()](View& view) {
-    for (size_t i = 0; i < x->sizes.size(); ++i) {
-      if (x->sizes[i] == SymInt(1)) view.strides[i] = 0;
-    }
-    view.strides.insert(view.strides.begin(), rank - view.strides.size(), SymInt(0));
-  });
+  y.moved = x;
+  y.move = [x, sizes](const View& view) { return expanded(view, x->sizes, sizes); };
 }
 
 void tile(Rule& r) {
@@ -217,7 +211,7 @@ void slice(Rule& r) {
     }
     return k.read(*x, place);
   });
-  set_view(y, x, [first, step](View& view) {
+  set_move(y, x, [first, step](View& view) {
     for (size_t i = 0; i < first.size(); ++i) {
       view.offset = view.offset + first[i] * view.strides[i];
       view.strides[i] = view.strides[i] * step[i];
@@ -289,7 +283,7 @@ void split(Rule& r) {
         place[axis] = k.let("Index", plus(at[axis], k.number(start)));
         return k.read(*x, place);
       });
-      set_view(y, x, [=](View& view) { view.offset = view.offset + start * view.strides[axis]; });
+      set_move(y, x, [=](View& view) { view.offset = view.offset + start * view.strides[axis]; });
     }
     start = start + lengths.at(i);
   }

@@ -1,4 +1,6 @@
 // Operators of which an element takes one element of each operand.
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <string>
@@ -7,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 
 namespace slipway::cuda {
@@ -16,24 +19,14 @@ using ir::SymInt;
 namespace {
 
 using Texts = std::vector<std::string>;
-using Expression = std::function<std::string(Kernel&, const Texts&)>;
 
 constexpr int kFunction = 4;  // operations that a function counts as
 
 // Of all inputs that are given, broadcast to each other.
 void apply(Rule& r, int weight, Expression expression) {
   std::vector<Value*> operands;
-  Sizes sizes;
-  for (size_t i = 0; i < r.input_count(); ++i) {
-    operands.push_back(&r.input(i));
-    sizes = broadcast(sizes, r.input(i).sizes);
-  }
-  auto define = [operands, expression = std::move(expression)](Kernel& k, const Indices& at) {
-    Texts texts;
-    for (const Value* operand : operands) texts.push_back(k.read(*operand, aligned(at, *operand)));
-    return expression(k, texts);
-  };
-  r.define(0, sizes, operands, Rule::Kind::kPointwise, weight, std::move(define));
+  for (size_t i = 0; i < r.input_count(); ++i) operands.push_back(&r.input(i));
+  r.define_pointwise(operands, weight, std::move(expression));
 }
 
 void apply(Rule& r, int weight, const char* format) {
@@ -69,7 +62,32 @@ void function(Rule& r) {
   apply(r, kFunction, kNames.at(r.node().op_type));
 }
 
+// Of a constant, or one whose numbers have another type or place.
+bool is_zero(Generator& generator, const Value& value) {
+  if (value.initializer) {
+    const auto bytes = generator.bytes(*value.initializer);
+    return std::all_of(bytes.begin(), bytes.end(),
+                       [](std::byte each) { return each == std::byte(); });
+  }
+  if (value.buffer) return false;
+  if (value.moved) return is_zero(generator, *value.moved);
+  return value.is_cast && is_zero(generator, *value.operands.front());
+}
+
+// The zero points of weights that are quantized symmetrically.
+bool subtracts_zero(Rule& r) {
+  const Value& x = r.input(0);
+  return r.node().op_type == "Sub" && x.sizes == broadcast(x.sizes, r.input(1).sizes) && !x.ints &&
+         is_zero(r.generator(), r.input(1));
+}
+
 void simple(Rule& r) {
+  if (subtracts_zero(r)) {
+    Value* x = &r.input(0);
+    Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
+                        [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
+    return keep_view(y, x);
+  }
   static const std::map<std::string, const char*> kTexts = {
       {"Floor", "s_floor({})"},
       {"Ceil", "s_ceil({})"},

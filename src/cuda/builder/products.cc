@@ -84,9 +84,10 @@ TiledProduct tiled_product(Generator& generator, const Product& p, const Matrice
 }
 
 // Of few rows, or few columns.
-bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices& b) {
+bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices& b,
+                  const std::optional<PackedWeights>& packed) {
   if (p.dtype != DType::kFloat32) return false;
-  ThinProduct thin = {{}, type_in_memory(a), type_in_memory(b)};
+  ThinProduct thin = {{}, type_in_memory(a), type_in_memory(b), packed};
   const auto has_vectors = [](DType type) { return is_half(type) || type == DType::kFloat32; };
   if (!has_vectors(thin.a_type) || !has_vectors(thin.b_type)) return false;
   const bool has_few_rows = is_thin(rows_of(p, a, b), p.k);
@@ -102,16 +103,27 @@ bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices
       store(kernel, batch, n, m, sum);
     };
   }
-  if (!thin.product.b.buffer) return false;
+  if (!packed && !thin.product.b.buffer) return false;
   emit_thin_product(k, thin);
   return true;
 }
 
-void emit(Kernel& k, const Product& p, const Matrices& a, const Matrices& b) {
-  if (emit_as_thin(k, p, a, b)) return;
+void emit(Kernel& k, const Product& p, const Matrices& a, const Matrices& b,
+          const std::optional<PackedWeights>& packed) {
+  if (emit_as_thin(k, p, a, b, packed)) return;
   const auto type = tiled_type(p, a, b);
   if (!type) return emit_product(k, p);
   emit_tiled_product(k, tiled_product(k.generator(), p, a, b, *type, *type));
+}
+
+// Those of b, which stay packed where the product has few rows.
+std::optional<PackedWeights> packed_weights(Generator& generator, const Product& p,
+                                            const Matrices& a, const Matrices& b) {
+  const bool is_one = p.batch.empty() || is_one_product(p, a, b);
+  const DType type = type_in_memory(a);
+  if (p.dtype != DType::kFloat32 || !is_one || !is_thin(rows_of(p, a, b), p.k)) return std::nullopt;
+  if (!is_half(type) && type != DType::kFloat32) return std::nullopt;
+  return packed_weights(generator, b, p.n, p.k);
 }
 
 // Tiles are loaded from there.
@@ -155,6 +167,8 @@ void matmul(Rule& r) {
   if (b_rank > 1) sizes.push_back(p.n);
   const MatrixProduct whole = {p, as, bs};
   if (attend(r, whole, sizes)) return;
+  const bool is_of_scores = gives_scores(r, whole);
+  const auto packed = is_of_scores ? std::nullopt : packed_weights(r.generator(), p, as, bs);
   const auto emit_all = [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
@@ -164,9 +178,10 @@ void matmul(Rule& r) {
       if (b_rank > 1) at.push_back(n);
       store(kernel, at, fmt::format("{} + 0", sum));
     };
-    emit(k, product, as, bs);
+    emit(k, product, as, bs, packed);
   };
-  if (!gives_scores(r, whole)) {
+  if (packed) return void(r.define_root(0, sizes, {a}, {a}, emit_all));
+  if (!is_of_scores) {
     put_into_memory(r.generator(), p, as, bs);
     return void(r.define_root(0, sizes, {a, b}, {a, b}, emit_all));
   }
@@ -199,13 +214,18 @@ void gemm(Rule& r) {
   p.b = [=](Kernel& k, const Indices&, const std::string& i, const std::string& n) {
     return k.read(*b, trans_b ? Indices{n, i} : Indices{i, n});
   };
-  std::vector<Value*> operands = {a, b};
-  if (c) operands.push_back(c);
   const DType dtype = r.dtype();
   const Matrices as = {a, {}, trans_a ? 1U : 0U, trans_a ? 0U : 1U};
   const Matrices bs = {b, {}, trans_b ? 0U : 1U, trans_b ? 1U : 0U};
-  put_into_memory(r.generator(), p, as, bs);
-  r.define_root(0, {p.m, p.n}, operands, {a, b}, [=](Kernel& k, const Store& store) {
+  const auto packed = packed_weights(r.generator(), p, as, bs);
+  std::vector<Value*> again = {a};
+  if (!packed) {
+    put_into_memory(r.generator(), p, as, bs);
+    again.push_back(b);
+  }
+  std::vector<Value*> operands = again;
+  if (c) operands.push_back(c);
+  r.define_root(0, {p.m, p.n}, operands, again, [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices&, const std::string& m, const std::string& n,
                         const std::string& sum) {
@@ -219,7 +239,7 @@ void gemm(Rule& r) {
       }
       store(kernel, at, fmt::format("({})", y));
     };
-    emit(k, product, as, bs);
+    emit(k, product, as, bs, packed);
   });
 }
 

@@ -176,6 +176,23 @@ Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind ki
   return value;
 }
 
+Value& Rule::define_pointwise(const std::vector<Value*>& operands, int weight,
+                              Expression expression) {
+  Sizes sizes;
+  for (const Value* operand : operands) sizes = broadcast(sizes, operand->sizes);
+  Value& value = define(0, sizes, operands, Kind::kPointwise, weight,
+                        [operands, expression](Kernel& k, const Indices& at) {
+                          std::vector<std::string> elements;
+                          for (const Value* operand : operands) {
+                            elements.push_back(k.read(*operand, aligned(at, *operand)));
+                          }
+                          return expression(k, elements);
+                        });
+  value.operands.assign(operands.begin(), operands.end());
+  value.expression = std::move(expression);
+  return value;
+}
+
 Value& Rule::define_root(size_t i, Sizes sizes, const std::vector<Value*>& operands,
                          const std::vector<Value*>& again,
                          std::function<void(Kernel&, const Store&)> emit) {

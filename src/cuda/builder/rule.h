@@ -58,6 +58,8 @@ class Rule {
   enum class Kind { kPointwise, kMove };
   Value& define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind kind, int weight,
                 Definition definition);
+  // Result 0, by an expression of one element of each operand, which are broadcast to each other.
+  Value& define_pointwise(const std::vector<Value*>& operands, int weight, Expression expression);
   // By a kernel. `again`: those of the operands of which elements are read many times.
   Value& define_root(size_t i, Sizes sizes, const std::vector<Value*>& operands,
                      const std::vector<Value*>& again,

@@ -2,7 +2,10 @@
 // memory, and the threads of a block share each sum, which is in float32.
 #pragma once
 
+#include <optional>
+
 #include "cuda/builder/kernel.h"
+#include "cuda/builder/packed_weights.h"
 #include "cuda/builder/tiled_product.h"
 
 namespace slipway::cuda {
@@ -12,6 +15,8 @@ struct ThinProduct {
   TiledProduct product;  // b's elements are loaded as vectors
   DType a_type = DType::kFloat32;
   DType b_type = DType::kFloat32;
+  // b, where it is computed from codes.
+  std::optional<PackedWeights> packed = {};
 };
 
 // Whether this is worth while for so many rows.

@@ -25,6 +25,8 @@ using Sizes = std::vector<ir::SymInt>;
 using Indices = std::vector<std::string>;
 // Writes what computes an element into the kernel, and gives the C expression of it.
 using Definition = std::function<std::string(Kernel&, const Indices&)>;
+// The same of operands' elements: a C expression for each.
+using Expression = std::function<std::string(Kernel&, const std::vector<std::string>&)>;
 // Takes an element of a root, in the kernel that computes it.
 using Store = std::function<void(Kernel&, const Indices&, const std::string&)>;
 
@@ -54,8 +56,15 @@ struct Value {
   std::optional<DType> narrow;
   // In memory its second dimension is the innermost one.
   bool channels_last = false;
-  // Of what only moves elements, where they are; nothing where that is not known (view_of()).
-  std::function<std::optional<View>()> view;
+  // Of what only moves elements: whose, and where they are, given where all of those are
+  // (view_of()).
+  const Value* moved = nullptr;
+  std::function<std::optional<View>(View)> move;
+  // Of what computes each element from one of each operand, broadcast to its own sizes.
+  std::vector<const Value*> operands;
+  Expression expression;
+  // Whether that only changes the type of numbers.
+  bool is_cast = false;
   // The root that `define` reads at its own indices, and which has no kernel yet.
   std::shared_ptr<Root> root;
   int weight = 0;   // how many operations an element takes, of those that no buffer holds

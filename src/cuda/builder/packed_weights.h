@@ -1,0 +1,46 @@
+// Constant weights of 8 or 4 bits. Where a product has few rows they are read as they are, and each
+// is computed from its code when it is multiplied.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cuda/builder/generator.h"
+#include "cuda/builder/layout.h"
+#include "cuda/builder/matrices.h"
+#include "cuda/builder/value.h"
+
+namespace slipway::cuda {
+
+struct PackedWeights {
+  // The codes, of [n, k] with k innermost. Those of 4 bits lie two in a byte, the first one lowest.
+  uint32_t buffer = 0;
+  int bits = 8;
+  DType type = DType::kInt8;
+  // What else a weight is computed from: scales and zero points, each the same for all the weights
+  // that are loaded at once. Their dimensions are those of the weights' value.
+  struct Shared {
+    View view;
+    size_t row_dimension;
+    size_t k_dimension;
+  };
+  std::vector<Shared> shared;
+  // A weight, of its code and then of each of those.
+  Expression weight;
+
+  // How many codes 16 bytes are: as many are loaded at once.
+  int64_t vector() const { return 128 / bits; }
+};
+
+// The weights that b has for n columns and sums of k products; nothing where it is another kind of
+// operand. Codes take 4 bits where all of them do.
+std::optional<PackedWeights> packed_weights(Generator& generator, const Matrices& b,
+                                            const ir::SymInt& n, const ir::SymInt& k);
+
+// Of a shared number, for a row and an element of k.
+std::string load(Kernel& kernel, const PackedWeights::Shared& shared, const std::string& row,
+                 const std::string& k);
+
+}  // namespace slipway::cuda

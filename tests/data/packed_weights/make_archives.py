@@ -1,0 +1,42 @@
+"""Writes the archives of this folder, products of rows and weights of 8 or 4 bits as torchao exports them, each with its rows and what PyTorch
+makes of them: python make_archives.py (torch 2.14.0, torchao as in tests/peers/requirements.txt)."""
+
+import pathlib
+
+import numpy as np
+import torch
+from torchao import quantization
+from torchao.quantization.granularity import PerAxis, PerGroup
+from torchao.quantization.quant_primitives import MappingType
+
+FOLDER = pathlib.Path(__file__).parent
+WEIGHTS = {
+    "plain": quantization.Int8WeightOnlyConfig(version=2),
+    "channels": quantization.IntxWeightOnlyConfig(weight_dtype=torch.int8, granularity=PerAxis(0)),
+    "groups": quantization.IntxWeightOnlyConfig(weight_dtype=torch.int8, granularity=PerGroup(32), mapping_type=MappingType.ASYMMETRIC),
+    "four_bits": quantization.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(32)),
+    "four_bits_asymmetric": quantization.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=PerGroup(64), mapping_type=MappingType.ASYMMETRIC),
+}
+
+
+class Product(torch.nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.linear = torch.nn.Linear(128, 40, dtype=dtype)
+
+    def forward(self, x):
+        return self.linear(x.to(self.linear.bias.dtype)).float()
+
+
+torch.manual_seed(5)
+for dtype, rows in ((torch.float32, 3), (torch.float16, 1), (torch.bfloat16, 8)):
+    for name, config in WEIGHTS.items():
+        model, x = Product(dtype).eval(), torch.randn(rows, 128)
+        quantization.quantize_(model, config)
+        program = torch.export.export(model, (x,)).run_decompositions()
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)
+        stem = f"{name}.{str(dtype).removeprefix('torch.')}"
+        torch.export.save(program, FOLDER / f"{stem}.pt2")
+        np.save(FOLDER / f"{stem}.in.npy", x.numpy())
+        np.save(FOLDER / f"{stem}.out.npy", model(x).detach().numpy())
