@@ -91,18 +91,32 @@ void quantize(Rule& r) {
   });
 }
 
+// As a value that is broadcast to `rank` dimensions.
+Value* broadcast_along(Rule& r, Value* numbers, size_t axis, size_t rank) {
+  if (numbers->sizes.empty()) return numbers;
+  Value& y = r.generator().value(fmt::format("{} along {} of {}", numbers->name, axis, rank));
+  y.dtype = numbers->dtype;
+  y.sizes.assign(rank, 1);
+  y.sizes.at(axis) = numbers->sizes.front();
+  y.define = [=](Kernel& k, const Indices& at) { return k.read(*numbers, {at.at(axis)}); };
+  y.moved = numbers;
+  y.move = [from = numbers->sizes, to = y.sizes](const View& view) {
+    return reshaped(view, from, to);
+  };
+  return &y;
+}
+
 void dequantize(Rule& r) {
   Value* x = &r.input(0);
-  Value* scale = &r.input(1);
-  Value* zero = r.has(2) ? &r.input(2) : nullptr;
+  const size_t rank = x->sizes.size();
   const size_t axis = quantized_axis(r, *x);
   const DType to = r.dtype();
-  std::vector<Value*> operands = {x, scale};
-  if (zero) operands.push_back(zero);
-  r.define(0, x->sizes, operands, Rule::Kind::kPointwise, 2, [=](Kernel& k, const Indices& at) {
-    std::string steps = fmt::format("({}){}", c_type(to), k.read(*x, at));
-    if (zero) steps = fmt::format("({} - ({}){})", steps, c_type(to), along(k, *zero, at, axis));
-    return fmt::format("({} * {})", steps, along(k, *scale, at, axis));
+  std::vector<Value*> operands = {x, broadcast_along(r, &r.input(1), axis, rank)};
+  if (r.has(2)) operands.push_back(broadcast_along(r, &r.input(2), axis, rank));
+  r.define_pointwise(operands, 2, [=](Kernel&, const std::vector<std::string>& given) {
+    std::string steps = fmt::format("({}){}", c_type(to), given[0]);
+    if (given.size() > 2) steps = fmt::format("({} - ({}){})", steps, c_type(to), given[2]);
+    return fmt::format("({} * {})", steps, given[1]);
   });
 }
 

@@ -292,6 +292,18 @@ TEST(GeneratorTest, WeightsOfFewBitsArePacked) {
   // Groups that whole vectors of 4 bits do not fit into.
   EXPECT_THAT(generate(product_of_codes(3, 16, -8, 7).graph).kernels,
               HasSubstr("s_thin_along_k<16, 8, 3,"));
+  // As PT2E leaves them.
+  Maker columns;
+  columns.input("a", {3, 128});
+  columns.constant("codes", DType::kInt8, {48, 128}, std::vector<int8_t>(48 * 128, 100));
+  columns.constant("scales", DType::kFloat32, {48}, std::vector<float>(48, 2));
+  columns.node("DequantizeLinear", {"codes", "scales"}, "weights", {{"axis", int64_t{0}}});
+  columns.node("Gemm", {"a", "weights"}, "result", {{"transB", int64_t{1}}});
+  columns.output("result", {3, 48});
+  const Generated of_columns = generate(columns.graph);
+  ASSERT_EQ(of_columns.engine.steps.size(), 1U);
+  EXPECT_THAT(of_columns.kernels, HasSubstr("s_thin_along_k<16, 8, 3,"));
+  EXPECT_THAT(constants(of_columns), ElementsAre(48 * 128, 48 * 4));
   // Of shorter groups, or of many rows, the weights are written out by a kernel of their own.
   EXPECT_EQ(generate(product_of_codes(3, 8, -8, 7).graph).engine.steps.size(), 2U);
   EXPECT_EQ(generate(product_of_codes(64, 32, -8, 7).graph).engine.steps.size(), 2U);

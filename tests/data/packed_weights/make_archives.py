@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import torch
+import torch.ao.quantization.fx._decomposed  # registers the operators
 from torchao import quantization
 from torchao.quantization.granularity import PerAxis, PerGroup
 from torchao.quantization.quant_primitives import MappingType
@@ -28,11 +29,28 @@ class Product(torch.nn.Module):
         return self.linear(x.to(self.linear.bias.dtype)).float()
 
 
+class Dequantized(torch.nn.Module):
+    """As PT2E leaves it, where weights alone are quantized."""
+
+    def __init__(self, dtype):
+        super().__init__()
+        self.dtype = dtype
+        self.register_buffer("codes", torch.randint(-128, 128, (40, 128), dtype=torch.int8))
+        self.register_buffer("scales", torch.rand(40) / 100)
+        self.register_buffer("zeros", torch.randint(-10, 10, (40,)))
+
+    def forward(self, x):
+        weight = torch.ops.quantized_decomposed.dequantize_per_channel(self.codes, self.scales, self.zeros, 0, -128, 127, torch.int8)
+        return torch.nn.functional.linear(x.to(self.dtype), weight.to(self.dtype)).float()
+
+
 torch.manual_seed(5)
 for dtype, rows in ((torch.float32, 3), (torch.float16, 1), (torch.bfloat16, 8)):
-    for name, config in WEIGHTS.items():
-        model, x = Product(dtype).eval(), torch.randn(rows, 128)
-        quantization.quantize_(model, config)
+    for name, config in [*WEIGHTS.items(), ("dequantized", None)]:
+        x = torch.randn(rows, 128)
+        model = Product(dtype).eval() if config else Dequantized(dtype)
+        if config:
+            quantization.quantize_(model, config)
         program = torch.export.export(model, (x,)).run_decompositions()
         for node in program.graph.nodes:
             node.meta.pop("stack_trace", None)
