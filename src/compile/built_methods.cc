@@ -16,6 +16,7 @@
 #include "compile/slow_path.h"
 #include "compile/symbol_bounds.h"
 #include "engine_list/registry.h"
+#include "partition/exclusions.h"
 #include "ptd/writer.h"
 #include "slipway/version.h"
 
@@ -23,16 +24,33 @@ namespace slipway {
 
 namespace {
 
-// Those of one method: what is dumped of several lies in folders of their own.
-CompileOptions options_of(const std::string& method, size_t methods,
-                          const CompileOptions& options) {
-  CompileOptions own = options;
-  if (methods > 1 && !own.dump_partitions.empty()) {
-    std::string folder = method;
+// Those of each method: what is dumped of several lies in folders of their own, and what is
+// excluded from one needs not be in the others.
+std::vector<CompileOptions> options_of(const NamedPrograms& methods,
+                                       const std::vector<ir::Program>& programs,
+                                       const CompileOptions& options) {
+  std::vector<CompileOptions> all(methods.size(), options);
+  if (methods.size() == 1) return all;
+  std::vector<partition::Options> named(methods.size(), exclusions(options));
+  for (size_t i = 0; i < methods.size(); ++i) {
+    std::string folder = methods[i].first;
     std::replace(folder.begin(), folder.end(), '/', '_');
-    own.dump_partitions += "/" + folder;
+    if (!options.dump_partitions.empty()) all[i].dump_partitions += "/" + folder;
+    partition::keep_named(programs[i], named[i]);
   }
-  return own;
+  const auto drop = [&](size_t method, std::set<std::string>& given, auto list) {
+    std::erase_if(given, [&](const std::string& text) {
+      return !(named[method].*list).contains(text) &&
+             std::any_of(named.begin(), named.end(), [&](const partition::Options& other) {
+               return (other.*list).contains(text);
+             });
+    });
+  };
+  for (size_t i = 0; i < methods.size(); ++i) {
+    drop(i, all[i].exclude_ops, &partition::Options::exclude_ops);
+    drop(i, all[i].exclude_nodes, &partition::Options::exclude_nodes);
+  }
+  return all;
 }
 
 // Leaves out of the list what is in the program no more: constants after all, or equal to another.
@@ -106,6 +124,7 @@ Result<BuiltMethods> BuiltMethods::build(const NamedPrograms& methods,
   if (options.share_buffers) {
     SLIPWAY_RETURN_IF_ERROR(share_buffers(programs, methods, options));
   }
+  const std::vector<CompileOptions> own_options = options_of(methods, programs, options);
   std::vector<pte::Method>& emitted = built_methods.methods_;
   for (size_t i = 0; i < methods.size(); ++i) {
     ir::Program& program = programs[i];
@@ -119,8 +138,7 @@ Result<BuiltMethods> BuiltMethods::build(const NamedPrograms& methods,
       warn_of_built(options, engine, count, program.source);
     }
     SLIPWAY_ASSIGN_OR_RETURN(ProgramEngines parts,
-                             take_parts(program, std::move(found), compilers,
-                                        options_of(methods[i].first, methods.size(), options)));
+                             take_parts(program, std::move(found), compilers, own_options[i]));
     const std::string remedy = slow_path_remedy(program, parts, options);
     SLIPWAY_RETURN_IF_ERROR(make_kernel_program(program, options));
     drop_folded(parts, program);

@@ -332,6 +332,29 @@ TEST(CompileTest, MethodsShareEqualWeights) {
   EXPECT_FALSE(compile(std::vector<std::pair<std::string, const Program*>>()).ok());
 }
 
+TEST(CompileTest, WhatIsExcludedFromOneMethodNeedsNotBeInTheOthers) {
+  const Program first = load("alias_strides.pt2");
+  const Program second = load("log_softmax0.pt2");
+  const auto outside = [&](const CompileOptions& options) {
+    std::vector<std::string> ops;
+    const auto artefact = compile({{"first", &first}, {"second", &second}}, options);
+    EXPECT_TRUE(artefact.ok()) << artefact.error().message();
+    if (!artefact.ok()) return ops;
+    const auto file = pte::File::read(own_bytes(*artefact->to_memory()), "methods.pte", {});
+    for (const auto& method : file->manifest()->methods) {
+      for (const auto& node : method.outside) ops.push_back(node.op);
+    }
+    return ops;
+  };
+  const std::vector<std::string> all = {"aten.embedding.default", "aten.log_softmax.int"};
+  EXPECT_EQ(outside({.exclude_ops = {"aten.embedding", "openvino:aten.log_softmax"}}), all);
+  EXPECT_EQ(outside({.exclude_nodes = {"embedding", "log_softmax"}}), all);
+  const auto neither =
+      compile({{"first", &first}, {"second", &second}}, {.exclude_ops = {"aten.embeding"}});
+  ASSERT_FALSE(neither.ok());
+  EXPECT_NE(neither.error().message().find("did you mean aten.embedding"), std::string::npos);
+}
+
 TEST(CompileTest, ABoundIsInTheFile) {
   const Program program = load("conv_dyn.pt2");
   ASSERT_EQ(Program::Impl::of(program).ir.ranges.size(), 1u);

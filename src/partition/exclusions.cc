@@ -72,18 +72,27 @@ Result<Excluded> read(const char* option, std::string_view text, const Options& 
   return Excluded{text.substr(colon + 1), static_cast<size_t>(engine - options.engines.begin())};
 }
 
+struct Names {
+  std::set<std::string> ops;  // without overload too
+  std::set<std::string> nodes;
+};
+
+Names names_of(const ir::Program& program) {
+  Names names;
+  const auto add = [&](const Node& node) {
+    names.ops.insert(node.op());
+    names.ops.emplace(schema::without_overload(node.op()));
+    names.nodes.insert(node.name());
+    if (!node.origin().empty()) names.nodes.insert(node.origin());
+  };
+  for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
+  return names;
+}
+
 }  // namespace
 
 Status check_exclusions(const ir::Program& program, const Options& options) {
-  std::set<std::string> ops;  // without overload too
-  std::set<std::string> names;
-  const auto add = [&](const Node& node) {
-    ops.insert(node.op());
-    ops.emplace(schema::without_overload(node.op()));
-    names.insert(node.name());
-    if (!node.origin().empty()) names.insert(node.origin());
-  };
-  for (const auto& node : program.graph->nodes()) visit_nodes(*node, add);
+  const auto [ops, nodes] = names_of(program);
   for (const std::string& text : options.exclude_ops) {
     SLIPWAY_ASSIGN_OR_RETURN(const Excluded excluded, read(kOps, text, options));
     const std::string op(excluded.name);
@@ -94,11 +103,24 @@ Status check_exclusions(const ir::Program& program, const Options& options) {
   for (const std::string& text : options.exclude_nodes) {
     SLIPWAY_ASSIGN_OR_RETURN(const Excluded excluded, read(kNodes, text, options));
     const std::string name(excluded.name);
-    if (names.contains(name)) continue;
+    if (nodes.contains(name)) continue;
     return invalid_argument("option 'exclude_nodes' {}: the program has no such node{}", text,
-                            suggestion(name, names));
+                            suggestion(name, nodes));
   }
   return {};
+}
+
+void keep_named(const ir::Program& program, Options& options) {
+  const auto [ops, nodes] = names_of(program);
+  const auto keep = [&](const char* option, std::set<std::string>& given,
+                        const std::set<std::string>& names) {
+    std::erase_if(given, [&](const std::string& text) {
+      const auto excluded = read(option, text, options);
+      return !excluded.ok() || !names.contains(std::string(excluded->name));
+    });
+  };
+  keep(kOps, options.exclude_ops, ops);
+  keep(kNodes, options.exclude_nodes, nodes);
 }
 
 std::optional<std::string> why_excluded(const Node& node, const Options& options,

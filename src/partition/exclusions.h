@@ -14,6 +14,9 @@ namespace slipway::partition {
 // engine that is not of the list.
 Status check_exclusions(const ir::Program& program, const Options& options);
 
+// Leaves of the exclusions those that name an operator or a node of the program.
+void keep_named(const ir::Program& program, Options& options);
+
 // "excluded by its operator, aten.cos"; nullopt for a node that is not excluded. One that holds
 // graphs is excluded with any node in them. `engine` is its place among Options::engines; without,
 // what is excluded from all of them.
