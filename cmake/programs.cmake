@@ -175,7 +175,7 @@ function(slipway_conformance_test name filter shards shard)
 endfunction()
 # A part is enough under sanitizers, where the programs are slow: they are compared without, and what reads them is tested by itself.
 set(shards_of_all 1)
-set(shards_of_cuda 4)
+set(shards_of_cuda 8)
 set(shards_of_openvino 2)
 if(SLIPWAY_SANITIZE)
   set(shards_of_all 12)
