@@ -14,6 +14,8 @@ using ir::SymInt;
 
 namespace {
 
+using Elements = std::vector<std::string>;
+
 // From real numbers to integers as x86-64 does it, by way of 32 or 64 bits.
 std::string to_integer(const std::string& x, DType to) {
   const bool is_wide = to == DType::kInt64 || to == DType::kUInt64 || to == DType::kUInt32;
@@ -37,7 +39,7 @@ void cast(Rule& r) {
     const auto& [size, factor] = *x->scaled;
     return void(r.define_integers(0, x->sizes, {SymInt::scale(size, factor)}));
   }
-  Value& y = r.define_pointwise({x}, 1, [=](Kernel&, const std::vector<std::string>& elements) {
+  Value& y = r.define_pointwise({x}, 1, [=](Kernel&, const Elements& elements) {
     return converted(elements.front(), from, to);
   });
   y.is_cast = true;
@@ -47,53 +49,16 @@ void cast(Rule& r) {
   if (is_same) keep_view(y, x);
 }
 
-void identity(Rule& r) {
-  Value* x = &r.input(0);
-  if (x->ints) return void(r.define_integers(0, x->sizes, *x->ints));
-  Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
-                      [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
-  keep_view(y, x);
-}
-
-// Of scales and zero points: one, or one for each element of a dimension.
-std::string along(Kernel& k, const Value& numbers, const Indices& at, size_t axis) {
-  return k.read(numbers, numbers.sizes.empty() ? Indices() : Indices{at.at(axis)});
-}
-
 size_t quantized_axis(Rule& r, const Value& x) {
   if (r.input(1).sizes.empty()) return 0;
   return r.axis(r.attribute("axis", int64_t{1}), x.sizes.size());
 }
 
-void quantize(Rule& r) {
-  Value* x = &r.input(0);
-  Value* scale = &r.input(1);
-  Value* zero = r.has(2) ? &r.input(2) : nullptr;
-  const size_t axis = quantized_axis(r, *x);
-  const DType to = r.dtype();
-  int64_t min = 0;
-  int64_t max = 255;
-  if (to == DType::kInt8) {
-    min = -128;
-    max = 127;
-  } else if (to != DType::kUInt8) {
-    return r.fail(fmt::format("it quantizes to {}", dtype_name(to)));
-  }
-  std::vector<Value*> operands = {x, scale};
-  if (zero) operands.push_back(zero);
-  r.define(0, x->sizes, operands, Rule::Kind::kPointwise, 6, [=](Kernel& k, const Indices& at) {
-    // PyTorch multiplies by the inverse.
-    std::string steps =
-        fmt::format("s_rint({} * (1.0f / {}))", k.read(*x, at), along(k, *scale, at, axis));
-    if (zero) steps = fmt::format("({} + (float){})", steps, along(k, *zero, at, axis));
-    return fmt::format("({})s_to_int32(s_min(s_max({}, {}.0f), {}.0f))", c_type(to), steps, min,
-                       max);
-  });
-}
-
-// As a value that is broadcast to `rank` dimensions.
+// Scales or zero points, one or one for each element of a dimension, as a value that is broadcast
+// to `rank` dimensions.
 Value* broadcast_along(Rule& r, Value* numbers, size_t axis, size_t rank) {
   if (numbers->sizes.empty()) return numbers;
+  settle(r.generator(), {numbers}, {numbers});
   Value& y = r.generator().value(fmt::format("{} along {} of {}", numbers->name, axis, rank));
   y.dtype = numbers->dtype;
   y.sizes.assign(rank, 1);
@@ -106,23 +71,47 @@ Value* broadcast_along(Rule& r, Value* numbers, size_t axis, size_t rank) {
   return &y;
 }
 
-void dequantize(Rule& r) {
-  Value* x = &r.input(0);
-  const size_t rank = x->sizes.size();
-  const size_t axis = quantized_axis(r, *x);
-  const DType to = r.dtype();
-  std::vector<Value*> operands = {x, broadcast_along(r, &r.input(1), axis, rank)};
+// What is quantized or dequantized, its scales and, where it has any, its zero points.
+std::vector<Value*> quantized_operands(Rule& r) {
+  Value& x = r.input(0);
+  const size_t rank = x.sizes.size();
+  const size_t axis = quantized_axis(r, x);
+  std::vector<Value*> operands = {&x, broadcast_along(r, &r.input(1), axis, rank)};
   if (r.has(2)) operands.push_back(broadcast_along(r, &r.input(2), axis, rank));
-  r.define_pointwise(operands, 2, [=](Kernel&, const std::vector<std::string>& given) {
-    std::string steps = fmt::format("({}){}", c_type(to), given[0]);
-    if (given.size() > 2) steps = fmt::format("({} - ({}){})", steps, c_type(to), given[2]);
-    return fmt::format("({} * {})", steps, given[1]);
+  return operands;
+}
+
+void quantize(Rule& r) {
+  const DType to = r.dtype();
+  int64_t min = 0;
+  int64_t max = 255;
+  if (to == DType::kInt8) {
+    min = -128;
+    max = 127;
+  } else if (to != DType::kUInt8) {
+    return r.fail(fmt::format("it quantizes to {}", dtype_name(to)));
+  }
+  r.define_pointwise(quantized_operands(r), 6, [=](Kernel&, const Elements& x) {
+    // PyTorch multiplies by the inverse.
+    std::string steps = fmt::format("s_rint({} * (1.0f / {}))", x.at(0), x.at(1));
+    if (x.size() > 2) steps = fmt::format("({} + (float){})", steps, x[2]);
+    return fmt::format("({})s_to_int32(s_min(s_max({}, {}.0f), {}.0f))", c_type(to), steps, min,
+                       max);
+  });
+}
+
+void dequantize(Rule& r) {
+  const DType to = r.dtype();
+  r.define_pointwise(quantized_operands(r), 2, [=](Kernel&, const Elements& x) {
+    std::string steps = fmt::format("({}){}", c_type(to), x.at(0));
+    if (x.size() > 2) steps = fmt::format("({} - ({}){})", steps, c_type(to), x[2]);
+    return fmt::format("({} * {})", steps, x.at(1));
   });
 }
 
 constexpr Entry kConversionRules[] = {
     {"Cast", cast},
-    {"Identity", identity},
+    {"Identity", keep_elements},
     {"QuantizeLinear", quantize},
     {"DequantizeLinear", dequantize},
 };

@@ -310,6 +310,24 @@ TEST(GeneratorTest, WeightsOfFewBitsArePacked) {
   EXPECT_EQ(generate(product_of_codes(kRows, 32, -8, 7).graph).engine.steps.size(), 2U);
 }
 
+TEST(GeneratorTest, ScalesOfColumnsMayBeComputed) {
+  for (const char* op : {"DequantizeLinear", "QuantizeLinear"}) {
+    const bool reads_codes = op == std::string("DequantizeLinear");
+    Maker m;
+    m.input("x", {8, 48}, reads_codes ? DType::kInt8 : DType::kFloat32);
+    m.input("y", {100, 48});
+    m.integers("axes", {0});
+    m.constant("zeros", DType::kInt8, {48}, std::vector<int8_t>(48, 3));
+    m.node("ReduceMax", {"y", "axes"}, "scales", {{"keepdims", int64_t{0}}});
+    m.node(op, {"x", "scales", "zeros"}, "result", {{"axis", int64_t{1}}});
+    m.output("result", {8, 48}, reads_codes ? DType::kFloat32 : DType::kInt8);
+    const Generated made = generate(m.graph);
+    EXPECT_TRUE(made.refusals.empty());
+    EXPECT_EQ(made.engine.steps.size(), 2U) << op;
+    EXPECT_THAT(made.kernels, Not(HasSubstr("#error"))) << op;
+  }
+}
+
 // softmax(q k / 8 + mask) v, of k transposed, in the type. Each head of keys and values serves two
 // of the queries'.
 Maker attention(DType type, const SymInt& queries, int64_t keys) {

@@ -25,8 +25,8 @@ constexpr size_t kMostConstants = 6;
 struct Formula {
   std::vector<View> constants;
   Expression expression;
-  bool has_8_bits =
-      false;  // its numbers are those of one constant of 8 bits, which half types have
+  // Its numbers are those of one constant of 8 bits, which half types have.
+  bool has_8_bits = false;
 };
 
 std::optional<Formula> formula_of(const Value& value) {
@@ -47,7 +47,7 @@ std::optional<Formula> formula_of(const Value& value) {
   }
   if (!value.expression) return std::nullopt;
   Formula whole;
-  std::vector<std::pair<Formula, const Value*>> parts;
+  std::vector<std::pair<Expression, size_t>> parts;  // and how many constants it takes
   for (const Value* operand : value.operands) {
     auto part = formula_of(*operand);
     if (!part) return std::nullopt;
@@ -57,18 +57,17 @@ std::optional<Formula> formula_of(const Value& value) {
       whole.constants.push_back(*std::move(view));
     }
     if (whole.constants.size() > kMostConstants) return std::nullopt;
-    parts.emplace_back(*std::move(part), operand);
+    parts.emplace_back(std::move(part->expression), part->constants.size());
+    whole.has_8_bits = value.is_cast && part->has_8_bits;
   }
-  whole.has_8_bits = value.is_cast && parts.front().first.has_8_bits;
   whole.expression = [has_8_bits = whole.has_8_bits, parts = std::move(parts), &value](
                          Kernel& k, const std::vector<std::string>& x) {
     std::vector<std::string> elements;
-    size_t first = 0;
-    for (const auto& [part, operand] : parts) {
-      const auto begin = x.begin() + static_cast<std::ptrdiff_t>(first);
-      first += part.constants.size();
-      const auto end = x.begin() + static_cast<std::ptrdiff_t>(first);
-      elements.push_back(part.expression(k, {begin, end}));
+    auto next = x.begin();
+    for (const auto& [part, count] : parts) {
+      const auto end = next + static_cast<std::ptrdiff_t>(count);
+      elements.push_back(part(k, {next, end}));
+      next = end;
     }
     const std::string element = value.expression(k, elements);
     return has_8_bits ? k.let(c_type(value.dtype), element) : k.element_of(value, element);
@@ -132,6 +131,7 @@ std::optional<PackedWeights> packed_weights(Generator& generator, const Matrices
   const auto formula = formula_of(*b.value);
   if (!formula) return std::nullopt;
   PackedWeights weights;
+  weights.matrix = b;
   std::optional<size_t> codes;
   int64_t shared_by = 0;  // a multiple of which are the runs of all other constants
   for (size_t i = 0; i < formula->constants.size(); ++i) {
@@ -143,7 +143,7 @@ std::optional<PackedWeights> packed_weights(Generator& generator, const Matrices
       continue;
     }
     if (*run != 0) shared_by = std::gcd(shared_by, *run);
-    weights.shared.push_back({view, b.row_dimension, b.k_dimension});
+    weights.shared.push_back(view);
   }
   if (!codes) return std::nullopt;
   const View& view = formula->constants[*codes];
@@ -181,21 +181,16 @@ std::optional<PackedWeights> packed_weights(Generator& generator, const Matrices
   return weights;
 }
 
-std::string load(Kernel& kernel, const PackedWeights::Shared& shared, const std::string& row,
-                 const std::string& k) {
-  const View& view = shared.view;
-  if (const auto literal = kernel.generator().literal(*view.base)) return *literal;
-  std::string place = kernel.number(view.offset);
-  for (const auto& [dimension, index] :
-       {std::pair(shared.row_dimension, row), std::pair(shared.k_dimension, k)}) {
-    if (view.strides[dimension] == SymInt(0)) continue;
-    const bool is_repeated = !view.repeats.empty() && view.repeats[dimension] != SymInt(1);
-    place = plus(place, times(is_repeated ? fmt::format("({} / {})", index,
-                                                        kernel.number(view.repeats[dimension]))
-                                          : index,
-                              kernel.number(view.strides[dimension])));
+std::string load(Kernel& kernel, const View& constant, const Indices& at) {
+  if (const auto literal = kernel.generator().literal(*constant.base)) return *literal;
+  std::string place = kernel.number(constant.offset);
+  for (size_t i = 0; i < at.size(); ++i) {
+    const bool is_repeated = !constant.repeats.empty() && constant.repeats[i] != SymInt(1);
+    const std::string index =
+        is_repeated ? fmt::format("({} / {})", at[i], kernel.number(constant.repeats[i])) : at[i];
+    place = plus(place, times(index, kernel.number(constant.strides[i])));
   }
-  return kernel.load(buffer_of(kernel.generator(), view), view.base->dtype, place);
+  return kernel.load(buffer_of(kernel.generator(), constant), constant.base->dtype, place);
 }
 
 }  // namespace slipway::cuda

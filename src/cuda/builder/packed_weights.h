@@ -19,14 +19,10 @@ struct PackedWeights {
   uint32_t buffer = 0;
   int bits = 8;
   DType type = DType::kInt8;
-  // What else a weight is computed from: scales and zero points, each the same for all the weights
-  // that are loaded at once. Their dimensions are those of the weights' value.
-  struct Shared {
-    View view;
-    size_t row_dimension;
-    size_t k_dimension;
-  };
-  std::vector<Shared> shared;
+  // The operand, and what else a weight is computed from: scales and zero points with its
+  // dimensions, each the same for all the weights that are loaded at once.
+  Matrices matrix;
+  std::vector<View> shared;
   // A weight, of its code and then of each of those.
   Expression weight;
 
@@ -39,8 +35,7 @@ struct PackedWeights {
 std::optional<PackedWeights> packed_weights(Generator& generator, const Matrices& b,
                                             const ir::SymInt& n, const ir::SymInt& k);
 
-// Of a shared number, for a row and an element of k.
-std::string load(Kernel& kernel, const PackedWeights::Shared& shared, const std::string& row,
-                 const std::string& k);
+// An element of a constant, at the indices of a value that is computed from it.
+std::string load(Kernel& kernel, const View& constant, const Indices& at);
 
 }  // namespace slipway::cuda

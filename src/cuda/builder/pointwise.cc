@@ -9,7 +9,6 @@
 
 #include <fmt/format.h>
 
-#include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 
 namespace slipway::cuda {
@@ -82,12 +81,7 @@ bool subtracts_zero(Rule& r) {
 }
 
 void simple(Rule& r) {
-  if (subtracts_zero(r)) {
-    Value* x = &r.input(0);
-    Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
-                        [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
-    return keep_view(y, x);
-  }
+  if (subtracts_zero(r)) return keep_elements(r);
   static const std::map<std::string, const char*> kTexts = {
       {"Floor", "s_floor({})"},
       {"Ceil", "s_ceil({})"},

@@ -83,12 +83,14 @@ TiledProduct tiled_product(Generator& generator, const Product& p, const Matrice
   return tiled;
 }
 
+// Whether products of few rows load elements of the type.
+bool has_vectors(DType type) { return is_half(type) || type == DType::kFloat32; }
+
 // Of few rows, or few columns.
 bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices& b,
                   const std::optional<PackedWeights>& packed) {
   if (p.dtype != DType::kFloat32) return false;
   ThinProduct thin = {{}, type_in_memory(a), type_in_memory(b), packed};
-  const auto has_vectors = [](DType type) { return is_half(type) || type == DType::kFloat32; };
   if (!has_vectors(thin.a_type) || !has_vectors(thin.b_type)) return false;
   const bool has_few_rows = is_thin(rows_of(p, a, b), p.k);
   if (!has_few_rows && !is_thin(p.n, p.k)) return false;
@@ -120,9 +122,8 @@ void emit(Kernel& k, const Product& p, const Matrices& a, const Matrices& b,
 std::optional<PackedWeights> packed_weights(Generator& generator, const Product& p,
                                             const Matrices& a, const Matrices& b) {
   const bool is_one = p.batch.empty() || is_one_product(p, a, b);
-  const DType type = type_in_memory(a);
   if (p.dtype != DType::kFloat32 || !is_one || !is_thin(rows_of(p, a, b), p.k)) return std::nullopt;
-  if (!is_half(type) && type != DType::kFloat32) return std::nullopt;
+  if (!has_vectors(type_in_memory(a))) return std::nullopt;
   return packed_weights(generator, b, p.n, p.k);
 }
 

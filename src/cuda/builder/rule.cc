@@ -219,6 +219,14 @@ Value& Rule::define_integers(size_t i, Sizes sizes, std::vector<SymInt> elements
   return value;
 }
 
+void keep_elements(Rule& r) {
+  Value* x = &r.input(0);
+  if (x->ints) return void(r.define_integers(0, x->sizes, *x->ints));
+  Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
+                      [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
+  keep_view(y, x);
+}
+
 const Entry* find_entry(const std::string& op_type) {
   static const std::map<std::string, const Entry*> kEntries = [] {
     std::map<std::string, const Entry*> entries;

@@ -88,6 +88,9 @@ Sizes broadcast(const Sizes& a, const Sizes& b);
 Indices aligned(const Indices& at, const Value& operand);
 using ir::numel;
 
+// Result 0 is input 0.
+void keep_elements(Rule& r);
+
 // Add, Sub, Mul, Div, Mod, Min, Max and Pow of what is in memory.
 void compute_pointwise(Rule& r);
 

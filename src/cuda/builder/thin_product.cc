@@ -117,7 +117,7 @@ void emit_packed(Kernel& k, const ThinProduct& thin, const std::string& first) {
   k.line("s_vector codes;");
   std::vector<std::string> elements;
   for (size_t i = 0; i < packed.shared.size(); ++i) {
-    k.line(fmt::format("{} n{};", c_type(packed.shared[i].view.base->dtype), i));
+    k.line(fmt::format("{} n{};", c_type(packed.shared[i].base->dtype), i));
     elements.push_back(fmt::format("packed.n{}", i));
   }
   k.close();
@@ -131,8 +131,9 @@ void emit_packed(Kernel& k, const ThinProduct& thin, const std::string& first) {
       plus(times(nb, k.number(SymInt::floordiv(thin.product.k * packed.bits, 8))),
            packed.bits == 8 ? "kb" : "(kb / 2)");
   k.line(fmt::format("packed.codes = *(const s_vector*)({} + {});", memory, place));
+  const Indices at = packed.matrix.at({}, nb, "kb");
   for (size_t i = 0; i < packed.shared.size(); ++i) {
-    const std::string number = load(k, packed.shared[i], nb, "kb");
+    const std::string number = load(k, packed.shared[i], at);
     k.line(fmt::format("{} = {};", elements[i], number));
   }
   k.close();
