@@ -1,6 +1,6 @@
 #!/bin/bash
 # The include table of cmake/layers.txt, where engines are named, which functions are public, then clang-tidy over every source file. Needs a
-# configured build/lint. With SLIPWAY_PART=K/N clang-tidy reads one N-th of the tests, the K-th from 0, and all else.
+# configured build/lint. With SLIPWAY_PART=K/N clang-tidy reads one N-th of the tests (tools/part.py), and all else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,9 +21,11 @@ python3 tools/check_exports.py
 # In groups, as the build has them. clang does not read the headers that g++ precompiled.
 mkdir -p build/lint/tidy
 python3 - >build/lint/tidy/sources <<'EOF'
-import json, os, re, zlib
+import json, os, re, sys
 
-part, parts = map(int, os.environ.get('SLIPWAY_PART', '0/1').split('/'))
+sys.path.insert(0, 'tools')
+from part import is_chosen
+
 entries = []
 for entry in json.load(open('build/lint/compile_commands.json')):
     generated = re.search(r'/build/.*(?<!/Unity/unity_\d_cxx\.cxx)$', entry['file'])
@@ -32,7 +34,7 @@ for entry in json.load(open('build/lint/compile_commands.json')):
         entries.append(entry)
 json.dump(entries, open('build/lint/tidy/compile_commands.json', 'w'))
 files = sorted({os.path.relpath(entry['file']) for entry in entries})
-print('\n'.join(file for file in files if '_test' not in file or zlib.crc32(file.encode()) % parts == part))
+print('\n'.join(file for file in files if '_test' not in file or is_chosen(file)))
 EOF
 mapfile -t sources <build/lint/tidy/sources
 echo "clang-tidy: ${#sources[@]} sources and groups of sources"

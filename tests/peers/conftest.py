@@ -2,14 +2,18 @@
 registered since: PyTorch does it for each program, which takes longer than the rest of most exports.
 
 With SLIPWAY_USED_OPERATORS=FILE the operators of all programs that are saved are added to that file, for operators_in_use.txt. With
-SLIPWAY_PART=K/N one N-th of the tests run, the K-th from 0.
+SLIPWAY_PART=K/N one N-th of the tests run (tools/part.py).
 """
 
 import functools
 import os
-import zlib
+import pathlib
+import sys
 
 import torch
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "tools"))
+from part import is_chosen  # noqa: E402
 
 run_decompositions = torch.export.ExportedProgram.run_decompositions
 composite_operators = torch.export.exported_program._collect_all_valid_cia_ops
@@ -53,7 +57,5 @@ if "SLIPWAY_USED_OPERATORS" in os.environ:
 
 
 def pytest_collection_modifyitems(config, items):
-    part, parts = map(int, os.environ.get("SLIPWAY_PART", "0/1").split("/"))
-    others = [item for item in items if zlib.crc32(item.nodeid.encode()) % parts != part]
-    config.hook.pytest_deselected(items=others)
-    items[:] = [item for item in items if zlib.crc32(item.nodeid.encode()) % parts == part]
+    config.hook.pytest_deselected(items=[item for item in items if not is_chosen(item.nodeid)])
+    items[:] = [item for item in items if is_chosen(item.nodeid)]
