@@ -1,23 +1,30 @@
-"""The CUDA engine beside PyTorch on one GPU: time of a call, largest difference, time to compile.
+"""The CUDA engine beside PyTorch on one GPU: time of a call, difference, time to compile and to load.
 
-usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90a] [--runs 200] [--only NAME]
-It needs a GPU, PyTorch for it, and NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC).
+usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90a] [--runs 200] [--only NAME,...] [--no-peers]
+It needs a GPU, PyTorch for it, NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC), and the program `cuda_calls` (target of that name).
 
-For each model with random weights: eager, eager in a CUDA graph, torch.compile (mode reduce-overhead), with inputs and outputs on the GPU,
-and `slipway run --cuda-graphs`, which takes its inputs from the host and gives its outputs there: both copies are in its time. Medians.
-TF32 is off in PyTorch, as it is in the engine.
+For each model with random weights: eager, eager in a CUDA graph, torch.compile (mode reduce-overhead), and a call of ours by CUDA graphs, all with
+inputs and outputs on the GPU; "host" is `slipway run --cuda-graphs`, which takes its inputs from the host and gives its outputs there: both copies are
+in its time. Medians. The difference is that of the first output, relative to the norm of PyTorch's. TF32 is off in PyTorch, as it is in the engine.
+The second table is of cuda_calls (bench/cuda_calls.cc says what its columns are).
 """
 
 import argparse
+import json
 import os
 import re
 import statistics
 import subprocess
+import sys
 import time
 
 import numpy
 import torch
+import torch.ao.quantization.fx._decomposed  # registers the operators
 from torch import nn
+
+sys.path.insert(0, os.path.dirname(__file__))
+import yolo  # noqa: E402
 
 
 def conv(inputs, outputs, kernel, stride=1):
@@ -152,14 +159,62 @@ def prefill():
     return Decoder(0), (torch.arange(512)[None], torch.arange(512))
 
 
-FLOATS = (torch.float32, torch.float16)
+class QuantizedLinear(nn.Module):
+    """Weights of 8 bits for each row, or of 4 in groups of 128."""
+
+    def __init__(self, linear, bits):
+        super().__init__()
+        rows, columns = linear.weight.shape
+        self.bits, self.most = bits, 2 ** (bits - 1)
+        scales = (rows,) if bits == 8 else (rows, columns // 128)
+        self.register_buffer('codes', torch.randint(-self.most, self.most, (rows, columns), dtype=torch.int8))
+        self.register_buffer('scales', torch.rand(scales) / self.most / columns**0.5)
+        self.register_buffer('zeros', torch.zeros(scales, dtype=torch.int64 if bits == 8 else torch.int8))
+
+    def forward(self, x):
+        ops = torch.ops.quantized_decomposed
+        if self.bits == 8:
+            weight = ops.dequantize_per_channel(self.codes, self.scales, self.zeros, 0, -self.most, self.most - 1, torch.int8).to(x.dtype)
+        else:
+            weight = ops.dequantize_per_channel_group(
+                self.codes, self.scales, self.zeros, -self.most, self.most - 1, torch.int8, 128, x.dtype
+            )
+        return nn.functional.linear(x, weight)
+
+
+def quantized_decode(bits):
+    """Of `decode`, with all weights quantized but for the head's and the embedding's."""
+    model, inputs = decode()
+    for layer in model.layers:
+        for name, child in list(layer.named_children()):
+            if isinstance(child, nn.Linear):
+                setattr(layer, name, QuantizedLinear(child, bits))
+    return model, inputs
+
+
+def batch_of(make, count):
+    def batched():
+        model, inputs = make()
+        return model, tuple(x.expand(count, *x.shape[1:]).contiguous() for x in inputs)
+
+    return batched
+
+
+FLOATS, HALF, BRAIN = (torch.float32, torch.float16), (torch.float16,), (torch.bfloat16,)
 MODELS = {
     'resnet50': (resnet50, FLOATS),
+    'resnet50_32': (batch_of(resnet50, 32), HALF),
     'encoder': (encoder, FLOATS),
+    'encoder_32': (batch_of(encoder, 32), HALF),
     'vit_b_16': (vision, FLOATS),
-    'decode': (decode, (torch.bfloat16,)),
-    'prefill': (prefill, (torch.bfloat16,)),
+    'vit_b_16_32': (batch_of(vision, 32), HALF),
+    'yolov8s': (lambda: (yolo.YoloV8('s'), (torch.randn(1, 3, 640, 640),)), HALF),
+    'decode': (decode, BRAIN),
+    'decode_int8': (lambda: quantized_decode(8), BRAIN),
+    'decode_int4': (lambda: quantized_decode(4), BRAIN),
+    'prefill': (prefill, BRAIN),
 }
+NO_PEERS = ('decode_int8', 'decode_int4')  # which write all weights out in each call
 
 
 def timed(call, runs):
@@ -187,40 +242,59 @@ def graphed(model, inputs):
     return graph.replay
 
 
-def run(name, dtype, args):
+def typed(model, dtype):
+    """Of the type, but for scales, which stay float32."""
+    scales = {name: buffer for name, buffer in model.named_buffers() if name.endswith('.scales')}
+    model = model.eval().to(dtype)
+    for name, buffer in scales.items():
+        path, _, last = name.rpartition('.')
+        setattr(model.get_submodule(path), last, buffer)
+    return model
+
+
+def run(name, dtype, args, loads):
     torch.manual_seed(0)
     model, inputs = MODELS[name][0]()
-    model = model.eval().to(dtype)
+    model = typed(model, dtype)
     inputs = tuple(x.to(dtype) if x.is_floating_point() else x for x in inputs)
     os.makedirs(args.folder, exist_ok=True)
     archive, program = (os.path.join(args.folder, f'{name}.{extension}') for extension in ('pt2', 'pte'))
     slipway = os.path.join(args.build, 'slipway')
+    row = [float('nan')] * 3
     with torch.inference_mode(False), torch.no_grad():
         torch.export.save(torch.export.export(model, inputs), archive)
-        given = []
+        files = []
         for i, x in enumerate(inputs):
-            path = os.path.join(args.folder, f'{i}.npy')
-            numpy.save(path, x.numpy())
-            given += ['--input', f'{i}={path}']
+            files.append(os.path.join(args.folder, f'{i}.npy'))
+            numpy.save(files[-1], x.numpy())
         model, on_gpu = model.cuda(), tuple(x.cuda() for x in inputs)
         expected = model(*on_gpu)
         expected = (expected if isinstance(expected, torch.Tensor) else expected[0]).float().cpu()
-        row = [timed(lambda: model(*on_gpu), args.runs), timed(graphed(model, on_gpu), args.runs)]
-        compiled = torch.compile(model, mode='reduce-overhead')
-        row.append(timed(lambda: compiled(*on_gpu), args.runs))
+        if args.peers and name not in NO_PEERS:
+            row = [timed(lambda: model(*on_gpu), args.runs), timed(graphed(model, on_gpu), args.runs)]
+            compiled = torch.compile(model, mode='reduce-overhead')
+            row.append(timed(lambda: compiled(*on_gpu), args.runs))
+            del compiled
+        del model, on_gpu
+        torch.compiler.reset()
+        torch.cuda.empty_cache()
     start = time.perf_counter()
     subprocess.run([slipway, 'compile', archive, '-o', program, '--engine', 'cuda', '--target', args.target, '--no-cache', '--require-full'], check=True)
     seconds = time.perf_counter() - start
+    os.remove(archive)
     outputs = os.path.join(args.folder, 'out')
+    given = [text for i, file in enumerate(files) for text in ('--input', f'{i}={file}')]
     text = subprocess.run([slipway, 'run', program, *given, '--repeat', str(args.runs), '--cuda-graphs', '--output-dir', outputs],
                           check=True, capture_output=True, text=True).stdout
     lines = text.splitlines()
     header = next(i for i, line in enumerate(lines) if re.match(r'\s*runs\s+min\s+median', line))
-    row.append(float(lines[header + 1].split()[2]))
-    difference = (torch.from_numpy(numpy.load(os.path.join(outputs, '0.npy'))).float() - expected).abs().max().item()
-    peers = min(row[:3])
-    print(f'{name:10} {str(dtype)[6:]:9}' + ''.join(f'{value:10.3f}' for value in row) +
-          f'{row[3] / peers:10.1f}{difference:12.1e}{seconds:10.1f}', flush=True)
+    host = float(lines[header + 1].split()[2])
+    calls = [os.path.join(args.build, 'benchmarks', 'cuda_calls'), program, str(args.runs), *files]
+    loads[f'{name} {str(dtype)[6:]}'] = of_calls = json.loads(subprocess.run(calls, check=True, capture_output=True, text=True).stdout)
+    ours = of_calls['call_us'] / 1e3
+    difference = (torch.from_numpy(numpy.load(os.path.join(outputs, '0.npy'))).float() - expected).norm() / expected.norm()
+    print(f'{name:12} {str(dtype)[6:]:9}' + ''.join(f'{value:10.3f}' for value in (*row, ours, ours / min(row), host)) +
+          f'{difference.item():12.1e}{seconds:10.1f}{os.path.getsize(program) / 2**20:10.1f}', flush=True)
 
 
 def main():
@@ -230,14 +304,18 @@ def main():
     parser.add_argument('--target', default='sm_90a')
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--only')
+    parser.add_argument('--no-peers', dest='peers', action='store_false')
     args = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     print(torch.cuda.get_device_name(), 'PyTorch', torch.__version__)
-    print(f'{"model":10} {"type":9}{"eager":>10}{"graphed":>10}{"compiled":>10}{"ours, ms":>10}{"ratio":>10}{"difference":>12}{"compile, s":>12}')
-    for name in MODELS:
+    titles = ('eager', 'graphed', 'compiled', 'ours, ms', 'ratio', 'host, ms')
+    print(f'{"model":12} {"type":9}' + ''.join(f'{title:>10}' for title in titles) + f'{"difference":>12}{"compile, s":>10}{"MiB":>10}')
+    loads = {}
+    for name in args.only.split(',') if args.only else MODELS:
         for dtype in MODELS[name][1]:
-            if args.only in (None, name):
-                run(name, dtype, args)
+            run(name, dtype, args, loads)
+    for name, of_calls in loads.items():
+        print(f'{name:22}', of_calls)
 
 
 if __name__ == '__main__':

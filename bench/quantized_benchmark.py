@@ -15,12 +15,11 @@ import tempfile
 
 import numpy as np
 import torch
-from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 ROOT = pathlib.Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "peers"))
 import image_models  # noqa: E402
-import quantized_models  # noqa: E402
+from engine_models import quantize  # noqa: E402
 
 from measure import median_call  # noqa: E402
 
@@ -30,13 +29,6 @@ CASES = [("resnet18", "xnnpack"), ("mobilenet_v2", "xnnpack"), ("mobilenet_v2", 
 
 def call(*arguments):
     return subprocess.run([TOOL, *map(str, arguments)], check=True, capture_output=True, text=True).stdout
-
-
-def quantize(model, quantizer, image):
-    prepared = prepare_pt2e(torch.export.export(model, (image,)).module(), quantized_models.QUANTIZERS[quantizer]())
-    with torch.no_grad():
-        prepared(image)
-    return convert_pt2e(prepared)
 
 
 def compiled(model, image, folder, name, options):

@@ -1,4 +1,4 @@
-"""A detection network of YOLOv8n's shape (https://docs.ultralytics.com/models/yolov8, the "n" scale): random weights."""
+"""Detection networks of YOLOv8's shape (https://docs.ultralytics.com/models/yolov8): random weights."""
 
 import torch
 from torch import nn
@@ -54,7 +54,7 @@ class Head(nn.Module):
         self.bins, self.classes = bins, classes
         branch = lambda c, wide, out: nn.Sequential(conv(c, wide, 3), conv(wide, wide, 3), nn.Conv2d(wide, out, 1))  # noqa: E731
         self.boxes = nn.ModuleList(branch(c, 64, 4 * bins) for c in channels)
-        self.scores = nn.ModuleList(branch(c, 80, classes) for c in channels)
+        self.scores = nn.ModuleList(branch(c, max(channels[0], classes), classes) for c in channels)
         self.register_buffer("distances", torch.arange(bins, dtype=torch.float32))
 
     def forward(self, levels):
@@ -64,16 +64,21 @@ class Head(nn.Module):
         return torch.cat([(shares * self.distances[:, None]).sum(2), scores.sigmoid()], 1)
 
 
-class YoloV8n(nn.Module):
-    def __init__(self):
+class YoloV8(nn.Module):
+    """Of the "n" scale, or of "s", whose channels are twice as many."""
+
+    def __init__(self, scale="n"):
         super().__init__()
-        self.to3 = nn.Sequential(conv(3, 16, 3, 2), conv(16, 32, 3, 2), C2f(32, 32, 1, True), conv(32, 64, 3, 2), C2f(64, 64, 2, True))
-        self.to4 = nn.Sequential(conv(64, 128, 3, 2), C2f(128, 128, 2, True))
-        self.to5 = nn.Sequential(conv(128, 256, 3, 2), C2f(256, 256, 1, True), SPPF(256))
-        self.up4, self.up3 = C2f(384, 128, 1), C2f(192, 64, 1)
-        self.down4, self.out4 = conv(64, 64, 3, 2), C2f(192, 128, 1)
-        self.down5, self.out5 = conv(128, 128, 3, 2), C2f(384, 256, 1)
-        self.head = Head((64, 128, 256))
+        w = {"n": 16, "s": 32}[scale]
+        self.to3 = nn.Sequential(
+            conv(3, w, 3, 2), conv(w, 2 * w, 3, 2), C2f(2 * w, 2 * w, 1, True), conv(2 * w, 4 * w, 3, 2), C2f(4 * w, 4 * w, 2, True)
+        )
+        self.to4 = nn.Sequential(conv(4 * w, 8 * w, 3, 2), C2f(8 * w, 8 * w, 2, True))
+        self.to5 = nn.Sequential(conv(8 * w, 16 * w, 3, 2), C2f(16 * w, 16 * w, 1, True), SPPF(16 * w))
+        self.up4, self.up3 = C2f(24 * w, 8 * w, 1), C2f(12 * w, 4 * w, 1)
+        self.down4, self.out4 = conv(4 * w, 4 * w, 3, 2), C2f(12 * w, 8 * w, 1)
+        self.down5, self.out5 = conv(8 * w, 8 * w, 3, 2), C2f(24 * w, 16 * w, 1)
+        self.head = Head((4 * w, 8 * w, 16 * w))
 
     def forward(self, x):
         double = lambda y: nn.functional.interpolate(y, scale_factor=2.0, mode="nearest")  # noqa: E731

@@ -60,7 +60,7 @@ TEST_P(PackedWeightsTest, AreMultipliedAsPyTorchDoes) {
 INSTANTIATE_TEST_SUITE_P(All, PackedWeightsTest,
                          testing::Combine(testing::Values("plain", "channels", "groups",
                                                           "four_bits", "four_bits_asymmetric",
-                                                          "dequantized"),
+                                                          "four_bits_dequantized", "dequantized"),
                                           testing::Values("float32", "float16", "bfloat16")),
                          [](const auto& info) {
                            return std::string(std::get<0>(info.param)) + "_" +

@@ -24,11 +24,11 @@ Result<std::vector<ir::ConstantData>> evaluate_functional(const ir::Program& fun
 }
 
 Status prepare(ir::Program& program, const passes::EngineChoice& engine) {
-  SLIPWAY_RETURN_IF_ERROR(passes::fold_for_engine(program, evaluate_functional, engine));
+  SLIPWAY_RETURN_IF_ERROR(passes::fold_for_engine(program, evaluate_functional, engine, false));
   SLIPWAY_RETURN_IF_ERROR(passes::read_masks_as_floats(program, engine));
   SLIPWAY_RETURN_IF_ERROR(passes::decompose_for_engine(program, engine));
   // Rules make more constants.
-  return passes::fold_for_engine(program, evaluate_functional, engine);
+  return passes::fold_for_engine(program, evaluate_functional, engine, true);
 }
 
 }  // namespace

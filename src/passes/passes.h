@@ -111,8 +111,10 @@ struct EngineChoice {
 // engine that needs it, whatever computes it. What the engine takes itself is folded only where the
 // result is no larger than its constants, and views are left to it; what it does not take may be
 // larger by as much as a conversion of types makes it. What `evaluate`, which receives functional
-// programs here, can't compute stays.
-Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const EngineChoice& engine);
+// programs here, can't compute stays. `is_decomposed`: decompose_for_engine is through; before
+// that, what makes floats of weights of 8 bits is left to it.
+Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const EngineChoice& engine,
+                       bool is_decomposed);
 
 // Nodes that the engine does not take become what decompose makes of them, where it takes all of
 // that.

@@ -72,16 +72,31 @@ void note_types(const ir::Node& node, std::set<std::string>& types) {
   for (const ir::Value* output : node.outputs()) note(output);
 }
 
+// Nodes are outside only where the case is known to leave some, for its reason.
+void check_outside(const engine::ManifestMethod& method, const Engine& engine,
+                   const std::string& test) {
+  const std::string reason = find(*engine.leaves_outside, test).value_or("");
+  std::string found;
+  for (const auto& outside : method.outside) found += outside.op + ": " + outside.reason + "\n";
+  if (reason.empty()) {
+    EXPECT_EQ(found, "");
+  } else {
+    EXPECT_NE(found.find(reason), std::string::npos) << "outside: " << found;
+  }
+}
+
 // Notes the nodes that the file's engines run, as its manifest has them: "relu
 // (aten.relu.default)".
-void note_coverage(const Program& program, const std::vector<std::byte>& bytes,
-                   Coverage& coverage) {
+void note_coverage(const Program& program, const std::vector<std::byte>& bytes, const Engine& of,
+                   const std::string& test) {
+  Coverage& coverage = conformance::coverage(of.name);
   ++coverage.compiled;
   const auto file = pte::File::read({bytes, nullptr}, "artefact");
   ASSERT_TRUE(file.ok()) << file.error().message();
   ASSERT_TRUE(file->manifest());
   std::set<std::string> names;
   const engine::ManifestMethod& method = file->manifest()->methods.at(0);
+  if (of.leaves_outside) check_outside(method, of, test);
   for (const auto& outside : method.outside) coverage.operators.insert(outside.op);
   for (const auto& engine : method.engines) {
     for (const std::string& node : engine.nodes) names.insert(node.substr(0, node.find(" (")));
@@ -112,7 +127,7 @@ Result<Method> prepare(const Program& program, const Engine& engine, const std::
   if (!artefact.ok()) return artefact.error();
   auto bytes = artefact->to_memory();
   if (!bytes.ok()) return bytes.error();
-  note_coverage(program, *bytes, coverage(engine.name));
+  note_coverage(program, *bytes, engine, name);
   auto module = Module::load(std::move(*bytes), name, {.verify_checksums = true});
   if (!module.ok()) return module.error();
   auto method = module->method();
@@ -216,7 +231,8 @@ std::vector<std::string> stale_expectations(const Engine& engine) {
   std::vector<std::string> stale;
   std::set<std::string> cases;
   for (const Case& test : table().cases()) cases.insert(test.name);
-  for (const auto& list : {engine.unsupported, engine.loses_nan, engine.differs}) {
+  for (const auto& list : {engine.unsupported, engine.loses_nan, engine.differs,
+                           engine.leaves_outside.value_or(std::span<const Exception>())}) {
     for (const Exception& each : list) {
       if (!cases.contains(std::string(each.test))) stale.emplace_back(each.test);
     }

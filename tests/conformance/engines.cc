@@ -20,6 +20,44 @@ constexpr std::array kNanLostByXnnpack = {
     Exception{"edges_max_pool", "the maximum of a window goes on after NaN"},
 };
 
+// docs/cuda.md
+constexpr const char* kBranch = "which branch it takes is decided by data";
+constexpr const char* kSizesOfData = "the size of its result depends on data";
+constexpr const char* kIsNumber = "its result is a number";
+constexpr const char* kNotSupported = "the operator is not supported";
+constexpr const char* kNothing = "";  // though other variants of the case leave some
+constexpr const char* kOnlyShapes = "its partition would only give tensors other shapes";
+constexpr std::array kOutsideOnCuda = {
+    Exception{"cond", kBranch},
+    Exception{"cond_of_bool", kBranch},
+    Exception{"cond_of_int", kBranch},
+    Exception{"cond_of_uint8", kBranch},
+    Exception{"conjugate_transpose", kNotSupported},
+    Exception{"conjugate_transpose_with_first_constant", kOnlyShapes},
+    Exception{"flip_roll_of_any_length", "is known only from data"},
+    Exception{"hermitian_transforms", kNotSupported},
+    Exception{"hermitian_transforms_back", kNotSupported},
+    Exception{"index_mask", kSizesOfData},
+    Exception{"index_mask_of_bool", kSizesOfData},
+    Exception{"index_mask_of_int", kSizesOfData},
+    Exception{"index_mask_of_uint8", kSizesOfData},
+    Exception{"index_mask_shapes", kSizesOfData},
+    Exception{"index_mask_shapes_of_bool", kSizesOfData},
+    Exception{"index_mask_shapes_of_int", kSizesOfData},
+    Exception{"index_mask_shapes_of_uint8", kSizesOfData},
+    Exception{"local_scalar", kIsNumber},
+    Exception{"local_scalar_with_rest_constant", kNothing},
+    Exception{"local_scalar_of_int", kIsNumber},
+    Exception{"local_scalar_of_uint8", kIsNumber},
+    Exception{"nonzero", kSizesOfData},
+    Exception{"nonzero_of_bool", kSizesOfData},
+    Exception{"nonzero_of_int", kSizesOfData},
+    Exception{"nonzero_of_uint8", kSizesOfData},
+    Exception{"tensor_split_by_a_tensor", kSizesOfData},
+    Exception{"views", kOnlyShapes},
+    Exception{"views_dynamic", kOnlyShapes},
+};
+
 // docs/openvino.md
 constexpr std::array kNanLostByOpenVino = {
     Exception{"edges_exp", "exp of NaN is infinite"},
@@ -132,6 +170,7 @@ Engine stand_in() { return {"stand_in", kNoKernel, {}, {}, declared_by_stand_in,
 
 Engine cuda() {
   Engine engine = {"cuda", {}, {}, {}, [] { return std::set<std::string>(); }, {}};
+  engine.leaves_outside = kOutsideOnCuda;
   if (const char* target = std::getenv("SLIPWAY_CONFORMANCE_GPU")) {
     engine.options = {{"target", target}};
   } else {

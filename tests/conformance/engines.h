@@ -35,6 +35,8 @@ struct Engine {
   std::vector<std::pair<std::string, std::string>> options = {};
   // Off where nothing is declared: a node that the check leaves outside would go unnoticed.
   EngineCheck check = EngineCheck::kSmall;
+  // Where the engine says that it takes everything: the cases that have a node outside, and why.
+  std::optional<std::span<const Exception>> leaves_outside = std::nullopt;
 };
 
 Engine none();

@@ -44,17 +44,40 @@ class Dequantized(torch.nn.Module):
         return torch.nn.functional.linear(x.to(self.dtype), weight.to(self.dtype)).float()
 
 
+class DequantizedGroups(torch.nn.Module):
+    def __init__(self, dtype):
+        super().__init__()
+        self.dtype = dtype
+        self.register_buffer("codes", torch.randint(-8, 8, (40, 128), dtype=torch.int8))
+        self.register_buffer("scales", torch.rand(40, 4) / 100)
+        self.register_buffer("zeros", torch.zeros(40, 4, dtype=torch.int8))
+
+    def forward(self, x):
+        weight = torch.ops.quantized_decomposed.dequantize_per_channel_group(
+            self.codes, self.scales, self.zeros, -8, 7, torch.int8, 32, self.dtype
+        )
+        return torch.nn.functional.linear(x.to(self.dtype), weight).float()
+
+
+def write(name, model, x, dtype):
+    program = torch.export.export(model, (x,)).run_decompositions()
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    stem = f"{name}.{str(dtype).removeprefix('torch.')}"
+    torch.export.save(program, FOLDER / f"{stem}.pt2")
+    np.save(FOLDER / f"{stem}.in.npy", x.numpy())
+    np.save(FOLDER / f"{stem}.out.npy", model(x).detach().numpy())
+
+
+TYPES = ((torch.float32, 3), (torch.float16, 1), (torch.bfloat16, 8))
 torch.manual_seed(5)
-for dtype, rows in ((torch.float32, 3), (torch.float16, 1), (torch.bfloat16, 8)):
+for dtype, rows in TYPES:
     for name, config in [*WEIGHTS.items(), ("dequantized", None)]:
         x = torch.randn(rows, 128)
         model = Product(dtype).eval() if config else Dequantized(dtype)
         if config:
             quantization.quantize_(model, config)
-        program = torch.export.export(model, (x,)).run_decompositions()
-        for node in program.graph.nodes:
-            node.meta.pop("stack_trace", None)
-        stem = f"{name}.{str(dtype).removeprefix('torch.')}"
-        torch.export.save(program, FOLDER / f"{stem}.pt2")
-        np.save(FOLDER / f"{stem}.in.npy", x.numpy())
-        np.save(FOLDER / f"{stem}.out.npy", model(x).detach().numpy())
+        write(name, model, x, dtype)
+for dtype, rows in TYPES:
+    x = torch.randn(rows, 128)
+    write("four_bits_dequantized", DequantizedGroups(dtype), x, dtype)
