@@ -2,10 +2,10 @@
 //
 //   cuda_calls MODEL.pte CALLS INPUT.npy...
 //     writes one line of JSON: milliseconds from the start of the process to the first result, of
-//     another load in the same process, of copying as many bytes as the file has from pinned memory;
-//     the median of CALLS calls by CUDA graphs, in microseconds, and of as many launches of a graph
-//     of one memset; what 1,000 calls allocate by operator new, and by how much they make the
-//     process's own memory and that of the GPU grow.
+//     another load in the same process, of copying as many bytes as the file has from pinned
+//     memory; the median of CALLS calls by CUDA graphs, in microseconds, and of as many launches of
+//     a graph of one memset; what 1,000 calls allocate by operator new, and by how much they make
+//     the process's own memory and that of the GPU grow.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -15,10 +15,9 @@
 #include <iostream>
 #include <new>
 #include <string>
-#include <vector>
-
 #include <sys/resource.h>
 #include <unistd.h>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -82,8 +81,9 @@ double median_microseconds(int calls, const Call& call) {
 double age() {
   long long start = 0;
   std::FILE* const file = std::fopen("/proc/self/stat", "r");
-  if (file == nullptr || std::fscanf(file, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
-                                           "%*u %*u %*d %*d %*d %*d %*d %*d %lld",
+  if (file == nullptr || std::fscanf(file,
+                                     "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+                                     "%*u %*u %*d %*d %*d %*d %*d %*d %lld",
                                      &start) != 1) {
     return 0;
   }
@@ -133,7 +133,8 @@ int main(int count, char** arguments) {
   const auto on_device = [&](const Tensor& tensor) {
     cuda::Address memory = 0;
     check(driver.allocate(&memory, std::max<size_t>(tensor.nbytes(), 1)));
-    return take(Tensor::borrow(reinterpret_cast<void*>(memory), tensor.nbytes(), tensor.dtype(),  // NOLINT
+    return take(Tensor::borrow(reinterpret_cast<void*>(memory), tensor.nbytes(),
+                               tensor.dtype(),  // NOLINT
                                tensor.sizes(), {Device::Type::kCuda, 0}));
   };
   const auto stream = take(cuda::Stream::create(device));
@@ -208,10 +209,12 @@ int main(int count, char** arguments) {
     loads.push_back(milliseconds(start));
   }
   std::sort(loads.begin(), loads.end());
-  fmt::print("{{\"process_to_first_result_ms\": {:.1f}, \"load_again_ms\": {:.1f}, \"copy_ms\": {:.1f}, "
-             "\"call_us\": {:.1f}, \"graph_us\": {:.1f}, \"outputs_on_device\": {}, \"news_a_call\": {:.2f}, "
-             "\"grown_kib\": {}, \"taken_on_gpu\": {}}}\n",
-             from_start, loads[1], of_copy, of_call, of_graph, kept,
-             static_cast<double>(allocated_later - allocated) / 1000, grown, taken);
+  fmt::print(
+      "{{\"process_to_first_result_ms\": {:.1f}, \"load_again_ms\": {:.1f}, \"copy_ms\": {:.1f}, "
+      "\"call_us\": {:.1f}, \"graph_us\": {:.1f}, \"outputs_on_device\": {}, \"news_a_call\": "
+      "{:.2f}, "
+      "\"grown_kib\": {}, \"taken_on_gpu\": {}}}\n",
+      from_start, loads[1], of_copy, of_call, of_graph, kept,
+      static_cast<double>(allocated_later - allocated) / 1000, grown, taken);
   return 0;
 }

@@ -1,6 +1,7 @@
 // PyTorch's own results: every archive of tests/data/golden, in both IRs, compiled for each engine
 // and run, by Module and by ExecuTorch's own C++ API.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <fstream>
