@@ -43,6 +43,7 @@ void cast(Rule& r) {
     return converted(elements.front(), from, to);
   });
   y.is_cast = true;
+  y.makes_floats = is_floating_point(to);
   if (x->ints && x->ints->size() == 1 && to == DType::kFloat64) y.scaled = {x->ints->front(), 1};
   const bool is_same =
       from == to || (y.narrow && is_half(from)) || (is_half(to) && x->narrow == to);
@@ -102,11 +103,12 @@ void quantize(Rule& r) {
 
 void dequantize(Rule& r) {
   const DType to = r.dtype();
-  r.define_pointwise(quantized_operands(r), 2, [=](Kernel&, const Elements& x) {
+  Value& y = r.define_pointwise(quantized_operands(r), 2, [=](Kernel&, const Elements& x) {
     std::string steps = fmt::format("({}){}", c_type(to), x.at(0));
     if (x.size() > 2) steps = fmt::format("({} - ({}){})", steps, c_type(to), x[2]);
     return fmt::format("({} * {})", steps, x.at(1));
   });
+  y.makes_floats = true;
 }
 
 constexpr Entry kConversionRules[] = {

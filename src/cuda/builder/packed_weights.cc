@@ -24,7 +24,10 @@ constexpr size_t kMostConstants = 6;
 // expression of an element of each.
 struct Formula {
   std::vector<View> constants;
+  std::vector<bool>
+      are_floats;  // of each constant, whether that is what it is made before all else
   Expression expression;
+  bool is_constant = false;
   // Its numbers are those of one constant of 8 bits, which half types have.
   bool has_8_bits = false;
 };
@@ -32,7 +35,9 @@ struct Formula {
 std::optional<Formula> formula_of(const Value& value) {
   if (value.initializer) {
     return Formula{{*view_of(value)},
+                   {false},
                    [](Kernel&, const std::vector<std::string>& x) { return x.front(); },
+                   true,
                    dtype_size(value.dtype) == 1};
   }
   if (value.buffer) return std::nullopt;
@@ -57,6 +62,9 @@ std::optional<Formula> formula_of(const Value& value) {
       whole.constants.push_back(*std::move(view));
     }
     if (whole.constants.size() > kMostConstants) return std::nullopt;
+    if (part->is_constant && parts.empty()) part->are_floats = {value.makes_floats};
+    whole.are_floats.insert(whole.are_floats.end(), part->are_floats.begin(),
+                            part->are_floats.end());
     parts.emplace_back(std::move(part->expression), part->constants.size());
     whole.has_8_bits = value.is_cast && part->has_8_bits;
   }
@@ -160,6 +168,7 @@ std::optional<PackedWeights> packed_weights(Generator& generator, const Matrices
     return std::nullopt;
   }
   weights.type = constant.dtype;
+  weights.are_floats = formula->are_floats[*codes];
   const bool is_as_it_is = weights.bits == 8 && *offset == 0 && *row_stride == *depth &&
                            *k_stride == 1 && ir::numel(constant.sizes) == SymInt(*rows * *depth);
   weights.buffer =

@@ -19,11 +19,13 @@ struct PackedWeights {
   uint32_t buffer = 0;
   int bits = 8;
   DType type = DType::kInt8;
+  bool are_floats = false;
   // The operand, and what else a weight is computed from: scales and zero points with its
   // dimensions, each the same for all the weights that are loaded at once.
   Matrices matrix;
   std::vector<View> shared;
-  // A weight, of its code and then of each of those.
+  // A weight, of its code and then of each of those; the code as an integer, or as a float where
+  // `are_floats`.
   Expression weight;
 
   // How many codes 16 bytes are: as many are loaded at once.

@@ -141,9 +141,10 @@ void emit_packed(Kernel& k, const ThinProduct& thin, const std::string& first) {
   k.close();
   k.line(";");
   k.open("const auto weight = [&](const Packed& packed, int i) -> float");
-  elements.insert(elements.begin(),
-                  fmt::format("({})s_code<{}, {}>(packed.codes, i)", c_type(packed.type),
-                              packed.bits, packed.type == DType::kInt8));
+  const std::string code =
+      packed.are_floats ? "s_code_as_float" : fmt::format("({})s_code", c_type(packed.type));
+  elements.insert(elements.begin(), fmt::format("{}<{}, {}>(packed.codes, i)", code, packed.bits,
+                                                packed.type == DType::kInt8));
   const std::string element = packed.weight(k, elements);
   k.line(fmt::format("return {};", element));
   k.close();

@@ -63,8 +63,10 @@ struct Value {
   // Of what computes each element from one of each operand, broadcast to its own sizes.
   std::vector<const Value*> operands;
   Expression expression;
-  // Whether that only changes the type of numbers.
+  // Whether that only changes the type of numbers; and whether it makes floating point of its first
+  // operand before all else.
   bool is_cast = false;
+  bool makes_floats = false;
   // The root that `define` reads at its own indices, and which has no kernel yet.
   std::shared_ptr<Root> root;
   int weight = 0;   // how many operations an element takes, of those that no buffer holds
