@@ -82,7 +82,7 @@ class Vision(nn.Module):
         self.body, self.norm, self.head = nn.Sequential(*[Block(width, heads) for _ in range(layers)]), nn.LayerNorm(width), nn.Linear(width, 1000)
 
     def forward(self, x):
-        x = torch.cat((self.token, self.patches(x).flatten(2).transpose(1, 2)), 1) + self.places
+        x = torch.cat((self.token.expand(x.shape[0], -1, -1), self.patches(x).flatten(2).transpose(1, 2)), 1) + self.places
         return self.head(self.norm(self.body(x))[:, 0])
 
 
@@ -202,6 +202,7 @@ def batch_of(make, count):
 
 FLOATS, HALF, BRAIN = (torch.float32, torch.float16), (torch.float16,), (torch.bfloat16,)
 MODELS = {
+    'relu': (lambda: (nn.ReLU(), (torch.randn(16),)), (torch.float32,)),  # what a call takes besides its kernels
     'resnet50': (resnet50, FLOATS),
     'resnet50_32': (batch_of(resnet50, 32), HALF),
     'encoder': (encoder, FLOATS),
