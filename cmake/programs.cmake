@@ -153,12 +153,12 @@ slipway_tests(stand_in_test "${sources}" slipway_stand_in ${everything})
 target_link_libraries(engine_list_compilers_test PRIVATE slipway_stand_in)
 
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*.cc)
-list(FILTER sources EXCLUDE REGEX "(_(fuzz|benchmark)|/golden_test|/decoder_test|/packed_weights_test|/executorch_module)\\.cc$")
+list(FILTER sources EXCLUDE REGEX "(_(fuzz|benchmark)|/golden_test|/decoder_test|/packed_weights_test|/tuning_test|/executorch_module)\\.cc$")
 if(sources)
   slipway_tests(tests_test "${sources}" ${everything})
 endif()
 # By itself, so that little has to be built for it where another processor is emulated (tools/test_aarch64.sh).
-slipway_tests(golden_test "tests/golden_test.cc;tests/decoder_test.cc;tests/packed_weights_test.cc;tests/executorch_module.cc" slipway_compile
+slipway_tests(golden_test "tests/golden_test.cc;tests/decoder_test.cc;tests/packed_weights_test.cc;tests/tuning_test.cc;tests/executorch_module.cc" slipway_compile
               slipway_cuda_builder)
 file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/conformance/*.cc)
 slipway_tests(conformance_test "${sources}" slipway_stand_in ${everything})

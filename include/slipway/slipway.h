@@ -13,5 +13,6 @@
 #include "slipway/result.h"
 #include "slipway/tensor.h"
 #include "slipway/tree.h"
+#include "slipway/tune.h"
 #include "slipway/value_info.h"
 #include "slipway/version.h"

@@ -53,6 +53,12 @@ struct BlobSummary {
   std::string json;                // all of it
 };
 
+// Bytes of a blob that become others.
+struct BlobChange {
+  uint64_t offset = 0;
+  std::vector<std::byte> bytes;
+};
+
 // Delegates are given a blob: the header, if the engine has one, and the engine's bytes.
 //
 // Functions that are null stand for what the comment says; all may be called by any thread.
@@ -105,6 +111,15 @@ struct Description {
   Result<std::string> (*external_key)(std::span<const std::byte> blob) = nullptr;
   // What the header of a blob says. Null: nothing.
   Result<BlobSummary> (*summarize)(std::span<const std::byte> blob) = nullptr;
+
+  // Of engines that may have several ways to compute a part: how many such choices a blob has, and
+  // the changes that make it use these alternatives, which were the fastest on that device. Such a
+  // delegate's library tells what is fastest (engine/tuner.h). Null: there are no choices.
+  Result<size_t> (*count_choices)(std::span<const std::byte> blob) = nullptr;
+  Result<std::vector<BlobChange>> (*choose)(std::span<const std::byte> blob,
+                                            std::span<const uint8_t> choices,
+                                            const std::string& device) = nullptr;
+  const char* choices_remedy = "";  // what to do where a blob has none
 
   // Whether a file that begins so is a bare engine of this kind, as `slipway compile -o x.engine`
   // and the library's own tools write it. Null: there are none.

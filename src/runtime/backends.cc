@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/shared_library.h"
+#include "base/try.h"
 #include "engine_list/registry.h"
 #include "runtime/caller_choices.h"
 #include "runtime/platform.h"
@@ -287,6 +288,21 @@ Status require_backend(const std::string& id) {
     return unavailable("backend {} says that it can't work on this machine", id);
   }
   return {};
+}
+
+Result<TuningGuard> TuningGuard::create(const std::string& backend, engine::Tuner& tuner) {
+  SLIPWAY_RETURN_IF_ERROR(require_backend(backend));
+  const auto set =
+      Library(*et::get_backend_class(backend.c_str())).find<Set>("slipway_tune_engines");
+  if (set == nullptr) {
+    return unavailable("backend {} does not tune its engines{}", backend, other_origin(backend));
+  }
+  set(&tuner);
+  return TuningGuard(set);
+}
+
+TuningGuard::~TuningGuard() {
+  if (set_ != nullptr) set_(nullptr);
 }
 
 }  // namespace slipway::runtime

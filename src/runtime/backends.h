@@ -16,6 +16,7 @@
 #include <executorch/runtime/core/device_allocator.h>
 #include <executorch/runtime/core/device_memory_buffer.h>
 
+#include "engine/tuner.h"
 #include "slipway/module.h"
 #include "slipway/result.h"
 
@@ -70,6 +71,22 @@ struct Environment {
 };
 // Asks for ExecuTorch's options of these names.
 Environment environment_of(const std::string& backend);
+
+// While it lives, engines that this backend loads are tuned in their first call. One at a time in
+// the process.
+class TuningGuard {
+ public:
+  // kUnavailable where the backend is not here, or is not Slipway's own.
+  static Result<TuningGuard> create(const std::string& backend, engine::Tuner& tuner);
+  TuningGuard(TuningGuard&& other) noexcept : set_(std::exchange(other.set_, nullptr)) {}
+  TuningGuard& operator=(TuningGuard&&) = delete;
+  ~TuningGuard();
+
+ private:
+  using Set = void (*)(engine::Tuner*);
+  explicit TuningGuard(Set set) : set_(set) {}
+  Set set_;
+};
 
 // Makes sure that a backend is registered and says that it can work. The error names the library
 // and how to get it.

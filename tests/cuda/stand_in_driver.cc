@@ -168,6 +168,7 @@ int cuDeviceGetName(char* name, int size, int device) {
 int cuDeviceGetAttribute(int* value, int attribute, int) {
   *value = attribute == 75    ? state.capability / 10
            : attribute == 76  ? state.capability % 10
+           : attribute == 16  ? +state.processors
            : attribute == 18  ? +state.is_integrated
            : attribute == 100 ? +state.has_host_pages
                               : 0;

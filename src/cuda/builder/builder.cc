@@ -83,7 +83,7 @@ class CudaBuilder : public engine_build::Builder {
                                       const ByteSink& sink) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
                              engine_build::Constants::of(graph));
-    Generator generator(graph, constants);
+    Generator generator(graph, constants, options_.candidates);
     if (auto refusals = generator.run(); !refusals.empty()) {
       return engine_build::Outcome(std::move(refusals));
     }
@@ -115,6 +115,7 @@ class CudaBuilder : public engine_build::Builder {
     if (!options_.keep_fp32.empty()) {
       options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
     }
+    if (options_.candidates > 1) options["cuda_candidates"] = std::to_string(options_.candidates);
     return options;
   }
 

@@ -12,6 +12,7 @@
 #include "cuda/builder/layout.h"
 #include "cuda/builder/rule.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/choices.h"
 #include "pte/format/scalar_types.h"
 
 namespace slipway::cuda {
@@ -22,6 +23,8 @@ namespace {
 
 // Integers of initializers up to this many may be sizes.
 constexpr int64_t kMostIntegers = 64;
+// Of launches whose choice is not known before all of its alternatives are.
+constexpr uint32_t kOpenChoice = UINT32_MAX;
 
 template <class T>
 T first(std::span<const std::byte> bytes) {
@@ -60,8 +63,13 @@ std::string literal_of(DType dtype, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Generator::Generator(const onnx::Graph& graph, const engine_build::Constants& constants)
-    : graph_(graph), constants_(constants), types_(onnx::value_types(graph)), numbers_(graph) {
+Generator::Generator(const onnx::Graph& graph, const engine_build::Constants& constants,
+                     uint32_t candidates)
+    : graph_(graph),
+      constants_(constants),
+      types_(onnx::value_types(graph)),
+      candidates_(candidates),
+      numbers_(graph) {
   for (const auto* list : {&graph.values, &graph.outputs}) {
     for (const onnx::ValueType& type : *list) declared_[type.name] = &type.sizes;
   }
@@ -277,8 +285,22 @@ bool Generator::is_of_caller(uint32_t buffer) const {
 
 void Generator::materialize(Value& value) {
   if (value.buffer || (value.initializer && !value.output)) return;
-  Kernel kernel(*this);
   allocate(value);
+  const size_t first_step = engine_.steps.size();
+  uint32_t alternatives = 1;
+  for (uint32_t i = 0; i < alternatives; ++i) {
+    Kernel kernel(*this, {.index = i});
+    write(value, kernel);
+    launch(kernel);
+    alternatives = kernel.alternative().count;
+  }
+  if (alternatives > 1) add_choice(first_step);
+  value.define = nullptr;
+  value.root = nullptr;
+  value.weight = 0;
+}
+
+void Generator::write(Value& value, Kernel& kernel) {
   const uint32_t buffer = *value.buffer;
   // What is in memory is read there: the value is so once it is written.
   const auto computed = [&](Kernel& k, const Indices& at) {
@@ -293,15 +315,28 @@ void Generator::materialize(Value& value) {
       k.bind(*root->value, at, expression);
       k.store(value, at, computed(k, at));
     });
-  } else {
-    const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
-    const Indices at = kernel.unravel(thread, value);
-    kernel.store(value, at, computed(kernel, at));
+    return;
   }
-  launch(kernel);
-  value.define = nullptr;
-  value.root = nullptr;
-  value.weight = 0;
+  const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
+  const Indices at = kernel.unravel(thread, value);
+  kernel.store(value, at, computed(kernel, at));
+}
+
+// What equal kernels compute is chosen together: it is as fast with one as with the other.
+void Generator::add_choice(size_t first_step) {
+  std::vector<table::LaunchT*> launches;
+  std::vector<std::pair<uint8_t, uint32_t>> kernels;
+  for (size_t i = first_step; i < engine_.steps.size(); ++i) {
+    table::LaunchT* const launch = engine_.steps[i].AsLaunch();
+    if (launch == nullptr || launch->choice != kOpenChoice) continue;
+    launches.push_back(launch);
+    kernels.emplace_back(launch->alternative, launch->kernel);
+  }
+  const auto number = static_cast<uint32_t>(choices_.size() + 1);
+  const auto [known, is_new] = choices_.try_emplace(std::move(kernels), number);
+  if (is_new) engine_.choices.push_back(0);
+  engine_.device.resize(kDeviceRoom);
+  for (table::LaunchT* const launch : launches) launch->choice = known->second;
 }
 
 void Generator::launch(const Kernel& kernel) {
@@ -324,6 +359,11 @@ void Generator::launch(const Kernel& kernel) {
   launch.reads = kernel.reads();
   launch.writes = kernel.writes();
   launch.origin = node_ ? node_->origin : "";
+  if (const Alternative& alternative = kernel.alternative(); alternative.count > 1) {
+    launch.choice = kOpenChoice;
+    launch.alternative = static_cast<uint8_t>(alternative.index);
+    launch.plan = alternative.plan;
+  }
   table::StepUnion step;
   step.Set(std::move(launch));
   engine_.steps.push_back(std::move(step));

@@ -32,7 +32,9 @@ namespace slipway::cuda {
 
 class Generator {
  public:
-  Generator(const onnx::Graph& graph, const engine_build::Constants& constants);
+  // `candidates`: how many ways to compute something are written at the most.
+  Generator(const onnx::Graph& graph, const engine_build::Constants& constants,
+            uint32_t candidates = 1);
 
   // All nodes, or those that it refuses.
   std::vector<engine_build::Refusal> run();
@@ -50,6 +52,7 @@ class Generator {
   const std::vector<Constant>& constants() const { return constant_list_; }
 
   // ---- For kernels.
+  uint32_t candidates() const { return candidates_; }
   uint32_t number(const ir::SymInt& value);
   // The buffer of flags, and the place of this one.
   std::pair<uint32_t, uint32_t> flag(const std::string& text);
@@ -82,7 +85,7 @@ class Generator {
   const Sizes* declared_sizes(const std::string& name) const;
   // Gives it memory; whoever asks has to write it by a kernel.
   void allocate(Value& value);
-  // Writes the kernel that computes the value into memory, if none has.
+  // Writes the kernel that computes the value into memory, if none has, in each way that it knows.
   void materialize(Value& value);
   void launch(const Kernel& kernel);
   // Why the node at hand is not taken. The first reason stays.
@@ -93,6 +96,8 @@ class Generator {
   void add_inputs();
   void count_readers();
   void lower(const onnx::Node& node);
+  void write(Value& value, Kernel& kernel);
+  void add_choice(size_t first_step);
   uint32_t add_buffer(table::Home home, uint32_t position, uint64_t offset,
                       const ir::SymInt& bytes);
   uint32_t add_constant(std::span<const std::byte> data, std::shared_ptr<const void> owner);
@@ -101,6 +106,7 @@ class Generator {
   const onnx::Graph& graph_;
   const engine_build::Constants& constants_;
   const onnx::ValueTypes types_;
+  const uint32_t candidates_;
   NumberTable numbers_;
   std::unordered_map<std::string, std::unique_ptr<Value>> values_;
   std::unordered_map<std::string, std::vector<const onnx::Node*>> readers_;
@@ -108,6 +114,8 @@ class Generator {
   table::EngineT engine_;
   std::map<std::string, uint32_t> kernels_;  // by text
   std::vector<const std::string*> sources_;
+  // Of alternatives and their kernels.
+  std::map<std::vector<std::pair<uint8_t, uint32_t>>, uint32_t> choices_;
   std::map<std::pair<const onnx::Initializer*, std::string>, uint32_t> constant_buffers_;
   std::vector<Constant> constant_list_;
   std::vector<ir::SymInt> buffer_bytes_;  // of engine_.buffers

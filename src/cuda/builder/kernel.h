@@ -32,6 +32,14 @@ std::string plus(const std::string& a, const std::string& b);
 std::string minus(const std::string& a, const std::string& b);
 std::string times(const std::string& a, const std::string& b);
 
+// One of several ways to compute the same. What writes a kernel in one says how many it knows, the
+// best first, and is asked for each.
+struct Alternative {
+  uint32_t index = 0;
+  uint32_t count = 1;
+  std::string plan = {};  // for people
+};
+
 class Kernel {
  public:
   static constexpr int kBlock = 256;
@@ -42,9 +50,14 @@ class Kernel {
     bool operator==(const Argument&) const = default;
   };
 
-  explicit Kernel(Generator& generator) : generator_(generator) { scopes_.emplace_back(); }
+  explicit Kernel(Generator& generator, Alternative alternative = {})
+      : generator_(generator), alternative_(std::move(alternative)) {
+    scopes_.emplace_back();
+  }
 
   Generator& generator() { return generator_; }
+  Alternative& alternative() { return alternative_; }
+  const Alternative& alternative() const { return alternative_; }
 
   // ---- Statements.
   void line(std::string_view text);
@@ -115,6 +128,7 @@ class Kernel {
                        std::string_view prefix);
 
   Generator& generator_;
+  Alternative alternative_;
   std::string body_;
   int depth_ = 1;
   int names_ = 0;

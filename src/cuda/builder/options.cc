@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <string_view>
 
 #include "base/byte_count.h"
@@ -39,7 +40,24 @@ const EngineOption kOptions[] = {
      .value = "OPERATOR",
      .help = "An operator that stays in float32, such as aten.linear; may be repeated",
      .is_repeated = true},
+    {.name = "cuda_candidates",
+     .value = "NUMBER",
+     .help = "How many ways to compute a product of matrices or a convolution an engine has, for "
+             "`slipway tune` to choose from (default: 1, the one that is reckoned to be fastest)"},
 };
+
+constexpr uint32_t kMostCandidates = 16;
+
+Result<uint32_t> parse_candidates(const std::string& text) {
+  uint32_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, number);
+  if (parsed.ec == std::errc() && parsed.ptr == end && number >= 1 && number <= kMostCandidates) {
+    return number;
+  }
+  return invalid_argument("option 'cuda_candidates' {}: expected a number from 1 to {}", text,
+                          kMostCandidates);
+}
 
 bool is_target(std::string_view name) {
   for (const std::string_view prefix : {"sm_", "compute_"}) {
@@ -93,6 +111,9 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
     if (name == "target") SLIPWAY_RETURN_IF_ERROR(parse_targets(text, options.targets));
     if (name == "nvrtc_lib") options.nvrtc = text;
     if (name == "keep_fp32") options.keep_fp32.insert(text);
+    if (name == "cuda_candidates") {
+      SLIPWAY_ASSIGN_OR_RETURN(options.candidates, parse_candidates(text));
+    }
     if (name == "cuda_graphs") options.cuda_graphs = text == "true";
     if (name == "weight_streaming_budget") {
       const auto bytes = parse_byte_count(text);

@@ -38,6 +38,17 @@ TEST(OptionsTest, ReadsPrecisions) {
             "option 'keep_fp32' goes with option 'precision' fp16 or bf16");
 }
 
+TEST(OptionsTest, ReadsCandidates) {
+  EXPECT_EQ(parse_options({})->candidates, 1U);
+  EXPECT_EQ(parse_options({{"cuda_candidates", "16"}})->candidates, 16U);
+  for (const char* text : {"0", "17", "-1", "4x", "many"}) {
+    const auto options = parse_options({{"cuda_candidates", text}});
+    ASSERT_FALSE(options.ok()) << text;
+    EXPECT_EQ(options.error().message(),
+              std::string("option 'cuda_candidates' ") + text + ": expected a number from 1 to 16");
+  }
+}
+
 TEST(OptionsTest, RefusesWhatIsNoTarget) {
   for (const char* text : {"", "sm_", "sm_9", "sm_9000", "90", "sm_90,", "compute_x0", "host",
                            "sm_a", "compute_90a"}) {

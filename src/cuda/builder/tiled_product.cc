@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -70,7 +73,7 @@ constexpr double kSplit = 1200;
 constexpr double kPart = 1.5e-4;
 
 struct Plan {
-  Tile tile = {};
+  const Tile* tile = nullptr;
   int64_t splits = 1;
 };
 
@@ -78,16 +81,17 @@ int64_t known(const SymInt& size) { return size.constant().value_or(kUnknownSize
 
 int64_t blocks(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
-// The fastest by a rough reckoning: the steps of the processor that has most blocks, and what more
-// kernels and their memory cost.
-Plan plan_of(const TiledProduct& p) {
+// The fastest by a rough reckoning, best first: the steps of the processor that has most blocks,
+// and what more kernels and their memory cost. Where several are asked for, no more than two are of
+// one tile: what the reckoning knows least is how tiles compare.
+std::vector<Plan> plans_of(const TiledProduct& p, uint32_t most_plans) {
+  constexpr int kMostOfTile = 2;
   const int64_t m = known(p.m);
   const int64_t n = known(p.n);
   const int64_t k = std::max<int64_t>(known(p.k), 1);
   const int64_t batch = known(ir::numel(p.batch));
   const bool may_split = p.k.is_constant() && p.m.is_constant() && p.n.is_constant();
-  Plan best;
-  double least = INFINITY;
+  std::vector<std::pair<double, Plan>> all;
   const auto consider = [&](const Tile& tile) {
     if (tile.is_swizzled && !(p.a.along_k && p.b.along_k)) return;
     const int64_t tiles = blocks(m, tile.m) * blocks(n, tile.n) * batch;
@@ -100,9 +104,7 @@ Plan plan_of(const TiledProduct& p) {
                     static_cast<double>(blocks(steps, splits)) *
                         std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
       if (splits > 1) time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
-      if (time >= least) continue;
-      least = time;
-      best = {tile, splits};
+      all.push_back({time, {&tile, splits}});
     }
   };
   if (is_half(p.type)) {
@@ -110,7 +112,22 @@ Plan plan_of(const TiledProduct& p) {
   } else {
     std::for_each(kFloatTiles.begin(), kFloatTiles.end(), consider);
   }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Plan> best;
+  std::map<const Tile*, int> taken;
+  for (const auto& [time, plan] : all) {
+    if (best.size() < most_plans && taken[plan.tile]++ < kMostOfTile) best.push_back(plan);
+  }
   return best;
+}
+
+std::string text_of(const Plan& plan) {
+  const Tile& tile = *plan.tile;
+  std::string text = fmt::format("tiles of {} by {}, {} along k", tile.m, tile.n, tile.depth);
+  if (tile.is_swizzled) text += ", swizzled";
+  if (plan.splits > 1) text += fmt::format(", sums in {} parts", plan.splits);
+  return text;
 }
 
 const char* element_type(DType type) { return is_half(type) ? "unsigned short" : "float"; }
@@ -137,7 +154,7 @@ using Put = std::function<void(Kernel&, const std::string& part, const Indices& 
                                const std::string& m, const std::string& n, const std::string&)>;
 
 void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
-  const Tile& tile = plan.tile;
+  const Tile& tile = *plan.tile;
   k.generator().use(builder::kProductTiles);
   if (tile.is_swizzled) k.generator().use(builder::kSwizzledTiles);
   const SymInt tiles_m = SymInt::floordiv(p.m + (tile.m - 1), tile.m);
@@ -297,7 +314,11 @@ void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledVie
 }
 
 void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
-  const Plan plan = plan_of(product);
+  Alternative& alternative = kernel.alternative();
+  const std::vector<Plan> plans = plans_of(product, kernel.generator().candidates());
+  const Plan plan = plans.at(alternative.index);
+  alternative.count = static_cast<uint32_t>(plans.size());
+  alternative.plan = text_of(plan);
   if (plan.splits == 1) {
     return emit_tiles(
         kernel, product, plan,
@@ -310,7 +331,7 @@ void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
   const SymInt count = ir::numel(sizes);
   Generator& generator = kernel.generator();
   const uint32_t parts = generator.scratch(count * plan.splits * int64_t{sizeof(float)});
-  Kernel first(generator);
+  Kernel first(generator, alternative);
   emit_tiles(first, product, plan,
              [&](Kernel& k, const std::string& part, const Indices& batch, const std::string& m,
                  const std::string& n, const std::string& sum) {

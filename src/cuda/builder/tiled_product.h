@@ -73,7 +73,7 @@ bool is_tiled(const ir::SymInt& m, const ir::SymInt& n, const ir::SymInt& k);
 // the sums.
 std::optional<DType> tiled_type(const Value& a, const Value& b, DType dtype);
 
-// The whole kernel; and one before it, where sums are split.
+// The whole kernel; and one before it, where sums are split. Tiles and splits are alternatives.
 void emit_tiled_product(Kernel& kernel, const TiledProduct& product);
 
 }  // namespace slipway::cuda

@@ -11,6 +11,7 @@
 // take on the GPU. get_option() tells "cuda_device" of the engines of the option "program", which
 // is a load option, too.
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/try.h"
 #include "cuda/delegate/engine.h"
 #include "cuda/delegate/programs.h"
@@ -32,11 +34,15 @@
 #include "delegate/backend.h"
 #include "delegate/registration.h"
 #include "engine/description.h"
+#include "engine/tuner.h"
+#include "slipway/export.h"
 
 namespace slipway::cuda {
 namespace {
 
 namespace et = executorch::runtime;
+
+std::atomic<engine::Tuner*> tuner = nullptr;
 
 struct Request {
   Blob blob;
@@ -58,7 +64,10 @@ Result<Request> read_request(const et::BackendInitContext& context,
   request.settings.weight_budget = budget ? budget : stored;
   SLIPWAY_ASSIGN_OR_RETURN(auto program, text_of(options, engine::kProgramOption));
   request.settings.program = std::move(program).value_or(std::string());
-  auto blob = read_blob({static_cast<const std::byte*>(processed.data()), processed.size()});
+  const std::span bytes(static_cast<const std::byte*>(processed.data()), processed.size());
+  request.settings.tuner = tuner;
+  if (request.settings.tuner != nullptr) request.settings.xxh3 = xxh3_hex(bytes);
+  auto blob = read_blob(bytes);
   if (!blob.ok()) return blob.error().with_context("its bytes can't be read");
   request.blob = *std::move(blob);
   return request;
@@ -137,3 +146,8 @@ class Delegate final : public delegate::Backend {
 
 }  // namespace
 }  // namespace slipway::cuda
+
+// engine/tuner.h
+extern "C" SLIPWAY_API void slipway_tune_engines(slipway::engine::Tuner* tuner) {
+  slipway::cuda::tuner = tuner;
+}

@@ -14,6 +14,7 @@
 #include "cuda/delegate/images.h"
 #include "cuda/delegate/refuse.h"
 #include "cuda/driver/caller_choices.h"
+#include "cuda/format/choices.h"
 
 namespace slipway::cuda {
 namespace {
@@ -52,6 +53,7 @@ std::string text_of_step(const std::string& kernel, const std::string& origin) {
 
 Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& device, Blob blob,
                                                          Settings settings) {
+  const auto weight_budget = settings.weight_budget;
   std::optional<LoadedImage> image;  // An engine that only copies has none.
   if (!blob.engine.kernels.empty()) {
     SLIPWAY_ASSIGN_OR_RETURN(LoadedImage loaded, load_image(device, blob));
@@ -59,24 +61,25 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& de
   }
   SLIPWAY_ASSIGN_OR_RETURN(Stream stream, Stream::create(device));
   find_executorch_stream();
-  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(device, std::move(blob.engine),
-                                                        std::move(image), std::move(stream),
-                                                        std::move(settings.program)));
+  std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(
+      device, std::move(blob.engine), std::move(image), std::move(stream), std::move(settings)));
+  loaded->check_choices();
   SLIPWAY_RETURN_IF_ERROR(loaded->find_functions());
-  SLIPWAY_RETURN_IF_ERROR(loaded->load_weights(blob.constants, settings.weight_budget));
+  SLIPWAY_RETURN_IF_ERROR(loaded->load_weights(blob.constants, weight_budget));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
   if (const size_t flags = loaded->engine_.flags.size() * sizeof(int32_t); flags > 0) {
     SLIPWAY_RETURN_IF_ERROR(loaded->flags_.reserve(flags));
     SLIPWAY_RETURN_IF_ERROR(loaded->flags_on_host_.reserve(flags));
   }
-  if (settings.with_graphs) loaded->graphs_.emplace(device);
   return loaded;
 }
 
 LoadedEngine::LoadedEngine(const DevicePointer& device, table::EngineT engine,
-                           std::optional<LoadedImage> image, Stream stream, std::string program)
+                           std::optional<LoadedImage> image, Stream stream, Settings settings)
     : device_(device),
-      program_device_(std::move(program), device->info().index),
+      program_device_(std::move(settings.program), device->info().index),
+      xxh3_(std::move(settings.xxh3)),
+      tuner_(settings.tuner),
       engine_(std::move(engine)),
       image_(std::move(image)),
       flags_(device),
@@ -86,6 +89,7 @@ LoadedEngine::LoadedEngine(const DevicePointer& device, table::EngineT engine,
       stream_(std::move(stream)),
       arguments_(kTitle, to_ports(engine_, engine_.inputs), to_ports(engine_, engine_.outputs)),
       has_element_(engine_.inputs.size()) {
+  if (settings.with_graphs) graphs_.emplace(device);
   for (size_t i = 0; i < arguments_.count(); ++i) memory_.emplace_back(device_);
   for (const auto& number : engine_.numbers) {
     if (number->kind == table::NumberKind::Element) has_element_[number->a] = true;
@@ -304,8 +308,9 @@ Address LoadedEngine::address_of(uint32_t index) const {
   return nothing_.address();
 }
 
-// One of no blocks.
+// Of no blocks, or of an alternative that is not chosen.
 bool LoadedEngine::is_left_out(const table::LaunchT& launch) const {
+  if (!is_chosen(engine_, launch)) return true;
   return std::any_of(launch.grid.begin(), launch.grid.end(),
                      [&](uint32_t size) { return known_.front().numbers[size] == 0; });
 }
@@ -424,6 +429,7 @@ Status LoadedEngine::tell_steps(et::EventTracer& tracer) const {
       delegate::tell_layer(tracer, "copy", "copy on the device", durations[i]);
       continue;
     }
+    if (!is_chosen(engine_, *launch)) continue;
     const std::string& kernel = engine_.kernels[launch->kernel];
     delegate::tell_layer(tracer, launch->origin.empty() ? kernel : launch->origin, kernel,
                          durations[i]);
@@ -479,7 +485,8 @@ Status LoadedEngine::run_on(const Stream& stream, Values values, StepTimes* time
   for (size_t i = engine_.inputs.size(); i < memory_.size(); ++i) {
     SLIPWAY_RETURN_IF_ERROR(memory_[i].finish(stream));
   }
-  return {};
+  engine::Tuner* const tuner = std::exchange(tuner_, nullptr);
+  return tuner == nullptr ? Status() : tune(*tuner);
 }
 
 }  // namespace slipway::cuda

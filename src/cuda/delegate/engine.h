@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "cuda/delegate/images.h"
 #include "cuda/delegate/programs.h"
 #include "cuda/delegate/scratch_plan.h"
+#include "cuda/delegate/search.h"
 #include "cuda/delegate/step_times.h"
 #include "cuda/delegate/weights.h"
 #include "cuda/driver/call_memory.h"
@@ -24,6 +26,7 @@
 #include "cuda/format/numbers.h"
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
+#include "engine/tuner.h"
 
 namespace slipway::cuda {
 
@@ -34,6 +37,9 @@ class LoadedEngine final : public delegate::Engine {
     // How many bytes the constants may take on the device; without it they are all there.
     std::optional<uint64_t> weight_budget = std::nullopt;
     std::string program = {};  // as ProgramDevice has it
+    // Told in the first call which alternatives are fastest; null: nothing is timed.
+    engine::Tuner* tuner = nullptr;
+    std::string xxh3 = {};  // of the engine's bytes, for it
   };
   // Loads the kernels and copies the constants, whose bytes stay where some are brought in each
   // call. The device is the current one.
@@ -61,8 +67,9 @@ class LoadedEngine final : public delegate::Engine {
   };
 
   LoadedEngine(const DevicePointer& device, table::EngineT engine, std::optional<LoadedImage> image,
-               Stream stream, std::string program);
+               Stream stream, Settings settings);
 
+  void check_choices();
   Status find_functions();
   Status load_weights(std::span<const std::byte> constants, std::optional<uint64_t> budget);
   Status run_on(const Stream& stream, Values values, StepTimes* times, EtError& refused);
@@ -82,11 +89,17 @@ class LoadedEngine final : public delegate::Engine {
   Status queue(const table::LaunchT& launch, const Stream& stream, bool overlaps);
   Status queue(const table::CopyT& copy, const Stream& stream);
   Status check_flags() const;
+  // With the memory and the sizes of the last call, whose results are somewhere else by then.
+  Status tune(engine::Tuner& tuner);
+  Result<std::vector<std::vector<double>>> time_calls(std::span<const Choices> choices);
+  std::vector<TunedChoice> describe_choices() const;
   Status tell_steps(executorch::runtime::EventTracer& tracer) const;
   Error with_memory(const Error& error) const;
 
   DevicePointer device_;
   ProgramDevice program_device_;
+  const std::string xxh3_;
+  engine::Tuner* tuner_;  // until it has been told
   table::EngineT engine_;
   std::optional<LoadedImage> image_;
   std::vector<Function> functions_;  // of engine_.kernels

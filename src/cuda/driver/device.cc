@@ -9,6 +9,7 @@ namespace slipway::cuda {
 namespace {
 
 // CUDA's numbers of attributes and flags.
+constexpr int kProcessors = 16;
 constexpr int kIntegrated = 18;
 constexpr int kHostPages = 100;
 constexpr int kMajorCapability = 75;
@@ -31,6 +32,7 @@ Result<DeviceInfo> describe_device(const Driver& driver, int index, int* device)
       call.device_name(name.data(), static_cast<int>(name.size()) - 1, *device), what));
   for (const auto& [attribute, value] : {std::pair(kMajorCapability, &major),
                                          {kMinorCapability, &minor},
+                                         {kProcessors, &info.processors},
                                          {kIntegrated, &integrated},
                                          {kHostPages, &host_pages}}) {
     SLIPWAY_RETURN_IF_ERROR(driver.check(call.device_attribute(value, attribute, *device), what));

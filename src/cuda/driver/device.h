@@ -17,6 +17,7 @@ struct DeviceInfo {
   int index = 0;
   std::string name;
   int capability = 0;          // 90 for compute capability 9.0
+  int processors = 0;          // multiprocessors
   bool is_integrated = false;  // its memory is the machine's
   // It reads and writes all memory of the host, by the host's page tables.
   bool has_host_pages = false;

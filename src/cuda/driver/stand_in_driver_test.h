@@ -20,6 +20,7 @@ struct StandInDriver {
   std::atomic<int> init_error{0};
   std::atomic<int> devices{2};
   std::atomic<int> capability{86};              // of all
+  std::atomic<int> processors{4};               // likewise; not on a GPU
   std::atomic<size_t> memory{size_t{1} << 30};  // SIZE_MAX: as much as there is
   std::atomic<bool> is_integrated{false};       // likewise; not on a GPU
   std::atomic<bool> has_host_pages{false};      // likewise

@@ -59,6 +59,7 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
       }
       add(bytes_of(launch->arguments()));
       add(bytes_of(launch->origin()));
+      add(bytes_of(launch->plan()));
     }
   }
   for (const auto* ports : {engine.inputs(), engine.outputs()}) {
@@ -72,22 +73,33 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
   if (engine.images() != nullptr) {
     for (const table::Image* image : *engine.images()) add(bytes_of(image->target()));
   }
+  for (const auto* numbers : {engine.choices(), engine.device()}) add(bytes_of(numbers));
   if (sum <= table_bytes) return {};
   return invalid_file("its table of {} bytes describes {}", table_bytes, sum);
 }
+
+// A table at an address that it can be read at, wherever it lies in the file.
+class AlignedTable {
+ public:
+  explicit AlignedTable(std::span<const std::byte> bytes)
+      : words_((bytes.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t)) {
+    std::memcpy(words_.data(), bytes.data(), bytes.size());
+  }
+  const uint8_t* data() const { return reinterpret_cast<const uint8_t*>(words_.data()); }
+
+ private:
+  std::vector<uint64_t> words_;
+};
 
 Result<table::EngineT> read_table(std::span<const std::byte> bytes) {
   if (bytes.empty()) return invalid_file("it has no table");
   if (bytes.size() > kMostTableBytes) {
     return invalid_file("its table has {} bytes; {} are the most", bytes.size(), kMostTableBytes);
   }
-  // Where it lies may follow from the file that it is in.
-  std::vector<uint64_t> aligned((bytes.size() + sizeof(uint64_t) - 1) / sizeof(uint64_t));
-  std::memcpy(aligned.data(), bytes.data(), bytes.size());
-  const auto* const data = reinterpret_cast<const uint8_t*>(aligned.data());
-  flatbuffers::Verifier verifier(data, bytes.size(), kMostDepth, kMostTables);
+  const AlignedTable aligned(bytes);
+  flatbuffers::Verifier verifier(aligned.data(), bytes.size(), kMostDepth, kMostTables);
   if (!table::VerifyEngineBuffer(verifier)) return invalid_file("its table is damaged");
-  const table::Engine& engine = *table::GetEngine(data);
+  const table::Engine& engine = *table::GetEngine(aligned.data());
   SLIPWAY_RETURN_IF_ERROR(check_sizes(engine, bytes.size()));
   table::EngineT unpacked;
   engine.UnPackTo(&unpacked);
@@ -175,6 +187,18 @@ Result<Blob> read_blob(std::span<const std::byte> bytes) {
   }
   SLIPWAY_RETURN_IF_ERROR(check_engine(blob.engine, blob.images.size()));
   return blob;
+}
+
+Result<ChoicePlaces> find_choices(std::span<const std::byte> bytes) {
+  Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  SLIPWAY_ASSIGN_OR_RETURN(const auto table, part(bytes, header.table, "its table"));
+  const AlignedTable aligned(table);
+  const table::Engine& engine = *table::GetEngine(aligned.data());
+  const auto place = [&](const flatbuffers::Vector<uint8_t>& numbers) {
+    return header.table.offset + static_cast<uint64_t>(numbers.data() - aligned.data());
+  };
+  return ChoicePlaces{place(*engine.choices()), place(*engine.device())};
 }
 
 }  // namespace slipway::cuda

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,5 +40,13 @@ bool begins_blob(std::span<const std::byte> bytes);
 // Checked: what the table says lies within the bytes, numbers depend on earlier ones, and each
 // index leads somewhere. What the kernels do is not known: they are trusted as a program's code is.
 Result<Blob> read_blob(std::span<const std::byte> bytes);
+
+// Where choices and device of its table begin, in an engine that read_blob() takes and that has
+// any.
+struct ChoicePlaces {
+  uint64_t choices = 0;
+  uint64_t device = 0;
+};
+Result<ChoicePlaces> find_choices(std::span<const std::byte> bytes);
 
 }  // namespace slipway::cuda

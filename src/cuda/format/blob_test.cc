@@ -63,9 +63,52 @@ TEST(CudaBlob, CutShortIsRefused) {
   }
 }
 
+std::vector<std::byte> changed(std::vector<std::byte> bytes,
+                               const std::vector<engine::BlobChange>& changes) {
+  for (const engine::BlobChange& change : changes) {
+    std::copy(change.bytes.begin(), change.bytes.end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(change.offset));
+  }
+  return bytes;
+}
+
+TEST(CudaBlob, ChoicesAreWrittenOverInPlace) {
+  const auto bytes = choosing().blob();
+  EXPECT_EQ(*kDescription.count_choices(bytes), 1u);
+  const std::vector<uint8_t> choices = {2};
+  const auto changes = kDescription.choose(bytes, choices, "a GPU, CUDA 13.0");
+  ASSERT_TRUE(changes.ok()) << changes.error().message();
+  const auto tuned = changed(bytes, *changes);
+  const auto blob = read_blob(tuned);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  EXPECT_THAT(blob->engine.choices, ElementsAre(2));
+  EXPECT_EQ(chosen_device(blob->engine), "a GPU, CUDA 13.0");
+  // Nothing else is another one, and a choice can be taken back.
+  const std::vector<uint8_t> none = {0};
+  EXPECT_EQ(changed(tuned, *kDescription.choose(tuned, none, "")), bytes);
+  const auto long_name = kDescription.choose(bytes, none, std::string(200, 'x'));
+  EXPECT_EQ(chosen_device(read_blob(changed(bytes, *long_name))->engine),
+            std::string(kDeviceRoom - 1, 'x'));
+  const auto summary = kDescription.summarize(tuned);
+  EXPECT_THAT(summary->lines.at(0), HasSubstr("4 kernels, 2 launches a call"));
+  EXPECT_THAT(summary->lines.back(), HasSubstr("1 choices among ways to compute, tuned on a GPU"));
+  EXPECT_THAT(summary->json, HasSubstr(R"("choices":[2],"alternatives":[3],"tuned_on":"a GPU)"));
+}
+
+TEST(CudaBlob, ChoicesThatThereAreNotAreRefused) {
+  const auto bytes = choosing().blob();
+  const auto error = [&](const std::vector<uint8_t>& choices) {
+    return kDescription.choose(bytes, choices, "").error().message();
+  };
+  EXPECT_THAT(error({3}), HasSubstr("choice 1 is of alternative 3 of 3"));
+  EXPECT_THAT(error({0, 0}), HasSubstr("2 choices are made, and there are 1"));
+  EXPECT_EQ(*kDescription.count_choices(affine().blob()), 0u);
+  EXPECT_TRUE(kDescription.choose(affine().blob(), {}, "a GPU")->empty());
+}
+
 // What is read of a damaged engine lies within its bytes; most damage is noticed.
 TEST(CudaBlob, WithAChangedByteIsRefusedOrSound) {
-  const auto bytes = affine().blob();
+  const auto bytes = choosing().blob();
   const size_t end = bytes.size() - 12;  // the constants
   size_t refused = 0;
   for (size_t at = 0; at < std::min<size_t>(end, 3000); ++at) {
@@ -159,6 +202,28 @@ TEST(CudaBlob, WhatIsWrongInTheTableIsNamed) {
                   .code(),
               ErrorCode::kInternal)
         << why;
+  }
+}
+
+TEST(CudaBlob, WhatIsWrongWithChoicesIsNamed) {
+  using Change = std::function<void(table::EngineT&)>;
+  const std::vector<std::pair<const char*, Change>> cases = {
+      {"choice 2 of 1", [](auto& e) { e.steps[1].AsLaunch()->choice = 2; }},
+      {"choice 1 lacks an alternative", [](auto& e) { e.steps[1].AsLaunch()->alternative = 7; }},
+      {"choice 1 is of alternative 3 of 3", [](auto& e) { e.choices[0] = 3; }},
+      {"choice 2 is of alternative 0 of 0", [](auto& e) { e.choices.push_back(0); }},
+      {"5 choices, and 4 steps", [](auto& e) { e.choices.resize(5); }},
+      {"has 127 bytes", [](auto& e) { e.device.pop_back(); }},
+      {"what 0 choices were made on has 128 bytes", [](auto& e) { e.choices.clear(); }},
+  };
+  for (const auto& [why, change] : cases) {
+    EngineMaker maker = choosing();
+    static_cast<void>(maker.blob());
+    change(maker.engine);
+    const Status checked = check_engine(maker.engine, 1 << 20);
+    ASSERT_FALSE(checked.ok()) << why;
+    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidFile);
+    EXPECT_THAT(checked.error().message(), HasSubstr(why));
   }
 }
 

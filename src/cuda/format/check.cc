@@ -12,6 +12,7 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/choices.h"
 
 namespace slipway::cuda {
 namespace {
@@ -240,6 +241,7 @@ Status check_engine(const EngineT& engine, uint64_t image_bytes) {
   }
   for (const auto& buffer : engine.buffers) SLIPWAY_RETURN_IF_ERROR(check_buffer(engine, *buffer));
   for (const auto& step : engine.steps) SLIPWAY_RETURN_IF_ERROR(check_step(engine, step));
+  SLIPWAY_RETURN_IF_ERROR(check_choices(engine));
   if (engine.buffers.size() > kMostBuffers) {
     return invalid_file("it has {} buffers; {} are the most", engine.buffers.size(), kMostBuffers);
   }

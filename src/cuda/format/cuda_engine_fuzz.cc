@@ -1,5 +1,5 @@
-// An engine that is read holds what the delegate relies on, and its numbers have values or an
-// error.
+// An engine that is read holds what the delegate relies on, its numbers have values or an error,
+// and its choices can be written over.
 #include <cstdint>
 #include <cstdlib>
 #include <span>
@@ -7,6 +7,7 @@
 
 #include "cuda/format/blob.h"
 #include "cuda/format/check.h"
+#include "cuda/format/choices.h"
 #include "cuda/format/numbers.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -20,5 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     sizes.elements.push_back(5);
   }
   std::ignore = slipway::cuda::evaluate(blob->engine, sizes);
+  const auto changes = slipway::cuda::choose(bytes, blob->engine.choices, "a GPU");
+  if (!changes.ok()) std::abort();
+  for (const auto& change : *changes) {
+    if (change.offset + change.bytes.size() > size) std::abort();
+  }
   return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/choices.h"
 
 namespace slipway::cuda {
 
@@ -38,6 +39,11 @@ std::string as_json(const Blob& blob, size_t launches) {
   for (const auto& image : blob.engine.images) {
     json["images"].push_back({{"target", printable(image->target)}, {"bytes", image->size}});
   }
+  if (!blob.engine.choices.empty()) {
+    json["choices"] = blob.engine.choices;
+    json["alternatives"] = count_alternatives(blob.engine);
+    json["tuned_on"] = printable(chosen_device(blob.engine));
+  }
   return json.dump();
 }
 
@@ -45,11 +51,20 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
   engine::BlobSummary summary;
   size_t launches = 0;
-  for (const auto& step : blob.engine.steps) launches += step.type == table::Step::Launch ? 1 : 0;
+  for (const auto& step : blob.engine.steps) {
+    const table::LaunchT* const launch = step.AsLaunch();
+    launches += launch != nullptr && is_chosen(blob.engine, *launch) ? 1 : 0;
+  }
   summary.lines.push_back(fmt::format("{} kernels, {} launches a call, {} bytes of constants",
                                       blob.engine.kernels.size(), launches, blob.constants.size()));
   for (const auto& image : blob.engine.images) {
     summary.lines.push_back(fmt::format("{}: {} bytes", printable(image->target), image->size));
+  }
+  if (!blob.engine.choices.empty()) {
+    const std::string device = chosen_device(blob.engine);
+    summary.lines.push_back(
+        fmt::format("{} choices among ways to compute, {}", blob.engine.choices.size(),
+                    device.empty() ? "not tuned on a GPU" : "tuned on " + printable(device)));
   }
   summary.json = as_json(blob, launches);
   return summary;
@@ -68,6 +83,9 @@ const engine::Description kDescription = {
     .load_settings = load_settings,
     .takes_cuda_memory = true,
     .summarize = summarize,
+    .count_choices = count_choices,
+    .choose = choose,
+    .choices_remedy = "compile the model with option 'cuda_candidates' of 2 or more",
 };
 
 }  // namespace slipway::cuda

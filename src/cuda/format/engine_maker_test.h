@@ -14,6 +14,7 @@
 
 #include "base/piece_writer.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/choices.h"
 
 namespace slipway::cuda {
 
@@ -161,6 +162,41 @@ extern "C" __global__ void shift(const float* x, float* y, long long n) {
   if (i < n) y[i] = (x[i] + 1) * 2;
 }
 )"}};
+  return maker;
+}
+
+// affine() with three ways to scale, of which the second has the fewest blocks. What they give
+// differs, so that a result tells which ran: the first is right, and the others add 10 and 20.
+inline EngineMaker choosing() {
+  EngineMaker maker = affine();
+  const table::LaunchT* const scale = maker.engine.steps.at(0).AsLaunch();
+  const std::vector<uint32_t> reads = scale->reads;
+  const std::vector<uint32_t> writes = scale->writes;
+  const uint32_t count = scale->arguments.back().index();
+  const auto add = [&](const char* kernel, int64_t blocks) {
+    maker.launch({kernel, maker.number(blocks), 32, reads, writes, {count}, "aten.mul.Tensor", 0});
+  };
+  add("scale_2", 2);
+  add("scale_3", 3);
+  // Before the one that reads what they give.
+  std::rotate(maker.engine.steps.begin() + 1, maker.engine.steps.begin() + 2,
+              maker.engine.steps.end());
+  maker.engine.steps[0].AsLaunch()->grid[0] = maker.number(4);
+  for (uint8_t i = 0; i < 3; ++i) {
+    table::LaunchT& launch = *maker.engine.steps[i].AsLaunch();
+    launch.choice = 1;
+    launch.alternative = i;
+    launch.plan = "blocks of another number";
+  }
+  maker.engine.choices = {0};
+  maker.engine.device.resize(kDeviceRoom);
+  for (const int more : {2, 3}) {
+    maker.images.at(0).second += "extern \"C\" __global__ void scale_" + std::to_string(more) +
+                                 R"((const float* x, const float* w, float* y, long long n) {
+  const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  if (i < n) y[i] = x[i] * w[i % 3] + )" +
+                                 std::to_string(10 * (more - 1)) + ";\n}\n";
+  }
   return maker;
 }
 

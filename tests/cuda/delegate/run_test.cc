@@ -7,7 +7,7 @@ namespace slipway::cuda {
 namespace {
 
 using testing::HasSubstr;
-using Sizes = std::vector<int>;
+using TensorSizes = std::vector<int>;
 
 class CudaRun : public CudaDelegateTest {};
 
@@ -27,7 +27,7 @@ TEST_F(CudaRun, SizesMayDifferInEachCallAndOutputsFollow) {
     TestTensor x({rows, 3}, Floats(static_cast<size_t>(rows) * 3, 2));
     TestTensor y({50, 3}, Floats(150));
     ASSERT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
-    EXPECT_EQ(y.sizes(), (Sizes{rows, 3}));
+    EXPECT_EQ(y.sizes(), (TensorSizes{rows, 3}));
     for (int i = 0; i < rows; ++i) {
       const auto* const row = y.data().data() + i * 3;
       ASSERT_EQ(Floats(row, row + 3), (Floats{6, 42, 402})) << rows << " " << i;
@@ -170,7 +170,7 @@ TEST_F(CudaRun, ElementsOfInputsAreSizes) {
   TestTensor count({}, {}, aten::ScalarType::Long, false, &n);
   TestTensor y({5}, Floats(5, -1));
   ASSERT_EQ(engine.run({&count, &y}), et::Error::Ok) << engine.log();
-  EXPECT_EQ(y.sizes(), (Sizes{3}));
+  EXPECT_EQ(y.sizes(), (TensorSizes{3}));
   EXPECT_EQ(y.data(), (Floats{0, 1, 2, -1, -1}));
   n = 4;
   ASSERT_EQ(engine.run({&count, &y}), et::Error::Ok) << engine.log();

@@ -1,0 +1,105 @@
+#include "cuda/format/choices.h"
+
+#include <algorithm>
+#include <bitset>
+#include <cstring>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/try.h"
+#include "cuda/format/blob.h"
+
+namespace slipway::cuda {
+namespace {
+
+template <class Look>
+void for_each_alternative(const table::EngineT& engine, const Look& look) {
+  for (const auto& step : engine.steps) {
+    const table::LaunchT* const launch = step.AsLaunch();
+    if (launch != nullptr && launch->choice != 0) look(*launch);
+  }
+}
+
+std::vector<std::byte> to_bytes(std::span<const uint8_t> numbers) {
+  const auto bytes = std::as_bytes(numbers);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+bool is_chosen(const table::EngineT& engine, const table::LaunchT& launch) {
+  return launch.choice == 0 || engine.choices[launch.choice - 1] == launch.alternative;
+}
+
+std::vector<uint32_t> count_alternatives(const table::EngineT& engine) {
+  std::vector<uint32_t> counts(engine.choices.size());
+  for_each_alternative(engine, [&](const table::LaunchT& launch) {
+    uint32_t& count = counts[launch.choice - 1];
+    count = std::max(count, launch.alternative + uint32_t{1});
+  });
+  return counts;
+}
+
+std::string chosen_device(const table::EngineT& engine) {
+  const std::string text(engine.device.begin(), engine.device.end());
+  return text.substr(0, text.find('\0'));
+}
+
+Status check_choices(const table::EngineT& engine) {
+  if (engine.device.size() != (engine.choices.empty() ? 0 : kDeviceRoom)) {
+    return invalid_file("what {} choices were made on has {} bytes", engine.choices.size(),
+                        engine.device.size());
+  }
+  if (engine.choices.size() > engine.steps.size()) {
+    return invalid_file("it has {} choices, and {} steps", engine.choices.size(),
+                        engine.steps.size());
+  }
+  std::vector<std::bitset<256>> known(engine.choices.size());
+  Status checked;
+  for_each_alternative(engine, [&](const table::LaunchT& launch) {
+    if (launch.choice <= known.size()) {
+      known[launch.choice - 1].set(launch.alternative);
+    } else if (checked.ok()) {
+      checked = invalid_file("it names choice {} of {}", launch.choice, known.size());
+    }
+  });
+  SLIPWAY_RETURN_IF_ERROR(checked);
+  for (size_t i = 0; i < known.size(); ++i) {
+    const size_t count = known[i].count();
+    if ((known[i] >> count).any()) {
+      return invalid_file("choice {} lacks an alternative", i + 1);
+    }
+    if (engine.choices[i] < count) continue;
+    return invalid_file("choice {} is of alternative {} of {}", i + 1, engine.choices[i], count);
+  }
+  return {};
+}
+
+Result<size_t> count_choices(std::span<const std::byte> blob) {
+  SLIPWAY_ASSIGN_OR_RETURN(const Blob read, read_blob(blob));
+  return read.engine.choices.size();
+}
+
+Result<std::vector<engine::BlobChange>> choose(std::span<const std::byte> blob,
+                                               std::span<const uint8_t> choices,
+                                               const std::string& device) {
+  SLIPWAY_ASSIGN_OR_RETURN(Blob read, read_blob(blob));
+  if (choices.size() != read.engine.choices.size()) {
+    return invalid_argument("{} choices are made, and there are {}", choices.size(),
+                            read.engine.choices.size());
+  }
+  if (choices.empty()) return std::vector<engine::BlobChange>();
+  // A zero is left behind the text.
+  const std::string_view known = std::string_view(device).substr(0, kDeviceRoom - 1);
+  std::fill(read.engine.device.begin(), read.engine.device.end(), uint8_t{0});
+  std::copy(known.begin(), known.end(), read.engine.device.begin());
+  read.engine.choices.assign(choices.begin(), choices.end());
+  if (const Status checked = check_choices(read.engine); !checked.ok()) {
+    return invalid_argument("{}", checked.error().message());
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(const ChoicePlaces places, find_choices(blob));
+  return std::vector<engine::BlobChange>{{places.choices, to_bytes(read.engine.choices)},
+                                         {places.device, to_bytes(read.engine.device)}};
+}
+
+}  // namespace slipway::cuda

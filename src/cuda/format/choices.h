@@ -1,0 +1,38 @@
+// Parts of an engine that there are several ways to compute: each choice says which of its
+// alternatives runs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cuda/format/engine_generated.h"
+#include "engine/description.h"
+#include "slipway/result.h"
+
+namespace slipway::cuda {
+
+// Of EngineT::device, where there are choices.
+inline constexpr size_t kDeviceRoom = 128;
+
+// Whether the launch runs, as the choices are.
+bool is_chosen(const table::EngineT& engine, const table::LaunchT& launch);
+
+// How many alternatives each choice has.
+std::vector<uint32_t> count_alternatives(const table::EngineT& engine);
+
+// What is in EngineT::device; empty where the engine does not say on what it was tuned.
+std::string chosen_device(const table::EngineT& engine);
+
+// That each choice is of alternatives which are there, all up to the last one.
+Status check_choices(const table::EngineT& engine);
+
+// engine::Description::count_choices and choose.
+Result<size_t> count_choices(std::span<const std::byte> blob);
+Result<std::vector<engine::BlobChange>> choose(std::span<const std::byte> blob,
+                                               std::span<const uint8_t> choices,
+                                               const std::string& device);
+
+}  // namespace slipway::cuda

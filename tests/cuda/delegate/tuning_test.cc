@@ -1,0 +1,188 @@
+// Engines with several ways to compute: any of them can be chosen, and the fastest is found.
+#include "base/hash.h"
+#include "cuda/builder/generator.h"
+#include "cuda/delegate/delegate_test.h"
+#include "cuda/format/description.h"
+#include "engine/tuner.h"
+#include "onnx/graph_maker_test.h"
+#include "runtime/backends.h"
+
+namespace slipway::cuda {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::byte> chosen(std::vector<std::byte> blob, const std::vector<uint8_t>& choices,
+                              const std::string& device) {
+  const auto changes = kDescription.choose(blob, choices, device);
+  EXPECT_TRUE(changes.ok()) << changes.error().message();
+  for (const engine::BlobChange& change : *changes) {
+    std::copy(change.bytes.begin(), change.bytes.end(),
+              blob.begin() + static_cast<std::ptrdiff_t>(change.offset));
+  }
+  return blob;
+}
+
+class Collector final : public engine::Tuner {
+ public:
+  void progress(size_t done, size_t total) override { steps.emplace_back(done, total); }
+  void found(const engine::FoundChoices& choices) override { all.push_back(choices); }
+  std::vector<std::pair<size_t, size_t>> steps;
+  std::vector<engine::FoundChoices> all;
+};
+
+class CudaTuning : public CudaDelegateTest {
+ protected:
+  void SetUp() override {
+    CudaDelegateTest::SetUp();
+    if (driver.is_real) GTEST_SKIP() << "a GPU takes no C++, and has times of its own";
+  }
+  void TearDown() override {
+    driver.processors = 4;
+    CudaDelegateTest::TearDown();
+  }
+  // What the first way to scale gives and the others add is 0, 10 or 20.
+  static int alternative_of(Handle& engine) {
+    TestTensor x({1, 3}, {1, 2, 3});
+    TestTensor y({1, 3}, Floats(3));
+    EXPECT_EQ(engine.run({&x, &y}), et::Error::Ok) << engine.log();
+    const float added = y.data().at(0) / 2 - 2;
+    EXPECT_EQ(y.data(), (Floats{4 + 2 * added, 42 + 2 * added, 602 + 2 * added}));
+    return static_cast<int>(added / 10);
+  }
+};
+
+TEST_F(CudaTuning, WhatIsChosenRuns) {
+  for (uint8_t i = 0; i < 3; ++i) {
+    for (const bool graphs : {false, true}) {
+      Handle engine(chosen(choosing().blob(), {i}, ""), {}, {graphs_option(graphs)});
+      const int launches = driver.launches;
+      for (int call = 0; call < 3; ++call) EXPECT_EQ(alternative_of(engine), i);
+      EXPECT_EQ(driver.launches, launches + (graphs ? 4 : 6));
+    }
+  }
+}
+
+TEST_F(CudaTuning, TheFirstCallFindsTheFastest) {
+  const auto blob = choosing().blob();
+  Collector collector;
+  auto guard = runtime::TuningGuard::create(kBackend, collector);
+  ASSERT_TRUE(guard.ok()) << guard.error().message();
+  Handle engine(blob, {}, {graphs_option()});
+  EXPECT_EQ(alternative_of(engine), 0);  // The call itself is of what was chosen before.
+  ASSERT_EQ(collector.all.size(), 1u);
+  const engine::FoundChoices& found = collector.all[0];
+  EXPECT_EQ(found.xxh3, xxh3_hex(blob));
+  EXPECT_THAT(found.choices, ElementsAre(1));
+  EXPECT_EQ(found.tuned.device, "stand-in 0 (4 multiprocessors), CUDA 13.2");
+  // A block takes a millisecond there: four and two, and one behind them.
+  EXPECT_EQ(found.tuned.before, 5);
+  EXPECT_EQ(found.tuned.after, 3);
+  ASSERT_EQ(found.tuned.choices.size(), 1u);
+  const TunedChoice& choice = found.tuned.choices[0];
+  EXPECT_EQ(choice.origin, "aten.mul.Tensor");
+  EXPECT_EQ(choice.plan, "blocks of another number");
+  EXPECT_EQ(choice.alternative, 1u);
+  EXPECT_EQ(choice.alternatives, 3u);
+  EXPECT_EQ(choice.launches, 1u);
+  EXPECT_THAT(collector.steps, ElementsAre(std::pair(0, 1), std::pair(1, 1)));
+  // It goes on with that, and times nothing again.
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(alternative_of(engine), 1);
+  EXPECT_EQ(collector.all.size(), 1u);
+  Handle plain(affine().blob());
+  EXPECT_EQ(alternative_of(plain), 0);
+  EXPECT_EQ(collector.all.size(), 1u);
+}
+
+TEST_F(CudaTuning, WithoutATunerNothingIsTimed) {
+  {
+    Collector gone;
+    auto guard = runtime::TuningGuard::create(kBackend, gone);
+  }
+  Handle engine(choosing().blob());
+  const int graphs = driver.graphs;
+  EXPECT_EQ(alternative_of(engine), 0);
+  EXPECT_EQ(driver.graphs, graphs);
+}
+
+TEST_F(CudaTuning, AnErrorWhileTimingIsOneOfTheCall) {
+  Collector collector;
+  auto guard = runtime::TuningGuard::create(kBackend, collector);
+  Handle engine(choosing().blob());
+  driver.graph_errors = 1;
+  TestTensor x({1, 3}, {1, 2, 3});
+  TestTensor y({1, 3}, Floats(3));
+  EXPECT_NE(engine.run({&x, &y}), et::Error::Ok);
+  EXPECT_THAT(engine.log(), HasSubstr("a CUDA graph can't be recorded"));
+  EXPECT_TRUE(collector.all.empty());
+  EXPECT_EQ(alternative_of(engine), 0);
+}
+
+TEST_F(CudaTuning, ChoicesOfAnotherGpuAreNotTaken) {
+  const auto blob = chosen(choosing().blob(), {2}, "stand-in 0 (4 multiprocessors), CUDA 12.4");
+  Handle own(blob);  // with another driver
+  EXPECT_EQ(alternative_of(own), 2);
+  EXPECT_THAT(own.log(), testing::Not(HasSubstr("tuned")));
+  driver.processors = 40;
+  Handle other(blob);
+  EXPECT_THAT(other.log(),
+              HasSubstr("it was tuned on stand-in 0 (4 multiprocessors), CUDA 12.4, and runs on "
+                        "stand-in 0 (40 multiprocessors)"));
+  EXPECT_EQ(alternative_of(other), 0);
+}
+
+// A product of `m` rows and 400 terms, of float32 that is rounded to the type first.
+std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
+  onnx::GraphMaker maker;
+  const auto to = int64_t{type == DType::kFloat32 ? 1 : type == DType::kFloat16 ? 10 : 16};
+  for (const auto& [name, rows] : {std::pair("a", m), {"b", n}}) {
+    maker.input(name, {rows, 400});
+    maker.node("Cast", {name}, std::string(name) + "_rounded", {{"to", to}});
+    maker.node("Cast", {std::string(name) + "_rounded"}, std::string(name) + "_float",
+               {{"to", int64_t{1}}});
+  }
+  maker.node("Gemm", {"a_float", "b_float"}, "result", {{"transB", int64_t{1}}});
+  maker.output("result", {m, n});
+  const auto constants = engine_build::Constants::of(maker.graph);
+  Generator generator(maker.graph, *constants, 6);
+  EXPECT_TRUE(generator.run().empty());
+  EngineMaker made;
+  made.engine = generator.take_engine();
+  made.images = {{"compute_10", generator.source()}};
+  return made.blob();
+}
+
+TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
+  constexpr int kM = 70;
+  constexpr int kN = 40;
+  constexpr int kK = 400;
+  Floats a;
+  Floats b;
+  for (int i = 0; i < kM * kK; ++i) a.push_back(static_cast<float>(i % 7 - 3));
+  for (int i = 0; i < kN * kK; ++i) b.push_back(static_cast<float>(i % 5 - 2));
+  Floats expected;  // exact
+  for (int m = 0; m < kM; ++m) {
+    for (int n = 0; n < kN; ++n) {
+      float sum = 0;
+      for (int k = 0; k < kK; ++k) sum += a[m * kK + k] * b[n * kK + k];
+      expected.push_back(sum);
+    }
+  }
+  for (const DType type : {DType::kFloat32, DType::kFloat16}) {
+    const auto blob = product(type, kM, kN);
+    ASSERT_EQ(*kDescription.count_choices(blob), 1u);
+    for (uint8_t i = 0; i < 6; ++i) {
+      Handle engine(chosen(blob, {i}, ""));
+      ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+      TestTensor left({kM, kK}, a);
+      TestTensor right({kN, kK}, b);
+      TestTensor sums({kM, kN}, Floats(kM * kN));
+      ASSERT_EQ(engine.run({&left, &right, &sums}), et::Error::Ok) << engine.log();
+      EXPECT_EQ(sums.data(), expected) << "alternative " << static_cast<int>(i);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slipway::cuda
