@@ -17,6 +17,7 @@ void add_compile(const Command& tool, Action& action);
 void add_run(const Command& tool, Action& action);
 void add_inspect(const Command& tool, Action& action);
 void add_extract(const Command& tool, Action& action);
+void add_tune(const Command& tool, Action& action);
 void add_verify(const Command& tool, Action& action);
 void add_operators(const Command& tool, Action& action);
 void add_cache(const Command& tool, Action& action);

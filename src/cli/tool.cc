@@ -124,6 +124,7 @@ int run_tool(int argc, const char* const* argv) {
   add_run(tool, action);
   add_inspect(tool, action);
   add_extract(tool, action);
+  add_tune(tool, action);
   add_verify(tool, action);
   add_operators(tool, action);
   add_cache(tool, action);
