@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -197,7 +198,7 @@ void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t s
   const uint32_t totals = generator.scratch(row_count * splits * bytes);
   const auto place = [](Kernel& k, const std::string& part, const SymInt& each,
                         const std::string& own) { return plus(times(part, k.number(each)), own); };
-  Kernel first(generator);
+  Kernel first(generator, kernel.alternative());
   emit_over_keys(first, t, row_warps, splits,
                  [&](Kernel& k, const std::string& part, const Indices& batch,
                      const std::string& row, const std::string& column) {
@@ -235,18 +236,48 @@ void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t s
   store(kernel, at, quotient(kernel, t));
 }
 
-void emit_attention(Kernel& kernel, const Attention& t, const Store& store) {
+struct AttentionPlan {
+  int64_t row_warps = 1;
+  int64_t splits = 1;  // of the keys
+  bool operator==(const AttentionPlan&) const = default;
+};
+
+// First what fills a GPU with blocks, and then what has others.
+std::vector<AttentionPlan> attention_plans(const Attention& t, uint32_t most_plans) {
   const int64_t batches = count_of(ir::numel(t.batch));
+  const int64_t keys = count_of(t.keys);
   const auto blocks = [&](int64_t rows) {
     return (count_of(t.queries) + rows - 1) / rows * batches;
   };
-  const int64_t row_warps = blocks(64) >= kEnoughBlocks ? 4 : 1;
-  const int64_t count = std::max<int64_t>(blocks(16 * row_warps), 1);
-  int64_t splits = 1;
-  while (splits < kMostKeyParts && count * splits < 2 * kEnoughBlocks &&
-         splits * 4 * kKeys <= count_of(t.keys)) {
-    splits *= 2;
+  const auto with_rows = [&](int64_t row_warps) {
+    const int64_t count = std::max<int64_t>(blocks(16 * row_warps), 1);
+    int64_t splits = 1;
+    while (splits < kMostKeyParts && count * splits < 2 * kEnoughBlocks &&
+           splits * 4 * kKeys <= keys) {
+      splits *= 2;
+    }
+    return AttentionPlan{row_warps, splits};
+  };
+  const AttentionPlan first = with_rows(blocks(64) >= kEnoughBlocks ? 4 : 1);
+  std::vector<AttentionPlan> plans;
+  for (const AttentionPlan& plan :
+       {first, with_rows(1), with_rows(2), with_rows(4),
+        AttentionPlan{first.row_warps, std::min(2 * first.splits, kMostKeyParts)},
+        AttentionPlan{first.row_warps, std::max<int64_t>(first.splits / 2, 1)}}) {
+    const bool is_known = std::find(plans.begin(), plans.end(), plan) != plans.end();
+    const bool has_keys = plan.splits == 1 || plan.splits * kKeys <= keys;
+    if (plans.size() < most_plans && !is_known && has_keys) plans.push_back(plan);
   }
+  return plans;
+}
+
+void emit_attention(Kernel& kernel, const Attention& t, const Store& store) {
+  Alternative& alternative = kernel.alternative();
+  const auto plans = attention_plans(t, kernel.generator().candidates());
+  const auto [row_warps, splits] = plans.at(alternative.index);
+  alternative.count = static_cast<uint32_t>(plans.size());
+  alternative.plan = fmt::format("{} queries a block", 16 * row_warps);
+  if (splits > 1) alternative.plan += fmt::format(", keys in {} parts", splits);
   if (splits > 1) return emit_parts(kernel, t, row_warps, splits, store);
   emit_over_keys(kernel, t, row_warps, 1,
                  [&](Kernel& k, const std::string&, const Indices& batch, const std::string& row,

@@ -173,6 +173,7 @@ void Generator::lower(const onnx::Node& node) {
     if (!input || input->ints || input->buffer || input->initializer || input->define) continue;
     return fail(fmt::format("the sizes of {} are known only from data", name));
   }
+  for (const std::string& name : node.outputs) value(name).maker = &node;
   Rule rule(*this, node);
   try {
     entry->rule(rule);
@@ -286,6 +287,10 @@ bool Generator::is_of_caller(uint32_t buffer) const {
 void Generator::materialize(Value& value) {
   if (value.buffer || (value.initializer && !value.output)) return;
   allocate(value);
+  // Kernels are of the node that they begin with, whoever wants to have the value.
+  const onnx::Node* const wanting = node_;
+  const Value& begin = value.root ? *value.root->value : value;
+  if (begin.maker != nullptr) node_ = begin.maker;
   const size_t first_step = engine_.steps.size();
   uint32_t alternatives = 1;
   for (uint32_t i = 0; i < alternatives; ++i) {
@@ -295,6 +300,7 @@ void Generator::materialize(Value& value) {
     alternatives = kernel.alternative().count;
   }
   if (alternatives > 1) add_choice(first_step);
+  node_ = wanting;
   value.define = nullptr;
   value.root = nullptr;
   value.weight = 0;

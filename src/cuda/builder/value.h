@@ -71,6 +71,7 @@ struct Value {
   std::shared_ptr<Root> root;
   int weight = 0;   // how many operations an element takes, of those that no buffer holds
   int readers = 0;  // nodes
+  const onnx::Node* maker = nullptr;
   std::optional<uint32_t> output;  // of the graph, by position
   bool is_refused = false;
 };

@@ -1,4 +1,6 @@
 // Engines with several ways to compute: any of them can be chosen, and the fastest is found.
+#include <cmath>
+
 #include "base/hash.h"
 #include "cuda/builder/generator.h"
 #include "cuda/delegate/delegate_test.h"
@@ -132,6 +134,16 @@ TEST_F(CudaTuning, ChoicesOfAnotherGpuAreNotTaken) {
   EXPECT_EQ(alternative_of(other), 0);
 }
 
+std::vector<std::byte> built(const onnx::Graph& graph) {
+  const auto constants = engine_build::Constants::of(graph);
+  Generator generator(graph, *constants, 6);
+  EXPECT_TRUE(generator.run().empty());
+  EngineMaker made;
+  made.engine = generator.take_engine();
+  made.images = {{"compute_10", generator.source()}};
+  return made.blob();
+}
+
 // A product of `m` rows and 400 terms, of float32 that is rounded to the type first.
 std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
   onnx::GraphMaker maker;
@@ -144,13 +156,7 @@ std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
   }
   maker.node("Gemm", {"a_float", "b_float"}, "result", {{"transB", int64_t{1}}});
   maker.output("result", {m, n});
-  const auto constants = engine_build::Constants::of(maker.graph);
-  Generator generator(maker.graph, *constants, 6);
-  EXPECT_TRUE(generator.run().empty());
-  EngineMaker made;
-  made.engine = generator.take_engine();
-  made.images = {{"compute_10", generator.source()}};
-  return made.blob();
+  return built(maker.graph);
 }
 
 TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
@@ -181,6 +187,68 @@ TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
       ASSERT_EQ(engine.run({&left, &right, &sums}), et::Error::Ok) << engine.log();
       EXPECT_EQ(sums.data(), expected) << "alternative " << static_cast<int>(i);
     }
+  }
+}
+
+// Of two heads with this many queries and keys, 32 wide, rounded to float16.
+std::vector<std::byte> attention(int64_t queries, int64_t keys) {
+  onnx::GraphMaker maker;
+  const auto input = [&](const std::string& name, int64_t rows) {
+    maker.input(name, {1, 2, rows, 32});
+    maker.node("Cast", {name}, name + "_half", {{"to", int64_t{10}}});
+    maker.node("Cast", {name + "_half"}, name + "_float", {{"to", int64_t{1}}});
+  };
+  input("q", queries);
+  input("k", keys);
+  input("v", keys);
+  maker.node("Transpose", {"k_float"}, "turned", {{"perm", std::vector<int64_t>{0, 1, 3, 2}}});
+  maker.node("MatMul", {"q_float", "turned"}, "scores");
+  maker.node("Softmax", {"scores"}, "weights");
+  maker.node("MatMul", {"weights", "v_float"}, "result");
+  maker.output("result", {1, 2, queries, 32});
+  return built(maker.graph);
+}
+
+TEST_F(CudaTuning, EveryWayToComputeAttentionGivesIt) {
+  constexpr int kQueries = 40;
+  constexpr int kKeys = 130;
+  constexpr int kWidth = 32;
+  const auto numbers = [](int rows, int period) {
+    Floats made;
+    for (int i = 0; i < 2 * rows * kWidth; ++i) {
+      made.push_back(static_cast<float>(i * 7 % period - period / 2) / 16);
+    }
+    return made;
+  };
+  const Floats q = numbers(kQueries, 13);
+  const Floats k = numbers(kKeys, 17);
+  const Floats v = numbers(kKeys, 29);
+  Floats expected;
+  for (int row = 0; row < 2 * kQueries; ++row) {
+    const int head = row / kQueries * kKeys;
+    std::vector<double> sums(kWidth);
+    double total = 0;
+    for (int key = head; key < head + kKeys; ++key) {
+      double score = 0;
+      for (int i = 0; i < kWidth; ++i) score += q[row * kWidth + i] * k[key * kWidth + i];
+      total += std::exp(score);
+      for (int i = 0; i < kWidth; ++i) sums[i] += std::exp(score) * v[key * kWidth + i];
+    }
+    for (const double sum : sums) expected.push_back(static_cast<float>(sum / total));
+  }
+  const auto blob = attention(kQueries, kKeys);
+  ASSERT_EQ(*kDescription.count_choices(blob), 1u);
+  const auto count = count_alternatives(read_blob(blob)->engine).at(0);
+  EXPECT_EQ(count, 4u);
+  for (uint32_t i = 0; i < count; ++i) {
+    Handle engine(chosen(blob, {static_cast<uint8_t>(i)}, ""));
+    ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
+    TestTensor queries({1, 2, kQueries, kWidth}, q);
+    TestTensor keys({1, 2, kKeys, kWidth}, k);
+    TestTensor values({1, 2, kKeys, kWidth}, v);
+    TestTensor result({1, 2, kQueries, kWidth}, Floats(expected.size()));
+    ASSERT_EQ(engine.run({&queries, &keys, &values, &result}), et::Error::Ok) << engine.log();
+    EXPECT_THAT(result.data(), testing::Pointwise(testing::FloatNear(1e-3F), expected)) << i;
   }
 }
 
