@@ -252,7 +252,7 @@ std::vector<AttentionPlan> attention_plans(const Attention& t, uint32_t most_pla
   const auto with_rows = [&](int64_t row_warps) {
     const int64_t count = std::max<int64_t>(blocks(16 * row_warps), 1);
     int64_t splits = 1;
-    while (splits < kMostKeyParts && count * splits < 2 * kEnoughBlocks &&
+    while (count < kEnoughBlocks && splits < kMostKeyParts && count * splits < 2 * kEnoughBlocks &&
            splits * 4 * kKeys <= keys) {
       splits *= 2;
     }

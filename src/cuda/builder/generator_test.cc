@@ -1,7 +1,5 @@
 #include "cuda/builder/generator.h"
 
-#include <map>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,7 +7,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "cuda/format/choices.h"
 #include "onnx/graph_maker_test.h"
 
 namespace slipway::cuda {
@@ -30,10 +27,10 @@ struct Generated {
   std::string kernels;  // without the prelude
 };
 
-Generated generate(const onnx::Graph& graph, uint32_t candidates = 1) {
+Generated generate(const onnx::Graph& graph) {
   const auto constants = engine_build::Constants::of(graph);
   EXPECT_TRUE(constants.ok());
-  Generator generator(graph, *constants, candidates);
+  Generator generator(graph, *constants);
   Generated result;
   result.refusals = generator.run();
   result.engine = generator.take_engine();
@@ -377,6 +374,8 @@ TEST(GeneratorTest, AttentionOfOneQueryIsSplitOverTheKeys) {
   ASSERT_EQ(made.engine.steps.size(), 2U);
   EXPECT_EQ(made.engine.steps[0].AsLaunch()->writes.size(), 3U);
   EXPECT_EQ(made.engine.steps[1].AsLaunch()->reads.size(), 3U);
+  // Queries that fill a GPU are not.
+  EXPECT_EQ(generate(attention(DType::kFloat16, 2112, 2048).graph).engine.steps.size(), 1U);
 }
 
 TEST(GeneratorTest, WhatIsNoAttentionOfHalvesHasKernelsOfItsOwn) {
@@ -441,57 +440,6 @@ TEST(GeneratorTest, LongSumsOfFewTilesAreSplit) {
   const Generated made = generate(m.graph);
   ASSERT_EQ(made.engine.steps.size(), 2U);
   EXPECT_EQ(made.engine.steps[0].AsLaunch()->writes, made.engine.steps[1].AsLaunch()->reads);
-}
-
-TEST(GeneratorTest, ProductsHaveAsManyAlternativesAsAreAskedFor) {
-  Maker m;
-  for (const std::string name : {"a", "b", "c"}) m.input(name, {256, 256});
-  m.node("MatMul", {"a", "b"}, "first");
-  m.node("MatMul", {"first", "c"}, "second");
-  m.node("Exp", {"second"}, "result");
-  m.output("result", {256, 256});
-  const Generated one = generate(m.graph);
-  EXPECT_TRUE(one.engine.choices.empty());
-  EXPECT_TRUE(one.engine.device.empty());
-  const Generated made = generate(m.graph, 4);
-  EXPECT_TRUE(made.refusals.empty());
-  // Of the second one Exp is part.
-  EXPECT_THAT(made.engine.choices, ElementsAre(0, 0));
-  EXPECT_THAT(count_alternatives(made.engine), ElementsAre(4, 4));
-  EXPECT_TRUE(check_choices(made.engine).ok());
-  std::set<std::string> plans;
-  std::set<uint32_t> written;  // by the last launch of each alternative
-  for (const auto& step : made.engine.steps) {
-    const table::LaunchT& launch = *step.AsLaunch();
-    if (launch.choice != 1) continue;
-    plans.insert(launch.plan);
-    if (launch.reads.size() == 1 || launch.plan.find("parts") == std::string::npos) {
-      written.insert(launch.writes.begin(), launch.writes.end());
-    }
-  }
-  EXPECT_EQ(plans.size(), 4U);
-  EXPECT_EQ(written.size(), 1U);
-  // What is reckoned to be fastest comes first, as without alternatives.
-  const table::LaunchT& first = *made.engine.steps[0].AsLaunch();
-  EXPECT_EQ(first.origin, "first");  // though the second one wants it
-  EXPECT_EQ(first.shared_bytes, one.engine.steps[0].AsLaunch()->shared_bytes);
-  EXPECT_EQ(first.block, one.engine.steps[0].AsLaunch()->block);
-}
-
-TEST(GeneratorTest, EqualProductsAreChosenTogether) {
-  Maker m;
-  for (const std::string name : {"a", "b", "c", "d", "e"}) m.input(name, {256, 256});
-  m.node("MatMul", {"a", "b"}, "first");
-  m.node("MatMul", {"first", "c"}, "second");
-  m.node("MatMul", {"second", "d"}, "third");
-  m.node("MatMul", {"third", "e"}, "result");
-  m.output("result", {256, 256});
-  const Generated made = generate(m.graph, 2);
-  // The first one reads two inputs, which may lie anywhere.
-  EXPECT_EQ(made.engine.choices.size(), 2U);
-  std::map<uint32_t, int> writes;
-  for (const auto& step : made.engine.steps) ++writes[step.AsLaunch()->choice];
-  EXPECT_EQ(writes[2], 3 * writes[1]);
 }
 
 TEST(GeneratorTest, BetweenConvolutionsChannelsAreInnermost) {
