@@ -17,7 +17,7 @@ using testing::ElementsAre;
 
 table::EngineT generate(const onnx::Graph& graph, uint32_t candidates) {
   const auto constants = engine_build::Constants::of(graph);
-  Generator generator(graph, *constants, candidates);
+  Generator generator(graph, *constants, {.candidates = candidates});
   EXPECT_TRUE(generator.run().empty());
   return generator.take_engine();
 }

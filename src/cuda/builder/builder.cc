@@ -23,7 +23,7 @@ namespace slipway::cuda {
 namespace {
 
 // Changes with what the generator writes for a graph.
-constexpr int kGenerator = 7;
+constexpr int kGenerator = 8;
 
 constexpr const char* kSizesOfData = "its result has sizes that data decides";
 constexpr std::pair<std::string_view, const char*> kKept[] = {
@@ -83,7 +83,9 @@ class CudaBuilder : public engine_build::Builder {
                                       const ByteSink& sink) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
                              engine_build::Constants::of(graph));
-    Generator generator(graph, constants, options_.candidates);
+    Generator generator(graph, constants,
+                        {.candidates = options_.candidates,
+                         .is_for_hopper = options_.targets == std::vector<std::string>{"sm_90a"}});
     if (auto refusals = generator.run(); !refusals.empty()) {
       return engine_build::Outcome(std::move(refusals));
     }

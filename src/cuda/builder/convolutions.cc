@@ -215,6 +215,7 @@ void convolve(Rule& r) {
         const std::string added = bias ? kernel.read(*bias, {n}) : "0";
         store(kernel, at, fmt::format("({} + {})", sum, added));
       };
+      product.is_convolution = true;
       emit_tiled_product(k, product);
     }));
   }

@@ -63,12 +63,11 @@ std::string literal_of(DType dtype, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Generator::Generator(const onnx::Graph& graph, const engine_build::Constants& constants,
-                     uint32_t candidates)
+Generator::Generator(const onnx::Graph& graph, const engine_build::Constants& constants, Ways ways)
     : graph_(graph),
       constants_(constants),
       types_(onnx::value_types(graph)),
-      candidates_(candidates),
+      ways_(ways),
       numbers_(graph) {
   for (const auto* list : {&graph.values, &graph.outputs}) {
     for (const onnx::ValueType& type : *list) declared_[type.name] = &type.sizes;
@@ -346,8 +345,8 @@ void Generator::add_choice(size_t first_step) {
 }
 
 void Generator::launch(const Kernel& kernel) {
-  const auto [it, is_new] =
-      kernels_.try_emplace(kernel.source(), static_cast<uint32_t>(sources_.size()));
+  const auto [it, is_new] = kernels_.try_emplace({kernel.attributes(), kernel.source()},
+                                                 static_cast<uint32_t>(sources_.size()));
   if (is_new) {
     sources_.push_back(&it->first);
     engine_.kernels.push_back(fmt::format("k{}", it->second));
@@ -383,7 +382,8 @@ std::string Generator::source() const {
   std::string text(builder::kPrelude);
   for (const std::string_view used : texts_) text += used;
   for (size_t i = 0; i < sources_.size(); ++i) {
-    text += fmt::format("\nextern \"C\" __global__ void k{}{}", i, *sources_[i]);
+    const auto& [attributes, source] = *sources_[i];
+    text += fmt::format("\nextern \"C\" __global__ void {}k{}{}", attributes, i, source);
   }
   return text;
 }

@@ -32,9 +32,12 @@ namespace slipway::cuda {
 
 class Generator {
  public:
-  // `candidates`: how many ways to compute something are written at the most.
-  Generator(const onnx::Graph& graph, const engine_build::Constants& constants,
-            uint32_t candidates = 1);
+  // In which ways something may be computed.
+  struct Ways {
+    uint32_t candidates = 1;     // how many are written at the most
+    bool is_for_hopper = false;  // those that its machine code alone can have are among them
+  };
+  Generator(const onnx::Graph& graph, const engine_build::Constants& constants, Ways ways);
 
   // All nodes, or those that it refuses.
   std::vector<engine_build::Refusal> run();
@@ -52,7 +55,7 @@ class Generator {
   const std::vector<Constant>& constants() const { return constant_list_; }
 
   // ---- For kernels.
-  uint32_t candidates() const { return candidates_; }
+  uint32_t candidates() const { return ways_.candidates; }
   uint32_t number(const ir::SymInt& value);
   // The buffer of flags, and the place of this one.
   std::pair<uint32_t, uint32_t> flag(const std::string& text);
@@ -69,6 +72,7 @@ class Generator {
   bool is_constant(uint32_t buffer) const;
   // Whether the buffer is the caller's, which may lie anywhere.
   bool is_of_caller(uint32_t buffer) const;
+  bool is_for_hopper() const { return ways_.is_for_hopper; }
   // Kernels use what this text has, one of device_code.h.
   void use(std::string_view text);
 
@@ -106,14 +110,15 @@ class Generator {
   const onnx::Graph& graph_;
   const engine_build::Constants& constants_;
   const onnx::ValueTypes types_;
-  const uint32_t candidates_;
+  const Ways ways_;
   NumberTable numbers_;
   std::unordered_map<std::string, std::unique_ptr<Value>> values_;
   std::unordered_map<std::string, std::vector<const onnx::Node*>> readers_;
   std::unordered_map<std::string, const Sizes*> declared_;
   table::EngineT engine_;
-  std::map<std::string, uint32_t> kernels_;  // by text
-  std::vector<const std::string*> sources_;
+  using Source = std::pair<std::string, std::string>;  // attributes, and the text behind the name
+  std::map<Source, uint32_t> kernels_;
+  std::vector<const Source*> sources_;
   // Of alternatives and their kernels.
   std::map<std::vector<std::pair<uint8_t, uint32_t>>, uint32_t> choices_;
   std::map<std::pair<const onnx::Initializer*, std::string>, uint32_t> constant_buffers_;

@@ -27,10 +27,10 @@ struct Generated {
   std::string kernels;  // without the prelude
 };
 
-Generated generate(const onnx::Graph& graph) {
+Generated generate(const onnx::Graph& graph, bool is_for_hopper = false) {
   const auto constants = engine_build::Constants::of(graph);
   EXPECT_TRUE(constants.ok());
-  Generator generator(graph, *constants);
+  Generator generator(graph, *constants, {.is_for_hopper = is_for_hopper});
   Generated result;
   result.refusals = generator.run();
   result.engine = generator.take_engine();
@@ -416,9 +416,46 @@ TEST(GeneratorTest, LargeProductsOfHalvesHaveSwizzledTilesAndLoadConstantsAhead)
     EXPECT_THAT(made.kernels, HasSubstr("s_group_sums<s_float16_product, 64>"));
     EXPECT_THAT(made.kernels, HasSubstr("typedef s_swizzled_tile<unsigned short, 64> Tile_b"));
     EXPECT_THAT(made.kernels,
-                HasSubstr(is_constant ? "4, 256, true, Index>(" : "4, 256, false, Index>("));
+                HasSubstr(is_constant ? "4, 256, true, 1, Index>(" : "4, 256, false, 1, Index>("));
     EXPECT_THAT(made.kernels, Not(HasSubstr("  s_wait_for_earlier();")));  // the product does it
   }
+}
+
+// Of what lies where the engine has put it: maps of matrices need that.
+TEST(GeneratorTest, LargeProductsOfHalvesAreMadeByClustersForHopperAlone) {
+  for (const bool is_of_caller : {false, true}) {
+    Maker m;
+    m.input("x", {512, 512}, is_of_caller ? DType::kFloat16 : DType::kFloat32);
+    m.constant("w", DType::kFloat16, {4096, 512}, std::vector<uint16_t>(4096 * 512));
+    if (is_of_caller) m.node("Cast", {"x"}, "a", {{"to", int64_t{1}}});
+    if (!is_of_caller) add_half(m, "x", "a", DType::kFloat16);
+    m.node("Transpose", {"w"}, "t");
+    m.node("Cast", {"t"}, "b", {{"to", int64_t{1}}});
+    m.node("MatMul", {"a", "b"}, "result");
+    m.output("result", {512, 4096});
+    EXPECT_THAT(generate(m.graph).kernels, Not(HasSubstr("s_cluster_product<")));
+    const Generated made = generate(m.graph, true);
+    EXPECT_TRUE(made.refusals.empty());
+    if (is_of_caller) {
+      EXPECT_THAT(made.kernels, Not(HasSubstr("s_cluster_product<")));
+      continue;
+    }
+    EXPECT_THAT(made.kernels, HasSubstr("__launch_bounds__(288) __cluster_dims__("));
+    EXPECT_THAT(made.kernels, HasSubstr("s_cluster_product<s_float16_product, "));
+    EXPECT_EQ(made.engine.steps.back().AsLaunch()->block.front(), 288U);
+  }
+}
+
+TEST(GeneratorTest, ClustersAddUpThePartsOfConvolutionsForHopperAlone) {
+  Maker m;
+  m.input("x", {1, 256, 14, 14});
+  m.input("w", {256, 256, 3, 3});
+  m.node("Conv", {"x", "w"}, "result", {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  m.output("result", {1, 256, 14, 14});
+  const size_t steps = generate(m.graph).engine.steps.size();
+  const Generated made = generate(m.graph, true);
+  EXPECT_THAT(made.kernels, HasSubstr("__cluster_dims__("));
+  EXPECT_EQ(made.engine.steps.size() + 1, steps);
 }
 
 TEST(GeneratorTest, KernelsWaitForEarlierOnes) {

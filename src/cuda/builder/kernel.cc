@@ -364,6 +364,11 @@ void Kernel::set_grid(const ir::SymInt& x, const ir::SymInt& y, const ir::SymInt
   grid_ = {x, y, z};
 }
 
+std::string Kernel::attributes() const {
+  if (cluster_ == 0) return "";
+  return fmt::format("__launch_bounds__({}) __cluster_dims__({}, 1, 1) ", block_, cluster_);
+}
+
 std::string Kernel::source() const {
   std::string parameters;
   for (size_t i = 0; i < arguments_.size(); ++i) {

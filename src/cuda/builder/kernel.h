@@ -108,6 +108,8 @@ class Kernel {
   // Its text calls s_wait_for_earlier(), before which it may read constants. Other kernels begin
   // with that.
   void wait_itself() { waits_itself_ = true; }
+  // So many blocks that follow each other run at once, and see each other's shared memory.
+  void set_cluster(int blocks) { cluster_ = blocks; }
   // Of dynamic shared memory.
   void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }
 
@@ -117,7 +119,9 @@ class Kernel {
   const std::vector<Argument>& arguments() const { return arguments_; }
   const std::vector<uint32_t>& reads() const { return reads_; }
   const std::vector<uint32_t>& writes() const { return writes_; }
-  // Without its name: "(const float* b0, ...) {...}".
+  // What stands before its name, where that is not nothing; and what follows it:
+  // "(const float* b0, ...) {...}".
+  std::string attributes() const;
   std::string source() const;
 
  private:
@@ -140,6 +144,7 @@ class Kernel {
   std::vector<uint32_t> writes_;
   Sizes grid_ = {1, 1, 1};
   int block_ = kBlock;
+  int cluster_ = 0;
   uint32_t shared_bytes_ = 0;
   bool has_short_indices_ = false;
   bool waits_itself_ = false;

@@ -37,10 +37,14 @@ struct Tile {
   // Whether its lines, which have vectors along k, are swizzled: then groups of four warps have 64
   // rows each where there is Hopper's machine code.
   bool is_swizzled = false;
+  // So many blocks share what they load of b (cluster_product.txt); 0 where none does.
+  int cluster = 0;
 };
 
-// Their shared memory is within what blocks of all GPUs have.
-constexpr std::array<Tile, 10> kHalfTiles = {{
+// But for clusters', their shared memory is within what blocks of all GPUs have.
+constexpr std::array<Tile, 12> kHalfTiles = {{
+    {128, 256, 64, 64, 256, 4, 288, 620, 620, true, 2},
+    {128, 128, 64, 64, 128, 6, 288, 330, 330, true, 2},
     {128, 128, 64, 64, 32, 3, 256, 1000, 810, true},
     {128, 64, 64, 32, 32, 4, 256, 450, 600, true},
     {64, 128, 64, 32, 64, 4, 128, 450, 600, true},
@@ -60,6 +64,10 @@ constexpr std::array<Tile, 4> kFloatTiles = {{
 }};
 // What swizzled tiles have besides, to begin at a multiple of as many bytes.
 constexpr int kSwizzled = 1024;
+constexpr int kMostBlocks = 8;  // of a cluster
+// What blocks that share have besides: two maps of matrices, and barriers.
+constexpr int kMapBytes = 256;
+constexpr int kClusterBytes = kMapBytes + 256;
 // How many warps share each sum of halves.
 int slices_of(const Tile& tile) {
   return tile.threads / 32 / ((tile.m / tile.warp_m) * (tile.n / tile.warp_n));
@@ -71,40 +79,65 @@ constexpr double kStart = 2000;
 // What another kernel takes that adds up parts, and a byte of these.
 constexpr double kSplit = 1200;
 constexpr double kPart = 1.5e-4;
+// What the blocks of a cluster take until they have their maps, and to add up their parts.
+constexpr double kMaps = 2500;
+constexpr double kMeeting = 1000;
 
 struct Plan {
   const Tile* tile = nullptr;
   int64_t splits = 1;
+  // The blocks of all parts are a cluster, which adds them up: faster than another kernel for
+  // convolutions, not for products of matrices.
+  bool meets = false;
 };
 
 int64_t known(const SymInt& size) { return size.constant().value_or(kUnknownSize); }
 
 int64_t blocks(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 
+// Whether blocks may share it: Hopper's unit that copies for them takes matrices at multiples
+// of 16.
+bool may_be_shared(const Generator& generator, const TiledOperand& operand) {
+  return generator.is_for_hopper() && operand.along_k && operand.buffer && !operand.inside &&
+         operand.row_stride && *operand.row_stride != SymInt(0) &&
+         !generator.is_of_caller(*operand.buffer);
+}
+
 // The fastest by a rough reckoning, best first: the steps of the processor that has most blocks,
 // and what more kernels and their memory cost. Where several are asked for, no more than two are of
 // one tile: what the reckoning knows least is how tiles compare.
-std::vector<Plan> plans_of(const TiledProduct& p, uint32_t most_plans) {
+std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
   constexpr int kMostOfTile = 2;
   const int64_t m = known(p.m);
   const int64_t n = known(p.n);
   const int64_t k = std::max<int64_t>(known(p.k), 1);
   const int64_t batch = known(ir::numel(p.batch));
   const bool may_split = p.k.is_constant() && p.m.is_constant() && p.n.is_constant();
+  const bool may_share = may_be_shared(generator, p.a) && may_be_shared(generator, p.b);
   std::vector<std::pair<double, Plan>> all;
   const auto consider = [&](const Tile& tile) {
     if (tile.is_swizzled && !(p.a.along_k && p.b.along_k)) return;
-    const int64_t tiles = blocks(m, tile.m) * blocks(n, tile.n) * batch;
+    if (tile.cluster > 0 && !may_share) return;
+    const int64_t rows = int64_t{tile.m} * std::max(tile.cluster, 1);
+    const int64_t tiles = blocks(m, rows) * rows / tile.m * blocks(n, tile.n) * batch;
     const int64_t steps = blocks(k, tile.depth);
     for (const int64_t splits : {1, 2, 3, 4, 6, 8, 12, 16}) {
       if (splits > 1 && (!may_split || steps / splits < 3)) break;
+      const bool meets = generator.is_for_hopper() && p.is_convolution && tile.cluster == 0 &&
+                         splits > 1 && kMostBlocks % splits == 0 && tile.m % splits == 0;
       const double most = std::ceil(static_cast<double>(tiles * splits) / kProcessors);
       const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * kProcessors;
-      double time = kStart + most * tile.m * tile.n * kStore +
-                    static_cast<double>(blocks(steps, splits)) *
-                        std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
-      if (splits > 1) time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
-      all.push_back({time, {&tile, splits}});
+      double time = kStart + static_cast<double>(blocks(steps, splits)) *
+                                 std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
+      if (tile.cluster > 0) time += kMaps;
+      double store = most * tile.m * tile.n * kStore;
+      if (meets) {
+        time += kMeeting;
+        store /= static_cast<double>(splits);
+      } else if (splits > 1) {
+        time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
+      }
+      all.push_back({time + store, {&tile, splits, meets}});
     }
   };
   if (is_half(p.type)) {
@@ -117,7 +150,8 @@ std::vector<Plan> plans_of(const TiledProduct& p, uint32_t most_plans) {
   std::vector<Plan> best;
   std::map<const Tile*, int> taken;
   for (const auto& [time, plan] : all) {
-    if (best.size() < most_plans && taken[plan.tile]++ < kMostOfTile) best.push_back(plan);
+    if (best.size() < generator.candidates() && taken[plan.tile]++ < kMostOfTile)
+      best.push_back(plan);
   }
   return best;
 }
@@ -126,7 +160,9 @@ std::string text_of(const Plan& plan) {
   const Tile& tile = *plan.tile;
   std::string text = fmt::format("tiles of {} by {}, {} along k", tile.m, tile.n, tile.depth);
   if (tile.is_swizzled) text += ", swizzled";
+  if (tile.cluster > 0) text += fmt::format(", by clusters of {}", tile.cluster);
   if (plan.splits > 1) text += fmt::format(", sums in {} parts", plan.splits);
+  if (plan.meets) text += " of a cluster";
   return text;
 }
 
@@ -153,16 +189,91 @@ void emit_load(Kernel& k, const TiledProduct& p, const TiledOperand& operand,
 using Put = std::function<void(Kernel&, const std::string& part, const Indices& batch,
                                const std::string& m, const std::string& n, const std::string&)>;
 
-void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
+// What a block computes.
+struct TilePlace {
+  Indices batch;
+  std::string part;
+  std::string first_m;
+  std::string first_n;
+  std::string begin = "0";  // along k
+  std::string end;
+};
+
+TilePlace place_of_block(Kernel& k, const TiledProduct& p, const Plan& plan) {
   const Tile& tile = *plan.tile;
-  k.generator().use(builder::kProductTiles);
-  if (tile.is_swizzled) k.generator().use(builder::kSwizzledTiles);
-  const SymInt tiles_m = SymInt::floordiv(p.m + (tile.m - 1), tile.m);
-  const SymInt tiles_n = SymInt::floordiv(p.n + (tile.n - 1), tile.n);
-  const SymInt batches = ir::numel(p.batch);
+  const int64_t cluster = std::max(tile.cluster, 1);
+  const int64_t parts = plan.meets ? plan.splits : 1;  // of a cluster
+  // Blocks that follow each other share what they read of the larger operand.
+  const Sizes grid = {
+      ir::numel(p.batch), plan.splits / parts, SymInt::floordiv(p.n + (tile.n - 1), tile.n),
+      SymInt::floordiv(p.m + (tile.m * cluster - 1), tile.m * cluster) * cluster, parts};
+  k.set_grid(ir::numel(grid));
+  if (cluster * parts > 1) k.set_cluster(static_cast<int>(cluster * parts));
+  const Indices place = k.unravel(k.let("Index", "(Index)blockIdx.x + 0"), grid);
+  TilePlace at;
+  at.batch = k.unravel(place[0], p.batch);
+  at.part = place[plan.meets ? 4 : 1];
+  at.first_m = k.let("Index", times(place[3], std::to_string(tile.m)));
+  at.first_n = k.let("Index", times(place[2], std::to_string(tile.n)));
+  at.end = k.number(p.k);
+  if (plan.splits == 1) return at;
+  const std::string all = at.end;
+  const int64_t each = blocks(blocks(known(p.k), tile.depth), plan.splits) * tile.depth;
+  at.begin = k.let("Index", times(at.part, std::to_string(each)));
+  at.end = k.let("Index", fmt::format("{0} + {1} < {2} ? {0} + {1} : {2}", at.begin, each, all));
+  if (!plan.meets) return at;
+  // Where there are no clusters, a block has all parts.
+  at.begin = k.let("Index", fmt::format("S_PARTS({}) > 1 ? {} : 0", parts, at.begin));
+  at.end = k.let("Index", fmt::format("S_PARTS({}) > 1 ? {} : {}", parts, at.end, all));
+  return at;
+}
+
+// The last argument of what computes a tile.
+void emit_put(Kernel& k, const TilePlace& at, const Put& put) {
+  k.open("  [&](int tile_m, int tile_n, float sum)");
+  const std::string m = k.let("Index", plus(at.first_m, "tile_m"));
+  const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
+  put(k, at.part, at.batch, m, n, "sum");
+  k.close();
+  k.line(");");
+}
+
+void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
+  const Tile& tile = *plan.tile;
+  for (const std::string_view text :
+       {builder::kProductTiles, builder::kSwizzledTiles, builder::kClusterProduct}) {
+    k.generator().use(text);
+  }
   k.set_block(tile.threads);
   k.use_short_indices();
-  k.set_grid(batches * tiles_m * tiles_n * plan.splits);
+  k.wait_itself();
+  k.set_shared_bytes(static_cast<uint32_t>((tile.m + tile.n) * tile.depth * 2 * tile.stages +
+                                           kClusterBytes + kSwizzled));
+  const TilePlace at = place_of_block(k, p, plan);
+  const auto matrix = [&](const TiledOperand& operand) {
+    return plus(k.buffer(*operand.buffer, p.type, false), operand.place(k, at.batch, "0", "0"));
+  };
+  const std::string a = matrix(p.a);
+  const std::string b = matrix(p.b);
+  const uint32_t maps = k.generator().scratch(k.grid()[0] * int64_t{kMapBytes});
+  k.line("extern __shared__ s_vector s_memory[];");
+  k.line(fmt::format("s_cluster_product<{}, {}, {}, {}, Index>(",
+                     p.type == DType::kFloat16 ? "s_float16_product" : "s_bfloat16_product", tile.n,
+                     tile.stages, tile.cluster));
+  k.line(fmt::format("  s_first_tile(s_memory), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},",
+                     k.buffer(maps, DType::kInt32, true), a, b, k.number(p.m), k.number(p.n),
+                     k.number(p.k), k.number(*p.a.row_stride), k.number(*p.b.row_stride),
+                     at.first_m, at.first_n, at.begin, at.end));
+  emit_put(k, at, put);
+}
+
+void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
+  const Tile& tile = *plan.tile;
+  if (tile.cluster > 0) return emit_cluster_tiles(k, p, plan, put);
+  k.generator().use(builder::kProductTiles);
+  if (tile.is_swizzled) k.generator().use(builder::kSwizzledTiles);
+  k.set_block(tile.threads);
+  k.use_short_indices();
   const int64_t vector = vector_of(p.type);
   const auto tile_size = [&](int64_t rows, bool along_k) {
     if (tile.is_swizzled) return rows * tile.depth;
@@ -197,35 +308,18 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
                      tile.n, tile.depth, tile.warp_m, tile.warp_n, sliced, p.a.along_k,
                      p.b.along_k));
   if (tile.is_swizzled) k.line("#endif");
-  const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
-  // Blocks that follow each other share what they read of the larger operand.
-  const Indices place = k.unravel(block, {batches, plan.splits, tiles_n, tiles_m});
-  const Indices batch = k.unravel(place[0], p.batch);
-  const std::string first_m = k.let("Index", times(place[3], std::to_string(tile.m)));
-  const std::string first_n = k.let("Index", times(place[2], std::to_string(tile.n)));
-  const std::string all = k.number(p.k);
-  std::string begin = "0";
-  std::string end = all;
-  if (plan.splits > 1) {
-    const int64_t each = blocks(blocks(known(p.k), tile.depth), plan.splits) * tile.depth;
-    begin = k.let("Index", times(place[1], std::to_string(each)));
-    end = k.let("Index", fmt::format("{0} + {1} < {2} ? {0} + {1} : {2}", begin, each, all));
-  }
-  emit_load(k, p, p.a, "a", batch, first_m, p.m, end);
-  emit_load(k, p, p.b, "b", batch, first_n, p.n, end);
+  const TilePlace at = place_of_block(k, p, plan);
+  emit_load(k, p, p.a, "a", at.batch, at.first_m, p.m, at.end);
+  emit_load(k, p, p.b, "b", at.batch, at.first_n, p.n, at.end);
   k.wait_itself();
   const bool is_constant = p.b.buffer && k.generator().is_constant(*p.b.buffer);
-  k.line(fmt::format("s_tiled_product<Sums, Tile_a, Tile_b, {}, {}, {}, {}, {}, {}, Index>(",
-                     tile.m, tile.n, tile.depth, tile.stages, tile.threads, is_constant));
+  k.line(fmt::format("s_tiled_product<Sums, Tile_a, Tile_b, {}, {}, {}, {}, {}, {}, {}, Index>(",
+                     tile.m, tile.n, tile.depth, tile.stages, tile.threads, is_constant,
+                     plan.meets ? plan.splits : 1));
   k.line(fmt::format("  {}, {}, {}, {} - {}, {} - {}, load_a, load_b,",
-                     tile.is_swizzled ? "s_first_tile(s_memory)" : "s_memory", begin, end,
-                     k.number(p.m), first_m, k.number(p.n), first_n));
-  k.open("  [&](int tile_m, int tile_n, float sum)");
-  const std::string m = k.let("Index", plus(first_m, "tile_m"));
-  const std::string n = k.let("Index", plus(first_n, "tile_n"));
-  put(k, place[1], batch, m, n, "sum");
-  k.close();
-  k.line(");");
+                     tile.is_swizzled ? "s_first_tile(s_memory)" : "s_memory", at.begin, at.end,
+                     k.number(p.m), at.first_m, k.number(p.n), at.first_n));
+  emit_put(k, at, put);
 }
 
 }  // namespace
@@ -297,6 +391,7 @@ void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledVie
   }
   if (!is_aligned) return;
   operand.buffer = buffer_of(generator, from.view);
+  operand.row_stride = from.row_stride;
   operand.place = [from](Kernel& k, const Indices& batch, const std::string& row,
                          const std::string& depth) {
     std::string place = k.number(from.view.offset);
@@ -315,16 +410,14 @@ void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledVie
 
 void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
   Alternative& alternative = kernel.alternative();
-  const std::vector<Plan> plans = plans_of(product, kernel.generator().candidates());
+  const std::vector<Plan> plans = plans_of(kernel.generator(), product);
   const Plan plan = plans.at(alternative.index);
   alternative.count = static_cast<uint32_t>(plans.size());
   alternative.plan = text_of(plan);
-  if (plan.splits == 1) {
-    return emit_tiles(
-        kernel, product, plan,
-        [&](Kernel& k, const std::string&, const Indices& batch, const std::string& m,
-            const std::string& n, const std::string& sum) { product.store(k, batch, m, n, sum); });
-  }
+  const Put store = [&](Kernel& k, const std::string&, const Indices& batch, const std::string& m,
+                        const std::string& n,
+                        const std::string& sum) { product.store(k, batch, m, n, sum); };
+  if (plan.splits == 1 || plan.meets) return emit_tiles(kernel, product, plan, store);
   Sizes sizes = product.batch;
   sizes.push_back(product.m);
   sizes.push_back(product.n);

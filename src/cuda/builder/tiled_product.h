@@ -23,7 +23,8 @@ struct TiledOperand {
   // not 0 there.
   std::optional<uint32_t> buffer;
   At place;
-  At inside;  // null where all of it is
+  At inside;                             // null where all of it is
+  std::optional<ir::SymInt> row_stride;  // where rows are as far from each other
 };
 
 struct TiledProduct {
@@ -38,6 +39,7 @@ struct TiledProduct {
   std::function<void(Kernel&, const Indices&, const std::string&, const std::string&,
                      const std::string&)>
       store;
+  bool is_convolution = false;
 };
 
 // The memory of a view, and whether elements along k, or along rows, can be loaded from it 16 bytes

@@ -114,7 +114,7 @@ TEST_F(HostKernels, MessagesOfTheCompilerAreTheErrors) {
               HasSubstr("CUDA_ERROR_NO_BINARY_FOR_GPU"));
 }
 
-// Two stages of two blocks, the last of which has few rows; all numbers are exact.
+// Two stages of two clusters, the last of which has few rows; all numbers are exact.
 TEST_F(HostKernels, SwizzledTilesGiveTheSumsOfAProduct) {
   constexpr int kM = 70;
   constexpr int kN = 40;
@@ -135,13 +135,13 @@ TEST_F(HostKernels, SwizzledTilesGiveTheSumsOfAProduct) {
   source += builder::kProductTiles;
   source += builder::kSwizzledTiles;
   source += R"(
-extern "C" __global__ void run(float* x) {
+extern "C" __global__ void __cluster_dims__(2, 1, 1) run(float* x) {
   typedef s_swizzled_tile<unsigned short, 64> Tile;
   typedef s_half_sums<s_float16_product, Tile, Tile, 64, 64, 64, 32, 32, 1, true, true> Sums;
   __shared__ s_vector memory[(2 * 2 * Tile::kSize * 2 + 1024) / 16];
   const float* const b = x + 70 * 200;
   float* const sums = x + (70 + 40) * 200;
-  const int first = blockIdx.x * 64;
+  const int first = blockIdx.x / 2 * 64;
   const auto load_a = [&](unsigned short* tile, int k) {
     s_load_elements<Tile, true, 128, int>(tile, first, k, 70, 200, [&](int m, int depth) {
       return s_to_float16(x[m * 200 + depth]);
@@ -152,12 +152,49 @@ extern "C" __global__ void run(float* x) {
       return s_to_float16(b[n * 200 + depth]);
     });
   };
-  s_tiled_product<Sums, Tile, Tile, 64, 64, 64, 2, 128, false, int>(
+  s_tiled_product<Sums, Tile, Tile, 64, 64, 64, 2, 128, false, 2, int>(
       s_first_tile(memory), 0, 200, 70 - first, 40, load_a, load_b,
       [&](int m, int n, float sum) { sums[(first + m) * 40 + n] = sum; });
 }
 )";
-  const auto made = run(source, values, 128, 2);
+  const auto made = run(source, values, 128, 4);
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(Floats(made->end() - static_cast<std::ptrdiff_t>(expected.size()), made->end()),
+            expected);
+}
+
+// Two tiles of rows, the last of which is not whole.
+TEST_F(HostKernels, ClustersGiveTheSumsOfAProduct) {
+  constexpr int kM = 150;
+  constexpr int kN = 40;
+  constexpr int kK = 24;
+  Floats values;
+  for (int i = 0; i < (kM + kN) * kK; ++i) values.push_back(static_cast<float>(i % 7 - 3));
+  Floats expected;
+  for (int m = 0; m < kM; ++m) {
+    for (int n = 0; n < kN; ++n) {
+      float sum = 0;
+      for (int k = 0; k < kK; ++k) sum += values[m * kK + k] * values[(kM + n) * kK + k];
+      expected.push_back(sum);
+    }
+  }
+  values.resize(values.size() + expected.size());
+  std::string source(builder::kPrelude);
+  source += builder::kProductTiles;
+  source += builder::kSwizzledTiles;
+  source += builder::kClusterProduct;
+  source += R"(
+extern "C" __global__ void __launch_bounds__(288, 1) __cluster_dims__(2, 1, 1) run(float* x) {
+  __shared__ unsigned short halves[(150 + 40) * 24];
+  for (int i = threadIdx.x; i < (150 + 40) * 24; i += 288) halves[i] = s_to_float16(x[i]);
+  __syncthreads();
+  const int first = blockIdx.x * 128;
+  s_cluster_product<s_float16_product, 128, 4, 2, int>(
+      (s_vector*)0, (void*)0, halves, halves + 150 * 24, 150, 40, 24, 24, 24, first, 0, 0, 24,
+      [&](int m, int n, float sum) { x[(150 + 40) * 24 + (first + m) * 40 + n] = sum; });
+}
+)";
+  const auto made = run(source, values, 288, 2);
   ASSERT_TRUE(made.ok()) << made.error().message();
   EXPECT_EQ(Floats(made->end() - static_cast<std::ptrdiff_t>(expected.size()), made->end()),
             expected);

@@ -136,7 +136,7 @@ TEST_F(CudaTuning, ChoicesOfAnotherGpuAreNotTaken) {
 
 std::vector<std::byte> built(const onnx::Graph& graph) {
   const auto constants = engine_build::Constants::of(graph);
-  Generator generator(graph, *constants, 6);
+  Generator generator(graph, *constants, {.candidates = 6});
   EXPECT_TRUE(generator.run().empty());
   EngineMaker made;
   made.engine = generator.take_engine();
