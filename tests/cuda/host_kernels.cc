@@ -60,7 +60,7 @@ std::string read_file(const std::filesystem::path& path) {
 std::string host_source(const std::string& image) {
   static const std::regex dynamic(R"(extern\s+__shared__\s+([^;]*?)\s+(\w+)\s*\[\s*\]\s*;)");
   static const std::regex kernel(
-      R"(__global__\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?void\s+(?:__\w+__\s*\([^)]*\)\s*)*(\w+)\s*\()");
+      R"(__global__\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?void\s+(?:(?:__\w+__|S_CLUSTER)\s*\([^)]*\)\s*)*(\w+)\s*\()");
   std::string source = std::regex_replace(
       image, dynamic, "$1* const $2 = reinterpret_cast<$1*>(slipway_environment.shared);");
   for (std::sregex_iterator found(image.begin(), image.end(), kernel), end; found != end; ++found) {

@@ -11,7 +11,6 @@
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
-#define __cluster_dims__(...)
 #define __align__(n) __attribute__((aligned(n)))
 // One block runs at a time, and a process runs one kernel at a time.
 #define __shared__ static

@@ -15,9 +15,9 @@ namespace {
 
 using testing::ElementsAre;
 
-table::EngineT generate(const onnx::Graph& graph, uint32_t candidates) {
+table::EngineT generate(const onnx::Graph& graph, const Generator::Ways& ways) {
   const auto constants = engine_build::Constants::of(graph);
-  Generator generator(graph, *constants, {.candidates = candidates});
+  Generator generator(graph, *constants, ways);
   EXPECT_TRUE(generator.run().empty());
   return generator.take_engine();
 }
@@ -29,10 +29,10 @@ TEST(AlternativesTest, ProductsHaveAsManyAlternativesAsAreAskedFor) {
   m.node("MatMul", {"first", "c"}, "second");
   m.node("Exp", {"second"}, "result");
   m.output("result", {256, 256});
-  const table::EngineT one = generate(m.graph, 1);
+  const table::EngineT one = generate(m.graph, {});
   EXPECT_TRUE(one.choices.empty());
   EXPECT_TRUE(one.device.empty());
-  const table::EngineT made = generate(m.graph, 4);
+  const table::EngineT made = generate(m.graph, {.candidates = 4});
   // Of the second one Exp is part.
   EXPECT_THAT(made.choices, ElementsAre(0, 0));
   EXPECT_THAT(count_alternatives(made), ElementsAre(4, 4));
@@ -64,12 +64,37 @@ TEST(AlternativesTest, EqualProductsAreChosenTogether) {
   m.node("MatMul", {"second", "d"}, "third");
   m.node("MatMul", {"third", "e"}, "result");
   m.output("result", {256, 256});
-  const table::EngineT made = generate(m.graph, 2);
+  const table::EngineT made = generate(m.graph, {.candidates = 2});
   // The first one reads two inputs, which may lie anywhere.
   EXPECT_EQ(made.choices.size(), 2U);
   std::map<uint32_t, int> writes;
   for (const auto& step : made.steps) ++writes[step.AsLaunch()->choice];
   EXPECT_EQ(writes[2], 3 * writes[1]);
+}
+
+// What Hopper's machine code alone can do is for its image, and there is a way for the others.
+TEST(AlternativesTest, WhatOneImageCanDoIsForThatAlone) {
+  onnx::GraphMaker m;
+  m.input("x", {1, 256, 14, 14});
+  m.input("w", {256, 256, 3, 3});
+  m.node("Conv", {"x", "w"}, "result", {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  m.output("result", {1, 256, 14, 14});
+  EXPECT_TRUE(generate(m.graph, {}).choices.empty());
+  EXPECT_TRUE(generate(m.graph, {.are_for_hopper = true, .are_for_others = false}).choices.empty());
+  table::EngineT made = generate(m.graph, {.are_for_hopper = true});
+  EXPECT_THAT(count_alternatives(made), ElementsAre(2));
+  EXPECT_THAT(*choices_for(made, "sm_90a", made.choices), ElementsAre(0));
+  EXPECT_THAT(*choices_for(made, "sm_120", made.choices), ElementsAre(1));
+  for (auto& step : made.steps) {
+    table::LaunchT& launch = *step.AsLaunch();
+    if (launch.choice == 0) continue;
+    EXPECT_EQ(launch.target, launch.alternative == 0 ? "sm_90a" : "");
+    EXPECT_EQ(launch.plan.find("cluster") != std::string::npos, launch.alternative == 0);
+    launch.target = "sm_90a";
+  }
+  const auto error = choices_for(made, "sm_120", made.choices);
+  ASSERT_FALSE(error.ok());
+  EXPECT_EQ(error.error().message(), "choice 1 has no alternative that runs in sm_120");
 }
 
 }  // namespace

@@ -273,7 +273,7 @@ std::vector<AttentionPlan> attention_plans(const Attention& t, uint32_t most_pla
 
 void emit_attention(Kernel& kernel, const Attention& t, const Store& store) {
   Alternative& alternative = kernel.alternative();
-  const auto plans = attention_plans(t, kernel.generator().candidates());
+  const auto plans = attention_plans(t, kernel.generator().ways().candidates);
   const auto [row_warps, splits] = plans.at(alternative.index);
   alternative.count = static_cast<uint32_t>(plans.size());
   alternative.plan = fmt::format("{} queries a block", 16 * row_warps);

@@ -1,5 +1,6 @@
 #include "cuda/builder/builder.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -83,9 +84,12 @@ class CudaBuilder : public engine_build::Builder {
                                       const ByteSink& sink) const override {
     SLIPWAY_ASSIGN_OR_RETURN(const engine_build::Constants constants,
                              engine_build::Constants::of(graph));
+    const bool are_for_hopper = std::find(options_.targets.begin(), options_.targets.end(),
+                                          kHopper) != options_.targets.end();
     Generator generator(graph, constants,
                         {.candidates = options_.candidates,
-                         .is_for_hopper = options_.targets == std::vector<std::string>{"sm_90a"}});
+                         .are_for_hopper = are_for_hopper,
+                         .are_for_others = !are_for_hopper || options_.targets.size() > 1});
     if (auto refusals = generator.run(); !refusals.empty()) {
       return engine_build::Outcome(std::move(refusals));
     }

@@ -368,6 +368,7 @@ void Generator::launch(const Kernel& kernel) {
     launch.choice = kOpenChoice;
     launch.alternative = static_cast<uint8_t>(alternative.index);
     launch.plan = alternative.plan;
+    launch.target = alternative.target;
   }
   table::StepUnion step;
   step.Set(std::move(launch));

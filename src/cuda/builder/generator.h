@@ -34,8 +34,11 @@ class Generator {
  public:
   // In which ways something may be computed.
   struct Ways {
-    uint32_t candidates = 1;     // how many are written at the most
-    bool is_for_hopper = false;  // those that its machine code alone can have are among them
+    uint32_t candidates = 1;  // how many are written at the most
+    // Of the images of the engine: whether one is machine code for Hopper alone, whose ways are
+    // among them then, and whether there are others, for which there is one besides.
+    bool are_for_hopper = false;
+    bool are_for_others = true;
   };
   Generator(const onnx::Graph& graph, const engine_build::Constants& constants, Ways ways);
 
@@ -55,7 +58,7 @@ class Generator {
   const std::vector<Constant>& constants() const { return constant_list_; }
 
   // ---- For kernels.
-  uint32_t candidates() const { return ways_.candidates; }
+  const Ways& ways() const { return ways_; }
   uint32_t number(const ir::SymInt& value);
   // The buffer of flags, and the place of this one.
   std::pair<uint32_t, uint32_t> flag(const std::string& text);
@@ -72,7 +75,6 @@ class Generator {
   bool is_constant(uint32_t buffer) const;
   // Whether the buffer is the caller's, which may lie anywhere.
   bool is_of_caller(uint32_t buffer) const;
-  bool is_for_hopper() const { return ways_.is_for_hopper; }
   // Kernels use what this text has, one of device_code.h.
   void use(std::string_view text);
 

@@ -30,7 +30,8 @@ struct Generated {
 Generated generate(const onnx::Graph& graph, bool is_for_hopper = false) {
   const auto constants = engine_build::Constants::of(graph);
   EXPECT_TRUE(constants.ok());
-  Generator generator(graph, *constants, {.is_for_hopper = is_for_hopper});
+  Generator generator(graph, *constants,
+                      {.are_for_hopper = is_for_hopper, .are_for_others = !is_for_hopper});
   Generated result;
   result.refusals = generator.run();
   result.engine = generator.take_engine();
@@ -440,7 +441,7 @@ TEST(GeneratorTest, LargeProductsOfHalvesAreMadeByClustersForHopperAlone) {
       EXPECT_THAT(made.kernels, Not(HasSubstr("s_cluster_product<")));
       continue;
     }
-    EXPECT_THAT(made.kernels, HasSubstr("__launch_bounds__(288) __cluster_dims__("));
+    EXPECT_THAT(made.kernels, HasSubstr("__launch_bounds__(288) S_CLUSTER("));
     EXPECT_THAT(made.kernels, HasSubstr("s_cluster_product<s_float16_product, "));
     EXPECT_EQ(made.engine.steps.back().AsLaunch()->block.front(), 288U);
   }
@@ -454,7 +455,7 @@ TEST(GeneratorTest, ClustersAddUpThePartsOfConvolutionsForHopperAlone) {
   m.output("result", {1, 256, 14, 14});
   const size_t steps = generate(m.graph).engine.steps.size();
   const Generated made = generate(m.graph, true);
-  EXPECT_THAT(made.kernels, HasSubstr("__cluster_dims__("));
+  EXPECT_THAT(made.kernels, HasSubstr("S_CLUSTER("));
   EXPECT_EQ(made.engine.steps.size() + 1, steps);
 }
 

@@ -366,7 +366,7 @@ void Kernel::set_grid(const ir::SymInt& x, const ir::SymInt& y, const ir::SymInt
 
 std::string Kernel::attributes() const {
   if (cluster_ == 0) return "";
-  return fmt::format("__launch_bounds__({}) __cluster_dims__({}, 1, 1) ", block_, cluster_);
+  return fmt::format("__launch_bounds__({}) S_CLUSTER({}) ", block_, cluster_);
 }
 
 std::string Kernel::source() const {

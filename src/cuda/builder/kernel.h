@@ -37,7 +37,8 @@ std::string times(const std::string& a, const std::string& b);
 struct Alternative {
   uint32_t index = 0;
   uint32_t count = 1;
-  std::string plan = {};  // for people
+  std::string plan = {};    // for people
+  std::string target = {};  // of the only image in which it can run, if any
 };
 
 class Kernel {

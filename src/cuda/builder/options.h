@@ -15,6 +15,9 @@
 
 namespace slipway::cuda {
 
+// The target of machine code that Hopper alone has.
+inline constexpr const char* kHopper = "sm_90a";
+
 struct Options {
   // "sm_90": machine code; "compute_80": PTX.
   std::vector<std::string> targets;

@@ -12,6 +12,7 @@
 #include "base/half.h"
 #include "cuda/builder/device_code.h"
 #include "cuda/builder/generator.h"
+#include "cuda/builder/options.h"
 
 namespace slipway::cuda {
 
@@ -98,14 +99,16 @@ int64_t blocks(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
 // Whether blocks may share it: Hopper's unit that copies for them takes matrices at multiples
 // of 16.
 bool may_be_shared(const Generator& generator, const TiledOperand& operand) {
-  return generator.is_for_hopper() && operand.along_k && operand.buffer && !operand.inside &&
+  return generator.ways().are_for_hopper && operand.along_k && operand.buffer && !operand.inside &&
          operand.row_stride && *operand.row_stride != SymInt(0) &&
          !generator.is_of_caller(*operand.buffer);
 }
 
+bool is_of_hopper(const Plan& plan) { return plan.tile->cluster > 0 || plan.meets; }
+
 // The fastest by a rough reckoning, best first: the steps of the processor that has most blocks,
 // and what more kernels and their memory cost. Where several are asked for, no more than two are of
-// one tile: what the reckoning knows least is how tiles compare.
+// one tile: what the reckoning knows least is how tiles compare. One at least is for all images.
 std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
   constexpr int kMostOfTile = 2;
   const int64_t m = known(p.m);
@@ -123,21 +126,21 @@ std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
     const int64_t steps = blocks(k, tile.depth);
     for (const int64_t splits : {1, 2, 3, 4, 6, 8, 12, 16}) {
       if (splits > 1 && (!may_split || steps / splits < 3)) break;
-      const bool meets = generator.is_for_hopper() && p.is_convolution && tile.cluster == 0 &&
-                         splits > 1 && kMostBlocks % splits == 0 && tile.m % splits == 0;
+      const bool may_meet = generator.ways().are_for_hopper && p.is_convolution &&
+                            tile.cluster == 0 && splits > 1 && kMostBlocks % splits == 0 &&
+                            tile.m % splits == 0;
       const double most = std::ceil(static_cast<double>(tiles * splits) / kProcessors);
       const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * kProcessors;
       double time = kStart + static_cast<double>(blocks(steps, splits)) *
                                  std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
       if (tile.cluster > 0) time += kMaps;
-      double store = most * tile.m * tile.n * kStore;
-      if (meets) {
-        time += kMeeting;
-        store /= static_cast<double>(splits);
-      } else if (splits > 1) {
-        time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
+      const double store = most * tile.m * tile.n * kStore;
+      if (may_meet) {
+        all.push_back(
+            {time + kMeeting + store / static_cast<double>(splits), {&tile, splits, true}});
       }
-      all.push_back({time + store, {&tile, splits, meets}});
+      if (splits > 1) time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
+      all.push_back({time + store, {&tile, splits}});
     }
   };
   if (is_half(p.type)) {
@@ -150,8 +153,13 @@ std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
   std::vector<Plan> best;
   std::map<const Tile*, int> taken;
   for (const auto& [time, plan] : all) {
-    if (best.size() < generator.candidates() && taken[plan.tile]++ < kMostOfTile)
-      best.push_back(plan);
+    const bool is_one = best.size() < generator.ways().candidates;
+    if (is_one && taken[plan.tile]++ < kMostOfTile) best.push_back(plan);
+  }
+  if (generator.ways().are_for_others && std::all_of(best.begin(), best.end(), is_of_hopper)) {
+    best.push_back(std::find_if(all.begin(), all.end(), [](const auto& reckoned) {
+                     return !is_of_hopper(reckoned.second);
+                   })->second);
   }
   return best;
 }
@@ -414,6 +422,7 @@ void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
   const Plan plan = plans.at(alternative.index);
   alternative.count = static_cast<uint32_t>(plans.size());
   alternative.plan = text_of(plan);
+  if (kernel.generator().ways().are_for_others && is_of_hopper(plan)) alternative.target = kHopper;
   const Put store = [&](Kernel& k, const std::string&, const Indices& batch, const std::string& m,
                         const std::string& n,
                         const std::string& sum) { product.store(k, batch, m, n, sum); };

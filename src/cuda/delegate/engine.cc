@@ -63,7 +63,7 @@ Result<std::unique_ptr<LoadedEngine>> LoadedEngine::load(const DevicePointer& de
   find_executorch_stream();
   std::unique_ptr<LoadedEngine> loaded(new LoadedEngine(
       device, std::move(blob.engine), std::move(image), std::move(stream), std::move(settings)));
-  loaded->check_choices();
+  SLIPWAY_RETURN_IF_ERROR(loaded->check_choices());
   SLIPWAY_RETURN_IF_ERROR(loaded->find_functions());
   SLIPWAY_RETURN_IF_ERROR(loaded->load_weights(blob.constants, weight_budget));
   SLIPWAY_RETURN_IF_ERROR(loaded->nothing_.reserve(kAlignment));
@@ -103,7 +103,7 @@ Status LoadedEngine::find_functions() {
   std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
-    if (launch == nullptr) continue;
+    if (launch == nullptr || !runs_in(*launch, image_->target)) continue;
     shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
   }
   for (size_t i = 0; i < functions_.size(); ++i) {

@@ -69,7 +69,7 @@ class LoadedEngine final : public delegate::Engine {
   LoadedEngine(const DevicePointer& device, table::EngineT engine, std::optional<LoadedImage> image,
                Stream stream, Settings settings);
 
-  void check_choices();
+  Status check_choices();
   Status find_functions();
   Status load_weights(std::span<const std::byte> constants, std::optional<uint64_t> budget);
   Status run_on(const Stream& stream, Values values, StepTimes* times, EtError& refused);

@@ -60,7 +60,8 @@ Result<LoadedImage> load_image(const DevicePointer& device, const Blob& blob) {
     auto module = Module::load(device, blob.images.subspan(image.offset, image.size));
     if (module.ok()) {
       const int needed = read_target(image.target).capability;
-      return LoadedImage{*std::move(module), blob.engine.overlaps && needed >= kOverlapping};
+      return LoadedImage{*std::move(module), image.target,
+                         blob.engine.overlaps && needed >= kOverlapping};
     }
     if (module.error().code() != ErrorCode::kUnsupported) return module.error();
     why += fmt::format("; {}: {}", image.target, module.error().message());

@@ -17,6 +17,7 @@ std::vector<size_t> images_for(const table::EngineT& engine, int capability);
 
 struct LoadedImage {
   Module module;
+  std::string target;
   bool overlaps = false;  // whether its kernels wait for earlier ones themselves
 };
 // The best one that loads. kUnsupported where none is for the device: it says what the engine has,

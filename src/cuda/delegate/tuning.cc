@@ -33,15 +33,19 @@ double milliseconds_of(std::chrono::nanoseconds time) {
 }  // namespace
 
 // Those that were made on another kind of GPU say nothing of this one.
-void LoadedEngine::check_choices() {
+Status LoadedEngine::check_choices() {
+  if (engine_.choices.empty()) return {};
   const std::string known = chosen_device(engine_);
   const std::string own = kind_of(device_->info());
-  if (known.empty() || known.starts_with(own + ",")) return;
-  ET_LOG(Error,
-         "%s: it was tuned on %s, and runs on %s, as the compiler reckons to be fastest; "
-         "`slipway tune` finds out",
-         kTitle, printable(known).c_str(), own.c_str());
-  std::fill(engine_.choices.begin(), engine_.choices.end(), uint8_t{0});
+  if (!known.empty() && !known.starts_with(own + ",")) {
+    ET_LOG(Error,
+           "%s: it was tuned on %s, and runs on %s, as the compiler reckons to be fastest; "
+           "`slipway tune` finds out",
+           kTitle, printable(known).c_str(), own.c_str());
+    std::fill(engine_.choices.begin(), engine_.choices.end(), uint8_t{0});
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, image_->target, engine_.choices));
+  return {};
 }
 
 Result<std::vector<std::vector<double>>> LoadedEngine::time_calls(
@@ -49,7 +53,7 @@ Result<std::vector<std::vector<double>>> LoadedEngine::time_calls(
   std::vector<Graph> graphs;
   graphs.reserve(choices.size());
   for (const Choices& chosen : choices) {
-    engine_.choices = chosen;
+    SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, image_->target, chosen));
     SLIPWAY_ASSIGN_OR_RETURN(Graph graph, Graph::record(device_, stream_, [&] {
                                return queue_steps(stream_, nullptr);
                              }));
@@ -104,6 +108,8 @@ Status LoadedEngine::tune(engine::Tuner& tuner) {
       find_fastest(known, counts, time, [&](size_t done) { tuner.progress(done, counts.size()); });
   engine_.choices = known;
   if (!found.ok()) return found.error();
+  SLIPWAY_ASSIGN_OR_RETURN(found->choices,
+                           choices_for(engine_, image_->target, std::move(found->choices)));
   const std::vector<Choices> both = {known, found->choices};
   auto times = time_calls(both);
   // Recorded graphs are of what was chosen when they were.

@@ -60,6 +60,7 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
       add(bytes_of(launch->arguments()));
       add(bytes_of(launch->origin()));
       add(bytes_of(launch->plan()));
+      add(bytes_of(launch->target()));
     }
   }
   for (const auto* ports : {engine.inputs(), engine.outputs()}) {

@@ -31,6 +31,30 @@ bool is_chosen(const table::EngineT& engine, const table::LaunchT& launch) {
   return launch.choice == 0 || engine.choices[launch.choice - 1] == launch.alternative;
 }
 
+bool runs_in(const table::LaunchT& launch, std::string_view target) {
+  return launch.target.empty() || launch.target == target;
+}
+
+Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, std::string_view target,
+                                         std::vector<uint8_t> choices) {
+  std::vector<std::bitset<256>> can_run(choices.size());
+  for (auto& alternatives : can_run) alternatives.set();
+  for_each_alternative(engine, [&](const table::LaunchT& launch) {
+    if (!runs_in(launch, target)) can_run[launch.choice - 1].reset(launch.alternative);
+  });
+  const std::vector<uint32_t> counts = count_alternatives(engine);
+  for (size_t i = 0; i < choices.size(); ++i) {
+    if (can_run[i][choices[i]]) continue;
+    uint32_t first = 0;
+    while (first < counts[i] && !can_run[i][first]) ++first;
+    if (first == counts[i]) {
+      return invalid_file("choice {} has no alternative that runs in {}", i + 1, target);
+    }
+    choices[i] = static_cast<uint8_t>(first);
+  }
+  return choices;
+}
+
 std::vector<uint32_t> count_alternatives(const table::EngineT& engine) {
   std::vector<uint32_t> counts(engine.choices.size());
   for_each_alternative(engine, [&](const table::LaunchT& launch) {

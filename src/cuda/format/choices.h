@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cuda/format/engine_generated.h"
@@ -19,6 +20,14 @@ inline constexpr size_t kDeviceRoom = 128;
 
 // Whether the launch runs, as the choices are.
 bool is_chosen(const table::EngineT& engine, const table::LaunchT& launch);
+
+// Whether it can run in the image of this target.
+bool runs_in(const table::LaunchT& launch, std::string_view target);
+
+// The choices, but for alternatives that can't run in this image: those become the first one that
+// can. kInvalidFile where none can.
+Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, std::string_view target,
+                                         std::vector<uint8_t> choices);
 
 // How many alternatives each choice has.
 std::vector<uint32_t> count_alternatives(const table::EngineT& engine);

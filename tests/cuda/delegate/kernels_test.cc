@@ -135,7 +135,7 @@ TEST_F(HostKernels, SwizzledTilesGiveTheSumsOfAProduct) {
   source += builder::kProductTiles;
   source += builder::kSwizzledTiles;
   source += R"(
-extern "C" __global__ void __cluster_dims__(2, 1, 1) run(float* x) {
+extern "C" __global__ void S_CLUSTER(2) run(float* x) {
   typedef s_swizzled_tile<unsigned short, 64> Tile;
   typedef s_half_sums<s_float16_product, Tile, Tile, 64, 64, 64, 32, 32, 1, true, true> Sums;
   __shared__ s_vector memory[(2 * 2 * Tile::kSize * 2 + 1024) / 16];
@@ -184,7 +184,7 @@ TEST_F(HostKernels, ClustersGiveTheSumsOfAProduct) {
   source += builder::kSwizzledTiles;
   source += builder::kClusterProduct;
   source += R"(
-extern "C" __global__ void __launch_bounds__(288, 1) __cluster_dims__(2, 1, 1) run(float* x) {
+extern "C" __global__ void __launch_bounds__(288, 1) S_CLUSTER(2) run(float* x) {
   __shared__ unsigned short halves[(150 + 40) * 24];
   for (int i = threadIdx.x; i < (150 + 40) * 24; i += 288) halves[i] = s_to_float16(x[i]);
   __syncthreads();
