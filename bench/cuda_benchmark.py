@@ -1,6 +1,6 @@
 """The CUDA engine beside PyTorch on one GPU: time of a call, difference, time to compile and to load.
 
-usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90a] [--runs 200] [--only NAME,...] [--no-peers]
+usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90a] [--runs 200] [--only NAME,...] [--types float16,...] [--no-peers]
                          [--candidates 1]
 It needs a GPU, PyTorch for it, NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC), and the program `cuda_calls` (target of that name).
 
@@ -311,6 +311,7 @@ def main():
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--only')
     parser.add_argument('--candidates', type=int, default=1)
+    parser.add_argument('--types', help='float16, bfloat16')
     parser.add_argument('--no-peers', dest='peers', action='store_false')
     args = parser.parse_args()
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
@@ -320,7 +321,8 @@ def main():
     loads = {}
     for name in args.only.split(',') if args.only else MODELS:
         for dtype in MODELS[name][1]:
-            run(name, dtype, args, loads)
+            if args.types is None or str(dtype)[6:] in args.types.split(','):
+                run(name, dtype, args, loads)
     for name, of_calls in loads.items():
         print(f'{name:22}', of_calls)
 
