@@ -1,57 +1,12 @@
 #include "cuda/delegate/weights.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 #include "base/error.h"
 #include "base/try.h"
 
 namespace slipway::cuda {
-namespace {
-
-// What is pinned at once of constants that are copied out of where they lie, which takes about as
-// long as it does to copy them; fewer are copied through pinned memory.
-constexpr size_t kWindow = size_t{32} << 20;
-
-// Copies them out of where they lie, a window at a time, each pinned while the one before it is on
-// its way. Gives how many bytes of them are there: all, where the driver pins them.
-Result<size_t> copy_in_windows(const DevicePointer& device, Address to,
-                               std::span<const std::byte> bytes, const Stream& stream) {
-  struct Window {
-    std::optional<PinnedRange> pinned;
-    Event passed;
-  };
-  std::vector<Window> windows;
-  for (int i = 0; i < 2; ++i) {
-    SLIPWAY_ASSIGN_OR_RETURN(Event passed, Event::create(device));
-    windows.push_back({std::nullopt, std::move(passed)});
-  }
-  size_t done = 0;
-  const auto copy = [&]() -> Status {
-    for (size_t i = 0; done < bytes.size(); ++i) {
-      Window& window = windows[i % 2];
-      if (window.pinned) SLIPWAY_RETURN_IF_ERROR(window.passed.wait());
-      window.pinned.reset();
-      // Windows end at pages' ends: a page is pinned once.
-      const size_t into = reinterpret_cast<uintptr_t>(bytes.data() + done) % kWindow;
-      const auto next = bytes.subspan(done, std::min(kWindow - into, bytes.size() - done));
-      window.pinned = PinnedRange::of(device, next);
-      if (!window.pinned) return {};
-      SLIPWAY_RETURN_IF_ERROR(copy_pinned(*device, to + done, next.data(), next.size(), stream));
-      SLIPWAY_RETURN_IF_ERROR(window.passed.record(stream));
-      done += next.size();
-    }
-    return {};
-  };
-  // After an error, too: what was queued reads what is pinned.
-  const Status queued = copy();
-  const Status through = stream.wait();
-  SLIPWAY_RETURN_IF_ERROR(queued.ok() ? through : queued);
-  return done;
-}
-
-}  // namespace
 
 Result<Weights> Weights::load(const DevicePointer& device, WeightPlan plan,
                               std::span<const std::byte> constants) {
@@ -77,17 +32,11 @@ Status Weights::copy_resident(std::span<const std::byte> constants) {
   SLIPWAY_RETURN_IF_ERROR(staging.reserve(plan_.resident_bytes));
   for (const WeightPlan::Range& range : plan_.ranges) {
     if (!range.offset) continue;
-    const auto bytes = constants.subspan(range.begin, range.size);
-    size_t done = 0;
-    if (bytes.size() >= kWindow) {
-      SLIPWAY_ASSIGN_OR_RETURN(
-          done, copy_in_windows(device_, staging.address() + *range.offset, bytes, stream));
-    }
     const Status queued =
-        staging.upload(bytes.data() + done, bytes.size() - done, stream, *range.offset + done);
+        staging.upload(constants.data() + range.begin, range.size, stream, *range.offset);
     // What was queued reads memory that the next one is put into, or that goes with `staging`.
-    const Status through = stream.wait();
-    SLIPWAY_RETURN_IF_ERROR(queued.ok() ? through : queued);
+    const Status done = stream.wait();
+    SLIPWAY_RETURN_IF_ERROR(queued.ok() ? done : queued);
   }
   resident_ = staging.take();
   return {};

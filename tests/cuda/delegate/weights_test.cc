@@ -137,40 +137,6 @@ TEST_F(CudaWeights, ACallThatFailsLeavesTheNextOneRight) {
   EXPECT_EQ(y.data(), Floats(kWidth, expected(1)));
 }
 
-// y[i] is the weight i * kStep of 20 million, which are copied in several windows of 32 MiB.
-TEST_F(CudaWeights, ManyAreCopiedOutOfWhereTheyLie) {
-  constexpr size_t kStep = 19531;
-  Floats weights(kWidth * kStep);
-  for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i / 7);
-  EngineMaker maker;
-  const uint32_t width = maker.number(kWidth);
-  const uint32_t bytes = maker.number(static_cast<int64_t>(kMatrix));
-  maker.output({width});
-  const uint32_t w = maker.constant(weights);
-  const uint32_t y = maker.buffer(table::Home::Output, bytes);
-  maker.launch({"pick", maker.number(kWidth / 32), 32, {w}, {y}, {}, "", 0});
-  maker.images = {{"compute_10", R"(
-extern "C" __global__ void pick(const float* w, float* y) {
-  const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-  y[i] = w[i * 19531];
-}
-)"}};
-  const std::vector<std::byte> blob = maker.blob();
-  Floats expected(kWidth);
-  for (size_t i = 0; i < kWidth; ++i) expected[i] = weights[i * kStep];
-  for (const bool pins : {true, false}) {
-    driver.pins_memory = pins;
-    const int pinned = driver.host_allocations;
-    Handle engine(blob);
-    ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
-    EXPECT_EQ(driver.host_allocations > pinned, !pins);
-    EXPECT_EQ(driver.live_host_allocations, 0);
-    TestTensor result({kWidth}, Floats(kWidth));
-    ASSERT_EQ(engine.run({&result}), et::Error::Ok) << engine.log();
-    EXPECT_EQ(result.data(), expected) << pins;
-  }
-}
-
 TEST_F(CudaWeights, MemoryThatIsNotThereIsAnError) {
   driver.memory = 5 * kMatrix;
   const std::string log = Handle(chain().blob()).log();
