@@ -153,7 +153,7 @@ TEST_F(TuningTest, WhatCantBeTunedSaysWhy) {
   };
   EXPECT_THAT(error(compiled("1")),
               HasSubstr("no engine with choices among ways to compute; compile the model with "
-                        "option 'cuda_candidates' of 2 or more"));
+                        "engine 'cuda' and option 'cuda_candidates' of 2 or more"));
   EXPECT_THAT(error(compiled("1", "none")), HasSubstr("no engine with choices"));
   const std::string file = compiled("2");
   EXPECT_THAT(error(file, {.methods = {"backward"}}), HasSubstr("has no method 'backward'"));
@@ -165,7 +165,16 @@ TEST_F(TuningTest, WhatCantBeTunedSaysWhy) {
   std::string damaged = read_bytes(file);
   damaged[damaged.size() / 2] ^= 1;
   std::ofstream(path("damaged.pte"), std::ios::binary) << damaged;
-  EXPECT_NE(error(path("damaged.pte")), "");
+  EXPECT_THAT(error(path("damaged.pte")), HasSubstr("checksum"));
+  bool is_tried = false;
+  const TuneOptions noting = {.inputs = [&](const Method&) -> Result<std::vector<Value>> {
+    is_tried = true;
+    return std::vector<Value>();
+  }};
+  const auto nowhere = tune(file, path("nowhere/out.pte"), noting);
+  ASSERT_FALSE(nowhere.ok());
+  EXPECT_THAT(nowhere.error().message(), HasSubstr("nowhere"));
+  EXPECT_FALSE(is_tried);
 }
 
 }  // namespace

@@ -24,11 +24,11 @@ Result<std::vector<ir::ConstantData>> evaluate_functional(const ir::Program& fun
 }
 
 Status prepare(ir::Program& program, const passes::EngineChoice& engine) {
-  SLIPWAY_RETURN_IF_ERROR(passes::fold_for_engine(program, evaluate_functional, engine, false));
+  SLIPWAY_RETURN_IF_ERROR(passes::fold_for_engine(program, evaluate_functional, engine));
   SLIPWAY_RETURN_IF_ERROR(passes::read_masks_as_floats(program, engine));
   SLIPWAY_RETURN_IF_ERROR(passes::decompose_for_engine(program, engine));
   // Rules make more constants.
-  return passes::fold_for_engine(program, evaluate_functional, engine, true);
+  return passes::fold_for_engine(program, evaluate_functional, engine);
 }
 
 }  // namespace
@@ -73,7 +73,9 @@ Status prepare_for_engines(ir::Program& program, const Compilers& compilers,
             return any_engine([&](size_t, const engine_build::Builder& builder) {
               return builder.is_left_whole(node);
             });
-          }};
+          },
+      .packs_decomposed_weights =
+          !compilers.empty() && compilers.front()->builders()[0]->packs_decomposed_weights()};
   if (!lowerings.empty() && lowerings.front().fused.contains(kFakeQuantizeRows)) {
     SLIPWAY_RETURN_IF_ERROR(
         passes::gather_row_quantization(program, engine, options.allow_reduced_precision));

@@ -13,6 +13,7 @@
 #include "base/file_writer.h"
 #include "base/guard.h"
 #include "base/mapped_file.h"
+#include "base/temporary_file.h"
 #include "base/try.h"
 #include "compile/engine_choices.h"
 #include "compile/example_inputs.h"
@@ -107,6 +108,8 @@ Result<std::vector<TunedEngine>> tune_file(const std::string& path, const std::s
   SLIPWAY_ASSIGN_OR_RETURN(auto engines, choosing_engines(file));
   engines = wanted_engines(std::move(engines), options.methods);
   if (engines.empty()) return no_choices(path);
+  // That there is a place for it is better known before than after.
+  if (const auto place = TemporaryFile::create_beside(output); !place.ok()) return place.error();
   // New checksums must not hide damage.
   SLIPWAY_RETURN_IF_ERROR(file.verify_checksums());
   Collector collector(options);

@@ -18,8 +18,8 @@ struct FoundChoices {
 
 // The library of a delegate whose engines have choices (engine::Description::choose) has
 //   extern "C" void slipway_tune_engines(slipway::engine::Tuner* tuner);
-// Engines that are loaded from then on, until it is null again, time their alternatives in their
-// first call, and tell what they found. They are run by one thread.
+// Engines that the calling thread loads and calls for the first time from then on, until it is null
+// again, time their alternatives in that call, and tell what they found.
 class Tuner {
  public:
   virtual ~Tuner() = default;

@@ -70,6 +70,10 @@ class Builder {
   // Whether a call may have an output in the memory of an input: state is then changed where it is.
   virtual bool may_write_over_inputs() const { return false; }
 
+  // Whether it computes with weights of 8 bits as they are where what makes floats of them is
+  // decomposed: they are not folded before that.
+  virtual bool packs_decomposed_weights() const { return false; }
+
   // Whether run() does, and whether the runtime runs its engines on every machine that has their
   // delegate. Where neither is so, engines are not compared with kernels.
   virtual bool runs_engines() const { return false; }

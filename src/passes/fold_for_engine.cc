@@ -53,11 +53,8 @@ bool widens_bytes(const Node& node) {
 
 class ConstantChains {
  public:
-  ConstantChains(const ir::Program& program, const EngineChoice& engine, bool is_decomposed)
-      : graph_(*program.graph),
-        engine_(engine),
-        is_decomposed_(is_decomposed),
-        constants_(constant_inputs(program)) {
+  ConstantChains(const ir::Program& program, const EngineChoice& engine)
+      : graph_(*program.graph), engine_(engine), constants_(constant_inputs(program)) {
     for (const auto& node : graph_.nodes()) add(*node);
     find_results();
   }
@@ -104,7 +101,8 @@ class ConstantChains {
     for (const Value* value : chain.made_of)
       chain.made_of_bytes += constants_.at(value)->data->nbytes();
     const bool takes = engine_.takes(node);
-    const bool is_left = takes || (!is_decomposed_ && decompositions::find(node.op()));
+    const bool is_left =
+        takes || (engine_.packs_decomposed_weights && decompositions::find(node.op()));
     if (is_left && widens_bytes(node)) return;
     chain.is_refused = chain.is_refused || !takes;
     chain.is_view = takes && view_step(node, 0).has_value();
@@ -176,7 +174,6 @@ class ConstantChains {
 
   const Graph& graph_;
   const EngineChoice& engine_;
-  const bool is_decomposed_;
   std::unordered_map<const Value*, const ir::Input*> constants_;
   std::unordered_map<const Node*, Chain> chains_;  // by last node
   size_t result_bytes_ = 0;
@@ -229,15 +226,14 @@ Status separate_biases(ir::Program& program) {
 
 }  // namespace
 
-Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const EngineChoice& engine,
-                       bool is_decomposed) {
+Status fold_for_engine(ir::Program& program, const Evaluator& evaluate,
+                       const EngineChoice& engine) {
   SLIPWAY_RETURN_IF_ERROR(separate_biases(program));
   // Engines recognise weights of 8 bits where what converts them reads the constant itself.
   fold_views(program, [&](const Node& node, const ir::ConstantData& data) {
     return is_byte(data.dtype) && !engine.is_excluded(node);
   });
-  const std::vector<std::vector<Value*>> batches =
-      ConstantChains(program, engine, is_decomposed).batches();
+  const std::vector<std::vector<Value*>> batches = ConstantChains(program, engine).batches();
   for (const std::vector<Value*>& batch : batches) {
     if (compute_ahead(program, batch, evaluate).ok()) continue;
     // What kernels can't compute may still be what the engine can: it stays as it is.

@@ -45,7 +45,7 @@ class ForEngineTest : public testing::Test, protected TestProgram {
     };
   }
   void fold() {
-    const Status status = apply(fold_for_engine, zeros(), engine_, true);
+    const Status status = apply(fold_for_engine, zeros(), engine_);
     ASSERT_TRUE(status.ok()) << status.error().message();
   }
   void decompose() {
@@ -145,7 +145,7 @@ TEST_F(ForEngineTest, ViewsOfBytesAreConstants) {
   add("aten.permute.default");
   excluded_ = {"aten.permute_copy.default"};
   add("aten.permute_copy.default");
-  const Status status = apply(fold_for_engine, zeros(), engine_, true);
+  const Status status = apply(fold_for_engine, zeros(), engine_);
   ASSERT_TRUE(status.ok());
   EXPECT_EQ(ops(), (Ops{"aten.to.dtype", "aten.permute_copy.default", "aten.to.dtype"}));
   const ir::Input* turned = program.input_of(at(0)->value(0));
@@ -153,23 +153,38 @@ TEST_F(ForEngineTest, ViewsOfBytesAreConstants) {
   EXPECT_EQ(turned->data->strides, (std::vector<int64_t>{1, 3}));
 }
 
-// Weights of 8 bits that the engine does not take whole stay so for what they are decomposed into.
-TEST_F(ForEngineTest, BytesWaitForTheirDecomposition) {
+// Weights of 8 bits that the engine does not take whole stay so for one that packs what they are
+// decomposed into, and are folded for others.
+TEST_F(ForEngineTest, BytesWaitForTheirDecompositionWhereTheEnginePacksThem) {
   refused_ = {"quantized_decomposed.dequantize_per_channel_group.default"};
   ConstantData weight = count({2, 4}, {4, 1});
   weight.dtype = DType::kInt8;
   Value* w = constant("w", std::move(weight));
   Value* scales = constant("scales", count({2, 2}, {2, 1}));
-  output(
+  Value* wide =
       call("quantized_decomposed.dequantize_per_channel_group.default",
            {w, scales, ir::None(), SymInt(-8), SymInt(7), DType::kInt8, SymInt(2), DType::kFloat32},
-           type({2, 4}), "wide"));
-  const Status status = apply(fold_for_engine, zeros(), engine_, false);
-  ASSERT_TRUE(status.ok()) << status.error().message();
-  EXPECT_EQ(ops().size(), 1u);
+           type({2, 4}), "wide");
+  output(call("aten.relu.default", {wide}, wide->type(), "y"));
+  engine_.packs_decomposed_weights = true;
+  fold();
+  EXPECT_EQ(ops().size(), 2u);
   decompose();
   fold();
   EXPECT_THAT(ops(), testing::Contains("aten.mul.Tensor"));
+}
+
+TEST_F(ForEngineTest, BytesBecomeFloatsForOtherEngines) {
+  refused_ = {"quantized_decomposed.dequantize_per_channel_group.default"};
+  ConstantData weight = count({2, 4}, {4, 1});
+  weight.dtype = DType::kInt8;
+  Value* wide = call("quantized_decomposed.dequantize_per_channel_group.default",
+                     {constant("w", std::move(weight)), constant("scales", count({2, 2}, {2, 1})),
+                      ir::None(), SymInt(-8), SymInt(7), DType::kInt8, SymInt(2), DType::kFloat32},
+                     type({2, 4}), "wide");
+  output(call("aten.add.Tensor", {input("z", type({2, 4})), wide}, type({2, 4}), "y"));
+  fold();
+  EXPECT_EQ(ops(), (Ops{"aten.add.Tensor"}));
 }
 
 TEST_F(ForEngineTest, WhatKernelsCannotComputeStaysAndTheRestIsFolded) {

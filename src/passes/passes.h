@@ -105,16 +105,16 @@ struct EngineChoice {
   // Whether a rule against a fault leaves it outside: not even what it can be expressed by goes to
   // the engine.
   std::function<bool(const ir::Node&)> is_left_whole = [](const ir::Node&) { return false; };
+  // What makes floats of weights of 8 bits, which stay so if it is decomposed, is not folded.
+  bool packs_decomposed_weights = false;
 };
 
 // The same before partitions are cut, so that what is computed from constants is a constant of the
 // engine that needs it, whatever computes it. What the engine takes itself is folded only where the
 // result is no larger than its constants, and views are left to it; what it does not take may be
 // larger by as much as a conversion of types makes it. What `evaluate`, which receives functional
-// programs here, can't compute stays. `is_decomposed`: decompose_for_engine is through; before
-// that, what makes floats of weights of 8 bits is left to it.
-Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const EngineChoice& engine,
-                       bool is_decomposed);
+// programs here, can't compute stays.
+Status fold_for_engine(ir::Program& program, const Evaluator& evaluate, const EngineChoice& engine);
 
 // Nodes that the engine does not take become what decompose makes of them, where it takes all of
 // that.

@@ -72,8 +72,8 @@ struct Environment {
 // Asks for ExecuTorch's options of these names.
 Environment environment_of(const std::string& backend);
 
-// While it lives, engines that this backend loads are tuned in their first call. One at a time in
-// the process.
+// While it lives, engines that this backend loads in this thread are tuned in their first call
+// there. One at a time in a thread, which it ends in, too.
 class TuningGuard {
  public:
   // kUnavailable where the backend is not here, or is not Slipway's own.

@@ -82,6 +82,11 @@ void check_outside(const engine::ManifestMethod& method, const Engine& engine,
     EXPECT_EQ(found, "");
   } else {
     EXPECT_NE(found.find(reason), std::string::npos) << "outside: " << found;
+    for (const auto& outside : method.outside) {
+      EXPECT_TRUE(outside.reason.find(reason) != std::string::npos ||
+                  outside.reason.find("known only") != std::string::npos)
+          << outside.op << ": " << outside.reason;
+    }
   }
 }
 

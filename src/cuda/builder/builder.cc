@@ -70,6 +70,7 @@ class CudaBuilder : public engine_build::Builder {
   }
 
   bool may_write_over_inputs() const override { return true; }
+  bool packs_decomposed_weights() const override { return true; }
 
   Result<onnx::Graph> prepare(onnx::Graph graph) const override {
     if (options_.precision == onnx::Precision::kModel) return graph;

@@ -11,7 +11,6 @@
 // take on the GPU. get_option() tells "cuda_device" of the engines of the option "program", which
 // is a load option, too.
 
-#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -42,7 +41,7 @@ namespace {
 
 namespace et = executorch::runtime;
 
-std::atomic<engine::Tuner*> tuner = nullptr;
+thread_local engine::Tuner* tuner = nullptr;
 
 struct Request {
   Blob blob;
@@ -65,8 +64,10 @@ Result<Request> read_request(const et::BackendInitContext& context,
   SLIPWAY_ASSIGN_OR_RETURN(auto program, text_of(options, engine::kProgramOption));
   request.settings.program = std::move(program).value_or(std::string());
   const std::span bytes(static_cast<const std::byte*>(processed.data()), processed.size());
-  request.settings.tuner = tuner;
-  if (request.settings.tuner != nullptr) request.settings.xxh3 = xxh3_hex(bytes);
+  if (tuner != nullptr) {
+    request.settings.tuner = [] { return tuner; };
+    request.settings.xxh3 = xxh3_hex(bytes);
+  }
   auto blob = read_blob(bytes);
   if (!blob.ok()) return blob.error().with_context("its bytes can't be read");
   request.blob = *std::move(blob);

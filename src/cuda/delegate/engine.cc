@@ -485,7 +485,8 @@ Status LoadedEngine::run_on(const Stream& stream, Values values, StepTimes* time
   for (size_t i = engine_.inputs.size(); i < memory_.size(); ++i) {
     SLIPWAY_RETURN_IF_ERROR(memory_[i].finish(stream));
   }
-  engine::Tuner* const tuner = std::exchange(tuner_, nullptr);
+  const auto find_tuner = std::exchange(tuner_, nullptr);
+  engine::Tuner* const tuner = find_tuner == nullptr ? nullptr : find_tuner();
   return tuner == nullptr ? Status() : tune(*tuner);
 }
 

@@ -38,7 +38,7 @@ class LoadedEngine final : public delegate::Engine {
     std::optional<uint64_t> weight_budget = std::nullopt;
     std::string program = {};  // as ProgramDevice has it
     // Told in the first call which alternatives are fastest; null: nothing is timed.
-    engine::Tuner* tuner = nullptr;
+    engine::Tuner* (*tuner)() = nullptr;
     std::string xxh3 = {};  // of the engine's bytes, for it
   };
   // Loads the kernels and copies the constants, whose bytes stay where some are brought in each
@@ -99,7 +99,8 @@ class LoadedEngine final : public delegate::Engine {
   DevicePointer device_;
   ProgramDevice program_device_;
   const std::string xxh3_;
-  engine::Tuner* tuner_;  // until it has been told
+  // Gives the calling thread's, or null; null itself once it has been asked.
+  engine::Tuner* (*tuner_)();
   table::EngineT engine_;
   std::optional<LoadedImage> image_;
   std::vector<Function> functions_;  // of engine_.kernels

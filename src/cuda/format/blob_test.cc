@@ -91,7 +91,8 @@ TEST(CudaBlob, ChoicesAreWrittenOverInPlace) {
             std::string(kDeviceRoom - 1, 'x'));
   const auto summary = kDescription.summarize(tuned);
   EXPECT_THAT(summary->lines.at(0), HasSubstr("4 kernels, 2 launches a call"));
-  EXPECT_THAT(summary->lines.back(), HasSubstr("1 choices among ways to compute, tuned on a GPU"));
+  EXPECT_THAT(summary->lines.back(),
+              HasSubstr("1 choice(s) among ways to compute, tuned on a GPU"));
   EXPECT_THAT(summary->json, HasSubstr(R"("choices":[2],"alternatives":[3],"tuned_on":"a GPU)"));
 }
 
@@ -213,6 +214,11 @@ TEST(CudaBlob, WhatIsWrongWithChoicesIsNamed) {
       {"choice 1 is of alternative 3 of 3", [](auto& e) { e.choices[0] = 3; }},
       {"choice 2 is of alternative 0 of 0", [](auto& e) { e.choices.push_back(0); }},
       {"5 choices, and 4 steps", [](auto& e) { e.choices.resize(5); }},
+      {"a launch for one image alone is of no choice",
+       [](auto& e) {
+         e.steps[0].AsLaunch()->choice = 0;
+         e.steps[0].AsLaunch()->target = "sm_90a";
+       }},
       {"has 127 bytes", [](auto& e) { e.device.pop_back(); }},
       {"what 0 choices were made on has 128 bytes", [](auto& e) { e.choices.clear(); }},
   };

@@ -87,6 +87,12 @@ Status check_choices(const table::EngineT& engine) {
       checked = invalid_file("it names choice {} of {}", launch.choice, known.size());
     }
   });
+  for (const auto& step : engine.steps) {
+    const table::LaunchT* const launch = step.AsLaunch();
+    if (launch != nullptr && launch->choice == 0 && !launch->target.empty()) {
+      checked = invalid_file("a launch for one image alone is of no choice");
+    }
+  }
   SLIPWAY_RETURN_IF_ERROR(checked);
   for (size_t i = 0; i < known.size(); ++i) {
     const size_t count = known[i].count();

@@ -63,7 +63,7 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   if (!blob.engine.choices.empty()) {
     const std::string device = chosen_device(blob.engine);
     summary.lines.push_back(
-        fmt::format("{} choices among ways to compute, {}", blob.engine.choices.size(),
+        fmt::format("{} choice(s) among ways to compute, {}", blob.engine.choices.size(),
                     device.empty() ? "not tuned on a GPU" : "tuned on " + printable(device)));
   }
   summary.json = as_json(blob, launches);
@@ -85,7 +85,10 @@ const engine::Description kDescription = {
     .summarize = summarize,
     .count_choices = count_choices,
     .choose = choose,
-    .choices_remedy = "compile the model with option 'cuda_candidates' of 2 or more",
+    .choices_remedy =
+        "compile the model with engine 'cuda' and option 'cuda_candidates' of 2 or more; products "
+        "of few rows, "
+        "and what is no product, convolution or attention, have one way",
 };
 
 }  // namespace slipway::cuda
