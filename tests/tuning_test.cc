@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -143,6 +145,30 @@ TEST_F(TuningTest, EveryAlternativeOfAConvolutionGivesPyTorchsResults) {
     expect_pytorchs_results(path("chosen.pte"));
   }
   EXPECT_FALSE(with_choices(*file, {{engines->at(0).segment, {{6}, ""}}}).ok());
+}
+
+// What is loaded while another is tuned, in this thread or not, knows nobody to tell once that is
+// over.
+TEST_F(TuningTest, OthersRunAsBefore) {
+  const std::string file = compiled("2");
+  const auto input = read_npy(golden("conv_half.0.in0.npy"));
+  std::vector<Module> others;
+  const auto load = [&] {
+    others.push_back(*Module::load(file));
+    EXPECT_TRUE(others.back().method()->prepare().ok());
+  };
+  TuneOptions options;
+  options.inputs = [&](const Method&) -> Result<std::vector<Value>> {
+    load();
+    std::thread(load).join();
+    return std::vector<Value>{*input};
+  };
+  size_t told = 0;
+  options.on_progress = [&](size_t, size_t) { ++told; };
+  ASSERT_TRUE(tune(file, path("tuned.pte"), options).ok());
+  EXPECT_GT(std::exchange(told, 0), 0U);
+  for (Module& other : others) EXPECT_TRUE(other.method()->run({*input}).ok());
+  EXPECT_EQ(told, 0U);
 }
 
 TEST_F(TuningTest, WhatCantBeTunedSaysWhy) {
