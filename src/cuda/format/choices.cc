@@ -93,7 +93,7 @@ Status check_choices(const table::EngineT& engine) {
       checked = invalid_file("a launch for one image alone is of no choice");
     }
   }
-  SLIPWAY_RETURN_IF_ERROR(checked);
+  if (!checked.ok()) return checked;
   for (size_t i = 0; i < known.size(); ++i) {
     const size_t count = known[i].count();
     if ((known[i] >> count).any()) {
