@@ -214,9 +214,10 @@ TEST_F(CudaTuning, EveryWayToComputeAttentionGivesIt) {
   constexpr int kKeys = 130;
   constexpr int kWidth = 32;
   const auto numbers = [](int rows, int period) {
+    const int middle = period / 2;
     Floats made;
     for (int i = 0; i < 2 * rows * kWidth; ++i) {
-      made.push_back(static_cast<float>(i * 7 % period - period / 2) / 16);
+      made.push_back(static_cast<float>(i * 7 % period - middle) / 16);
     }
     return made;
   };
