@@ -23,7 +23,7 @@ PAGES = [str(page.relative_to(ROOT)) for page in (ROOT / "README.md", *sorted((R
 # Whole suites, and what pip brings: tested as such.
 SUITES = ("make ", "git clone ", ".deps/", "SLIPWAY_", "pip install ")
 # A GPU, and a TensorRT that builds for Windows.
-NEEDS_MORE = ("slipway run engines.pt2", "slipway compile model.pt2 -o engines.pt2 --engine tensorrt --cross-compile")
+NEEDS_MORE = ("slipway tune", "slipway run engines.pt2", "slipway compile model.pt2 -o engines.pt2 --engine tensorrt --cross-compile")
 
 
 def blocks(page):
