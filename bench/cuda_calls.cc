@@ -15,15 +15,15 @@
 #include <iostream>
 #include <new>
 #include <string>
-#include <sys/resource.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "base/median.h"
+#include "base/memory_limit_test.h"
 #include "cuda/driver/device.h"
-#include "cuda/driver/memory.h"
-#include "slipway/cuda.h"
 #include "slipway/module.h"
 #include "slipway/npy.h"
 
@@ -73,8 +73,7 @@ double median_microseconds(int calls, const Call& call) {
     call();
     times.push_back(1000 * milliseconds(start));
   }
-  std::nth_element(times.begin(), times.begin() + calls / 2, times.end());
-  return times[calls / 2];
+  return median(std::move(times));
 }
 
 // Milliseconds since this process was started.
@@ -92,17 +91,6 @@ double age() {
   clock_gettime(CLOCK_BOOTTIME, &now);
   return 1e3 * static_cast<double>(now.tv_sec) + 1e-6 * static_cast<double>(now.tv_nsec) -
          1e3 * static_cast<double>(start) / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
-long anonymous_kib() {
-  std::FILE* const file = std::fopen("/proc/self/status", "r");
-  std::array<char, 256> line = {};
-  long kib = 0;
-  while (file != nullptr && std::fgets(line.data(), line.size(), file) != nullptr) {
-    if (std::sscanf(line.data(), "RssAnon: %ld", &kib) == 1) break;
-  }
-  if (file != nullptr) std::fclose(file);
-  return kib;
 }
 
 struct Loaded {
@@ -182,13 +170,13 @@ int main(int count, char** arguments) {
     check(driver.memory_info(&free, &total));
     return static_cast<long long>(free);
   };
-  const long kib = anonymous_kib();
+  const int64_t anonymous = anonymous_size();
   const long long free_before = free_memory();
   const uint64_t allocated = allocations;
   for (int i = 0; i < 1000; ++i) call();
   const uint64_t allocated_later = allocations;
   const long long taken = free_before - free_memory();
-  const long grown = anonymous_kib() - kib;
+  const int64_t grown = (anonymous_size() - anonymous) / 1024;
 
   const uint64_t bytes = std::filesystem::file_size(path);
   constexpr uint64_t kChunk = 16 << 20;

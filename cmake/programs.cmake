@@ -208,7 +208,7 @@ slipway_fuzzers_and_benchmarks("${sources}" ${everything})
 slipway_program(benchmarks inference_server ${PROJECT_SOURCE_DIR}/bench/inference_server.cc slipway_runtime
                 slipway_third_party_openvino ${SLIPWAY_OPENVINO}/libs/libopenvino_c.so.2641 openvino)
 # What bench/cuda_benchmark.py calls.
-slipway_program(benchmarks cuda_calls ${PROJECT_SOURCE_DIR}/bench/cuda_calls.cc slipway_runtime slipway_cuda_driver)
+slipway_program(benchmarks cuda_calls ${PROJECT_SOURCE_DIR}/bench/cuda_calls.cc slipway_runtime slipway_cuda_driver GTest::gtest)
 # What tests/fuzz_programs/run.py has compile and run its programs.
 add_custom_target(fuzz_programs)
 slipway_program(fuzz_programs program_driver ${PROJECT_SOURCE_DIR}/tests/fuzz_programs/program_driver.cc slipway_compile slipway_runtime)

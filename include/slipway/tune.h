@@ -24,7 +24,8 @@ namespace slipway {
 struct TuneOptions {
   // The methods that are run; empty: all.
   std::vector<std::string> methods = {};
-  // What a method is run on. Null: random tensors of the sizes below, and no other values.
+  // What a method is run on. Null: random tensors, and integers, of the sizes below, and no other
+  // values.
   std::function<Result<std::vector<Value>>(const Method&)> inputs = nullptr;
   // As for Method::example_sizes().
   std::map<std::string, int64_t> sizes = {};

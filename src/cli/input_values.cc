@@ -136,14 +136,11 @@ Result<std::vector<Value>> gather_inputs(const Method& method,
     return invalid_argument("--size is of random inputs: add --random-inputs SEED");
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const TensorInfo* tensor = inputs[i].tensor();
-    const bool is_chosen = std::holds_alternative<IntegerInfo>(inputs[i].type);
     if (given[i]) continue;
-    if (is_chosen && seed != nullptr) values[i] = sizes[i].at(0);
-    if (tensor == nullptr && !(is_chosen && seed == nullptr)) continue;
     if (seed != nullptr) {
-      SLIPWAY_ASSIGN_OR_RETURN(values[i], random_tensor(tensor->dtype, sizes[i], random));
-    } else {
+      SLIPWAY_ASSIGN_OR_RETURN(values[i], random_value(inputs[i], sizes[i], random));
+    } else if (inputs[i].tensor() != nullptr ||
+               std::holds_alternative<IntegerInfo>(inputs[i].type)) {
       missing.push_back(fmt::format("{} '{}' ({})", i, inputs[i].name, inputs[i].type_text()));
     }
   }

@@ -83,6 +83,15 @@ void add_data_file(const Command& command, std::string& path) {
       .type_name("FILE");
 }
 
+void add_sizes(const Command& command, std::vector<std::string>& sizes) {
+  command
+      .add_option("--size", sizes,
+                  "SIZE=NUMBER for a dynamic size of random inputs: s77=8, x.0=8 for the first "
+                  "dimension of input x, or n=8 for an integer; may be repeated")
+      .type_name("SIZE=NUMBER")
+      .one_at_a_time();
+}
+
 Result<Module> load_module(const std::string& path, const LoadOptions& options,
                            const std::vector<std::string>& bounds, const EngineOptions& engine) {
   SLIPWAY_ASSIGN_OR_RETURN(FileKind kind, file_kind(path));

@@ -23,5 +23,7 @@ Result<Module> load_module(const std::string& path, const LoadOptions& options,
 
 // Adds --data-file, which LoadOptions has.
 void add_data_file(const Command& command, std::string& path);
+// --size, for parse_sizes().
+void add_sizes(const Command& command, std::vector<std::string>& sizes);
 
 }  // namespace slipway::cli

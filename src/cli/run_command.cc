@@ -279,12 +279,7 @@ void add_run(const Command& tool, Action& action) {
       "--random-inputs", options->seed,
       "Fill the inputs that are not given with numbers from this seed; dynamic sizes "
       "are the smallest from 1 on, or as --size says");
-  command
-      .add_option("--size", options->sizes,
-                  "SIZE=NUMBER for a dynamic size of random inputs: s77=8, x.0=8 for the first "
-                  "dimension of input x, or n=8 for an integer; may be repeated")
-      .type_name("SIZE=NUMBER")
-      .one_at_a_time();
+  add_sizes(command, options->sizes);
   command
       .add_option(
           "--bound", options->bounds,

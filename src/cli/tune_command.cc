@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -83,12 +82,7 @@ void add_tune(const Command& tool, Action& action) {
       .add_option("--input", options->inputs,
                   "KEY=VALUE as for `slipway run`; inputs that are not given are random")
       .one_at_a_time();
-  command
-      .add_option("--size", options->sizes,
-                  "SIZE=NUMBER for a dynamic size of random inputs: s77=8, or x.0=8 for the first "
-                  "dimension of input x; may be repeated")
-      .type_name("SIZE=NUMBER")
-      .one_at_a_time();
+  add_sizes(command, options->sizes);
   command.add_option("--random-inputs", options->seed, "The seed of random inputs").show_default();
   command.add_option("--device", options->device, "The GPU, where there are several: cuda:1")
       .type_name("DEVICE");

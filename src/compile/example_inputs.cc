@@ -72,6 +72,15 @@ Result<Tensor> random_tensor(DType dtype, const std::vector<int64_t>& sizes,
   return tensor;
 }
 
+Result<Value> random_value(const ValueInfo& input, const std::vector<int64_t>& sizes,
+                           std::mt19937_64& random) {
+  if (std::holds_alternative<IntegerInfo>(input.type)) return Value(sizes.at(0));
+  const TensorInfo* const tensor = input.tensor();
+  if (tensor == nullptr) return Value();
+  SLIPWAY_ASSIGN_OR_RETURN(Tensor made, random_tensor(tensor->dtype, sizes, random));
+  return Value(std::move(made));
+}
+
 Result<std::vector<Value>> example_inputs(const ir::Program& program,
                                           const std::map<std::string, int64_t>& sizes) {
   std::vector<Value> values;

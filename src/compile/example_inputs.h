@@ -18,6 +18,11 @@ namespace slipway {
 Result<Tensor> random_tensor(DType dtype, const std::vector<int64_t>& sizes,
                              std::mt19937_64& random);
 
+// For an input of a compiled method, whose Method::example_sizes() are these: a random tensor, or
+// the size that an integer is. Nothing for others.
+Result<Value> random_value(const ValueInfo& input, const std::vector<int64_t>& sizes,
+                           std::mt19937_64& random);
+
 // What a method takes that is compiled of the program: random tensors, whose
 // symbols have these sizes.
 Result<std::vector<Value>> example_inputs(const ir::Program& program,

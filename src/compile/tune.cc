@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/median.h"
 #include "base/piece_writer.h"
 #include "base/processor.h"
 #include "base/temporary_file.h"
@@ -436,13 +437,11 @@ std::vector<Result<double>> time_calls(const std::vector<Contender>& contenders)
   }
   std::vector<Result<double>> medians;
   for (size_t i = 0; i < contenders.size(); ++i) {
-    if (!failed[i].ok()) {
+    if (failed[i].ok()) {
+      medians.emplace_back(median(std::move(times[i])));
+    } else {
       medians.emplace_back(failed[i].error());
-      continue;
     }
-    const auto middle = times[i].begin() + static_cast<std::ptrdiff_t>(times[i].size() / 2);
-    std::nth_element(times[i].begin(), middle, times[i].end());
-    medians.emplace_back(*middle);
   }
   return medians;
 }

@@ -52,9 +52,7 @@ Result<std::vector<Value>> random_inputs(const Method& method, const TuneOptions
   std::mt19937_64 random;
   std::vector<Value> inputs(method.inputs().size());
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const TensorInfo* const tensor = method.inputs()[i].tensor();
-    if (tensor == nullptr) continue;
-    SLIPWAY_ASSIGN_OR_RETURN(inputs[i], random_tensor(tensor->dtype, sizes[i], random));
+    SLIPWAY_ASSIGN_OR_RETURN(inputs[i], random_value(method.inputs()[i], sizes[i], random));
   }
   return inputs;
 }

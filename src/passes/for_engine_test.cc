@@ -52,6 +52,19 @@ class ForEngineTest : public testing::Test, protected TestProgram {
     const Status status = apply(decompose_for_engine, engine_);
     ASSERT_TRUE(status.ok()) << status.error().message();
   }
+  // An input and int8 weights with scales of groups, which the engine does not take whole.
+  void add_groups() {
+    refused_ = {"quantized_decomposed.dequantize_per_channel_group.default"};
+    ConstantData weight = count({2, 4}, {4, 1});
+    weight.dtype = DType::kInt8;
+    Value* w = constant("w", std::move(weight));
+    Value* scales = constant("scales", count({2, 2}, {2, 1}));
+    Value* wide = call(
+        "quantized_decomposed.dequantize_per_channel_group.default",
+        {w, scales, ir::None(), SymInt(-8), SymInt(7), DType::kInt8, SymInt(2), DType::kFloat32},
+        type({2, 4}), "wide");
+    output(call("aten.add.Tensor", {input("z", type({2, 4})), wide}, type({2, 4}), "y"));
+  }
   // int8 weights in float32, times an input.
   void multiply_converted() {
     constexpr int64_t kSize = 1 << 20;
@@ -156,16 +169,7 @@ TEST_F(ForEngineTest, ViewsOfBytesAreConstants) {
 // Weights of 8 bits that the engine does not take whole stay so for one that packs what they are
 // decomposed into, and are folded for others.
 TEST_F(ForEngineTest, BytesWaitForTheirDecompositionWhereTheEnginePacksThem) {
-  refused_ = {"quantized_decomposed.dequantize_per_channel_group.default"};
-  ConstantData weight = count({2, 4}, {4, 1});
-  weight.dtype = DType::kInt8;
-  Value* w = constant("w", std::move(weight));
-  Value* scales = constant("scales", count({2, 2}, {2, 1}));
-  Value* wide =
-      call("quantized_decomposed.dequantize_per_channel_group.default",
-           {w, scales, ir::None(), SymInt(-8), SymInt(7), DType::kInt8, SymInt(2), DType::kFloat32},
-           type({2, 4}), "wide");
-  output(call("aten.relu.default", {wide}, wide->type(), "y"));
+  add_groups();
   engine_.packs_decomposed_weights = true;
   fold();
   EXPECT_EQ(ops().size(), 2u);
@@ -175,14 +179,7 @@ TEST_F(ForEngineTest, BytesWaitForTheirDecompositionWhereTheEnginePacksThem) {
 }
 
 TEST_F(ForEngineTest, BytesBecomeFloatsForOtherEngines) {
-  refused_ = {"quantized_decomposed.dequantize_per_channel_group.default"};
-  ConstantData weight = count({2, 4}, {4, 1});
-  weight.dtype = DType::kInt8;
-  Value* wide = call("quantized_decomposed.dequantize_per_channel_group.default",
-                     {constant("w", std::move(weight)), constant("scales", count({2, 2}, {2, 1})),
-                      ir::None(), SymInt(-8), SymInt(7), DType::kInt8, SymInt(2), DType::kFloat32},
-                     type({2, 4}), "wide");
-  output(call("aten.add.Tensor", {input("z", type({2, 4})), wide}, type({2, 4}), "y"));
+  add_groups();
   fold();
   EXPECT_EQ(ops(), (Ops{"aten.add.Tensor"}));
 }

@@ -162,7 +162,7 @@ void emit_over_keys(Kernel& k, const Attention& t, int64_t row_warps, int64_t sp
   k.line(fmt::format("return {};", score));
   k.close();
   k.line(";");
-  const char* half = t.type == DType::kFloat16 ? "s_float16_product" : "s_bfloat16_product";
+  const char* half = half_product(t.type);
   k.line(fmt::format("s_attention<{}, Tile_q, Tile_k, Tile_v, {}, {}, {}, {}, {}, {}, Index>(",
                      half, t.query.along_k, t.key.along_k, t.value.along_k, row_warps, width,
                      value_width));

@@ -42,10 +42,9 @@ const EngineOption kOptions[] = {
      .is_repeated = true},
     {.name = "cuda_candidates",
      .value = "NUMBER",
-     .help =
-         "How many ways to compute a product of matrices, a convolution or attention an engine "
-         "has, "
-         "for `slipway tune` to choose from (default: 1, the one that is reckoned to be fastest)"},
+     .help = "How many ways to compute a product of matrices, a convolution or attention an engine "
+             "has, for `slipway tune` to choose from (default: 1, the one that is reckoned to be "
+             "fastest)"},
 };
 
 constexpr uint32_t kMostCandidates = 16;

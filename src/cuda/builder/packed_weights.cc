@@ -24,8 +24,7 @@ constexpr size_t kMostConstants = 6;
 // expression of an element of each.
 struct Formula {
   std::vector<View> constants;
-  std::vector<bool>
-      are_floats;  // of each constant, whether that is what it is made before all else
+  std::vector<bool> are_floats;  // whether each constant is made that before all else
   Expression expression;
   bool is_constant = false;
   // Its numbers are those of one constant of 8 bits, which half types have.

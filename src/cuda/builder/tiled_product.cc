@@ -265,8 +265,7 @@ void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, cons
   const std::string b = matrix(p.b);
   const uint32_t maps = k.generator().scratch(k.grid()[0] * int64_t{kMapBytes});
   k.line("extern __shared__ s_vector s_memory[];");
-  k.line(fmt::format("s_cluster_product<{}, {}, {}, {}, Index>(",
-                     p.type == DType::kFloat16 ? "s_float16_product" : "s_bfloat16_product", tile.n,
+  k.line(fmt::format("s_cluster_product<{}, {}, {}, {}, Index>(", half_product(p.type), tile.n,
                      tile.stages, tile.cluster));
   k.line(fmt::format("  s_first_tile(s_memory), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},",
                      k.buffer(maps, DType::kInt32, true), a, b, k.number(p.m), k.number(p.n),
@@ -303,14 +302,11 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   k.line(fmt::format("typedef {} Tile_b;", shape(tile.n, p.b.along_k)));
   if (tile.is_swizzled) {
     k.line("#ifdef __CUDA_ARCH_FEAT_SM90_ALL");
-    k.line(fmt::format("typedef s_group_sums<{}, {}> Sums;",
-                       p.type == DType::kFloat16 ? "s_float16_product" : "s_bfloat16_product",
-                       tile.n));
+    k.line(fmt::format("typedef s_group_sums<{}, {}> Sums;", half_product(p.type), tile.n));
     k.line("#else");
   }
-  const std::string name = p.type == DType::kFloat16    ? "s_half_sums<s_float16_product, "
-                           : p.type == DType::kBFloat16 ? "s_half_sums<s_bfloat16_product, "
-                                                        : "s_float_sums<";
+  const std::string name =
+      is_half(p.type) ? fmt::format("s_half_sums<{}, ", half_product(p.type)) : "s_float_sums<";
   const std::string sliced = is_half(p.type) ? fmt::format("{}, ", slices) : "";
   k.line(fmt::format("typedef {}Tile_a, Tile_b, {}, {}, {}, {}, {}, {}{}, {}> Sums;", name, tile.m,
                      tile.n, tile.depth, tile.warp_m, tile.warp_n, sliced, p.a.along_k,
@@ -331,6 +327,10 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
 }
 
 }  // namespace
+
+const char* half_product(DType type) {
+  return type == DType::kFloat16 ? "s_float16_product" : "s_bfloat16_product";
+}
 
 int64_t vector_of(DType type) { return is_half(type) ? 8 : 4; }
 

@@ -66,6 +66,8 @@ TileLoader emit_tile_loader(Kernel& kernel, const TiledOperand& operand, DType t
 uint32_t buffer_of(Generator& generator, const View& view);
 // A condition: whether vectors of this memory, which `memory` points to, lie at multiples of 16.
 std::string is_aligned(Kernel& kernel, uint32_t buffer, const std::string& memory);
+// What multiplies elements of this half type by tensor cores.
+const char* half_product(DType type);
 // How many elements 16 bytes are.
 int64_t vector_of(DType type);
 

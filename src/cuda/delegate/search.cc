@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/median.h"
 #include "base/try.h"
 
 namespace slipway::cuda {
@@ -14,12 +15,6 @@ bool is_faster(const std::vector<double>& times, const std::vector<double>& than
 }
 
 }  // namespace
-
-double median(std::vector<double> times) {
-  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
-  std::nth_element(times.begin(), middle, times.end());
-  return *middle;
-}
 
 Result<Found> find_fastest(Choices choices, std::span<const uint32_t> counts,
                            const TimeCalls& time_calls,

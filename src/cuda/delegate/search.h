@@ -18,8 +18,6 @@ using Choices = std::vector<uint8_t>;
 // that what disturbs them falls on all alike.
 using TimeCalls = std::function<Result<std::vector<std::vector<double>>>(std::span<const Choices>)>;
 
-double median(std::vector<double> times);
-
 struct Found {
   Choices choices;
   std::vector<std::pair<double, double>> times;  // of each choice: before and after, medians

@@ -7,6 +7,7 @@
 #include <executorch/runtime/platform/log.h>
 #include <fmt/format.h>
 
+#include "base/median.h"
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/delegate/engine.h"
@@ -118,8 +119,7 @@ Status LoadedEngine::tune(engine::Tuner& tuner) {
   if (!times.ok()) return times.error();
   engine::FoundChoices told = {xxh3_, found->choices, {}};
   told.tuned.device =
-      fmt::format("{}, CUDA {}.{}", kind_of(device_->info()), device_->driver().version() / 1000,
-                  device_->driver().version() % 1000 / 10);
+      fmt::format("{}, {}", kind_of(device_->info()), device_->driver().version_text());
   told.tuned.before = median(times->at(0));
   told.tuned.after = median(times->at(1));
   told.tuned.choices = describe_choices();

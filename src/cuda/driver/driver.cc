@@ -102,6 +102,10 @@ Result<const Driver*> Driver::load(const std::string& file) {
   return driver.release();
 }
 
+std::string Driver::version_text() const {
+  return fmt::format("CUDA {}.{}", version_ / 1000, version_ % 1000 / 10);
+}
+
 Status Driver::check(int code, std::string_view what) const {
   if (code == 0) return {};
   const char* name = nullptr;

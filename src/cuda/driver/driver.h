@@ -87,6 +87,7 @@ class Driver {
 
   const Functions& call() const { return functions_; }
   int version() const { return version_; }  // 13020 is CUDA 13.2
+  std::string version_text() const;         // "CUDA 13.2"
   int device_count() const { return device_count_; }
 
   // The error of a call, none for 0: "`what`: CUDA_ERROR_INVALID_VALUE (invalid argument)", and

@@ -46,9 +46,9 @@ Result<Module> Module::load(DevicePointer device, std::span<const std::byte> cod
   if (!is_of_code(loaded)) return Error(status.error().code(), text);
   if (loaded == kUnsupportedPtx) {
     text += fmt::format(
-        ": the driver is of CUDA {}.{}, which is older than the PTX: update it, or compile the "
-        "model for sm_{}",
-        driver.version() / 1000, driver.version() % 1000 / 10, device->info().capability);
+        ": the driver is of {}, which is older than the PTX: update it, or compile the model for "
+        "sm_{}",
+        driver.version_text(), device->info().capability);
   }
   return unsupported("{}", text);
 }

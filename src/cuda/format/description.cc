@@ -87,8 +87,7 @@ const engine::Description kDescription = {
     .choose = choose,
     .choices_remedy =
         "compile the model with engine 'cuda' and option 'cuda_candidates' of 2 or more; products "
-        "of few rows, "
-        "and what is no product, convolution or attention, have one way",
+        "of few rows, and what is no product, convolution or attention, have one way",
 };
 
 }  // namespace slipway::cuda

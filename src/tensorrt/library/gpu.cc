@@ -42,7 +42,7 @@ Result<std::vector<Gpu>> find_gpus() {
 
 Result<std::string> driver_version() {
   SLIPWAY_ASSIGN_OR_RETURN(const cuda::Driver* driver, cuda::Driver::open());
-  return fmt::format("CUDA {}.{}", driver->version() / 1000, driver->version() % 1000 / 10);
+  return driver->version_text();
 }
 
 std::string own_target() {

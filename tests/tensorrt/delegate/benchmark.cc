@@ -13,6 +13,7 @@
 #include <benchmark/benchmark.h>
 
 #include "base/mapped_file.h"
+#include "base/memory_limit_test.h"
 #include "base/try.h"
 #include "pte/emitter/emitted_program_test.h"
 #include "tensorrt/delegate/delegate_test.h"
@@ -168,15 +169,7 @@ void BM_Staging(benchmark::State& state) {
 }
 BENCHMARK(BM_Staging)->ArgNames({"MiB", "up"})->ArgsProduct({{1, 16, 256}, {1, 0}})->UseRealTime();
 
-int64_t anonymous_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("RssAnon:")) return std::atoll(line.c_str() + 8);
-  }
-  return 0;
-}
-
-// The most of anonymous_kib() while it lives, looked at every millisecond.
+// The most of anonymous_size() while it lives, looked at every millisecond.
 class Peak {
  public:
   ~Peak() { stop(); }
@@ -191,7 +184,7 @@ class Peak {
   int64_t peak_ = 0;
   std::thread thread_{[this] {
     while (!is_over_) {
-      peak_ = std::max(peak_, anonymous_kib());
+      peak_ = std::max(peak_, anonymous_size());
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }};
@@ -246,12 +239,12 @@ void BM_Load(benchmark::State& state) {
   };
   // What the driver and a small engine take is below all others.
   const auto small = load(program_file(device, 0));
-  const int64_t before = anonymous_kib();
+  const int64_t before = anonymous_size();
   Peak peak;
   for (auto _ : state) {
     if (!load(path)) return state.SkipWithError("no load");
   }
-  state.counters["host_MiB"] = static_cast<double>(peak.stop() - before) / 1024;
+  state.counters["host_MiB"] = static_cast<double>(peak.stop() - before) / (1 << 20);
   state.SetBytesProcessed(state.iterations() * (state.range(0) << 20));
 }
 BENCHMARK(BM_Load)
