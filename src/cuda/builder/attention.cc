@@ -163,9 +163,10 @@ void emit_over_keys(Kernel& k, const Attention& t, int64_t row_warps, int64_t sp
   k.close();
   k.line(";");
   const char* half = half_product(t.type);
-  k.line(fmt::format("s_attention<{}, Tile_q, Tile_k, Tile_v, {}, {}, {}, {}, {}, {}, Index>(",
-                     half, t.query.along_k, t.key.along_k, t.value.along_k, row_warps, width,
-                     value_width));
+  k.line(fmt::format(
+      "s_attention<{}, Tile_q, Tile_k, Tile_v, {}, {}, {}, {}, {}, {}, {}, {}, Index>(", half,
+      t.query.along_k, t.key.along_k, t.value.along_k, is_multiple(t.queries, rows),
+      is_multiple(t.keys, kKeys), row_warps, width, value_width));
   k.line(fmt::format("  s_memory, {}, {}, {} - {}, load_q, load_k, load_v, score,", begin, end,
                      queries, first));
   k.open("  [&](int row, int column, float sum, float most, float total)");
@@ -224,7 +225,7 @@ void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t s
   kernel.line("float most = -s_inff(), sum = 0, total = 0;");
   kernel.line("#pragma unroll");
   kernel.open(loop);
-  kernel.line(fmt::format("most = s_max(most, {});", load(highest, row_count, row)));
+  kernel.line(fmt::format("most = s_highest(most, {});", load(highest, row_count, row)));
   kernel.close();
   kernel.line("#pragma unroll");
   kernel.open(loop);

@@ -61,6 +61,23 @@ std::string literal_of(DType dtype, std::span<const std::byte> bytes) {
   }
 }
 
+// Of numbers that indices of 32 bits can compute.
+template <class T>
+std::optional<Generator::Progression> progression_of(std::span<const std::byte> bytes) {
+  const size_t count = bytes.size() / sizeof(T);
+  if (count < 2) return std::nullopt;
+  const auto at = [&](size_t i) { return first<T>(bytes.subspan(i * sizeof(T))); };
+  constexpr int64_t kMost = 1 << 30;
+  for (const size_t i : {size_t{0}, size_t{1}, count - 1}) {
+    if (at(i) <= -kMost || at(i) >= kMost) return std::nullopt;
+  }
+  const Generator::Progression made = {at(0), int64_t{at(1)} - int64_t{at(0)}};
+  for (size_t i = 2; i < count; ++i) {
+    if (at(i) != made.first + static_cast<int64_t>(i) * made.step) return std::nullopt;
+  }
+  return made;
+}
+
 }  // namespace
 
 Generator::Generator(const onnx::Graph& graph, const engine_build::Constants& constants, Ways ways)
@@ -224,6 +241,15 @@ std::pair<uint32_t, uint32_t> Generator::flag(const std::string& text) {
 std::optional<std::string> Generator::literal(const Value& value) const {
   if (cuda::numel(value.sizes) != SymInt(1)) return std::nullopt;
   return literal_of(value.dtype, bytes(*value.initializer));
+}
+
+std::optional<Generator::Progression> Generator::progression(const Value& value) {
+  const auto [it, is_new] = progressions_.try_emplace(value.initializer);
+  if (!is_new) return it->second;
+  const auto data = bytes(*value.initializer);
+  if (value.dtype == DType::kInt64) it->second = progression_of<int64_t>(data);
+  if (value.dtype == DType::kInt32) it->second = progression_of<int32_t>(data);
+  return it->second;
 }
 
 uint32_t Generator::constant(const Value& value) {

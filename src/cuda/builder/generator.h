@@ -64,6 +64,12 @@ class Generator {
   std::pair<uint32_t, uint32_t> flag(const std::string& text);
   // The one element of an initializer that has no more.
   std::optional<std::string> literal(const Value& value) const;
+  // What the elements of an initializer of integers are: each so much more than the one before.
+  struct Progression {
+    int64_t first = 0;
+    int64_t step = 0;
+  };
+  std::optional<Progression> progression(const Value& value);
   uint32_t constant(const Value& value);
   // An initializer in another form: `make` gives its bytes where they are not there yet.
   uint32_t constant(const Value& value, const std::string& form,
@@ -124,6 +130,7 @@ class Generator {
   // Of alternatives and their kernels.
   std::map<std::vector<std::pair<uint8_t, uint32_t>>, uint32_t> choices_;
   std::map<std::pair<const onnx::Initializer*, std::string>, uint32_t> constant_buffers_;
+  std::map<const onnx::Initializer*, std::optional<Progression>> progressions_;
   std::vector<Constant> constant_list_;
   std::vector<ir::SymInt> buffer_bytes_;  // of engine_.buffers
   std::optional<uint32_t> flags_;

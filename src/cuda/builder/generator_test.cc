@@ -56,6 +56,33 @@ TEST(GeneratorTest, WhatIsPointwiseBecomesOneKernel) {
   EXPECT_THAT(made.kernels, HasSubstr("s_exp("));
 }
 
+TEST(GeneratorTest, IntegersOfEqualDistancesAreComputed) {
+  const auto kernels = [](DType dtype, const std::vector<int64_t>& numbers) {
+    Maker m;
+    const auto count = static_cast<int64_t>(numbers.size());
+    m.input("x", {count, 1}, dtype);
+    if (dtype == DType::kInt64) {
+      m.constant("numbers", dtype, {count, 1}, numbers);
+    } else {
+      m.constant("numbers", dtype, {count, 1},
+                 std::vector<int32_t>(numbers.begin(), numbers.end()));
+    }
+    m.node("Sub", {"x", "numbers"}, "result");
+    m.output("result", {count, 1}, dtype);
+    const Generated made = generate(m.graph);
+    EXPECT_TRUE(made.refusals.empty());
+    return made.engine.constant_bytes == 0 ? made.kernels : "";
+  };
+  EXPECT_THAT(kernels(DType::kInt64, {0, 1, 2, 3, 4, 5}), HasSubstr("((long long)t0)"));
+  EXPECT_THAT(kernels(DType::kInt32, {7, 5, 3, 1, -1}), HasSubstr("((int)((t0 * -2) + 7))"));
+  EXPECT_THAT(kernels(DType::kInt64, {9, 9, 9, 9, 9}), HasSubstr("((long long)9)"));
+  EXPECT_EQ(kernels(DType::kInt64, {0, 1, 2, 3, 5}), "");
+  EXPECT_EQ(kernels(DType::kInt64, {1, 0, 1, 0, 1}), "");
+  // 32 bits have no room for that.
+  EXPECT_EQ(kernels(DType::kInt64, {0, 1 << 30, int64_t{1} << 31, 3LL << 30, 1LL << 32}), "");
+  EXPECT_EQ(kernels(DType::kInt32, {INT32_MIN, -1, INT32_MAX - 1}), "");
+}
+
 TEST(GeneratorTest, WhatFollowsAReductionIsInItsKernel) {
   Maker m;
   m.input("x", {8, 1000});

@@ -250,9 +250,16 @@ std::string Kernel::read(const Value& value, const Indices& given) {
       }
     }
   } else if (value.initializer) {
-    const auto literal = generator_.literal(value);
-    element =
-        literal ? *literal : load(generator_.constant(value), value.dtype, ravel(at, value.sizes));
+    const std::string place = ravel(at, value.sizes);
+    if (const auto literal = generator_.literal(value)) {
+      element = *literal;
+    } else if (const auto progression = generator_.progression(value)) {
+      element = fmt::format("(({}){})", c_type(value.dtype),
+                            plus(times(place, std::to_string(progression->step)),
+                                 std::to_string(progression->first)));
+    } else {
+      element = load(generator_.constant(value), value.dtype, place);
+    }
   } else if (value.buffer) {
     element = load(*value.buffer, memory_dtype(value), place_of(value, at));
   } else {
