@@ -15,7 +15,7 @@ namespace {
 
 using testing::ElementsAre;
 
-table::EngineT generate(const onnx::Graph& graph, const Generator::Ways& ways) {
+table::EngineT engine_of(const onnx::Graph& graph, const Generator::Ways& ways) {
   const auto constants = engine_build::Constants::of(graph);
   Generator generator(graph, *constants, ways);
   EXPECT_TRUE(generator.run().empty());
@@ -29,10 +29,10 @@ TEST(AlternativesTest, ProductsHaveAsManyAlternativesAsAreAskedFor) {
   m.node("MatMul", {"first", "c"}, "second");
   m.node("Exp", {"second"}, "result");
   m.output("result", {256, 256});
-  const table::EngineT one = generate(m.graph, {});
+  const table::EngineT one = engine_of(m.graph, {});
   EXPECT_TRUE(one.choices.empty());
   EXPECT_TRUE(one.device.empty());
-  const table::EngineT made = generate(m.graph, {.candidates = 4});
+  const table::EngineT made = engine_of(m.graph, {.candidates = 4});
   // Of the second one Exp is part.
   EXPECT_THAT(made.choices, ElementsAre(0, 0));
   EXPECT_THAT(count_alternatives(made), ElementsAre(4, 4));
@@ -64,7 +64,7 @@ TEST(AlternativesTest, EqualProductsAreChosenTogether) {
   m.node("MatMul", {"second", "d"}, "third");
   m.node("MatMul", {"third", "e"}, "result");
   m.output("result", {256, 256});
-  const table::EngineT made = generate(m.graph, {.candidates = 2});
+  const table::EngineT made = engine_of(m.graph, {.candidates = 2});
   // The first one reads two inputs, which may lie anywhere.
   EXPECT_EQ(made.choices.size(), 2U);
   std::map<uint32_t, int> writes;
@@ -79,9 +79,9 @@ TEST(AlternativesTest, WhatOneImageCanDoIsForThatAlone) {
   m.input("w", {256, 256, 3, 3});
   m.node("Conv", {"x", "w"}, "result", {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
   m.output("result", {1, 256, 14, 14});
-  EXPECT_TRUE(generate(m.graph, {}).choices.empty());
-  EXPECT_TRUE(generate(m.graph, {.are_for_hopper = true, .are_for_others = false}).choices.empty());
-  table::EngineT made = generate(m.graph, {.are_for_hopper = true});
+  EXPECT_TRUE(engine_of(m.graph, {}).choices.empty());
+  EXPECT_TRUE(engine_of(m.graph, {.are_for_hopper = true, .are_for_others = false}).choices.empty());
+  table::EngineT made = engine_of(m.graph, {.are_for_hopper = true});
   EXPECT_THAT(count_alternatives(made), ElementsAre(2));
   EXPECT_THAT(*choices_for(made, "sm_90a", made.choices), ElementsAre(0));
   EXPECT_THAT(*choices_for(made, "sm_120", made.choices), ElementsAre(1));

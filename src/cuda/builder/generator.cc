@@ -143,6 +143,33 @@ std::span<const onnx::Node* const> Generator::readers(const std::string& name) c
   return found->second;
 }
 
+bool Generator::rejoins(const Value& value) const {
+  constexpr size_t kMostNodes = 16;
+  const auto first = readers(value.name);
+  if (value.output || first.size() < 2) return false;
+  std::set<std::string_view> between = {value.name};
+  std::set<const onnx::Node*> open(first.begin(), first.end());  // in the graph's order
+  for (size_t i = 0; i < kMostNodes; ++i) {
+    const onnx::Node& node = **open.begin();
+    open.erase(open.begin());
+    if (!is_pointwise(node.op_type)) return false;
+    for (const std::string& name : node.inputs) {
+      if (name.empty() || between.contains(name)) continue;
+      const Value* const other = find(name);
+      const bool is_there = other && !other->root &&
+                            (other->buffer || other->initializer || other->ints || other->define);
+      if (!is_there || broadcast(value.sizes, other->sizes) != value.sizes) return false;
+    }
+    if (open.empty()) return true;
+    const std::string& result = node.outputs.front();
+    if (find(result) && find(result)->output) return false;
+    between.insert(result);
+    const auto next = readers(result);
+    open.insert(next.begin(), next.end());
+  }
+  return false;
+}
+
 std::vector<engine_build::Refusal> Generator::run() {
   std::vector<engine_build::Refusal> refusals;
   for (const onnx::Node& node : graph_.nodes) {

@@ -89,6 +89,9 @@ class Generator {
   const Value* find(const std::string& name) const;
   // The nodes that read a value.
   std::span<const onnx::Node* const> readers(const std::string& name) const;
+  // Whether what several readers compute of it, element by element, becomes one value again, such
+  // as x * sigmoid(x), and nothing else reads what lies between.
+  bool rejoins(const Value& value) const;
   const onnx::Graph& graph() const { return graph_; }
   const onnx::ValueTypes& types() const { return types_; }
   std::span<const std::byte> bytes(const onnx::Initializer& initializer) const {

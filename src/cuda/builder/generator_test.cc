@@ -1,4 +1,4 @@
-#include "cuda/builder/generator.h"
+#include "cuda/builder/generator_test.h"
 
 #include <string>
 #include <utility>
@@ -6,8 +6,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "onnx/graph_maker_test.h"
 
 namespace slipway::cuda {
 namespace {
@@ -18,28 +16,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 const SymInt kRows = SymInt::symbol("s0");
-
-using Maker = onnx::GraphMaker;
-
-struct Generated {
-  std::vector<engine_build::Refusal> refusals;
-  table::EngineT engine;
-  std::string kernels;  // without the prelude
-};
-
-Generated generate(const onnx::Graph& graph, bool is_for_hopper = false) {
-  const auto constants = engine_build::Constants::of(graph);
-  EXPECT_TRUE(constants.ok());
-  Generator generator(graph, *constants,
-                      {.are_for_hopper = is_for_hopper, .are_for_others = !is_for_hopper});
-  Generated result;
-  result.refusals = generator.run();
-  result.engine = generator.take_engine();
-  const std::string source = generator.source();
-  const size_t first = source.find("extern \"C\"");
-  if (first != std::string::npos) result.kernels = source.substr(first);
-  return result;
-}
 
 TEST(GeneratorTest, WhatIsPointwiseBecomesOneKernel) {
   Maker m;
@@ -212,13 +188,6 @@ TEST(GeneratorTest, LargeProductsAreTiledAndSmallOnesAreNot) {
   small.node("MatMul", {"a", "b"}, "result");
   small.output("result", {2, 2});
   EXPECT_THAT(generate(small.graph).kernels, Not(HasSubstr("s_tiled_product<")));
-}
-
-// x of float32 as a half type, and back as kernels compute.
-void add_half(Maker& m, const std::string& x, const std::string& half, DType type) {
-  const auto number = int64_t{type == DType::kFloat16 ? 10 : 16};  // ONNX's
-  m.node("Cast", {x}, half + "_rounded", {{"to", number}});
-  m.node("Cast", {half + "_rounded"}, half, {{"to", int64_t{1}}});
 }
 
 TEST(GeneratorTest, ProductsOfHalvesReadAndLeaveHalves) {
@@ -474,18 +443,6 @@ TEST(GeneratorTest, LargeProductsOfHalvesAreMadeByClustersForHopperAlone) {
   }
 }
 
-TEST(GeneratorTest, ClustersAddUpThePartsOfConvolutionsForHopperAlone) {
-  Maker m;
-  m.input("x", {1, 256, 14, 14});
-  m.input("w", {256, 256, 3, 3});
-  m.node("Conv", {"x", "w"}, "result", {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
-  m.output("result", {1, 256, 14, 14});
-  const size_t steps = generate(m.graph).engine.steps.size();
-  const Generated made = generate(m.graph, true);
-  EXPECT_THAT(made.kernels, HasSubstr("S_CLUSTER("));
-  EXPECT_EQ(made.engine.steps.size() + 1, steps);
-}
-
 TEST(GeneratorTest, KernelsWaitForEarlierOnes) {
   Maker m;
   m.input("x", {4});
@@ -505,23 +462,6 @@ TEST(GeneratorTest, LongSumsOfFewTilesAreSplit) {
   const Generated made = generate(m.graph);
   ASSERT_EQ(made.engine.steps.size(), 2U);
   EXPECT_EQ(made.engine.steps[0].AsLaunch()->writes, made.engine.steps[1].AsLaunch()->reads);
-}
-
-TEST(GeneratorTest, BetweenConvolutionsChannelsAreInnermost) {
-  Maker m;
-  m.input("x", {1, 8, 10, 10});
-  m.constant("v", DType::kFloat32, {16, 8, 3, 3}, std::vector<float>(16 * 8 * 9));
-  m.constant("w", DType::kFloat32, {16, 16, 3, 3}, std::vector<float>(16 * 16 * 9));
-  m.node("Conv", {"x", "v"}, "first");
-  m.node("Relu", {"first"}, "relu");
-  m.node("Conv", {"relu", "w"}, "result");
-  m.output("result", {1, 16, 6, 6});
-  const Generated made = generate(m.graph);
-  EXPECT_TRUE(made.refusals.empty());
-  // The elements of x, as the caller has them, are taken one by one.
-  EXPECT_THAT(made.kernels, HasSubstr("s_load_elements<Tile_a"));
-  EXPECT_THAT(made.kernels, HasSubstr("s_load_vectors<Tile_a"));
-  EXPECT_THAT(made.kernels, HasSubstr("s_load_vectors<Tile_b"));
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
 // Softmax and normalizations: what takes all elements of a row, and gives a row.
+#include <cmath>
+#include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -157,16 +160,39 @@ void instance_normalization(Rule& r) {
 }
 
 // By statistics that are given: pointwise.
+// What each channel is multiplied by, where that is known: a buffer of float32.
+std::optional<uint32_t> factors(Rule& r, const Value& scale, const Value& variance, float epsilon) {
+  const auto scales = r.reals(scale);
+  const auto variances = r.reals(variance);
+  if (r.dtype() != DType::kFloat32 || !scales || !variances || scales->size() != variances->size())
+    return std::nullopt;
+  const Value* of = &variance;
+  while (!of->initializer) of = of->operands.front();
+  return r.generator().constant(
+      *of, fmt::format("{} by its root and {}", scale.name, epsilon), [&] {
+        std::vector<std::byte> made(scales->size() * sizeof(float));
+        for (size_t i = 0; i < scales->size(); ++i) {
+          const float root = std::sqrt(static_cast<float>((*variances)[i]) + epsilon);
+          const float factor = static_cast<float>((*scales)[i]) * (1 / root);
+          std::memcpy(made.data() + sizeof(float) * i, &factor, sizeof factor);
+        }
+        return made;
+      });
+}
+
 void batch_normalization(Rule& r) {
   Value* x = &r.input(0);
   std::vector<Value*> operands = {x};
   for (size_t i = 1; i < 5; ++i) operands.push_back(&r.input(i));
-  const std::string epsilon = real_literal(r.attribute("epsilon", 1e-5F), r.dtype());
+  const float least = r.attribute("epsilon", 1e-5F);
+  const std::string epsilon = real_literal(least, r.dtype());
+  const auto known = factors(r, *operands[1], *operands[4], least);
   r.define(0, x->sizes, operands, Rule::Kind::kPointwise, 6, [=](Kernel& k, const Indices& at) {
     const Indices channel = {at.size() > 1 ? at.at(1) : "0"};
     const auto of = [&](size_t i) { return k.read(*operands.at(i), channel); };
-    const std::string factor =
-        k.let(c_type(x->dtype), fmt::format("{} * (1 / s_sqrt({} + {}))", of(1), of(4), epsilon));
+    const std::string factor = k.let(
+        c_type(x->dtype), known ? k.load(*known, DType::kFloat32, channel.front())
+                                : fmt::format("{} * (1 / s_sqrt({} + {}))", of(1), of(4), epsilon));
     return fmt::format("(({} - {}) * {} + {})", k.read(*x, at), of(3), factor, of(2));
   });
 }

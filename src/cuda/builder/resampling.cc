@@ -124,8 +124,10 @@ void resize(Rule& r) {
     }
     resize.axes.push_back(std::move(axis));
   }
+  Value* const y = &r.generator().value(r.node().outputs.at(0));
+  y->channels_last = x->channels_last;
   r.define_root(0, sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
-    const Indices at = k.unravel(k.thread_of(numel(sizes)), sizes);
+    const Indices at = k.unravel(k.thread_of(numel(sizes)), *y);
     std::vector<std::vector<Tap>> taps;
     for (const Axis& axis : resize.axes) taps.push_back(taps_of(k, resize, axis, at[axis.dim]));
     // One dimension within the other, the last one innermost.

@@ -36,6 +36,12 @@ Rows::Rows(Kernel& kernel, const Sizes& sizes, Form form) : kernel_(kernel), for
   at_ = kernel.unravel(row_, sizes);
 }
 
+Rows::Rows(Kernel& kernel, const Value& value)
+    : kernel_(kernel),
+      form_(Form::kThread),
+      row_(kernel.thread_of(ir::numel(value.sizes))),
+      at_(kernel.unravel(row_, value)) {}
+
 std::string Rows::reduce(const std::string& type, const std::string& initial, const char* combine,
                          const SymInt& length,
                          const std::function<std::string(const std::string&)>& element) {

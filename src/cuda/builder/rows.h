@@ -14,6 +14,8 @@ class Rows {
   enum class Form { kThread, kBlock };
   // A row for each index of `sizes`.
   Rows(Kernel& kernel, const Sizes& sizes, Form form);
+  // A thread for each element of a value, in the order that it has in memory.
+  Rows(Kernel& kernel, const Value& value);
   // Blocks for rows that are long, or may be.
   static Form form_for(const ir::SymInt& length);
 

@@ -32,6 +32,12 @@ std::vector<double> read(std::span<const std::byte> bytes) {
   return {elements.begin(), elements.end()};
 }
 
+std::vector<double> halves(std::span<const std::byte> bytes, float (*convert)(uint16_t)) {
+  std::vector<double> numbers = read<uint16_t>(bytes);
+  for (double& number : numbers) number = convert(static_cast<uint16_t>(number));
+  return numbers;
+}
+
 bool is_in_memory(const Value& value) { return value.buffer || value.initializer || value.ints; }
 
 }  // namespace
@@ -86,8 +92,13 @@ void Rule::give_up(std::string reason) {
   throw std::out_of_range(node_.op_type);
 }
 
-std::optional<std::vector<double>> Rule::reals(size_t i) {
-  const Value& value = input(i);
+std::optional<std::vector<double>> Rule::reals(const Value& value) const {
+  if (value.is_cast && value.dtype == DType::kFloat32) {
+    auto numbers = reals(*value.operands.front());
+    if (!numbers) return std::nullopt;
+    for (double& number : *numbers) number = static_cast<float>(number);
+    return numbers;
+  }
   if (!value.initializer) return std::nullopt;
   const auto bytes = generator_.bytes(*value.initializer);
   switch (value.dtype) {
@@ -95,6 +106,10 @@ std::optional<std::vector<double>> Rule::reals(size_t i) {
       return read<float>(bytes);
     case DType::kFloat64:
       return read<double>(bytes);
+    case DType::kFloat16:
+      return halves(bytes, from_float16);
+    case DType::kBFloat16:
+      return halves(bytes, from_bfloat16);
     case DType::kInt64:
       return read<int64_t>(bytes);
     case DType::kInt32:
@@ -114,15 +129,43 @@ size_t Rule::axis(int64_t axis, size_t rank) {
   return static_cast<size_t>(axis < 0 ? axis + count : axis);
 }
 
+// Whether it is a number that the half type has.
+bool Rule::is_narrow_number(size_t i, DType type) {
+  const auto numbers = reals(i);
+  if (!numbers || numbers->size() != 1) return false;
+  const auto number = static_cast<float>(numbers->front());
+  return number == (type == DType::kFloat16 ? from_float16(to_float16(number))
+                                            : from_bfloat16(to_bfloat16(number)));
+}
+
 // A half type that has each element of the first result, where that is float32.
 std::optional<DType> Rule::narrow() {
+  // Their elements are the first operand's.
   static const std::set<std::string_view> kKeep = {
-      "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose", "Expand", "Tile",
-      "Gather",   "Slice",   "Split",   "Relu",      "Neg",     "Abs",       "MaxPool"};
-  const bool is_cast = node_.op_type == "Cast";
-  if (!has(0) || (!is_cast && !kKeep.contains(node_.op_type))) return std::nullopt;
-  const Value& x = input(0);
-  return is_cast && is_half(x.dtype) ? x.dtype : x.narrow;
+      "Cast",    "Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten",
+      "Expand",  "Tile",     "Gather",  "Slice",   "Split",     "Transpose",
+      "MaxPool", "Relu",     "Neg",     "Abs",     "Trilu",     "Resize"};
+  // Each of their elements is one of an operand's.
+  static const std::set<std::string_view> kSelect = {"Clip", "Concat", "Max",
+                                                     "Min",  "Pad",    "Where"};
+  const std::string& op = node_.op_type;
+  if (op == "Resize" && attribute("mode", std::string("nearest")) != "nearest") return std::nullopt;
+  if (kKeep.contains(op) && has(0)) {
+    const Value& x = input(0);
+    return op == "Cast" && is_half(x.dtype) ? x.dtype : x.narrow;
+  }
+  if (!kSelect.contains(op)) return std::nullopt;
+  std::vector<size_t> chosen;
+  for (size_t i = 0; i < input_count(); ++i) {
+    const bool is_place = (op == "Where" && i == 0) || (op == "Pad" && i != 0 && i != 2);
+    if (has(i) && !is_place) chosen.push_back(i);
+  }
+  std::optional<DType> type;
+  for (const size_t i : chosen) type = type ? type : input(i).narrow;
+  const bool are_narrow = type && std::all_of(chosen.begin(), chosen.end(), [&](size_t i) {
+                            return input(i).narrow == type || is_narrow_number(i, *type);
+                          });
+  return are_narrow ? type : std::nullopt;
 }
 
 Sizes Rule::declared(size_t i, Sizes otherwise) const {
@@ -153,14 +196,18 @@ void settle(Generator& generator, const std::vector<Value*>& operands,
 
 Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind kind, int weight,
                     Definition definition) {
+  static const std::set<std::string_view> kKeepChannels = {"Concat", "Pad", "Slice", "Split",
+                                                           "Tile"};
   Value& value = result(i, std::move(sizes));
   const Value* carrier = nullptr;
   for (Value* operand : operands) {
-    const bool has_its_order = kind == Kind::kPointwise && operand->sizes == value.sizes;
+    const bool has_its_order = kind == Kind::kPointwise ? operand->sizes == value.sizes
+                                                        : kKeepChannels.contains(node_.op_type);
     value.channels_last = value.channels_last || (has_its_order && operand->channels_last);
     if (is_in_memory(*operand) || operand == carrier) continue;
-    const bool joins = operand->root && kind == Kind::kPointwise && !carrier &&
-                       operand->readers == 1 && operand->sizes == value.sizes;
+    const bool joins = operand->root && kind == Kind::kPointwise &&
+                       (!carrier || operand->root == carrier->root) &&
+                       (operand->readers == 1 || operand->rejoins) && operand->sizes == value.sizes;
     if (joins) {
       carrier = operand;
       value.root = operand->root;
@@ -171,7 +218,8 @@ Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind ki
   }
   value.weight = weight;
   value.define = std::move(definition);
-  const bool is_shared = value.readers > 1 && (weight > kCheap || value.root);
+  value.rejoins = value.root && generator_.rejoins(value);
+  const bool is_shared = value.readers > 1 && (value.root ? !value.rejoins : weight > kCheap);
   if (value.output || is_shared || weight > kMostOperations) generator_.materialize(value);
   return value;
 }
@@ -200,7 +248,8 @@ Value& Rule::define_root(size_t i, Sizes sizes, const std::vector<Value*>& opera
   Value& value = result(i, std::move(sizes));
   value.root = std::make_shared<Root>(Root{&value, std::move(emit), nullptr, nullptr});
   value.define = [](Kernel&, const Indices&) { return std::string("#error"); };
-  if (value.output || value.readers > 1) generator_.materialize(value);
+  value.rejoins = generator_.rejoins(value);
+  if (value.output || (value.readers > 1 && !value.rejoins)) generator_.materialize(value);
   return value;
 }
 
@@ -225,6 +274,15 @@ void keep_elements(Rule& r) {
   Value& y = r.define(0, x->sizes, {x}, Rule::Kind::kPointwise, 0,
                       [=](Kernel& k, const Indices& at) { return k.read(*x, at); });
   keep_view(y, x);
+}
+
+bool is_pointwise(const std::string& op_type) {
+  static const std::set<std::string_view> kTwice = {"Cast", "Add", "Sub", "Mul", "Div",
+                                                    "Mod",  "Min", "Max", "Pow"};
+  const Entry* const entry = find_entry(op_type);
+  const auto rules = pointwise_rules();
+  return kTwice.contains(op_type) ||
+         std::any_of(rules.begin(), rules.end(), [&](const Entry& rule) { return &rule == entry; });
 }
 
 const Entry* find_entry(const std::string& op_type) {

@@ -35,7 +35,9 @@ class Rule {
   std::vector<ir::SymInt> integers(size_t i);
   std::vector<int64_t> constants(size_t i);
   // The elements of a constant.
-  std::optional<std::vector<double>> reals(size_t i);
+  std::optional<std::vector<double>> reals(size_t i) { return reals(input(i)); }
+  // The same, or what they are converted to as float32.
+  std::optional<std::vector<double>> reals(const Value& value) const;
 
   // ---- Its attributes.
   template <class T>
@@ -71,6 +73,7 @@ class Rule {
 
  private:
   [[noreturn]] void give_up(std::string reason);
+  bool is_narrow_number(size_t i, DType type);
   std::optional<DType> narrow();
   Value& result(size_t i, Sizes sizes);
 
@@ -113,5 +116,8 @@ std::span<const Entry> resampling_rules();
 std::span<const Entry> recurrent_rules();
 
 const Entry* find_entry(const std::string& op_type);
+// Whether its element is computed of one of each operand, at the same place but for what is
+// broadcast.
+bool is_pointwise(const std::string& op_type);
 
 }  // namespace slipway::cuda

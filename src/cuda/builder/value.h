@@ -69,6 +69,9 @@ struct Value {
   bool makes_floats = false;
   // The root that `define` reads at its own indices, and which has no kernel yet.
   std::shared_ptr<Root> root;
+  // Of such a value with several readers: whether they can be in that kernel, too
+  // (Generator::rejoins()).
+  bool rejoins = false;
   int weight = 0;   // how many operations an element takes, of those that no buffer holds
   int readers = 0;  // nodes
   const onnx::Node* maker = nullptr;

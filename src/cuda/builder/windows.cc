@@ -85,14 +85,21 @@ Pool pool_of(Rule& r) {
   return pool;
 }
 
+// Result i, whose channels lie as x's do.
+Value* with_channels_of(Rule& r, size_t i, const Value& x) {
+  Value& y = r.generator().value(r.node().outputs.at(i));
+  y.channels_last = x.channels_last;
+  return &y;
+}
+
 // The largest element, the first of equals, and where it lies in the whole tensor; of several NaN
 // the last one.
 void max_pool(Rule& r) {
   Value* x = &r.input(0);
   const Pool pool = pool_of(r);
   const DType dtype = x->dtype;
-  const auto emit = [=](Kernel& k, bool places, const Store& store) {
-    Rows rows(k, pool.sizes, Rows::Form::kThread);
+  const auto emit = [=](Kernel& k, const Value& y, bool places, const Store& store) {
+    Rows rows(k, y);
     const Indices& out = rows.at();
     const std::string type = fmt::format("s_placed<{}>", c_type(dtype));
     const std::string best = k.fresh("a");
@@ -117,8 +124,9 @@ void max_pool(Rule& r) {
   };
   for (const bool places : {false, true}) {
     if (!r.is_used(places ? 1 : 0)) continue;
+    const Value* const y = with_channels_of(r, places ? 1 : 0, *x);
     r.define_root(places ? 1 : 0, pool.sizes, {x}, {x},
-                  [=](Kernel& k, const Store& store) { emit(k, places, store); });
+                  [=](Kernel& k, const Store& store) { emit(k, *y, places, store); });
   }
 }
 
@@ -127,8 +135,9 @@ void average_pool(Rule& r) {
   const Pool pool = pool_of(r);
   const bool includes_pads = r.attribute("count_include_pad", int64_t{0}) != 0;
   const char* type = c_type(r.dtype());
+  const Value* const y = with_channels_of(r, 0, *x);
   r.define_root(0, pool.sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
-    Rows rows(k, pool.sizes, Rows::Form::kThread);
+    Rows rows(k, *y);
     const Indices& out = rows.at();
     const std::string sum = k.fresh("a");
     const std::string count = k.fresh("c");
