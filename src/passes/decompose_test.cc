@@ -32,7 +32,7 @@ class DecomposeTest : public testing::Test, protected TestProgram {
     Dictionary hints{{{"name", hint}, {"tensor", tensor}, {"size", SymInt::symbol("s0")}}};
     if (with_graph) hints.entries.push_back({"graph", sub_graph()});
     Node* node = graph().add_node(
-        "library.rare.default",
+        "torchvision.rare.default",
         {std::vector<std::vector<Value*>>{{tensor}, {x_, tensor}},
          std::vector<std::vector<double>>{{1.5}, {}}, std::vector<FloatItem>{number, 2.5},
          std::vector<ir::BoolItem>{true}, Dictionary{{{"nested", std::move(hints)}}}},
@@ -51,7 +51,7 @@ TEST_F(DecomposeTest, RefusesUnknownOperatorsWhateverTheirArguments) {
   output(call_rare(same, number(), "a", true));
   ASSERT_TRUE(apply(functionalize).ok());
   ASSERT_TRUE(apply(remove_no_ops).ok());
-  EXPECT_EQ(ops(), (Ops{"torch.sym_float", "library.rare.default"}));
+  EXPECT_EQ(ops(), (Ops{"torch.sym_float", "torchvision.rare.default"}));
   const std::vector<Graph*> inner = sub_graphs(*at(1));
   ASSERT_EQ(inner.size(), 1U);
   EXPECT_EQ(ops(*inner[0]), Ops{});
@@ -65,10 +65,11 @@ TEST_F(DecomposeTest, RefusesUnknownOperatorsWhateverTheirArguments) {
   const Status status = apply(decompose);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code(), ErrorCode::kUnsupported);
-  EXPECT_NE(status.error().message().find(
-                "library.rare.default, once: node rare (library.rare.default)\n    it is not an "
-                "operator of PyTorch's own"),
-            std::string::npos)
+  EXPECT_NE(
+      status.error().message().find(
+          "torchvision.rare.default, once: node rare (torchvision.rare.default)\n    it is not an "
+          "operator of PyTorch's own"),
+      std::string::npos)
       << status.error().message();
 }
 
@@ -79,7 +80,8 @@ TEST_F(DecomposeTest, DeduplicateComparesRareArguments) {
   output(call_rare(x_, b, "one", false));
   output(call_rare(x_, a, "two", false));
   ASSERT_TRUE(apply(deduplicate).ok());
-  EXPECT_EQ(ops(), (Ops{"torch.sym_float", "library.rare.default", "library.rare.default"}));
+  EXPECT_EQ(ops(),
+            (Ops{"torch.sym_float", "torchvision.rare.default", "torchvision.rare.default"}));
   EXPECT_EQ(result(0), result(1));
   EXPECT_NE(result(0), result(2));
 }

@@ -12,6 +12,7 @@
 #include "base/try.h"
 #include "ir/arguments.h"
 #include "ir/op_builder.h"
+#include "passes/aliases.h"
 #include "passes/in_place.h"
 #include "passes/passes.h"
 #include "passes/rewrite.h"
@@ -209,8 +210,8 @@ class Functionalizer {
   Status write(View* view, Value* value, Node* before) {
     if (view->storage->opaque) {
       return unsupported(
-          "{} writes to memory that another operator, such as torch.vmap, shares in a way that "
-          "Slipway does not know: write to a clone",
+          "{} writes to memory that another operator, such as torch.vmap or torch.meshgrid, shares "
+          "in a way that Slipway does not know: write to a clone",
           describe(*before));
     }
     if (!view->parent) {
@@ -321,15 +322,14 @@ class Functionalizer {
     if (view_step(*node, 0) && shares_memory(*node, view_of_.at(node->value(0))->type)) {
       return add_views(node, true);
     }
-    const bool opaque = aliases_by_schema(*node) || shares_batch(*node);
-    if (opaque) {
-      Graph::for_each_value(node->arg(0), [this](const Value* value) {
-        if (View* view = find(value)) view->storage->opaque = true;
-      });
+    std::vector<const Value*> shared = arguments_in_results(*node);
+    if (shared.empty() && shares_batch(*node)) shared = values_of(node->arg(0));
+    for (const Value* value : shared) {
+      if (View* view = find(value)) view->storage->opaque = true;
     }
     for (Argument& argument : node->args()) SLIPWAY_RETURN_IF_ERROR(use_current(argument, node));
     for (Value* output : node->outputs()) {
-      if (output->is_tensor()) add_root(output, node)->storage->opaque = opaque;
+      if (output->is_tensor()) add_root(output, node)->storage->opaque = !shared.empty();
     }
     return {};
   }
@@ -355,16 +355,6 @@ class Functionalizer {
       return is_outer || !is_new || storage->opaque;
     }
     return false;
-  }
-
-  // Whether a result is declared to share memory with an argument. Where view_step knows how, and
-  // it turned out to be a copy, it does not.
-  static bool aliases_by_schema(const Node& node) {
-    if (view_step(node, 0)) return false;
-    const schema::Schema* schema = schema::find_operator(node.op());
-    if (!schema || node.op().starts_with("aten.to.")) return false;
-    return std::any_of(schema->returns.begin(), schema->returns.end(),
-                       [](const schema::Type& type) { return !type.alias.empty(); });
   }
 
   // `keep`: the node stays and computes the views' first values; else they are made when needed.

@@ -478,6 +478,42 @@ TEST_F(FunctionalizeTest, BatchNormalizationByGivenStatisticsWritesNothing) {
   EXPECT_NE(refusal().find("running statistics"), std::string::npos);
 }
 
+// What PyTorch's own functions make of views, without their schemas saying so.
+TEST_F(FunctionalizeTest, WritesToWhatIsAViewUnsaid) {
+  Value* y = own();
+  Value* row = call("aten.atleast_3d.default", {y}, type({3, 4, 1}), "row");
+  call("aten.add_.Tensor", {row, row}, row->type(), "sum");
+  output(y);
+  run();
+  EXPECT_EQ(ops(), (Ops{"aten.relu.default", "aten.atleast_3d.default", "aten.add.Tensor",
+                        "aten.view.default"}));
+  EXPECT_EQ(result(0), at(3)->output());
+}
+
+TEST_F(FunctionalizeTest, RefusesWritesToWhatListsShare) {
+  const auto refuses = [](const std::string& op, std::vector<ir::Argument> before, size_t count,
+                          bool to_result) {
+    TestProgram program;
+    Value* x = program.input("x", program.type({3, 3}));
+    Value* y = program.call("aten.relu.default", {x}, x->type(), "y");
+    before.emplace_back(std::vector<Value*>(count, y));
+    Value* made = program.call(op, std::move(before), x->type(), "made");
+    Value* to = to_result ? made : y;
+    program.call("aten.add_.Tensor", {to, x}, x->type(), "sum");
+    program.output(y);
+    const Status status = functionalize(program.program);
+    return !status.ok() && status.error().message().find("torch.meshgrid") != std::string::npos;
+  };
+  for (const bool to_result : {false, true}) {
+    EXPECT_TRUE(refuses("aten.meshgrid.default", {}, 2, to_result));
+    EXPECT_TRUE(refuses("aten.cartesian_prod.default", {}, 1, to_result));
+    EXPECT_FALSE(refuses("aten.cartesian_prod.default", {}, 2, to_result));
+    EXPECT_TRUE(refuses("aten.einsum.default", {std::string("ij -> ji")}, 1, to_result));
+    EXPECT_FALSE(refuses("aten.einsum.default", {std::string("ij->i")}, 1, to_result));
+    EXPECT_FALSE(refuses("aten.einsum.default", {std::string("ij,jk->ik")}, 2, to_result));
+  }
+}
+
 // torch.vmap's marks: an element lies in the memory of its batch, and so does a result that is one.
 struct Mapped : TestProgram {
   Value* x = input("x", type({3, 4}));

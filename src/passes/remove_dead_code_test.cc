@@ -33,6 +33,17 @@ TEST_F(RemoveDeadCodeTest, UserInputsAndAssertionsStay) {
   EXPECT_EQ(program.inputs.size(), 2U);
 }
 
+// It could write to what it is given.
+TEST_F(RemoveDeadCodeTest, WhatIsUnknownStays) {
+  for (const char* op : {"library.increment.default", "aten.embedding_renorm_.default",
+                         "profiler._record_function_exit._RecordFunction"}) {
+    node(op, {x_}, {}, "");
+  }
+  output(SymInt(3));
+  ASSERT_TRUE(apply(remove_dead_code).ok());
+  EXPECT_EQ(ops(), (Ops{"library.increment.default", "aten.embedding_renorm_.default"}));
+}
+
 TEST_F(RemoveDeadCodeTest, ANodeThatDefinesAUsedSymbolStays) {
   auto item = [this](const std::string& symbol) {
     ir::Node* made = node("aten.item.default", {x_}, {}, "");

@@ -54,9 +54,26 @@ bool draws_random_numbers(const Node& node) {
   return is_random(node.op()) || (is_dropout(node.op()) && !is_inactive_dropout(node));
 }
 
+namespace {
+
+// Whether it could write to its arguments, or elsewhere, for all that is known of it.
+bool is_unknown(std::string_view op) {
+  // Their operators write nothing: Python's on numbers, marks of regions, and what quantizes.
+  static const std::set<std::string_view> kHarmless = {
+      "_operator", "builtins", "executorch_prim",      "higher_order",
+      "math",      "profiler", "quantized_decomposed", "slipway",
+      "torch",     "torchao",  "torchvision"};
+  const std::string_view library = op.substr(0, op.find('.'));
+  return library == "aten" ? !schema::find_operator(op)
+                           : !kHarmless.contains(library) || op == "higher_order.call_torchbind";
+}
+
+}  // namespace
+
 bool is_pure(const Node& node) {
   const schema::Trait trait = schema::trait_of(node.op());
-  return trait != schema::Trait::kRandom && trait != schema::Trait::kAssertion;
+  return trait != schema::Trait::kRandom && trait != schema::Trait::kAssertion &&
+         !is_unknown(node.op());
 }
 
 Value* Replacements::resolve(Value* value) const {

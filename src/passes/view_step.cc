@@ -118,7 +118,8 @@ bool is_among(std::string_view name, std::string_view names) {
 
 constexpr std::string_view kReshapes = " reshape.default reshape_as.default flatten.using_ints ";
 // Of tensors of the type that they give, whose elements these are; conj of real ones.
-constexpr std::string_view kIdentities = " real.default conj.default requires_grad.default ";
+constexpr std::string_view kIdentities =
+    " real.default conj.default conj_physical.default requires_grad.default ";
 // Copies, besides those that are named so.
 constexpr std::string_view kCopies = " clone.default _unsafe_view.default ";
 // The place of `copy`, and after it of `memory_format`.
@@ -211,7 +212,9 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
       name.starts_with("vsplit.") || name.starts_with("hsplit.") || name.starts_with("dsplit.");
   if (by_name || name == "split.Tensor" || name == "split.sizes" || name == "split.default" ||
       name == "split_with_sizes.default" || name == "chunk.default" ||
-      name == "tensor_split.sections" || name == "tensor_split.indices") {
+      name == "unsafe_chunk.default" || name == "unsafe_split.Tensor" ||
+      name == "unsafe_split_with_sizes.default" || name == "tensor_split.sections" ||
+      name == "tensor_split.indices") {
     auto dim = wrap(by_name ? split_dim(name, rank) : arguments.constant(2), rank);
     if (!dim || rank == 0) return std::nullopt;
     SymInt start = 0;
@@ -300,7 +303,7 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
   if (input.dtype != output.dtype || !schema::find_operator(node.op())) return std::nullopt;
   const int64_t rank = node.value(0)->rank();
   const std::string name = plain_name(node.op());
-  if (name == "conj.default" && is_complex(input.dtype)) return std::nullopt;
+  if (name.starts_with("conj") && is_complex(input.dtype)) return std::nullopt;
   switch (schema::trait_of(node.op())) {
     case schema::Trait::kSame:
     case schema::Trait::kConverted:
@@ -312,7 +315,8 @@ std::optional<ViewStep> view_step(const Node& node, size_t i) {
     default:
       break;
   }
-  if (is_among(name, kIdentities)) return simple(Kind::kIdentity);
+  const bool adds_nothing = name == "sum_to_size.default" && input.sizes == output.sizes;
+  if (adds_nothing || is_among(name, kIdentities)) return simple(Kind::kIdentity);
   if (auto step = transposing_step(name, ir::Arguments(node), rank)) return step;
   if (auto step = slicing_step(name, node, i, rank)) return step;
   return striding_step(name, ir::Arguments(node), rank);
