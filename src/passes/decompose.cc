@@ -42,6 +42,10 @@ std::string remedy(const std::string& op, bool is_training) {
     return "derivatives (torch.func.grad, jvp) are compiled once PyTorch has expressed them by "
            "others: save the exported program's `.run_decompositions()`";
   }
+  if (op.starts_with("torchao.") && is_training) {
+    return "torchao's operator is not compiled for these types: save the exported program's "
+           "`.run_decompositions()`, where it is expressed by PyTorch's own";
+  }
   if (!op.starts_with("aten.")) {
     return "it is not an operator of PyTorch's own: replace it with torch operators before "
            "exporting";

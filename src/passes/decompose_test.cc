@@ -86,6 +86,18 @@ TEST_F(DecomposeTest, DeduplicateComparesRareArguments) {
   EXPECT_NE(result(0), result(2));
 }
 
+TEST_F(DecomposeTest, SaysWhereTorchaosOperatorsAreExpressedByOthers) {
+  output(call("torchao.rare.default", {x_}, x_->type(), "rare"));
+  program.dialect = "TRAINING";
+  const Status status = apply(decompose);
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(
+      status.error().message().find("torchao's operator is not compiled for these types: save "
+                                    "the exported program's `.run_decompositions()`"),
+      std::string::npos)
+      << status.error().message();
+}
+
 TEST_F(DecomposeTest, RefusesTypesThatNoKernelComputes) {
   Value* integers = input("integers", type({4, 3}, DType::kInt64));
   output(call("aten._pdist_forward.default", {integers, 2.0}, type({6}, DType::kInt64), "far"));
