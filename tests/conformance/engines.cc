@@ -28,6 +28,7 @@ constexpr const char* kNotSupported = "the operator is not supported";
 constexpr const char* kNothing = "";  // though other variants of the case leave some
 constexpr const char* kOnlyShapes = "its partition would only give tensors other shapes";
 constexpr std::array kOutsideOnCuda = {
+    Exception{"aliases_dims", kOnlyShapes},
     Exception{"cond", kBranch},
     Exception{"cond_of_bool", kBranch},
     Exception{"cond_of_int", kBranch},

@@ -80,7 +80,8 @@ TEST(AlternativesTest, WhatOneImageCanDoIsForThatAlone) {
   m.node("Conv", {"x", "w"}, "result", {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
   m.output("result", {1, 256, 14, 14});
   EXPECT_TRUE(engine_of(m.graph, {}).choices.empty());
-  EXPECT_TRUE(engine_of(m.graph, {.are_for_hopper = true, .are_for_others = false}).choices.empty());
+  EXPECT_TRUE(
+      engine_of(m.graph, {.are_for_hopper = true, .are_for_others = false}).choices.empty());
   table::EngineT made = engine_of(m.graph, {.are_for_hopper = true});
   EXPECT_THAT(count_alternatives(made), ElementsAre(2));
   EXPECT_THAT(*choices_for(made, "sm_90a", made.choices), ElementsAre(0));

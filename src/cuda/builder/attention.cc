@@ -311,6 +311,19 @@ bool weighs_scores(Rule& r, const Value& scores, size_t axis) {
          is_weighing(r, r.node());
 }
 
+namespace {
+
+// Whether what reads the result exchanges heads and tokens, as layers do that put the heads
+// together.
+bool is_read_by_tokens(Rule& r) {
+  const onnx::Node* node = only_reader(r, r.node().outputs.at(0));
+  while (node && node->op_type == "Cast") node = only_reader(r, node->outputs.at(0));
+  return node && node->op_type == "Transpose" &&
+         onnx::attribute(*node, "perm", std::vector<int64_t>()) == std::vector<int64_t>{0, 2, 1, 3};
+}
+
+}  // namespace
+
 bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
   const Value& weights = *second.a.value;
   if (!weights.root || !weights.root->softmax_of || weights.root->value != &weights) return false;
@@ -348,6 +361,9 @@ bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
   t.query = tiled_operand(generator, queries, t.batch, t.type);
   t.key = tiled_operand(generator, first.b, t.batch, t.type);
   t.value = tiled_operand(generator, second.b, t.batch, t.type);
+  if (is_read_by_tokens(r)) {
+    generator.value(r.node().outputs.at(0)).order = Order::kTokensFirst;
+  }
   r.define_root(0, sizes, {}, {},
                 [t](Kernel& k, const Store& store) { emit_attention(k, t, store); });
   return true;

@@ -200,10 +200,10 @@ void convolve(Rule& r) {
   if (groups == 1 && !is_transposed && type && is_tiled(numel(by_tiles.rows), outer, p.k)) {
     by_tiles.type = *type;
     if (!x->buffer && !x->initializer && !view_of(*x)) {
-      x->channels_last = true;
+      x->order = Order::kChannelsLast;
       r.generator().materialize(*x);
     }
-    r.generator().value(r.node().outputs.at(0)).channels_last = true;
+    r.generator().value(r.node().outputs.at(0)).order = Order::kChannelsLast;
     return void(r.define_root(0, sizes, operands, {x}, [=](Kernel& k, const Store& store) {
       TiledProduct product = {{}, numel(by_tiles.rows), outer, p.k, *type, {}, {}, {}};
       product.a = images(k.generator(), by_tiles);

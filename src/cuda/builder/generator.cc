@@ -316,7 +316,7 @@ uint32_t Generator::add_buffer(table::Home home, uint32_t position, uint64_t off
 }
 
 void Generator::allocate(Value& value) {
-  if (value.output) value.channels_last = false;
+  if (value.output) value.order = Order::kAsGiven;
   const SymInt bytes =
       cuda::numel(value.sizes) * static_cast<int64_t>(dtype_size(memory_dtype(value)));
   value.buffer =

@@ -366,6 +366,23 @@ TEST(GeneratorTest, AttentionOfHalvesIsOneKernel) {
   }
 }
 
+TEST(GeneratorTest, AttentionLiesAsWhatPutsItsHeadsTogetherReadsIt) {
+  Maker m = attention(DType::kFloat16, 128, 128);
+  m.graph.outputs.clear();
+  add_half(m, "result", "half", DType::kFloat16);
+  m.node("Transpose", {"half"}, "turned", {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
+  m.integers("together", {1, 128, 128});
+  m.node("Reshape", {"turned", "together"}, "tokens");
+  m.input("w", {128, 64}, DType::kFloat16);
+  m.node("Cast", {"w"}, "weights_of_layer", {{"to", int64_t{1}}});
+  m.node("MatMul", {"tokens", "weights_of_layer"}, "layer");
+  m.output("layer", {1, 128, 64});
+  const Generated made = generate(m.graph);
+  EXPECT_TRUE(made.refusals.empty());
+  ASSERT_EQ(made.engine.steps.size(), 2U);
+  EXPECT_THAT(made.kernels, HasSubstr("s_load_vectors<Tile_a"));
+}
+
 TEST(GeneratorTest, AttentionOfOneQueryIsSplitOverTheKeys) {
   const Generated made = generate(attention(DType::kFloat16, 1, 2048).graph);
   ASSERT_EQ(made.engine.steps.size(), 2U);

@@ -297,8 +297,20 @@ void Kernel::store(const Value& value, const Indices& at, const std::string& exp
   store(value.buffer.value(), memory_dtype(value), place_of(value, at), expression);
 }
 
+namespace {
+
+// And back.
+template <class T>
+std::vector<T> tokens_first(std::vector<T> dimensions) {
+  std::swap(dimensions.at(1), dimensions.at(2));
+  return dimensions;
+}
+
+}  // namespace
+
 std::string Kernel::place_of(const Value& value, const Indices& at) {
-  if (!value.channels_last) return ravel(at, value.sizes);
+  if (value.order == Order::kAsGiven) return ravel(at, value.sizes);
+  if (value.order == Order::kTokensFirst) return ravel(tokens_first(at), tokens_first(value.sizes));
   Indices front = at;
   Sizes sizes = value.sizes;
   front.erase(front.begin() + 1);
@@ -307,7 +319,10 @@ std::string Kernel::place_of(const Value& value, const Indices& at) {
 }
 
 Indices Kernel::unravel(const std::string& place, const Value& value) {
-  if (!value.channels_last) return unravel(place, value.sizes);
+  if (value.order == Order::kAsGiven) return unravel(place, value.sizes);
+  if (value.order == Order::kTokensFirst) {
+    return tokens_first(unravel(place, tokens_first(value.sizes)));
+  }
   Sizes sizes = value.sizes;
   sizes.erase(sizes.begin() + 1);
   Indices at = unravel(place, {ir::numel(sizes), value.sizes[1]});

@@ -14,7 +14,10 @@ DType memory_dtype(const Value& value) {
 std::vector<size_t> memory_order(const Value& value) {
   std::vector<size_t> order(value.sizes.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  if (value.channels_last) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  if (value.order == Order::kChannelsLast) {
+    std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  }
+  if (value.order == Order::kTokensFirst) std::swap(order.at(1), order.at(2));
   return order;
 }
 

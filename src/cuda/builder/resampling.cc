@@ -125,7 +125,7 @@ void resize(Rule& r) {
     resize.axes.push_back(std::move(axis));
   }
   Value* const y = &r.generator().value(r.node().outputs.at(0));
-  y->channels_last = x->channels_last;
+  y->order = x->order;
   r.define_root(0, sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
     const Indices at = k.unravel(k.thread_of(numel(sizes)), *y);
     std::vector<std::vector<Tap>> taps;

@@ -202,8 +202,9 @@ Value& Rule::define(size_t i, Sizes sizes, std::vector<Value*> operands, Kind ki
   const Value* carrier = nullptr;
   for (Value* operand : operands) {
     const bool has_its_order = kind == Kind::kPointwise ? operand->sizes == value.sizes
-                                                        : kKeepChannels.contains(node_.op_type);
-    value.channels_last = value.channels_last || (has_its_order && operand->channels_last);
+                                                        : operand->order == Order::kChannelsLast &&
+                                                              kKeepChannels.contains(node_.op_type);
+    if (has_its_order && value.order == Order::kAsGiven) value.order = operand->order;
     if (is_in_memory(*operand) || operand == carrier) continue;
     const bool joins = operand->root && kind == Kind::kPointwise &&
                        (!carrier || operand->root == carrier->root) &&

@@ -41,6 +41,13 @@ struct Root {
   Value* softmax_of = nullptr;
 };
 
+// How the dimensions follow each other in memory.
+enum class Order : uint8_t {
+  kAsGiven,
+  kChannelsLast,  // the second one is the innermost one
+  kTokensFirst,   // of [batch, heads, tokens, width] the heads come behind the tokens
+};
+
 struct Value {
   std::string name;
   DType dtype = DType::kFloat32;
@@ -54,8 +61,7 @@ struct Value {
   std::optional<uint32_t> buffer;
   // A half type that has each of its elements, which are float32.
   std::optional<DType> narrow;
-  // In memory its second dimension is the innermost one.
-  bool channels_last = false;
+  Order order = Order::kAsGiven;
   // Of what only moves elements: whose, and where they are, given where all of those are
   // (view_of()).
   const Value* moved = nullptr;

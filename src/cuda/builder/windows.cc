@@ -88,7 +88,7 @@ Pool pool_of(Rule& r) {
 // Result i, whose channels lie as x's do.
 Value* with_channels_of(Rule& r, size_t i, const Value& x) {
   Value& y = r.generator().value(r.node().outputs.at(i));
-  y.channels_last = x.channels_last;
+  y.order = x.order;
   return &y;
 }
 
