@@ -44,6 +44,15 @@ TEST_F(DecomposeRulesTest, WhatHasNoElementsIsNotComputed) {
             Ops{"aten.full.default"});
 }
 
+// The kernel of means loses digits of many numbers.
+TEST_F(DecomposeRulesTest, MeansOfManyNumbersAreSums) {
+  Value* few = input("few", type({2, 4096}));
+  Value* many = input("many", type({2, 4097}));
+  output(call("aten.mean.dim", {few, Ints{1}, false, ir::None{}}, type({2}), "mean"));
+  EXPECT_EQ(decomposed("aten.mean.dim", {many, Ints{1}, false, ir::None{}}, {type({2})}),
+            (Ops{"aten.mean.dim", "aten.sum.dim_IntList", "aten.div.Scalar"}));
+}
+
 TEST_F(DecomposeRulesTest, TypesThatTheKernelLacksAreWidened) {
   Value* bytes = input("bytes", type({1, 4, 4}, DType::kInt16));
   EXPECT_EQ(decomposed("aten.avg_pool2d.default",

@@ -17,6 +17,7 @@
 #include "cuda/format/description.h"
 #include "engine_build/constants.h"
 #include "onnx/halves_in_float32.h"
+#include "onnx/merge_equal_nodes.h"
 #include "schema/operator_name.h"
 
 namespace slipway::cuda {
@@ -24,7 +25,7 @@ namespace slipway::cuda {
 namespace {
 
 // Changes with what the generator writes for a graph.
-constexpr int kGenerator = 11;
+constexpr int kGenerator = 13;
 
 constexpr const char* kSizesOfData = "its result has sizes that data decides";
 constexpr std::pair<std::string_view, const char*> kKept[] = {
@@ -73,6 +74,7 @@ class CudaBuilder : public engine_build::Builder {
   bool packs_decomposed_weights() const override { return true; }
 
   Result<onnx::Graph> prepare(onnx::Graph graph) const override {
+    graph = onnx::merge_equal_nodes(std::move(graph));
     if (options_.precision == onnx::Precision::kModel) return graph;
     const DType half =
         options_.precision == onnx::Precision::kFloat16 ? DType::kFloat16 : DType::kBFloat16;

@@ -323,6 +323,10 @@ void Generator::allocate(Value& value) {
       value.output ? add_buffer(table::Home::Output, *value.output, 0, bytes) : scratch(bytes);
 }
 
+void Generator::add_elements(const SymInt& count) {
+  most_elements_ = std::max(most_elements_, count.constant().value_or(0));
+}
+
 uint32_t Generator::scratch(const SymInt& bytes) {
   return add_buffer(table::Home::Scratch, 0, 0, bytes);
 }
@@ -375,6 +379,7 @@ void Generator::write(Value& value, Kernel& kernel) {
     });
     return;
   }
+  kernel.use_short_indices();
   const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
   const Indices at = kernel.unravel(thread, value);
   kernel.store(value, at, computed(kernel, at));

@@ -76,6 +76,9 @@ class Generator {
                     const std::function<std::vector<std::byte>()>& make);
   // Memory for what one launch leaves to a later one.
   uint32_t scratch(const ir::SymInt& bytes);
+  // The known number of elements of the largest value, which need not be in memory.
+  int64_t most_elements() const { return most_elements_; }
+  void add_elements(const ir::SymInt& count);
   // Of a buffer.
   const ir::SymInt& bytes(uint32_t buffer) const { return buffer_bytes_.at(buffer); }
   bool is_constant(uint32_t buffer) const;
@@ -136,6 +139,7 @@ class Generator {
   std::map<const onnx::Initializer*, std::optional<Progression>> progressions_;
   std::vector<Constant> constant_list_;
   std::vector<ir::SymInt> buffer_bytes_;  // of engine_.buffers
+  int64_t most_elements_ = 0;
   std::optional<uint32_t> flags_;
   std::vector<std::string_view> texts_;
   const onnx::Node* node_ = nullptr;

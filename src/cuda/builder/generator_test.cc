@@ -467,7 +467,7 @@ TEST(GeneratorTest, KernelsWaitForEarlierOnes) {
   m.output("result", {4});
   const Generated made = generate(m.graph);
   EXPECT_TRUE(made.engine.overlaps);
-  EXPECT_THAT(made.kernels, HasSubstr("{\n  s_wait_for_earlier();\n"));
+  EXPECT_THAT(made.kernels, HasSubstr("{\n  typedef int Index;\n  s_wait_for_earlier();\n"));
 }
 
 TEST(GeneratorTest, LongSumsOfFewTilesAreSplit) {

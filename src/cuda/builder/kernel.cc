@@ -404,6 +404,7 @@ std::string Kernel::source() const {
 // Sizes are literals then, and what they are of is in a buffer.
 bool Kernel::can_have_short_indices() const {
   constexpr int64_t kMost = 1 << 30;
+  if (generator_.most_elements() >= kMost) return false;
   const auto is_short = [&](const ir::SymInt& size) {
     return size.constant().value_or(kMost) < kMost;
   };

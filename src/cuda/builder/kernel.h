@@ -104,7 +104,7 @@ class Kernel {
   std::string thread_of(const ir::SymInt& count);
   void set_grid(const ir::SymInt& x, const ir::SymInt& y = 1, const ir::SymInt& z = 1);
   void set_block(int threads) { block_ = threads; }
-  // Where sizes and buffers allow it, its indices have 32 bits.
+  // Where sizes, buffers and values allow it, its indices have 32 bits.
   void use_short_indices() { has_short_indices_ = true; }
   // Its text calls s_wait_for_earlier(), before which it may read constants. Other kernels begin
   // with that.

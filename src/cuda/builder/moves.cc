@@ -351,8 +351,8 @@ void range(Rule& r) {
   const SymInt count =
       SymInt::max(SymInt::floordiv(limit->ints->front() - first + (*by - 1), *by), 0);
   r.define(0, {count}, {}, Rule::Kind::kMove, 1, [=](Kernel& k, const Indices& at) {
-    return fmt::format("(long long){}",
-                       plus(k.number(first), times(at.at(0), std::to_string(*by))));
+    const std::string place = fmt::format("(long long){}", at.at(0));
+    return plus(k.number(first), times(place, std::to_string(*by)));
   });
 }
 

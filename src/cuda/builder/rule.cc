@@ -178,6 +178,7 @@ Value& Rule::result(size_t i, Sizes sizes) {
   Value& value = generator_.value(node_.outputs.at(i));
   value.dtype = dtype(i);
   value.sizes = declared(i, std::move(sizes));
+  generator_.add_elements(numel(value.sizes));
   if (value.dtype == DType::kFloat32) value.narrow = narrow();
   return value;
 }

@@ -68,12 +68,21 @@ Value* as_result(Context& c) {
   return is_whole && is_floating_point(c.dtype()) ? c.build.to_dtype(x, c.dtype()) : x;
 }
 
+constexpr int64_t kManyNumbers = 4096;
+
 Values mean(Context& c) {
   Value* x = as_result(c);
   const bool whole = c.op() == "aten.mean.default";
+  const auto dims = whole ? all_dims(x) : reduced_dims(c, 1);
+  // The kernel adds one number to the next, and that of sums, as PyTorch's, does not.
+  SymInt count = 1;
+  for (const int64_t dim : dims) count = count * x->sizes().at(static_cast<size_t>(dim));
+  if (c.dtype() == DType::kFloat32 && count.constant().value_or(0) > kManyNumbers) {
+    return {c.build.div(c.build.sum(x, dims, !whole && c.flag(2), c.dtype()),
+                        static_cast<double>(*count.constant()))};
+  }
   if (!whole && x == c.tensor(0) && names_dims(c, 1)) return {};
   if (x->rank() == 0) return {c.build.to_dtype(x, c.dtype())};
-  const auto dims = whole ? all_dims(x) : reduced_dims(c, 1);
   return {c.build.call("aten.mean.dim", {x, as_list(dims), !whole && c.flag(2), c.dtype()},
                        c.dtype(), c.sizes())};
 }
