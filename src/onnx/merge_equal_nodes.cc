@@ -54,6 +54,7 @@ class Merger {
   explicit Merger(Graph graph) : graph_(std::move(graph)) {
     for (const ValueType& output : graph_.outputs) given_.insert(output.name);
     for (const StateAlias& state : graph_.states) given_.insert(state.output);
+    add_captured(graph_);
   }
 
   Graph run() {
@@ -86,6 +87,21 @@ class Merger {
   }
 
  private:
+  // What sub-graphs read, which may be values from outside, by name.
+  void add_captured(const Graph& graph) {
+    for (const Node& node : graph.nodes) {
+      for (const auto& [name, value] : node.attributes) {
+        const auto* const inner = std::get_if<std::shared_ptr<Graph>>(&value);
+        if (!inner || !*inner) continue;
+        for (const ValueType& output : (*inner)->outputs) given_.insert(output.name);
+        for (const Node& within : (*inner)->nodes) {
+          given_.insert(within.inputs.begin(), within.inputs.end());
+        }
+        add_captured(**inner);
+      }
+    }
+  }
+
   const std::string& resolved(const std::string& name) const {
     const auto found = same_.find(name);
     return found == same_.end() ? name : found->second;

@@ -55,6 +55,19 @@ TEST(MergeEqualNodesTest, WhatDiffersStays) {
   EXPECT_EQ(merge_equal_nodes(m.graph).nodes.size(), m.graph.nodes.size());
 }
 
+TEST(MergeEqualNodesTest, WhatSubGraphsReadStays) {
+  GraphMaker m;
+  m.input("x", {4});
+  m.node("Exp", {"x"}, "first");
+  m.node("Exp", {"x"}, "second");
+  m.node("Exp", {"x"}, "third");
+  GraphMaker branch;
+  branch.node("Neg", {"second"}, "negative");
+  m.node("If", {"x"}, "result", {{"then_branch", std::make_shared<Graph>(branch.graph)}});
+  m.output("third", {4});
+  EXPECT_THAT(op_types(merge_equal_nodes(m.graph)), ElementsAre("Exp", "Exp", "Exp", "If"));
+}
+
 // A result that the first node does not name could not be had of it.
 TEST(MergeEqualNodesTest, ResultsThatAreLeftOutStayTheSecondNodes) {
   GraphMaker m;
