@@ -159,7 +159,6 @@ void instance_normalization(Rule& r) {
                 [n](Kernel& k, const Store& store) { normalize(k, n, store); });
 }
 
-// By statistics that are given: pointwise.
 // What each channel is multiplied by, where that is known: a buffer of float32.
 std::optional<uint32_t> factors(Rule& r, const Value& scale, const Value& variance, float epsilon) {
   const auto scales = r.reals(scale);
@@ -180,6 +179,7 @@ std::optional<uint32_t> factors(Rule& r, const Value& scale, const Value& varian
       });
 }
 
+// By statistics that are given: pointwise.
 void batch_normalization(Rule& r) {
   Value* x = &r.input(0);
   std::vector<Value*> operands = {x};
