@@ -169,6 +169,12 @@ const schema::Schema* find_schema(std::string_view op, std::vector<NamedArgument
     const auto* other = schema::find_operator(fmt::format("{}.{}", name, overload));
     if (other != nullptr && tells_numbers_from_tensors(*other, given)) return other;
   }
+  if (name == "aten.copy_" || name == "aten.copy") {
+    const auto* other =
+        schema::find_operator(name.ends_with('_') ? "aten.fill_.Scalar" : "aten.fill.Scalar");
+    if (given.size() == 2 && other != nullptr && tells_numbers_from_tensors(*other, given))
+      return other;
+  }
   for (const auto& [from, to] : kSwapped) {
     if (op != from) continue;
     // A third argument is alpha, which multiplies the second: only sub has an operator for that.

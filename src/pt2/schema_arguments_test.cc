@@ -87,6 +87,8 @@ TEST_F(SchemaArguments, NumbersForTensors) {
   EXPECT_EQ(
       call("aten.where.self", {{"condition", true, x_}, {"self", true, x_}, {"other", true, 0.0}}),
       "aten.where.ScalarOther(%x, %x, 0.0)");
+  EXPECT_EQ(call("aten.copy_.default", {{"self", true, x_}, {"src", true, 0.5}}),
+            "aten.fill_.Scalar(%x, 0.5)");
 }
 
 TEST_F(SchemaArguments, WhatDoesNotFitIsNamed) {

@@ -368,6 +368,12 @@ def unsaid_views(x):
     return y, seen
 
 
+def copied_number(x):
+    y = x + 0
+    y[1].copy_(0.5)
+    return y
+
+
 def unsafe_chunks(x):
     y = x + 0
     torch.unsafe_chunk(y, 2)[0].mul_(2)
@@ -376,6 +382,7 @@ def unsafe_chunks(x):
 
 
 CASES = {
+    "copied_number": function(copied_number, X34),
     "unsafe_chunks": function(unsafe_chunks, X34),
     "unsaid_views": function(unsaid_views, X34),
     "chain": function(chain, X34),
