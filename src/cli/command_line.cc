@@ -50,10 +50,6 @@ const Option& Option::between(double least, double most) const {
   });
   return *this;
 }
-const Option& Option::positive() const {
-  option_->check(CLI::PositiveNumber);
-  return *this;
-}
 const Option& Option::one_of(const std::vector<std::string>& values) const {
   option_->check(CLI::IsMember(values));
   return *this;

@@ -32,7 +32,6 @@ class Option {
   const Option& between(int least, int most) const;
   const Option& between(uint64_t least, uint64_t most) const;
   const Option& between(double least, double most) const;
-  const Option& positive() const;
   const Option& one_of(const std::vector<std::string>& values) const;
 
  private:

@@ -128,7 +128,7 @@ void EngineOptions::add_to(const Command& command, const std::set<std::string>& 
   group_
       ->add_option("--min-partition-size", min_partition_size_,
                    "Groups of fewer nodes than this stay on kernels")
-      .positive()
+      .between(uint64_t{1}, uint64_t{1} << 32)
       .show_default();
   group_->add_flag("--require-full", require_full_,
                    "Fail, and list them, if nodes would stay on kernels");

@@ -91,6 +91,8 @@ TEST_F(EngineOptionsTest, SmallGroupsStayOnKernels) {
   ASSERT_EQ(compile({"--exclude-op", "aten.relu", "--min-partition-size", "2"}), "");
   EXPECT_TRUE(method().engines.empty());
   EXPECT_EQ(method().outside.size(), 3u);
+  EXPECT_THAT(compile({"--min-partition-size", "0"}),
+              HasSubstr("Value 0 not in range 1 to 4294967296"));
 }
 
 TEST_F(EngineOptionsTest, DisabledRulesAreLeftOff) {
