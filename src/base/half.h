@@ -59,4 +59,10 @@ inline float from_float16(uint16_t half) {
   return std::bit_cast<float>(sign | bits);
 }
 
+// Rounded to one of the two types.
+inline float round_to_half(float value, DType type) {
+  return type == DType::kFloat16 ? from_float16(to_float16(value))
+                                 : from_bfloat16(to_bfloat16(value));
+}
+
 }  // namespace slipway

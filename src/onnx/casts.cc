@@ -28,6 +28,7 @@ void collect_captured(const Node& node, std::set<std::string>& names) {
   for (const auto& [name, attribute] : node.attributes) {
     const auto* body = std::get_if<std::shared_ptr<Graph>>(&attribute);
     if (!body) continue;
+    for (const ValueType& output : (*body)->outputs) names.insert(output.name);
     for (const Node& inner : (*body)->nodes) {
       names.insert(inner.inputs.begin(), inner.inputs.end());
       collect_captured(inner, names);

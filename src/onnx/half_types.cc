@@ -22,9 +22,7 @@ constexpr uint8_t kIsBoth = kIsFloat16 | kIsBFloat16;
 uint8_t bit_of(DType half) { return half == DType::kFloat16 ? kIsFloat16 : kIsBFloat16; }
 
 double round_number(double value, DType half) {
-  const auto number = static_cast<float>(value);
-  return half == DType::kFloat16 ? from_float16(to_float16(number))
-                                 : from_bfloat16(to_bfloat16(number));
+  return round_to_half(static_cast<float>(value), half);
 }
 
 bool is_value_of(double value, DType half) {

@@ -1,6 +1,5 @@
 #include "onnx/merge_equal_nodes.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -9,13 +8,14 @@
 #include <string_view>
 #include <type_traits>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include "onnx/casts.h"
 
 namespace slipway::onnx {
 namespace {
@@ -54,7 +54,7 @@ class Merger {
   explicit Merger(Graph graph) : graph_(std::move(graph)) {
     for (const ValueType& output : graph_.outputs) given_.insert(output.name);
     for (const StateAlias& state : graph_.states) given_.insert(state.output);
-    add_captured(graph_);
+    for (const Node& node : graph_.nodes) collect_captured(node, given_);
   }
 
   Graph run() {
@@ -87,21 +87,6 @@ class Merger {
   }
 
  private:
-  // What sub-graphs read, which may be values from outside, by name.
-  void add_captured(const Graph& graph) {
-    for (const Node& node : graph.nodes) {
-      for (const auto& [name, value] : node.attributes) {
-        const auto* const inner = std::get_if<std::shared_ptr<Graph>>(&value);
-        if (!inner || !*inner) continue;
-        for (const ValueType& output : (*inner)->outputs) given_.insert(output.name);
-        for (const Node& within : (*inner)->nodes) {
-          given_.insert(within.inputs.begin(), within.inputs.end());
-        }
-        add_captured(**inner);
-      }
-    }
-  }
-
   const std::string& resolved(const std::string& name) const {
     const auto found = same_.find(name);
     return found == same_.end() ? name : found->second;
@@ -133,7 +118,7 @@ class Merger {
   }
 
   Graph graph_;
-  std::unordered_set<std::string> given_;  // names that have to stay
+  std::set<std::string> given_;  // names that have to stay
   std::unordered_map<std::string, std::string> same_;
 };
 

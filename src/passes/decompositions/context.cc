@@ -97,9 +97,8 @@ double rounded_to(double number, DType dtype) {
   const auto single = static_cast<float>(number);
   switch (dtype) {
     case DType::kFloat16:
-      return from_float16(to_float16(single));
     case DType::kBFloat16:
-      return from_bfloat16(to_bfloat16(single));
+      return round_to_half(single, dtype);
     case DType::kFloat32:
       return single;
     default:
