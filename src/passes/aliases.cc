@@ -46,12 +46,13 @@ std::vector<const Value*> values_of(const ir::Argument& argument) {
 }
 
 std::vector<const Value*> arguments_in_results(const Node& node) {
-  std::vector<const Value*> all;
-  for (const ir::Argument& argument : node.args()) {
-    for (const Value* value : values_of(argument)) all.push_back(value);
-  }
-  if (kListed.contains(node.op())) return all;
-  if (kAlone.contains(node.op())) {
+  const bool is_listed = kListed.contains(node.op());
+  if (is_listed || kAlone.contains(node.op())) {
+    std::vector<const Value*> all;
+    for (const ir::Argument& argument : node.args()) {
+      for (const Value* value : values_of(argument)) all.push_back(value);
+    }
+    if (is_listed) return all;
     const bool is_view =
         all.size() == 1 && (node.op() != "aten.einsum.default" || sums_nothing(node));
     return is_view ? all : std::vector<const Value*>();

@@ -140,10 +140,11 @@ bool ends_with(std::string_view name, std::string_view ending) {
   return name.substr(0, name.find('.')).ends_with(ending);
 }
 
-// The operator's name without "aten.", the "_copy" of functional views, and the "_" of views in
-// place.
+// The operator's name without "aten.", the "unsafe_" of views that are not to be written to, the
+// "_copy" of functional views, and the "_" of views in place.
 std::string plain_name(std::string_view op) {
   std::string name(op.substr(op.find('.') + 1));
+  if (name.starts_with("unsafe_")) name.erase(0, std::string_view("unsafe_").size());
   const std::string_view ending =
       is_in_place_view(op) ? "_" : (ends_with(name, "_copy") ? "_copy" : "");
   name.erase(std::min(name.find('.'), name.size()) - ending.size(), ending.size());
@@ -212,9 +213,7 @@ std::optional<ViewStep> slicing_step(const std::string& name, const Node& node, 
       name.starts_with("vsplit.") || name.starts_with("hsplit.") || name.starts_with("dsplit.");
   if (by_name || name == "split.Tensor" || name == "split.sizes" || name == "split.default" ||
       name == "split_with_sizes.default" || name == "chunk.default" ||
-      name == "unsafe_chunk.default" || name == "unsafe_split.Tensor" ||
-      name == "unsafe_split_with_sizes.default" || name == "tensor_split.sections" ||
-      name == "tensor_split.indices") {
+      name == "tensor_split.sections" || name == "tensor_split.indices") {
     auto dim = wrap(by_name ? split_dim(name, rank) : arguments.constant(2), rank);
     if (!dim || rank == 0) return std::nullopt;
     SymInt start = 0;
