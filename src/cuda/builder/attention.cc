@@ -362,7 +362,7 @@ bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
   t.key = tiled_operand(generator, first.b, t.batch, t.type);
   t.value = tiled_operand(generator, second.b, t.batch, t.type);
   if (is_read_by_tokens(r)) {
-    generator.value(r.node().outputs.at(0)).order = Order::kTokensFirst;
+    r.output(0).order = Order::kTokensFirst;
   }
   r.define_root(0, sizes, {}, {},
                 [t](Kernel& k, const Store& store) { emit_attention(k, t, store); });

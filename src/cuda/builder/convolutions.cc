@@ -203,7 +203,7 @@ void convolve(Rule& r) {
       x->order = Order::kChannelsLast;
       r.generator().materialize(*x);
     }
-    r.generator().value(r.node().outputs.at(0)).order = Order::kChannelsLast;
+    r.output(0).order = Order::kChannelsLast;
     return void(r.define_root(0, sizes, operands, {x}, [=](Kernel& k, const Store& store) {
       TiledProduct product = {{}, numel(by_tiles.rows), outer, p.k, *type, {}, {}, {}};
       product.a = images(k.generator(), by_tiles);

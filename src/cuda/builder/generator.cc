@@ -67,9 +67,8 @@ std::optional<Generator::Progression> progression_of(std::span<const std::byte> 
   const size_t count = bytes.size() / sizeof(T);
   if (count < 2) return std::nullopt;
   const auto at = [&](size_t i) { return first<T>(bytes.subspan(i * sizeof(T))); };
-  constexpr int64_t kMost = 1 << 30;
   for (const size_t i : {size_t{0}, size_t{1}, count - 1}) {
-    if (at(i) <= -kMost || at(i) >= kMost) return std::nullopt;
+    if (at(i) <= -kShortEnd || at(i) >= kShortEnd) return std::nullopt;
   }
   const Generator::Progression made = {at(0), int64_t{at(1)} - int64_t{at(0)}};
   for (size_t i = 2; i < count; ++i) {

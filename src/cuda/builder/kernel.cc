@@ -403,10 +403,9 @@ std::string Kernel::source() const {
 
 // Sizes are literals then, and what they are of is in a buffer.
 bool Kernel::can_have_short_indices() const {
-  constexpr int64_t kMost = 1 << 30;
-  if (generator_.most_elements() >= kMost) return false;
+  if (generator_.most_elements() >= kShortEnd) return false;
   const auto is_short = [&](const ir::SymInt& size) {
-    return size.constant().value_or(kMost) < kMost;
+    return size.constant().value_or(kShortEnd) < kShortEnd;
   };
   if (!has_short_indices_ || !is_short(grid_[0] * block_)) return false;
   for (const Argument& argument : arguments_) {

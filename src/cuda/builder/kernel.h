@@ -18,6 +18,9 @@ namespace slipway::cuda {
 
 class Generator;
 
+// Numbers below it, and their negatives, are computed with indices of 32 bits.
+inline constexpr int64_t kShortEnd = 1 << 30;
+
 // How the kernels have a type: half types are floats there, which have been rounded.
 const char* c_type(DType dtype);
 // And in memory.

@@ -124,7 +124,7 @@ void resize(Rule& r) {
     }
     resize.axes.push_back(std::move(axis));
   }
-  Value* const y = &r.generator().value(r.node().outputs.at(0));
+  Value* const y = &r.output(0);
   y->order = x->order;
   r.define_root(0, sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
     const Indices at = k.unravel(k.thread_of(numel(sizes)), *y);

@@ -134,8 +134,7 @@ bool Rule::is_narrow_number(size_t i, DType type) {
   const auto numbers = reals(i);
   if (!numbers || numbers->size() != 1) return false;
   const auto number = static_cast<float>(numbers->front());
-  return number == (type == DType::kFloat16 ? from_float16(to_float16(number))
-                                            : from_bfloat16(to_bfloat16(number)));
+  return number == round_to_half(number, type);
 }
 
 // A half type that has each element of the first result, where that is float32.
@@ -175,7 +174,7 @@ Sizes Rule::declared(size_t i, Sizes otherwise) const {
 }
 
 Value& Rule::result(size_t i, Sizes sizes) {
-  Value& value = generator_.value(node_.outputs.at(i));
+  Value& value = output(i);
   value.dtype = dtype(i);
   value.sizes = declared(i, std::move(sizes));
   generator_.add_elements(numel(value.sizes));
@@ -279,11 +278,12 @@ void keep_elements(Rule& r) {
 }
 
 bool is_pointwise(const std::string& op_type) {
-  static const std::set<std::string_view> kTwice = {"Cast", "Add", "Sub", "Mul", "Div",
-                                                    "Mod",  "Min", "Max", "Pow"};
+  // Of conversions, and those that compute with sizes, too.
+  static const std::set<std::string_view> kOfOtherRules = {"Cast", "Add", "Sub", "Mul", "Div",
+                                                           "Mod",  "Min", "Max", "Pow"};
   const Entry* const entry = find_entry(op_type);
   const auto rules = pointwise_rules();
-  return kTwice.contains(op_type) ||
+  return kOfOtherRules.contains(op_type) ||
          std::any_of(rules.begin(), rules.end(), [&](const Entry& rule) { return &rule == entry; });
 }
 

@@ -52,6 +52,7 @@ class Rule {
 
   // ---- Its results.
   bool is_used(size_t i) const { return i < node_.outputs.size() && !node_.outputs[i].empty(); }
+  Value& output(size_t i) { return generator_.value(node_.outputs.at(i)); }
   DType dtype(size_t i = 0) const { return generator_.types().at(node_.outputs.at(i)); }
   // The sizes that the program says it has, where these are known.
   Sizes declared(size_t i, Sizes otherwise) const;

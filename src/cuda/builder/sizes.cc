@@ -57,7 +57,7 @@ void note_scale(Rule& r) {
     const Value& size = r.input(i);
     const auto factor = r.reals(1 - i);
     if (!size.scaled || size.scaled->second != 1 || !factor || factor->size() != 1) continue;
-    r.generator().value(r.node().outputs.at(0)).scaled = {size.scaled->first, factor->front()};
+    r.output(0).scaled = {size.scaled->first, factor->front()};
   }
 }
 

@@ -85,13 +85,6 @@ Pool pool_of(Rule& r) {
   return pool;
 }
 
-// Result i, whose channels lie as x's do.
-Value* with_channels_of(Rule& r, size_t i, const Value& x) {
-  Value& y = r.generator().value(r.node().outputs.at(i));
-  y.order = x.order;
-  return &y;
-}
-
 // The largest element, the first of equals, and where it lies in the whole tensor; of several NaN
 // the last one.
 void max_pool(Rule& r) {
@@ -124,7 +117,8 @@ void max_pool(Rule& r) {
   };
   for (const bool places : {false, true}) {
     if (!r.is_used(places ? 1 : 0)) continue;
-    const Value* const y = with_channels_of(r, places ? 1 : 0, *x);
+    Value* const y = &r.output(places ? 1 : 0);
+    y->order = x->order;
     r.define_root(places ? 1 : 0, pool.sizes, {x}, {x},
                   [=](Kernel& k, const Store& store) { emit(k, *y, places, store); });
   }
@@ -135,7 +129,8 @@ void average_pool(Rule& r) {
   const Pool pool = pool_of(r);
   const bool includes_pads = r.attribute("count_include_pad", int64_t{0}) != 0;
   const char* type = c_type(r.dtype());
-  const Value* const y = with_channels_of(r, 0, *x);
+  Value* const y = &r.output(0);
+  y->order = x->order;
   r.define_root(0, pool.sizes, {x}, {x}, [=](Kernel& k, const Store& store) {
     Rows rows(k, *y);
     const Indices& out = rows.at();
