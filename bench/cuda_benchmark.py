@@ -1,13 +1,14 @@
 """The CUDA engine beside PyTorch on one GPU: time of a call, difference, time to compile and to load.
 
 usage: cuda_benchmark.py [--build build/release] [--folder build/bench] [--target sm_90a] [--runs 200] [--only NAME,...] [--types float16,...] [--no-peers]
-                         [--candidates 1]
+                         [--candidates 1] [--libraries none]
 It needs a GPU, PyTorch for it, NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC), and the program `cuda_calls` (target of that name).
 
 For each model with random weights: eager, eager in a CUDA graph, torch.compile (mode reduce-overhead), and a call of ours by CUDA graphs, all with
 inputs and outputs on the GPU; "host" is `slipway run --cuda-graphs`, which takes its inputs from the host and gives its outputs there: both copies are
 in its time. Medians. The difference is that of the first output, relative to the norm of PyTorch's. TF32 is off in PyTorch, as it is in the engine.
-With --candidates the file has as many ways to compute products, and what is timed is tuned by `slipway tune`.
+With --candidates the file has as many ways to compute products, and what is timed is tuned by `slipway tune`; with --libraries cublaslt that library's
+are among them (SLIPWAY_CUBLASLT says where it is).
 The second table is of cuda_calls (bench/cuda_calls.cc says what its columns are).
 """
 
@@ -283,7 +284,7 @@ def run(name, dtype, args, loads):
         torch.cuda.empty_cache()
     start = time.perf_counter()
     subprocess.run([slipway, 'compile', archive, '-o', program, '--engine', 'cuda', '--target', args.target, '--no-cache', '--require-full',
-                    '--cuda-candidates', str(args.candidates)], check=True)
+                    '--cuda-candidates', str(args.candidates), '--cuda-libraries', args.libraries], check=True)
     seconds = time.perf_counter() - start
     os.remove(archive)
     outputs = os.path.join(args.folder, 'out')
@@ -311,6 +312,7 @@ def main():
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--only')
     parser.add_argument('--candidates', type=int, default=1)
+    parser.add_argument('--libraries', default='none')
     parser.add_argument('--types', help='float16, bfloat16')
     parser.add_argument('--no-peers', dest='peers', action='store_false')
     args = parser.parse_args()

@@ -5,9 +5,9 @@ if(NOT BUILD_TESTING)
 endif()
 
 # A stand-in for the driver, which tests open in its place and nothing installs.
-add_library(cuda_stand_in_driver MODULE EXCLUDE_FROM_ALL tests/cuda/stand_in_driver.cc tests/cuda/host_kernels.cc tests/cuda/fibers.cc)
+add_library(cuda_stand_in_driver MODULE EXCLUDE_FROM_ALL tests/cuda/stand_in_driver.cc tests/cuda/stand_in_cublaslt.cc tests/cuda/host_kernels.cc tests/cuda/fibers.cc)
 set_target_properties(cuda_stand_in_driver PROPERTIES CXX_VISIBILITY_PRESET default)
-target_include_directories(cuda_stand_in_driver PRIVATE src tests)
+target_include_directories(cuda_stand_in_driver PRIVATE include src tests)
 # It compiles kernels as C++ of the host, which it keeps here.
 target_compile_definitions(cuda_stand_in_driver PRIVATE SLIPWAY_HOST_COMPILER="${CMAKE_CXX_COMPILER}" SLIPWAY_HOST_PRELUDE="${PROJECT_SOURCE_DIR}/tests/cuda/host_prelude.h"
                                                         SLIPWAY_HOST_KERNELS="${PROJECT_BINARY_DIR}/cuda/kernels")

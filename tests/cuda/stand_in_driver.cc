@@ -18,6 +18,7 @@
 #include "cuda/driver/launch.h"
 #include "cuda/driver/stand_in_driver_test.h"
 #include "cuda/host_kernels.h"
+#include "cuda/stand_in_queue.h"
 
 namespace slipway::cuda {
 namespace {
@@ -95,6 +96,8 @@ Queue* find_queue(void* stream) {
   return queues.count(stream) != 0 ? static_cast<Queue*>(stream) : nullptr;
 }
 
+}  // namespace
+
 int queue_work(void* stream, std::function<int()> work) {
   if (current.empty()) return kInvalidContext;
   Queue* queue = find_queue(stream);
@@ -104,6 +107,8 @@ int queue_work(void* stream, std::function<int()> work) {
   (queue->is_captured ? queue->captured : queue->work).push_back(std::move(work));
   return 0;
 }
+
+namespace {
 
 int drain(Queue* queue) {
   const std::lock_guard<std::mutex> lock(work_mutex);

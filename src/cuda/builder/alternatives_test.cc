@@ -84,8 +84,8 @@ TEST(AlternativesTest, WhatOneImageCanDoIsForThatAlone) {
       engine_of(m.graph, {.are_for_hopper = true, .are_for_others = false}).choices.empty());
   table::EngineT made = engine_of(m.graph, {.are_for_hopper = true});
   EXPECT_THAT(count_alternatives(made), ElementsAre(2));
-  EXPECT_THAT(*choices_for(made, "sm_90a", made.choices), ElementsAre(0));
-  EXPECT_THAT(*choices_for(made, "sm_120", made.choices), ElementsAre(1));
+  EXPECT_THAT(*choices_for(made, {"sm_90a"}, made.choices), ElementsAre(0));
+  EXPECT_THAT(*choices_for(made, {"sm_120"}, made.choices), ElementsAre(1));
   for (auto& step : made.steps) {
     table::LaunchT& launch = *step.AsLaunch();
     if (launch.choice == 0) continue;
@@ -93,7 +93,7 @@ TEST(AlternativesTest, WhatOneImageCanDoIsForThatAlone) {
     EXPECT_EQ(launch.plan.find("cluster") != std::string::npos, launch.alternative == 0);
     launch.target = "sm_90a";
   }
-  const auto error = choices_for(made, "sm_120", made.choices);
+  const auto error = choices_for(made, {"sm_120"}, made.choices);
   ASSERT_FALSE(error.ok());
   EXPECT_EQ(error.error().message(), "choice 1 has no alternative that runs in sm_120");
 }

@@ -92,7 +92,8 @@ class CudaBuilder : public engine_build::Builder {
     Generator generator(graph, constants,
                         {.candidates = options_.candidates,
                          .are_for_hopper = are_for_hopper,
-                         .are_for_others = !are_for_hopper || options_.targets.size() > 1});
+                         .are_for_others = !are_for_hopper || options_.targets.size() > 1,
+                         .with_cublaslt = options_.with_cublaslt});
     if (auto refusals = generator.run(); !refusals.empty()) {
       return engine_build::Outcome(std::move(refusals));
     }
@@ -124,6 +125,7 @@ class CudaBuilder : public engine_build::Builder {
     if (!options_.keep_fp32.empty()) {
       options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
     }
+    if (options_.with_cublaslt) options["cuda_libraries"] = "cublaslt";
     if (options_.candidates > 1) options["cuda_candidates"] = std::to_string(options_.candidates);
     return options;
   }

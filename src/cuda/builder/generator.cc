@@ -350,6 +350,7 @@ void Generator::materialize(Value& value) {
   uint32_t alternatives = 1;
   for (uint32_t i = 0; i < alternatives; ++i) {
     Kernel kernel(*this, {.index = i});
+    kernel.set_target(value);
     write(value, kernel);
     launch(kernel);
     alternatives = kernel.alternative().count;
@@ -373,7 +374,7 @@ void Generator::write(Value& value, Kernel& kernel) {
   if (value.root) {
     const std::shared_ptr<Root> root = value.root;
     root->emit(kernel, [&](Kernel& k, const Indices& at, const std::string& expression) {
-      k.bind(*root->value, at, expression);
+      k.bind(kernel.given() ? *kernel.given() : *root->value, at, expression);
       k.store(value, at, computed(k, at));
     });
     return;
@@ -386,22 +387,36 @@ void Generator::write(Value& value, Kernel& kernel) {
 
 // What equal kernels compute is chosen together: it is as fast with one as with the other.
 void Generator::add_choice(size_t first_step) {
-  std::vector<table::LaunchT*> launches;
+  std::vector<uint32_t*> open;
   std::vector<std::pair<uint8_t, uint32_t>> kernels;
   for (size_t i = first_step; i < engine_.steps.size(); ++i) {
     table::LaunchT* const launch = engine_.steps[i].AsLaunch();
-    if (launch == nullptr || launch->choice != kOpenChoice) continue;
-    launches.push_back(launch);
-    kernels.emplace_back(launch->alternative, launch->kernel);
+    table::ProductT* const product = engine_.steps[i].AsProduct();
+    uint32_t* const choice = launch ? &launch->choice : product ? &product->choice : nullptr;
+    if (choice == nullptr || *choice != kOpenChoice) continue;
+    open.push_back(choice);
+    if (launch != nullptr) kernels.emplace_back(launch->alternative, launch->kernel);
   }
   const auto number = static_cast<uint32_t>(choices_.size() + 1);
   const auto [known, is_new] = choices_.try_emplace(std::move(kernels), number);
   if (is_new) engine_.choices.push_back(0);
   engine_.device.resize(kDeviceRoom);
-  for (table::LaunchT* const launch : launches) launch->choice = known->second;
+  for (uint32_t* const choice : open) *choice = known->second;
 }
 
 void Generator::launch(const Kernel& kernel) {
+  table::StepUnion step;
+  const Alternative& alternative = kernel.alternative();
+  if (kernel.library_product()) {
+    table::ProductT product = *kernel.library_product();
+    product.origin = node_ ? node_->origin : "";
+    product.choice = kOpenChoice;
+    product.alternative = static_cast<uint8_t>(alternative.index);
+    product.plan = alternative.plan;
+    step.Set(std::move(product));
+    engine_.steps.push_back(std::move(step));
+    return;
+  }
   const auto [it, is_new] = kernels_.try_emplace({kernel.attributes(), kernel.source()},
                                                  static_cast<uint32_t>(sources_.size()));
   if (is_new) {
@@ -421,13 +436,12 @@ void Generator::launch(const Kernel& kernel) {
   launch.reads = kernel.reads();
   launch.writes = kernel.writes();
   launch.origin = node_ ? node_->origin : "";
-  if (const Alternative& alternative = kernel.alternative(); alternative.count > 1) {
+  if (alternative.count > 1) {
     launch.choice = kOpenChoice;
     launch.alternative = static_cast<uint8_t>(alternative.index);
     launch.plan = alternative.plan;
     launch.target = alternative.target;
   }
-  table::StepUnion step;
   step.Set(std::move(launch));
   engine_.steps.push_back(std::move(step));
 }

@@ -39,6 +39,7 @@ class Generator {
     // among them then, and whether there are others, for which there is one besides.
     bool are_for_hopper = false;
     bool are_for_others = true;
+    bool with_cublaslt = false;  // whether that library computes products, too
   };
   Generator(const onnx::Graph& graph, const engine_build::Constants& constants, Ways ways);
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include "base/half.h"
 #include "cuda/builder/value.h"
+#include "cuda/format/engine_generated.h"
 
 namespace slipway::cuda {
 
@@ -102,6 +104,14 @@ class Kernel {
   // that then says whether it is in range.
   std::string checked(const std::string& index, const ir::SymInt& size, std::string& ok);
 
+  // ---- What it is for.
+  // The value in memory that it writes; null where that is none of the graph's.
+  void set_target(const Value& value) { target_ = &value; }
+  const Value* target() const { return target_; }
+  // What the elements are that it stores, where they are not the root's.
+  void set_given(const Value& value) { given_ = &value; }
+  const Value* given() const { return given_; }
+
   // ---- The launch.
   // A thread for each of `count`, whose number is given back; those beyond return.
   std::string thread_of(const ir::SymInt& count);
@@ -116,10 +126,13 @@ class Kernel {
   void set_cluster(int blocks) { cluster_ = blocks; }
   // Of dynamic shared memory.
   void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }
+  // A library computes it: there is no kernel.
+  void set_library_product(table::ProductT product) { library_product_ = std::move(product); }
 
   const Sizes& grid() const { return grid_; }
   int block() const { return block_; }
   uint32_t shared_bytes() const { return shared_bytes_; }
+  const std::optional<table::ProductT>& library_product() const { return library_product_; }
   const std::vector<Argument>& arguments() const { return arguments_; }
   const std::vector<uint32_t>& reads() const { return reads_; }
   const std::vector<uint32_t>& writes() const { return writes_; }
@@ -150,6 +163,9 @@ class Kernel {
   int block_ = kBlock;
   int cluster_ = 0;
   uint32_t shared_bytes_ = 0;
+  const Value* target_ = nullptr;
+  const Value* given_ = nullptr;
+  std::optional<table::ProductT> library_product_;
   bool has_short_indices_ = false;
   bool waits_itself_ = false;
 };

@@ -40,6 +40,10 @@ const EngineOption kOptions[] = {
      .value = "OPERATOR",
      .help = "An operator that stays in float32, such as aten.linear; may be repeated",
      .is_repeated = true},
+    {.name = "cuda_libraries",
+     .value = "none|cublaslt",
+     .help = "cublaslt: products of half types may be by NVIDIA's cuBLASLt, where it is when the "
+             "engine is loaded (default: none, kernels of Slipway's own alone)"},
     {.name = "cuda_candidates",
      .value = "NUMBER",
      .help = "How many ways to compute a product of matrices, a convolution or attention an engine "
@@ -48,6 +52,12 @@ const EngineOption kOptions[] = {
 };
 
 constexpr uint32_t kMostCandidates = 16;
+
+Result<bool> parse_libraries(const std::string& text) {
+  if (text == "none") return false;
+  if (text == "cublaslt") return true;
+  return invalid_argument("option 'cuda_libraries' {}: expected none or cublaslt", text);
+}
 
 Result<uint32_t> parse_candidates(const std::string& text) {
   uint32_t number = 0;
@@ -114,6 +124,9 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
     if (name == "keep_fp32") options.keep_fp32.insert(text);
     if (name == "cuda_candidates") {
       SLIPWAY_ASSIGN_OR_RETURN(options.candidates, parse_candidates(text));
+    }
+    if (name == "cuda_libraries") {
+      SLIPWAY_ASSIGN_OR_RETURN(options.with_cublaslt, parse_libraries(text));
     }
     if (name == "cuda_graphs") options.cuda_graphs = text == "true";
     if (name == "weight_streaming_budget") {

@@ -24,7 +24,8 @@ struct Options {
   std::string nvrtc;  // NVRTC's library, or its folder; empty: it is looked for
   onnx::Precision precision = onnx::Precision::kModel;
   std::set<std::string> keep_fp32;
-  uint32_t candidates = 1;  // ways to compute a product or attention that are written
+  bool with_cublaslt = false;  // products by cuBLASLt are among them
+  uint32_t candidates = 1;     // ways to compute a product or attention that are written
   std::optional<bool> cuda_graphs;
   std::optional<uint64_t> weight_streaming_budget;
 };

@@ -110,12 +110,15 @@ bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices
   return true;
 }
 
+// `sums`: the value that they are, where there is one.
 void emit(Kernel& k, const Product& p, const Matrices& a, const Matrices& b,
-          const std::optional<PackedWeights>& packed) {
+          const std::optional<PackedWeights>& packed, const Value* sums) {
   if (emit_as_thin(k, p, a, b, packed)) return;
   const auto type = tiled_type(p, a, b);
   if (!type) return emit_product(k, p);
-  emit_tiled_product(k, tiled_product(k.generator(), p, a, b, *type, *type));
+  TiledProduct tiled = tiled_product(k.generator(), p, a, b, *type, *type);
+  tiled.sums = sums;
+  emit_tiled_product(k, tiled);
 }
 
 // Those of b, which stay packed where the product has few rows.
@@ -170,6 +173,7 @@ void matmul(Rule& r) {
   if (attend(r, whole, sizes)) return;
   const bool is_of_scores = gives_scores(r, whole);
   const auto packed = is_of_scores ? std::nullopt : packed_weights(r.generator(), p, as, bs);
+  const Value* const sums = &r.output(0);
   const auto emit_all = [=](Kernel& k, const Store& store) {
     Product product = p;
     product.store = [&](Kernel& kernel, const Indices& batch, const std::string& m,
@@ -179,7 +183,7 @@ void matmul(Rule& r) {
       if (b_rank > 1) at.push_back(n);
       store(kernel, at, fmt::format("{} + 0", sum));
     };
-    emit(k, product, as, bs, packed);
+    emit(k, product, as, bs, packed, sums);
   };
   if (packed) return void(r.define_root(0, sizes, {a}, {a}, emit_all));
   if (!is_of_scores) {
@@ -240,7 +244,7 @@ void gemm(Rule& r) {
       }
       store(kernel, at, fmt::format("({})", y));
     };
-    emit(k, product, as, bs, packed);
+    emit(k, product, as, bs, packed, nullptr);
   });
 }
 

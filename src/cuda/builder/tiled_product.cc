@@ -12,6 +12,7 @@
 #include "base/half.h"
 #include "cuda/builder/device_code.h"
 #include "cuda/builder/generator.h"
+#include "cuda/builder/library_product.h"
 #include "cuda/builder/options.h"
 
 namespace slipway::cuda {
@@ -400,6 +401,8 @@ void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledVie
   if (!is_aligned) return;
   operand.buffer = buffer_of(generator, from.view);
   operand.row_stride = from.row_stride;
+  operand.k_stride = from.k_stride;
+  operand.offset = from.view.offset;
   operand.place = [from](Kernel& k, const Indices& batch, const std::string& row,
                          const std::string& depth) {
     std::string place = k.number(from.view.offset);
@@ -419,8 +422,15 @@ void load_by_vectors(Generator& generator, TiledOperand& operand, const TiledVie
 void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
   Alternative& alternative = kernel.alternative();
   const std::vector<Plan> plans = plans_of(kernel.generator(), product);
-  const Plan plan = plans.at(alternative.index);
-  alternative.count = static_cast<uint32_t>(plans.size());
+  const LibraryWays library = library_ways(kernel, product);
+  const auto own = static_cast<uint32_t>(plans.size());
+  alternative.count = own + library.count;
+  const uint32_t first_of_library = library.are_first ? 0 : own;
+  const uint32_t rank = alternative.index - first_of_library;
+  if (alternative.index >= first_of_library && rank < library.count) {
+    return emit_library_product(kernel, product, static_cast<uint8_t>(rank));
+  }
+  const Plan plan = plans.at(alternative.index - (library.are_first ? library.count : 0));
   alternative.plan = text_of(plan);
   if (kernel.generator().ways().are_for_others && is_of_hopper(plan)) alternative.target = kHopper;
   const Put store = [&](Kernel& k, const std::string&, const Indices& batch, const std::string& m,

@@ -25,6 +25,8 @@ struct TiledOperand {
   At place;
   At inside;                             // null where all of it is
   std::optional<ir::SymInt> row_stride;  // where rows are as far from each other
+  ir::SymInt offset;                     // of the first element in the memory
+  std::optional<ir::SymInt> k_stride;
 };
 
 struct TiledProduct {
@@ -40,6 +42,7 @@ struct TiledProduct {
                      const std::string&)>
       store;
   bool is_convolution = false;
+  const Value* sums = nullptr;  // the value that they are, where there is one
 };
 
 // The memory of a view, and whether elements along k, or along rows, can be loaded from it 16 bytes

@@ -3,101 +3,32 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <dlfcn.h>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include "base/error.h"
 #include "base/printable.h"
-#include "base/shared_library.h"
 #include "base/try.h"
+#include "cuda/libraries/find_library.h"
 
 namespace slipway::cuda {
 namespace {
 
-namespace fs = std::filesystem;
-
-// The newest first.
-constexpr std::array<const char*, 2> kNames = {"libnvrtc.so.13", "libnvrtc.so.12"};
-constexpr const char* kRemedy =
-    "get it by `make setup-cuda` or `pip install nvidia-cuda-nvrtc==13.0.88`, and name its file or "
-    "folder with the environment variable";
-
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
-}
-
-// The library in a folder; empty if there is none.
-std::string in_folder(const fs::path& folder) {
-  for (const char* name : kNames) {
-    if (is_there(folder / name)) return folder / name;
-  }
-  return "";
-}
-
-// What a person named: a file, or a folder with a library.
-Result<std::string> named_file(const std::string& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) {
-    if (is_there(path)) return path;
-    return not_found("{}, which is to be NVRTC, does not exist", printable(path));
-  }
-  std::string file = in_folder(path);
-  if (!file.empty()) return file;
-  return not_found("{}, which is to hold NVRTC, has none of {}", printable(path),
-                   fmt::join(kNames, ", "));
-}
-
-// Folders that may have it where the loader does not look.
-std::vector<fs::path> other_folders() {
-  std::vector<fs::path> folders;
-  for (fs::path folder = program_folder(); folder.has_relative_path();
-       folder = folder.parent_path()) {
-    if (folder.filename() == "build") folders.push_back(folder.parent_path() / ".deps/nvrtc");
-  }
-  // As wheels have it, of CUDA 13 and 12.
-  std::string_view paths = std::getenv("PYTHONPATH") == nullptr ? "" : std::getenv("PYTHONPATH");
-  while (!paths.empty()) {
-    const size_t end = std::min(paths.find(':'), paths.size());
-    const fs::path folder = paths.substr(0, end);
-    if (!folder.empty()) {
-      folders.push_back(folder / "nvidia/cu13/lib");
-      folders.push_back(folder / "nvidia/cuda_nvrtc/lib");
-    }
-    paths.remove_prefix(std::min(end + 1, paths.size()));
-  }
-  folders.emplace_back("/usr/local/cuda/lib64");
-  return folders;
-}
-
-// What the loader finds; else the first file that is in one of the folders.
-Result<std::string> find_file() {
-  std::string reason;
-  for (const char* name : kNames) {
-    if (::dlopen(name, RTLD_NOW | RTLD_LOCAL) != nullptr) return std::string(name);
-    // The loader says so of a library that is there and does not open, too.
-    const std::string error = ::dlerror();
-    if (error.find("cannot open shared object file: No such file") == std::string::npos) {
-      reason = fmt::format(" ({})", error);
-    }
-  }
-  for (const fs::path& folder : other_folders()) {
-    std::string file = in_folder(folder);
-    if (!file.empty()) return file;
-  }
-  return unavailable("there is no NVRTC on this machine: neither {} nor {} opens{}: {} {}",
-                     kNames[0], kNames[1], reason, kRemedy, kNvrtcVariable);
-}
+const LibraryPlaces kPlaces = {
+    .title = "NVRTC",
+    .names = {"libnvrtc.so.13", "libnvrtc.so.12"},
+    .variable = kNvrtcVariable,
+    .setup_folder = "nvrtc",
+    .wheel_folder = "cuda_nvrtc",
+    .remedy = "get it by `make setup-cuda` or `pip install nvidia-cuda-nvrtc==13.0.88`",
+};
 
 // "sm_90" and "sm_90a" are {90, false}, and "compute_90" {90, true}; nothing for other texts.
 std::optional<std::pair<int, bool>> read_target(std::string_view text) {
@@ -117,9 +48,7 @@ Result<const Nvrtc*> Nvrtc::open(const std::string& path) {
   static std::mutex mutex;
   // Never destroyed: programs may end later than static destructors run.
   static auto* const opened = new std::map<std::string, const Nvrtc*>;
-  const char* const variable = std::getenv(kNvrtcVariable);
-  const std::string named = !path.empty() ? path : variable != nullptr ? variable : "";
-  SLIPWAY_ASSIGN_OR_RETURN(const std::string file, named.empty() ? find_file() : named_file(named));
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string file, find_library(kPlaces, path));
   const std::lock_guard<std::mutex> lock(mutex);
   const auto known = opened->find(file);
   if (known != opened->end()) return known->second;

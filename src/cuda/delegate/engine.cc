@@ -12,9 +12,11 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/delegate/images.h"
+#include "cuda/delegate/products.h"
 #include "cuda/delegate/refuse.h"
 #include "cuda/driver/caller_choices.h"
 #include "cuda/format/choices.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -103,7 +105,7 @@ Status LoadedEngine::find_functions() {
   std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
-    if (launch == nullptr || !runs_in(*launch, image_->target)) continue;
+    if (launch == nullptr || !runs_in(step, here())) continue;
     shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
   }
   for (size_t i = 0; i < functions_.size(); ++i) {
@@ -207,6 +209,9 @@ Status LoadedEngine::check_numbers(const std::vector<int64_t>& numbers) const {
         return invalid_argument("a copy of {} bytes is not of its buffers' sizes", bytes);
       }
     }
+    if (const table::ProductT* const product = step.AsProduct()) {
+      SLIPWAY_RETURN_IF_ERROR(check_product(engine_, *product, numbers));
+    }
     const table::LaunchT* const launch = step.AsLaunch();
     if (launch == nullptr) continue;
     for (size_t i = 0; i < launch->grid.size(); ++i) {
@@ -308,11 +313,15 @@ Address LoadedEngine::address_of(uint32_t index) const {
   return nothing_.address();
 }
 
-// Of no blocks, or of an alternative that is not chosen.
-bool LoadedEngine::is_left_out(const table::LaunchT& launch) const {
-  if (!is_chosen(engine_, launch)) return true;
-  return std::any_of(launch.grid.begin(), launch.grid.end(),
-                     [&](uint32_t size) { return known_.front().numbers[size] == 0; });
+// Of no blocks or elements, or of an alternative that is not chosen.
+bool LoadedEngine::is_left_out(const table::StepUnion& step) const {
+  if (!is_chosen(engine_, step)) return true;
+  const auto is_nothing = [&](uint32_t size) { return known_.front().numbers[size] == 0; };
+  if (const table::ProductT* const product = step.AsProduct()) {
+    return is_nothing(product->m) || is_nothing(product->n);
+  }
+  const table::LaunchT* const launch = step.AsLaunch();
+  return launch != nullptr && std::any_of(launch->grid.begin(), launch->grid.end(), is_nothing);
 }
 
 Status LoadedEngine::queue(const table::LaunchT& launch, const Stream& stream, bool overlaps) {
@@ -373,10 +382,13 @@ Status LoadedEngine::queue_steps(const Stream& stream, StepTimes* times) {
   bool overlaps = false;
   for (size_t i = 0; i < engine_.steps.size(); ++i) {
     if (weights_) SLIPWAY_RETURN_IF_ERROR(weights_->prepare(i, stream));
-    const table::LaunchT* const launch = engine_.steps[i].AsLaunch();
-    if (launch == nullptr || !is_left_out(*launch)) {
-      SLIPWAY_RETURN_IF_ERROR(launch != nullptr ? queue(*launch, stream, overlaps)
-                                                : queue(*engine_.steps[i].AsCopy(), stream));
+    const table::StepUnion& step = engine_.steps[i];
+    if (!is_left_out(step)) {
+      const table::LaunchT* const launch = step.AsLaunch();
+      const table::ProductT* const product = step.AsProduct();
+      SLIPWAY_RETURN_IF_ERROR(launch != nullptr    ? queue(*launch, stream, overlaps)
+                              : product != nullptr ? queue(*product, stream)
+                                                   : queue(*step.AsCopy(), stream));
       overlaps = launch != nullptr && may_overlap;
     }
     if (times != nullptr) SLIPWAY_RETURN_IF_ERROR(times->mark(stream));
@@ -424,15 +436,17 @@ Status LoadedEngine::check_flags() const {
 Status LoadedEngine::tell_steps(et::EventTracer& tracer) const {
   SLIPWAY_ASSIGN_OR_RETURN(const auto durations, times_->durations());
   for (size_t i = 0; i < durations.size(); ++i) {
-    const table::LaunchT* const launch = engine_.steps[i].AsLaunch();
-    if (launch == nullptr) {
+    const table::StepUnion& step = engine_.steps[i];
+    if (step.AsCopy() != nullptr) {
       delegate::tell_layer(tracer, "copy", "copy on the device", durations[i]);
       continue;
     }
-    if (!is_chosen(engine_, *launch)) continue;
-    const std::string& kernel = engine_.kernels[launch->kernel];
-    delegate::tell_layer(tracer, launch->origin.empty() ? kernel : launch->origin, kernel,
-                         durations[i]);
+    if (!is_chosen(engine_, step)) continue;
+    const table::LaunchT* const launch = step.AsLaunch();
+    const std::string kernel =
+        launch != nullptr ? engine_.kernels[launch->kernel] : "cublasLtMatmul";
+    const std::string origin(info_of(step).origin);
+    delegate::tell_layer(tracer, origin.empty() ? kernel : origin, kernel, durations[i]);
   }
   return {};
 }

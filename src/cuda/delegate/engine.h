@@ -23,7 +23,9 @@
 #include "cuda/driver/call_memory.h"
 #include "cuda/driver/graphs.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/choices.h"
 #include "cuda/format/numbers.h"
+#include "cuda/libraries/cublaslt.h"
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
 #include "engine/tuner.h"
@@ -70,6 +72,11 @@ class LoadedEngine final : public delegate::Engine {
                Stream stream, Settings settings);
 
   Status check_choices();
+  // Where it can't be, nothing is changed.
+  Status open_cublaslt();
+  Surroundings here() const {
+    return {image_ ? std::string_view(image_->target) : std::string_view(), products_.has_value()};
+  }
   Status find_functions();
   Status load_weights(std::span<const std::byte> constants, std::optional<uint64_t> budget);
   Status run_on(const Stream& stream, Values values, StepTimes* times, EtError& refused);
@@ -85,9 +92,10 @@ class LoadedEngine final : public delegate::Engine {
   // With `times`, a mark before the first step and behind each.
   Status queue_all(const Stream& stream, StepTimes* times);
   Status queue_steps(const Stream& stream, StepTimes* times);
-  bool is_left_out(const table::LaunchT& launch) const;
+  bool is_left_out(const table::StepUnion& step) const;
   Status queue(const table::LaunchT& launch, const Stream& stream, bool overlaps);
   Status queue(const table::CopyT& copy, const Stream& stream);
+  Status queue(const table::ProductT& product, const Stream& stream);
   Status check_flags() const;
   // With the memory and the sizes of the last call, whose results are somewhere else by then.
   Status tune(engine::Tuner& tuner);
@@ -103,8 +111,9 @@ class LoadedEngine final : public delegate::Engine {
   engine::Tuner* (*tuner_)();
   table::EngineT engine_;
   std::optional<LoadedImage> image_;
-  std::vector<Function> functions_;  // of engine_.kernels
-  std::optional<Weights> weights_;   // nothing where there are none
+  std::vector<Function> functions_;          // of engine_.kernels
+  std::optional<LibraryProducts> products_;  // where cuBLASLt is wanted, and is here
+  std::optional<Weights> weights_;           // nothing where there are none
   DeviceBuffer flags_;
   PinnedBuffer flags_on_host_;
   DeviceBuffer scratch_;

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -25,16 +26,11 @@ struct Life {
 std::vector<Life> lives_of(const table::EngineT& engine) {
   std::vector<Life> lives(engine.buffers.size());
   for (size_t step = 0; step < engine.steps.size(); ++step) {
-    const auto use = [&](uint32_t buffer) {
-      lives[buffer].first = std::min(lives[buffer].first, step);
-      lives[buffer].last = step;
-    };
-    if (const table::LaunchT* const launch = engine.steps[step].AsLaunch()) {
-      std::for_each(launch->reads.begin(), launch->reads.end(), use);
-      std::for_each(launch->writes.begin(), launch->writes.end(), use);
-    } else if (const table::CopyT* const copy = engine.steps[step].AsCopy()) {
-      use(copy->from);
-      use(copy->to);
+    for (const auto& buffers : {reads_of(engine.steps[step]), writes_of(engine.steps[step])}) {
+      for (const uint32_t buffer : buffers) {
+        lives[buffer].first = std::min(lives[buffer].first, step);
+        lives[buffer].last = step;
+      }
     }
   }
   for (size_t i = 0; i < lives.size(); ++i) lives[i].buffer = i;

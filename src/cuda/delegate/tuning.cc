@@ -13,6 +13,7 @@
 #include "cuda/delegate/engine.h"
 #include "cuda/delegate/refuse.h"
 #include "cuda/format/choices.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -45,7 +46,16 @@ Status LoadedEngine::check_choices() {
            kTitle, printable(known).c_str(), own.c_str());
     std::fill(engine_.choices.begin(), engine_.choices.end(), uint8_t{0});
   }
-  SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, image_->target, engine_.choices));
+  const bool wants_cublaslt = std::any_of(
+      engine_.steps.begin(), engine_.steps.end(),
+      [&](const auto& step) { return info_of(step).needs_cublaslt && is_chosen(engine_, step); });
+  if (wants_cublaslt) {
+    if (const Status opened = open_cublaslt(); !opened.ok()) {
+      ET_LOG(Error, "%s: its products run by kernels of its own, and not by cuBLASLt: %s", kTitle,
+             opened.error().message().c_str());
+    }
+  }
+  SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, here(), engine_.choices));
   return {};
 }
 
@@ -54,7 +64,9 @@ Result<std::vector<std::vector<double>>> LoadedEngine::time_calls(
   std::vector<Graph> graphs;
   graphs.reserve(choices.size());
   for (const Choices& chosen : choices) {
-    SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, image_->target, chosen));
+    SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, here(), chosen));
+    // A library may bring its code then, which it can't while it is recorded.
+    if (products_) SLIPWAY_RETURN_IF_ERROR(queue_steps(stream_, nullptr));
     SLIPWAY_ASSIGN_OR_RETURN(Graph graph, Graph::record(device_, stream_, [&] {
                                return queue_steps(stream_, nullptr);
                              }));
@@ -88,13 +100,13 @@ std::vector<TunedChoice> LoadedEngine::describe_choices() const {
   const std::vector<uint32_t> counts = count_alternatives(engine_);
   std::vector<TunedChoice> made(engine_.choices.size());
   for (const auto& step : engine_.steps) {
-    const table::LaunchT* const launch = step.AsLaunch();
-    if (launch == nullptr || launch->choice == 0 || !is_chosen(engine_, *launch)) continue;
-    TunedChoice& choice = made[launch->choice - 1];
-    if (choice.origin.empty()) choice.origin = launch->origin;
-    choice.plan = launch->plan;
-    choice.alternative = launch->alternative;
-    choice.alternatives = counts[launch->choice - 1];
+    const StepInfo info = info_of(step);
+    if (info.choice == 0 || !is_chosen(engine_, step)) continue;
+    TunedChoice& choice = made[info.choice - 1];
+    if (choice.origin.empty()) choice.origin = info.origin;
+    choice.plan = info.plan;
+    choice.alternative = info.alternative;
+    choice.alternatives = counts[info.choice - 1];
     ++choice.launches;
   }
   return made;
@@ -103,14 +115,19 @@ std::vector<TunedChoice> LoadedEngine::describe_choices() const {
 Status LoadedEngine::tune(engine::Tuner& tuner) {
   const Choices known = engine_.choices;
   if (known.empty()) return {};
+  if (uses_cublaslt(engine_)) {
+    if (const Status opened = open_cublaslt(); !opened.ok()) {
+      ET_LOG(Error, "%s: it is tuned without cuBLASLt: %s", kTitle,
+             opened.error().message().c_str());
+    }
+  }
   const auto time = [&](std::span<const Choices> choices) { return time_calls(choices); };
   const std::vector<uint32_t> counts = count_alternatives(engine_);
   auto found =
       find_fastest(known, counts, time, [&](size_t done) { tuner.progress(done, counts.size()); });
   engine_.choices = known;
   if (!found.ok()) return found.error();
-  SLIPWAY_ASSIGN_OR_RETURN(found->choices,
-                           choices_for(engine_, image_->target, std::move(found->choices)));
+  SLIPWAY_ASSIGN_OR_RETURN(found->choices, choices_for(engine_, here(), std::move(found->choices)));
   const std::vector<Choices> both = {known, found->choices};
   auto times = time_calls(both);
   // Recorded graphs are of what was chosen when they were.

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "cuda/format/blob.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -12,16 +13,6 @@ namespace {
 using Range = WeightPlan::Range;
 
 uint64_t aligned(uint64_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
-
-// The buffers that a step reads.
-std::vector<uint32_t> read_by(const table::StepUnion& step) {
-  if (const table::CopyT* const copy = step.AsCopy()) return {copy->from};
-  std::vector<uint32_t> read;
-  for (const table::Argument& argument : step.AsLaunch()->arguments) {
-    if (argument.kind() == table::ArgumentKind::Buffer) read.push_back(argument.index());
-  }
-  return read;
-}
 
 std::vector<Range> ranges_of(const table::EngineT& engine) {
   std::vector<Range> all;
@@ -52,7 +43,7 @@ class Choice {
     readers_.resize(ranges_.size());
     for (size_t step = 0; step < engine.steps.size(); ++step) {
       std::set<uint32_t> read;
-      for (const uint32_t index : read_by(engine.steps[step])) {
+      for (const uint32_t index : reads_of(engine.steps[step])) {
         const table::BufferT& buffer = *engine.buffers[index];
         if (buffer.home != table::Home::Constant || engine.numbers[buffer.bytes]->value == 0) {
           continue;

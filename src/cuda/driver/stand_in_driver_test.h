@@ -29,6 +29,7 @@ struct StandInDriver {
   std::atomic<int> captured{0};                 // whether streams are being captured by somebody
   std::atomic<int> graph_errors{0};             // so many graphs can't be made
   std::atomic<int> module_error{0};             // of modules; not on a GPU
+  std::atomic<int> library_error{0};            // of cuBLASLt's algorithms; not on a GPU
 
   // What it counts.
   std::atomic<size_t> used{0};  // bytes of device memory
@@ -47,12 +48,20 @@ struct StandInDriver {
   std::atomic<int> live_contexts{0};
   std::atomic<int> live_streams{0};
   std::atomic<int> live_events{0};
+  std::atomic<int> live_libraries{0};    // handles of cuBLASLt
+  std::atomic<int> library_products{0};  // that it multiplied; not on a GPU
+  std::atomic<int> last_algorithm{0};    // of these, by its rank
 };
 
 // The file of the one that is in use; `folder` has both.
 inline std::string driver_file(const std::string& folder) {
   const bool on_gpu = std::getenv("SLIPWAY_TEST_GPU") != nullptr;
   return folder + (on_gpu ? "/libcuda_watched_driver.so" : "/libcuda_stand_in_driver.so");
+}
+
+// CublasLt::open() opens a stand-in for it, which is in the same file, from now on.
+inline void use_stand_in_cublaslt(const std::string& folder) {
+  ::setenv("SLIPWAY_CUBLASLT", driver_file(folder).c_str(), 1);
 }
 
 // The one in this process.

@@ -49,10 +49,13 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
   const auto add = [&](uint64_t bytes) { sum += bytes; };
   if (engine.steps() != nullptr) {
     for (uint32_t i = 0; i < engine.steps()->size(); ++i) {
-      const auto* const launch = engine.steps_type()->Get(i) == table::Step::Launch
-                                     ? engine.steps()->GetAs<table::Launch>(i)
-                                     : nullptr;
-      if (launch == nullptr) continue;
+      const table::Step type = engine.steps_type()->Get(i);
+      if (type == table::Step::Product) {
+        const auto* const product = engine.steps()->GetAs<table::Product>(i);
+        add(bytes_of(product->origin()) + bytes_of(product->plan()));
+      }
+      if (type != table::Step::Launch) continue;
+      const auto* const launch = engine.steps()->GetAs<table::Launch>(i);
       for (const auto* list :
            {launch->grid(), launch->block(), launch->reads(), launch->writes()}) {
         add(bytes_of(list));

@@ -11,12 +11,36 @@
 #include "cuda/format/check.h"
 #include "cuda/format/description.h"
 #include "cuda/format/engine_maker_test.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+
+// choosing() with a fourth way, by a library.
+EngineMaker multiplying() {
+  EngineMaker maker = choosing();
+  const table::LaunchT& scale = *maker.engine.steps.at(0).AsLaunch();
+  const uint32_t three = maker.number(3);
+  table::ProductT product;
+  product.type = 5;
+  product.m = product.n = product.k = product.a_stride = product.b_stride = three;
+  product.a = scale.reads.at(0);
+  product.b = scale.reads.at(1);
+  product.bias = product.b + 1;
+  product.d = scale.writes.at(0);
+  product.workspace = maker.buffer(table::Home::Scratch, maker.number(64));
+  product.origin = "aten.linear.default";
+  product.choice = 1;
+  product.alternative = 3;
+  product.plan = "cuBLASLt";
+  table::StepUnion step;
+  step.Set(std::move(product));
+  maker.engine.steps.insert(maker.engine.steps.begin() + 3, std::move(step));
+  return maker;
+}
 
 std::string error_of(std::span<const std::byte> bytes) {
   const auto blob = read_blob(bytes);
@@ -47,6 +71,26 @@ TEST(CudaBlob, IsReadAsItWasWritten) {
   EXPECT_EQ(second, (Floats{7, 8}));
 }
 
+TEST(CudaBlob, HoldsProductsOfALibrary) {
+  EngineMaker maker = multiplying();
+  maker.engine.choices = {3};
+  const auto bytes = maker.blob();
+  const auto blob = read_blob(bytes);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  const table::EngineT& engine = blob->engine;
+  const StepInfo info = info_of(engine.steps.at(3));
+  EXPECT_EQ(info.origin, "aten.linear.default");
+  EXPECT_TRUE(info.needs_cublaslt);
+  EXPECT_TRUE(is_chosen(engine, engine.steps.at(3)));
+  EXPECT_EQ(reads_of(engine.steps.at(3)).size(), 3u);
+  EXPECT_EQ(writes_of(engine.steps.at(3)).size(), 2u);
+  EXPECT_THAT(*choices_for(engine, {"compute_10", true}, engine.choices), ElementsAre(3));
+  EXPECT_THAT(*choices_for(engine, {"compute_10", false}, engine.choices), ElementsAre(0));
+  const auto summary = kDescription.summarize(bytes);
+  EXPECT_THAT(summary->lines, testing::Contains(HasSubstr("1 product(s) a call by cuBLASLt")));
+  EXPECT_THAT(summary->json, HasSubstr(R"("launches":1,"cublaslt_calls":1)"));
+}
+
 TEST(CudaBlob, MayLieAtAnyAddress) {
   const auto bytes = affine().blob();
   for (size_t shift = 1; shift < 9; ++shift) {
@@ -57,9 +101,10 @@ TEST(CudaBlob, MayLieAtAnyAddress) {
 }
 
 TEST(CudaBlob, CutShortIsRefused) {
-  const auto bytes = affine().blob();
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    ASSERT_NE(error_of(std::span(bytes).first(size)), "") << size;
+  for (const auto& bytes : {affine().blob(), multiplying().blob()}) {
+    for (size_t size = 0; size < bytes.size(); ++size) {
+      ASSERT_NE(error_of(std::span(bytes).first(size)), "") << size;
+    }
   }
 }
 
@@ -109,7 +154,7 @@ TEST(CudaBlob, ChoicesThatThereAreNotAreRefused) {
 
 // What is read of a damaged engine lies within its bytes; most damage is noticed.
 TEST(CudaBlob, WithAChangedByteIsRefusedOrSound) {
-  const auto bytes = choosing().blob();
+  const auto bytes = multiplying().blob();
   const size_t end = bytes.size() - 12;  // the constants
   size_t refused = 0;
   for (size_t at = 0; at < std::min<size_t>(end, 3000); ++at) {
@@ -229,6 +274,31 @@ TEST(CudaBlob, WhatIsWrongWithChoicesIsNamed) {
     const Status checked = check_engine(maker.engine, 1 << 20);
     ASSERT_FALSE(checked.ok()) << why;
     EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidFile);
+    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+  }
+}
+
+TEST(CudaBlob, WhatIsWrongWithProductsIsNamed) {
+  using Change = std::function<void(table::ProductT&)>;
+  const std::vector<std::pair<const char*, Change>> cases = {
+      {"is of the type 6", [](auto& p) { p.type = 6; }},
+      {"number 99", [](auto& p) { p.k = 99; }},
+      {"number 98", [](auto& p) { p.b_stride = 98; }},
+      {"buffer 77", [](auto& p) { p.b = 77; }},
+      {"buffer 76", [](auto& p) { p.bias = 77; }},
+      {"buffer 75", [](auto& p) { p.c = 76; }},
+      {"a product writes an input or constant", [](auto& p) { p.d = p.a; }},
+      {"a product writes an input or constant", [](auto& p) { p.workspace = p.b; }},
+      {"a product by a library is of no choice", [](auto& p) { p.choice = 0; }},
+      {"choice 4 of 1", [](auto& p) { p.choice = 4; }},
+      {"choice 1 lacks an alternative", [](auto& p) { p.alternative = 5; }},
+  };
+  for (const auto& [why, change] : cases) {
+    EngineMaker maker = multiplying();
+    static_cast<void>(maker.blob());
+    change(*maker.engine.steps.at(3).AsProduct());
+    const Status checked = check_engine(maker.engine, 1 << 20);
+    ASSERT_FALSE(checked.ok()) << why;
     EXPECT_THAT(checked.error().message(), HasSubstr(why));
   }
 }

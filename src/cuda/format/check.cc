@@ -1,6 +1,7 @@
 #include "cuda/format/check.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -187,9 +188,31 @@ Status check_copy(const EngineT& engine, const table::CopyT& copy) {
   return {};
 }
 
+// What its sizes come to is known in a call alone.
+Status check_product(const EngineT& engine, const table::ProductT& product) {
+  constexpr int8_t kFloat16 = 5;
+  constexpr int8_t kBFloat16 = 15;
+  if (product.type != kFloat16 && product.type != kBFloat16) {
+    return invalid_file("a product by a library is of the type {}", static_cast<int>(product.type));
+  }
+  const std::array numbers = {product.m, product.n, product.k, product.a_stride, product.b_stride};
+  SLIPWAY_RETURN_IF_ERROR(check_indices(numbers, engine.numbers.size(), "number"));
+  const std::array buffers = {product.a, product.b, product.d, product.workspace};
+  SLIPWAY_RETURN_IF_ERROR(check_indices(buffers, engine.buffers.size(), "buffer"));
+  for (const uint32_t added : {product.bias, product.c}) {
+    if (added == 0) continue;
+    SLIPWAY_RETURN_IF_ERROR(check_index(added - 1, engine.buffers.size(), "buffer"));
+  }
+  for (const uint32_t written : {product.d, product.workspace}) {
+    if (!is_writable(engine, written)) return invalid_file("a product writes an input or constant");
+  }
+  return {};
+}
+
 Status check_step(const EngineT& engine, const table::StepUnion& step) {
   if (const table::LaunchT* launch = step.AsLaunch()) return check_launch(engine, *launch);
   if (const table::CopyT* copy = step.AsCopy()) return check_copy(engine, *copy);
+  if (const table::ProductT* product = step.AsProduct()) return check_product(engine, *product);
   return invalid_file("a step is of an unknown kind");
 }
 

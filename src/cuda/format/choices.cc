@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -15,8 +16,7 @@ namespace {
 template <class Look>
 void for_each_alternative(const table::EngineT& engine, const Look& look) {
   for (const auto& step : engine.steps) {
-    const table::LaunchT* const launch = step.AsLaunch();
-    if (launch != nullptr && launch->choice != 0) look(*launch);
+    if (const StepInfo info = info_of(step); info.choice != 0) look(step, info);
   }
 }
 
@@ -27,20 +27,28 @@ std::vector<std::byte> to_bytes(std::span<const uint8_t> numbers) {
 
 }  // namespace
 
-bool is_chosen(const table::EngineT& engine, const table::LaunchT& launch) {
-  return launch.choice == 0 || engine.choices[launch.choice - 1] == launch.alternative;
+bool is_chosen(const table::EngineT& engine, const table::StepUnion& step) {
+  const StepInfo info = info_of(step);
+  return info.choice == 0 || engine.choices[info.choice - 1] == info.alternative;
 }
 
-bool runs_in(const table::LaunchT& launch, std::string_view target) {
-  return launch.target.empty() || launch.target == target;
+bool runs_in(const table::StepUnion& step, const Surroundings& here) {
+  const StepInfo info = info_of(step);
+  return (info.target.empty() || info.target == here.target) &&
+         (!info.needs_cublaslt || here.has_cublaslt);
 }
 
-Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, std::string_view target,
+bool uses_cublaslt(const table::EngineT& engine) {
+  return std::any_of(engine.steps.begin(), engine.steps.end(),
+                     [](const auto& step) { return info_of(step).needs_cublaslt; });
+}
+
+Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, const Surroundings& here,
                                          std::vector<uint8_t> choices) {
   std::vector<std::bitset<256>> can_run(choices.size());
   for (auto& alternatives : can_run) alternatives.set();
-  for_each_alternative(engine, [&](const table::LaunchT& launch) {
-    if (!runs_in(launch, target)) can_run[launch.choice - 1].reset(launch.alternative);
+  for_each_alternative(engine, [&](const table::StepUnion& step, const StepInfo& info) {
+    if (!runs_in(step, here)) can_run[info.choice - 1].reset(info.alternative);
   });
   const std::vector<uint32_t> counts = count_alternatives(engine);
   for (size_t i = 0; i < choices.size(); ++i) {
@@ -48,7 +56,7 @@ Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, std::stri
     uint32_t first = 0;
     while (first < counts[i] && !can_run[i][first]) ++first;
     if (first == counts[i]) {
-      return invalid_file("choice {} has no alternative that runs in {}", i + 1, target);
+      return invalid_file("choice {} has no alternative that runs in {}", i + 1, here.target);
     }
     choices[i] = static_cast<uint8_t>(first);
   }
@@ -57,9 +65,9 @@ Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, std::stri
 
 std::vector<uint32_t> count_alternatives(const table::EngineT& engine) {
   std::vector<uint32_t> counts(engine.choices.size());
-  for_each_alternative(engine, [&](const table::LaunchT& launch) {
-    uint32_t& count = counts[launch.choice - 1];
-    count = std::max(count, launch.alternative + uint32_t{1});
+  for_each_alternative(engine, [&](const table::StepUnion&, const StepInfo& info) {
+    uint32_t& count = counts[info.choice - 1];
+    count = std::max(count, info.alternative + uint32_t{1});
   });
   return counts;
 }
@@ -80,18 +88,20 @@ Status check_choices(const table::EngineT& engine) {
   }
   std::vector<std::bitset<256>> known(engine.choices.size());
   Status checked;
-  for_each_alternative(engine, [&](const table::LaunchT& launch) {
-    if (launch.choice <= known.size()) {
-      known[launch.choice - 1].set(launch.alternative);
+  for_each_alternative(engine, [&](const table::StepUnion&, const StepInfo& info) {
+    if (info.choice <= known.size()) {
+      known[info.choice - 1].set(info.alternative);
     } else if (checked.ok()) {
-      checked = invalid_file("it names choice {} of {}", launch.choice, known.size());
+      checked = invalid_file("it names choice {} of {}", info.choice, known.size());
     }
   });
   for (const auto& step : engine.steps) {
-    const table::LaunchT* const launch = step.AsLaunch();
-    if (launch != nullptr && launch->choice == 0 && !launch->target.empty()) {
+    const StepInfo info = info_of(step);
+    if (info.choice != 0) continue;
+    if (!info.target.empty()) {
       checked = invalid_file("a launch for one image alone is of no choice");
     }
+    if (info.needs_cublaslt) checked = invalid_file("a product by a library is of no choice");
   }
   if (!checked.ok()) return checked;
   for (size_t i = 0; i < known.size(); ++i) {

@@ -18,16 +18,23 @@ namespace slipway::cuda {
 // Of EngineT::device, where there are choices.
 inline constexpr size_t kDeviceRoom = 128;
 
-// Whether the launch runs, as the choices are.
-bool is_chosen(const table::EngineT& engine, const table::LaunchT& launch);
+// Whether the step runs, as the choices are.
+bool is_chosen(const table::EngineT& engine, const table::StepUnion& step);
 
-// Whether it can run in the image of this target.
-bool runs_in(const table::LaunchT& launch, std::string_view target);
+// What an engine has where it is loaded.
+struct Surroundings {
+  std::string_view target;  // of the image
+  bool has_cublaslt = false;
+};
+bool runs_in(const table::StepUnion& step, const Surroundings& here);
 
-// The choices, but for alternatives that can't run in this image: those become the first one that
-// can. kInvalidFile where none can.
-Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, std::string_view target,
+// The choices, but for alternatives that can't run here: those become the first one that can.
+// kInvalidFile where none can.
+Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, const Surroundings& here,
                                          std::vector<uint8_t> choices);
+
+// Whether any alternative is by cuBLASLt.
+bool uses_cublaslt(const table::EngineT& engine);
 
 // How many alternatives each choice has.
 std::vector<uint32_t> count_alternatives(const table::EngineT& engine);

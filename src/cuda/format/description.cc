@@ -13,6 +13,7 @@
 #include "base/try.h"
 #include "cuda/format/blob.h"
 #include "cuda/format/choices.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 
@@ -30,10 +31,17 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
   return settings;
 }
 
-std::string as_json(const Blob& blob, size_t launches) {
+// Of those that run, as the choices are.
+struct Counts {
+  size_t launches = 0;
+  size_t library_calls = 0;
+};
+
+std::string as_json(const Blob& blob, const Counts& counts) {
   nlohmann::ordered_json json;
   json["kernels"] = blob.engine.kernels.size();
-  json["launches"] = launches;
+  json["launches"] = counts.launches;
+  if (uses_cublaslt(blob.engine)) json["cublaslt_calls"] = counts.library_calls;
   json["constant_bytes"] = blob.constants.size();
   json["images"] = nlohmann::ordered_json::array();
   for (const auto& image : blob.engine.images) {
@@ -50,13 +58,20 @@ std::string as_json(const Blob& blob, size_t launches) {
 Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   SLIPWAY_ASSIGN_OR_RETURN(const Blob blob, read_blob(bytes));
   engine::BlobSummary summary;
-  size_t launches = 0;
+  Counts counts;
   for (const auto& step : blob.engine.steps) {
-    const table::LaunchT* const launch = step.AsLaunch();
-    launches += launch != nullptr && is_chosen(blob.engine, *launch) ? 1 : 0;
+    if (!is_chosen(blob.engine, step)) continue;
+    if (step.AsLaunch() != nullptr) ++counts.launches;
+    if (info_of(step).needs_cublaslt) ++counts.library_calls;
   }
   summary.lines.push_back(fmt::format("{} kernels, {} launches a call, {} bytes of constants",
-                                      blob.engine.kernels.size(), launches, blob.constants.size()));
+                                      blob.engine.kernels.size(), counts.launches,
+                                      blob.constants.size()));
+  if (uses_cublaslt(blob.engine)) {
+    summary.lines.push_back(
+        fmt::format("{} product(s) a call by cuBLASLt where that is, by kernels elsewhere",
+                    counts.library_calls));
+  }
   for (const auto& image : blob.engine.images) {
     summary.lines.push_back(fmt::format("{}: {} bytes", printable(image->target), image->size));
   }
@@ -66,7 +81,7 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
         fmt::format("{} choice(s) among ways to compute, {}", blob.engine.choices.size(),
                     device.empty() ? "not tuned on a GPU" : "tuned on " + printable(device)));
   }
-  summary.json = as_json(blob, launches);
+  summary.json = as_json(blob, counts);
   return summary;
 }
 

@@ -1,0 +1,171 @@
+#include "cuda/builder/library_product.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "cuda/builder/generator.h"
+#include "cuda/builder/layout.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+// Of what the library has for a product, where there are to be several ways.
+constexpr uint32_t kMostRanks = 4;
+constexpr int64_t kWorkspace = int64_t{32} << 20;
+// From so many rows, columns and terms on it is reckoned to be faster than tiles.
+constexpr int64_t kManyRows = 1024;
+constexpr int64_t kMany = 256;
+
+// The first value behind the sums that is of the half type; what is added before: a bias for each
+// column, and another value of the half type in memory.
+struct Rounded {
+  const Value* value = nullptr;
+  const Value* bias = nullptr;
+  std::optional<uint32_t> c;
+};
+
+const onnx::Node* only_reader(const Generator& generator, const Value& value) {
+  const auto readers = generator.readers(value.name);
+  return readers.size() == 1 && !value.output ? readers.front() : nullptr;
+}
+
+// A constant of the half type, one for each column, that is read as float32.
+const Value* bias_of(const Generator& generator, const onnx::Node& node, const Value& sums,
+                     const TiledProduct& p) {
+  for (const std::string& name : node.inputs) {
+    const Value* const other = generator.find(name);
+    if (other == nullptr || other == &sums || !other->is_cast || other->sizes.empty()) continue;
+    const Value& from = *other->operands.front();
+    const bool is_one_row =
+        other->sizes.back() == p.n && ir::numel(other->sizes) == p.n && other->sizes == from.sizes;
+    if (is_one_row && from.initializer != nullptr && from.dtype == p.type) return &from;
+  }
+  return nullptr;
+}
+
+// The memory of a value of this half type, row by row.
+std::optional<uint32_t> memory_of(const Generator& generator, const Value& value, DType type) {
+  if (!value.buffer && value.maker != nullptr && value.maker->op_type == "Cast") {
+    const Value* const from = generator.find(value.maker->inputs.front());
+    if (from != nullptr && is_half(from->dtype)) return memory_of(generator, *from, type);
+  }
+  const bool is_there = value.buffer && value.order == Order::kAsGiven &&
+                        memory_dtype(value) == type && !generator.is_of_caller(*value.buffer);
+  return is_there ? value.buffer : std::nullopt;
+}
+
+// Where what is rounded is added to another such value, and then rounded again: that, rounded once.
+// The sum is nearer to the true one than the program's.
+std::optional<Rounded> with_sum(const Generator& generator, const TiledProduct& p, Rounded made,
+                                const Value* target) {
+  const auto next = [&](const Value* value, const char* op) -> const onnx::Node* {
+    const onnx::Node* const reader = value == target ? nullptr : only_reader(generator, *value);
+    return reader != nullptr && reader->op_type == op ? reader : nullptr;
+  };
+  const onnx::Node* const cast = next(made.value, "Cast");
+  const Value* const term = cast == nullptr ? nullptr : generator.find(cast->outputs.front());
+  const onnx::Node* const add = term == nullptr ? nullptr : next(term, "Add");
+  if (add == nullptr) return std::nullopt;
+  const bool is_first = add->inputs.front() == term->name;
+  const Value* const other = generator.find(add->inputs.at(is_first ? 1 : 0));
+  const Value* const sum = generator.find(add->outputs.front());
+  if (other == nullptr || sum == nullptr || other->sizes != term->sizes) return std::nullopt;
+  const onnx::Node* const rounds = next(sum, "Cast");
+  if (rounds == nullptr) return std::nullopt;
+  made.value = generator.find(rounds->outputs.front());
+  made.c = memory_of(generator, *other, p.type);
+  if (!made.c || made.value == nullptr || made.value->dtype != p.type) return std::nullopt;
+  return made;
+}
+
+std::optional<Rounded> rounded(const Generator& generator, const TiledProduct& p,
+                               const Value* target) {
+  if (p.sums == nullptr) return std::nullopt;
+  const Value* value = p.sums;
+  Rounded made;
+  const onnx::Node* reader = only_reader(generator, *value);
+  if (reader != nullptr && reader->op_type == "Add" && value != target) {
+    made.bias = bias_of(generator, *reader, *value, p);
+    if (made.bias == nullptr) return std::nullopt;
+    value = generator.find(reader->outputs.front());
+    reader = value == nullptr ? nullptr : only_reader(generator, *value);
+  }
+  if (reader == nullptr || reader->op_type != "Cast" || value == target) return std::nullopt;
+  made.value = generator.find(reader->outputs.front());
+  if (made.value == nullptr || made.value->dtype != p.type) return std::nullopt;
+  return with_sum(generator, p, made, target).value_or(made);
+}
+
+bool is_whole(const Generator& generator, const TiledOperand& operand) {
+  return operand.buffer && !operand.inside && operand.row_stride && operand.k_stride &&
+         operand.offset == SymInt(0) && !generator.is_of_caller(*operand.buffer);
+}
+
+const SymInt& line_stride(const TiledOperand& operand) {
+  return operand.along_k ? *operand.row_stride : *operand.k_stride;
+}
+
+bool reaches(const SymInt& size, int64_t least) { return size.constant().value_or(least) >= least; }
+
+// Whether the target's memory is what the library writes.
+bool is_given(const Generator& generator, const Value& target, const Rounded& rounded) {
+  const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
+                       target.maker->inputs.front() == rounded.value->name;
+  return (&target == rounded.value || is_cast) && memory_dtype(target) == rounded.value->dtype &&
+         target.order == Order::kAsGiven && !generator.is_of_caller(*target.buffer);
+}
+
+}  // namespace
+
+LibraryWays library_ways(Kernel& kernel, const TiledProduct& p) {
+  const Generator& generator = kernel.generator();
+  if (!generator.ways().with_cublaslt || !is_half(p.type)) return {};
+  if (ir::numel(p.batch) != SymInt(1) || p.k.constant().value_or(0) == 0) return {};
+  if (!is_whole(generator, p.a) || !is_whole(generator, p.b)) return {};
+  if (!rounded(generator, p, kernel.target())) return {};
+  return {std::min(generator.ways().candidates, kMostRanks),
+          reaches(p.m, kManyRows) && reaches(p.n, kMany) && reaches(p.k, kMany)};
+}
+
+void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
+  Generator& generator = kernel.generator();
+  const Rounded result = rounded(generator, p, kernel.target()).value();
+  kernel.alternative().plan = rank == 0 ? "cuBLASLt" : fmt::format("cuBLASLt, algorithm {}", rank);
+  const bool is_all = is_given(generator, *kernel.target(), result);
+  const SymInt count = p.m * p.n;
+  table::ProductT product;
+  product.type = p.type == DType::kFloat16 ? 5 : 15;  // torch's ScalarType
+  product.m = generator.number(p.m);
+  product.n = generator.number(p.n);
+  product.k = generator.number(p.k);
+  product.a = *p.a.buffer;
+  product.b = *p.b.buffer;
+  product.bias = result.bias == nullptr ? 0 : generator.constant(*result.bias) + 1;
+  product.c = result.c ? *result.c + 1 : 0;
+  product.d = is_all ? *kernel.target()->buffer
+                     : generator.scratch(count * static_cast<int64_t>(dtype_size(p.type)));
+  product.workspace = generator.scratch(kWorkspace);
+  product.a_stride = generator.number(line_stride(p.a));
+  product.b_stride = generator.number(line_stride(p.b));
+  product.a_lies_along_k = p.a.along_k;
+  product.b_lies_along_k = p.b.along_k;
+  product.rank = rank;
+  if (is_all) return kernel.set_library_product(std::move(product));
+  const uint32_t d = product.d;
+  Kernel first(generator, kernel.alternative());
+  first.set_library_product(std::move(product));
+  generator.launch(first);
+  kernel.set_given(*result.value);
+  kernel.use_short_indices();
+  const std::string thread = kernel.thread_of(count);
+  const Indices at = kernel.unravel(thread, {p.m, p.n});
+  p.store(kernel, Indices(p.batch.size(), "0"), at[0], at[1], kernel.load(d, p.type, thread));
+}
+
+}  // namespace slipway::cuda
