@@ -4,11 +4,15 @@
 #include <string>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "base/printable.h"
 #include "base/try.h"
 #include "cuda/builder/builder.h"
 #include "cuda/builder/images.h"
 #include "cuda/builder/options.h"
 #include "cuda/format/description.h"
+#include "cuda/libraries/cublaslt.h"
 
 namespace slipway::cuda {
 
@@ -43,7 +47,11 @@ Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionV
 
 std::vector<std::pair<std::string, std::string>> state() {
   const auto version = compiler_version({});
-  return {{"engine cuda", version.ok() ? *version : version.error().message()}};
+  const auto library = CublasLt::open();
+  return {{"engine cuda", version.ok() ? *version : version.error().message()},
+          {"cuBLASLt", library.ok() ? fmt::format("{}: {}", (*library)->version_text(),
+                                                  printable((*library)->path()))
+                                    : library.error().message()}};
 }
 
 constexpr const char* kExamples[] = {

@@ -49,6 +49,14 @@ TEST(OptionsTest, ReadsCandidates) {
   }
 }
 
+TEST(OptionsTest, ReadsLibraries) {
+  EXPECT_FALSE(parse_options({})->with_cublaslt);
+  EXPECT_FALSE(parse_options({{"cuda_libraries", "none"}})->with_cublaslt);
+  EXPECT_TRUE(parse_options({{"cuda_libraries", "cublaslt"}})->with_cublaslt);
+  EXPECT_EQ(parse_options({{"cuda_libraries", "cublas"}}).error().message(),
+            "option 'cuda_libraries' cublas: expected none or cublaslt");
+}
+
 TEST(OptionsTest, RefusesWhatIsNoTarget) {
   for (const char* text : {"", "sm_", "sm_9", "sm_9000", "90", "sm_90,", "compute_x0", "host",
                            "sm_a", "compute_90a"}) {

@@ -180,9 +180,24 @@ void is_infinite(Rule& r) {
   });
 }
 
+// Whether all that reads result 0 rounds it to a half type first.
+bool is_rounded_to_half(Rule& r) {
+  const Value& y = r.output(0);
+  const auto readers = r.generator().readers(y.name);
+  return !y.output && !readers.empty() &&
+         std::all_of(readers.begin(), readers.end(), [&](const onnx::Node* reader) {
+           return reader->op_type == "Cast" &&
+                  is_half(r.generator().types().at(reader->outputs[0]));
+         });
+}
+
 void gelu(Rule& r) {
   const bool is_tanh = r.attribute("approximate", "none") == "tanh";
-  apply(r, 2 * kFunction, is_tanh ? "s_gelu_tanh({})" : "s_gelu({})");
+  const bool is_for_half = r.dtype() == DType::kFloat32 && is_rounded_to_half(r);
+  apply(r, 2 * kFunction,
+        is_tanh       ? "s_gelu_tanh({})"
+        : is_for_half ? "s_gelu_for_half({})"
+                      : "s_gelu({})");
 }
 
 // An attribute, which is a float: beside doubles it is the shortest decimal number that it stands
