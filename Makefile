@@ -14,9 +14,9 @@ setup:
 setup-tensorrt:
 	@tools/setup_tensorrt.sh
 
-# Likewise: what compiles the kernels of the engine `cuda`.
+# Likewise: what compiles the kernels of the engine `cuda`, and a library that its programs may use; with LIBRARIES=none without that.
 setup-cuda:
-	@tools/setup_cuda.sh
+	@tools/setup_cuda.sh $(LIBRARIES)
 
 build/%/build.ninja: CMakePresets.json | setup
 	@$(CMAKE) --preset $* --log-level=WARNING

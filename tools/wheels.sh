@@ -24,7 +24,7 @@ fetch_wheel() {
   for attempt in 1 2 3 4; do
     if python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: \
       --python-version 3.11 --implementation cp --abi cp311 --abi none --platform manylinux_2_28_x86_64 \
-      --platform manylinux2014_x86_64 --platform manylinux_2_28_aarch64 --platform manylinux_2_35_aarch64 \
+      --platform manylinux_2_27_x86_64 --platform manylinux2014_x86_64 --platform manylinux_2_28_aarch64 --platform manylinux_2_35_aarch64 \
       --dest .deps/downloads -r .deps/downloads/requirement.txt; then
       return
     fi
