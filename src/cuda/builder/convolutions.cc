@@ -87,15 +87,22 @@ TiledOperand images(Generator& generator, const Places& p) {
   return operand;
 }
 
-// [outer, inner, taps] as [outer, taps, inner], of whose rows each is padded to whole vectors.
-std::vector<std::byte> with_channels_last(std::span<const std::byte> from, size_t outer,
-                                          size_t inner, size_t taps, size_t padded, size_t size) {
-  std::vector<std::byte> made(outer * padded * size);
-  for (size_t o = 0; o < outer; ++o) {
-    for (size_t c = 0; c < inner; ++c) {
-      for (size_t t = 0; t < taps; ++t) {
-        std::memcpy(made.data() + (o * padded + t * inner + c) * size,
-                    from.data() + ((o * inner + c) * taps + t) * size, size);
+// What [outer, inner, taps] is as [outer, taps, inner], with zeros behind.
+struct FilterShape {
+  size_t outer;
+  size_t inner;
+  size_t taps;
+  size_t padded_inner;
+  size_t padded_row;
+};
+std::vector<std::byte> with_channels_last(std::span<const std::byte> from, const FilterShape& shape,
+                                          size_t size) {
+  std::vector<std::byte> made(shape.outer * shape.padded_row * size);
+  for (size_t o = 0; o < shape.outer; ++o) {
+    for (size_t c = 0; c < shape.inner; ++c) {
+      for (size_t t = 0; t < shape.taps; ++t) {
+        std::memcpy(made.data() + (o * shape.padded_row + t * shape.padded_inner + c) * size,
+                    from.data() + ((o * shape.inner + c) * shape.taps + t) * size, size);
       }
     }
   }
@@ -117,22 +124,59 @@ TiledOperand filters(Generator& generator, const Places& p) {
                            ir::numel(p.weight->sizes) != SymInt(0);
   const auto itself = is_constant ? view_of(*view->base) : std::nullopt;
   if (!itself || itself->strides != view->strides) return operand;
-  const auto outer = static_cast<size_t>(p.channels.constant().value());
-  const auto depth = static_cast<size_t>(ir::numel(p.taps).constant().value());
-  const auto inner = static_cast<size_t>(p.taps.back().constant().value());
+  const auto known = [](const SymInt& size) { return static_cast<size_t>(*size.constant()); };
+  const size_t depth = known(ir::numel(p.taps));
   const auto vector = static_cast<size_t>(vector_of(p.type));
   const size_t padded = (depth + vector - 1) / vector * vector;
+  FilterShape shape = {known(p.channels), known(p.weight->sizes[1]), 0, known(p.taps.back()),
+                       padded};
+  shape.taps = depth / shape.padded_inner;
+  const bool is_as_given = shape.taps == 1 && shape.inner == padded;
   operand.buffer =
-      depth == inner && padded == depth
-          ? generator.constant(*view->base)
-          : generator.constant(*view->base, "channels last", [&] {
-              return with_channels_last(generator.bytes(*view->base->initializer), outer, inner,
-                                        depth / inner, padded, dtype_size(p.type));
-            });
+      is_as_given ? generator.constant(*view->base)
+                  : generator.constant(
+                        *view->base, fmt::format("channels last, {}", shape.padded_inner), [&] {
+                          return with_channels_last(generator.bytes(*view->base->initializer),
+                                                    shape, dtype_size(p.type));
+                        });
   operand.place = [padded](Kernel&, const Indices&, const std::string& row, const std::string& at) {
     return plus(times(row, std::to_string(padded)), at);
   };
   return operand;
+}
+
+// The same of images whose few channels are padded with zeros to a whole vector, as they are in
+// memory then; nothing where tiles load vectors anyway, or the images are small.
+std::optional<Places> with_whole_vectors(Rule& r, Places p) {
+  constexpr int64_t kManyPlaces = 4096;
+  const int64_t vector = vector_of(p.type);
+  const int64_t channels = p.taps.back().constant().value_or(vector);
+  if (channels >= vector || ir::numel(p.rows).constant().value_or(0) < kManyPlaces) {
+    return std::nullopt;
+  }
+  p.taps.back() = vector;
+  Generator& generator = r.generator();
+  if (!filters(generator, p).buffer) return std::nullopt;
+  Value& y = generator.value(fmt::format("{} in {} channels", p.x->name, vector));
+  if (!y.buffer) {
+    Value* const x = p.x;
+    settle(generator, {x}, {});
+    y.dtype = x->dtype;
+    if (is_half(p.type) && !is_half(y.dtype)) y.narrow = p.type;
+    y.sizes = x->sizes;
+    y.sizes[1] = vector;
+    y.order = Order::kChannelsLast;
+    y.maker = &r.node();
+    y.define = [x, channels](Kernel& k, const Indices& at) {
+      const char* const type = c_type(x->dtype);
+      return k.choose(type,
+                      {{fmt::format("{} < {}", at[1], channels), [&] { return k.read(*x, at); }},
+                       {"", [&] { return fmt::format("({})0", type); }}});
+    };
+    generator.materialize(y);
+  }
+  p.x = &y;
+  return p;
 }
 
 }  // namespace
@@ -199,13 +243,18 @@ void convolve(Rule& r) {
   const auto type = tiled_type(*x, *weight, dtype);
   if (groups == 1 && !is_transposed && type && is_tiled(numel(by_tiles.rows), outer, p.k)) {
     by_tiles.type = *type;
+    if (const auto padded = with_whole_vectors(r, by_tiles)) {
+      operands.front() = x = padded->x;
+      by_tiles = *padded;
+    }
     if (!x->buffer && !x->initializer && !view_of(*x)) {
       x->order = Order::kChannelsLast;
       r.generator().materialize(*x);
     }
     r.output(0).order = Order::kChannelsLast;
     return void(r.define_root(0, sizes, operands, {x}, [=](Kernel& k, const Store& store) {
-      TiledProduct product = {{}, numel(by_tiles.rows), outer, p.k, *type, {}, {}, {}};
+      TiledProduct product = {{}, numel(by_tiles.rows), outer, numel(by_tiles.taps), *type, {}, {},
+                              {}};
       product.a = images(k.generator(), by_tiles);
       product.b = filters(k.generator(), by_tiles);
       product.store = [&](Kernel& kernel, const Indices&, const std::string& m,

@@ -4,6 +4,7 @@
 #include "base/half.h"
 #include "cuda/builder/generator_test.h"
 #include "cuda/delegate/delegate_test.h"
+#include "cuda/delegate/generated_test.h"
 #include "cuda/format/description.h"
 #include "engine/tuner.h"
 #include "runtime/backends.h"
@@ -87,19 +88,7 @@ std::vector<std::byte> built(const Linear& linear) {
   m.node("Sub", {y, "most"}, "below");
   m.node("Add", {"below", "most"}, "y");
   m.output("y", {linear.rows, kN});
-  const auto constants = engine_build::Constants::of(m.graph);
-  Generator generator(m.graph, *constants,
-                      {.candidates = linear.candidates, .with_cublaslt = true});
-  EXPECT_TRUE(generator.run().empty());
-  EngineMaker made;
-  made.engine = generator.take_engine();
-  made.images = {{"compute_10", generator.source()}};
-  for (const Generator::Constant& constant : generator.constants()) {
-    made.constants.pad_to(constant.offset);
-    made.constants.add(OwnedSpan{constant.bytes, constant.owner});
-  }
-  made.constants.pad_to(made.engine.constant_bytes);
-  return made.blob();
+  return blob_of(m.graph, {.candidates = linear.candidates, .with_cublaslt = true});
 }
 
 Floats expected(const Linear& linear, int rows) {

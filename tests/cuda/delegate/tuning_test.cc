@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "base/hash.h"
-#include "cuda/builder/generator.h"
 #include "cuda/delegate/delegate_test.h"
+#include "cuda/delegate/generated_test.h"
 #include "cuda/format/description.h"
 #include "engine/tuner.h"
 #include "onnx/graph_maker_test.h"
@@ -134,16 +134,6 @@ TEST_F(CudaTuning, ChoicesOfAnotherGpuAreNotTaken) {
   EXPECT_EQ(alternative_of(other), 0);
 }
 
-std::vector<std::byte> built(const onnx::Graph& graph) {
-  const auto constants = engine_build::Constants::of(graph);
-  Generator generator(graph, *constants, {.candidates = 6});
-  EXPECT_TRUE(generator.run().empty());
-  EngineMaker made;
-  made.engine = generator.take_engine();
-  made.images = {{"compute_10", generator.source()}};
-  return made.blob();
-}
-
 // A product of `m` rows and 400 terms, of float32 that is rounded to the type first.
 std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
   onnx::GraphMaker maker;
@@ -156,7 +146,7 @@ std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
   }
   maker.node("Gemm", {"a_float", "b_float"}, "result", {{"transB", int64_t{1}}});
   maker.output("result", {m, n});
-  return built(maker.graph);
+  return blob_of(maker.graph, {.candidates = 6});
 }
 
 TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
@@ -206,7 +196,7 @@ std::vector<std::byte> attention(int64_t queries, int64_t keys) {
   maker.node("Softmax", {"scores"}, "weights");
   maker.node("MatMul", {"weights", "v_float"}, "result");
   maker.output("result", {1, 2, queries, 32});
-  return built(maker.graph);
+  return blob_of(maker.graph, {.candidates = 6});
 }
 
 TEST_F(CudaTuning, EveryWayToComputeAttentionGivesIt) {
