@@ -4,6 +4,7 @@
 #include <cstring>
 #include <exception>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -75,6 +76,14 @@ std::optional<Generator::Progression> progression_of(std::span<const std::byte> 
     if (at(i) != made.first + static_cast<int64_t>(i) * made.step) return std::nullopt;
   }
   return made;
+}
+
+// What is in memory is read there: the value is so once it is written.
+std::string computed(Kernel& kernel, Value& value, const Indices& at) {
+  const auto buffer = std::exchange(value.buffer, std::nullopt);
+  std::string element = kernel.read(value, at);
+  value.buffer = buffer;
+  return element;
 }
 
 }  // namespace
@@ -363,26 +372,19 @@ void Generator::materialize(Value& value) {
 }
 
 void Generator::write(Value& value, Kernel& kernel) {
-  const uint32_t buffer = *value.buffer;
-  // What is in memory is read there: the value is so once it is written.
-  const auto computed = [&](Kernel& k, const Indices& at) {
-    value.buffer.reset();
-    std::string element = k.read(value, at);
-    value.buffer = buffer;
-    return element;
-  };
-  if (value.root) {
-    const std::shared_ptr<Root> root = value.root;
-    root->emit(kernel, [&](Kernel& k, const Indices& at, const std::string& expression) {
-      k.bind(kernel.given() ? *kernel.given() : *root->value, at, expression);
-      k.store(value, at, computed(k, at));
-    });
-    return;
-  }
+  if (!value.root) return write_elements(value, kernel);
+  const std::shared_ptr<Root> root = value.root;
+  root->emit(kernel, [&](Kernel& k, const Indices& at, const std::string& expression) {
+    k.bind(*root->value, at, expression);
+    k.store(value, at, computed(k, value, at));
+  });
+}
+
+void Generator::write_elements(Value& value, Kernel& kernel) {
   kernel.use_short_indices();
   const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
   const Indices at = kernel.unravel(thread, value);
-  kernel.store(value, at, computed(kernel, at));
+  kernel.store(value, at, computed(kernel, value, at));
 }
 
 // What equal kernels compute is chosen together: it is as fast with one as with the other.

@@ -106,6 +106,8 @@ class Generator {
   void allocate(Value& value);
   // Writes the kernel that computes the value into memory, if none has, in each way that it knows.
   void materialize(Value& value);
+  // A kernel that computes each element of a value, which has memory, of what others have.
+  void write_elements(Value& value, Kernel& kernel);
   void launch(const Kernel& kernel);
   // Why the node at hand is not taken. The first reason stays.
   void fail(std::string reason);

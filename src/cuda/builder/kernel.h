@@ -106,11 +106,8 @@ class Kernel {
 
   // ---- What it is for.
   // The value in memory that it writes; null where that is none of the graph's.
-  void set_target(const Value& value) { target_ = &value; }
-  const Value* target() const { return target_; }
-  // What the elements are that it stores, where they are not the root's.
-  void set_given(const Value& value) { given_ = &value; }
-  const Value* given() const { return given_; }
+  void set_target(Value& value) { target_ = &value; }
+  Value* target() const { return target_; }
 
   // ---- The launch.
   // A thread for each of `count`, whose number is given back; those beyond return.
@@ -163,8 +160,7 @@ class Kernel {
   int block_ = kBlock;
   int cluster_ = 0;
   uint32_t shared_bytes_ = 0;
-  const Value* target_ = nullptr;
-  const Value* given_ = nullptr;
+  Value* target_ = nullptr;
   std::optional<table::ProductT> library_product_;
   bool has_short_indices_ = false;
   bool waits_itself_ = false;

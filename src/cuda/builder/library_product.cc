@@ -138,7 +138,6 @@ void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
   const Rounded result = rounded(generator, p, kernel.target()).value();
   kernel.alternative().plan = rank == 0 ? "cuBLASLt" : fmt::format("cuBLASLt, algorithm {}", rank);
   const bool is_all = is_given(generator, *kernel.target(), result);
-  const SymInt count = p.m * p.n;
   table::ProductT product;
   product.type = p.type == DType::kFloat16 ? 5 : 15;  // torch's ScalarType
   product.m = generator.number(p.m);
@@ -149,7 +148,7 @@ void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
   product.bias = result.bias == nullptr ? 0 : generator.constant(*result.bias) + 1;
   product.c = result.c ? *result.c + 1 : 0;
   product.d = is_all ? *kernel.target()->buffer
-                     : generator.scratch(count * static_cast<int64_t>(dtype_size(p.type)));
+                     : generator.scratch(p.m * p.n * static_cast<int64_t>(dtype_size(p.type)));
   product.workspace = generator.scratch(kWorkspace);
   product.a_stride = generator.number(line_stride(p.a));
   product.b_stride = generator.number(line_stride(p.b));
@@ -161,11 +160,10 @@ void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
   Kernel first(generator, kernel.alternative());
   first.set_library_product(std::move(product));
   generator.launch(first);
-  kernel.set_given(*result.value);
-  kernel.use_short_indices();
-  const std::string thread = kernel.thread_of(count);
-  const Indices at = kernel.unravel(thread, {p.m, p.n});
-  p.store(kernel, Indices(p.batch.size(), "0"), at[0], at[1], kernel.load(d, p.type, thread));
+  Value& given = generator.value(result.value->name);
+  given.buffer = d;
+  generator.write_elements(*kernel.target(), kernel);
+  given.buffer.reset();
 }
 
 }  // namespace slipway::cuda
