@@ -147,6 +147,36 @@ TEST_F(TuningTest, EveryAlternativeOfAConvolutionGivesPyTorchsResults) {
   EXPECT_FALSE(with_choices(*file, {{engines->at(0).segment, {{6}, ""}}}).ok());
 }
 
+// Which takes no time there.
+TEST_F(TuningTest, ProductsByALibraryGiveTheSame) {
+  cuda::use_stand_in_cublaslt(SLIPWAY_TEST_DRIVERS);
+  const auto program = Program::load(golden("transformer_layer.pt2"));
+  ASSERT_TRUE(program.ok()) << program.error().message();
+  const CompileOptions options = {
+      .engines = {{"cuda", {{"cuda_libraries", "cublaslt"}, {"precision", "fp16"}}}}};
+  const auto artefact = compile(*program, options);
+  ASSERT_TRUE(artefact.ok()) << artefact.error().message();
+  ASSERT_TRUE(artefact->save(path("model.pte")).ok());
+  ASSERT_TRUE(tune(path("model.pte"), path("tuned.pte")).ok());
+  const auto input = read_npy(golden("transformer_layer.0.in0.npy"));
+  const auto expected = read_npy(golden("transformer_layer.0.out0.npy"));
+  auto& driver = cuda::use_stand_in_driver(SLIPWAY_TEST_DRIVERS);
+  for (const char* name : {"model.pte", "tuned.pte"}) {
+    const auto module = Module::load(path(name));
+    ASSERT_TRUE(module.ok()) << module.error().message();
+    const int before = driver.library_products;
+    const auto outputs = module->method()->run({*input});
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message();
+    EXPECT_EQ(driver.library_products > before, name[0] == 't');
+    const auto& found = std::get<Tensor>(outputs->at(0));
+    ASSERT_EQ(found.sizes(), expected->sizes());
+    for (int64_t i = 0; i < expected->numel(); ++i) {  // of halves
+      ASSERT_NEAR(found.data_as<float>()[i], expected->data_as<float>()[i], 5e-3) << i;
+    }
+  }
+  ::unsetenv("SLIPWAY_CUBLASLT");
+}
+
 // What is loaded while another is tuned, in this thread or not, knows nobody to tell once that is
 // over.
 TEST_F(TuningTest, OthersRunAsBefore) {
