@@ -19,7 +19,7 @@ namespace {
 constexpr uint32_t kMostRanks = 4;
 constexpr int64_t kWorkspace = int64_t{32} << 20;
 // From so many rows, columns and terms on it is reckoned to be faster than tiles.
-constexpr int64_t kManyRows = 1024;
+constexpr int64_t kRowsOfLibrary = 1024;
 constexpr int64_t kMany = 256;
 
 // The first value behind the sums that is of the half type; what is added before: a bias for each
@@ -130,7 +130,7 @@ LibraryWays library_ways(Kernel& kernel, const TiledProduct& p) {
   if (!is_whole(generator, p.a) || !is_whole(generator, p.b)) return {};
   if (!rounded(generator, p, kernel.target())) return {};
   return {std::min(generator.ways().candidates, kMostRanks),
-          reaches(p.m, kManyRows) && reaches(p.n, kMany) && reaches(p.k, kMany)};
+          reaches(p.m, kRowsOfLibrary) && reaches(p.n, kMany) && reaches(p.k, kMany)};
 }
 
 void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {

@@ -28,7 +28,7 @@ void softmax(Rule& r) {
     row_sizes[axis] = 1;
     const SymInt& count = x->sizes[axis];
     k.use_short_indices();
-    Rows rows(k, row_sizes, Rows::form_for(count));
+    Rows rows(k, row_sizes, Rows::form_for(row_sizes, count));
     const std::string type = c_type(dtype);
     const auto place = [&](const std::string& i) {
       Indices at = rows.at();
@@ -76,7 +76,7 @@ struct Norm {
 void normalize(Kernel& k, const Norm& n, const Store& store) {
   const SymInt count = numel(n.within);
   k.use_short_indices();
-  Rows rows(k, n.rows, Rows::form_for(count));
+  Rows rows(k, n.rows, Rows::form_for(n.rows, count));
   const std::string type = c_type(n.dtype);
   const std::string length = fmt::format("({}){}", type, k.number(count));
   const auto element = [&](const std::string& i) {

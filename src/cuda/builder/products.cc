@@ -317,7 +317,7 @@ void einsum(Rule& r) {
   }
   const DType dtype = r.dtype();
   r.define_root(0, kept, operands, operands, [=](Kernel& k, const Store& store) {
-    Rows rows(k, kept, Rows::form_for(numel(within)));
+    Rows rows(k, kept, Rows::form_for(kept, numel(within)));
     const std::string sum =
         rows.reduce(c_type(dtype), "0", "s_sum", numel(within), [&](const std::string& i) {
           const Indices inner = k.unravel(i, within);

@@ -111,7 +111,7 @@ void reduce(Rule& r) {
   const DType dtype = r.dtype();
   r.define_root(0, split.result, {x}, {}, [=](Kernel& k, const Store& store) {
     const SymInt count = numel(split.within);
-    Rows rows(k, split.rows, Rows::form_for(count));
+    Rows rows(k, split.rows, Rows::form_for(split.rows, count));
     const std::string type = c_type(dtype);
     const char* combine = op == "ReduceProd"  ? "s_product"
                           : op == "ReduceMax" ? "s_maximum"
@@ -136,7 +136,7 @@ void place_of_extreme(Rule& r) {
   const bool is_max = r.node().op_type == "ArgMax";
   r.define_root(0, split.result, {x}, {}, [=](Kernel& k, const Store& store) {
     const SymInt count = split.within.front();
-    Rows rows(k, split.rows, Rows::form_for(count));
+    Rows rows(k, split.rows, Rows::form_for(split.rows, count));
     const std::string type = fmt::format("s_placed<{}>", c_type(x->dtype));
     const std::string best =
         rows.reduce(type, type + "{0, -1}", is_max ? "s_first_maximum" : "s_first_minimum", count,

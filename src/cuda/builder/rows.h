@@ -1,4 +1,4 @@
-// A kernel in which a thread, or a block of threads, works on each of many rows.
+// A kernel in which a thread, a warp or a block of threads works on each of many rows.
 #pragma once
 
 #include <functional>
@@ -11,13 +11,13 @@ namespace slipway::cuda {
 
 class Rows {
  public:
-  enum class Form { kThread, kBlock };
+  enum class Form { kThread, kWarp, kBlock };
   // A row for each index of `sizes`.
   Rows(Kernel& kernel, const Sizes& sizes, Form form);
   // A thread for each element of a value, in the order that it has in memory.
   Rows(Kernel& kernel, const Value& value);
-  // Blocks for rows that are long, or may be.
-  static Form form_for(const ir::SymInt& length);
+  // Blocks for rows that are long, or may be; warps where short ones are many.
+  static Form form_for(const Sizes& rows, const ir::SymInt& length);
 
   const Indices& at() const { return at_; }
   // The place of the row among all.

@@ -162,7 +162,7 @@ void global_average_pool(Rule& r) {
   const std::string type = c_type(r.dtype());
   r.define_root(0, sizes, {x}, {}, [=](Kernel& k, const Store& store) {
     const SymInt count = numel(within);
-    Rows rows(k, sizes, Rows::form_for(count));
+    Rows rows(k, sizes, Rows::form_for(sizes, count));
     const std::string sum = rows.reduce(type, "0", "s_sum", count, [&](const std::string& i) {
       Indices at = {rows.at()[0], rows.at()[1]};
       const Indices inner = k.unravel(i, within);
