@@ -42,6 +42,22 @@ std::string place_in(Kernel& k, const Places& p, const std::string& row, const s
   return tap(k, p.window, p.x->sizes, out, taps, at);
 }
 
+bool are_all(const std::vector<int64_t>& numbers, int64_t number) {
+  return std::all_of(numbers.begin(), numbers.end(), [&](int64_t n) { return n == number; });
+}
+
+// Whether all of its dimensions but the channels could be one.
+bool is_matrix(const Value& x, const View& view) {
+  const size_t last = x.sizes.size() - 1;
+  SymInt stride = view.strides[last];
+  for (size_t i = last + 1; i-- > 0;) {
+    if (i == 1) continue;
+    if (x.sizes[i] != SymInt(1) && view.strides[i] != stride) return false;
+    stride = stride * x.sizes[i];
+  }
+  return true;
+}
+
 TiledOperand images(Generator& generator, const Places& p) {
   TiledOperand operand;
   operand.element = [p](Kernel& k, const Indices&, const std::string& row,
@@ -77,7 +93,12 @@ TiledOperand images(Generator& generator, const Places& p) {
     }
     return place;
   };
-  if (std::any_of(p.window.pads.begin(), p.window.pads.end(), [](int64_t n) { return n != 0; })) {
+  const Sizes taps(p.taps.begin(), p.taps.end() - 1);
+  if (ir::numel(taps) == SymInt(1) && are_all(p.window.strides, 1) && are_all(p.window.pads, 0) &&
+      is_matrix(*p.x, *view)) {
+    operand.row_stride = view->strides.back();
+  }
+  if (!are_all(p.window.pads, 0)) {
     operand.inside = [p](Kernel& k, const Indices&, const std::string& row,
                          const std::string& depth) {
       Indices at;
@@ -85,6 +106,29 @@ TiledOperand images(Generator& generator, const Places& p) {
     };
   }
   return operand;
+}
+
+// What finds the same a box at a time.
+std::optional<Windows> windows(Generator& generator, const Places& p, const TiledOperand& images) {
+  if (!images.buffer || images.row_stride || p.window.count != 2) return std::nullopt;
+  const View view = *view_of(*p.x);
+  Windows made = {
+      buffer_of(generator, view), view.offset,        {},           {}, tail(p.rows, 1), {},
+      p.window.strides,           p.window.dilations, p.window.pads};
+  SymInt within = p.x->sizes[1];
+  for (const size_t i : {3, 2, 0}) {
+    const bool is_one = p.x->sizes[i] == SymInt(1);
+    made.sizes.insert(made.sizes.begin(), p.x->sizes[i]);
+    made.strides.insert(made.strides.begin(), is_one ? within : view.strides[i]);
+    within = made.strides.front() * p.x->sizes[i];
+  }
+  made.sizes.push_back(p.x->sizes[1]);
+  for (const size_t i : {0, 1}) {
+    const auto taps = p.taps[i].constant();
+    if (!taps || !made.places[i].constant()) return std::nullopt;
+    made.taps.push_back(*taps);
+  }
+  return made;
 }
 
 // What [outer, inner, taps] is as [outer, taps, inner], with zeros behind.
@@ -139,6 +183,7 @@ TiledOperand filters(Generator& generator, const Places& p) {
                           return with_channels_last(generator.bytes(*view->base->initializer),
                                                     shape, dtype_size(p.type));
                         });
+  operand.row_stride = static_cast<int64_t>(padded);
   operand.place = [padded](Kernel&, const Indices&, const std::string& row, const std::string& at) {
     return plus(times(row, std::to_string(padded)), at);
   };
@@ -257,6 +302,7 @@ void convolve(Rule& r) {
                               {}};
       product.a = images(k.generator(), by_tiles);
       product.b = filters(k.generator(), by_tiles);
+      product.windows = windows(k.generator(), by_tiles, product.a);
       product.store = [&](Kernel& kernel, const Indices&, const std::string& m,
                           const std::string& n, const std::string& sum) {
         Indices at = kernel.unravel(m, by_tiles.rows);

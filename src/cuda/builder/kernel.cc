@@ -388,7 +388,7 @@ void Kernel::set_grid(const ir::SymInt& x, const ir::SymInt& y, const ir::SymInt
 
 std::string Kernel::attributes() const {
   if (cluster_ == 0) return "";
-  return fmt::format("__launch_bounds__({}) S_CLUSTER({}) ", block_, cluster_);
+  return fmt::format("__launch_bounds__({}, {}) S_CLUSTER({}) ", block_, residents_, cluster_);
 }
 
 std::string Kernel::source() const {

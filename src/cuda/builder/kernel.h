@@ -121,6 +121,8 @@ class Kernel {
   void wait_itself() { waits_itself_ = true; }
   // So many blocks that follow each other run at once, and see each other's shared memory.
   void set_cluster(int blocks) { cluster_ = blocks; }
+  // Of a cluster's: so many are to fit into a processor, as their registers are concerned.
+  void set_residents(int blocks) { residents_ = blocks; }
   // Of dynamic shared memory.
   void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }
   // A library computes it: there is no kernel.
@@ -159,6 +161,7 @@ class Kernel {
   Sizes grid_ = {1, 1, 1};
   int block_ = kBlock;
   int cluster_ = 0;
+  int residents_ = 1;
   uint32_t shared_bytes_ = 0;
   Value* target_ = nullptr;
   std::optional<table::ProductT> library_product_;

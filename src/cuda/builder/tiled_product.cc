@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -41,12 +42,16 @@ struct Tile {
   bool is_swizzled = false;
   // So many blocks share what they load of b (cluster_product.txt); 0 where none does.
   int cluster = 0;
+  int residents = 1;  // of such a tile's blocks, in a processor
 };
 
 // But for clusters', their shared memory is within what blocks of all GPUs have.
-constexpr std::array<Tile, 12> kHalfTiles = {{
+constexpr std::array<Tile, 15> kHalfTiles = {{
     {128, 256, 64, 64, 256, 4, 288, 620, 620, true, 2},
     {128, 128, 64, 64, 128, 6, 288, 330, 330, true, 2},
+    {128, 128, 64, 64, 128, 3, 288, 400, 310, true, 2, 2},
+    {128, 64, 64, 64, 64, 4, 288, 300, 240, true, 2, 2},
+    {128, 32, 64, 64, 32, 4, 288, 250, 200, true, 2, 2},
     {128, 128, 64, 64, 32, 3, 256, 1000, 810, true},
     {128, 64, 64, 32, 32, 4, 256, 450, 600, true},
     {64, 128, 64, 32, 64, 4, 128, 450, 600, true},
@@ -85,6 +90,14 @@ constexpr double kPart = 1.5e-4;
 constexpr double kMaps = 2500;
 constexpr double kMeeting = 1000;
 
+// The places that a block has of images and their heights and widths: at the most 128.
+struct Box {
+  int64_t images = 1;
+  int64_t height = 1;
+  int64_t width = 1;
+  Sizes blocks = {};  // how many there are, along each
+};
+
 struct Plan {
   const Tile* tile = nullptr;
   int64_t splits = 1;
@@ -105,7 +118,39 @@ bool may_be_shared(const Generator& generator, const TiledOperand& operand) {
          !generator.is_of_caller(*operand.buffer);
 }
 
+// The boxes that are fewest, of these the widest.
+Box box_of(const Windows& windows) {
+  constexpr int64_t kRows = 128;
+  constexpr int64_t kMostReach = 256;
+  const int64_t images = windows.sizes[0].constant().value_or(1);
+  const int64_t height = windows.places[0].constant().value();
+  const int64_t width = windows.places[1].constant().value();
+  Box best;
+  int64_t fewest = 0;
+  for (int64_t w = std::min(width, kRows); w >= 1; --w) {
+    if ((w - 1) * windows.steps[1] + 1 > kMostReach) continue;
+    for (int64_t h = std::min(height, kRows / w); h >= 1; --h) {
+      if ((h - 1) * windows.steps[0] + 1 > kMostReach) continue;
+      const int64_t n = std::min(images, kRows / (w * h));
+      const int64_t count = blocks(images, n) * blocks(height, h) * blocks(width, w);
+      if (fewest != 0 && count >= fewest) continue;
+      fewest = count;
+      best = {
+          n,
+          h,
+          w,
+          {SymInt::floordiv(windows.sizes[0] + (n - 1), n), blocks(height, h), blocks(width, w)}};
+    }
+  }
+  return best;
+}
+
 bool is_of_hopper(const Plan& plan) { return plan.tile->cluster > 0 || plan.meets; }
+
+// Along k, of 64 channels of a tap each.
+int64_t steps_of(const Windows& windows) {
+  return blocks(known(windows.sizes.back()), 64) * windows.taps[0] * windows.taps[1];
+}
 
 // The fastest by a rough reckoning, best first: the steps of the processor that has most blocks,
 // and what more kernels and their memory cost. Where several are asked for, no more than two are of
@@ -117,14 +162,21 @@ std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
   const int64_t k = std::max<int64_t>(known(p.k), 1);
   const int64_t batch = known(ir::numel(p.batch));
   const bool may_split = p.k.is_constant() && p.m.is_constant() && p.n.is_constant();
-  const bool may_share = may_be_shared(generator, p.a) && may_be_shared(generator, p.b);
+  const bool has_windows =
+      p.windows && generator.ways().are_for_hopper && !generator.is_of_caller(p.windows->buffer);
+  const bool may_share =
+      (has_windows || may_be_shared(generator, p.a)) && may_be_shared(generator, p.b);
+  const int64_t boxes = has_windows ? known(ir::numel(box_of(*p.windows).blocks)) : 0;
   std::vector<std::pair<double, Plan>> all;
   const auto consider = [&](const Tile& tile) {
     if (tile.is_swizzled && !(p.a.along_k && p.b.along_k)) return;
     if (tile.cluster > 0 && !may_share) return;
     const int64_t rows = int64_t{tile.m} * std::max(tile.cluster, 1);
-    const int64_t tiles = blocks(m, rows) * rows / tile.m * blocks(n, tile.n) * batch;
-    const int64_t steps = blocks(k, tile.depth);
+    const bool has_boxes = tile.cluster > 0 && has_windows;
+    const int64_t m_tiles =
+        has_boxes ? blocks(boxes, tile.cluster) * tile.cluster : blocks(m, rows) * rows / tile.m;
+    const int64_t tiles = m_tiles * blocks(n, tile.n) * batch;
+    const int64_t steps = has_boxes ? steps_of(*p.windows) : blocks(k, tile.depth);
     for (const int64_t splits : {1, 2, 3, 4, 6, 8, 12, 16}) {
       if (splits > 1 && (!may_split || steps / splits < 3)) break;
       const bool may_meet = generator.ways().are_for_hopper && p.is_convolution &&
@@ -170,6 +222,7 @@ std::string text_of(const Plan& plan) {
   std::string text = fmt::format("tiles of {} by {}, {} along k", tile.m, tile.n, tile.depth);
   if (tile.is_swizzled) text += ", swizzled";
   if (tile.cluster > 0) text += fmt::format(", by clusters of {}", tile.cluster);
+  if (tile.residents > 1) text += fmt::format(", {} in a processor", tile.residents);
   if (plan.splits > 1) text += fmt::format(", sums in {} parts", plan.splits);
   if (plan.meets) text += " of a cluster";
   return text;
@@ -202,32 +255,36 @@ using Put = std::function<void(Kernel&, const std::string& part, const Indices& 
 struct TilePlace {
   Indices batch;
   std::string part;
+  std::string tile_m;
   std::string first_m;
   std::string first_n;
   std::string begin = "0";  // along k
   std::string end;
 };
 
-TilePlace place_of_block(Kernel& k, const TiledProduct& p, const Plan& plan) {
+// `tiles`: along m; of `depth` elements along k.
+TilePlace place_of_block(Kernel& k, const TiledProduct& p, const Plan& plan, const SymInt& tiles,
+                         const SymInt& depth) {
   const Tile& tile = *plan.tile;
   const int64_t cluster = std::max(tile.cluster, 1);
   const int64_t parts = plan.meets ? plan.splits : 1;  // of a cluster
   // Blocks that follow each other share what they read of the larger operand.
-  const Sizes grid = {
-      ir::numel(p.batch), plan.splits / parts, SymInt::floordiv(p.n + (tile.n - 1), tile.n),
-      SymInt::floordiv(p.m + (tile.m * cluster - 1), tile.m * cluster) * cluster, parts};
+  const Sizes grid = {ir::numel(p.batch), plan.splits / parts,
+                      SymInt::floordiv(p.n + (tile.n - 1), tile.n),
+                      SymInt::floordiv(tiles + (cluster - 1), cluster) * cluster, parts};
   k.set_grid(ir::numel(grid));
   if (cluster * parts > 1) k.set_cluster(static_cast<int>(cluster * parts));
   const Indices place = k.unravel(k.let("Index", "(Index)blockIdx.x + 0"), grid);
   TilePlace at;
   at.batch = k.unravel(place[0], p.batch);
   at.part = place[plan.meets ? 4 : 1];
+  at.tile_m = place[3];
   at.first_m = k.let("Index", times(place[3], std::to_string(tile.m)));
   at.first_n = k.let("Index", times(place[2], std::to_string(tile.n)));
-  at.end = k.number(p.k);
+  at.end = k.number(depth);
   if (plan.splits == 1) return at;
   const std::string all = at.end;
-  const int64_t each = blocks(blocks(known(p.k), tile.depth), plan.splits) * tile.depth;
+  const int64_t each = blocks(blocks(known(depth), tile.depth), plan.splits) * tile.depth;
   at.begin = k.let("Index", times(at.part, std::to_string(each)));
   at.end = k.let("Index", fmt::format("{0} + {1} < {2} ? {0} + {1} : {2}", at.begin, each, all));
   if (!plan.meets) return at;
@@ -247,6 +304,26 @@ void emit_put(Kernel& k, const TilePlace& at, const Put& put) {
   k.line(");");
 }
 
+// The first places of the block's box, and what it is for s_window_rows.
+std::string emit_windows(Kernel& k, const TiledProduct& p, const TilePlace& at, const Box& box) {
+  const Windows& w = *p.windows;
+  const Indices first = k.unravel(at.tile_m, box.blocks);
+  std::string text = plus(k.buffer(w.buffer, p.type, false), k.number(w.offset));
+  for (const auto* sizes : {&w.sizes, &w.strides, &w.places}) {
+    for (const SymInt& size : *sizes) text += ", " + k.number(size);
+  }
+  const std::array<int64_t, 3> counts = {box.images, box.height, box.width};
+  for (size_t i = 0; i < counts.size(); ++i) {
+    text += ", " + times(first[i], std::to_string(counts[i]));
+  }
+  for (const auto* numbers : {&w.taps, &w.steps, &w.dilations}) {
+    for (const int64_t number : *numbers) text += fmt::format(", {}", number);
+  }
+  text += fmt::format(", {}, {}", w.pads[0], w.pads[1]);
+  return fmt::format("const s_window_rows<{}, {}, {}, Index> a = {{{}}};", box.images, box.height,
+                     box.width, text);
+}
+
 void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
   const Tile& tile = *plan.tile;
   for (const std::string_view text :
@@ -258,21 +335,46 @@ void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, cons
   k.wait_itself();
   k.set_shared_bytes(static_cast<uint32_t>((tile.m + tile.n) * tile.depth * 2 * tile.stages +
                                            kClusterBytes + kSwizzled));
-  const TilePlace at = place_of_block(k, p, plan);
-  const auto matrix = [&](const TiledOperand& operand) {
-    return plus(k.buffer(*operand.buffer, p.type, false), operand.place(k, at.batch, "0", "0"));
+  k.set_residents(tile.residents);
+  const auto matrix = [&](const TiledOperand& operand, const Indices& batch) {
+    return plus(k.buffer(*operand.buffer, p.type, false), operand.place(k, batch, "0", "0"));
   };
-  const std::string a = matrix(p.a);
-  const std::string b = matrix(p.b);
+  TilePlace at;
+  if (p.windows) {
+    const Box box = box_of(*p.windows);
+    at = place_of_block(k, p, plan, ir::numel(box.blocks), steps_of(*p.windows) * tile.depth);
+    k.line(emit_windows(k, p, at, box));
+    k.line(fmt::format("const s_filter_rows<Index> b = {{{}, {}, {}, {}, {}, {}}};",
+                       matrix(p.b, at.batch), k.number(p.n), k.number(p.windows->sizes.back()),
+                       p.windows->taps[0] * p.windows->taps[1], k.number(*p.b.row_stride),
+                       at.first_n));
+  } else {
+    at = place_of_block(k, p, plan, SymInt::floordiv(p.m + (tile.m - 1), tile.m), p.k);
+    for (const auto& [name, operand, rows, first] :
+         {std::tuple("a", &p.a, &p.m, &at.first_m), std::tuple("b", &p.b, &p.n, &at.first_n)}) {
+      k.line(fmt::format("const s_matrix_rows<Index> {} = {{{}, {}, {}, {}, {}}};", name,
+                         matrix(*operand, at.batch), k.number(*rows), k.number(p.k),
+                         k.number(*operand->row_stride), *first));
+    }
+  }
   const uint32_t maps = k.generator().scratch(k.grid()[0] * int64_t{kMapBytes});
   k.line("extern __shared__ s_vector s_memory[];");
-  k.line(fmt::format("s_cluster_product<{}, {}, {}, {}, Index>(", half_product(p.type), tile.n,
+  k.line(fmt::format("s_cluster_product<{}, {}, {}, {}>(", half_product(p.type), tile.n,
                      tile.stages, tile.cluster));
-  k.line(fmt::format("  s_first_tile(s_memory), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},",
-                     k.buffer(maps, DType::kInt32, true), a, b, k.number(p.m), k.number(p.n),
-                     k.number(p.k), k.number(*p.a.row_stride), k.number(*p.b.row_stride),
-                     at.first_m, at.first_n, at.begin, at.end));
-  emit_put(k, at, put);
+  k.line(fmt::format("  s_first_tile(s_memory), {}, a, b, {}, {} - {},",
+                     k.buffer(maps, DType::kInt32, true),
+                     p.windows ? "(Index)128" : fmt::format("{} - {}", k.number(p.m), at.first_m),
+                     k.number(p.n), at.first_n));
+  k.line(fmt::format("  (int)({} / 64), (int)(({} + 63) / 64),", at.begin, at.end));
+  if (!p.windows) return emit_put(k, at, put);
+  k.open("  [&](int tile_m, int tile_n, float sum)");
+  k.open("if (a.has(tile_m))");
+  const std::string m = k.let("Index", "a.number(tile_m)");
+  const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
+  put(k, at.part, at.batch, m, n, "sum");
+  k.close();
+  k.close();
+  k.line(");");
 }
 
 void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
@@ -313,7 +415,8 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
                      tile.n, tile.depth, tile.warp_m, tile.warp_n, sliced, p.a.along_k,
                      p.b.along_k));
   if (tile.is_swizzled) k.line("#endif");
-  const TilePlace at = place_of_block(k, p, plan);
+  const TilePlace at =
+      place_of_block(k, p, plan, SymInt::floordiv(p.m + (tile.m - 1), tile.m), p.k);
   emit_load(k, p, p.a, "a", at.batch, at.first_m, p.m, at.end);
   emit_load(k, p, p.b, "b", at.batch, at.first_n, p.n, at.end);
   k.wait_itself();

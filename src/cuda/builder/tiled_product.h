@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cuda/builder/kernel.h"
 #include "cuda/builder/layout.h"
@@ -29,6 +30,20 @@ struct TiledOperand {
   std::optional<ir::SymInt> k_stride;
 };
 
+// Windows of images with their channels innermost, as a convolution reads them: [images, height,
+// width, channels].
+struct Windows {
+  uint32_t buffer = 0;
+  ir::SymInt offset;
+  Sizes sizes;
+  Sizes strides;  // of all but the channels
+  Sizes places;   // the result's height and width
+  std::vector<int64_t> taps;
+  std::vector<int64_t> steps;
+  std::vector<int64_t> dilations;
+  std::vector<int64_t> pads;
+};
+
 struct TiledProduct {
   Sizes batch;
   ir::SymInt m;
@@ -43,6 +58,7 @@ struct TiledProduct {
       store;
   bool is_convolution = false;
   const Value* sums = nullptr;  // the value that they are, where there is one
+  std::optional<Windows> windows = std::nullopt;  // that a's rows are, where they are no matrix
 };
 
 // The memory of a view, and whether elements along k, or along rows, can be loaded from it 16 bytes
