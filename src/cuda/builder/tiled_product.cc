@@ -22,7 +22,7 @@ using ir::SymInt;
 
 namespace {
 
-constexpr double kProcessors = 132;     // of a GPU
+constexpr int64_t kProcessors = 132;    // of a GPU
 constexpr int64_t kUnknownSize = 1024;  // what a size is taken for that a call decides
 
 // A block's tile. The times are of a step of `depth` along k in nanoseconds, as measured on an
@@ -46,8 +46,9 @@ struct Tile {
 };
 
 // But for clusters', their shared memory is within what blocks of all GPUs have.
-constexpr std::array<Tile, 15> kHalfTiles = {{
+constexpr std::array<Tile, 16> kHalfTiles = {{
     {128, 256, 64, 64, 256, 4, 288, 620, 620, true, 2},
+    {128, 192, 64, 64, 192, 5, 288, 470, 470, true, 2},
     {128, 128, 64, 64, 128, 6, 288, 330, 330, true, 2},
     {128, 128, 64, 64, 128, 3, 288, 400, 310, true, 2, 2},
     {128, 64, 64, 64, 64, 4, 288, 300, 240, true, 2, 2},
@@ -75,6 +76,10 @@ constexpr int kMostBlocks = 8;  // of a cluster
 // What blocks that share have besides: two maps of matrices, and barriers.
 constexpr int kMapBytes = 256;
 constexpr int kClusterBytes = kMapBytes + 256;
+// In how many columns at a time warps put their sums, and what they have for that.
+constexpr int kWidePut = 32;
+constexpr int kNarrowPut = 16;
+int put_bytes(const Tile& tile, int width) { return tile.m / 16 * 16 * (width + 8) * 4; }
 // How many warps share each sum of halves.
 int slices_of(const Tile& tile) {
   return tile.threads / 32 / ((tile.m / tile.warp_m) * (tile.n / tile.warp_n));
@@ -182,8 +187,8 @@ std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
       const bool may_meet = generator.ways().are_for_hopper && p.is_convolution &&
                             tile.cluster == 0 && splits > 1 && kMostBlocks % splits == 0 &&
                             tile.m % splits == 0;
-      const double most = std::ceil(static_cast<double>(tiles * splits) / kProcessors);
-      const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * kProcessors;
+      const double most = std::ceil(static_cast<double>(tiles * splits) / double{kProcessors});
+      const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * double{kProcessors};
       double time = kStart + static_cast<double>(blocks(steps, splits)) *
                                  std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
       if (tile.cluster > 0) time += kMaps;
@@ -262,19 +267,22 @@ struct TilePlace {
   std::string end;
 };
 
-// `tiles`: along m; of `depth` elements along k.
-TilePlace place_of_block(Kernel& k, const TiledProduct& p, const Plan& plan, const SymInt& tiles,
-                         const SymInt& depth) {
+// How many tiles there are: batch, parts, along n and m, and parts of a cluster. `tiles`: along m.
+Sizes grid_of(const TiledProduct& p, const Plan& plan, const SymInt& tiles) {
   const Tile& tile = *plan.tile;
   const int64_t cluster = std::max(tile.cluster, 1);
-  const int64_t parts = plan.meets ? plan.splits : 1;  // of a cluster
+  const int64_t parts = plan.meets ? plan.splits : 1;
   // Blocks that follow each other share what they read of the larger operand.
-  const Sizes grid = {ir::numel(p.batch), plan.splits / parts,
-                      SymInt::floordiv(p.n + (tile.n - 1), tile.n),
-                      SymInt::floordiv(tiles + (cluster - 1), cluster) * cluster, parts};
-  k.set_grid(ir::numel(grid));
-  if (cluster * parts > 1) k.set_cluster(static_cast<int>(cluster * parts));
-  const Indices place = k.unravel(k.let("Index", "(Index)blockIdx.x + 0"), grid);
+  return {ir::numel(p.batch), plan.splits / parts, SymInt::floordiv(p.n + (tile.n - 1), tile.n),
+          SymInt::floordiv(tiles + (cluster - 1), cluster) * cluster, parts};
+}
+
+// That with this number, of `depth` elements along k.
+TilePlace place_of_tile(Kernel& k, const TiledProduct& p, const Plan& plan, const Sizes& grid,
+                        const std::string& number, const SymInt& depth) {
+  const Tile& tile = *plan.tile;
+  const int64_t parts = plan.meets ? plan.splits : 1;
+  const Indices place = k.unravel(number, grid);
   TilePlace at;
   at.batch = k.unravel(place[0], p.batch);
   at.part = place[plan.meets ? 4 : 1];
@@ -294,9 +302,9 @@ TilePlace place_of_block(Kernel& k, const TiledProduct& p, const Plan& plan, con
   return at;
 }
 
-// The last argument of what computes a tile.
-void emit_put(Kernel& k, const TilePlace& at, const Put& put) {
-  k.open("  [&](int tile_m, int tile_n, float sum)");
+// The last argument of what computes a tile, a lambda that captures so.
+void emit_put(Kernel& k, const TilePlace& at, const Put& put, const char* capture) {
+  k.open(fmt::format("  [{}](int tile_m, int tile_n, float sum)", capture));
   const std::string m = k.let("Index", plus(at.first_m, "tile_m"));
   const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
   put(k, at.part, at.batch, m, n, "sum");
@@ -333,48 +341,62 @@ void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, cons
   k.set_block(tile.threads);
   k.use_short_indices();
   k.wait_itself();
+  const int put_width = tile.residents > 1 ? kNarrowPut : kWidePut;
   k.set_shared_bytes(static_cast<uint32_t>((tile.m + tile.n) * tile.depth * 2 * tile.stages +
-                                           kClusterBytes + kSwizzled));
+                                           put_bytes(tile, put_width) + kClusterBytes + kSwizzled));
   k.set_residents(tile.residents);
+  k.set_cluster(tile.cluster);
+  const Box box = p.windows ? box_of(*p.windows) : Box();
+  const SymInt depth = p.windows ? SymInt(steps_of(*p.windows) * tile.depth) : p.k;
+  const Sizes grid = grid_of(
+      p, plan, p.windows ? ir::numel(box.blocks) : SymInt::floordiv(p.m + (tile.m - 1), tile.m));
+  const SymInt tiles = ir::numel(grid);
+  // A block's tiles are of one matrix.
+  const bool goes_on = ir::numel(p.batch) == SymInt(1);
+  k.set_grid(goes_on ? SymInt::min(tiles, kProcessors * tile.residents) : tiles);
+  const uint32_t maps = k.generator().scratch(k.grid()[0] * int64_t{kMapBytes});
+  k.line("extern __shared__ s_vector s_memory[];");
+  k.open("const auto tile = [=](Index number)");
   const auto matrix = [&](const TiledOperand& operand, const Indices& batch) {
     return plus(k.buffer(*operand.buffer, p.type, false), operand.place(k, batch, "0", "0"));
   };
-  TilePlace at;
+  const TilePlace at = place_of_tile(k, p, plan, grid, "number", depth);
+  const auto matrix_rows = [&](const TiledOperand& operand, const SymInt& rows,
+                               const std::string& first) {
+    return fmt::format("s_matrix_rows<Index>{{{}, {}, {}, {}, {}}}", matrix(operand, at.batch),
+                       k.number(rows), k.number(p.k), k.number(*operand.row_stride), first);
+  };
   if (p.windows) {
-    const Box box = box_of(*p.windows);
-    at = place_of_block(k, p, plan, ir::numel(box.blocks), steps_of(*p.windows) * tile.depth);
     k.line(emit_windows(k, p, at, box));
     k.line(fmt::format("const s_filter_rows<Index> b = {{{}, {}, {}, {}, {}, {}}};",
                        matrix(p.b, at.batch), k.number(p.n), k.number(p.windows->sizes.back()),
                        p.windows->taps[0] * p.windows->taps[1], k.number(*p.b.row_stride),
                        at.first_n));
   } else {
-    at = place_of_block(k, p, plan, SymInt::floordiv(p.m + (tile.m - 1), tile.m), p.k);
-    for (const auto& [name, operand, rows, first] :
-         {std::tuple("a", &p.a, &p.m, &at.first_m), std::tuple("b", &p.b, &p.n, &at.first_n)}) {
-      k.line(fmt::format("const s_matrix_rows<Index> {} = {{{}, {}, {}, {}, {}}};", name,
-                         matrix(*operand, at.batch), k.number(*rows), k.number(p.k),
-                         k.number(*operand->row_stride), *first));
-    }
+    k.line(fmt::format("const auto a = {};", matrix_rows(p.a, p.m, at.first_m)));
+    k.line(fmt::format("const auto b = {};", matrix_rows(p.b, p.n, at.first_n)));
   }
-  const uint32_t maps = k.generator().scratch(k.grid()[0] * int64_t{kMapBytes});
-  k.line("extern __shared__ s_vector s_memory[];");
-  k.line(fmt::format("s_cluster_product<{}, {}, {}, {}>(", half_product(p.type), tile.n,
-                     tile.stages, tile.cluster));
-  k.line(fmt::format("  s_first_tile(s_memory), {}, a, b, {}, {} - {},",
-                     k.buffer(maps, DType::kInt32, true),
+  k.line(fmt::format("return s_tile_of(a, b, {}, {} - {}, (int)({} / 64), (int)(({} + 63) / 64),",
                      p.windows ? "(Index)128" : fmt::format("{} - {}", k.number(p.m), at.first_m),
-                     k.number(p.n), at.first_n));
-  k.line(fmt::format("  (int)({} / 64), (int)(({} + 63) / 64),", at.begin, at.end));
-  if (!p.windows) return emit_put(k, at, put);
-  k.open("  [&](int tile_m, int tile_n, float sum)");
-  k.open("if (a.has(tile_m))");
-  const std::string m = k.let("Index", "a.number(tile_m)");
-  const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
-  put(k, at.part, at.batch, m, n, "sum");
+                     k.number(p.n), at.first_n, at.begin, at.end));
+  if (p.windows) {
+    k.open("  [=](int tile_m, int tile_n, float sum)");
+    k.open("if (a.has(tile_m))");
+    const std::string m = k.let("Index", "a.number(tile_m)");
+    const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
+    put(k, at.part, at.batch, m, n, "sum");
+    k.close();
+    k.close();
+    k.line(");");
+  } else {
+    emit_put(k, at, put, "=");
+  }
   k.close();
-  k.close();
-  k.line(");");
+  k.line(";");
+  k.line(fmt::format(
+      "s_cluster_product<{}, {}, {}, {}, {}, Index>(s_first_tile(s_memory), {}, {}, tile);",
+      half_product(p.type), tile.n, tile.stages, tile.cluster, put_width,
+      k.buffer(maps, DType::kInt32, true), k.number(tiles)));
 }
 
 void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& put) {
@@ -415,8 +437,11 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
                      tile.n, tile.depth, tile.warp_m, tile.warp_n, sliced, p.a.along_k,
                      p.b.along_k));
   if (tile.is_swizzled) k.line("#endif");
+  const Sizes grid = grid_of(p, plan, SymInt::floordiv(p.m + (tile.m - 1), tile.m));
+  k.set_grid(ir::numel(grid));
+  if (plan.meets) k.set_cluster(static_cast<int>(plan.splits));
   const TilePlace at =
-      place_of_block(k, p, plan, SymInt::floordiv(p.m + (tile.m - 1), tile.m), p.k);
+      place_of_tile(k, p, plan, grid, k.let("Index", "(Index)blockIdx.x + 0"), p.k);
   emit_load(k, p, p.a, "a", at.batch, at.first_m, p.m, at.end);
   emit_load(k, p, p.b, "b", at.batch, at.first_n, p.n, at.end);
   k.wait_itself();
@@ -427,7 +452,7 @@ void emit_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, const Put& p
   k.line(fmt::format("  {}, {}, {}, {} - {}, {} - {}, load_a, load_b,",
                      tile.is_swizzled ? "s_first_tile(s_memory)" : "s_memory", at.begin, at.end,
                      k.number(p.m), at.first_m, k.number(p.n), at.first_n));
-  emit_put(k, at, put);
+  emit_put(k, at, put, "&");
 }
 
 }  // namespace
