@@ -108,9 +108,11 @@ TiledOperand images(Generator& generator, const Places& p) {
   return operand;
 }
 
-// What finds the same a box at a time.
+// What finds the same a box at a time, which takes every eighth place at the most.
 std::optional<Windows> windows(Generator& generator, const Places& p, const TiledOperand& images) {
+  constexpr int64_t kMostStep = 8;
   if (!images.buffer || images.row_stride || p.window.count != 2) return std::nullopt;
+  if (std::max(p.window.strides[0], p.window.strides[1]) > kMostStep) return std::nullopt;
   const View view = *view_of(*p.x);
   Windows made = {
       buffer_of(generator, view), view.offset,        {},           {}, tail(p.rows, 1), {},

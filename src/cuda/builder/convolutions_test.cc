@@ -27,6 +27,28 @@ TEST(ConvolutionsTest, ClustersAddUpThePartsOfConvolutionsForHopperAlone) {
   EXPECT_EQ(made.engine.steps.size() + 1, steps);
 }
 
+// Of one tap at each place, what lies in the engine's own memory is a matrix, else its windows are
+// boxes, here of eight rows of 16 places.
+TEST(ConvolutionsTest, ClustersCopyWindowsInBoxesForHopperAlone) {
+  for (const int64_t reach : {0, 1}) {
+    Maker m;
+    m.input("x", {32, 1024, 16, 16});
+    add_half(m, "x", "a", DType::kFloat16);
+    const int64_t taps = 2 * reach + 1;
+    m.constant("w", DType::kFloat16, {256, 1024, taps, taps},
+               std::vector<uint16_t>(static_cast<size_t>(256 * 1024 * taps * taps)));
+    m.node("Cast", {"w"}, "b", {{"to", int64_t{1}}});
+    m.node("Conv", {"a", "b"}, "result", {{"pads", std::vector<int64_t>(4, reach)}});
+    m.output("result", {32, 256, 16, 16});
+    EXPECT_THAT(generate(m.graph).kernels, Not(HasSubstr("s_cluster_product<")));
+    const Generated made = generate(m.graph, true);
+    EXPECT_TRUE(made.refusals.empty());
+    EXPECT_THAT(made.kernels, HasSubstr("s_cluster_product<s_float16_product, "));
+    EXPECT_THAT(made.kernels, HasSubstr(reach == 0 ? "s_matrix_rows<Index>{"
+                                                   : "s_window_rows<1, 8, 16, Index> a"));
+  }
+}
+
 TEST(ConvolutionsTest, BetweenConvolutionsChannelsAreInnermost) {
   Maker m;
   m.input("x", {1, 8, 10, 10});

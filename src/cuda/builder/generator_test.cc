@@ -436,6 +436,28 @@ TEST(GeneratorTest, LargeProductsOfHalvesHaveSwizzledTilesAndLoadConstantsAhead)
 }
 
 // Of what lies where the engine has put it: maps of matrices need that.
+// What a product's sums are put with is loaded eight at a time where it follows them.
+TEST(GeneratorTest, WhatFollowsSumsIsLoadedAndStoredInVectors) {
+  for (const bool follows : {false, true}) {
+    Maker m;
+    m.input("x", {256, 32});
+    m.input("w", {32, 256});
+    m.constant("c", DType::kFloat32, {follows ? 1 : 256, follows ? 256 : 1},
+               std::vector<float>(256));
+    m.node("MatMul", {"x", "w"}, "sums");
+    m.node("Add", {"sums", "c"}, "result");
+    m.output("result", {256, 256});
+    const std::string kernels = generate(m.graph).kernels;
+    EXPECT_THAT(kernels, HasSubstr("s_stores<float, Index, false> r"));
+    const auto loads = HasSubstr("s_loads<float, Index, true> r");
+    if (follows) {
+      EXPECT_THAT(kernels, loads);
+    } else {
+      EXPECT_THAT(kernels, Not(loads));
+    }
+  }
+}
+
 TEST(GeneratorTest, LargeProductsOfHalvesAreMadeByClustersForHopperAlone) {
   for (const bool is_of_caller : {false, true}) {
     Maker m;
@@ -456,7 +478,7 @@ TEST(GeneratorTest, LargeProductsOfHalvesAreMadeByClustersForHopperAlone) {
     }
     EXPECT_THAT(made.kernels, HasSubstr("S_CLUSTER("));
     EXPECT_THAT(made.kernels, HasSubstr("s_cluster_product<s_float16_product, "));
-    EXPECT_EQ(made.engine.steps.back().AsLaunch()->block.front(), 288U);
+    EXPECT_EQ(made.engine.steps.back().AsLaunch()->block.front(), 384U);
   }
 }
 

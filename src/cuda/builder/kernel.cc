@@ -169,6 +169,7 @@ std::string Kernel::let(const char* type, const std::string& expression) {
   const std::string key = fmt::format("let {} {}", type, expression);
   if (const std::string* name = find(key)) return *name;
   std::string name = fresh("t");
+  if (run_at_ != 0 && follows(expression)) follow(name);
   line(fmt::format("const {} {} = {};", type, name, expression));
   remember(key, name);
   return name;
@@ -278,8 +279,51 @@ void Kernel::bind(const Value& value, const Indices& at, const std::string& expr
   remember(key_of(value, without_ones(value, at)), element_of(value, expression));
 }
 
+void Kernel::open_run() {
+  run_at_ = body_.size();
+  line("#pragma unroll");
+  open("for (int e = 0; e < 8; ++e)");
+  line("if (e >= count) break;");
+}
+
+void Kernel::close_run() {
+  close();
+  body_.insert(run_at_, run_declarations_);
+  body_ += run_ends_;
+  run_at_ = 0;
+  run_declarations_.clear();
+  run_ends_.clear();
+  following_.clear();
+}
+
+bool Kernel::follows(std::string_view expression) const {
+  const auto is_of_name = [](char c) { return std::isalnum(c) != 0 || c == '_'; };
+  for (size_t i = 0; i < expression.size();) {
+    size_t end = i;
+    while (end < expression.size() && is_of_name(expression[end])) ++end;
+    if (following_.contains(expression.substr(i, end - i))) return true;
+    i = end + 1;
+  }
+  return false;
+}
+
+std::string Kernel::run_of(const char* what, uint32_t index, DType dtype,
+                           const std::string& place) {
+  constexpr size_t kHalf = 2;
+  constexpr size_t kWord = 4;
+  const size_t size = dtype_size(dtype);
+  if (run_at_ == 0 || (size != kHalf && size != kWord) || !follows(place)) return "";
+  std::string name = fresh("r");
+  run_declarations_ += fmt::format("{:{}}{}<{}, Index, {}> {};\n", "", 2 * (depth_ - 1), what,
+                                   memory_type(dtype), !generator_.is_of_caller(index), name);
+  return name;
+}
+
 std::string Kernel::load(uint32_t index, DType dtype, const std::string& place) {
-  std::string element = fmt::format("{}[{}]", buffer(index, dtype, false), place);
+  const std::string memory = buffer(index, dtype, false);
+  const std::string run = run_of("s_loads", index, dtype, place);
+  std::string element = run.empty() ? fmt::format("{}[{}]", memory, place)
+                                    : fmt::format("{}.load({}, {}, e, count)", run, memory, place);
   if (dtype == DType::kFloat16) return fmt::format("s_from_float16({})", element);
   if (dtype == DType::kBFloat16) return fmt::format("s_from_bfloat16({})", element);
   return element;
@@ -290,7 +334,11 @@ void Kernel::store(uint32_t index, DType dtype, const std::string& place,
   std::string element = expression;
   if (dtype == DType::kFloat16) element = fmt::format("s_to_float16({})", expression);
   if (dtype == DType::kBFloat16) element = fmt::format("s_to_bfloat16({})", expression);
-  line(fmt::format("{}[{}] = {};", buffer(index, dtype, true), place, element));
+  const std::string memory = buffer(index, dtype, true);
+  const std::string run = run_of("s_stores", index, dtype, place);
+  if (run.empty()) return line(fmt::format("{}[{}] = {};", memory, place, element));
+  line(fmt::format("{}.store({}, {}, e, {});", run, memory, place, element));
+  run_ends_ += fmt::format("{:{}}{}.end({});\n", "", 2 * (depth_ - 1), run, memory);
 }
 
 void Kernel::store(const Value& value, const Indices& at, const std::string& expression) {

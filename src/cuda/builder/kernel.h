@@ -6,6 +6,7 @@
 #include <initializer_list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -94,6 +95,12 @@ class Kernel {
   std::string load(uint32_t buffer, DType dtype, const std::string& place);
   void store(uint32_t buffer, DType dtype, const std::string& place, const std::string& expression);
 
+  // A loop over `e`, from 0 on, of `count` elements, 8 at the most. What depends on a name that
+  // follows e, and lies together, is loaded and stored in vectors (product_tiles.txt).
+  void open_run();
+  void follow(const std::string& name) { following_.insert(name); }
+  void close_run();
+
   // ---- Places.
   Indices unravel(const std::string& place, const Sizes& sizes);
   // Of what is in memory: the place there, and the other way round.
@@ -142,6 +149,9 @@ class Kernel {
 
  private:
   bool can_have_short_indices() const;
+  bool follows(std::string_view expression) const;
+  // What a run has for elements of the type in the buffer; nothing where they are not in vectors.
+  std::string run_of(const char* what, uint32_t buffer, DType dtype, const std::string& place);
   const std::string* find(const std::string& key) const;
   void remember(const std::string& key, const std::string& text) { scopes_.back()[key] = text; }
   std::string argument(bool is_number, uint32_t index, const std::string& declaration,
@@ -165,6 +175,10 @@ class Kernel {
   uint32_t shared_bytes_ = 0;
   Value* target_ = nullptr;
   std::optional<table::ProductT> library_product_;
+  size_t run_at_ = 0;  // in the body, of the run that is open
+  std::string run_declarations_;
+  std::string run_ends_;
+  std::set<std::string, std::less<>> following_;  // names that depend on the run's element
   bool has_short_indices_ = false;
   bool waits_itself_ = false;
 };

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <map>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -15,6 +13,7 @@
 #include "cuda/builder/generator.h"
 #include "cuda/builder/library_product.h"
 #include "cuda/builder/options.h"
+#include "cuda/builder/tile_plans.h"
 
 namespace slipway::cuda {
 
@@ -22,57 +21,8 @@ using ir::SymInt;
 
 namespace {
 
-constexpr int64_t kProcessors = 132;    // of a GPU
-constexpr int64_t kUnknownSize = 1024;  // what a size is taken for that a call decides
-
-// A block's tile. The times are of a step of `depth` along k in nanoseconds, as measured on an
-// H200.
-struct Tile {
-  int m;
-  int n;
-  int depth;
-  int warp_m;  // of float32: what a thread has
-  int warp_n;
-  int stages;
-  int threads;
-  double alone;  // where a processor has one block
-  double among;  // and where it has several
-  // Whether its lines, which have vectors along k, are swizzled: then groups of four warps have 64
-  // rows each where there is Hopper's machine code.
-  bool is_swizzled = false;
-  // So many blocks share what they load of b (cluster_product.txt); 0 where none does.
-  int cluster = 0;
-  int residents = 1;  // of such a tile's blocks, in a processor
-};
-
-// But for clusters', their shared memory is within what blocks of all GPUs have.
-constexpr std::array<Tile, 16> kHalfTiles = {{
-    {128, 256, 64, 64, 256, 4, 288, 620, 620, true, 2},
-    {128, 192, 64, 64, 192, 5, 288, 470, 470, true, 2},
-    {128, 128, 64, 64, 128, 6, 288, 330, 330, true, 2},
-    {128, 128, 64, 64, 128, 3, 288, 400, 310, true, 2, 2},
-    {128, 64, 64, 64, 64, 4, 288, 300, 240, true, 2, 2},
-    {128, 32, 64, 64, 32, 4, 288, 250, 200, true, 2, 2},
-    {128, 128, 64, 64, 32, 3, 256, 1000, 810, true},
-    {128, 64, 64, 32, 32, 4, 256, 450, 600, true},
-    {64, 128, 64, 32, 64, 4, 128, 450, 600, true},
-    {64, 64, 64, 32, 32, 4, 128, 330, 300, true},
-    {128, 128, 32, 64, 32, 4, 256, 740, 610},
-    {128, 64, 64, 32, 32, 3, 256, 1220, 1250},
-    {64, 64, 64, 32, 32, 4, 256, 630, 580},
-    {32, 64, 64, 16, 32, 4, 128, 400, 400},
-    {32, 64, 128, 32, 32, 3, 256, 700, 800},
-    {16, 64, 64, 16, 16, 4, 128, 340, 340},
-}};
-constexpr std::array<Tile, 4> kFloatTiles = {{
-    {128, 128, 16, 8, 8, 3, 256, 1750, 1890},
-    {64, 64, 32, 8, 4, 3, 128, 1150, 970},
-    {32, 64, 16, 4, 4, 3, 128, 390, 286},
-    {32, 32, 32, 4, 2, 3, 128, 660, 323},
-}};
 // What swizzled tiles have besides, to begin at a multiple of as many bytes.
 constexpr int kSwizzled = 1024;
-constexpr int kMostBlocks = 8;  // of a cluster
 // What blocks that share have besides: two maps of matrices, and barriers.
 constexpr int kMapBytes = 256;
 constexpr int kClusterBytes = kMapBytes + 256;
@@ -83,154 +33,6 @@ int put_bytes(const Tile& tile, int width) { return tile.m / 16 * 16 * (width + 
 // How many warps share each sum of halves.
 int slices_of(const Tile& tile) {
   return tile.threads / 32 / ((tile.m / tile.warp_m) * (tile.n / tile.warp_n));
-}
-
-// Of a block: what storing a sum takes, and all else.
-constexpr double kStore = 0.2;
-constexpr double kStart = 2000;
-// What another kernel takes that adds up parts, and a byte of these.
-constexpr double kSplit = 1200;
-constexpr double kPart = 1.5e-4;
-// What the blocks of a cluster take until they have their maps, and to add up their parts.
-constexpr double kMaps = 2500;
-constexpr double kMeeting = 1000;
-
-// The places that a block has of images and their heights and widths: at the most 128.
-struct Box {
-  int64_t images = 1;
-  int64_t height = 1;
-  int64_t width = 1;
-  Sizes blocks = {};  // how many there are, along each
-};
-
-struct Plan {
-  const Tile* tile = nullptr;
-  int64_t splits = 1;
-  // The blocks of all parts are a cluster, which adds them up: faster than another kernel for
-  // convolutions, not for products of matrices.
-  bool meets = false;
-};
-
-int64_t known(const SymInt& size) { return size.constant().value_or(kUnknownSize); }
-
-int64_t blocks(int64_t size, int64_t tile) { return (size + tile - 1) / tile; }
-
-// Whether blocks may share it: Hopper's unit that copies for them takes matrices at multiples
-// of 16.
-bool may_be_shared(const Generator& generator, const TiledOperand& operand) {
-  return generator.ways().are_for_hopper && operand.along_k && operand.buffer && !operand.inside &&
-         operand.row_stride && *operand.row_stride != SymInt(0) &&
-         !generator.is_of_caller(*operand.buffer);
-}
-
-// The boxes that are fewest, of these the widest.
-Box box_of(const Windows& windows) {
-  constexpr int64_t kRows = 128;
-  constexpr int64_t kMostReach = 256;
-  const int64_t images = windows.sizes[0].constant().value_or(1);
-  const int64_t height = windows.places[0].constant().value();
-  const int64_t width = windows.places[1].constant().value();
-  Box best;
-  int64_t fewest = 0;
-  for (int64_t w = std::min(width, kRows); w >= 1; --w) {
-    if ((w - 1) * windows.steps[1] + 1 > kMostReach) continue;
-    for (int64_t h = std::min(height, kRows / w); h >= 1; --h) {
-      if ((h - 1) * windows.steps[0] + 1 > kMostReach) continue;
-      const int64_t n = std::min(images, kRows / (w * h));
-      const int64_t count = blocks(images, n) * blocks(height, h) * blocks(width, w);
-      if (fewest != 0 && count >= fewest) continue;
-      fewest = count;
-      best = {
-          n,
-          h,
-          w,
-          {SymInt::floordiv(windows.sizes[0] + (n - 1), n), blocks(height, h), blocks(width, w)}};
-    }
-  }
-  return best;
-}
-
-bool is_of_hopper(const Plan& plan) { return plan.tile->cluster > 0 || plan.meets; }
-
-// Along k, of 64 channels of a tap each.
-int64_t steps_of(const Windows& windows) {
-  return blocks(known(windows.sizes.back()), 64) * windows.taps[0] * windows.taps[1];
-}
-
-// The fastest by a rough reckoning, best first: the steps of the processor that has most blocks,
-// and what more kernels and their memory cost. Where several are asked for, no more than two are of
-// one tile: what the reckoning knows least is how tiles compare. One at least is for all images.
-std::vector<Plan> plans_of(const Generator& generator, const TiledProduct& p) {
-  constexpr int kMostOfTile = 2;
-  const int64_t m = known(p.m);
-  const int64_t n = known(p.n);
-  const int64_t k = std::max<int64_t>(known(p.k), 1);
-  const int64_t batch = known(ir::numel(p.batch));
-  const bool may_split = p.k.is_constant() && p.m.is_constant() && p.n.is_constant();
-  const bool has_windows =
-      p.windows && generator.ways().are_for_hopper && !generator.is_of_caller(p.windows->buffer);
-  const bool may_share =
-      (has_windows || may_be_shared(generator, p.a)) && may_be_shared(generator, p.b);
-  const int64_t boxes = has_windows ? known(ir::numel(box_of(*p.windows).blocks)) : 0;
-  std::vector<std::pair<double, Plan>> all;
-  const auto consider = [&](const Tile& tile) {
-    if (tile.is_swizzled && !(p.a.along_k && p.b.along_k)) return;
-    if (tile.cluster > 0 && !may_share) return;
-    const int64_t rows = int64_t{tile.m} * std::max(tile.cluster, 1);
-    const bool has_boxes = tile.cluster > 0 && has_windows;
-    const int64_t m_tiles =
-        has_boxes ? blocks(boxes, tile.cluster) * tile.cluster : blocks(m, rows) * rows / tile.m;
-    const int64_t tiles = m_tiles * blocks(n, tile.n) * batch;
-    const int64_t steps = has_boxes ? steps_of(*p.windows) : blocks(k, tile.depth);
-    for (const int64_t splits : {1, 2, 3, 4, 6, 8, 12, 16}) {
-      if (splits > 1 && (!may_split || steps / splits < 3)) break;
-      const bool may_meet = generator.ways().are_for_hopper && p.is_convolution &&
-                            tile.cluster == 0 && splits > 1 && kMostBlocks % splits == 0 &&
-                            tile.m % splits == 0;
-      const double most = std::ceil(static_cast<double>(tiles * splits) / double{kProcessors});
-      const bool is_crowded = static_cast<double>(tiles * splits) > 0.75 * double{kProcessors};
-      double time = kStart + static_cast<double>(blocks(steps, splits)) *
-                                 std::max(tile.alone, is_crowded ? most * tile.among : 0.0);
-      if (tile.cluster > 0) time += kMaps;
-      const double store = most * tile.m * tile.n * kStore;
-      if (may_meet) {
-        all.push_back(
-            {time + kMeeting + store / static_cast<double>(splits), {&tile, splits, true}});
-      }
-      if (splits > 1) time += kSplit + kPart * static_cast<double>(8 * splits * batch * m * n);
-      all.push_back({time + store, {&tile, splits}});
-    }
-  };
-  if (is_half(p.type)) {
-    std::for_each(kHalfTiles.begin(), kHalfTiles.end(), consider);
-  } else {
-    std::for_each(kFloatTiles.begin(), kFloatTiles.end(), consider);
-  }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::vector<Plan> best;
-  std::map<const Tile*, int> taken;
-  for (const auto& [time, plan] : all) {
-    const bool is_one = best.size() < generator.ways().candidates;
-    if (is_one && taken[plan.tile]++ < kMostOfTile) best.push_back(plan);
-  }
-  if (generator.ways().are_for_others && std::all_of(best.begin(), best.end(), is_of_hopper)) {
-    best.push_back(std::find_if(all.begin(), all.end(), [](const auto& reckoned) {
-                     return !is_of_hopper(reckoned.second);
-                   })->second);
-  }
-  return best;
-}
-
-std::string text_of(const Plan& plan) {
-  const Tile& tile = *plan.tile;
-  std::string text = fmt::format("tiles of {} by {}, {} along k", tile.m, tile.n, tile.depth);
-  if (tile.is_swizzled) text += ", swizzled";
-  if (tile.cluster > 0) text += fmt::format(", by clusters of {}", tile.cluster);
-  if (tile.residents > 1) text += fmt::format(", {} in a processor", tile.residents);
-  if (plan.splits > 1) text += fmt::format(", sums in {} parts", plan.splits);
-  if (plan.meets) text += " of a cluster";
-  return text;
 }
 
 const char* element_type(DType type) { return is_half(type) ? "unsigned short" : "float"; }
@@ -303,11 +105,17 @@ TilePlace place_of_tile(Kernel& k, const TiledProduct& p, const Plan& plan, cons
 }
 
 // The last argument of what computes a tile, a lambda that captures so.
-void emit_put(Kernel& k, const TilePlace& at, const Put& put, const char* capture) {
-  k.open(fmt::format("  [{}](int tile_m, int tile_n, float sum)", capture));
-  const std::string m = k.let("Index", plus(at.first_m, "tile_m"));
-  const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
-  put(k, at.part, at.batch, m, n, "sum");
+void emit_put(Kernel& k, const TilePlace& at, const Put& put, const char* capture,
+              bool has_boxes = false) {
+  k.open(fmt::format("  [{}](int tile_m, int tile_n, const float(&sums)[8], int count)", capture));
+  if (has_boxes) k.line("if (!a.has(tile_m)) return;");
+  const std::string m = k.let("Index", has_boxes ? "a.number(tile_m)" : plus(at.first_m, "tile_m"));
+  const std::string first = k.let("Index", plus(at.first_n, "tile_n"));
+  k.open_run();
+  const std::string n = k.let("Index", plus(first, "e"));
+  k.follow(n);
+  put(k, at.part, at.batch, m, n, "sums[e]");
+  k.close_run();
   k.close();
   k.line(");");
 }
@@ -376,26 +184,16 @@ void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, cons
     k.line(fmt::format("const auto a = {};", matrix_rows(p.a, p.m, at.first_m)));
     k.line(fmt::format("const auto b = {};", matrix_rows(p.b, p.n, at.first_n)));
   }
-  k.line(fmt::format("return s_tile_of(a, b, {}, {} - {}, (int)({} / 64), (int)(({} + 63) / 64),",
-                     p.windows ? "(Index)128" : fmt::format("{} - {}", k.number(p.m), at.first_m),
-                     k.number(p.n), at.first_n, at.begin, at.end));
-  if (p.windows) {
-    k.open("  [=](int tile_m, int tile_n, float sum)");
-    k.open("if (a.has(tile_m))");
-    const std::string m = k.let("Index", "a.number(tile_m)");
-    const std::string n = k.let("Index", plus(at.first_n, "tile_n"));
-    put(k, at.part, at.batch, m, n, "sum");
-    k.close();
-    k.close();
-    k.line(");");
-  } else {
-    emit_put(k, at, put, "=");
-  }
+  const std::string rows = p.windows ? std::to_string(tile.m) : minus(k.number(p.m), at.first_m);
+  k.line(fmt::format(
+      "return s_tile_of(a, b, (Index){}, (Index){}, (int)({} / 64), (int)(({} + 63) / 64),", rows,
+      minus(k.number(p.n), at.first_n), at.begin, at.end));
+  emit_put(k, at, put, "=", p.windows.has_value());
   k.close();
   k.line(";");
   k.line(fmt::format(
-      "s_cluster_product<{}, {}, {}, {}, {}, Index>(s_first_tile(s_memory), {}, {}, tile);",
-      half_product(p.type), tile.n, tile.stages, tile.cluster, put_width,
+      "s_cluster_product<{}, {}, {}, {}, {}, {}, Index>(s_first_tile(s_memory), {}, {}, tile);",
+      half_product(p.type), tile.n, tile.stages, tile.threads, tile.cluster, put_width,
       k.buffer(maps, DType::kInt32, true), k.number(tiles)));
 }
 
