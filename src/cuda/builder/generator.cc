@@ -24,6 +24,9 @@ namespace {
 
 // Integers of initializers up to this many may be sizes.
 constexpr int64_t kMostIntegers = 64;
+// From so many on a thread computes a run of eight, whose memory is read and written in vectors.
+constexpr int64_t kManyElements = int64_t{1} << 20;
+constexpr int64_t kRun = 8;
 // Of launches whose choice is not known before all of its alternatives are.
 constexpr uint32_t kOpenChoice = UINT32_MAX;
 
@@ -382,9 +385,25 @@ void Generator::write(Value& value, Kernel& kernel) {
 
 void Generator::write_elements(Value& value, Kernel& kernel) {
   kernel.use_short_indices();
-  const std::string thread = kernel.thread_of(cuda::numel(value.sizes));
-  const Indices at = kernel.unravel(thread, value);
+  const SymInt count = cuda::numel(value.sizes);
+  const bool has_runs = count.constant().value_or(0) >= kManyElements;
+  std::string place;
+  if (has_runs) {
+    use(builder::kProductTiles);
+    const std::string run = kernel.thread_of(SymInt::floordiv(count + (kRun - 1), kRun));
+    const std::string first = kernel.let("Index", times(run, std::to_string(kRun)));
+    const std::string all = kernel.number(count);
+    kernel.line(
+        fmt::format("const int count = {0} - {1} < {2} ? {0} - {1} : {2};", all, first, kRun));
+    kernel.open_run();
+    place = kernel.let("Index", plus(first, "e"));
+    kernel.follow(place);
+  } else {
+    place = kernel.thread_of(count);
+  }
+  const Indices at = kernel.unravel(place, value);
   kernel.store(value, at, computed(kernel, value, at));
+  if (has_runs) kernel.close_run();
 }
 
 // What equal kernels compute is chosen together: it is as fast with one as with the other.
