@@ -79,6 +79,10 @@ class YoloV8(nn.Module):
         self.down4, self.out4 = conv(4 * w, 4 * w, 3, 2), C2f(12 * w, 8 * w, 1)
         self.down5, self.out5 = conv(8 * w, 8 * w, 3, 2), C2f(24 * w, 16 * w, 1)
         self.head = Head((4 * w, 8 * w, 16 * w))
+        # As large in each layer as in the one before, so that the result depends on the image; of scores that differ little.
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=(1.5 if module.bias is None else 0.1) / module.weight[0].numel() ** 0.5)
 
     def forward(self, x):
         double = lambda y: nn.functional.interpolate(y, scale_factor=2.0, mode="nearest")  # noqa: E731

@@ -154,47 +154,12 @@ extern "C" __global__ void S_CLUSTER(2) run(float* x) {
   };
   s_tiled_product<Sums, Tile, Tile, 64, 64, 64, 2, 128, false, 2, int>(
       s_first_tile(memory), 0, 200, 70 - first, 40, load_a, load_b,
-      [&](int m, int n, float sum) { sums[(first + m) * 40 + n] = sum; });
+      [&](int m, int n, const float(&eight)[8], int count) {
+        for (int e = 0; e < count; ++e) sums[(first + m) * 40 + n + e] = eight[e];
+      });
 }
 )";
   const auto made = run(source, values, 128, 4);
-  ASSERT_TRUE(made.ok()) << made.error().message();
-  EXPECT_EQ(Floats(made->end() - static_cast<std::ptrdiff_t>(expected.size()), made->end()),
-            expected);
-}
-
-// Two tiles of rows, the last of which is not whole.
-TEST_F(HostKernels, ClustersGiveTheSumsOfAProduct) {
-  constexpr int kM = 150;
-  constexpr int kN = 40;
-  constexpr int kK = 24;
-  Floats values;
-  for (int i = 0; i < (kM + kN) * kK; ++i) values.push_back(static_cast<float>(i % 7 - 3));
-  Floats expected;
-  for (int m = 0; m < kM; ++m) {
-    for (int n = 0; n < kN; ++n) {
-      float sum = 0;
-      for (int k = 0; k < kK; ++k) sum += values[m * kK + k] * values[(kM + n) * kK + k];
-      expected.push_back(sum);
-    }
-  }
-  values.resize(values.size() + expected.size());
-  std::string source(builder::kPrelude);
-  source += builder::kProductTiles;
-  source += builder::kSwizzledTiles;
-  source += builder::kClusterProduct;
-  source += R"(
-extern "C" __global__ void __launch_bounds__(288, 1) S_CLUSTER(2) run(float* x) {
-  __shared__ unsigned short halves[(150 + 40) * 24];
-  for (int i = threadIdx.x; i < (150 + 40) * 24; i += 288) halves[i] = s_to_float16(x[i]);
-  __syncthreads();
-  const int first = blockIdx.x * 128;
-  s_cluster_product<s_float16_product, 128, 4, 2, int>(
-      (s_vector*)0, (void*)0, halves, halves + 150 * 24, 150, 40, 24, 24, 24, first, 0, 0, 24,
-      [&](int m, int n, float sum) { x[(150 + 40) * 24 + (first + m) * 40 + n] = sum; });
-}
-)";
-  const auto made = run(source, values, 288, 2);
   ASSERT_TRUE(made.ok()) << made.error().message();
   EXPECT_EQ(Floats(made->end() - static_cast<std::ptrdiff_t>(expected.size()), made->end()),
             expected);

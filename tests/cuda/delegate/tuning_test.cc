@@ -5,6 +5,7 @@
 #include "cuda/delegate/delegate_test.h"
 #include "cuda/delegate/generated_test.h"
 #include "cuda/format/description.h"
+#include "cuda/format/steps.h"
 #include "engine/tuner.h"
 #include "onnx/graph_maker_test.h"
 #include "runtime/backends.h"
@@ -134,8 +135,12 @@ TEST_F(CudaTuning, ChoicesOfAnotherGpuAreNotTaken) {
   EXPECT_EQ(alternative_of(other), 0);
 }
 
+// All that Hopper has, which others do without.
+constexpr Generator::Ways kOfHopper = {
+    .candidates = 16, .are_for_hopper = true, .are_for_others = false};
+
 // A product of `m` rows and 400 terms, of float32 that is rounded to the type first.
-std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
+std::vector<std::byte> product(DType type, int64_t m, int64_t n, Generator::Ways ways) {
   onnx::GraphMaker maker;
   const auto to = int64_t{type == DType::kFloat32 ? 1 : type == DType::kFloat16 ? 10 : 16};
   for (const auto& [name, rows] : {std::pair("a", m), {"b", n}}) {
@@ -146,7 +151,7 @@ std::vector<std::byte> product(DType type, int64_t m, int64_t n) {
   }
   maker.node("Gemm", {"a_float", "b_float"}, "result", {{"transB", int64_t{1}}});
   maker.output("result", {m, n});
-  return blob_of(maker.graph, {.candidates = 6});
+  return blob_of(maker.graph, ways);
 }
 
 TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
@@ -165,17 +170,28 @@ TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
       expected.push_back(sum);
     }
   }
-  for (const DType type : {DType::kFloat32, DType::kFloat16}) {
-    const auto blob = product(type, kM, kN);
-    ASSERT_EQ(*kDescription.count_choices(blob), 1u);
-    for (uint8_t i = 0; i < 6; ++i) {
-      Handle engine(chosen(blob, {i}, ""));
+  const std::pair<DType, Generator::Ways> cases[] = {{DType::kFloat32, {.candidates = 6}},
+                                                     {DType::kFloat16, {.candidates = 6}},
+                                                     {DType::kFloat16, kOfHopper}};
+  for (const auto& [type, ways] : cases) {
+    const auto blob = product(type, kM, kN, ways);
+    const table::EngineT made = read_blob(blob)->engine;
+    ASSERT_EQ(made.choices.size(), 1u);
+    const bool has_clusters =
+        std::any_of(made.steps.begin(), made.steps.end(), [](const auto& step) {
+          return info_of(step).plan.find("by clusters") != std::string_view::npos;
+        });
+    EXPECT_EQ(has_clusters, ways.are_for_hopper);
+    const uint32_t count = count_alternatives(made).at(0);
+    EXPECT_GE(count, 6u);
+    for (uint32_t i = 0; i < count; ++i) {
+      Handle engine(chosen(blob, {static_cast<uint8_t>(i)}, ""));
       ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
       TestTensor left({kM, kK}, a);
       TestTensor right({kN, kK}, b);
       TestTensor sums({kM, kN}, Floats(kM * kN));
       ASSERT_EQ(engine.run({&left, &right, &sums}), et::Error::Ok) << engine.log();
-      EXPECT_EQ(sums.data(), expected) << "alternative " << static_cast<int>(i);
+      EXPECT_EQ(sums.data(), expected) << "alternative " << i;
     }
   }
 }
