@@ -165,5 +165,33 @@ extern "C" __global__ void S_CLUSTER(2) run(float* x) {
             expected);
 }
 
+// Runs of eight, of which the last is not whole, of signed numbers of two bytes.
+TEST_F(HostKernels, RunsAreLoadedAndStoredInVectors) {
+  Floats values;
+  for (int i = 0; i < 40; ++i) values.push_back(static_cast<float>(i % 3 == 0 ? -i : i));
+  Floats expected = values;
+  for (int i = 0; i < 20; ++i) expected[20 + i] = values[i] - 1;
+  const std::string source =
+      std::string(builder::kPrelude) + std::string(builder::kProductTiles) + R"(
+extern "C" __global__ void run(float* x) {
+  __shared__ __align__(16) short from[24], to[24];
+  if (threadIdx.x < 20) from[threadIdx.x] = (short)x[threadIdx.x];
+  __syncthreads();
+  const int first = threadIdx.x * 8, count = 20 - first < 8 ? 20 - first : 8;
+  s_loads<short, int, true> loads;
+  s_stores<short, int, true> stores;
+  for (int e = 0; e < 8 && e < count; ++e) {
+    stores.store(to, first + e, e, (short)(loads.load(from, first + e, e, count) - 1));
+  }
+  stores.end(to);
+  __syncthreads();
+  if (threadIdx.x < 20) x[20 + threadIdx.x] = to[threadIdx.x];
+}
+)";
+  const auto made = run(source, values, 32, 1);
+  ASSERT_TRUE(made.ok()) << made.error().message();
+  EXPECT_EQ(*made, expected);
+}
+
 }  // namespace
 }  // namespace slipway::cuda
