@@ -57,7 +57,7 @@ struct TiledProduct {
                      const std::string&)>
       store;
   bool is_convolution = false;
-  const Value* sums = nullptr;  // the value that they are, where there is one
+  const Value* sums = nullptr;                    // the value that they are, where there is one
   std::optional<Windows> windows = std::nullopt;  // that a's rows are, where they are no matrix
 };
 
