@@ -33,6 +33,11 @@ std::optional<Folders>& folders_of_another() {
 
 }  // namespace
 
+std::string library_of(const void* symbol) {
+  Dl_info info;
+  return ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
+}
+
 void open_libraries_for(std::string executorch_folder, std::string program_folder) {
   folders_of_another() = {std::move(executorch_folder), std::move(program_folder)};
 }

@@ -4,9 +4,7 @@
 #include <array>
 #include <charconv>
 #include <dlfcn.h>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -15,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/printable.h"
+#include "base/shared_library.h"
 #include "base/try.h"
 #include "cuda/libraries/find_library.h"
 
@@ -45,16 +44,8 @@ std::optional<std::pair<int, bool>> read_target(std::string_view text) {
 }  // namespace
 
 Result<const Nvrtc*> Nvrtc::open(const std::string& path) {
-  static std::mutex mutex;
-  // Never destroyed: programs may end later than static destructors run.
-  static auto* const opened = new std::map<std::string, const Nvrtc*>;
   SLIPWAY_ASSIGN_OR_RETURN(const std::string file, find_library(kPlaces, path));
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto known = opened->find(file);
-  if (known != opened->end()) return known->second;
-  SLIPWAY_ASSIGN_OR_RETURN(const Nvrtc* nvrtc, load(file));
-  opened->emplace(file, nvrtc);
-  return nvrtc;
+  return loaded_once(file, &Nvrtc::load);
 }
 
 Status Nvrtc::find_functions(void* library, const std::string& file) {
@@ -86,10 +77,8 @@ Result<const Nvrtc*> Nvrtc::load(const std::string& file) {
   if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
   std::unique_ptr<Nvrtc> nvrtc(new Nvrtc());
   SLIPWAY_RETURN_IF_ERROR(nvrtc->find_functions(library, file));
-  Dl_info info;
-  const bool is_known = ::dladdr(reinterpret_cast<const void*>(nvrtc->call_.version), &info) != 0 &&
-                        info.dli_fname != nullptr;
-  nvrtc->path_ = is_known ? info.dli_fname : file;
+  const std::string own = library_of(reinterpret_cast<const void*>(nvrtc->call_.version));
+  nvrtc->path_ = own.empty() ? file : own;
   int count = 0;
   const Functions& call = nvrtc->call_;
   int code = call.version(&nvrtc->major_, &nvrtc->minor_);

@@ -2,11 +2,10 @@
 
 #include <cstdlib>
 #include <dlfcn.h>
-#include <map>
 #include <memory>
-#include <mutex>
 
 #include "base/error.h"
+#include "base/shared_library.h"
 #include "base/try.h"
 
 namespace slipway::cuda {
@@ -59,17 +58,9 @@ const char* remedy(int code) {
 }  // namespace
 
 Result<const Driver*> Driver::open() {
-  static std::mutex mutex;
-  // Never destroyed: what was allocated by it may be freed later than static destructors run.
-  static auto* const opened = new std::map<std::string, const Driver*>;
   const char* const variable = std::getenv(kDriverVariable);
-  const std::string file = variable != nullptr && *variable != '\0' ? variable : kDriver;
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto known = opened->find(file);
-  if (known != opened->end()) return known->second;
-  SLIPWAY_ASSIGN_OR_RETURN(const Driver* driver, load(file));
-  opened->emplace(file, driver);
-  return driver;
+  return loaded_once<Driver>(variable != nullptr && *variable != '\0' ? variable : kDriver,
+                             &Driver::load);
 }
 
 Result<const Driver*> Driver::load(const std::string& file) {

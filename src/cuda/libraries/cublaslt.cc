@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <dlfcn.h>
-#include <mutex>
 #include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/shared_library.h"
 #include "base/try.h"
 #include "cuda/libraries/find_library.h"
 
@@ -65,16 +65,8 @@ struct LibraryProducts::Plan {
 };
 
 Result<const CublasLt*> CublasLt::open() {
-  static std::mutex mutex;
-  // Never destroyed: programs may end later than static destructors run.
-  static auto* const opened = new std::map<std::string, const CublasLt*>;
   SLIPWAY_ASSIGN_OR_RETURN(const std::string file, find_library(kPlaces));
-  const std::lock_guard<std::mutex> lock(mutex);
-  const auto known = opened->find(file);
-  if (known != opened->end()) return known->second;
-  SLIPWAY_ASSIGN_OR_RETURN(const CublasLt* library, load(file));
-  opened->emplace(file, library);
-  return library;
+  return loaded_once(file, &CublasLt::load);
 }
 
 Result<const CublasLt*> CublasLt::load(const std::string& file) {
@@ -94,11 +86,8 @@ Result<const CublasLt*> CublasLt::load(const std::string& file) {
   if (missing != nullptr) {
     return unavailable("{} lacks {}: it is not cuBLASLt, or one that is too old", file, missing);
   }
-  Dl_info info;
-  const bool is_known =
-      ::dladdr(reinterpret_cast<const void*>(loaded->functions_.version), &info) != 0 &&
-      info.dli_fname != nullptr;
-  loaded->path_ = is_known ? info.dli_fname : file;
+  const std::string own = library_of(reinterpret_cast<const void*>(loaded->functions_.version));
+  loaded->path_ = own.empty() ? file : own;
   return loaded.release();
 }
 

@@ -75,11 +75,6 @@ std::string in_checkout(const std::string& program_folder) {
   return "";
 }
 
-std::string path_of(const void* symbol) {
-  Dl_info info;
-  return ::dladdr(symbol, &info) != 0 && info.dli_fname != nullptr ? info.dli_fname : "";
-}
-
 // Without a GPU, createInferRuntime of TensorRT 10 and 11 logs an error and gives 0x228, the place
 // of an object within none.
 void* object_or_null(void* object) {
@@ -133,7 +128,7 @@ Result<LibraryPointer> Library::load(const std::string& file, bool with_parser) 
 Result<LibraryPointer> Library::of(void* handle, const std::string& file, bool with_parser) {
   const auto number = find<int32_t (*)()>(handle, "getInferLibVersion");
   if (number == nullptr) return unsupported("{} is no TensorRT: it lacks getInferLibVersion", file);
-  const std::string path = path_of(reinterpret_cast<const void*>(number));
+  const std::string path = library_of(reinterpret_cast<const void*>(number));
   SLIPWAY_ASSIGN_OR_RETURN(const Version version, Version::from_number(number(), path));
 
   auto library = std::shared_ptr<Library>(new Library(version, path));
@@ -162,7 +157,7 @@ void Library::open_parser() {
     return;
   }
   parser_version_ = version();
-  parser_path_ = path_of(reinterpret_cast<const void*>(version));
+  parser_path_ = library_of(reinterpret_cast<const void*>(version));
 }
 
 Status Library::require_parser() const {
