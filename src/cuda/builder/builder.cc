@@ -100,12 +100,7 @@ class CudaBuilder : public engine_build::Builder {
     table::EngineT table = generator.take_engine();
     std::vector<std::string> images;
     SLIPWAY_ASSIGN_OR_RETURN(images, make_images(options_, generator.source(), table));
-    PieceList pieces;
-    for (const Generator::Constant& constant : generator.constants()) {
-      pieces.pad_to(constant.offset);
-      pieces.add(OwnedSpan{constant.bytes, constant.owner});
-    }
-    pieces.pad_to(table.constant_bytes);
+    const PieceList pieces = generator.constant_pieces(table.constant_bytes);
     SLIPWAY_RETURN_IF_ERROR(write_blob(table, images, pieces, sink));
     engine::EngineRecord record = engine_build::record_of(kDescription, graph, constants);
     SLIPWAY_ASSIGN_OR_RETURN(const std::string compiler, compiler_version(options_));

@@ -481,6 +481,16 @@ std::string Generator::source() const {
   return text;
 }
 
+PieceList Generator::constant_pieces(uint64_t bytes) const {
+  PieceList pieces;
+  for (const Constant& constant : constant_list_) {
+    pieces.pad_to(constant.offset);
+    pieces.add(OwnedSpan{constant.bytes, constant.owner});
+  }
+  pieces.pad_to(bytes);
+  return pieces;
+}
+
 table::PortT Generator::port(const onnx::ValueType& type) {
   table::PortT port;
   port.name = type.name;

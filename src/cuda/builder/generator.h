@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/piece_writer.h"
 #include "cuda/builder/kernel.h"
 #include "cuda/builder/number_table.h"
 #include "cuda/builder/value.h"
@@ -57,6 +58,8 @@ class Generator {
     uint64_t offset;
   };
   const std::vector<Constant>& constants() const { return constant_list_; }
+  // The same with what lies between them, `bytes` in all.
+  PieceList constant_pieces(uint64_t bytes) const;
 
   // ---- For kernels.
   const Ways& ways() const { return ways_; }

@@ -68,10 +68,11 @@ std::string Rows::reduce(const std::string& type, const std::string& initial, co
     const std::string added = is_wide ? fmt::format("(double)({})", value) : value;
     kernel_.line(fmt::format("{0} = {1}()({0}, {2});", sum, combine, added));
   });
-  if (form_ != Form::kThread) {
-    kernel_.line(fmt::format("{}({}, {}, {}, {}())",
-                             form_ == Form::kWarp ? "S_WARP_REDUCE" : "S_BLOCK_REDUCE", kept, sum,
-                             sum, combine));
+  if (form_ == Form::kWarp) {
+    kernel_.line(fmt::format("{1} = s_of_lanes<{0}>({1}, 16, {2}());", kept, sum, combine));
+  }
+  if (form_ == Form::kBlock) {
+    kernel_.line(fmt::format("S_BLOCK_REDUCE({}, {}, {}, {}())", kept, sum, sum, combine));
   }
   return is_wide ? kernel_.let("float", fmt::format("(float){}", sum)) : sum;
 }

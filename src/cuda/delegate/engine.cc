@@ -105,7 +105,7 @@ Status LoadedEngine::find_functions() {
   std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
-    if (launch == nullptr || !runs_in(step, here())) continue;
+    if (launch == nullptr || !runs_in(info_of(step), here())) continue;
     shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
   }
   for (size_t i = 0; i < functions_.size(); ++i) {

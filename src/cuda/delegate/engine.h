@@ -72,8 +72,8 @@ class LoadedEngine final : public delegate::Engine {
                Stream stream, Settings settings);
 
   Status check_choices();
-  // Where it can't be, nothing is changed.
-  Status open_cublaslt();
+  // Where it can't be, what is done without is logged.
+  void open_cublaslt(const char* without);
   Surroundings here() const {
     return {image_ ? std::string_view(image_->target) : std::string_view(), products_.has_value()};
   }

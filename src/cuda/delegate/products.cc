@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <executorch/runtime/platform/log.h>
 #include <fmt/format.h>
 
 #include "base/checked.h"
@@ -9,6 +10,7 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/delegate/engine.h"
+#include "cuda/delegate/refuse.h"
 
 namespace slipway::cuda {
 
@@ -36,12 +38,18 @@ Status check_product(const table::EngineT& engine, const table::ProductT& produc
                           k, k, n);
 }
 
-Status LoadedEngine::open_cublaslt() {
-  if (products_) return {};
-  SLIPWAY_ASSIGN_OR_RETURN(const CublasLt* library, CublasLt::open());
-  SLIPWAY_ASSIGN_OR_RETURN(LibraryProducts products, LibraryProducts::create(*library));
-  products_.emplace(std::move(products));
-  return {};
+void LoadedEngine::open_cublaslt(const char* without) {
+  if (products_) return;
+  const auto open = []() -> Result<LibraryProducts> {
+    SLIPWAY_ASSIGN_OR_RETURN(const CublasLt* library, CublasLt::open());
+    return LibraryProducts::create(*library);
+  };
+  auto products = open();
+  if (products.ok()) {
+    products_.emplace(*std::move(products));
+  } else {
+    ET_LOG(Error, "%s: %s: %s", kTitle, without, products.error().message().c_str());
+  }
 }
 
 Status LoadedEngine::queue(const table::ProductT& product, const Stream& stream) {

@@ -49,12 +49,7 @@ Status LoadedEngine::check_choices() {
   const bool wants_cublaslt = std::any_of(
       engine_.steps.begin(), engine_.steps.end(),
       [&](const auto& step) { return info_of(step).needs_cublaslt && is_chosen(engine_, step); });
-  if (wants_cublaslt) {
-    if (const Status opened = open_cublaslt(); !opened.ok()) {
-      ET_LOG(Error, "%s: its products run by kernels of its own, and not by cuBLASLt: %s", kTitle,
-             opened.error().message().c_str());
-    }
-  }
+  if (wants_cublaslt) open_cublaslt("its products run by kernels of its own, and not by cuBLASLt");
   SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, here(), engine_.choices));
   return {};
 }
@@ -115,12 +110,7 @@ std::vector<TunedChoice> LoadedEngine::describe_choices() const {
 Status LoadedEngine::tune(engine::Tuner& tuner) {
   const Choices known = engine_.choices;
   if (known.empty()) return {};
-  if (uses_cublaslt(engine_)) {
-    if (const Status opened = open_cublaslt(); !opened.ok()) {
-      ET_LOG(Error, "%s: it is tuned without cuBLASLt: %s", kTitle,
-             opened.error().message().c_str());
-    }
-  }
+  if (uses_cublaslt(engine_)) open_cublaslt("it is tuned without cuBLASLt");
   const auto time = [&](std::span<const Choices> choices) { return time_calls(choices); };
   const std::vector<uint32_t> counts = count_alternatives(engine_);
   auto found =

@@ -108,15 +108,6 @@ TEST(CudaBlob, CutShortIsRefused) {
   }
 }
 
-std::vector<std::byte> changed(std::vector<std::byte> bytes,
-                               const std::vector<engine::BlobChange>& changes) {
-  for (const engine::BlobChange& change : changes) {
-    std::copy(change.bytes.begin(), change.bytes.end(),
-              bytes.begin() + static_cast<std::ptrdiff_t>(change.offset));
-  }
-  return bytes;
-}
-
 TEST(CudaBlob, ChoicesAreWrittenOverInPlace) {
   const auto bytes = choosing().blob();
   EXPECT_EQ(*kDescription.count_choices(bytes), 1u);

@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "cuda/format/blob.h"
-#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -16,7 +15,7 @@ namespace {
 template <class Look>
 void for_each_alternative(const table::EngineT& engine, const Look& look) {
   for (const auto& step : engine.steps) {
-    if (const StepInfo info = info_of(step); info.choice != 0) look(step, info);
+    if (const StepInfo info = info_of(step); info.choice != 0) look(info);
   }
 }
 
@@ -32,10 +31,9 @@ bool is_chosen(const table::EngineT& engine, const table::StepUnion& step) {
   return info.choice == 0 || engine.choices[info.choice - 1] == info.alternative;
 }
 
-bool runs_in(const table::StepUnion& step, const Surroundings& here) {
-  const StepInfo info = info_of(step);
-  return (info.target.empty() || info.target == here.target) &&
-         (!info.needs_cublaslt || here.has_cublaslt);
+bool runs_in(const StepInfo& step, const Surroundings& here) {
+  return (step.target.empty() || step.target == here.target) &&
+         (!step.needs_cublaslt || here.has_cublaslt);
 }
 
 bool uses_cublaslt(const table::EngineT& engine) {
@@ -47,8 +45,8 @@ Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, const Sur
                                          std::vector<uint8_t> choices) {
   std::vector<std::bitset<256>> can_run(choices.size());
   for (auto& alternatives : can_run) alternatives.set();
-  for_each_alternative(engine, [&](const table::StepUnion& step, const StepInfo& info) {
-    if (!runs_in(step, here)) can_run[info.choice - 1].reset(info.alternative);
+  for_each_alternative(engine, [&](const StepInfo& info) {
+    if (!runs_in(info, here)) can_run[info.choice - 1].reset(info.alternative);
   });
   const std::vector<uint32_t> counts = count_alternatives(engine);
   for (size_t i = 0; i < choices.size(); ++i) {
@@ -65,7 +63,7 @@ Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, const Sur
 
 std::vector<uint32_t> count_alternatives(const table::EngineT& engine) {
   std::vector<uint32_t> counts(engine.choices.size());
-  for_each_alternative(engine, [&](const table::StepUnion&, const StepInfo& info) {
+  for_each_alternative(engine, [&](const StepInfo& info) {
     uint32_t& count = counts[info.choice - 1];
     count = std::max(count, info.alternative + uint32_t{1});
   });
@@ -88,7 +86,7 @@ Status check_choices(const table::EngineT& engine) {
   }
   std::vector<std::bitset<256>> known(engine.choices.size());
   Status checked;
-  for_each_alternative(engine, [&](const table::StepUnion&, const StepInfo& info) {
+  for_each_alternative(engine, [&](const StepInfo& info) {
     if (info.choice <= known.size()) {
       known[info.choice - 1].set(info.alternative);
     } else if (checked.ok()) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cuda/format/engine_generated.h"
+#include "cuda/format/steps.h"
 #include "engine/description.h"
 #include "slipway/result.h"
 
@@ -26,7 +27,7 @@ struct Surroundings {
   std::string_view target;  // of the image
   bool has_cublaslt = false;
 };
-bool runs_in(const table::StepUnion& step, const Surroundings& here);
+bool runs_in(const StepInfo& step, const Surroundings& here);
 
 // The choices, but for alternatives that can't run here: those become the first one that can.
 // kInvalidFile where none can.

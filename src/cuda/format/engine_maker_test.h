@@ -200,4 +200,23 @@ inline EngineMaker choosing() {
   return maker;
 }
 
+// With these bytes written over.
+inline std::vector<std::byte> changed(std::vector<std::byte> blob,
+                                      const std::vector<engine::BlobChange>& changes) {
+  for (const engine::BlobChange& change : changes) {
+    std::copy(change.bytes.begin(), change.bytes.end(),
+              blob.begin() + static_cast<std::ptrdiff_t>(change.offset));
+  }
+  return blob;
+}
+
+// With these choices, as the fastest on the device.
+inline std::vector<std::byte> chosen(const std::vector<std::byte>& blob,
+                                     const std::vector<uint8_t>& choices,
+                                     const std::string& device) {
+  const auto changes = choose(blob, choices, device);
+  EXPECT_TRUE(changes.ok()) << changes.error().message();
+  return changed(blob, *changes);
+}
+
 }  // namespace slipway::cuda

@@ -18,11 +18,7 @@ inline std::vector<std::byte> blob_of(const onnx::Graph& graph, Generator::Ways 
   EngineMaker made;
   made.engine = generator.take_engine();
   made.images = {{"compute_10", generator.source()}};
-  for (const Generator::Constant& constant : generator.constants()) {
-    made.constants.pad_to(constant.offset);
-    made.constants.add(OwnedSpan{constant.bytes, constant.owner});
-  }
-  made.constants.pad_to(made.engine.constant_bytes);
+  made.constants = generator.constant_pieces(made.engine.constant_bytes);
   return made.blob();
 }
 

@@ -132,15 +132,10 @@ class CudaProducts : public CudaDelegateTest {
     EXPECT_EQ(y.data(), expected(linear, rows));
     return driver.library_products - before;
   }
-  static std::vector<std::byte> chosen(std::vector<std::byte> blob, uint8_t choice) {
-    const auto changes = kDescription.choose(
-        blob, std::vector<uint8_t>(*kDescription.count_choices(blob), choice), "");
-    EXPECT_TRUE(changes.ok()) << changes.error().message();
-    for (const engine::BlobChange& change : *changes) {
-      std::copy(change.bytes.begin(), change.bytes.end(),
-                blob.begin() + static_cast<std::ptrdiff_t>(change.offset));
-    }
-    return blob;
+  // Each choice is of this alternative.
+  static std::vector<std::byte> all_chosen(const std::vector<std::byte>& blob,
+                                           uint8_t alternative) {
+    return chosen(blob, std::vector<uint8_t>(*kDescription.count_choices(blob), alternative), "");
   }
 
   static constexpr const char* kVariable = "SLIPWAY_CUBLASLT";
@@ -154,7 +149,7 @@ TEST_F(CudaProducts, TheLibraryGivesWhatTilesGive) {
           const Linear linear = {type, has_bias, lies_along_k, behind};
           const auto blob = built(linear);
           for (const uint8_t choice : {0, 1}) {
-            Handle engine(chosen(blob, choice));
+            Handle engine(all_chosen(blob, choice));
             EXPECT_EQ(run(engine, linear), choice) << has_bias << lies_along_k << behind;
           }
         }
@@ -190,7 +185,7 @@ TEST_F(CudaProducts, RowsMayBeAnyNumber) {
   const Linear linear = {.rows = ir::SymInt::symbol("s0")};
   const auto blob = built(linear);
   for (const bool graphs : {false, true}) {
-    Handle engine(chosen(blob, 1), {}, {graphs_option(graphs)});
+    Handle engine(all_chosen(blob, 1), {}, {graphs_option(graphs)});
     for (const int rows : {3, 40, 3, 3, 1}) EXPECT_EQ(run(engine, linear, rows), 1);
     EXPECT_EQ(run(engine, linear, 0), 0);
     EXPECT_EQ(run(engine, linear, 7), 1);
@@ -218,14 +213,14 @@ TEST_F(CudaProducts, WhatIsAddedIsAddedByTheLibrary) {
     EXPECT_TRUE(std::any_of(made.steps.begin(), made.steps.end(), [](const auto& step) {
       return step.AsProduct() != nullptr && step.AsProduct()->c != 0;
     }));
-    Handle engine(chosen(blob, 1));
+    Handle engine(all_chosen(blob, 1));
     EXPECT_EQ(run(engine, linear), 2);
   }
 }
 
 TEST_F(CudaProducts, WithoutTheLibraryTilesRun) {
   const Linear linear;
-  const auto blob = chosen(built(linear), 1);
+  const auto blob = all_chosen(built(linear), 1);
   ::setenv(kVariable, "/nowhere/libcublasLt.so.13", 1);
   Handle engine(blob);
   EXPECT_THAT(engine.log(),
@@ -240,7 +235,7 @@ TEST_F(CudaProducts, WithoutTheLibraryTilesRun) {
 }
 
 TEST_F(CudaProducts, WhatTheLibraryDoesNotComputeIsAnError) {
-  Handle engine(chosen(built({}), 1));
+  Handle engine(all_chosen(built({}), 1));
   driver.library_error = 15;
   TestTensor x({kM, kK}, Floats(kM * kK));
   TestTensor y({kM, kN}, Floats(kM * kN));
@@ -255,7 +250,7 @@ TEST_F(CudaProducts, ItsAlgorithmsAreAlternatives) {
   const auto blob = built(linear);
   ASSERT_EQ(count_alternatives(read_blob(blob)->engine).at(0), 6u);
   for (const uint8_t rank : {0, 1, 2}) {
-    Handle engine(chosen(blob, 3 + rank));
+    Handle engine(all_chosen(blob, 3 + rank));
     EXPECT_EQ(run(engine, linear), 1);
     EXPECT_EQ(driver.last_algorithm, rank);
   }

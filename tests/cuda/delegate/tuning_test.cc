@@ -16,17 +16,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::vector<std::byte> chosen(std::vector<std::byte> blob, const std::vector<uint8_t>& choices,
-                              const std::string& device) {
-  const auto changes = kDescription.choose(blob, choices, device);
-  EXPECT_TRUE(changes.ok()) << changes.error().message();
-  for (const engine::BlobChange& change : *changes) {
-    std::copy(change.bytes.begin(), change.bytes.end(),
-              blob.begin() + static_cast<std::ptrdiff_t>(change.offset));
-  }
-  return blob;
-}
-
 class Collector final : public engine::Tuner {
  public:
   void progress(size_t done, size_t total) override { steps.emplace_back(done, total); }
