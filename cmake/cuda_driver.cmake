@@ -5,7 +5,8 @@ if(NOT BUILD_TESTING)
 endif()
 
 # A stand-in for the driver, which tests open in its place and nothing installs.
-add_library(cuda_stand_in_driver MODULE EXCLUDE_FROM_ALL tests/cuda/stand_in_driver.cc tests/cuda/stand_in_cublaslt.cc tests/cuda/host_kernels.cc tests/cuda/fibers.cc)
+add_library(cuda_stand_in_driver MODULE EXCLUDE_FROM_ALL tests/cuda/stand_in_driver.cc tests/cuda/stand_in_cublaslt.cc tests/cuda/stand_in_cudnn.cc tests/cuda/stand_in_cudnn_graph.cc
+                                                      tests/cuda/host_kernels.cc tests/cuda/fibers.cc)
 set_target_properties(cuda_stand_in_driver PROPERTIES CXX_VISIBILITY_PRESET default)
 target_include_directories(cuda_stand_in_driver PRIVATE include src tests)
 # It compiles kernels as C++ of the host, which it keeps here.

@@ -29,7 +29,9 @@ struct StandInDriver {
   std::atomic<int> captured{0};                 // whether streams are being captured by somebody
   std::atomic<int> graph_errors{0};             // so many graphs can't be made
   std::atomic<int> module_error{0};             // of modules; not on a GPU
-  std::atomic<int> library_error{0};            // of cuBLASLt's algorithms; not on a GPU
+  std::atomic<int> library_error{0};            // of what libraries find; not on a GPU
+  std::atomic<size_t> cudnn_version{91900};     // of cuDNN and its plans; not on a GPU
+  std::atomic<int> unsupported_engines{0};      // of cuDNN, the first ones; not on a GPU
 
   // What it counts.
   std::atomic<size_t> used{0};  // bytes of device memory
@@ -48,9 +50,14 @@ struct StandInDriver {
   std::atomic<int> live_contexts{0};
   std::atomic<int> live_streams{0};
   std::atomic<int> live_events{0};
-  std::atomic<int> live_libraries{0};    // handles of cuBLASLt
-  std::atomic<int> library_products{0};  // that it multiplied; not on a GPU
+  std::atomic<int> live_libraries{0};    // handles of cuBLASLt and cuDNN
+  std::atomic<int> library_products{0};  // that cuBLASLt multiplied; not on a GPU
   std::atomic<int> last_algorithm{0};    // of these, by its rank
+  std::atomic<int> live_descriptors{0};  // of cuDNN, as are these; not on a GPU
+  std::atomic<int> plans_made{0};        // from graphs
+  std::atomic<int> plans_restored{0};    // from texts
+  std::atomic<int> library_graphs{0};    // that were run
+  std::atomic<int> last_engine{0};       // of these, by its rank
 };
 
 // The file of the one that is in use; `folder` has both.
@@ -62,6 +69,11 @@ inline std::string driver_file(const std::string& folder) {
 // CublasLt::open() opens a stand-in for it, which is in the same file, from now on.
 inline void use_stand_in_cublaslt(const std::string& folder) {
   ::setenv("SLIPWAY_CUBLASLT", driver_file(folder).c_str(), 1);
+}
+
+// Likewise Cudnn::open().
+inline void use_stand_in_cudnn(const std::string& folder) {
+  ::setenv("SLIPWAY_CUDNN", driver_file(folder).c_str(), 1);
 }
 
 // The one in this process.
