@@ -7,8 +7,8 @@ It needs a GPU, PyTorch for it, NVRTC (`make setup-cuda`, or SLIPWAY_NVRTC), and
 For each model with random weights: eager, eager in a CUDA graph, torch.compile (mode reduce-overhead), and a call of ours by CUDA graphs, all with
 inputs and outputs on the GPU; "host" is `slipway run --cuda-graphs`, which takes its inputs from the host and gives its outputs there: both copies are
 in its time. Medians. The difference is that of the first output, relative to the norm of PyTorch's. TF32 is off in PyTorch, as it is in the engine.
-With --candidates the file has as many ways to compute products, and what is timed is tuned by `slipway tune`; with --libraries cublaslt that library's
-are among them (SLIPWAY_CUBLASLT says where it is).
+With --candidates the file has as many ways to compute products, and what is timed is tuned by `slipway tune`; with --libraries cublaslt,cudnn those libraries'
+are among them (SLIPWAY_CUBLASLT and SLIPWAY_CUDNN say where they are).
 The second table is of cuda_calls (bench/cuda_calls.cc says what its columns are).
 """
 

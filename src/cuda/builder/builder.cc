@@ -93,7 +93,8 @@ class CudaBuilder : public engine_build::Builder {
                         {.candidates = options_.candidates,
                          .are_for_hopper = are_for_hopper,
                          .are_for_others = !are_for_hopper || options_.targets.size() > 1,
-                         .with_cublaslt = options_.with_cublaslt});
+                         .with_cublaslt = options_.with_cublaslt,
+                         .with_cudnn = options_.with_cudnn});
     if (auto refusals = generator.run(); !refusals.empty()) {
       return engine_build::Outcome(std::move(refusals));
     }
@@ -120,7 +121,11 @@ class CudaBuilder : public engine_build::Builder {
     if (!options_.keep_fp32.empty()) {
       options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
     }
-    if (options_.with_cublaslt) options["cuda_libraries"] = "cublaslt";
+    std::vector<std::string> libraries;
+    if (options_.with_cublaslt) libraries.emplace_back("cublaslt");
+    if (options_.with_cudnn) libraries.emplace_back("cudnn");
+    if (!libraries.empty())
+      options["cuda_libraries"] = fmt::format("{}", fmt::join(libraries, ","));
     if (options_.candidates > 1) options["cuda_candidates"] = std::to_string(options_.candidates);
     return options;
   }

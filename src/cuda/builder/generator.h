@@ -41,6 +41,7 @@ class Generator {
     bool are_for_hopper = false;
     bool are_for_others = true;
     bool with_cublaslt = false;  // whether that library computes products, too
+    bool with_cudnn = false;     // and that one convolutions and attention
   };
   Generator(const onnx::Graph& graph, const engine_build::Constants& constants, Ways ways);
 

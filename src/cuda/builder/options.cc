@@ -41,9 +41,11 @@ const EngineOption kOptions[] = {
      .help = "An operator that stays in float32, such as aten.linear; may be repeated",
      .is_repeated = true},
     {.name = "cuda_libraries",
-     .value = "none|cublaslt",
-     .help = "cublaslt: products of half types may be by NVIDIA's cuBLASLt, where it is when the "
-             "engine is loaded (default: none, kernels of Slipway's own alone)"},
+     .value = "none|LIBRARY,LIBRARY",
+     .help =
+         "NVIDIA's libraries that half types may be computed by, where they are when the engine "
+         "is loaded: cublaslt, products; cudnn, convolutions and attention (default: none, "
+         "kernels of Slipway's own alone)"},
     {.name = "cuda_candidates",
      .value = "NUMBER",
      .help = "How many ways to compute a product of matrices, a convolution or attention an engine "
@@ -53,10 +55,35 @@ const EngineOption kOptions[] = {
 
 constexpr uint32_t kMostCandidates = 16;
 
-Result<bool> parse_libraries(const std::string& text) {
-  if (text == "none") return false;
-  if (text == "cublaslt") return true;
-  return invalid_argument("option 'cuda_libraries' {}: expected none or cublaslt", text);
+// What commas separate.
+std::vector<std::string> list_items(const std::string& text) {
+  std::vector<std::string> items;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    items.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  return items;
+}
+
+Status parse_libraries(const std::string& text, Options& options) {
+  options.with_cublaslt = false;
+  options.with_cudnn = false;
+  if (text == "none") return {};
+  for (const std::string& name : list_items(text)) {
+    bool* const is_wanted = name == "cublaslt" ? &options.with_cublaslt
+                            : name == "cudnn"  ? &options.with_cudnn
+                                               : nullptr;
+    if (is_wanted == nullptr) {
+      return invalid_argument(
+          "option 'cuda_libraries' {}: expected none, cublaslt, cudnn or cublaslt,cudnn", text);
+    }
+    if (*is_wanted) {
+      return invalid_argument("option 'cuda_libraries' {}: {} is given twice", text, name);
+    }
+    *is_wanted = true;
+  }
+  return {};
 }
 
 Result<uint32_t> parse_candidates(const std::string& text) {
@@ -89,9 +116,7 @@ bool is_too_old(std::string_view target) {
 
 Status parse_targets(const std::string& text, std::vector<std::string>& targets) {
   targets.clear();
-  for (size_t start = 0; start <= text.size();) {
-    const size_t end = std::min(text.find(',', start), text.size());
-    std::string name = text.substr(start, end - start);
+  for (std::string& name : list_items(text)) {
     if (!is_target(name)) {
       return invalid_argument(
           "option 'target' {}: expected compute capabilities of GPUs, such as sm_80,sm_90, or "
@@ -106,7 +131,6 @@ Status parse_targets(const std::string& text, std::vector<std::string>& targets)
       return invalid_argument("option 'target' {}: {} is given twice", text, name);
     }
     targets.push_back(std::move(name));
-    start = end + 1;
   }
   return {};
 }
@@ -126,7 +150,7 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
       SLIPWAY_ASSIGN_OR_RETURN(options.candidates, parse_candidates(text));
     }
     if (name == "cuda_libraries") {
-      SLIPWAY_ASSIGN_OR_RETURN(options.with_cublaslt, parse_libraries(text));
+      SLIPWAY_RETURN_IF_ERROR(parse_libraries(text, options));
     }
     if (name == "cuda_graphs") options.cuda_graphs = text == "true";
     if (name == "weight_streaming_budget") {

@@ -25,6 +25,7 @@ struct Options {
   onnx::Precision precision = onnx::Precision::kModel;
   std::set<std::string> keep_fp32;
   bool with_cublaslt = false;  // products by cuBLASLt are among them
+  bool with_cudnn = false;     // convolutions and attention by cuDNN, likewise
   uint32_t candidates = 1;     // ways to compute a product or attention that are written
   std::optional<bool> cuda_graphs;
   std::optional<uint64_t> weight_streaming_budget;

@@ -51,10 +51,20 @@ TEST(OptionsTest, ReadsCandidates) {
 
 TEST(OptionsTest, ReadsLibraries) {
   EXPECT_FALSE(parse_options({})->with_cublaslt);
-  EXPECT_FALSE(parse_options({{"cuda_libraries", "none"}})->with_cublaslt);
-  EXPECT_TRUE(parse_options({{"cuda_libraries", "cublaslt"}})->with_cublaslt);
-  EXPECT_EQ(parse_options({{"cuda_libraries", "cublas"}}).error().message(),
-            "option 'cuda_libraries' cublas: expected none or cublaslt");
+  EXPECT_FALSE(parse_options({})->with_cudnn);
+  for (const std::string text : {"none", "cublaslt", "cudnn", "cublaslt,cudnn", "cudnn,cublaslt"}) {
+    const auto options = parse_options({{"cuda_libraries", text}});
+    ASSERT_TRUE(options.ok()) << options.error().message();
+    EXPECT_EQ(options->with_cublaslt, text.find("cublaslt") != std::string::npos) << text;
+    EXPECT_EQ(options->with_cudnn, text.find("cudnn") != std::string::npos) << text;
+  }
+  for (const std::string text : {"", "cublas", "cudnn,", "none,cudnn", "cudnn cublaslt"}) {
+    EXPECT_EQ(
+        parse_options({{"cuda_libraries", text}}).error().message(),
+        "option 'cuda_libraries' " + text + ": expected none, cublaslt, cudnn or cublaslt,cudnn");
+  }
+  EXPECT_EQ(parse_options({{"cuda_libraries", "cudnn,cudnn"}}).error().message(),
+            "option 'cuda_libraries' cudnn,cudnn: cudnn is given twice");
 }
 
 TEST(OptionsTest, RefusesWhatIsNoTarget) {
