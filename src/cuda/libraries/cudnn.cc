@@ -1,0 +1,78 @@
+#include "cuda/libraries/cudnn.h"
+
+#include <array>
+#include <dlfcn.h>
+#include <memory>
+#include <type_traits>
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/shared_library.h"
+#include "base/try.h"
+#include "cuda/libraries/cudnn_numbers.h"
+#include "cuda/libraries/find_library.h"
+
+namespace slipway::cuda {
+namespace {
+
+const LibraryPlaces kDnnPlaces = {
+    .title = "cuDNN",
+    .names = {"libcudnn.so.9"},
+    .variable = kCudnnVariable,
+    .setup_folder = "cudnn",
+    .wheel_folder = "cudnn",
+    .remedy = "get it by `make setup-cuda` or `pip install nvidia-cudnn-cu13==9.19.0.56`",
+};
+
+}  // namespace
+
+Result<const Cudnn*> Cudnn::open() {
+  SLIPWAY_ASSIGN_OR_RETURN(const std::string file, find_library(kDnnPlaces));
+  return loaded_once(file, &Cudnn::load);
+}
+
+Result<const Cudnn*> Cudnn::load(const std::string& file) {
+  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
+  std::unique_ptr<Cudnn> loaded(new Cudnn());
+  const char* missing = nullptr;
+  const auto find = [&](auto& member, const char* name) {
+    member = reinterpret_cast<std::remove_reference_t<decltype(member)>>(::dlsym(library, name));
+    if (member == nullptr && missing == nullptr) missing = name;
+  };
+#define SLIPWAY_CUDNN_FUNCTION(member, symbol, ...) find(loaded->functions_.member, #symbol);
+  SLIPWAY_CUDNN_FUNCTIONS(SLIPWAY_CUDNN_FUNCTION)
+#undef SLIPWAY_CUDNN_FUNCTION
+  find(loaded->functions_.version, "cudnnGetVersion");
+  find(loaded->functions_.error_text, "cudnnGetErrorString");
+  find(loaded->functions_.last_error, "cudnnGetLastErrorString");
+  if (missing != nullptr) {
+    return unavailable("{} lacks {}: it is not cuDNN, or one that is too old", file, missing);
+  }
+  const std::string own = library_of(reinterpret_cast<const void*>(loaded->functions_.version));
+  loaded->path_ = own.empty() ? file : own;
+  return loaded.release();
+}
+
+std::string Cudnn::version_text() const {
+  const size_t version = functions_.version();
+  return fmt::format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+Status Cudnn::check(int code, std::string_view what) const {
+  if (code == 0) return {};
+  std::array<char, 512> more = {};
+  functions_.last_error(more.data(), more.size() - 1);
+  const std::string message = fmt::format("{}: {}{}{}", what, functions_.error_text(code),
+                                          more.front() == '\0' ? "" : ": ", more.data());
+  if (code == dnn::kNoHostMemory || code == dnn::kNoDeviceMemory) {
+    return resource_exhausted("{}", message);
+  }
+  if (code == dnn::kOtherVersion || (code >= dnn::kNotSupported && code < dnn::kInternal)) {
+    return unsupported("{}", message);
+  }
+  return internal_error("{}", message);
+}
+
+}  // namespace slipway::cuda
