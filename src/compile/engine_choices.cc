@@ -88,7 +88,7 @@ Result<std::vector<ChoosingEngine>> choosing_engines(const pte::File& file) {
 }
 
 Result<PieceList> with_choices(const pte::File& file,
-                               const std::map<uint32_t, EngineChoices>& segments) {
+                               const std::map<uint32_t, engine::Choices>& segments) {
   engine::Manifest manifest = *file.manifest();
   std::vector<BlobChange> changes;
   std::map<uint32_t, Digests> digests;
@@ -99,9 +99,9 @@ Result<PieceList> with_choices(const pte::File& file,
       const auto [known, is_new] = digests.try_emplace(made.segment);
       if (is_new) {
         SLIPWAY_ASSIGN_OR_RETURN(const auto blob, file.segment(made.segment));
-        SLIPWAY_ASSIGN_OR_RETURN(std::vector<BlobChange> own,
-                                 engine_list::find_backend(made.record.backend)
-                                     ->choose(blob, chosen->second.choices, chosen->second.device));
+        SLIPWAY_ASSIGN_OR_RETURN(
+            std::vector<BlobChange> own,
+            engine_list::find_backend(made.record.backend)->choose(blob, chosen->second));
         SLIPWAY_ASSIGN_OR_RETURN(const PieceList segment, changed({blob, file.owner()}, own));
         SLIPWAY_ASSIGN_OR_RETURN(known->second, digests_of(segment, made.header_size));
         for (BlobChange& change : own) {

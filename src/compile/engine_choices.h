@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/piece_writer.h"
+#include "engine/description.h"
 #include "engine/manifest.h"
 #include "pte/reader/reader.h"
 #include "slipway/result.h"
@@ -26,14 +27,9 @@ struct ChoosingEngine {
 // Those of all methods. kInvalidFile for engines that can't be read.
 Result<std::vector<ChoosingEngine>> choosing_engines(const pte::File& file);
 
-struct EngineChoices {
-  std::vector<uint8_t> choices;
-  std::string device;
-};
-
 // The file with these choices in the engines of these segments; all else, sizes and places too, is
 // as it was, but for checksums. Its pieces are parts of the file.
 Result<PieceList> with_choices(const pte::File& file,
-                               const std::map<uint32_t, EngineChoices>& segments);
+                               const std::map<uint32_t, engine::Choices>& segments);
 
 }  // namespace slipway

@@ -124,11 +124,11 @@ Result<std::vector<TunedEngine>> tune_file(const std::string& path, const std::s
     SLIPWAY_RETURN_IF_ERROR(run_methods(path, options, methods));
   }
   std::vector<TunedEngine> tuned;
-  std::map<uint32_t, EngineChoices> chosen;
+  std::map<uint32_t, engine::Choices> chosen;
   for (const ChoosingEngine& engine : engines) {
     const engine::FoundChoices* const found = collector.find(engine.xxh3);
     if (found == nullptr) continue;  // The method does not come to it.
-    chosen[engine.segment] = {found->choices, found->tuned.device};
+    chosen[engine.segment] = found->choices;
     tuned.push_back(found->tuned);
     tuned.back().method = engine.method;
     tuned.back().engine = engine.index;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -57,6 +58,14 @@ struct BlobSummary {
 struct BlobChange {
   uint64_t offset = 0;
   std::vector<std::byte> bytes;
+};
+
+// Of an engine that may have several ways to compute a part, what was the fastest on a device.
+struct Choices {
+  std::vector<uint8_t> alternatives;  // of each choice
+  std::string device;
+  // What a library has found for steps, by their numbers.
+  std::map<uint32_t, std::string> plans;
 };
 
 // Delegates are given a blob: the header, if the engine has one, and the engine's bytes.
@@ -113,12 +122,11 @@ struct Description {
   Result<BlobSummary> (*summarize)(std::span<const std::byte> blob) = nullptr;
 
   // Of engines that may have several ways to compute a part: how many such choices a blob has, and
-  // the changes that make it use these alternatives, which were the fastest on that device. Such a
-  // delegate's library tells what is fastest (engine/tuner.h). Null: there are no choices.
+  // the changes that make it use these. Such a delegate's library tells what is fastest
+  // (engine/tuner.h). Null: there are no choices.
   Result<size_t> (*count_choices)(std::span<const std::byte> blob) = nullptr;
   Result<std::vector<BlobChange>> (*choose)(std::span<const std::byte> blob,
-                                            std::span<const uint8_t> choices,
-                                            const std::string& device) = nullptr;
+                                            const Choices& made) = nullptr;
   const char* choices_remedy = "";  // what to do where a blob has none
 
   // Whether a file that begins so is a bare engine of this kind, as `slipway compile -o x.engine`

@@ -6,14 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "engine/description.h"
 #include "slipway/tune.h"
 
 namespace slipway::engine {
 
 struct FoundChoices {
-  std::string xxh3;              // of the blob that the delegate was given
-  std::vector<uint8_t> choices;  // as engine::Description::choose takes them
-  TunedEngine tuned;             // without the method and its number there
+  std::string xxh3;   // of the blob that the delegate was given
+  Choices choices;    // as Description::choose takes them
+  TunedEngine tuned;  // without the method and its number there
 };
 
 // The library of a delegate whose engines have choices (engine::Description::choose) has

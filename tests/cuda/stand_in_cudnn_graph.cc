@@ -23,7 +23,7 @@ enum Mode {
   kDivide = 6,
   kSubtract = 9,
   kExponential = 13,
-  kLogarithm = 14,
+  kLogarithm = 15,
   kRelu = 100,
   kGelu = 104,
   kSwish = 106,

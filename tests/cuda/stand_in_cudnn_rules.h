@@ -40,7 +40,7 @@ inline constexpr int kHeuristicMode = 8;
 inline constexpr int kPointwiseMode = 14;
 inline constexpr int kDescriptor = 15;
 inline constexpr int kReductionMode = 18;
-inline constexpr int kCharacter = 25;
+inline constexpr int kCharacter = 24;
 // and attributes.
 enum Attribute {
   kModeOfPoints = 0,

@@ -1,6 +1,7 @@
 #include "cuda/builder/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,7 @@
 #include "cuda/builder/device_code.h"
 #include "cuda/builder/generator.h"
 #include "cuda/builder/layout.h"
+#include "cuda/builder/library_graph.h"
 
 namespace slipway::cuda {
 
@@ -38,8 +40,10 @@ struct Attention {
   TiledOperand key;
   TiledOperand value;  // at [column, key]
   std::string scale;   // of the products, as a literal
+  float number = 1;    // the same; not a number where it is not known
   Value* scores = nullptr;
   std::shared_ptr<Root> root;  // which the scores are made of
+  std::optional<LibraryAttention> by_cudnn;
 };
 
 int64_t count_of(const SymInt& size) { return size.constant().value_or(kUnknownKeys); }
@@ -73,6 +77,7 @@ bool is_weighing(Rule& r, const onnx::Node& softmax) {
 struct Scaled {
   Value* x = nullptr;
   std::string factor;
+  float number = 0;  // the same; NaN where it is no float32
 };
 std::optional<Scaled> unscaled(Rule& r, const Value& value) {
   for (const onnx::Node& node : r.generator().graph().nodes) {
@@ -81,7 +86,9 @@ std::optional<Scaled> unscaled(Rule& r, const Value& value) {
       Value& factor = r.generator().value(node.inputs.at(i));
       const auto literal = factor.initializer ? r.generator().literal(factor) : std::nullopt;
       Value& x = r.generator().value(node.inputs.at(1 - i));
-      if (literal && x.sizes == value.sizes) return Scaled{&x, *literal};
+      if (literal && x.sizes == value.sizes) {
+        return Scaled{&x, *literal, r.generator().real(factor).value_or(std::nanf(""))};
+      }
     }
   }
   return std::nullopt;
@@ -275,8 +282,13 @@ std::vector<AttentionPlan> attention_plans(const Attention& t, uint32_t most_pla
 void emit_attention(Kernel& kernel, const Attention& t, const Store& store) {
   Alternative& alternative = kernel.alternative();
   const auto plans = attention_plans(t, kernel.generator().ways().candidates);
+  const auto own = static_cast<uint32_t>(plans.size());
+  const auto form = t.by_cudnn ? library_form(kernel, *t.by_cudnn) : std::optional<LibraryForm>();
+  alternative.count = own + library_ways(kernel.generator(), form);
+  if (alternative.index >= own) {
+    return emit_library_graph(kernel, *form, static_cast<uint8_t>(alternative.index - own));
+  }
   const auto [row_warps, splits] = plans.at(alternative.index);
-  alternative.count = static_cast<uint32_t>(plans.size());
   alternative.plan = fmt::format("{} queries a block", 16 * row_warps);
   if (splits > 1) alternative.plan += fmt::format(", keys in {} parts", splits);
   if (splits > 1) return emit_parts(kernel, t, row_warps, splits, store);
@@ -313,6 +325,27 @@ bool weighs_scores(Rule& r, const Value& scores, size_t axis) {
 
 namespace {
 
+// What the scores are times the products, where that is all.
+std::optional<float> scale_of(Rule& r, const Attention& t) {
+  float scale = t.number;
+  for (const Value* value = t.root->value; value != t.scores;) {
+    const onnx::Node* const node = only_reader(r, value->name);
+    if (node == nullptr) return std::nullopt;
+    const bool is_first = node->inputs.front() == value->name;
+    if (node->op_type == "Mul" || (node->op_type == "Div" && is_first)) {
+      const Value& factor = r.generator().value(node->inputs.at(is_first ? 1 : 0));
+      const auto number = r.generator().real(factor);
+      if (!number) return std::nullopt;
+      scale = node->op_type == "Mul" ? scale * *number : scale / *number;
+    } else if (node->op_type != "Cast") {
+      return std::nullopt;
+    }
+    value = &r.generator().value(node->outputs.front());
+  }
+  if (!std::isfinite(scale)) return std::nullopt;
+  return scale;
+}
+
 // Whether what reads the result exchanges heads and tokens, as layers do that put the heads
 // together.
 bool is_read_by_tokens(Rule& r) {
@@ -347,6 +380,7 @@ bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
     if (!scaled || narrow(*scaled->x) != type) return false;
     queries.value = scaled->x;
     t.scale = scaled->factor;
+    t.number = scaled->number;
   }
   Generator& generator = r.generator();
   for (const Matrices& x : {queries, first.b, second.b}) {
@@ -363,6 +397,10 @@ bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
   t.value = tiled_operand(generator, second.b, t.batch, t.type);
   if (is_read_by_tokens(r)) {
     r.output(0).order = Order::kTokensFirst;
+  }
+  if (const auto scale = scale_of(r, t)) {
+    t.by_cudnn =
+        LibraryAttention{queries, first.b, second.b, t.batch, *scale, &r.output(0), t.type};
   }
   r.define_root(0, sizes, {}, {},
                 [t](Kernel& k, const Store& store) { emit_attention(k, t, store); });

@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include "cuda/builder/library_graph.h"
 #include "cuda/builder/product.h"
 #include "cuda/builder/tiled_product.h"
 #include "cuda/builder/windows.h"
@@ -299,6 +300,7 @@ void convolve(Rule& r) {
       r.generator().materialize(*x);
     }
     r.output(0).order = Order::kChannelsLast;
+    const Value* const sums = &r.output(0);
     return void(r.define_root(0, sizes, operands, {x}, [=](Kernel& k, const Store& store) {
       TiledProduct product = {{}, numel(by_tiles.rows), outer, numel(by_tiles.taps), *type, {}, {},
                               {}};
@@ -313,6 +315,13 @@ void convolve(Rule& r) {
         store(kernel, at, fmt::format("({} + {})", sum, added));
       };
       product.is_convolution = true;
+      if (is_half(*type) && w.count == 2 && product.b.buffer) {
+        product.by_cudnn = [&](Kernel& kernel) {
+          return library_form(kernel, LibraryConvolution{by_tiles.x, *product.b.buffer,
+                                                         *product.b.row_stride->constant(),
+                                                         by_tiles.taps, w, bias, sums, *type});
+        };
+      }
       emit_tiled_product(k, product);
     }));
   }

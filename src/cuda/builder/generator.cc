@@ -14,6 +14,7 @@
 #include "cuda/builder/rule.h"
 #include "cuda/format/blob.h"
 #include "cuda/format/choices.h"
+#include "cuda/format/plans.h"
 #include "pte/format/scalar_types.h"
 
 namespace slipway::cuda {
@@ -281,6 +282,15 @@ std::optional<std::string> Generator::literal(const Value& value) const {
   return literal_of(value.dtype, bytes(*value.initializer));
 }
 
+std::optional<float> Generator::real(const Value& value) const {
+  const bool is_one = value.initializer != nullptr && value.dtype == DType::kFloat32 &&
+                      cuda::numel(value.sizes) == SymInt(1);
+  if (!is_one) return std::nullopt;
+  float number = 0;
+  std::memcpy(&number, bytes(*value.initializer).data(), sizeof number);
+  return number;
+}
+
 std::optional<Generator::Progression> Generator::progression(const Value& value) {
   const auto [it, is_new] = progressions_.try_emplace(value.initializer);
   if (!is_new) return it->second;
@@ -409,18 +419,27 @@ void Generator::write_elements(Value& value, Kernel& kernel) {
 // What equal kernels compute is chosen together: it is as fast with one as with the other.
 void Generator::add_choice(size_t first_step) {
   std::vector<uint32_t*> open;
+  bool by_cudnn = false;
   std::vector<std::pair<uint8_t, uint32_t>> kernels;
   for (size_t i = first_step; i < engine_.steps.size(); ++i) {
     table::LaunchT* const launch = engine_.steps[i].AsLaunch();
     table::ProductT* const product = engine_.steps[i].AsProduct();
-    uint32_t* const choice = launch ? &launch->choice : product ? &product->choice : nullptr;
+    table::LibraryGraphT* const graph = engine_.steps[i].AsLibraryGraph();
+    uint32_t* const choice = launch    ? &launch->choice
+                             : product ? &product->choice
+                             : graph   ? &graph->choice
+                                       : nullptr;
     if (choice == nullptr || *choice != kOpenChoice) continue;
+    by_cudnn = by_cudnn || graph != nullptr;
     open.push_back(choice);
     if (launch != nullptr) kernels.emplace_back(launch->alternative, launch->kernel);
   }
   const auto number = static_cast<uint32_t>(choices_.size() + 1);
   const auto [known, is_new] = choices_.try_emplace(std::move(kernels), number);
-  if (is_new) engine_.choices.push_back(0);
+  if (is_new) {
+    engine_.choices.push_back(0);
+    if (by_cudnn) engine_.plans.resize(engine_.plans.size() + kPlanRoom);
+  }
   engine_.device.resize(kDeviceRoom);
   for (uint32_t* const choice : open) *choice = known->second;
 }
@@ -428,13 +447,16 @@ void Generator::add_choice(size_t first_step) {
 void Generator::launch(const Kernel& kernel) {
   table::StepUnion step;
   const Alternative& alternative = kernel.alternative();
-  if (kernel.library_product()) {
-    table::ProductT product = *kernel.library_product();
-    product.origin = node_ ? node_->origin : "";
-    product.choice = kOpenChoice;
-    product.alternative = static_cast<uint8_t>(alternative.index);
-    product.plan = alternative.plan;
-    step.Set(std::move(product));
+  if (kernel.library_step()) {
+    std::visit(
+        [&](auto made) {
+          made.origin = node_ ? node_->origin : "";
+          made.choice = kOpenChoice;
+          made.alternative = static_cast<uint8_t>(alternative.index);
+          made.plan = alternative.plan;
+          step.Set(std::move(made));
+        },
+        Kernel::LibraryStep(*kernel.library_step()));
     engine_.steps.push_back(std::move(step));
     return;
   }

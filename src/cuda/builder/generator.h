@@ -69,6 +69,8 @@ class Generator {
   std::pair<uint32_t, uint32_t> flag(const std::string& text);
   // The one element of an initializer that has no more.
   std::optional<std::string> literal(const Value& value) const;
+  // The same of a float32, as a number.
+  std::optional<float> real(const Value& value) const;
   // What the elements of an initializer of integers are: each so much more than the one before.
   struct Progression {
     int64_t first = 0;

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/half.h"
@@ -133,12 +134,13 @@ class Kernel {
   // Of dynamic shared memory.
   void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }
   // A library computes it: there is no kernel.
-  void set_library_product(table::ProductT product) { library_product_ = std::move(product); }
+  using LibraryStep = std::variant<table::ProductT, table::LibraryGraphT>;
+  void set_library_step(LibraryStep step) { library_step_ = std::move(step); }
 
   const Sizes& grid() const { return grid_; }
   int block() const { return block_; }
   uint32_t shared_bytes() const { return shared_bytes_; }
-  const std::optional<table::ProductT>& library_product() const { return library_product_; }
+  const std::optional<LibraryStep>& library_step() const { return library_step_; }
   const std::vector<Argument>& arguments() const { return arguments_; }
   const std::vector<uint32_t>& reads() const { return reads_; }
   const std::vector<uint32_t>& writes() const { return writes_; }
@@ -174,7 +176,7 @@ class Kernel {
   int residents_ = 1;
   uint32_t shared_bytes_ = 0;
   Value* target_ = nullptr;
-  std::optional<table::ProductT> library_product_;
+  std::optional<LibraryStep> library_step_;
   size_t run_at_ = 0;  // in the body, of the run that is open
   std::string run_declarations_;
   std::string run_ends_;

@@ -155,10 +155,10 @@ void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
   product.a_lies_along_k = p.a.along_k;
   product.b_lies_along_k = p.b.along_k;
   product.rank = rank;
-  if (is_all) return kernel.set_library_product(std::move(product));
+  if (is_all) return kernel.set_library_step(std::move(product));
   const uint32_t d = product.d;
   Kernel first(generator, kernel.alternative());
-  first.set_library_product(std::move(product));
+  first.set_library_step(std::move(product));
   generator.launch(first);
   Value& given = generator.value(result.value->name);
   given.buffer = d;

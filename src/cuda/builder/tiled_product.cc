@@ -11,6 +11,7 @@
 #include "base/half.h"
 #include "cuda/builder/device_code.h"
 #include "cuda/builder/generator.h"
+#include "cuda/builder/library_graph.h"
 #include "cuda/builder/library_product.h"
 #include "cuda/builder/options.h"
 #include "cuda/builder/tile_plans.h"
@@ -349,8 +350,14 @@ void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
   Alternative& alternative = kernel.alternative();
   const std::vector<Plan> plans = plans_of(kernel.generator(), product);
   const LibraryWays library = library_ways(kernel, product);
+  const auto form = product.by_cudnn ? product.by_cudnn(kernel) : std::optional<LibraryForm>();
   const auto own = static_cast<uint32_t>(plans.size());
-  alternative.count = own + library.count;
+  const uint32_t first_of_cudnn = own + library.count;
+  alternative.count = first_of_cudnn + library_ways(kernel.generator(), form);
+  if (alternative.index >= first_of_cudnn) {
+    const auto engine = static_cast<uint8_t>(alternative.index - first_of_cudnn);
+    return emit_library_graph(kernel, *form, engine);
+  }
   const uint32_t first_of_library = library.are_first ? 0 : own;
   const uint32_t rank = alternative.index - first_of_library;
   if (alternative.index >= first_of_library && rank < library.count) {

@@ -14,6 +14,8 @@
 
 namespace slipway::cuda {
 
+struct LibraryForm;
+
 // The elements of one operand: of a at [m, k], of b at [n, k].
 struct TiledOperand {
   using At = std::function<std::string(Kernel&, const Indices& batch, const std::string& row,
@@ -59,6 +61,8 @@ struct TiledProduct {
   bool is_convolution = false;
   const Value* sums = nullptr;                    // the value that they are, where there is one
   std::optional<Windows> windows = std::nullopt;  // that a's rows are, where they are no matrix
+  // As cuDNN computes it, if it does; null: it does not.
+  std::function<std::optional<LibraryForm>(Kernel&)> by_cudnn = nullptr;
 };
 
 // The memory of a view, and whether elements along k, or along rows, can be loaded from it 16 bytes

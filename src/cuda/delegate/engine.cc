@@ -105,7 +105,7 @@ Status LoadedEngine::find_functions() {
   std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
-    if (launch == nullptr || !runs_in(info_of(step), here())) continue;
+    if (launch == nullptr || !runs_in(step, here())) continue;
     shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
   }
   for (size_t i = 0; i < functions_.size(); ++i) {
@@ -386,8 +386,10 @@ Status LoadedEngine::queue_steps(const Stream& stream, StepTimes* times) {
     if (!is_left_out(step)) {
       const table::LaunchT* const launch = step.AsLaunch();
       const table::ProductT* const product = step.AsProduct();
+      const table::LibraryGraphT* const graph = step.AsLibraryGraph();
       SLIPWAY_RETURN_IF_ERROR(launch != nullptr    ? queue(*launch, stream, overlaps)
                               : product != nullptr ? queue(*product, stream)
+                              : graph != nullptr   ? queue(*graph, stream)
                                                    : queue(*step.AsCopy(), stream));
       overlaps = launch != nullptr && may_overlap;
     }

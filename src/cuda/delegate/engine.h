@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,6 +27,7 @@
 #include "cuda/format/choices.h"
 #include "cuda/format/numbers.h"
 #include "cuda/libraries/cublaslt.h"
+#include "cuda/libraries/dnn_graphs.h"
 #include "delegate/arguments.h"
 #include "delegate/backend.h"
 #include "engine/tuner.h"
@@ -74,9 +76,13 @@ class LoadedEngine final : public delegate::Engine {
   Status check_choices();
   // Where it can't be, what is done without is logged.
   void open_cublaslt(const char* without);
-  Surroundings here() const {
-    return {image_ ? std::string_view(image_->target) : std::string_view(), products_.has_value()};
-  }
+  // The same; with the plans that the engine keeps.
+  void open_cudnn(const char* without);
+  void restore_plans();
+  // Logs that some of what was to be by cuDNN is not.
+  void tell_refused_graphs(const Choices& wanted);
+  std::map<uint32_t, std::string> store_plans();
+  Surroundings here();
   Status find_functions();
   Status load_weights(std::span<const std::byte> constants, std::optional<uint64_t> budget);
   Status run_on(const Stream& stream, Values values, StepTimes* times, EtError& refused);
@@ -96,6 +102,7 @@ class LoadedEngine final : public delegate::Engine {
   Status queue(const table::LaunchT& launch, const Stream& stream, bool overlaps);
   Status queue(const table::CopyT& copy, const Stream& stream);
   Status queue(const table::ProductT& product, const Stream& stream);
+  Status queue(const table::LibraryGraphT& graph, const Stream& stream);
   Status check_flags() const;
   // With the memory and the sizes of the last call, whose results are somewhere else by then.
   Status tune(engine::Tuner& tuner);
@@ -111,9 +118,10 @@ class LoadedEngine final : public delegate::Engine {
   engine::Tuner* (*tuner_)();
   table::EngineT engine_;
   std::optional<LoadedImage> image_;
-  std::vector<Function> functions_;          // of engine_.kernels
-  std::optional<LibraryProducts> products_;  // where cuBLASLt is wanted, and is here
-  std::optional<Weights> weights_;           // nothing where there are none
+  std::vector<Function> functions_;           // of engine_.kernels
+  std::optional<LibraryProducts> products_;   // where cuBLASLt is wanted, and is here
+  std::optional<DnnGraphs> graphs_by_cudnn_;  // likewise
+  std::optional<Weights> weights_;            // nothing where there are none
   DeviceBuffer flags_;
   PinnedBuffer flags_on_host_;
   DeviceBuffer scratch_;

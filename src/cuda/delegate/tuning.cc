@@ -45,12 +45,22 @@ Status LoadedEngine::check_choices() {
            "`slipway tune` finds out",
            kTitle, printable(known).c_str(), own.c_str());
     std::fill(engine_.choices.begin(), engine_.choices.end(), uint8_t{0});
+    engine_.plans.clear();
   }
-  const bool wants_cublaslt = std::any_of(
-      engine_.steps.begin(), engine_.steps.end(),
-      [&](const auto& step) { return info_of(step).needs_cublaslt && is_chosen(engine_, step); });
-  if (wants_cublaslt) open_cublaslt("its products run by kernels of its own, and not by cuBLASLt");
+  const auto wants = [&](Library library) {
+    return std::any_of(engine_.steps.begin(), engine_.steps.end(), [&](const auto& step) {
+      return info_of(step).library == library && is_chosen(engine_, step);
+    });
+  };
+  if (wants(Library::kCublasLt)) {
+    open_cublaslt("its products run by kernels of its own, and not by cuBLASLt");
+  }
+  if (wants(Library::kCudnn)) {
+    open_cudnn("its convolutions and attention run by kernels of its own, and not by cuDNN");
+  }
+  const Choices wanted = engine_.choices;
   SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, here(), engine_.choices));
+  if (graphs_by_cudnn_) tell_refused_graphs(wanted);
   return {};
 }
 
@@ -61,7 +71,7 @@ Result<std::vector<std::vector<double>>> LoadedEngine::time_calls(
   for (const Choices& chosen : choices) {
     SLIPWAY_ASSIGN_OR_RETURN(engine_.choices, choices_for(engine_, here(), chosen));
     // A library may bring its code then, which it can't while it is recorded.
-    if (products_) SLIPWAY_RETURN_IF_ERROR(queue_steps(stream_, nullptr));
+    if (products_ || graphs_by_cudnn_) SLIPWAY_RETURN_IF_ERROR(queue_steps(stream_, nullptr));
     SLIPWAY_ASSIGN_OR_RETURN(Graph graph, Graph::record(device_, stream_, [&] {
                                return queue_steps(stream_, nullptr);
                              }));
@@ -110,7 +120,8 @@ std::vector<TunedChoice> LoadedEngine::describe_choices() const {
 Status LoadedEngine::tune(engine::Tuner& tuner) {
   const Choices known = engine_.choices;
   if (known.empty()) return {};
-  if (uses_cublaslt(engine_)) open_cublaslt("it is tuned without cuBLASLt");
+  if (uses(engine_, Library::kCublasLt)) open_cublaslt("it is tuned without cuBLASLt");
+  if (uses(engine_, Library::kCudnn)) open_cudnn("it is tuned without cuDNN");
   const auto time = [&](std::span<const Choices> choices) { return time_calls(choices); };
   const std::vector<uint32_t> counts = count_alternatives(engine_);
   auto found =
@@ -124,9 +135,10 @@ Status LoadedEngine::tune(engine::Tuner& tuner) {
   if (graphs_) graphs_->clear();
   engine_.choices = found->choices;
   if (!times.ok()) return times.error();
-  engine::FoundChoices told = {xxh3_, found->choices, {}};
+  engine::FoundChoices told = {xxh3_, {found->choices, {}, store_plans()}, {}};
   told.tuned.device =
       fmt::format("{}, {}", kind_of(device_->info()), device_->driver().version_text());
+  told.choices.device = told.tuned.device;
   told.tuned.before = median(times->at(0));
   told.tuned.after = median(times->at(1));
   told.tuned.choices = describe_choices();

@@ -42,6 +42,18 @@ uint64_t bytes_of(const Vector* vector) {
   return vector == nullptr ? 0 : uint64_t{vector->size()} * sizeof(*vector->data());
 }
 
+uint64_t bytes_of(const table::LibraryGraph& graph) {
+  uint64_t sum = bytes_of(graph.origin()) + bytes_of(graph.plan());
+  for (const auto* numbers : {graph.strides(), graph.pads(), graph.dilations()}) {
+    sum += bytes_of(numbers);
+  }
+  if (graph.tensors() == nullptr) return sum;
+  for (const table::GraphTensor* tensor : *graph.tensors()) {
+    sum += bytes_of(tensor->sizes()) + bytes_of(tensor->strides());
+  }
+  return sum;
+}
+
 // A damaged table may name the same list many times over, and so describe more than there is
 // memory for: what its lists take together has to be there.
 Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
@@ -53,6 +65,9 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
       if (type == table::Step::Product) {
         const auto* const product = engine.steps()->GetAs<table::Product>(i);
         add(bytes_of(product->origin()) + bytes_of(product->plan()));
+      }
+      if (type == table::Step::LibraryGraph) {
+        add(bytes_of(*engine.steps()->GetAs<table::LibraryGraph>(i)));
       }
       if (type != table::Step::Launch) continue;
       const auto* const launch = engine.steps()->GetAs<table::Launch>(i);
@@ -77,7 +92,8 @@ Status check_sizes(const table::Engine& engine, uint64_t table_bytes) {
   if (engine.images() != nullptr) {
     for (const table::Image* image : *engine.images()) add(bytes_of(image->target()));
   }
-  for (const auto* numbers : {engine.choices(), engine.device()}) add(bytes_of(numbers));
+  for (const auto* numbers : {engine.choices(), engine.device(), engine.plans()})
+    add(bytes_of(numbers));
   if (sum <= table_bytes) return {};
   return invalid_file("its table of {} bytes describes {}", table_bytes, sum);
 }
@@ -202,7 +218,9 @@ Result<ChoicePlaces> find_choices(std::span<const std::byte> bytes) {
   const auto place = [&](const flatbuffers::Vector<uint8_t>& numbers) {
     return header.table.offset + static_cast<uint64_t>(numbers.data() - aligned.data());
   };
-  return ChoicePlaces{place(*engine.choices()), place(*engine.device())};
+  ChoicePlaces places = {place(*engine.choices()), place(*engine.device()), std::nullopt};
+  if (engine.plans() != nullptr) places.plans = place(*engine.plans());
+  return places;
 }
 
 }  // namespace slipway::cuda

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,11 +42,12 @@ bool begins_blob(std::span<const std::byte> bytes);
 // index leads somewhere. What the kernels do is not known: they are trusted as a program's code is.
 Result<Blob> read_blob(std::span<const std::byte> bytes);
 
-// Where choices and device of its table begin, in an engine that read_blob() takes and that has
-// any.
+// Where choices, device and plans of its table begin, in an engine that read_blob() takes and that
+// has any.
 struct ChoicePlaces {
   uint64_t choices = 0;
   uint64_t device = 0;
+  std::optional<uint64_t> plans;  // where it has room for them
 };
 Result<ChoicePlaces> find_choices(std::span<const std::byte> bytes);
 

@@ -11,6 +11,7 @@
 #include "cuda/format/check.h"
 #include "cuda/format/description.h"
 #include "cuda/format/engine_maker_test.h"
+#include "cuda/format/plans.h"
 #include "cuda/format/steps.h"
 
 namespace slipway::cuda {
@@ -39,6 +40,37 @@ EngineMaker multiplying() {
   table::StepUnion step;
   step.Set(std::move(product));
   maker.engine.steps.insert(maker.engine.steps.begin() + 3, std::move(step));
+  return maker;
+}
+
+// choosing() with a fourth way, a convolution of one place by a library, and room for a plan.
+EngineMaker convolving() {
+  EngineMaker maker = choosing();
+  table::LibraryGraphT graph;
+  graph.type = 5;
+  const uint32_t bytes = maker.number(2 * 8);
+  for (size_t i = 0; i < 5; ++i) {
+    auto tensor = std::make_unique<table::GraphTensorT>();
+    tensor->buffer = maker.buffer(table::Home::Scratch, bytes);
+    tensor->sizes = {1, 2, 2, 2};
+    tensor->strides = {8, 1, 4, 2};
+    graph.tensors.push_back(std::move(tensor));
+  }
+  graph.tensors[1]->sizes = {2, 2, 1, 1};
+  graph.tensors[1]->strides = {2, 1, 1, 1};
+  graph.tensors[3]->sizes = {1, 2, 1, 1};
+  graph.has_bias = graph.has_c = true;
+  graph.strides = graph.dilations = {1, 1};
+  graph.pads = {0, 0};
+  graph.workspace = maker.buffer(table::Home::Scratch, maker.number(64));
+  graph.origin = "aten.conv2d.default";
+  graph.choice = 1;
+  graph.alternative = 3;
+  graph.plan = "cuDNN";
+  table::StepUnion step;
+  step.Set(std::move(graph));
+  maker.engine.steps.insert(maker.engine.steps.begin() + 3, std::move(step));
+  maker.engine.plans.resize(64);
   return maker;
 }
 
@@ -80,7 +112,7 @@ TEST(CudaBlob, HoldsProductsOfALibrary) {
   const table::EngineT& engine = blob->engine;
   const StepInfo info = info_of(engine.steps.at(3));
   EXPECT_EQ(info.origin, "aten.linear.default");
-  EXPECT_TRUE(info.needs_cublaslt);
+  EXPECT_EQ(info.library, Library::kCublasLt);
   EXPECT_TRUE(is_chosen(engine, engine.steps.at(3)));
   EXPECT_EQ(reads_of(engine.steps.at(3)).size(), 3u);
   EXPECT_EQ(writes_of(engine.steps.at(3)).size(), 2u);
@@ -89,6 +121,53 @@ TEST(CudaBlob, HoldsProductsOfALibrary) {
   const auto summary = kDescription.summarize(bytes);
   EXPECT_THAT(summary->lines, testing::Contains(HasSubstr("1 product(s) a call by cuBLASLt")));
   EXPECT_THAT(summary->json, HasSubstr(R"("launches":1,"cublaslt_calls":1)"));
+}
+
+TEST(CudaBlob, HoldsGraphsOfALibrary) {
+  EngineMaker maker = convolving();
+  maker.engine.choices = {3};
+  const auto bytes = maker.blob();
+  const auto blob = read_blob(bytes);
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  const table::EngineT& engine = blob->engine;
+  const StepInfo info = info_of(engine.steps.at(3));
+  EXPECT_EQ(info.origin, "aten.conv2d.default");
+  EXPECT_EQ(info.library, Library::kCudnn);
+  EXPECT_EQ(reads_of(engine.steps.at(3)).size(), 4u);
+  EXPECT_EQ(writes_of(engine.steps.at(3)).size(), 2u);
+  size_t asked = 0;
+  Surroundings here = {"compute_10"};
+  EXPECT_THAT(*choices_for(engine, here, engine.choices), ElementsAre(0));
+  here.computes = [&](const table::LibraryGraphT&) { return ++asked > 0; };
+  EXPECT_THAT(*choices_for(engine, here, engine.choices), ElementsAre(3));
+  EXPECT_EQ(asked, 1u);
+  EXPECT_THAT(*choices_for(engine, here, {0}), ElementsAre(0));
+  EXPECT_EQ(asked, 1u);  // A plan takes time.
+  const auto summary = kDescription.summarize(bytes);
+  EXPECT_THAT(summary->lines,
+              testing::Contains(HasSubstr("1 convolution(s) and attention(s) a call by cuDNN")));
+  EXPECT_THAT(summary->json, HasSubstr(R"("launches":1,"cudnn_calls":1)"));
+}
+
+TEST(CudaBlob, PlansOfALibraryAreWrittenOverInPlace) {
+  const auto bytes = convolving().blob();
+  const auto with = [&](const std::map<uint32_t, std::string>& plans) {
+    const auto changes = kDescription.choose(bytes, {{3}, "a GPU", plans});
+    EXPECT_TRUE(changes.ok()) << changes.error().message();
+    return changed(bytes, *changes);
+  };
+  const auto blob = read_blob(with({{3, "a plan"}}));
+  ASSERT_TRUE(blob.ok()) << blob.error().message();
+  EXPECT_THAT(*read_plans(blob->engine), ElementsAre(std::pair(3u, std::string_view("a plan"))));
+  // Where there is no room it is left out.
+  EXPECT_TRUE(read_plans(read_blob(with({{3, std::string(57, 'x')}}))->engine)->empty());
+  EXPECT_EQ(read_plans(read_blob(with({{3, std::string(56, 'x')}}))->engine)->size(), 1u);
+  const auto changes = kDescription.choose(bytes, {{3}, "", {{2, "of a launch"}}});
+  EXPECT_THAT(changes.error().message(), HasSubstr("a plan of 11 bytes for step 2 of 5"));
+  EngineMaker damaged = convolving();
+  static_cast<void>(damaged.blob());
+  damaged.engine.plans.assign(16, uint8_t{3});
+  EXPECT_THAT(check_engine(damaged.engine, 1 << 20).error().message(), HasSubstr("a plan of"));
 }
 
 TEST(CudaBlob, MayLieAtAnyAddress) {
@@ -101,7 +180,7 @@ TEST(CudaBlob, MayLieAtAnyAddress) {
 }
 
 TEST(CudaBlob, CutShortIsRefused) {
-  for (const auto& bytes : {affine().blob(), multiplying().blob()}) {
+  for (const auto& bytes : {affine().blob(), multiplying().blob(), convolving().blob()}) {
     for (size_t size = 0; size < bytes.size(); ++size) {
       ASSERT_NE(error_of(std::span(bytes).first(size)), "") << size;
     }
@@ -112,7 +191,7 @@ TEST(CudaBlob, ChoicesAreWrittenOverInPlace) {
   const auto bytes = choosing().blob();
   EXPECT_EQ(*kDescription.count_choices(bytes), 1u);
   const std::vector<uint8_t> choices = {2};
-  const auto changes = kDescription.choose(bytes, choices, "a GPU, CUDA 13.0");
+  const auto changes = kDescription.choose(bytes, {choices, "a GPU, CUDA 13.0", {}});
   ASSERT_TRUE(changes.ok()) << changes.error().message();
   const auto tuned = changed(bytes, *changes);
   const auto blob = read_blob(tuned);
@@ -121,8 +200,8 @@ TEST(CudaBlob, ChoicesAreWrittenOverInPlace) {
   EXPECT_EQ(chosen_device(blob->engine), "a GPU, CUDA 13.0");
   // Nothing else is another one, and a choice can be taken back.
   const std::vector<uint8_t> none = {0};
-  EXPECT_EQ(changed(tuned, *kDescription.choose(tuned, none, "")), bytes);
-  const auto long_name = kDescription.choose(bytes, none, std::string(200, 'x'));
+  EXPECT_EQ(changed(tuned, *kDescription.choose(tuned, {none, "", {}})), bytes);
+  const auto long_name = kDescription.choose(bytes, {none, std::string(200, 'x'), {}});
   EXPECT_EQ(chosen_device(read_blob(changed(bytes, *long_name))->engine),
             std::string(kDeviceRoom - 1, 'x'));
   const auto summary = kDescription.summarize(tuned);
@@ -135,12 +214,12 @@ TEST(CudaBlob, ChoicesAreWrittenOverInPlace) {
 TEST(CudaBlob, ChoicesThatThereAreNotAreRefused) {
   const auto bytes = choosing().blob();
   const auto error = [&](const std::vector<uint8_t>& choices) {
-    return kDescription.choose(bytes, choices, "").error().message();
+    return kDescription.choose(bytes, {choices, "", {}}).error().message();
   };
   EXPECT_THAT(error({3}), HasSubstr("choice 1 is of alternative 3 of 3"));
   EXPECT_THAT(error({0, 0}), HasSubstr("2 choices are made, and there are 1"));
   EXPECT_EQ(*kDescription.count_choices(affine().blob()), 0u);
-  EXPECT_TRUE(kDescription.choose(affine().blob(), {}, "a GPU")->empty());
+  EXPECT_TRUE(kDescription.choose(affine().blob(), {{}, "a GPU", {}})->empty());
 }
 
 // What is read of a damaged engine lies within its bytes; most damage is noticed.
@@ -280,7 +359,7 @@ TEST(CudaBlob, WhatIsWrongWithProductsIsNamed) {
       {"buffer 75", [](auto& p) { p.c = 76; }},
       {"a product writes an input or constant", [](auto& p) { p.d = p.a; }},
       {"a product writes an input or constant", [](auto& p) { p.workspace = p.b; }},
-      {"a product by a library is of no choice", [](auto& p) { p.choice = 0; }},
+      {"what a library computes is of no choice", [](auto& p) { p.choice = 0; }},
       {"choice 4 of 1", [](auto& p) { p.choice = 4; }},
       {"choice 1 lacks an alternative", [](auto& p) { p.alternative = 5; }},
   };
@@ -292,6 +371,59 @@ TEST(CudaBlob, WhatIsWrongWithProductsIsNamed) {
     ASSERT_FALSE(checked.ok()) << why;
     EXPECT_THAT(checked.error().message(), HasSubstr(why));
   }
+}
+
+TEST(CudaBlob, WhatIsWrongWithGraphsOfALibraryIsNamed) {
+  using Change = std::function<void(table::LibraryGraphT&)>;
+  constexpr uint64_t kMost = uint64_t{1} << 31;
+  const std::vector<std::pair<const char*, Change>> cases = {
+      {"is of the type 6", [](auto& g) { g.type = 6; }},
+      {"of the unknown kind 7", [](auto& g) { g.kind = static_cast<table::LibraryGraphKind>(7); }},
+      {"has 5 tensors, and not 4", [](auto& g) { g.has_c = false; }},
+      {"has 4 tensors, and not 5", [](auto& g) { g.tensors.pop_back(); }},
+      {"buffer 77", [](auto& g) { g.tensors[1]->buffer = 77; }},
+      {"buffer 76", [](auto& g) { g.workspace = 76; }},
+      {"does not lie within", [](auto& g) { g.tensors[0]->offset = 1; }},
+      {"does not lie within", [](auto& g) { g.tensors[0]->strides[0] = kMost; }},
+      {"does not lie within", [](auto& g) { g.tensors[0]->strides.pop_back(); }},
+      {"does not lie within", [](auto& g) { g.tensors[2]->sizes[1] = 0; }},
+      {"does not lie within", [](auto& g) { g.tensors[2]->sizes[2] = kMost - 1; }},
+      {"do not fit together", [](auto& g) { g.tensors[1]->sizes[1] = 1; }},
+      {"do not fit together", [](auto& g) { g.tensors[3]->sizes[1] = 1; }},
+      {"do not fit together", [](auto& g) { g.tensors[4]->sizes[3] = 1; }},
+      {"do not fit together", [](auto& g) { g.strides[0] = 2; }},
+      {"do not fit together", [](auto& g) { g.strides[1] = 0; }},
+      {"do not fit together",
+       [](auto& g) {
+         g.pads = {1, 1, 1};
+       }},
+      {"do not fit together", [](auto& g) { g.dilations.clear(); }},
+      {"what a library computes is of no choice", [](auto& g) { g.choice = 0; }},
+  };
+  for (const auto& [why, change] : cases) {
+    EngineMaker maker = convolving();
+    static_cast<void>(maker.blob());
+    change(*maker.engine.steps.at(3).AsLibraryGraph());
+    const Status checked = check_engine(maker.engine, 1 << 20);
+    ASSERT_FALSE(checked.ok()) << why;
+    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+  }
+  // Attention of four heads, which share two of keys and values.
+  EngineMaker maker = convolving();
+  static_cast<void>(maker.blob());
+  table::LibraryGraphT& graph = *maker.engine.steps.at(3).AsLibraryGraph();
+  graph.kind = table::LibraryGraphKind::Attention;
+  graph.tensors.pop_back();
+  for (auto& tensor : graph.tensors) tensor->sizes = {1, 4, 1, 2};
+  for (auto& tensor : graph.tensors) tensor->strides = {8, 2, 2, 1};
+  for (const size_t i : {1, 2}) graph.tensors[i]->sizes[1] = 2;
+  EXPECT_TRUE(check_engine(maker.engine, 1 << 20).ok());
+  graph.tensors[2]->sizes[1] = 1;
+  EXPECT_FALSE(check_engine(maker.engine, 1 << 20).ok());
+  graph.tensors[1]->sizes[1] = 1;
+  EXPECT_TRUE(check_engine(maker.engine, 1 << 20).ok());
+  graph.tensors[3]->sizes[1] = 2;
+  EXPECT_FALSE(check_engine(maker.engine, 1 << 20).ok());
 }
 
 // A list that many launches share takes no room, and would be copied for each.

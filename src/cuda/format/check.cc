@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@
 #include "base/try.h"
 #include "cuda/format/blob.h"
 #include "cuda/format/choices.h"
+#include "cuda/format/plans.h"
+#include "cuda/format/steps.h"
 
 namespace slipway::cuda {
 namespace {
@@ -188,11 +191,15 @@ Status check_copy(const EngineT& engine, const table::CopyT& copy) {
   return {};
 }
 
-// What its sizes come to is known in a call alone.
-Status check_product(const EngineT& engine, const table::ProductT& product) {
+bool is_half(int8_t type) {
   constexpr int8_t kFloat16 = 5;
   constexpr int8_t kBFloat16 = 15;
-  if (product.type != kFloat16 && product.type != kBFloat16) {
+  return type == kFloat16 || type == kBFloat16;
+}
+
+// What its sizes come to is known in a call alone.
+Status check_product(const EngineT& engine, const table::ProductT& product) {
+  if (!is_half(product.type)) {
     return invalid_file("a product by a library is of the type {}", static_cast<int>(product.type));
   }
   const std::array numbers = {product.m, product.n, product.k, product.a_stride, product.b_stride};
@@ -209,10 +216,91 @@ Status check_product(const EngineT& engine, const table::ProductT& product) {
   return {};
 }
 
+// Whether its elements lie within its buffer, which is known to have so many bytes.
+bool lies_within(const EngineT& engine, const table::GraphTensorT& tensor) {
+  const table::NumberT& bytes = *engine.numbers[engine.buffers[tensor.buffer]->bytes];
+  if (bytes.kind != table::NumberKind::Constant || bytes.value < 0) return false;
+  uint64_t last = tensor.offset;
+  for (size_t i = 0; i < tensor.sizes.size(); ++i) {
+    const auto reach = checked_mul(tensor.sizes[i] - 1, tensor.strides[i]);
+    const auto sum = reach ? checked_add(last, *reach) : std::nullopt;
+    if (!sum) return false;
+    last = *sum;
+  }
+  return last < static_cast<uint64_t>(bytes.value) / 2;
+}
+
+bool are_sizes(const std::vector<uint64_t>& numbers, size_t count, uint64_t least) {
+  constexpr uint64_t kMost = uint64_t{1} << 31;
+  return numbers.size() == count &&
+         std::all_of(numbers.begin(), numbers.end(),
+                     [&](uint64_t number) { return number >= least && number < kMost; });
+}
+
+// Whether its tensors' sizes belong together. They are those that the library computes with.
+bool fits_together(const table::LibraryGraphT& graph) {
+  const auto sizes = [&](size_t i) -> const std::vector<uint64_t>& {
+    return graph.tensors[i]->sizes;
+  };
+  const std::vector<uint64_t>& x = sizes(0);
+  const std::vector<uint64_t>& w = sizes(1);
+  const std::vector<uint64_t>& y = sizes(result_of(graph));
+  if (graph.kind == table::LibraryGraphKind::Attention) {
+    return sizes(2) == std::vector<uint64_t>{w[0], w[1], w[2], y[3]} && w[0] == x[0] &&
+           w[3] == x[3] && x[1] % w[1] == 0 && y == std::vector<uint64_t>{x[0], x[1], x[2], y[3]};
+  }
+  const bool has_steps = are_sizes(graph.strides, 2, 1) && are_sizes(graph.pads, 2, 0) &&
+                         are_sizes(graph.dilations, 2, 1);
+  if (!has_steps || w[1] != x[1] || y[0] != x[0] || y[1] != w[0]) return false;
+  for (const size_t i : {0, 1}) {
+    const uint64_t reach = (w[i + 2] - 1) * graph.dilations[i] + 1;
+    const uint64_t padded = x[i + 2] + 2 * graph.pads[i];
+    if (reach > padded || (padded - reach) / graph.strides[i] + 1 != y[i + 2]) return false;
+  }
+  if (graph.has_bias && sizes(3) != std::vector<uint64_t>{1, y[1], 1, 1}) return false;
+  return !graph.has_c || sizes(graph.has_bias ? 4 : 3) == y;
+}
+
+Status check_graph(const EngineT& engine, const table::LibraryGraphT& graph) {
+  const bool convolves = graph.kind == table::LibraryGraphKind::Convolution;
+  if (!convolves && graph.kind != table::LibraryGraphKind::Attention) {
+    return invalid_file("a library's graph is of the unknown kind {}",
+                        static_cast<int>(graph.kind));
+  }
+  if (!is_half(graph.type)) {
+    return invalid_file("a library's graph is of the type {}", static_cast<int>(graph.type));
+  }
+  const size_t count = convolves ? 3 + size_t{graph.has_bias} + size_t{graph.has_c} : 4;
+  if (graph.tensors.size() != count) {
+    return invalid_file("a library's graph has {} tensors, and not {}", graph.tensors.size(),
+                        count);
+  }
+  SLIPWAY_RETURN_IF_ERROR(check_index(graph.workspace, engine.buffers.size(), "buffer"));
+  for (const auto& tensor : graph.tensors) {
+    SLIPWAY_RETURN_IF_ERROR(check_index(tensor->buffer, engine.buffers.size(), "buffer"));
+    if (!are_sizes(tensor->sizes, 4, 1) || !are_sizes(tensor->strides, 4, 0) ||
+        !lies_within(engine, *tensor)) {
+      return invalid_file("a tensor of a library's graph does not lie within its buffer");
+    }
+  }
+  for (const uint32_t written : {graph.tensors[result_of(graph)]->buffer, graph.workspace}) {
+    if (!is_writable(engine, written)) {
+      return invalid_file("a library's graph writes an input or constant");
+    }
+  }
+  const table::NumberT& workspace = *engine.numbers[engine.buffers[graph.workspace]->bytes];
+  if (workspace.kind != table::NumberKind::Constant || workspace.value < 0) {
+    return invalid_file("a library's graph has a workspace of no known size");
+  }
+  if (fits_together(graph)) return {};
+  return invalid_file("the tensors of a library's graph do not fit together");
+}
+
 Status check_step(const EngineT& engine, const table::StepUnion& step) {
   if (const table::LaunchT* launch = step.AsLaunch()) return check_launch(engine, *launch);
   if (const table::CopyT* copy = step.AsCopy()) return check_copy(engine, *copy);
   if (const table::ProductT* product = step.AsProduct()) return check_product(engine, *product);
+  if (const table::LibraryGraphT* graph = step.AsLibraryGraph()) return check_graph(engine, *graph);
   return invalid_file("a step is of an unknown kind");
 }
 
@@ -265,6 +353,7 @@ Status check_engine(const EngineT& engine, uint64_t image_bytes) {
   for (const auto& buffer : engine.buffers) SLIPWAY_RETURN_IF_ERROR(check_buffer(engine, *buffer));
   for (const auto& step : engine.steps) SLIPWAY_RETURN_IF_ERROR(check_step(engine, step));
   SLIPWAY_RETURN_IF_ERROR(check_choices(engine));
+  if (const auto plans = read_plans(engine); !plans.ok()) return plans.error();
   if (engine.buffers.size() > kMostBuffers) {
     return invalid_file("it has {} buffers; {} are the most", engine.buffers.size(), kMostBuffers);
   }

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/try.h"
 #include "cuda/format/blob.h"
+#include "cuda/format/plans.h"
 
 namespace slipway::cuda {
 namespace {
@@ -31,28 +32,38 @@ bool is_chosen(const table::EngineT& engine, const table::StepUnion& step) {
   return info.choice == 0 || engine.choices[info.choice - 1] == info.alternative;
 }
 
-bool runs_in(const StepInfo& step, const Surroundings& here) {
-  return (step.target.empty() || step.target == here.target) &&
-         (!step.needs_cublaslt || here.has_cublaslt);
+bool runs_in(const table::StepUnion& step, const Surroundings& here) {
+  const StepInfo info = info_of(step);
+  if (!info.target.empty() && info.target != here.target) return false;
+  if (info.library == Library::kCudnn)
+    return here.computes && here.computes(*step.AsLibraryGraph());
+  return info.library == Library::kNone || here.has_cublaslt;
 }
 
-bool uses_cublaslt(const table::EngineT& engine) {
+bool uses(const table::EngineT& engine, Library library) {
   return std::any_of(engine.steps.begin(), engine.steps.end(),
-                     [](const auto& step) { return info_of(step).needs_cublaslt; });
+                     [&](const auto& step) { return info_of(step).library == library; });
 }
 
+// What an alternative needs is asked for where it may be chosen: a library's plan takes time.
 Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, const Surroundings& here,
                                          std::vector<uint8_t> choices) {
-  std::vector<std::bitset<256>> can_run(choices.size());
-  for (auto& alternatives : can_run) alternatives.set();
-  for_each_alternative(engine, [&](const StepInfo& info) {
-    if (!runs_in(info, here)) can_run[info.choice - 1].reset(info.alternative);
-  });
+  std::vector<std::vector<const table::StepUnion*>> steps(choices.size());
+  for (const auto& step : engine.steps) {
+    if (const StepInfo info = info_of(step); info.choice != 0) {
+      steps[info.choice - 1].push_back(&step);
+    }
+  }
+  const auto can_run = [&](size_t choice, uint32_t alternative) {
+    return std::all_of(steps[choice].begin(), steps[choice].end(), [&](const auto* step) {
+      return info_of(*step).alternative != alternative || runs_in(*step, here);
+    });
+  };
   const std::vector<uint32_t> counts = count_alternatives(engine);
   for (size_t i = 0; i < choices.size(); ++i) {
-    if (can_run[i][choices[i]]) continue;
+    if (can_run(i, choices[i])) continue;
     uint32_t first = 0;
-    while (first < counts[i] && !can_run[i][first]) ++first;
+    while (first < counts[i] && !can_run(i, first)) ++first;
     if (first == counts[i]) {
       return invalid_file("choice {} has no alternative that runs in {}", i + 1, here.target);
     }
@@ -99,7 +110,9 @@ Status check_choices(const table::EngineT& engine) {
     if (!info.target.empty()) {
       checked = invalid_file("a launch for one image alone is of no choice");
     }
-    if (info.needs_cublaslt) checked = invalid_file("a product by a library is of no choice");
+    if (info.library != Library::kNone) {
+      checked = invalid_file("what a library computes is of no choice");
+    }
   }
   if (!checked.ok()) return checked;
   for (size_t i = 0; i < known.size(); ++i) {
@@ -119,25 +132,31 @@ Result<size_t> count_choices(std::span<const std::byte> blob) {
 }
 
 Result<std::vector<engine::BlobChange>> choose(std::span<const std::byte> blob,
-                                               std::span<const uint8_t> choices,
-                                               const std::string& device) {
+                                               const engine::Choices& made) {
   SLIPWAY_ASSIGN_OR_RETURN(Blob read, read_blob(blob));
-  if (choices.size() != read.engine.choices.size()) {
-    return invalid_argument("{} choices are made, and there are {}", choices.size(),
-                            read.engine.choices.size());
+  table::EngineT& engine = read.engine;
+  if (made.alternatives.size() != engine.choices.size()) {
+    return invalid_argument("{} choices are made, and there are {}", made.alternatives.size(),
+                            engine.choices.size());
   }
-  if (choices.empty()) return std::vector<engine::BlobChange>();
+  if (made.alternatives.empty()) return std::vector<engine::BlobChange>();
   // A zero is left behind the text.
-  const std::string_view known = std::string_view(device).substr(0, kDeviceRoom - 1);
-  std::fill(read.engine.device.begin(), read.engine.device.end(), uint8_t{0});
-  std::copy(known.begin(), known.end(), read.engine.device.begin());
-  read.engine.choices.assign(choices.begin(), choices.end());
-  if (const Status checked = check_choices(read.engine); !checked.ok()) {
+  const std::string_view known = std::string_view(made.device).substr(0, kDeviceRoom - 1);
+  std::fill(engine.device.begin(), engine.device.end(), uint8_t{0});
+  std::copy(known.begin(), known.end(), engine.device.begin());
+  engine.choices = made.alternatives;
+  write_plans(engine, made.plans);
+  if (const Status checked = check_choices(engine); !checked.ok()) {
     return invalid_argument("{}", checked.error().message());
   }
+  if (const auto plans = read_plans(engine); !plans.ok()) {
+    return invalid_argument("{}", plans.error().message());
+  }
   SLIPWAY_ASSIGN_OR_RETURN(const ChoicePlaces places, find_choices(blob));
-  return std::vector<engine::BlobChange>{{places.choices, to_bytes(read.engine.choices)},
-                                         {places.device, to_bytes(read.engine.device)}};
+  std::vector<engine::BlobChange> changes = {{places.choices, to_bytes(engine.choices)},
+                                             {places.device, to_bytes(engine.device)}};
+  if (places.plans) changes.push_back({*places.plans, to_bytes(engine.plans)});
+  return changes;
 }
 
 }  // namespace slipway::cuda

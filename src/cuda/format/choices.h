@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,16 +27,18 @@ bool is_chosen(const table::EngineT& engine, const table::StepUnion& step);
 struct Surroundings {
   std::string_view target;  // of the image
   bool has_cublaslt = false;
+  // Whether cuDNN computes it; null: it is not there.
+  std::function<bool(const table::LibraryGraphT&)> computes = nullptr;
 };
-bool runs_in(const StepInfo& step, const Surroundings& here);
+bool runs_in(const table::StepUnion& step, const Surroundings& here);
 
 // The choices, but for alternatives that can't run here: those become the first one that can.
 // kInvalidFile where none can.
 Result<std::vector<uint8_t>> choices_for(const table::EngineT& engine, const Surroundings& here,
                                          std::vector<uint8_t> choices);
 
-// Whether any alternative is by cuBLASLt.
-bool uses_cublaslt(const table::EngineT& engine);
+// Whether any alternative is by that library.
+bool uses(const table::EngineT& engine, Library library);
 
 // How many alternatives each choice has.
 std::vector<uint32_t> count_alternatives(const table::EngineT& engine);
@@ -49,7 +52,6 @@ Status check_choices(const table::EngineT& engine);
 // engine::Description::count_choices and choose.
 Result<size_t> count_choices(std::span<const std::byte> blob);
 Result<std::vector<engine::BlobChange>> choose(std::span<const std::byte> blob,
-                                               std::span<const uint8_t> choices,
-                                               const std::string& device);
+                                               const engine::Choices& made);
 
 }  // namespace slipway::cuda

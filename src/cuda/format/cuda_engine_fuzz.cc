@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     sizes.elements.push_back(5);
   }
   std::ignore = slipway::cuda::evaluate(blob->engine, sizes);
-  const auto changes = slipway::cuda::choose(bytes, blob->engine.choices, "a GPU");
+  const auto changes = slipway::cuda::choose(bytes, {blob->engine.choices, "a GPU", {}});
   if (!changes.ok()) std::abort();
   for (const auto& change : *changes) {
     if (change.offset + change.bytes.size() > size) std::abort();

@@ -34,14 +34,16 @@ std::vector<engine::Description::Setting> load_settings(const LoadOptions& optio
 // Of those that run, as the choices are.
 struct Counts {
   size_t launches = 0;
-  size_t library_calls = 0;
+  size_t products = 0;  // by cuBLASLt
+  size_t graphs = 0;    // by cuDNN
 };
 
 std::string as_json(const Blob& blob, const Counts& counts) {
   nlohmann::ordered_json json;
   json["kernels"] = blob.engine.kernels.size();
   json["launches"] = counts.launches;
-  if (uses_cublaslt(blob.engine)) json["cublaslt_calls"] = counts.library_calls;
+  if (uses(blob.engine, Library::kCublasLt)) json["cublaslt_calls"] = counts.products;
+  if (uses(blob.engine, Library::kCudnn)) json["cudnn_calls"] = counts.graphs;
   json["constant_bytes"] = blob.constants.size();
   json["images"] = nlohmann::ordered_json::array();
   for (const auto& image : blob.engine.images) {
@@ -62,15 +64,20 @@ Result<engine::BlobSummary> summarize(std::span<const std::byte> bytes) {
   for (const auto& step : blob.engine.steps) {
     if (!is_chosen(blob.engine, step)) continue;
     if (step.AsLaunch() != nullptr) ++counts.launches;
-    if (info_of(step).needs_cublaslt) ++counts.library_calls;
+    if (step.AsProduct() != nullptr) ++counts.products;
+    if (step.AsLibraryGraph() != nullptr) ++counts.graphs;
   }
   summary.lines.push_back(fmt::format("{} kernels, {} launches a call, {} bytes of constants",
                                       blob.engine.kernels.size(), counts.launches,
                                       blob.constants.size()));
-  if (uses_cublaslt(blob.engine)) {
-    summary.lines.push_back(
-        fmt::format("{} product(s) a call by cuBLASLt where that is, by kernels elsewhere",
-                    counts.library_calls));
+  if (uses(blob.engine, Library::kCublasLt)) {
+    summary.lines.push_back(fmt::format(
+        "{} product(s) a call by cuBLASLt where that is, by kernels elsewhere", counts.products));
+  }
+  if (uses(blob.engine, Library::kCudnn)) {
+    summary.lines.push_back(fmt::format(
+        "{} convolution(s) and attention(s) a call by cuDNN where that is, by kernels elsewhere",
+        counts.graphs));
   }
   for (const auto& image : blob.engine.images) {
     summary.lines.push_back(fmt::format("{}: {} bytes", printable(image->target), image->size));

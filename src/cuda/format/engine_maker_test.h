@@ -214,7 +214,7 @@ inline std::vector<std::byte> changed(std::vector<std::byte> blob,
 inline std::vector<std::byte> chosen(const std::vector<std::byte>& blob,
                                      const std::vector<uint8_t>& choices,
                                      const std::string& device) {
-  const auto changes = choose(blob, choices, device);
+  const auto changes = choose(blob, {choices, device, {}});
   EXPECT_TRUE(changes.ok()) << changes.error().message();
   return changed(blob, *changes);
 }

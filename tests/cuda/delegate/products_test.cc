@@ -172,7 +172,7 @@ TEST_F(CudaProducts, ProductsOfManyRowsAreFirstByTheLibrary) {
     Generator generator(m.graph, *constants, {.with_cublaslt = with_cublaslt});
     EXPECT_TRUE(generator.run().empty());
     const table::EngineT engine = generator.take_engine();
-    EXPECT_EQ(uses_cublaslt(engine), with_cublaslt);
+    EXPECT_EQ(uses(engine, Library::kCublasLt), with_cublaslt);
     const bool is_first =
         std::any_of(engine.steps.begin(), engine.steps.end(), [&](const auto& step) {
           return step.AsProduct() != nullptr && step.AsProduct()->alternative == 0;

@@ -66,7 +66,7 @@ TEST_F(CudaTuning, TheFirstCallFindsTheFastest) {
   ASSERT_EQ(collector.all.size(), 1u);
   const engine::FoundChoices& found = collector.all[0];
   EXPECT_EQ(found.xxh3, xxh3_hex(blob));
-  EXPECT_THAT(found.choices, ElementsAre(1));
+  EXPECT_THAT(found.choices.alternatives, ElementsAre(1));
   EXPECT_EQ(found.tuned.device, "stand-in 0 (4 multiprocessors), CUDA 13.2");
   // A block takes a millisecond there: four and two, and one behind them.
   EXPECT_EQ(found.tuned.before, 5);

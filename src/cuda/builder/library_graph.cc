@@ -1,0 +1,279 @@
+#include "cuda/builder/library_graph.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cuda/builder/generator.h"
+#include "cuda/builder/layout.h"
+#include "cuda/builder/tiled_product.h"
+#include "cuda/format/steps.h"
+
+namespace slipway::cuda {
+
+using ir::SymInt;
+
+namespace {
+
+// Of what the library has for a graph, where there are to be several ways.
+constexpr uint32_t kMostEngines = 4;
+constexpr int64_t kGraphWorkspace = int64_t{32} << 20;
+constexpr int64_t kVector = 8;  // elements of 16 bytes
+
+using Tensor = std::unique_ptr<table::GraphTensorT>;
+
+// Null where any is not known.
+Tensor tensor_of(uint32_t buffer, const SymInt& offset, const Sizes& sizes, const Sizes& strides) {
+  auto made = std::make_unique<table::GraphTensorT>();
+  made->buffer = buffer;
+  const auto add = [](std::vector<uint64_t>& to, const SymInt& number, int64_t least) {
+    const auto known = number.constant();
+    if (!known || *known < least) return false;
+    to.push_back(static_cast<uint64_t>(*known));
+    return true;
+  };
+  std::vector<uint64_t> first;
+  bool is_known = add(first, offset, 0);
+  for (const SymInt& size : sizes) is_known = is_known && add(made->sizes, size, 1);
+  for (const SymInt& stride : strides) is_known = is_known && add(made->strides, stride, 0);
+  if (!is_known || first.front() % kVector != 0) return nullptr;
+  made->offset = first.front();
+  // Of one element the stride may be 0, which the library does not take.
+  uint64_t whole = 1;
+  for (size_t i = 0; i < made->sizes.size(); ++i) {
+    whole = std::max(whole, made->sizes[i] * made->strides[i]);
+  }
+  for (size_t i = 0; i < made->sizes.size(); ++i) {
+    if (made->strides[i] == 0) made->strides[i] = whole;
+  }
+  return made;
+}
+
+// The view of a value of the half type in the engine's own memory, or of what it is cast from.
+std::optional<View> view_in_memory(Generator& generator, const Value& value, DType type) {
+  const auto view = view_of(value);
+  const bool is_there = view && view->base->buffer && memory_dtype(*view->base) == type &&
+                        !generator.is_of_caller(*view->base->buffer);
+  if (is_there) return view;
+  if (value.buffer || !value.is_cast || value.operands.empty()) return std::nullopt;
+  return view_in_memory(generator, *value.operands.front(), type);
+}
+
+// [images, channels, height, width]
+Tensor images_of(Generator& generator, const Value& value, DType type) {
+  const auto view = view_in_memory(generator, value, type);
+  if (!view || !view->repeats.empty() || value.sizes.size() != 4) return nullptr;
+  if (view->strides[1] != SymInt(1)) return nullptr;
+  return tensor_of(*view->base->buffer, view->offset, value.sizes, view->strides);
+}
+
+// [batch, heads, tokens, width]; heads that share their elements are one.
+Tensor heads_of(Generator& generator, const Matrices& x, const Sizes& batch, size_t tokens,
+                size_t width, DType type) {
+  const Value& value = *x.value;
+  const auto view = view_in_memory(generator, value, type);
+  if (!view || batch.size() != 2 || x.batch != batch || value.sizes.size() != 4) return nullptr;
+  Sizes sizes = {batch[0], batch[1], value.sizes[tokens], value.sizes[width]};
+  const Sizes strides = {view->strides[0], view->strides[1], view->strides[tokens],
+                         view->strides[width]};
+  if (strides[3] != SymInt(1) || !is_multiple(sizes[3], kVector)) return nullptr;
+  for (size_t i = 0; i < view->repeats.size(); ++i) {
+    if (view->repeats[i] == SymInt(1)) continue;
+    if (i != 1) return nullptr;
+    sizes[1] = SymInt::floordiv(sizes[1], view->repeats[i]);
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    if (sizes[i] != SymInt(1) && !is_multiple(strides[i], kVector)) return nullptr;
+  }
+  return tensor_of(*view->base->buffer, view->offset, sizes, strides);
+}
+
+// The value that the only reader gives, with that reader's operator; null where there are others,
+// or the value is what the kernel is for.
+struct Next {
+  const onnx::Node* node = nullptr;
+  Value* value = nullptr;
+};
+Next next_of(Generator& generator, const Value& value, const Value* target) {
+  const auto readers = generator.readers(value.name);
+  if (&value == target || readers.size() != 1 || value.output) return {};
+  return {readers.front(), &generator.value(readers.front()->outputs.front())};
+}
+
+// What follows the sums of a convolution: sums with another value, and a ReLU.
+void follow(Generator& generator, LibraryForm& form, const Value& sums, const Value* target,
+            DType type, bool is_convolution) {
+  table::LibraryGraphT& graph = form.graph;
+  Tensor c;
+  bool has_relu = false;
+  const Value* value = &sums;
+  for (;;) {
+    if (value->dtype == type) {
+      form.result = &generator.value(value->name);
+      if (c && !graph.has_c) {
+        graph.has_c = true;
+        graph.tensors.push_back(std::make_unique<table::GraphTensorT>(*c));
+      }
+      graph.has_relu = has_relu;
+    }
+    const Next next = next_of(generator, *value, target);
+    if (next.node == nullptr) return;
+    const std::string& op = next.node->op_type;
+    if (op == "Add" && is_convolution && !c && !has_relu) {
+      const bool is_first = next.node->inputs.front() == value->name;
+      const Value* const other = generator.find(next.node->inputs.at(is_first ? 1 : 0));
+      if (other == nullptr || other == value || other->sizes != value->sizes) return;
+      c = images_of(generator, *other, type);
+      if (!c) return;
+    } else if (op == "Relu" && is_convolution) {
+      has_relu = true;
+    } else if (op != "Cast") {
+      return;
+    }
+    value = next.value;
+    if (value->dtype != type && value->dtype != DType::kFloat32) return;
+  }
+}
+
+// Whether the target's memory is what the library writes.
+bool is_written(const Generator& generator, const Value& target, const Value& result) {
+  const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
+                       target.maker->inputs.front() == result.name;
+  return (&target == &result || is_cast) && memory_dtype(target) == result.dtype &&
+         !generator.is_of_caller(*target.buffer);
+}
+
+// The strides of a value that lies in memory by itself, in this order.
+Sizes strides_of(const Value& like, Order order) {
+  Value value;
+  value.sizes = like.sizes;
+  value.order = order;
+  Sizes strides(value.sizes.size(), 1);
+  SymInt stride = 1;
+  const std::vector<size_t> dimensions = memory_order(value);
+  for (size_t i = dimensions.size(); i-- > 0;) {
+    strides[dimensions[i]] = stride;
+    stride = stride * value.sizes[dimensions[i]];
+  }
+  return strides;
+}
+
+Order order_of(const LibraryForm& form) {
+  return form.graph.kind == table::LibraryGraphKind::Convolution ? Order::kChannelsLast
+                                                                 : Order::kAsGiven;
+}
+
+int8_t scalar_type_of(DType type) { return type == DType::kFloat16 ? 5 : 15; }
+
+// The result's place among the tensors is taken, until there is memory for it.
+bool has_result(Generator& generator, LibraryForm& form, size_t place) {
+  if (form.result == nullptr || form.result->sizes.size() != 4) return false;
+  Tensor y = tensor_of(0, 0, form.result->sizes, strides_of(*form.result, order_of(form)));
+  if (!y || !generator.ways().with_cudnn) return false;
+  form.graph.tensors.insert(form.graph.tensors.begin() + static_cast<std::ptrdiff_t>(place),
+                            std::move(y));
+  return true;
+}
+
+}  // namespace
+
+std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryConvolution& convolution) {
+  Generator& generator = kernel.generator();
+  const Window& window = convolution.window;
+  const std::vector<int64_t> pads(window.pads.begin(), window.pads.begin() + 2);
+  const bool is_even = std::equal(pads.begin(), pads.end(), window.pads.begin() + 2);
+  if (!generator.ways().with_cudnn || !is_even || convolution.sums->sizes.size() != 4) return {};
+  LibraryForm form;
+  table::LibraryGraphT& graph = form.graph;
+  graph.type = scalar_type_of(convolution.type);
+  const auto numbers = [](const std::vector<int64_t>& from) {
+    return std::vector<uint64_t>(from.begin(), from.end());
+  };
+  graph.strides = numbers(window.strides);
+  graph.pads = numbers(pads);
+  graph.dilations = numbers(window.dilations);
+  const SymInt& results = convolution.sums->sizes[1];
+  const SymInt& channels = convolution.taps[2];
+  graph.tensors.push_back(images_of(generator, *convolution.x, convolution.type));
+  graph.tensors.push_back(tensor_of(
+      convolution.filters, 0, {results, channels, convolution.taps[0], convolution.taps[1]},
+      {convolution.filter_stride, 1, convolution.taps[1] * channels, channels}));
+  if (convolution.bias != nullptr) {
+    const Value& bias = *convolution.bias;
+    const Value* const from = bias.is_cast ? bias.operands.front() : &bias;
+    if (from->initializer == nullptr || from->dtype != convolution.type) return {};
+    graph.has_bias = true;
+    graph.tensors.push_back(
+        tensor_of(generator.constant(*from), 0, {1, results, 1, 1}, {results, 1, 1, 1}));
+  }
+  follow(generator, form, *convolution.sums, kernel.target(), convolution.type, true);
+  const bool is_whole =
+      std::all_of(graph.tensors.begin(), graph.tensors.end(), [](const auto& t) { return !!t; });
+  if (!is_whole || !is_multiple(channels, kVector) || !is_multiple(results, kVector)) return {};
+  if (!has_result(generator, form, 2)) return {};
+  return form;
+}
+
+std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryAttention& attention) {
+  Generator& generator = kernel.generator();
+  if (!generator.ways().with_cudnn) return {};
+  LibraryForm form;
+  table::LibraryGraphT& graph = form.graph;
+  graph.kind = table::LibraryGraphKind::Attention;
+  graph.type = scalar_type_of(attention.type);
+  graph.scale = attention.scale;
+  const auto heads = [&](const Matrices& x, size_t tokens, size_t width) {
+    return heads_of(generator, x, attention.batch, tokens, width, attention.type);
+  };
+  const Matrices& query = attention.query;
+  const Matrices& key = attention.key;
+  const Matrices& value = attention.value;
+  graph.tensors.push_back(heads(query, query.row_dimension, query.k_dimension));
+  graph.tensors.push_back(heads(key, key.row_dimension, key.k_dimension));
+  graph.tensors.push_back(heads(value, value.k_dimension, value.row_dimension));
+  const bool is_whole =
+      std::all_of(graph.tensors.begin(), graph.tensors.end(), [](const auto& t) { return !!t; });
+  if (!is_whole || graph.tensors[1]->sizes[1] != graph.tensors[2]->sizes[1]) return {};
+  follow(generator, form, *attention.result, kernel.target(), attention.type, false);
+  if (!has_result(generator, form, 3)) return {};
+  return form;
+}
+
+uint32_t library_ways(const Generator& generator, const std::optional<LibraryForm>& form) {
+  return form ? std::min(generator.ways().candidates, kMostEngines) : 0;
+}
+
+void emit_library_graph(Kernel& kernel, const LibraryForm& form, uint8_t rank) {
+  Generator& generator = kernel.generator();
+  kernel.alternative().plan = rank == 0 ? "cuDNN" : fmt::format("cuDNN, engine {}", rank);
+  Value& target = *kernel.target();
+  Value& result = *form.result;
+  const bool is_all = is_written(generator, target, result);
+  table::LibraryGraphT graph = form.graph;
+  table::GraphTensorT& y = *graph.tensors.at(result_of(graph));
+  const Order order = is_all ? target.order : order_of(form);
+  for (size_t i = 0; i < 4; ++i) {
+    y.strides[i] = static_cast<uint64_t>(*strides_of(result, order)[i].constant());
+  }
+  y.buffer = is_all ? *target.buffer
+                    : generator.scratch(ir::numel(result.sizes) *
+                                        static_cast<int64_t>(dtype_size(result.dtype)));
+  graph.workspace = generator.scratch(kGraphWorkspace);
+  graph.rank = rank;
+  if (is_all) return kernel.set_library_step(std::move(graph));
+  const uint32_t between = y.buffer;
+  Kernel first(generator, kernel.alternative());
+  first.set_library_step(std::move(graph));
+  generator.launch(first);
+  const Order known = result.order;
+  result.buffer = between;
+  result.order = order;
+  generator.write_elements(target, kernel);
+  result.buffer.reset();
+  result.order = known;
+}
+
+}  // namespace slipway::cuda
