@@ -14,7 +14,8 @@ setup:
 setup-tensorrt:
 	@tools/setup_tensorrt.sh
 
-# Likewise: what compiles the kernels of the engine `cuda`, and a library that its programs may use; with LIBRARIES=none without that.
+# Likewise: what compiles the kernels of the engine `cuda`, and libraries that its programs may use; with LIBRARIES=none without those,
+# with LIBRARIES=cublaslt or cudnn with one.
 setup-cuda:
 	@tools/setup_cuda.sh $(LIBRARIES)
 
