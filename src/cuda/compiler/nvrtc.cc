@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <dlfcn.h>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -89,6 +90,12 @@ Result<const Nvrtc*> Nvrtc::load(const std::string& file) {
     return unavailable("{} does not say what it compiles for: {}", file, call.error_text(code));
   }
   std::sort(nvrtc->capabilities_.begin(), nvrtc->capabilities_.end());
+  // It opens its builtins by their name alone, and the loader has those that lie beside it only
+  // where they are open already.
+  const std::string builtins =
+      fmt::format("libnvrtc-builtins.so.{}.{}", nvrtc->major_, nvrtc->minor_);
+  ::dlopen(std::filesystem::path(nvrtc->path_).replace_filename(builtins).c_str(),
+           RTLD_NOW | RTLD_LOCAL);
   return nvrtc.release();
 }
 

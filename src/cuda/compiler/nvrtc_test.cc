@@ -2,6 +2,7 @@
 #include "cuda/compiler/nvrtc.h"
 
 #include <cstdlib>
+#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -53,6 +54,12 @@ TEST(Nvrtc, WhatIsNamedIsTakenOrIsAnError) {
   ASSERT_FALSE(broken.ok());
   EXPECT_EQ(broken.error().code(), ErrorCode::kUnavailable);
   EXPECT_THAT(broken.error().message(), HasSubstr("does not open"));
+}
+
+TEST(Nvrtc, ItsBuiltinsAreOpenedFromBesideIt) {
+  REQUIRE_NVRTC();
+  const std::string builtins = "libnvrtc-builtins.so." + nvrtc->version();
+  EXPECT_NE(::dlopen(builtins.c_str(), RTLD_NOW | RTLD_NOLOAD), nullptr);
 }
 
 TEST(Nvrtc, AnotherLibraryIsNotNvrtc) {
