@@ -13,6 +13,7 @@
 #include "cuda/builder/options.h"
 #include "cuda/format/description.h"
 #include "cuda/libraries/cublaslt.h"
+#include "cuda/libraries/cudnn.h"
 
 namespace slipway::cuda {
 
@@ -45,13 +46,18 @@ Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionV
   return std::unique_ptr<engine_build::Compiler>(std::make_unique<CudaCompiler>(options));
 }
 
+template <class Library>
+std::string state_of(const Result<const Library*>& library) {
+  return library.ok() ? fmt::format("{}: {}", (*library)->version_text(),
+                                    printable((*library)->path()))
+                      : library.error().message();
+}
+
 std::vector<std::pair<std::string, std::string>> state() {
   const auto version = compiler_version({});
-  const auto library = CublasLt::open();
   return {{"engine cuda", version.ok() ? *version : version.error().message()},
-          {"cuBLASLt", library.ok() ? fmt::format("{}: {}", (*library)->version_text(),
-                                                  printable((*library)->path()))
-                                    : library.error().message()}};
+          {"cuBLASLt", state_of(CublasLt::open())},
+          {"cuDNN", state_of(Cudnn::open())}};
 }
 
 constexpr const char* kExamples[] = {
