@@ -121,11 +121,8 @@ class CudaBuilder : public engine_build::Builder {
     if (!options_.keep_fp32.empty()) {
       options["keep_fp32"] = fmt::format("{}", fmt::join(options_.keep_fp32, ","));
     }
-    std::vector<std::string> libraries;
-    if (options_.with_cublaslt) libraries.emplace_back("cublaslt");
-    if (options_.with_cudnn) libraries.emplace_back("cudnn");
-    if (!libraries.empty())
-      options["cuda_libraries"] = fmt::format("{}", fmt::join(libraries, ","));
+    const std::string libraries = libraries_text(options_);
+    if (!libraries.empty()) options["cuda_libraries"] = libraries;
     if (options_.candidates > 1) options["cuda_candidates"] = std::to_string(options_.candidates);
     return options;
   }

@@ -169,4 +169,10 @@ Result<Options> parse_options(const engine_build::OptionValues& values) {
   return options;
 }
 
+std::string libraries_text(const Options& options) {
+  const bool both = options.with_cublaslt && options.with_cudnn;
+  return std::string(options.with_cublaslt ? "cublaslt" : "") + (both ? "," : "") +
+         (options.with_cudnn ? "cudnn" : "");
+}
+
 }  // namespace slipway::cuda

@@ -34,5 +34,7 @@ struct Options {
 std::span<const EngineOption> option_table();
 // Errors begin with "option '<name>'".
 Result<Options> parse_options(const engine_build::OptionValues& values);
+// Those that are wanted, as the option takes them and always in the same order; empty without any.
+std::string libraries_text(const Options& options);
 
 }  // namespace slipway::cuda

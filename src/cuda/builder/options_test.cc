@@ -57,6 +57,9 @@ TEST(OptionsTest, ReadsLibraries) {
     ASSERT_TRUE(options.ok()) << options.error().message();
     EXPECT_EQ(options->with_cublaslt, text.find("cublaslt") != std::string::npos) << text;
     EXPECT_EQ(options->with_cudnn, text.find("cudnn") != std::string::npos) << text;
+    EXPECT_EQ(libraries_text(*options), text == "none"             ? ""
+                                        : text == "cudnn,cublaslt" ? "cublaslt,cudnn"
+                                                                   : text);
   }
   for (const std::string text : {"", "cublas", "cudnn,", "none,cudnn", "cudnn cublaslt"}) {
     EXPECT_EQ(
