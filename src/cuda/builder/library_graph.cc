@@ -1,6 +1,7 @@
 #include "cuda/builder/library_graph.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 
 #include "cuda/builder/generator.h"
 #include "cuda/builder/layout.h"
+#include "cuda/builder/library_product.h"
 #include "cuda/builder/tiled_product.h"
 #include "cuda/format/steps.h"
 
@@ -103,34 +105,55 @@ Next next_of(Generator& generator, const Value& value, const Value* target) {
   return {readers.front(), &generator.value(readers.front()->outputs.front())};
 }
 
-// What follows the sums of a convolution: sums with another value, and a ReLU.
+// What may follow sums: a bias of a product, another value, an activation.
+struct Following {
+  std::function<Tensor(const Value&)> bias = nullptr;   // null of what is none
+  std::function<Tensor(const Value&)> added = nullptr;  // likewise
+  bool has_activation = false;
+};
+
+// The other operand's tensor; null where it is none that the library adds.
+Tensor added_tensor(Generator& generator, const Value& value, const onnx::Node& add,
+                    const std::function<Tensor(const Value&)>& tensor_of) {
+  const bool is_first = add.inputs.front() == value.name;
+  const Value* const other = generator.find(add.inputs.at(is_first ? 1 : 0));
+  return other == nullptr || other == &value ? nullptr : tensor_of(*other);
+}
+
+std::optional<table::LibraryActivation> activation_of(const onnx::Node& node) {
+  if (node.op_type == "Relu") return table::LibraryActivation::Relu;
+  const bool is_exact = onnx::attribute(node, "approximate", std::string("none")) == "none";
+  if (node.op_type == "Gelu" && is_exact) return table::LibraryActivation::Gelu;
+  return std::nullopt;
+}
+
 void follow(Generator& generator, LibraryForm& form, const Value& sums, const Value* target,
-            DType type, bool is_convolution) {
+            DType type, const Following& takes) {
   table::LibraryGraphT& graph = form.graph;
   Tensor c;
-  bool has_relu = false;
+  auto activation = table::LibraryActivation::None;
   const Value* value = &sums;
   for (;;) {
     if (value->dtype == type) {
       form.result = &generator.value(value->name);
-      if (c && !graph.has_c) {
-        graph.has_c = true;
-        graph.tensors.push_back(std::make_unique<table::GraphTensorT>(*c));
-      }
-      graph.has_relu = has_relu;
+      if (c) graph.tensors.push_back(std::exchange(c, nullptr)), graph.has_c = true;
+      graph.activation = activation;
     }
     const Next next = next_of(generator, *value, target);
-    if (next.node == nullptr) return;
-    const std::string& op = next.node->op_type;
-    if (op == "Add" && is_convolution && !c && !has_relu) {
-      const bool is_first = next.node->inputs.front() == value->name;
-      const Value* const other = generator.find(next.node->inputs.at(is_first ? 1 : 0));
-      if (other == nullptr || other == value || other->sizes != value->sizes) return;
-      c = images_of(generator, *other, type);
+    if (next.node == nullptr || activation != table::LibraryActivation::None) {
+      if (next.node == nullptr || next.node->op_type != "Cast") return;
+    } else if (const auto found = activation_of(*next.node)) {
+      if (!takes.has_activation) return;
+      activation = *found;
+    } else if (next.node->op_type == "Add" && takes.bias && value == &sums) {
+      Tensor bias = added_tensor(generator, *value, *next.node, takes.bias);
+      if (!bias) return;
+      graph.tensors.push_back(std::move(bias));
+      graph.has_bias = true;
+    } else if (next.node->op_type == "Add" && takes.added && !c && !graph.has_c) {
+      c = added_tensor(generator, *value, *next.node, takes.added);
       if (!c) return;
-    } else if (op == "Relu" && is_convolution) {
-      has_relu = true;
-    } else if (op != "Cast") {
+    } else if (next.node->op_type != "Cast") {
       return;
     }
     value = next.value;
@@ -146,36 +169,34 @@ bool is_written(const Generator& generator, const Value& target, const Value& re
          !generator.is_of_caller(*target.buffer);
 }
 
-// The strides of a value that lies in memory by itself, in this order.
-Sizes strides_of(const Value& like, Order order) {
-  Value value;
-  value.sizes = like.sizes;
-  value.order = order;
-  Sizes strides(value.sizes.size(), 1);
-  SymInt stride = 1;
-  const std::vector<size_t> dimensions = memory_order(value);
+// Of the result in memory by itself, in this order.
+void set_strides(table::GraphTensorT& y, Order order) {
+  Value like;
+  for (const uint64_t size : y.sizes) like.sizes.emplace_back(static_cast<int64_t>(size));
+  like.order = order;
+  y.strides.assign(y.sizes.size(), 1);
+  uint64_t stride = 1;
+  const std::vector<size_t> dimensions = memory_order(like);
   for (size_t i = dimensions.size(); i-- > 0;) {
-    strides[dimensions[i]] = stride;
-    stride = stride * value.sizes[dimensions[i]];
+    y.strides[dimensions[i]] = stride;
+    stride *= y.sizes[dimensions[i]];
   }
-  return strides;
-}
-
-Order order_of(const LibraryForm& form) {
-  return form.graph.kind == table::LibraryGraphKind::Convolution ? Order::kChannelsLast
-                                                                 : Order::kAsGiven;
 }
 
 int8_t scalar_type_of(DType type) { return type == DType::kFloat16 ? 5 : 15; }
 
+bool are_there(const std::vector<Tensor>& tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return t != nullptr; });
+}
+
 // The result's place among the tensors is taken, until there is memory for it.
-bool has_result(Generator& generator, LibraryForm& form, size_t place) {
-  if (form.result == nullptr || form.result->sizes.size() != 4) return false;
-  Tensor y = tensor_of(0, 0, form.result->sizes, strides_of(*form.result, order_of(form)));
-  if (!y || !generator.ways().with_cudnn) return false;
-  form.graph.tensors.insert(form.graph.tensors.begin() + static_cast<std::ptrdiff_t>(place),
-                            std::move(y));
-  return true;
+std::optional<LibraryForm> with_result(LibraryForm form, const Sizes& sizes) {
+  Tensor y = form.result == nullptr ? nullptr : tensor_of(0, 0, sizes, Sizes(4, 1));
+  if (!y) return std::nullopt;
+  std::vector<Tensor>& tensors = form.graph.tensors;
+  tensors.insert(tensors.begin() + static_cast<std::ptrdiff_t>(result_of(form.graph)),
+                 std::move(y));
+  return form;
 }
 
 }  // namespace
@@ -209,12 +230,52 @@ std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryConvolution
     graph.tensors.push_back(
         tensor_of(generator.constant(*from), 0, {1, results, 1, 1}, {results, 1, 1, 1}));
   }
-  follow(generator, form, *convolution.sums, kernel.target(), convolution.type, true);
-  const bool is_whole =
-      std::all_of(graph.tensors.begin(), graph.tensors.end(), [](const auto& t) { return !!t; });
-  if (!is_whole || !is_multiple(channels, kVector) || !is_multiple(results, kVector)) return {};
-  if (!has_result(generator, form, 2)) return {};
-  return form;
+  const auto added = [&](const Value& other) {
+    return other.sizes == convolution.sums->sizes ? images_of(generator, other, convolution.type)
+                                                  : nullptr;
+  };
+  follow(generator, form, *convolution.sums, kernel.target(), convolution.type,
+         {.added = added, .has_activation = true});
+  const bool are_vectors = is_multiple(channels, kVector) && is_multiple(results, kVector);
+  if (!are_there(graph.tensors) || !are_vectors) return {};
+  return with_result(std::move(form), convolution.sums->sizes);
+}
+
+std::optional<LibraryForm> library_form(Kernel& kernel, const TiledProduct& product) {
+  Generator& generator = kernel.generator();
+  const bool is_one = ir::numel(product.batch) == SymInt(1) && product.sums != nullptr;
+  if (!generator.ways().with_cudnn || !is_half(product.type) || !is_one) return {};
+  for (const TiledOperand* const operand : {&product.a, &product.b}) {
+    if (!is_whole(generator, *operand)) return {};
+  }
+  const SymInt& m = product.m;
+  const SymInt& n = product.n;
+  LibraryForm form;
+  table::LibraryGraphT& graph = form.graph;
+  graph.kind = table::LibraryGraphKind::Product;
+  graph.type = scalar_type_of(product.type);
+  graph.tensors.push_back(tensor_of(*product.a.buffer, 0, {1, 1, m, product.k},
+                                    {0, 0, *product.a.row_stride, *product.a.k_stride}));
+  graph.tensors.push_back(tensor_of(*product.b.buffer, 0, {1, 1, product.k, n},
+                                    {0, 0, *product.b.k_stride, *product.b.row_stride}));
+  const auto bias = [&](const Value& other) -> Tensor {
+    const Value* const from = other.is_cast ? other.operands.front() : &other;
+    const bool is_one_row = !other.sizes.empty() && other.sizes.back() == n &&
+                            ir::numel(other.sizes) == n && from->sizes == other.sizes;
+    if (!is_one_row || from->initializer == nullptr || from->dtype != product.type) return nullptr;
+    return tensor_of(generator.constant(*from), 0, {1, 1, 1, n}, {0, 0, 0, 1});
+  };
+  const auto added = [&](const Value& other) -> Tensor {
+    const auto buffer = other.sizes == product.sums->sizes
+                            ? memory_of(generator, other, product.type)
+                            : std::nullopt;
+    return buffer ? tensor_of(*buffer, 0, {1, 1, m, n}, {0, 0, n, 1}) : nullptr;
+  };
+  follow(generator, form, *product.sums, kernel.target(), product.type,
+         {.bias = bias, .added = added, .has_activation = true});
+  const bool are_vectors = is_multiple(n, kVector) && is_multiple(product.k, kVector);
+  if (!are_there(graph.tensors) || !are_vectors) return {};
+  return with_result(std::move(form), {1, 1, m, n});
 }
 
 std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryAttention& attention) {
@@ -234,12 +295,12 @@ std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryAttention& 
   graph.tensors.push_back(heads(query, query.row_dimension, query.k_dimension));
   graph.tensors.push_back(heads(key, key.row_dimension, key.k_dimension));
   graph.tensors.push_back(heads(value, value.k_dimension, value.row_dimension));
-  const bool is_whole =
-      std::all_of(graph.tensors.begin(), graph.tensors.end(), [](const auto& t) { return !!t; });
-  if (!is_whole || graph.tensors[1]->sizes[1] != graph.tensors[2]->sizes[1]) return {};
-  follow(generator, form, *attention.result, kernel.target(), attention.type, false);
-  if (!has_result(generator, form, 3)) return {};
-  return form;
+  if (!are_there(graph.tensors) || graph.tensors[1]->sizes[1] != graph.tensors[2]->sizes[1]) {
+    return {};
+  }
+  follow(generator, form, *attention.result, kernel.target(), attention.type, {});
+  if (attention.result->sizes.size() != 4) return {};
+  return with_result(std::move(form), attention.result->sizes);
 }
 
 uint32_t library_ways(const Generator& generator, const std::optional<LibraryForm>& form) {
@@ -251,13 +312,15 @@ void emit_library_graph(Kernel& kernel, const LibraryForm& form, uint8_t rank) {
   kernel.alternative().plan = rank == 0 ? "cuDNN" : fmt::format("cuDNN, engine {}", rank);
   Value& target = *kernel.target();
   Value& result = *form.result;
-  const bool is_all = is_written(generator, target, result);
   table::LibraryGraphT graph = form.graph;
+  const bool is_product = graph.kind == table::LibraryGraphKind::Product;
+  const bool is_all =
+      is_written(generator, target, result) && (!is_product || target.order == Order::kAsGiven);
   table::GraphTensorT& y = *graph.tensors.at(result_of(graph));
-  const Order order = is_all ? target.order : order_of(form);
-  for (size_t i = 0; i < 4; ++i) {
-    y.strides[i] = static_cast<uint64_t>(*strides_of(result, order)[i].constant());
-  }
+  const Order order = is_all                                               ? target.order
+                      : graph.kind == table::LibraryGraphKind::Convolution ? Order::kChannelsLast
+                                                                           : Order::kAsGiven;
+  set_strides(y, order);
   y.buffer = is_all ? *target.buffer
                     : generator.scratch(ir::numel(result.sizes) *
                                         static_cast<int64_t>(dtype_size(result.dtype)));

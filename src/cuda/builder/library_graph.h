@@ -32,6 +32,10 @@ struct LibraryConvolution {
 };
 std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryConvolution& convolution);
 
+struct TiledProduct;
+// Of one matrix by another.
+std::optional<LibraryForm> library_form(Kernel& kernel, const TiledProduct& product);
+
 struct LibraryAttention {
   Matrices query;  // of keys' and values' batch
   Matrices key;

@@ -13,6 +13,22 @@ namespace slipway::cuda {
 
 using ir::SymInt;
 
+// The memory of a value of this half type, row by row.
+std::optional<uint32_t> memory_of(const Generator& generator, const Value& value, DType type) {
+  if (!value.buffer && value.maker != nullptr && value.maker->op_type == "Cast") {
+    const Value* const from = generator.find(value.maker->inputs.front());
+    if (from != nullptr && is_half(from->dtype)) return memory_of(generator, *from, type);
+  }
+  const bool is_there = value.buffer && value.order == Order::kAsGiven &&
+                        memory_dtype(value) == type && !generator.is_of_caller(*value.buffer);
+  return is_there ? value.buffer : std::nullopt;
+}
+
+bool is_whole(const Generator& generator, const TiledOperand& operand) {
+  return operand.buffer && !operand.inside && operand.row_stride && operand.k_stride &&
+         operand.offset == SymInt(0) && !generator.is_of_caller(*operand.buffer);
+}
+
 namespace {
 
 // Of what the library has for a product, where there are to be several ways.
@@ -47,17 +63,6 @@ const Value* bias_of(const Generator& generator, const onnx::Node& node, const V
     if (is_one_row && from.initializer != nullptr && from.dtype == p.type) return &from;
   }
   return nullptr;
-}
-
-// The memory of a value of this half type, row by row.
-std::optional<uint32_t> memory_of(const Generator& generator, const Value& value, DType type) {
-  if (!value.buffer && value.maker != nullptr && value.maker->op_type == "Cast") {
-    const Value* const from = generator.find(value.maker->inputs.front());
-    if (from != nullptr && is_half(from->dtype)) return memory_of(generator, *from, type);
-  }
-  const bool is_there = value.buffer && value.order == Order::kAsGiven &&
-                        memory_dtype(value) == type && !generator.is_of_caller(*value.buffer);
-  return is_there ? value.buffer : std::nullopt;
 }
 
 // Where what is rounded is added to another such value, and then rounded again: that, rounded once.
@@ -100,11 +105,6 @@ std::optional<Rounded> rounded(const Generator& generator, const TiledProduct& p
   made.value = generator.find(reader->outputs.front());
   if (made.value == nullptr || made.value->dtype != p.type) return std::nullopt;
   return with_sum(generator, p, made, target).value_or(made);
-}
-
-bool is_whole(const Generator& generator, const TiledOperand& operand) {
-  return operand.buffer && !operand.inside && operand.row_stride && operand.k_stride &&
-         operand.offset == SymInt(0) && !generator.is_of_caller(*operand.buffer);
 }
 
 const SymInt& line_stride(const TiledOperand& operand) {

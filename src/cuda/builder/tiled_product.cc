@@ -350,7 +350,7 @@ void emit_tiled_product(Kernel& kernel, const TiledProduct& product) {
   Alternative& alternative = kernel.alternative();
   const std::vector<Plan> plans = plans_of(kernel.generator(), product);
   const LibraryWays library = library_ways(kernel, product);
-  const auto form = product.by_cudnn ? product.by_cudnn(kernel) : std::optional<LibraryForm>();
+  const auto form = product.by_cudnn ? product.by_cudnn(kernel) : library_form(kernel, product);
   const auto own = static_cast<uint32_t>(plans.size());
   const uint32_t first_of_cudnn = own + library.count;
   alternative.count = first_of_cudnn + library_ways(kernel.generator(), form);

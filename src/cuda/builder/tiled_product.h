@@ -61,7 +61,7 @@ struct TiledProduct {
   bool is_convolution = false;
   const Value* sums = nullptr;                    // the value that they are, where there is one
   std::optional<Windows> windows = std::nullopt;  // that a's rows are, where they are no matrix
-  // As cuDNN computes it, if it does; null: it does not.
+  // As cuDNN computes what is not one matrix times another, if it does; null: it is that.
   std::function<std::optional<LibraryForm>(Kernel&)> by_cudnn = nullptr;
 };
 

@@ -20,15 +20,29 @@ std::vector<int64_t> signed_of(const std::vector<uint64_t>& numbers) {
   return {numbers.begin(), numbers.end()};
 }
 
+DnnGraph::Kind kind_of(table::LibraryGraphKind kind) {
+  switch (kind) {
+    case table::LibraryGraphKind::Attention:
+      return DnnGraph::Kind::kAttention;
+    case table::LibraryGraphKind::Product:
+      return DnnGraph::Kind::kProduct;
+    case table::LibraryGraphKind::Convolution:
+      break;
+  }
+  return DnnGraph::Kind::kConvolution;
+}
+
 // As read_blob() has checked it.
 DnnGraph dnn_graph_of(const table::EngineT& engine, const table::LibraryGraphT& graph) {
   DnnGraph made;
-  made.kind = graph.kind == table::LibraryGraphKind::Attention ? DnnGraph::Kind::kAttention
-                                                               : DnnGraph::Kind::kConvolution;
+  made.kind = kind_of(graph.kind);
   made.is_bfloat16 = graph.type == static_cast<int8_t>(executorch::aten::ScalarType::BFloat16);
   made.has_bias = graph.has_bias;
   made.has_c = graph.has_c;
-  made.has_relu = graph.has_relu;
+  made.activation = graph.activation == table::LibraryActivation::Relu ? DnnGraph::Activation::kRelu
+                    : graph.activation == table::LibraryActivation::Gelu
+                        ? DnnGraph::Activation::kGelu
+                        : DnnGraph::Activation::kNone;
   for (const auto& tensor : graph.tensors) {
     made.tensors.push_back({signed_of(tensor->sizes), signed_of(tensor->strides)});
   }

@@ -379,6 +379,8 @@ TEST(CudaBlob, WhatIsWrongWithGraphsOfALibraryIsNamed) {
   const std::vector<std::pair<const char*, Change>> cases = {
       {"is of the type 6", [](auto& g) { g.type = 6; }},
       {"of the unknown kind 7", [](auto& g) { g.kind = static_cast<table::LibraryGraphKind>(7); }},
+      {"of the unknown kind 0, 9",
+       [](auto& g) { g.activation = static_cast<table::LibraryActivation>(9); }},
       {"has 5 tensors, and not 4", [](auto& g) { g.has_c = false; }},
       {"has 4 tensors, and not 5", [](auto& g) { g.tensors.pop_back(); }},
       {"buffer 77", [](auto& g) { g.tensors[1]->buffer = 77; }},
@@ -407,6 +409,19 @@ TEST(CudaBlob, WhatIsWrongWithGraphsOfALibraryIsNamed) {
     const Status checked = check_engine(maker.engine, 1 << 20);
     ASSERT_FALSE(checked.ok()) << why;
     EXPECT_THAT(checked.error().message(), HasSubstr(why));
+  }
+  // A product of matrices.
+  {
+    EngineMaker maker = convolving();
+    static_cast<void>(maker.blob());
+    table::LibraryGraphT& graph = *maker.engine.steps.at(3).AsLibraryGraph();
+    graph.kind = table::LibraryGraphKind::Product;
+    EXPECT_FALSE(check_engine(maker.engine, 1 << 20).ok());
+    for (auto& tensor : graph.tensors) tensor->sizes = {1, 1, 2, 2};
+    graph.tensors[3]->sizes[2] = 1;
+    EXPECT_TRUE(check_engine(maker.engine, 1 << 20).ok());
+    graph.tensors[1]->sizes[2] = 1;
+    EXPECT_FALSE(check_engine(maker.engine, 1 << 20).ok());
   }
   // Attention of four heads, which share two of keys and values.
   EngineMaker maker = convolving();

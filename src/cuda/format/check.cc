@@ -249,6 +249,15 @@ bool fits_together(const table::LibraryGraphT& graph) {
     return sizes(2) == std::vector<uint64_t>{w[0], w[1], w[2], y[3]} && w[0] == x[0] &&
            w[3] == x[3] && x[1] % w[1] == 0 && y == std::vector<uint64_t>{x[0], x[1], x[2], y[3]};
   }
+  const bool is_product = graph.kind == table::LibraryGraphKind::Product;
+  const std::vector<uint64_t> bias =
+      is_product ? std::vector<uint64_t>{1, 1, 1, y[3]} : std::vector<uint64_t>{1, y[1], 1, 1};
+  if (graph.has_bias && sizes(3) != bias) return false;
+  if (graph.has_c && sizes(graph.has_bias ? 4 : 3) != y) return false;
+  if (is_product) {
+    return x == std::vector<uint64_t>{1, 1, y[2], w[2]} && y[0] == 1 && y[1] == 1 &&
+           w == std::vector<uint64_t>{1, 1, x[3], y[3]};
+  }
   const bool has_steps = are_sizes(graph.strides, 2, 1) && are_sizes(graph.pads, 2, 0) &&
                          are_sizes(graph.dilations, 2, 1);
   if (!has_steps || w[1] != x[1] || y[0] != x[0] || y[1] != w[0]) return false;
@@ -257,20 +266,20 @@ bool fits_together(const table::LibraryGraphT& graph) {
     const uint64_t padded = x[i + 2] + 2 * graph.pads[i];
     if (reach > padded || (padded - reach) / graph.strides[i] + 1 != y[i + 2]) return false;
   }
-  if (graph.has_bias && sizes(3) != std::vector<uint64_t>{1, y[1], 1, 1}) return false;
-  return !graph.has_c || sizes(graph.has_bias ? 4 : 3) == y;
+  return true;
 }
 
 Status check_graph(const EngineT& engine, const table::LibraryGraphT& graph) {
-  const bool convolves = graph.kind == table::LibraryGraphKind::Convolution;
-  if (!convolves && graph.kind != table::LibraryGraphKind::Attention) {
-    return invalid_file("a library's graph is of the unknown kind {}",
-                        static_cast<int>(graph.kind));
+  const bool attends = graph.kind == table::LibraryGraphKind::Attention;
+  if (graph.kind > table::LibraryGraphKind::MAX ||
+      graph.activation > table::LibraryActivation::MAX) {
+    return invalid_file("a library's graph is of the unknown kind {}, {}",
+                        static_cast<int>(graph.kind), static_cast<int>(graph.activation));
   }
   if (!is_half(graph.type)) {
     return invalid_file("a library's graph is of the type {}", static_cast<int>(graph.type));
   }
-  const size_t count = convolves ? 3 + size_t{graph.has_bias} + size_t{graph.has_c} : 4;
+  const size_t count = attends ? 4 : 3 + size_t{graph.has_bias} + size_t{graph.has_c};
   if (graph.tensors.size() != count) {
     return invalid_file("a library's graph has {} tensors, and not {}", graph.tensors.size(),
                         count);

@@ -3,7 +3,7 @@
 namespace slipway::cuda {
 
 size_t result_of(const table::LibraryGraphT& graph) {
-  return graph.kind == table::LibraryGraphKind::Convolution ? 2 : 3;
+  return graph.kind == table::LibraryGraphKind::Attention ? 3 : 2;
 }
 
 StepInfo info_of(const table::StepUnion& step) {

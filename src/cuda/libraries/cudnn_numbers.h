@@ -96,6 +96,7 @@ inline constexpr int kSubtract = 9;
 inline constexpr int kExponential = 13;
 inline constexpr int kLogarithm = 15;
 inline constexpr int kRelu = 100;
+inline constexpr int kGelu = 104;
 inline constexpr int kSum = 0;
 inline constexpr int kHighest = 3;
 inline constexpr int kCrossCorrelation = 1;

@@ -34,6 +34,9 @@ DnnTensor packed(std::vector<int64_t> sizes) {
 std::string text_of(const DnnGraph& graph) {
   const std::vector<int64_t>& x = graph.tensors.at(0).sizes;
   const std::vector<int64_t>& w = graph.tensors.at(1).sizes;
+  if (graph.kind == DnnGraph::Kind::kProduct) {
+    return fmt::format("multiply [{}, {}] by [{}, {}]", x[2], x[3], w[2], w[3]);
+  }
   return graph.kind == DnnGraph::Kind::kConvolution
              ? fmt::format("convolve [{}, {}, {}, {}] by [{}, {}, {}, {}]", x[0], x[1], x[2], x[3],
                            w[0], w[1], w[2], w[3])
@@ -93,11 +96,9 @@ class DnnGraphs::Descriptor {
 class DnnGraphs::Operations {
  public:
   Operations(const Cudnn& library, const DnnGraph& graph) : library_(library), graph_(graph) {
-    if (graph.kind == DnnGraph::Kind::kConvolution) {
-      convolve();
-    } else {
-      attend();
-    }
+    if (graph.kind == DnnGraph::Kind::kConvolution) convolve();
+    if (graph.kind == DnnGraph::Kind::kAttention) attend();
+    if (graph.kind == DnnGraph::Kind::kProduct) multiply();
   }
   const std::vector<Descriptor>& all() const { return operations_; }
 
@@ -118,8 +119,16 @@ class DnnGraphs::Operations {
     tensors_.push_back(std::make_unique<Descriptor>(std::move(made)));
     return *tensors_.back();
   }
+  // As the library has it, which takes products of three dimensions.
+  DnnTensor shape(size_t i) const {
+    DnnTensor made = graph_.tensors.at(i);
+    if (graph_.kind != DnnGraph::Kind::kProduct) return made;
+    made.sizes.erase(made.sizes.begin());
+    made.strides.erase(made.strides.begin());
+    return made;
+  }
   const Descriptor& in_memory(size_t i) {
-    return tensor(static_cast<int64_t>(i) + 1, graph_.tensors.at(i), half(), false);
+    return tensor(static_cast<int64_t>(i) + 1, shape(i), half(), false);
   }
   const Descriptor& between(const DnnTensor& like, int type) {
     return tensor(kFirstVirtual + virtuals_++, like, type, true);
@@ -179,30 +188,42 @@ class DnnGraphs::Operations {
     how.set_sizes(dnn::kConvolutionStrides, graph_.strides);
     how.set_sizes(dnn::kConvolutionDilations, graph_.dilations);
     how.finish();
-    const DnnTensor& y = graph_.tensors.at(2);
-    const size_t steps = size_t{graph_.has_bias} + size_t{graph_.has_c} + size_t{graph_.has_relu};
+    follow([&](const Descriptor& sums) {
+      Descriptor made(library_, dnn::kConvolutionOperation);
+      made.set(dnn::kConvolutionHow, how);
+      made.set(dnn::kConvolutionX, in_memory(0));
+      made.set(dnn::kConvolutionW, in_memory(1));
+      made.set(dnn::kConvolutionY, sums);
+      made.set(dnn::kConvolutionAlpha, dnn::kFloatType, 1.0F);
+      made.set(dnn::kConvolutionBeta, dnn::kFloatType, 0.0F);
+      add(std::move(how), std::move(made));
+    });
+  }
+
+  void multiply() {
+    follow([&](const Descriptor& sums) { multiply(in_memory(0), in_memory(1), sums); });
+  }
+
+  // What gives the sums, and what comes behind them; the last one lies in memory.
+  template <class Sum>
+  void follow(const Sum& sum) {
+    const bool has_activation = graph_.activation != DnnGraph::Activation::kNone;
+    const size_t steps = size_t{graph_.has_bias} + size_t{graph_.has_c} + size_t{has_activation};
     size_t step = 0;
-    // The last one is what lies in memory.
     const auto next = [&]() -> const Descriptor& {
-      return step++ == steps ? in_memory(2) : between(y, dnn::kFloat32);
+      return step++ == steps ? in_memory(2) : between(shape(2), dnn::kFloat32);
     };
     const Descriptor* value = &next();
-    Descriptor made(library_, dnn::kConvolutionOperation);
-    made.set(dnn::kConvolutionHow, how);
-    made.set(dnn::kConvolutionX, in_memory(0));
-    made.set(dnn::kConvolutionW, in_memory(1));
-    made.set(dnn::kConvolutionY, *value);
-    made.set(dnn::kConvolutionAlpha, dnn::kFloatType, 1.0F);
-    made.set(dnn::kConvolutionBeta, dnn::kFloatType, 0.0F);
-    add(std::move(how), std::move(made));
-    const auto follow = [&](int mode, const Descriptor* other) {
+    sum(*value);
+    const auto then = [&](int mode, const Descriptor* other) {
       const Descriptor* const x = value;
       value = &next();
       pointwise(mode, *x, other, *value);
     };
-    if (graph_.has_bias) follow(dnn::kAdd, &in_memory(3));
-    if (graph_.has_c) follow(dnn::kAdd, &in_memory(graph_.has_bias ? 4 : 3));
-    if (graph_.has_relu) follow(dnn::kRelu, nullptr);
+    if (graph_.has_bias) then(dnn::kAdd, &in_memory(3));
+    if (graph_.has_c) then(dnn::kAdd, &in_memory(graph_.has_bias ? 4 : 3));
+    if (graph_.activation == DnnGraph::Activation::kRelu) then(dnn::kRelu, nullptr);
+    if (graph_.activation == DnnGraph::Activation::kGelu) then(dnn::kGelu, nullptr);
   }
 
   // In the form that the library knows to be attention.

@@ -27,20 +27,23 @@ struct DnnTensor {
 // What is computed, of a half type, with sums in float32.
 struct DnnGraph {
   enum class Kind : uint8_t {
-    // y = x * w + bias + c, and the greater of that and 0: [n, channels, height, width], and
-    // [results, channels, height, width] of w.
+    // y = f(x * w + bias + c): [n, channels, height, width], and [results, channels, height, width]
+    // of w.
     kConvolution,
     // y = softmax(scale x k^T) v: [batch, heads, tokens, width], where k and v may have fewer
     // heads,
     // which the heads of x share.
     kAttention,
+    // y = f(x w + bias + c), of matrices: [1, 1, rows, columns].
+    kProduct,
   };
+  enum class Activation : uint8_t { kNone, kRelu, kGelu };  // f
   Kind kind = Kind::kConvolution;
   bool is_bfloat16 = false;
   bool has_bias = false;
   bool has_c = false;
-  bool has_relu = false;
-  // x, w, y, the bias as [1, results, 1, 1], c; or x, k, v, y.
+  Activation activation = Activation::kNone;
+  // x, w, y, the bias as [1, results, 1, 1] or [1, 1, 1, columns], c; or x, k, v, y.
   std::vector<DnnTensor> tensors;
   // Of a convolution's height and width.
   std::vector<int64_t> strides;
