@@ -15,6 +15,7 @@
 #include "cuda/builder/generator.h"
 #include "cuda/builder/layout.h"
 #include "cuda/builder/library_graph.h"
+#include "cuda/builder/options.h"
 
 namespace slipway::cuda {
 
@@ -28,6 +29,8 @@ constexpr int64_t kMostWidth = 128;     // of queries, keys and values
 constexpr int64_t kMostKeyParts = 32;   // of the keys
 constexpr int64_t kEnoughBlocks = 132;  // for the processors of a GPU
 constexpr int64_t kUnknownKeys = 1024;  // what a number is taken for that a call decides
+// What swizzled tiles have besides, to begin at a multiple of as many bytes.
+constexpr int64_t kSwizzleRoom = 1024;
 
 struct Attention {
   DType type = DType::kFloat16;
@@ -44,16 +47,30 @@ struct Attention {
   Value* scores = nullptr;
   std::shared_ptr<Root> root;  // which the scores are made of
   std::optional<LibraryAttention> by_cudnn;
+  // Where a query sees no key that lies further on than it by more than this.
+  std::optional<int64_t> reach;
+};
+
+struct AttentionPlan {
+  int64_t row_warps = 1;
+  int64_t splits = 1;  // of the keys
+  // For Hopper alone: of four warps, which have 64 queries each; 0 for the plan above.
+  int64_t groups = 0;
+  int64_t keys = kKeys;  // of a step
+
+  int64_t rows() const { return groups > 0 ? 64 * groups : 16 * row_warps; }
+  int threads() const { return groups > 0 ? static_cast<int>(128 * groups) : kThreads; }
+  // Of the tiles: whole vectors that a warp's threads divide among them, or lines of swizzled
+  // tiles.
+  int64_t padded_width(int64_t width) const {
+    int64_t wide = groups > 0 ? 64 : 16;
+    while (wide < width) wide *= 2;
+    return wide;
+  }
+  bool operator==(const AttentionPlan&) const = default;
 };
 
 int64_t count_of(const SymInt& size) { return size.constant().value_or(kUnknownKeys); }
-
-// Of the tiles: whole vectors that a warp's threads divide among them.
-int64_t padded_width(int64_t width) {
-  int64_t wide = 16;
-  while (wide < width) wide *= 2;
-  return wide;
-}
 
 bool is_width(const SymInt& size) {
   const auto known = size.constant();
@@ -96,70 +113,85 @@ std::optional<Scaled> unscaled(Rule& r, const Value& value) {
 
 // What each step's tiles are loaded by.
 void emit_step_load(Kernel& k, const TiledOperand& operand, const char* name,
-                    const TileLoader& loader, const std::string& arguments,
+                    const TileLoader& loader, int threads, const std::string& arguments,
                     const std::string& first, const std::string& start, const std::string& rows,
                     const std::string& depth) {
   k.open(fmt::format("const auto load_{} = [&](unsigned short* tile{})", name, arguments));
   k.line(fmt::format("{}<Tile_{}, {}, {}, Index>(tile, {}, {}, {}, {}, {});", loader.function, name,
-                     operand.along_k, kThreads, first, start, rows, depth, loader.arguments));
+                     operand.along_k, threads, first, start, rows, depth, loader.arguments));
   k.close();
   k.line(";");
 }
 
-using PutRow = std::function<void(Kernel&, const std::string& part, const Indices& batch,
-                                  const std::string& row, const std::string& column)>;
+// Takes one of the sums, or what belongs to a row.
+using Put = std::function<void(Kernel&, const std::string& part, const Indices& at)>;
 
-// `put` finds the results of a row and column as sum, most and total.
-void emit_over_keys(Kernel& k, const Attention& t, int64_t row_warps, int64_t splits,
-                    const PutRow& put) {
-  k.generator().use(builder::kProductTiles);
-  k.generator().use(builder::kAttention);
-  const int64_t rows = 16 * row_warps;
-  const int64_t width = padded_width(t.width);
-  const int64_t value_width = padded_width(t.value_width);
-  const SymInt tiles = SymInt::floordiv(t.queries + (rows - 1), rows);
-  const SymInt batches = ir::numel(t.batch);
-  k.set_block(kThreads);
-  k.use_short_indices();
-  k.set_grid(batches * tiles * splits);
+// The tiles' types; what shared memory they take, in bytes.
+int64_t emit_tile_types(Kernel& k, const Attention& t, const AttentionPlan& plan) {
   const int64_t vector = vector_of(t.type);
-  const auto tile_size = [&](int64_t count, int64_t depth, bool along_k) {
-    return along_k ? count * (depth + vector) : depth * (count + vector);
-  };
-  const int64_t staged =
-      tile_size(rows, width, t.query.along_k) +
-      2 * (tile_size(kKeys, width, t.key.along_k) + tile_size(value_width, kKeys, t.value.along_k));
-  const int64_t sums = kThreads / 2 * (value_width + 8 + 2);
-  k.set_shared_bytes(static_cast<uint32_t>(std::max(2 * staged, 4 * sums)));
-  k.line("extern __shared__ s_vector s_memory[];");
+  const int64_t width = plan.padded_width(t.width);
+  const int64_t value_width = plan.padded_width(t.value_width);
   const auto tile = [&](const char* name, int64_t count, int64_t depth, bool along_k) {
-    k.line(fmt::format("typedef s_tile<unsigned short, {}, {}, {}> Tile_{};", count, depth, along_k,
+    k.line(fmt::format("typedef {}<unsigned short, {}, {}, {}> Tile_{};",
+                       plan.groups > 0 ? "s_swizzled_tile" : "s_tile", count, depth, along_k,
                        name));
+    if (plan.groups > 0) return 2 * count * depth;
+    return 2 * (along_k ? count * (depth + vector) : depth * (count + vector));
   };
-  tile("q", rows, width, t.query.along_k);
-  tile("k", kKeys, width, t.key.along_k);
-  tile("v", value_width, kKeys, t.value.along_k);
+  const int64_t staged = tile("q", plan.rows(), width, t.query.along_k) +
+                         2 * (tile("k", plan.keys, width, t.key.along_k) +
+                              tile("v", value_width, plan.keys, t.value.along_k));
+  // Sums lie there as floats, in the end.
+  const int64_t sums =
+      plan.groups > 0 ? 4 * plan.rows() * (64 + 8) : 4 * kThreads / 2 * (value_width + 8 + 2);
+  return std::max(staged, sums) + (plan.groups > 0 ? kSwizzleRoom : 0);
+}
+
+// `put` finds a sum of [row, column], put_row what is the highest score and the total of [row], as
+// sum, most and total.
+void emit_over_keys(Kernel& k, const Attention& t, const AttentionPlan& plan, const Put& put,
+                    const Put& put_row) {
+  k.generator().use(builder::kProductTiles);
+  if (plan.groups > 0) k.generator().use(builder::kSwizzledTiles);
+  k.generator().use(builder::kAttention);
+  if (plan.groups > 0) k.generator().use(builder::kGroupAttention);
+  const int64_t rows = plan.rows();
+  const SymInt tiles = SymInt::floordiv(t.queries + (rows - 1), rows);
+  k.set_block(plan.threads());
+  k.use_short_indices();
+  k.set_grid(ir::numel(t.batch) * tiles * plan.splits);
+  k.line("extern __shared__ s_vector s_memory[];");
+  k.set_shared_bytes(static_cast<uint32_t>(emit_tile_types(k, t, plan)));
   const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
-  const Indices at = k.unravel(block, {batches, splits, tiles});
+  const Indices at = k.unravel(block, {ir::numel(t.batch), plan.splits, tiles});
   const Indices batch = k.unravel(at[0], t.batch);
   const std::string first = k.let("Index", times(at[2], std::to_string(rows)));
   const std::string all = k.number(t.keys);
+  const auto least = [&](const std::string& a, const std::string& b) {
+    return k.let("Index", fmt::format("{0} < {1} ? {0} : {1}", a, b));
+  };
   std::string begin = "0";
   std::string end = all;
-  if (splits > 1) {
-    const SymInt steps = SymInt::floordiv(t.keys + (kKeys * splits - 1), kKeys * splits);
-    const std::string each = k.number(steps * kKeys);
-    begin = k.let("Index", times(at[1], each));
-    end = k.let("Index", fmt::format("{0} + {1} < {2} ? {0} + {1} : {2}", begin, each, all));
+  if (plan.splits > 1) {
+    const int64_t step = plan.keys * plan.splits;
+    const SymInt each = SymInt::floordiv(t.keys + (step - 1), step) * plan.keys;
+    begin = k.let("Index", times(at[1], k.number(each)));
+    end = least(k.let("Index", plus(begin, k.number(each))), all);
+  }
+  if (t.reach) {
+    end = least(k.let("Index", plus(first, std::to_string(rows + *t.reach))), end);
   }
   const std::string queries = k.number(t.queries);
   const std::string depth = std::to_string(t.width);
-  emit_step_load(k, t.query, "q", emit_tile_loader(k, t.query, t.type, "q", batch), "", first, "0",
-                 queries, depth);
-  emit_step_load(k, t.key, "k", emit_tile_loader(k, t.key, t.type, "k", batch), ", Index key",
-                 "key", "0", end, depth);
-  emit_step_load(k, t.value, "v", emit_tile_loader(k, t.value, t.type, "v", batch), ", Index key",
-                 "0", "key", std::to_string(t.value_width), end);
+  const auto load = [&](const TiledOperand& operand, const char* name, const std::string& arguments,
+                        const std::string& from, const std::string& start, const std::string& lines,
+                        const std::string& length) {
+    emit_step_load(k, operand, name, emit_tile_loader(k, operand, t.type, name, batch),
+                   plan.threads(), arguments, from, start, lines, length);
+  };
+  load(t.query, "q", "", first, "0", queries, depth);
+  load(t.key, "k", ", Index key", "key", "0", all, depth);
+  load(t.value, "v", ", Index key", "0", "key", std::to_string(t.value_width), all);
   k.open("const auto score = [&](int row, Index key, float sum) -> float");
   Indices place = batch;
   place.push_back(k.let("Index", plus(first, "row")));
@@ -169,30 +201,37 @@ void emit_over_keys(Kernel& k, const Attention& t, int64_t row_warps, int64_t sp
   k.line(fmt::format("return {};", score));
   k.close();
   k.line(";");
-  const char* half = half_product(t.type);
-  k.line(fmt::format(
-      "s_attention<{}, Tile_q, Tile_k, Tile_v, {}, {}, {}, {}, {}, {}, {}, {}, Index>(", half,
-      t.query.along_k, t.key.along_k, t.value.along_k, is_multiple(t.queries, rows),
-      is_multiple(t.keys, kKeys), row_warps, width, value_width));
-  k.line(fmt::format("  s_memory, {}, {}, {} - {}, load_q, load_k, load_v, score,", begin, end,
-                     queries, first));
-  k.open("  [&](int row, int column, float sum, float most, float total)");
-  k.open(fmt::format("if (column < {})", t.value_width));
-  put(k, at[1], batch, k.let("Index", plus(first, "row")), "column");
+  const std::string form = plan.groups > 0 ? ""
+                                           : fmt::format("{}, {}, {}, ", t.query.along_k,
+                                                         t.key.along_k, t.value.along_k);
+  k.line(fmt::format("{}<{}, Tile_q, Tile_k, Tile_v, {}{}, {}, {}, {}, {}, {}, Index>(",
+                     plan.groups > 0 ? "s_group_attention" : "s_attention", half_product(t.type),
+                     form, is_multiple(t.queries, rows), is_multiple(t.keys, plan.keys),
+                     plan.splits > 1, plan.groups > 0 ? plan.groups : plan.row_warps,
+                     plan.padded_width(t.width), plan.padded_width(t.value_width)));
+  k.line(fmt::format("  {}, {}, {}, {}, {} - {}, {}, load_q, load_k, load_v, score,",
+                     plan.groups > 0 ? "s_first_tile(s_memory)" : "s_memory", begin, end, all,
+                     queries, first, t.value_width));
+  Indices of_row = batch;
+  k.open("  [&](int row, int column, const float(&sums)[8], int count)");
+  of_row.push_back(k.let("Index", plus(first, "row")));
+  k.open_run();
+  Indices of_sum = of_row;
+  of_sum.push_back(k.let("Index", "(Index)column + e"));
+  k.follow(of_sum.back());
+  put(k, at[1], of_sum);
+  k.close_run();
   k.close();
+  k.line(",");
+  k.open("  [&](int row, float most, float total)");
+  of_row.back() = k.let("Index", plus(first, "row"));
+  put_row(k, at[1], of_row);
   k.close();
   k.line(");");
 }
 
-// Where there are no keys, a sum of nothing.
-std::string quotient(Kernel& k, const Attention& t) {
-  const std::string keys = k.number(t.keys);
-  return t.keys.is_constant() ? "(sum / total)" : fmt::format("({} > 0 ? sum / total : 0)", keys);
-}
-
 // In parts of the keys, which a second kernel puts together.
-void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t splits,
-                const Store& store) {
+void emit_parts(Kernel& kernel, const Attention& t, const AttentionPlan& plan, const Store& store) {
   Generator& generator = kernel.generator();
   Sizes rows = t.batch;
   rows.push_back(t.queries);
@@ -201,25 +240,22 @@ void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t s
   const SymInt count = ir::numel(sizes);
   const SymInt row_count = ir::numel(rows);
   const auto bytes = static_cast<int64_t>(sizeof(float));
-  const uint32_t sums = generator.scratch(count * splits * bytes);
-  const uint32_t highest = generator.scratch(row_count * splits * bytes);
-  const uint32_t totals = generator.scratch(row_count * splits * bytes);
+  const uint32_t sums = generator.scratch(count * plan.splits * bytes);
+  const uint32_t highest = generator.scratch(row_count * plan.splits * bytes);
+  const uint32_t totals = generator.scratch(row_count * plan.splits * bytes);
   const auto place = [](Kernel& k, const std::string& part, const SymInt& each,
                         const std::string& own) { return plus(times(part, k.number(each)), own); };
   Kernel first(generator, kernel.alternative());
-  emit_over_keys(first, t, row_warps, splits,
-                 [&](Kernel& k, const std::string& part, const Indices& batch,
-                     const std::string& row, const std::string& column) {
-                   Indices at = batch;
-                   at.push_back(row);
-                   const std::string own_row = k.ravel(at, rows);
-                   at.push_back(column);
-                   k.store(sums, DType::kFloat32, place(k, part, count, k.ravel(at, sizes)), "sum");
-                   k.open(fmt::format("if ({} == 0)", column));
-                   k.store(highest, DType::kFloat32, place(k, part, row_count, own_row), "most");
-                   k.store(totals, DType::kFloat32, place(k, part, row_count, own_row), "total");
-                   k.close();
-                 });
+  emit_over_keys(
+      first, t, plan,
+      [&](Kernel& k, const std::string& part, const Indices& at) {
+        k.store(sums, DType::kFloat32, place(k, part, count, k.ravel(at, sizes)), "sums[e]");
+      },
+      [&](Kernel& k, const std::string& part, const Indices& at) {
+        const std::string own = place(k, part, row_count, k.ravel(at, rows));
+        k.store(highest, DType::kFloat32, own, "most");
+        k.store(totals, DType::kFloat32, own, "total");
+      });
   generator.launch(first);
   const std::string thread = kernel.thread_of(count);
   const Indices at = kernel.unravel(thread, sizes);
@@ -227,7 +263,7 @@ void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t s
   const auto load = [&](uint32_t buffer, const SymInt& each, const std::string& own) {
     return kernel.load(buffer, DType::kFloat32, place(kernel, "(Index)i", each, own));
   };
-  const auto loop = fmt::format("for (int i = 0; i < {}; ++i)", splits);
+  const auto loop = fmt::format("for (int i = 0; i < {}; ++i)", plan.splits);
   kernel.use_short_indices();
   kernel.line("float most = -s_inff(), sum = 0, total = 0;");
   kernel.line("#pragma unroll");
@@ -241,17 +277,19 @@ void emit_parts(Kernel& kernel, const Attention& t, int64_t row_warps, int64_t s
   kernel.line(fmt::format("sum += factor * {};", load(sums, count, thread)));
   kernel.line(fmt::format("total += factor * {};", load(totals, row_count, row)));
   kernel.close();
-  store(kernel, at, quotient(kernel, t));
+  // Where there are no keys, a sum of nothing.
+  const std::string keys = kernel.number(t.keys);
+  store(kernel, at,
+        t.keys.is_constant() ? "(sum / total)" : fmt::format("({} > 0 ? sum / total : 0)", keys));
 }
 
-struct AttentionPlan {
-  int64_t row_warps = 1;
-  int64_t splits = 1;  // of the keys
-  bool operator==(const AttentionPlan&) const = default;
-};
+// Whether groups of warps read its tiles as they are in memory.
+bool is_for_groups(const Attention& t) {
+  return t.query.along_k && t.key.along_k && !t.value.along_k;
+}
 
-// First what fills a GPU with blocks, and then what has others.
-std::vector<AttentionPlan> attention_plans(const Attention& t, uint32_t most_plans) {
+// First what fills a GPU with blocks, and then what has others. One at least is for all images.
+std::vector<AttentionPlan> attention_plans(const Attention& t, const Generator::Ways& ways) {
   const int64_t batches = count_of(ir::numel(t.batch));
   const int64_t keys = count_of(t.keys);
   const auto blocks = [&](int64_t rows) {
@@ -266,40 +304,85 @@ std::vector<AttentionPlan> attention_plans(const Attention& t, uint32_t most_pla
     }
     return AttentionPlan{row_warps, splits};
   };
-  const AttentionPlan first = with_rows(blocks(64) >= kEnoughBlocks ? 4 : 1);
-  std::vector<AttentionPlan> plans;
+  const bool are_enough = blocks(64) >= kEnoughBlocks;
+  const AttentionPlan first = with_rows(are_enough ? 4 : 1);
+  std::vector<AttentionPlan> known;
+  if (ways.are_for_hopper && is_for_groups(t)) known = {{4, 1, 1}, {4, 1, 2}};
+  if (!known.empty() && !are_enough) known.insert(known.begin(), first);
   for (const AttentionPlan& plan :
        {first, with_rows(1), with_rows(2), with_rows(4),
         AttentionPlan{first.row_warps, std::min(2 * first.splits, kMostKeyParts)},
         AttentionPlan{first.row_warps, std::max<int64_t>(first.splits / 2, 1)}}) {
-    const bool is_known = std::find(plans.begin(), plans.end(), plan) != plans.end();
     const bool has_keys = plan.splits == 1 || plan.splits * kKeys <= keys;
-    if (plans.size() < most_plans && !is_known && has_keys) plans.push_back(plan);
+    if (std::find(known.begin(), known.end(), plan) == known.end() && has_keys) {
+      known.push_back(plan);
+    }
+  }
+  std::vector<AttentionPlan> plans(known.begin(),
+                                   known.begin() + std::min<size_t>(ways.candidates, known.size()));
+  const auto is_of_hopper = [](const AttentionPlan& plan) { return plan.groups > 0; };
+  if (ways.are_for_others && std::all_of(plans.begin(), plans.end(), is_of_hopper)) {
+    plans.push_back(first);
   }
   return plans;
 }
 
 void emit_attention(Kernel& kernel, const Attention& t, const Store& store) {
   Alternative& alternative = kernel.alternative();
-  const auto plans = attention_plans(t, kernel.generator().ways().candidates);
+  const Generator::Ways& ways = kernel.generator().ways();
+  const auto plans = attention_plans(t, ways);
   const auto own = static_cast<uint32_t>(plans.size());
   const auto form = t.by_cudnn ? library_form(kernel, *t.by_cudnn) : std::optional<LibraryForm>();
   alternative.count = own + library_ways(kernel.generator(), form);
   if (alternative.index >= own) {
     return emit_library_graph(kernel, *form, static_cast<uint8_t>(alternative.index - own));
   }
-  const auto [row_warps, splits] = plans.at(alternative.index);
-  alternative.plan = fmt::format("{} queries a block", 16 * row_warps);
-  if (splits > 1) alternative.plan += fmt::format(", keys in {} parts", splits);
-  if (splits > 1) return emit_parts(kernel, t, row_warps, splits, store);
-  emit_over_keys(kernel, t, row_warps, 1,
-                 [&](Kernel& k, const std::string&, const Indices& batch, const std::string& row,
-                     const std::string& column) {
-                   Indices at = batch;
-                   at.push_back(row);
-                   at.push_back(column);
-                   store(k, at, quotient(k, t));
-                 });
+  const AttentionPlan& plan = plans.at(alternative.index);
+  alternative.plan = fmt::format("{} queries a block", plan.rows());
+  if (plan.groups > 0) alternative.plan += ", by groups of warps";
+  if (plan.splits > 1) alternative.plan += fmt::format(", keys in {} parts", plan.splits);
+  if (plan.groups > 0 && ways.are_for_others) alternative.target = kHopper;
+  if (plan.splits > 1) return emit_parts(kernel, t, plan, store);
+  emit_over_keys(
+      kernel, t, plan,
+      [&](Kernel& k, const std::string&, const Indices& at) { store(k, at, "sums[e]"); },
+      [](Kernel&, const std::string&, const Indices&) {});
+}
+
+// How much further than itself a query sees, where that is known: scores that are -inf unless a
+// number of the query's is at least the key's.
+std::optional<int64_t> reach_of(Rule& r, const Attention& t) {
+  Generator& generator = r.generator();
+  const Value* scores = t.scores;
+  while (scores->maker && scores->maker->op_type == "Cast") {
+    scores = &generator.value(scores->maker->inputs.at(0));
+  }
+  const onnx::Node* choice = scores->maker;
+  if (!choice || choice->op_type != "Where") return std::nullopt;
+  const Value& condition = generator.value(choice->inputs.at(0));
+  const Value& other = generator.value(choice->inputs.at(2));
+  const auto literal = other.initializer ? generator.literal(other) : std::nullopt;
+  const onnx::Node* compares = condition.maker;
+  if (literal != real_literal(-INFINITY, other.dtype) || !compares ||
+      compares->op_type != "GreaterOrEqual") {
+    return std::nullopt;
+  }
+  // Along the last dimension but `from_last` alone.
+  const auto numbers = [&](size_t input, size_t from_last, const SymInt& count) {
+    const Value& value = generator.value(compares->inputs.at(input));
+    const Value* base = &value;
+    while (base->moved && base->maker && base->maker->op_type == "Unsqueeze") base = base->moved;
+    std::optional<Generator::Progression> none;
+    if (!base->initializer || value.sizes.size() <= from_last) return none;
+    const bool is_row = value.sizes.at(value.sizes.size() - 1 - from_last) == count &&
+                        ir::numel(value.sizes) == count;
+    const auto found = is_row ? generator.progression(*base) : none;
+    return found && found->step == 1 ? found : none;
+  };
+  const auto of_queries = numbers(0, 1, t.queries);
+  const auto of_keys = numbers(1, 0, t.keys);
+  if (!of_queries || !of_keys) return std::nullopt;
+  return of_queries->first - of_keys->first;
 }
 
 }  // namespace
@@ -383,7 +466,7 @@ bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
     t.number = scaled->number;
   }
   Generator& generator = r.generator();
-  for (const Matrices& x : {queries, first.b, second.b}) {
+  for (const Matrices& x : {queries, second.b, first.b}) {
     if (type_in_memory(x) != *type) generator.materialize(*x.value);
   }
   t.type = *type;
@@ -395,6 +478,7 @@ bool attend(Rule& r, const MatrixProduct& second, const Sizes& sizes) {
   t.query = tiled_operand(generator, queries, t.batch, t.type);
   t.key = tiled_operand(generator, first.b, t.batch, t.type);
   t.value = tiled_operand(generator, second.b, t.batch, t.type);
+  t.reach = reach_of(r, t);
   if (is_read_by_tokens(r)) {
     r.output(0).order = Order::kTokensFirst;
   }

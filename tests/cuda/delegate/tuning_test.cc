@@ -1,5 +1,6 @@
 // Engines with several ways to compute: any of them can be chosen, and the fastest is found.
 #include <cmath>
+#include <numeric>
 
 #include "base/hash.h"
 #include "cuda/delegate/delegate_test.h"
@@ -185,67 +186,95 @@ TEST_F(CudaTuning, EveryWayToComputeAProductGivesIt) {
   }
 }
 
-// Of two heads with this many queries and keys, 32 wide, rounded to float16.
-std::vector<std::byte> attention(int64_t queries, int64_t keys) {
+struct AttentionCase {
+  int queries;
+  int keys;
+  int width;
+  bool is_causal;
+  Generator::Ways ways;
+  uint32_t count;  // of alternatives
+};
+
+// Of two heads, rounded to float16, whose values are the keys.
+std::vector<std::byte> attention(const AttentionCase& of) {
   onnx::GraphMaker maker;
   const auto input = [&](const std::string& name, int64_t rows) {
-    maker.input(name, {1, 2, rows, 32});
+    maker.input(name, {1, 2, rows, of.width});
     maker.node("Cast", {name}, name + "_half", {{"to", int64_t{10}}});
     maker.node("Cast", {name + "_half"}, name + "_float", {{"to", int64_t{1}}});
   };
-  input("q", queries);
-  input("k", keys);
-  input("v", keys);
+  input("q", of.queries);
+  input("k", of.keys);
   maker.node("Transpose", {"k_float"}, "turned", {{"perm", std::vector<int64_t>{0, 1, 3, 2}}});
-  maker.node("MatMul", {"q_float", "turned"}, "scores");
-  maker.node("Softmax", {"scores"}, "weights");
-  maker.node("MatMul", {"weights", "v_float"}, "result");
-  maker.output("result", {1, 2, queries, 32});
-  return blob_of(maker.graph, {.candidates = 6});
+  maker.node("MatMul", {"q_float", "turned"}, "products");
+  std::string scores = "products";
+  if (of.is_causal) {
+    const auto numbers = [&](const char* name, const std::vector<int64_t>& sizes, int count) {
+      std::vector<int64_t> all(count);
+      std::iota(all.begin(), all.end(), 0);
+      maker.constant(name, DType::kInt64, sizes, all);
+    };
+    numbers("rows", {of.queries, 1}, of.queries);
+    numbers("columns", {1, of.keys}, of.keys);
+    maker.constant("never", DType::kFloat32, {}, Floats{-INFINITY});
+    maker.node("GreaterOrEqual", {"rows", "columns"}, "allowed");
+    maker.node("Where", {"allowed", "products", "never"}, "scores");
+    scores = "scores";
+  }
+  maker.node("Softmax", {scores}, "weights");
+  maker.node("MatMul", {"weights", "k_float"}, "result");
+  maker.output("result", {1, 2, of.queries, of.width});
+  return blob_of(maker.graph, of.ways);
 }
 
-TEST_F(CudaTuning, EveryWayToComputeAttentionGivesIt) {
-  constexpr int kQueries = 40;
-  constexpr int kKeys = 130;
-  constexpr int kWidth = 32;
-  const auto numbers = [](int rows, int period) {
+void expect_attention(const AttentionCase& of) {
+  const auto numbers = [&](int rows, int period) {
     const int middle = period / 2;
     Floats made;
-    for (int i = 0; i < 2 * rows * kWidth; ++i) {
+    for (int i = 0; i < 2 * rows * of.width; ++i) {
       made.push_back(static_cast<float>(i * 7 % period - middle) / 16);
     }
     return made;
   };
-  const Floats q = numbers(kQueries, 13);
-  const Floats k = numbers(kKeys, 17);
-  const Floats v = numbers(kKeys, 29);
+  const Floats q = numbers(of.queries, 13);
+  const Floats k = numbers(of.keys, 17);
   Floats expected;
-  for (int row = 0; row < 2 * kQueries; ++row) {
-    const int head = row / kQueries * kKeys;
-    std::vector<double> sums(kWidth);
+  for (int row = 0; row < 2 * of.queries; ++row) {
+    const int first = row / of.queries * of.keys;
+    const int seen = of.is_causal ? std::min(row % of.queries + 1, of.keys) : of.keys;
+    std::vector<double> sums(of.width);
     double total = 0;
-    for (int key = head; key < head + kKeys; ++key) {
+    for (int key = first; key < first + seen; ++key) {
       double score = 0;
-      for (int i = 0; i < kWidth; ++i) score += q[row * kWidth + i] * k[key * kWidth + i];
+      for (int i = 0; i < of.width; ++i) score += q[row * of.width + i] * k[key * of.width + i];
       total += std::exp(score);
-      for (int i = 0; i < kWidth; ++i) sums[i] += std::exp(score) * v[key * kWidth + i];
+      for (int i = 0; i < of.width; ++i) sums[i] += std::exp(score) * k[key * of.width + i];
     }
     for (const double sum : sums) expected.push_back(static_cast<float>(sum / total));
   }
-  const auto blob = attention(kQueries, kKeys);
+  const auto blob = attention(of);
   ASSERT_EQ(*kDescription.count_choices(blob), 1u);
   const auto count = count_alternatives(read_blob(blob)->engine).at(0);
-  EXPECT_EQ(count, 4u);
+  EXPECT_EQ(count, of.count);
   for (uint32_t i = 0; i < count; ++i) {
     Handle engine(chosen(blob, {static_cast<uint8_t>(i)}, ""));
     ASSERT_EQ(engine.error(), et::Error::Ok) << engine.log();
-    TestTensor queries({1, 2, kQueries, kWidth}, q);
-    TestTensor keys({1, 2, kKeys, kWidth}, k);
-    TestTensor values({1, 2, kKeys, kWidth}, v);
-    TestTensor result({1, 2, kQueries, kWidth}, Floats(expected.size()));
-    ASSERT_EQ(engine.run({&queries, &keys, &values, &result}), et::Error::Ok) << engine.log();
+    TestTensor queries({1, 2, of.queries, of.width}, q);
+    TestTensor keys({1, 2, of.keys, of.width}, k);
+    TestTensor result({1, 2, of.queries, of.width}, Floats(expected.size()));
+    ASSERT_EQ(engine.run({&queries, &keys, &result}), et::Error::Ok) << engine.log();
     EXPECT_THAT(result.data(), testing::Pointwise(testing::FloatNear(1e-3F), expected)) << i;
   }
+}
+
+TEST_F(CudaTuning, EveryWayToComputeAttentionGivesIt) {
+  expect_attention({40, 130, 32, false, {.candidates = 6}, 4});
+  expect_attention({80, 130, 40, true, {.candidates = 6}, 4});
+}
+
+TEST_F(CudaTuning, EveryWayOfHopperToComputeAttentionGivesIt) {
+  expect_attention({130, 70, 72, false, kOfHopper, 5});
+  expect_attention({70, 130, 40, true, kOfHopper, 6});
 }
 
 }  // namespace
