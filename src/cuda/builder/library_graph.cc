@@ -127,6 +127,13 @@ std::optional<table::LibraryActivation> activation_of(const onnx::Node& node) {
   return std::nullopt;
 }
 
+// Whether the library may write it where it lies.
+bool is_of_library(const Generator& generator, const Value& target, const LibraryForm& form) {
+  const bool is_product = form.graph.kind == table::LibraryGraphKind::Product;
+  return !generator.is_of_caller(*target.buffer) &&
+         (!is_product || target.order == Order::kAsGiven);
+}
+
 void follow(Generator& generator, LibraryForm& form, const Value& sums, const Value* target,
             DType type, const Following& takes) {
   table::LibraryGraphT& graph = form.graph;
@@ -134,6 +141,8 @@ void follow(Generator& generator, LibraryForm& form, const Value& sums, const Va
   auto activation = table::LibraryActivation::None;
   const Value* value = &sums;
   for (;;) {
+    // The caller's memory is written by a kernel, which reads another value.
+    if (value == target && !is_of_library(generator, *target, form)) return;
     if (value->dtype == type) {
       form.result = &generator.value(value->name);
       if (c) graph.tensors.push_back(std::exchange(c, nullptr)), graph.has_c = true;
@@ -162,11 +171,12 @@ void follow(Generator& generator, LibraryForm& form, const Value& sums, const Va
 }
 
 // Whether the target's memory is what the library writes.
-bool is_written(const Generator& generator, const Value& target, const Value& result) {
+bool is_written(const Generator& generator, const Value& target, const LibraryForm& form) {
+  const Value& result = *form.result;
   const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
                        target.maker->inputs.front() == result.name;
   return (&target == &result || is_cast) && memory_dtype(target) == result.dtype &&
-         !generator.is_of_caller(*target.buffer);
+         is_of_library(generator, target, form);
 }
 
 // Of the result in memory by itself, in this order.
@@ -313,9 +323,7 @@ void emit_library_graph(Kernel& kernel, const LibraryForm& form, uint8_t rank) {
   Value& target = *kernel.target();
   Value& result = *form.result;
   table::LibraryGraphT graph = form.graph;
-  const bool is_product = graph.kind == table::LibraryGraphKind::Product;
-  const bool is_all =
-      is_written(generator, target, result) && (!is_product || target.order == Order::kAsGiven);
+  const bool is_all = is_written(generator, target, form);
   table::GraphTensorT& y = *graph.tensors.at(result_of(graph));
   const Order order = is_all                                               ? target.order
                       : graph.kind == table::LibraryGraphKind::Convolution ? Order::kChannelsLast

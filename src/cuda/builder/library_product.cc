@@ -89,6 +89,14 @@ std::optional<Rounded> with_sum(const Generator& generator, const TiledProduct& 
   return made;
 }
 
+// Whether the target's memory is what the library writes.
+bool is_given(const Generator& generator, const Value& target, const Rounded& rounded) {
+  const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
+                       target.maker->inputs.front() == rounded.value->name;
+  return (&target == rounded.value || is_cast) && memory_dtype(target) == rounded.value->dtype &&
+         target.order == Order::kAsGiven && !generator.is_of_caller(*target.buffer);
+}
+
 std::optional<Rounded> rounded(const Generator& generator, const TiledProduct& p,
                                const Value* target) {
   if (p.sums == nullptr) return std::nullopt;
@@ -104,7 +112,13 @@ std::optional<Rounded> rounded(const Generator& generator, const TiledProduct& p
   if (reader == nullptr || reader->op_type != "Cast" || value == target) return std::nullopt;
   made.value = generator.find(reader->outputs.front());
   if (made.value == nullptr || made.value->dtype != p.type) return std::nullopt;
-  return with_sum(generator, p, made, target).value_or(made);
+  // The caller's memory is written by a kernel, which reads another value.
+  const auto is_of_library = [&](const Rounded& all) {
+    return all.value != target || is_given(generator, *target, all);
+  };
+  const auto sum = with_sum(generator, p, made, target);
+  if (sum && is_of_library(*sum)) return sum;
+  return is_of_library(made) ? std::optional(made) : std::nullopt;
 }
 
 const SymInt& line_stride(const TiledOperand& operand) {
@@ -112,14 +126,6 @@ const SymInt& line_stride(const TiledOperand& operand) {
 }
 
 bool reaches(const SymInt& size, int64_t least) { return size.constant().value_or(least) >= least; }
-
-// Whether the target's memory is what the library writes.
-bool is_given(const Generator& generator, const Value& target, const Rounded& rounded) {
-  const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
-                       target.maker->inputs.front() == rounded.value->name;
-  return (&target == rounded.value || is_cast) && memory_dtype(target) == rounded.value->dtype &&
-         target.order == Order::kAsGiven && !generator.is_of_caller(*target.buffer);
-}
 
 }  // namespace
 

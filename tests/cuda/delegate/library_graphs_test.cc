@@ -380,6 +380,48 @@ TEST_F(CudaLibraryGraphs, ProductsAreTheLibrarysToo) {
   }
 }
 
+// What lies in the caller's memory is written by a kernel, whatever is behind the sums.
+TEST_F(CudaLibraryGraphs, ResultsOfHalvesMayBeTheCallers) {
+  for (const bool adds : {true, false}) {
+    Maker m;
+    m.input("x", {64, 32});
+    add_half(m, "x", "a", DType::kFloat16);
+    const std::vector<std::pair<std::string, onnx::Attribute>> to_float = {{"to", int64_t{1}}};
+    for (const std::string name : {"v", "w"}) {
+      m.constant(name + "_half", DType::kFloat16, {32, 16}, std::vector<uint16_t>(32 * 16, 0x3800));
+      m.node("Cast", {name + "_half"}, name, to_float);
+    }
+    m.node("MatMul", {"a", "v"}, "other_sums");
+    add_half(m, "other_sums", "other", DType::kFloat16);
+    m.node("Relu", {"other"}, "above");
+    add_half(m, "above", "before", DType::kFloat16);
+    m.node("MatMul", {"a", "w"}, "sums");
+    std::string y = "sums";
+    if (adds) {
+      add_half(m, y, "rounded", DType::kFloat16);
+      m.node("Add", {"rounded", "before"}, "both");
+      y = "both";
+    }
+    m.node("Cast", {y}, "y", {{"to", int64_t{10}}});
+    m.output("y", {64, 16}, DType::kFloat16);
+    m.output("before_rounded", {64, 16}, DType::kFloat16);
+    const auto constants = engine_build::Constants::of(m.graph);
+    for (const bool by_cudnn : {true, false}) {
+      Generator generator(m.graph, *constants,
+                          {.with_cublaslt = !by_cudnn, .with_cudnn = by_cudnn});
+      EXPECT_TRUE(generator.run().empty());
+      EXPECT_THAT(generator.source(), testing::Not(HasSubstr("#error"))) << adds << by_cudnn;
+      const table::EngineT engine = generator.take_engine();
+      for (const auto& step : engine.steps) {
+        if (info_of(step).library == Library::kNone) continue;
+        for (const uint32_t written : writes_of(step)) {
+          EXPECT_EQ(engine.buffers.at(written)->home, table::Home::Scratch);
+        }
+      }
+    }
+  }
+}
+
 // [1, heads, rows, 16] of queries, and keys and values of as many heads or fewer.
 struct Heads {
   int queries = 24;
