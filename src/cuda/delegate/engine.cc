@@ -445,8 +445,9 @@ Status LoadedEngine::tell_steps(et::EventTracer& tracer) const {
     }
     if (!is_chosen(engine_, step)) continue;
     const table::LaunchT* const launch = step.AsLaunch();
-    const std::string kernel =
-        launch != nullptr ? engine_.kernels[launch->kernel] : "cublasLtMatmul";
+    const std::string kernel = launch != nullptr                  ? engine_.kernels[launch->kernel]
+                               : step.AsLibraryGraph() != nullptr ? "cudnnBackendExecute"
+                                                                  : "cublasLtMatmul";
     const std::string origin(info_of(step).origin);
     delegate::tell_layer(tracer, origin.empty() ? kernel : origin, kernel, durations[i]);
   }
