@@ -56,11 +56,13 @@ Tensor tensor_of(uint32_t buffer, const SymInt& offset, const Sizes& sizes, cons
 
 // The view of a value of the half type in the engine's own memory, or of what it is cast from.
 std::optional<View> view_in_memory(Generator& generator, const Value& value, DType type) {
-  const auto view = view_of(value);
+  auto view = view_of(value);
   const bool is_there = view && view->base->buffer && memory_dtype(*view->base) == type &&
                         !generator.is_of_caller(*view->base->buffer);
   if (is_there) return view;
-  if (value.buffer || !value.is_cast || value.operands.empty()) return std::nullopt;
+  const bool widens = !value.buffer && value.is_cast && value.dtype == DType::kFloat32 &&
+                      !value.operands.empty() && value.operands.front()->dtype == type;
+  if (!widens) return std::nullopt;
   return view_in_memory(generator, *value.operands.front(), type);
 }
 

@@ -17,7 +17,8 @@ using ir::SymInt;
 std::optional<uint32_t> memory_of(const Generator& generator, const Value& value, DType type) {
   if (!value.buffer && value.maker != nullptr && value.maker->op_type == "Cast") {
     const Value* const from = generator.find(value.maker->inputs.front());
-    if (from != nullptr && is_half(from->dtype)) return memory_of(generator, *from, type);
+    const bool widens = from != nullptr && from->dtype == type && value.dtype == DType::kFloat32;
+    if (widens) return memory_of(generator, *from, type);
   }
   const bool is_there = value.buffer && value.order == Order::kAsGiven &&
                         memory_dtype(value) == type && !generator.is_of_caller(*value.buffer);
