@@ -171,7 +171,7 @@ class QuantizedLinear(nn.Module):
         self.bits, self.most = bits, 2 ** (bits - 1)
         scales = (rows,) if bits == 8 else (rows, columns // 128)
         self.register_buffer('codes', torch.randint(-self.most, self.most, (rows, columns), dtype=torch.int8))
-        self.register_buffer('scales', torch.rand(scales) / self.most / columns**0.5)
+        self.register_buffer('scales', (torch.rand(scales) / self.most / columns**0.5).to(torch.bfloat16).float())
         self.register_buffer('zeros', torch.zeros(scales, dtype=torch.int64 if bits == 8 else torch.int8))
 
     def forward(self, x):

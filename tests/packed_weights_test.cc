@@ -37,9 +37,11 @@ TEST_P(PackedWeightsTest, AreMultipliedAsPyTorchDoes) {
   const auto bytes = *artefact->to_memory();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   const bool has_4_bits = std::string_view(weights).starts_with("four_bits");
-  // As many as 16 bytes are, at once.
-  EXPECT_NE(text.find(has_4_bits ? "s_thin_along_k<32, " : "s_thin_along_k<16, "),
-            std::string_view::npos);
+  // As many as 16 bytes are, at once; or by tensor cores.
+  const std::string kernel = std::string_view(type) == "float32"
+                                 ? std::string("s_thin_along_k<") + (has_4_bits ? "32, " : "16, ")
+                                 : std::string("s_packed_product<s_") + type + "_product, ";
+  EXPECT_NE(text.find(kernel), std::string_view::npos);
   const auto module = Module::load(bytes, "packed");
   ASSERT_TRUE(module.ok()) << module.error().message();
   const auto expected = read_npy(stem + ".out.npy");

@@ -139,12 +139,12 @@ TEST_F(TuningTest, EveryAlternativeOfAConvolutionGivesPyTorchsResults) {
   const auto engines = choosing_engines(*file);
   ASSERT_TRUE(engines.ok() && engines->size() == 1);
   for (uint8_t i = 0; i < 6; ++i) {
-    const auto pieces = with_choices(*file, {{engines->at(0).segment, {{i}, ""}}});
+    const auto pieces = with_choices(*file, {{engines->at(0).segment, {{i}, "", {}}}});
     ASSERT_TRUE(pieces.ok()) << pieces.error().message();
     ASSERT_TRUE(write_file(path("chosen.pte"), *pieces).ok());
     expect_pytorchs_results(path("chosen.pte"));
   }
-  EXPECT_FALSE(with_choices(*file, {{engines->at(0).segment, {{6}, ""}}}).ok());
+  EXPECT_FALSE(with_choices(*file, {{engines->at(0).segment, {{6}, "", {}}}}).ok());
 }
 
 // Which takes no time there.

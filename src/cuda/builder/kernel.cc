@@ -435,14 +435,22 @@ void Kernel::set_grid(const ir::SymInt& x, const ir::SymInt& y, const ir::SymInt
 }
 
 std::string Kernel::attributes() const {
-  if (cluster_ == 0) return "";
-  return fmt::format("__launch_bounds__({}, {}) S_CLUSTER({}) ", block_, residents_, cluster_);
+  if (cluster_ == 0 && residents_ == 1) return "";
+  return fmt::format("__launch_bounds__({}, {}) {}", block_, residents_,
+                     cluster_ == 0 ? "" : fmt::format("S_CLUSTER({}) ", cluster_));
 }
 
 std::string Kernel::source() const {
   std::string parameters;
   for (size_t i = 0; i < arguments_.size(); ++i) {
-    parameters += fmt::format("{}{} {}", i == 0 ? "" : ", ", types_[i], argument_names_[i]);
+    std::string type = types_[i];
+    // Loads of what never changes may be moved before the kernel waits for what it is made by.
+    const size_t promise = type.find(" __restrict__");
+    if (waits_itself_ && type.starts_with("const") && promise != std::string::npos &&
+        !generator_.is_constant(arguments_[i].index)) {
+      type.erase(promise);
+    }
+    parameters += fmt::format("{}{} {}", i == 0 ? "" : ", ", type, argument_names_[i]);
   }
   return fmt::format("({}) {{\n{}{}{}}}\n", parameters,
                      can_have_short_indices() ? "  typedef int Index;\n" : "",

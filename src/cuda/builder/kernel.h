@@ -129,7 +129,7 @@ class Kernel {
   void wait_itself() { waits_itself_ = true; }
   // So many blocks that follow each other run at once, and see each other's shared memory.
   void set_cluster(int blocks) { cluster_ = blocks; }
-  // Of a cluster's: so many are to fit into a processor, as their registers are concerned.
+  // So many are to fit into a processor, as their registers are concerned.
   void set_residents(int blocks) { residents_ = blocks; }
   // Of dynamic shared memory.
   void set_shared_bytes(uint32_t bytes) { shared_bytes_ = bytes; }

@@ -10,6 +10,7 @@
 
 #include "cuda/builder/attention.h"
 #include "cuda/builder/matrices.h"
+#include "cuda/builder/packed_product.h"
 #include "cuda/builder/product.h"
 #include "cuda/builder/rows.h"
 #include "cuda/builder/rule.h"
@@ -106,7 +107,11 @@ bool emit_as_thin(Kernel& k, const Product& p, const Matrices& a, const Matrices
     };
   }
   if (!packed && !thin.product.b.buffer) return false;
-  emit_thin_product(k, thin);
+  if (is_packed_product(thin)) {
+    emit_packed_product(k, thin);
+  } else {
+    emit_thin_product(k, thin);
+  }
   return true;
 }
 
@@ -127,7 +132,7 @@ std::optional<PackedWeights> packed_weights(Generator& generator, const Product&
   const bool is_one = p.batch.empty() || is_one_product(p, a, b);
   if (p.dtype != DType::kFloat32 || !is_one || !is_thin(rows_of(p, a, b), p.k)) return std::nullopt;
   if (!has_vectors(type_in_memory(a))) return std::nullopt;
-  return packed_weights(generator, b, p.n, p.k);
+  return packed_weights(generator, a, b, p.n, p.k);
 }
 
 // Tiles are loaded from there.

@@ -126,7 +126,7 @@ void emit_packed(Kernel& k, const ThinProduct& thin, const std::string& first) {
   k.line("Packed packed = {};");
   const std::string nb = k.let("Index", plus(first, "column"));
   k.open(fmt::format("if ({} < {})", nb, columns));
-  const std::string memory = k.buffer(packed.buffer, DType::kUInt8, false);
+  const std::string memory = k.buffer(packed.buffer(k.generator()), DType::kUInt8, false);
   const std::string place =
       plus(times(nb, k.number(SymInt::floordiv(thin.product.k * packed.bits, 8))),
            packed.bits == 8 ? "kb" : "(kb / 2)");
@@ -168,6 +168,7 @@ void emit_thin_product(Kernel& k, const ThinProduct& thin) {
   const SymInt batches = ir::numel(p.batch);
   k.set_block(Kernel::kBlock);
   k.use_short_indices();
+  if (thin.packed || (p.b.along_k && k.generator().is_constant(*p.b.buffer))) k.wait_itself();
   k.set_grid(batches * tiles);
   const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
   const Indices at = k.unravel(block, {batches, tiles});
