@@ -48,9 +48,9 @@ Result<std::unique_ptr<engine_build::Compiler>> make(const engine_build::OptionV
 
 template <class Library>
 std::string state_of(const Result<const Library*>& library) {
-  return library.ok() ? fmt::format("{}: {}", (*library)->version_text(),
-                                    printable((*library)->path()))
-                      : library.error().message();
+  return library.ok()
+             ? fmt::format("{}: {}", (*library)->version_text(), printable((*library)->path()))
+             : library.error().message();
 }
 
 std::vector<std::pair<std::string, std::string>> state() {
