@@ -29,6 +29,7 @@ struct Tile {
   // So many blocks share what they load of b (cluster_product.txt); 0 where none does.
   int cluster = 0;
   int residents = 1;  // of such a tile's blocks, in a processor
+  int put_width = 0;  // in how many columns at a time their warps put sums
 };
 
 // The places that a block has of images and their heights and widths: at the most 128.

@@ -27,10 +27,8 @@ constexpr int kSwizzled = 1024;
 // What blocks that share have besides: two maps of matrices, and barriers.
 constexpr int kMapBytes = 256;
 constexpr int kClusterBytes = kMapBytes + 256;
-// In how many columns at a time warps put their sums, and what they have for that.
-constexpr int kWidePut = 32;
-constexpr int kNarrowPut = 16;
-int put_bytes(const Tile& tile, int width) { return tile.m / 16 * 16 * (width + 8) * 4; }
+// What warps put their sums by.
+int put_bytes(const Tile& tile) { return tile.m / 16 * 16 * (tile.put_width + 8) * 4; }
 // How many warps share each sum of halves.
 int slices_of(const Tile& tile) {
   return tile.threads / 32 / ((tile.m / tile.warp_m) * (tile.n / tile.warp_n));
@@ -150,9 +148,8 @@ void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, cons
   k.set_block(tile.threads);
   k.use_short_indices();
   k.wait_itself();
-  const int put_width = tile.residents > 1 ? kNarrowPut : kWidePut;
   k.set_shared_bytes(static_cast<uint32_t>((tile.m + tile.n) * tile.depth * 2 * tile.stages +
-                                           put_bytes(tile, put_width) + kClusterBytes + kSwizzled));
+                                           put_bytes(tile) + kClusterBytes + kSwizzled));
   k.set_residents(tile.residents);
   k.set_cluster(tile.cluster);
   const Box box = p.windows ? box_of(*p.windows) : Box();
@@ -194,7 +191,7 @@ void emit_cluster_tiles(Kernel& k, const TiledProduct& p, const Plan& plan, cons
   k.line(";");
   k.line(fmt::format(
       "s_cluster_product<{}, {}, {}, {}, {}, {}, Index>(s_first_tile(s_memory), {}, {}, tile);",
-      half_product(p.type), tile.n, tile.stages, tile.threads, tile.cluster, put_width,
+      half_product(p.type), tile.n, tile.stages, tile.threads, tile.cluster, tile.put_width,
       k.buffer(maps, DType::kInt32, true), k.number(tiles)));
 }
 
