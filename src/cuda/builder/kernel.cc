@@ -444,9 +444,8 @@ std::string Kernel::source() const {
   std::string parameters;
   for (size_t i = 0; i < arguments_.size(); ++i) {
     std::string type = types_[i];
-    // Loads of what never changes may be moved before the kernel waits for what it is made by.
     const size_t promise = type.find(" __restrict__");
-    if (waits_itself_ && type.starts_with("const") && promise != std::string::npos &&
+    if (loads_before_ && type.starts_with("const") && promise != std::string::npos &&
         !generator_.is_constant(arguments_[i].index)) {
       type.erase(promise);
     }

@@ -125,8 +125,12 @@ class Kernel {
   // Where sizes, buffers and values allow it, its indices have 32 bits.
   void use_short_indices() { has_short_indices_ = true; }
   // Its text calls s_wait_for_earlier(), before which it may read constants. Other kernels begin
-  // with that.
-  void wait_itself() { waits_itself_ = true; }
+  // with that. One that loads constants before it does not promise the compiler that what else it
+  // reads never changes: that might be loaded before, too.
+  void wait_itself(bool loads_before = false) {
+    waits_itself_ = true;
+    loads_before_ = loads_before;
+  }
   // So many blocks that follow each other run at once, and see each other's shared memory.
   void set_cluster(int blocks) { cluster_ = blocks; }
   // So many are to fit into a processor, as their registers are concerned.
@@ -183,6 +187,7 @@ class Kernel {
   std::set<std::string, std::less<>> following_;  // names that depend on the run's element
   bool has_short_indices_ = false;
   bool waits_itself_ = false;
+  bool loads_before_ = false;
 };
 
 }  // namespace slipway::cuda

@@ -53,7 +53,7 @@ void emit_packed_product(Kernel& k, const ThinProduct& thin) {
   k.set_block(static_cast<int>(kWarps * 32));
   k.set_residents(shape.ahead > 2 ? 1 : 2);
   k.use_short_indices();
-  k.wait_itself();
+  k.wait_itself(/*loads_before=*/true);
   k.set_grid((tiles + shape.tiles - 1) / shape.tiles);
   const Indices batch(p.batch.size(), "0");
   const std::string first =

@@ -168,7 +168,9 @@ void emit_thin_product(Kernel& k, const ThinProduct& thin) {
   const SymInt batches = ir::numel(p.batch);
   k.set_block(Kernel::kBlock);
   k.use_short_indices();
-  if (thin.packed || (p.b.along_k && k.generator().is_constant(*p.b.buffer))) k.wait_itself();
+  if (thin.packed || (p.b.along_k && k.generator().is_constant(*p.b.buffer))) {
+    k.wait_itself(/*loads_before=*/true);
+  }
   k.set_grid(batches * tiles);
   const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
   const Indices at = k.unravel(block, {batches, tiles});
