@@ -44,7 +44,8 @@ const EngineOption kOptions[] = {
      .value = "none|LIBRARY,LIBRARY",
      .help =
          "NVIDIA's libraries that half types may be computed by, where they are when the engine "
-         "is loaded: cublaslt, products; cudnn, convolutions and attention (default: none, "
+         "is loaded: cublaslt, products; cudnn, convolutions, attention and products (default: "
+         "none, "
          "kernels of Slipway's own alone)"},
     {.name = "cuda_candidates",
      .value = "NUMBER",

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <dlfcn.h>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -24,6 +26,20 @@ const LibraryPlaces kDnnPlaces = {
     .wheel_folder = "cudnn",
     .remedy = "get it by `make setup-cuda` or `pip install nvidia-cudnn-cu13==9.19.0.56`",
 };
+
+// NVRTC, by which the library compiles some of its engines, looks for its builtins by their name
+// alone: they are found where they are open already. Those beside the library, or where wheels have
+// them; without any, such engines are not there.
+void open_builtins(const std::filesystem::path& library) {
+  const auto folder = library.parent_path();
+  for (const auto& place : {folder, folder / "../../cu13/lib"}) {
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(place, error)) {
+      if (!file.path().filename().string().starts_with("libnvrtc-builtins.so.")) continue;
+      ::dlopen(file.path().c_str(), RTLD_NOW | RTLD_LOCAL);
+    }
+  }
+}
 
 }  // namespace
 
@@ -52,6 +68,7 @@ Result<const Cudnn*> Cudnn::load(const std::string& file) {
   }
   const std::string own = library_of(reinterpret_cast<const void*>(loaded->functions_.version));
   loaded->path_ = own.empty() ? file : own;
+  open_builtins(loaded->path_);
   return loaded.release();
 }
 
