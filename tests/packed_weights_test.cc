@@ -62,7 +62,8 @@ TEST_P(PackedWeightsTest, AreMultipliedAsPyTorchDoes) {
 INSTANTIATE_TEST_SUITE_P(All, PackedWeightsTest,
                          testing::Combine(testing::Values("plain", "channels", "groups",
                                                           "four_bits", "four_bits_asymmetric",
-                                                          "four_bits_dequantized", "dequantized"),
+                                                          "four_bits_dequantized", "four_bits_wide",
+                                                          "dequantized"),
                                           testing::Values("float32", "float16", "bfloat16")),
                          [](const auto& info) {
                            return std::string(std::get<0>(info.param)) + "_" +

@@ -25,7 +25,7 @@ namespace slipway::cuda {
 namespace {
 
 // Changes with what the generator writes for a graph.
-constexpr int kGenerator = 17;
+constexpr int kGenerator = 18;
 
 constexpr const char* kSizesOfData = "its result has sizes that data decides";
 constexpr std::pair<std::string_view, const char*> kKept[] = {

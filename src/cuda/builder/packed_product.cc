@@ -56,8 +56,8 @@ void emit_packed_product(Kernel& k, const ThinProduct& thin) {
   k.wait_itself(/*loads_before=*/true);
   k.set_grid((tiles + shape.tiles - 1) / shape.tiles);
   const Indices batch(p.batch.size(), "0");
-  const std::string first =
-      k.let("Index", times("(Index)blockIdx.x + 0", std::to_string(shape.tiles)));
+  const std::string block = k.let("Index", "(Index)blockIdx.x + 0");
+  const std::string first = k.let("Index", times(block, std::to_string(shape.tiles)));
   // Where the last block has fewer tiles, it computes the last one again.
   k.open("const auto tile = [&](int of_block) -> Index");
   const std::string place = plus(first, "of_block");

@@ -45,12 +45,12 @@ class Dequantized(torch.nn.Module):
 
 
 class DequantizedGroups(torch.nn.Module):
-    def __init__(self, dtype):
+    def __init__(self, dtype, columns=40):
         super().__init__()
         self.dtype = dtype
-        self.register_buffer("codes", torch.randint(-8, 8, (40, 128), dtype=torch.int8))
-        self.register_buffer("scales", torch.rand(40, 4) / 100)
-        self.register_buffer("zeros", torch.zeros(40, 4, dtype=torch.int8))
+        self.register_buffer("codes", torch.randint(-8, 8, (columns, 128), dtype=torch.int8))
+        self.register_buffer("scales", torch.rand(columns, 4) / 100)
+        self.register_buffer("zeros", torch.zeros(columns, 4, dtype=torch.int8))
 
     def forward(self, x):
         weight = torch.ops.quantized_decomposed.dequantize_per_channel_group(
@@ -81,3 +81,6 @@ for dtype, rows in TYPES:
 for dtype, rows in TYPES:
     x = torch.randn(rows, 128)
     write("four_bits_dequantized", DequantizedGroups(dtype), x, dtype)
+for dtype, rows in TYPES:  # of several blocks
+    x = torch.randn(rows, 128)
+    write("four_bits_wide", DequantizedGroups(dtype, 600), x, dtype)
