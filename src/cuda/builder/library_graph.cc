@@ -136,6 +136,8 @@ bool is_of_library(const Generator& generator, const Value& target, const Librar
          (!is_product || target.order == Order::kAsGiven);
 }
 
+// Adds what follows the sums to the form, as far as the library computes it and what it gives is
+// of the half type.
 void follow(Generator& generator, LibraryForm& form, const Value& sums, const Value* target,
             DType type, const Following& takes) {
   table::LibraryGraphT& graph = form.graph;
@@ -147,7 +149,10 @@ void follow(Generator& generator, LibraryForm& form, const Value& sums, const Va
     if (value == target && !is_of_library(generator, *target, form)) return;
     if (value->dtype == type) {
       form.result = &generator.value(value->name);
-      if (c) graph.tensors.push_back(std::exchange(c, nullptr)), graph.has_c = true;
+      if (c) {
+        graph.tensors.push_back(std::exchange(c, nullptr));
+        graph.has_c = true;
+      }
       graph.activation = activation;
     }
     const Next next = next_of(generator, *value, target);
