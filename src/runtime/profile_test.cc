@@ -90,7 +90,7 @@ TEST(RunProfile, LayersAreTogetherNoLongerThanTheirCall) {
   const auto sum = call.layers[0].duration + call.layers[2].duration;
   EXPECT_LE(sum, call.duration);
   EXPECT_GE(sum + std::chrono::nanoseconds(3), call.duration);
-  EXPECT_EQ(call.layers[0].duration.count() / 3, call.layers[2].duration.count());
+  EXPECT_NEAR(call.layers[0].duration.count() / 3, call.layers[2].duration.count(), 1);
   EXPECT_EQ(call.layers[1].duration.count(), 0);
   EXPECT_EQ(layers_of({{"conv", 1}}).layers.at(0).duration.count(), 1) << "as it was told";
 }
