@@ -49,37 +49,28 @@ Result<const Nvrtc*> Nvrtc::open(const std::string& path) {
   return loaded_once(file, &Nvrtc::load);
 }
 
-Status Nvrtc::find_functions(void* library, const std::string& file) {
-  Status status;
-  const auto find = [&](auto& member, const char* name) {
-    member = reinterpret_cast<std::remove_reference_t<decltype(member)>>(::dlsym(library, name));
-    if (member == nullptr && status.ok()) {
-      status = unavailable("{} lacks {}: it is not NVRTC, or one that is too old", file, name);
-    }
-  };
-  find(call_.error_text, "nvrtcGetErrorString");
-  find(call_.version, "nvrtcVersion");
-  find(call_.count_capabilities, "nvrtcGetNumSupportedArchs");
-  find(call_.capabilities, "nvrtcGetSupportedArchs");
-  find(call_.create, "nvrtcCreateProgram");
-  find(call_.destroy, "nvrtcDestroyProgram");
-  find(call_.compile, "nvrtcCompileProgram");
-  find(call_.log_size, "nvrtcGetProgramLogSize");
-  find(call_.log, "nvrtcGetProgramLog");
-  find(call_.ptx_size, "nvrtcGetPTXSize");
-  find(call_.ptx, "nvrtcGetPTX");
-  find(call_.cubin_size, "nvrtcGetCUBINSize");
-  find(call_.cubin, "nvrtcGetCUBIN");
-  return status;
+void Nvrtc::find_functions(OpenedLibrary& library) {
+  library.find(call_.error_text, "nvrtcGetErrorString");
+  library.find(call_.version, "nvrtcVersion");
+  library.find(call_.count_capabilities, "nvrtcGetNumSupportedArchs");
+  library.find(call_.capabilities, "nvrtcGetSupportedArchs");
+  library.find(call_.create, "nvrtcCreateProgram");
+  library.find(call_.destroy, "nvrtcDestroyProgram");
+  library.find(call_.compile, "nvrtcCompileProgram");
+  library.find(call_.log_size, "nvrtcGetProgramLogSize");
+  library.find(call_.log, "nvrtcGetProgramLog");
+  library.find(call_.ptx_size, "nvrtcGetPTXSize");
+  library.find(call_.ptx, "nvrtcGetPTX");
+  library.find(call_.cubin_size, "nvrtcGetCUBINSize");
+  library.find(call_.cubin, "nvrtcGetCUBIN");
 }
 
 Result<const Nvrtc*> Nvrtc::load(const std::string& file) {
-  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
+  SLIPWAY_ASSIGN_OR_RETURN(OpenedLibrary library, OpenedLibrary::open(file));
   std::unique_ptr<Nvrtc> nvrtc(new Nvrtc());
-  SLIPWAY_RETURN_IF_ERROR(nvrtc->find_functions(library, file));
-  const std::string own = library_of(reinterpret_cast<const void*>(nvrtc->call_.version));
-  nvrtc->path_ = own.empty() ? file : own;
+  nvrtc->find_functions(library);
+  SLIPWAY_RETURN_IF_ERROR(library.check("NVRTC"));
+  nvrtc->path_ = library.path();
   int count = 0;
   const Functions& call = nvrtc->call_;
   int code = call.version(&nvrtc->major_, &nvrtc->minor_);

@@ -11,6 +11,8 @@ namespace slipway::cuda {
 // The environment variable that names its file or folder.
 inline constexpr const char* kNvrtcVariable = "SLIPWAY_NVRTC";
 
+class OpenedLibrary;
+
 // Immutable: any thread may use it. It stays open until the process ends.
 class Nvrtc {
  public:
@@ -54,7 +56,7 @@ class Nvrtc {
 
   Nvrtc() = default;
   static Result<const Nvrtc*> load(const std::string& file);
-  Status find_functions(void* library, const std::string& file);
+  void find_functions(OpenedLibrary& library);
   Status check_target(const std::string& target) const;
   std::string log_of(Program program) const;
 

@@ -103,9 +103,10 @@ Status LoadedEngine::find_functions() {
     SLIPWAY_ASSIGN_OR_RETURN(functions_.emplace_back(), image_->module.find(kernel));
   }
   std::vector<uint32_t> shared(functions_.size());  // of a kernel's launches the most
+  const Surroundings surroundings = here();
   for (const auto& step : engine_.steps) {
     const table::LaunchT* const launch = step.AsLaunch();
-    if (launch == nullptr || !runs_in(step, here())) continue;
+    if (launch == nullptr || !runs_in(step, surroundings)) continue;
     shared[launch->kernel] = std::max(shared[launch->kernel], launch->shared_bytes);
   }
   for (size_t i = 0; i < functions_.size(); ++i) {

@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/delegate/engine.h"
+#include "cuda/delegate/library_calls.h"
 #include "cuda/delegate/refuse.h"
 #include "cuda/format/plans.h"
 
@@ -70,16 +71,9 @@ Surroundings LoadedEngine::here() {
 
 void LoadedEngine::open_cudnn(const char* without) {
   if (graphs_by_cudnn_) return;
-  const auto open = []() -> Result<DnnGraphs> {
-    SLIPWAY_ASSIGN_OR_RETURN(const Cudnn* library, Cudnn::open());
-    return DnnGraphs::create(*library);
-  };
-  auto graphs = open();
-  if (!graphs.ok()) {
-    ET_LOG(Error, "%s: %s: %s", kTitle, without, graphs.error().message().c_str());
-    return;
-  }
-  graphs_by_cudnn_.emplace(*std::move(graphs));
+  auto calls = open_calls<Cudnn, DnnGraphs>(without);
+  if (!calls) return;
+  graphs_by_cudnn_.emplace(*std::move(calls));
   restore_plans();
 }
 

@@ -10,6 +10,7 @@
 #include "base/printable.h"
 #include "base/try.h"
 #include "cuda/delegate/engine.h"
+#include "cuda/delegate/library_calls.h"
 #include "cuda/delegate/refuse.h"
 
 namespace slipway::cuda {
@@ -40,15 +41,8 @@ Status check_product(const table::EngineT& engine, const table::ProductT& produc
 
 void LoadedEngine::open_cublaslt(const char* without) {
   if (products_) return;
-  const auto open = []() -> Result<LibraryProducts> {
-    SLIPWAY_ASSIGN_OR_RETURN(const CublasLt* library, CublasLt::open());
-    return LibraryProducts::create(*library);
-  };
-  auto products = open();
-  if (products.ok()) {
-    products_.emplace(*std::move(products));
-  } else {
-    ET_LOG(Error, "%s: %s: %s", kTitle, without, products.error().message().c_str());
+  if (auto calls = open_calls<CublasLt, LibraryProducts>(without)) {
+    products_.emplace(*std::move(calls));
   }
 }
 

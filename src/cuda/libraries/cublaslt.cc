@@ -70,24 +70,16 @@ Result<const CublasLt*> CublasLt::open() {
 }
 
 Result<const CublasLt*> CublasLt::load(const std::string& file) {
-  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
+  SLIPWAY_ASSIGN_OR_RETURN(OpenedLibrary library, OpenedLibrary::open(file));
   std::unique_ptr<CublasLt> loaded(new CublasLt());
-  const char* missing = nullptr;
-  const auto find = [&](auto& member, const char* name) {
-    member = reinterpret_cast<std::remove_reference_t<decltype(member)>>(::dlsym(library, name));
-    if (member == nullptr && missing == nullptr) missing = name;
-  };
-#define SLIPWAY_CUBLASLT_FUNCTION(member, symbol, ...) find(loaded->functions_.member, #symbol);
+#define SLIPWAY_CUBLASLT_FUNCTION(member, symbol, ...) \
+  library.find(loaded->functions_.member, #symbol);
   SLIPWAY_CUBLASLT_FUNCTIONS(SLIPWAY_CUBLASLT_FUNCTION)
 #undef SLIPWAY_CUBLASLT_FUNCTION
-  find(loaded->functions_.version, "cublasLtGetVersion");
-  find(loaded->functions_.error_text, "cublasLtGetStatusString");
-  if (missing != nullptr) {
-    return unavailable("{} lacks {}: it is not cuBLASLt, or one that is too old", file, missing);
-  }
-  const std::string own = library_of(reinterpret_cast<const void*>(loaded->functions_.version));
-  loaded->path_ = own.empty() ? file : own;
+  library.find(loaded->functions_.version, "cublasLtGetVersion");
+  library.find(loaded->functions_.error_text, "cublasLtGetStatusString");
+  SLIPWAY_RETURN_IF_ERROR(library.check("cuBLASLt"));
+  loaded->path_ = library.path();
   return loaded.release();
 }
 

@@ -49,25 +49,17 @@ Result<const Cudnn*> Cudnn::open() {
 }
 
 Result<const Cudnn*> Cudnn::load(const std::string& file) {
-  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
+  SLIPWAY_ASSIGN_OR_RETURN(OpenedLibrary library, OpenedLibrary::open(file));
   std::unique_ptr<Cudnn> loaded(new Cudnn());
-  const char* missing = nullptr;
-  const auto find = [&](auto& member, const char* name) {
-    member = reinterpret_cast<std::remove_reference_t<decltype(member)>>(::dlsym(library, name));
-    if (member == nullptr && missing == nullptr) missing = name;
-  };
-#define SLIPWAY_CUDNN_FUNCTION(member, symbol, ...) find(loaded->functions_.member, #symbol);
+#define SLIPWAY_CUDNN_FUNCTION(member, symbol, ...) \
+  library.find(loaded->functions_.member, #symbol);
   SLIPWAY_CUDNN_FUNCTIONS(SLIPWAY_CUDNN_FUNCTION)
 #undef SLIPWAY_CUDNN_FUNCTION
-  find(loaded->functions_.version, "cudnnGetVersion");
-  find(loaded->functions_.error_text, "cudnnGetErrorString");
-  find(loaded->functions_.last_error, "cudnnGetLastErrorString");
-  if (missing != nullptr) {
-    return unavailable("{} lacks {}: it is not cuDNN, or one that is too old", file, missing);
-  }
-  const std::string own = library_of(reinterpret_cast<const void*>(loaded->functions_.version));
-  loaded->path_ = own.empty() ? file : own;
+  library.find(loaded->functions_.version, "cudnnGetVersion");
+  library.find(loaded->functions_.error_text, "cudnnGetErrorString");
+  library.find(loaded->functions_.last_error, "cudnnGetLastErrorString");
+  SLIPWAY_RETURN_IF_ERROR(library.check("cuDNN"));
+  loaded->path_ = library.path();
   open_builtins(loaded->path_);
   return loaded.release();
 }

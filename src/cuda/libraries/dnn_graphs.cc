@@ -1,7 +1,7 @@
 #include "cuda/libraries/dnn_graphs.h"
 
 #include <algorithm>
-#include <array>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -134,52 +134,50 @@ class DnnGraphs::Operations {
     return tensor(kFirstVirtual + virtuals_++, like, type, true);
   }
 
-  void pointwise(int mode, const Descriptor& x, const Descriptor* b, const Descriptor& y) {
-    Descriptor how(library_, dnn::kPointwise);
-    how.set(dnn::kPointwiseMode, dnn::kPointwiseModeType, mode);
-    how.set(dnn::kPointwisePrecision, dnn::kDataTypeType, dnn::kFloat32);
-    how.finish();
-    Descriptor made(library_, dnn::kPointwiseOperation);
-    made.set(dnn::kPointwiseHow, how);
-    made.set(dnn::kPointwiseX, x);
-    if (b != nullptr) made.set(dnn::kPointwiseB, *b);
-    made.set(dnn::kPointwiseY, y);
-    add(std::move(how), std::move(made));
+  // A description of how to compute, with sums in float32.
+  Descriptor way(int kind, int precision) {
+    Descriptor made(library_, kind);
+    made.set(precision, dnn::kDataTypeType, dnn::kFloat32);
+    return made;
   }
-
-  void reduce(int mode, const Descriptor& x, const Descriptor& y) {
-    Descriptor how(library_, dnn::kReduction);
-    how.set(dnn::kReductionMode, dnn::kReductionModeType, mode);
-    how.set(dnn::kReductionPrecision, dnn::kDataTypeType, dnn::kFloat32);
+  // An operation on these tensors, by their attributes, that computes so.
+  using Operands = std::initializer_list<std::pair<int, const Descriptor*>>;
+  Descriptor operation(int kind, int attribute, Descriptor how, Operands operands) {
     how.finish();
-    Descriptor made(library_, dnn::kReductionOperation);
-    made.set(dnn::kReductionHow, how);
-    made.set(dnn::kReductionX, x);
-    made.set(dnn::kReductionY, y);
-    add(std::move(how), std::move(made));
-  }
-
-  void multiply(const Descriptor& a, const Descriptor& b, const Descriptor& c) {
-    Descriptor how(library_, dnn::kMatmul);
-    how.set(dnn::kMatmulPrecision, dnn::kDataTypeType, dnn::kFloat32);
-    how.finish();
-    Descriptor made(library_, dnn::kMatmulOperation);
-    made.set(dnn::kMatmulHow, how);
-    made.set(dnn::kMatmulA, a);
-    made.set(dnn::kMatmulB, b);
-    made.set(dnn::kMatmulC, c);
-    add(std::move(how), std::move(made));
-  }
-
-  void add(Descriptor how, Descriptor operation) {
-    operation.finish();
+    Descriptor made(library_, kind);
+    made.set(attribute, how);
+    for (const auto& [place, tensor] : operands) {
+      if (tensor != nullptr) made.set(place, *tensor);
+    }
     hows_.push_back(std::move(how));
+    return made;
+  }
+  void add(Descriptor operation) {
+    operation.finish();
     operations_.push_back(std::move(operation));
   }
 
+  void pointwise(int mode, const Descriptor& x, const Descriptor* b, const Descriptor& y) {
+    Descriptor how = way(dnn::kPointwise, dnn::kPointwisePrecision);
+    how.set(dnn::kPointwiseMode, dnn::kPointwiseModeType, mode);
+    add(operation(dnn::kPointwiseOperation, dnn::kPointwiseHow, std::move(how),
+                  {{dnn::kPointwiseX, &x}, {dnn::kPointwiseB, b}, {dnn::kPointwiseY, &y}}));
+  }
+
+  void reduce(int mode, const Descriptor& x, const Descriptor& y) {
+    Descriptor how = way(dnn::kReduction, dnn::kReductionPrecision);
+    how.set(dnn::kReductionMode, dnn::kReductionModeType, mode);
+    add(operation(dnn::kReductionOperation, dnn::kReductionHow, std::move(how),
+                  {{dnn::kReductionX, &x}, {dnn::kReductionY, &y}}));
+  }
+
+  void multiply(const Descriptor& a, const Descriptor& b, const Descriptor& c) {
+    add(operation(dnn::kMatmulOperation, dnn::kMatmulHow, way(dnn::kMatmul, dnn::kMatmulPrecision),
+                  {{dnn::kMatmulA, &a}, {dnn::kMatmulB, &b}, {dnn::kMatmulC, &c}}));
+  }
+
   void convolve() {
-    Descriptor how(library_, dnn::kConvolution);
-    how.set(dnn::kConvolutionPrecision, dnn::kDataTypeType, dnn::kFloat32);
+    Descriptor how = way(dnn::kConvolution, dnn::kConvolutionPrecision);
     how.set(dnn::kConvolutionMode, dnn::kConvolutionModeType, dnn::kCrossCorrelation);
     how.set(dnn::kConvolutionDimensions, dnn::kInt64Type,
             static_cast<int64_t>(graph_.strides.size()));
@@ -187,16 +185,14 @@ class DnnGraphs::Operations {
     how.set_sizes(dnn::kConvolutionPadsBehind, graph_.pads);
     how.set_sizes(dnn::kConvolutionStrides, graph_.strides);
     how.set_sizes(dnn::kConvolutionDilations, graph_.dilations);
-    how.finish();
     follow([&](const Descriptor& sums) {
-      Descriptor made(library_, dnn::kConvolutionOperation);
-      made.set(dnn::kConvolutionHow, how);
-      made.set(dnn::kConvolutionX, in_memory(0));
-      made.set(dnn::kConvolutionW, in_memory(1));
-      made.set(dnn::kConvolutionY, sums);
+      Descriptor made = operation(dnn::kConvolutionOperation, dnn::kConvolutionHow, std::move(how),
+                                  {{dnn::kConvolutionX, &in_memory(0)},
+                                   {dnn::kConvolutionW, &in_memory(1)},
+                                   {dnn::kConvolutionY, &sums}});
       made.set(dnn::kConvolutionAlpha, dnn::kFloatType, 1.0F);
       made.set(dnn::kConvolutionBeta, dnn::kFloatType, 0.0F);
-      add(std::move(how), std::move(made));
+      add(std::move(made));
     });
   }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -91,6 +92,22 @@ Result<std::string> find_library(const LibraryPlaces& places, const std::string&
       "there is no {} on this machine: neither {} opens{}: {}, and name its file or folder with "
       "the environment variable {}",
       places.title, fmt::join(places.names, " nor "), reason, places.remedy, places.variable);
+}
+
+Result<OpenedLibrary> OpenedLibrary::open(std::string file) {
+  void* const library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return unavailable("{} does not open: {}", file, ::dlerror());
+  return OpenedLibrary(library, std::move(file));
+}
+
+Status OpenedLibrary::check(const char* title) const {
+  if (missing_ == nullptr) return {};
+  return unavailable("{} lacks {}: it is not {}, or one that is too old", file_, missing_, title);
+}
+
+std::string OpenedLibrary::path() const {
+  std::string own = library_of(found_);
+  return own.empty() ? file_ : own;
 }
 
 }  // namespace slipway::cuda
