@@ -10,7 +10,7 @@
 
 #include "cuda/builder/generator.h"
 #include "cuda/builder/layout.h"
-#include "cuda/builder/library_product.h"
+#include "cuda/builder/library_step.h"
 #include "cuda/builder/tiled_product.h"
 #include "cuda/format/steps.h"
 
@@ -179,11 +179,7 @@ void follow(Generator& generator, LibraryForm& form, const Value& sums, const Va
 
 // Whether the target's memory is what the library writes.
 bool is_written(const Generator& generator, const Value& target, const LibraryForm& form) {
-  const Value& result = *form.result;
-  const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
-                       target.maker->inputs.front() == result.name;
-  return (&target == &result || is_cast) && memory_dtype(target) == result.dtype &&
-         is_of_library(generator, target, form);
+  return has_elements_of(target, *form.result) && is_of_library(generator, target, form);
 }
 
 // Of the result in memory by itself, in this order.
@@ -191,16 +187,13 @@ void set_strides(table::GraphTensorT& y, Order order) {
   Value like;
   for (const uint64_t size : y.sizes) like.sizes.emplace_back(static_cast<int64_t>(size));
   like.order = order;
-  y.strides.assign(y.sizes.size(), 1);
-  uint64_t stride = 1;
-  const std::vector<size_t> dimensions = memory_order(like);
-  for (size_t i = dimensions.size(); i-- > 0;) {
-    y.strides[dimensions[i]] = stride;
-    stride *= y.sizes[dimensions[i]];
+  like.buffer = y.buffer;
+  const auto view = view_of(like);
+  y.strides.clear();
+  for (const SymInt& stride : view->strides) {
+    y.strides.push_back(static_cast<uint64_t>(*stride.constant()));
   }
 }
-
-int8_t scalar_type_of(DType type) { return type == DType::kFloat16 ? 5 : 15; }
 
 bool are_there(const std::vector<Tensor>& tensors) {
   return std::all_of(tensors.begin(), tensors.end(), [](const Tensor& t) { return t != nullptr; });
@@ -226,7 +219,7 @@ std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryConvolution
   if (!generator.ways().with_cudnn || !is_even || convolution.sums->sizes.size() != 4) return {};
   LibraryForm form;
   table::LibraryGraphT& graph = form.graph;
-  graph.type = scalar_type_of(convolution.type);
+  graph.type = scalar_type(convolution.type);
   const auto numbers = [](const std::vector<int64_t>& from) {
     return std::vector<uint64_t>(from.begin(), from.end());
   };
@@ -240,12 +233,11 @@ std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryConvolution
       convolution.filters, 0, {results, channels, convolution.taps[0], convolution.taps[1]},
       {convolution.filter_stride, 1, convolution.taps[1] * channels, channels}));
   if (convolution.bias != nullptr) {
-    const Value& bias = *convolution.bias;
-    const Value* const from = bias.is_cast ? bias.operands.front() : &bias;
-    if (from->initializer == nullptr || from->dtype != convolution.type) return {};
+    const Value* const row = constant_row(*convolution.bias, results, convolution.type);
+    if (row == nullptr) return {};
     graph.has_bias = true;
     graph.tensors.push_back(
-        tensor_of(generator.constant(*from), 0, {1, results, 1, 1}, {results, 1, 1, 1}));
+        tensor_of(generator.constant(*row), 0, {1, results, 1, 1}, {results, 1, 1, 1}));
   }
   const auto added = [&](const Value& other) {
     return other.sizes == convolution.sums->sizes ? images_of(generator, other, convolution.type)
@@ -270,17 +262,15 @@ std::optional<LibraryForm> library_form(Kernel& kernel, const TiledProduct& prod
   LibraryForm form;
   table::LibraryGraphT& graph = form.graph;
   graph.kind = table::LibraryGraphKind::Product;
-  graph.type = scalar_type_of(product.type);
+  graph.type = scalar_type(product.type);
   graph.tensors.push_back(tensor_of(*product.a.buffer, 0, {1, 1, m, product.k},
                                     {0, 0, *product.a.row_stride, *product.a.k_stride}));
   graph.tensors.push_back(tensor_of(*product.b.buffer, 0, {1, 1, product.k, n},
                                     {0, 0, *product.b.k_stride, *product.b.row_stride}));
   const auto bias = [&](const Value& other) -> Tensor {
-    const Value* const from = other.is_cast ? other.operands.front() : &other;
-    const bool is_one_row = !other.sizes.empty() && other.sizes.back() == n &&
-                            ir::numel(other.sizes) == n && from->sizes == other.sizes;
-    if (!is_one_row || from->initializer == nullptr || from->dtype != product.type) return nullptr;
-    return tensor_of(generator.constant(*from), 0, {1, 1, 1, n}, {0, 0, 0, 1});
+    const Value* const row = constant_row(other, n, product.type);
+    return row == nullptr ? nullptr
+                          : tensor_of(generator.constant(*row), 0, {1, 1, 1, n}, {0, 0, 0, 1});
   };
   const auto added = [&](const Value& other) -> Tensor {
     const auto buffer = other.sizes == product.sums->sizes
@@ -301,7 +291,7 @@ std::optional<LibraryForm> library_form(Kernel& kernel, const LibraryAttention& 
   LibraryForm form;
   table::LibraryGraphT& graph = form.graph;
   graph.kind = table::LibraryGraphKind::Attention;
-  graph.type = scalar_type_of(attention.type);
+  graph.type = scalar_type(attention.type);
   graph.scale = attention.scale;
   const auto heads = [&](const Matrices& x, size_t tokens, size_t width) {
     return heads_of(generator, x, attention.batch, tokens, width, attention.type);
@@ -341,17 +331,8 @@ void emit_library_graph(Kernel& kernel, const LibraryForm& form, uint8_t rank) {
                                         static_cast<int64_t>(dtype_size(result.dtype)));
   graph.workspace = generator.scratch(kGraphWorkspace);
   graph.rank = rank;
-  if (is_all) return kernel.set_library_step(std::move(graph));
-  const uint32_t between = y.buffer;
-  Kernel first(generator, kernel.alternative());
-  first.set_library_step(std::move(graph));
-  generator.launch(first);
-  const Order known = result.order;
-  result.buffer = between;
-  result.order = order;
-  generator.write_elements(target, kernel);
-  result.buffer.reset();
-  result.order = known;
+  const uint32_t memory = y.buffer;
+  emit_library_step(kernel, std::move(graph), result, memory, order);
 }
 
 }  // namespace slipway::cuda

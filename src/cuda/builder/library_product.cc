@@ -8,27 +8,11 @@
 
 #include "cuda/builder/generator.h"
 #include "cuda/builder/layout.h"
+#include "cuda/builder/library_step.h"
 
 namespace slipway::cuda {
 
 using ir::SymInt;
-
-// The memory of a value of this half type, row by row.
-std::optional<uint32_t> memory_of(const Generator& generator, const Value& value, DType type) {
-  if (!value.buffer && value.maker != nullptr && value.maker->op_type == "Cast") {
-    const Value* const from = generator.find(value.maker->inputs.front());
-    const bool widens = from != nullptr && from->dtype == type && value.dtype == DType::kFloat32;
-    if (widens) return memory_of(generator, *from, type);
-  }
-  const bool is_there = value.buffer && value.order == Order::kAsGiven &&
-                        memory_dtype(value) == type && !generator.is_of_caller(*value.buffer);
-  return is_there ? value.buffer : std::nullopt;
-}
-
-bool is_whole(const Generator& generator, const TiledOperand& operand) {
-  return operand.buffer && !operand.inside && operand.row_stride && operand.k_stride &&
-         operand.offset == SymInt(0) && !generator.is_of_caller(*operand.buffer);
-}
 
 namespace {
 
@@ -57,11 +41,9 @@ const Value* bias_of(const Generator& generator, const onnx::Node& node, const V
                      const TiledProduct& p) {
   for (const std::string& name : node.inputs) {
     const Value* const other = generator.find(name);
-    if (other == nullptr || other == &sums || !other->is_cast || other->sizes.empty()) continue;
-    const Value& from = *other->operands.front();
-    const bool is_one_row =
-        other->sizes.back() == p.n && ir::numel(other->sizes) == p.n && other->sizes == from.sizes;
-    if (is_one_row && from.initializer != nullptr && from.dtype == p.type) return &from;
+    const Value* const row =
+        other == nullptr || other == &sums ? nullptr : constant_row(*other, p.n, p.type);
+    if (row != nullptr) return row;
   }
   return nullptr;
 }
@@ -92,10 +74,8 @@ std::optional<Rounded> with_sum(const Generator& generator, const TiledProduct& 
 
 // Whether the target's memory is what the library writes.
 bool is_given(const Generator& generator, const Value& target, const Rounded& rounded) {
-  const bool is_cast = target.maker != nullptr && target.maker->op_type == "Cast" &&
-                       target.maker->inputs.front() == rounded.value->name;
-  return (&target == rounded.value || is_cast) && memory_dtype(target) == rounded.value->dtype &&
-         target.order == Order::kAsGiven && !generator.is_of_caller(*target.buffer);
+  return has_elements_of(target, *rounded.value) && target.order == Order::kAsGiven &&
+         !generator.is_of_caller(*target.buffer);
 }
 
 std::optional<Rounded> rounded(const Generator& generator, const TiledProduct& p,
@@ -146,7 +126,7 @@ void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
   kernel.alternative().plan = rank == 0 ? "cuBLASLt" : fmt::format("cuBLASLt, algorithm {}", rank);
   const bool is_all = is_given(generator, *kernel.target(), result);
   table::ProductT product;
-  product.type = p.type == DType::kFloat16 ? 5 : 15;  // torch's ScalarType
+  product.type = scalar_type(p.type);
   product.m = generator.number(p.m);
   product.n = generator.number(p.n);
   product.k = generator.number(p.k);
@@ -162,15 +142,9 @@ void emit_library_product(Kernel& kernel, const TiledProduct& p, uint8_t rank) {
   product.a_lies_along_k = p.a.along_k;
   product.b_lies_along_k = p.b.along_k;
   product.rank = rank;
-  if (is_all) return kernel.set_library_step(std::move(product));
   const uint32_t d = product.d;
-  Kernel first(generator, kernel.alternative());
-  first.set_library_step(std::move(product));
-  generator.launch(first);
-  Value& given = generator.value(result.value->name);
-  given.buffer = d;
-  generator.write_elements(*kernel.target(), kernel);
-  given.buffer.reset();
+  emit_library_step(kernel, std::move(product), generator.value(result.value->name), d,
+                    Order::kAsGiven);
 }
 
 }  // namespace slipway::cuda

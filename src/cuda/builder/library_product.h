@@ -2,17 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "cuda/builder/kernel.h"
 #include "cuda/builder/tiled_product.h"
 
 namespace slipway::cuda {
-
-// The memory of a value of this half type, row by row, in the engine's own memory.
-std::optional<uint32_t> memory_of(const Generator& generator, const Value& value, DType type);
-// Whether it is a matrix from the beginning of a buffer of the engine's own on.
-bool is_whole(const Generator& generator, const TiledOperand& operand);
 
 // How many there are for this product, and whether they are reckoned to be faster than tiles.
 struct LibraryWays {

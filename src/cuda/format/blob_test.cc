@@ -74,6 +74,13 @@ EngineMaker convolving() {
   return maker;
 }
 
+void expect_refused(const table::EngineT& engine, const char* why) {
+  const Status checked = check_engine(engine, 1 << 20);
+  ASSERT_FALSE(checked.ok()) << why;
+  EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidFile);
+  EXPECT_THAT(checked.error().message(), HasSubstr(why));
+}
+
 std::string error_of(std::span<const std::byte> bytes) {
   const auto blob = read_blob(bytes);
   return blob.ok() ? "" : blob.error().message();
@@ -308,10 +315,7 @@ TEST(CudaBlob, WhatIsWrongInTheTableIsNamed) {
     EngineMaker maker = affine();
     static_cast<void>(maker.blob());  // The images' places, and the constants' size.
     change(maker.engine);
-    const Status checked = check_engine(maker.engine, 1 << 20);
-    ASSERT_FALSE(checked.ok()) << why;
-    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidFile);
-    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+    expect_refused(maker.engine, why);
     const std::vector<std::string> images = {"x"};
     EXPECT_EQ(write_blob(maker.engine, images, maker.constants, [](auto) { return Status(); })
                   .error()
@@ -341,10 +345,7 @@ TEST(CudaBlob, WhatIsWrongWithChoicesIsNamed) {
     EngineMaker maker = choosing();
     static_cast<void>(maker.blob());
     change(maker.engine);
-    const Status checked = check_engine(maker.engine, 1 << 20);
-    ASSERT_FALSE(checked.ok()) << why;
-    EXPECT_EQ(checked.error().code(), ErrorCode::kInvalidFile);
-    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+    expect_refused(maker.engine, why);
   }
 }
 
@@ -367,9 +368,7 @@ TEST(CudaBlob, WhatIsWrongWithProductsIsNamed) {
     EngineMaker maker = multiplying();
     static_cast<void>(maker.blob());
     change(*maker.engine.steps.at(3).AsProduct());
-    const Status checked = check_engine(maker.engine, 1 << 20);
-    ASSERT_FALSE(checked.ok()) << why;
-    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+    expect_refused(maker.engine, why);
   }
 }
 
@@ -406,9 +405,7 @@ TEST(CudaBlob, WhatIsWrongWithGraphsOfALibraryIsNamed) {
     EngineMaker maker = convolving();
     static_cast<void>(maker.blob());
     change(*maker.engine.steps.at(3).AsLibraryGraph());
-    const Status checked = check_engine(maker.engine, 1 << 20);
-    ASSERT_FALSE(checked.ok()) << why;
-    EXPECT_THAT(checked.error().message(), HasSubstr(why));
+    expect_refused(maker.engine, why);
   }
   // A product of matrices.
   {
